@@ -1,0 +1,1 @@
+"""What the numbers mean: pandas over records. Never imports torch."""

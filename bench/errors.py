@@ -1,0 +1,37 @@
+"""The errors a user can cause or meet, each with the exit code the command line ends with.
+
+A message says what is wrong, where, and what to do. The command line prints it as one line, without a
+traceback; anything that is not a `BenchError` is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class BenchError(Exception):
+    """Something the user can mend. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(BenchError):
+    """The call's words are off: an unknown recipe, a negative price. Exit code 2."""
+
+    exit_code = 2
+
+
+class RecordError(BenchError):
+    """A record failed its schema or its checksum, or is newer than this version reads. Exit code 5."""
+
+    exit_code = 5
+
+
+class StoreError(BenchError):
+    """A store cannot be reached, read or written. Exit code 1."""
+
+
+class ConflictError(StoreError):
+    """Another document already lies under the same key. Exit code 1."""
+
+
+class DataError(BenchError):
+    """The data set is missing, truncated or altered. Exit code 1."""

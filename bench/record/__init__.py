@@ -1,0 +1,1 @@
+"""Records: what was measured, as immutable documents. Imports nothing of ours but the errors."""

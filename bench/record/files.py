@@ -1,0 +1,52 @@
+"""Documents to bytes and back. What comes back has passed its checksum and its schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from bench.errors import RecordError
+from bench.record.canonical import CHECKSUM_FIELD, checksum, seal
+from bench.record.documents import SCHEMA_VERSION, AnyDocument, Document, LeaseClosed, LeaseOpened, Run, content_of
+
+_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed] = TypeAdapter(AnyDocument)
+
+
+def to_bytes(document: Document) -> bytes:
+    """The document as it is stored: canonical JSON with its SHA-256."""
+    return seal(content_of(document))
+
+
+def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
+    """The document in `raw`, read from `name`.
+
+    Raises RecordError, naming `name`, where the bytes are no JSON, were altered, are newer than this
+    version reads, or do not fit the schema.
+    """
+    try:
+        content: Any = json.loads(raw)
+    except ValueError as error:
+        raise RecordError(f"{name}: not a JSON document ({error}); restore it from a copy") from error
+    if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int):
+        raise RecordError(f"{name}: not a record of bench (no schema_version); move it out of the store")
+    if content["schema_version"] > SCHEMA_VERSION:
+        raise RecordError(
+            f"{name}: written by a newer bench (schema {content['schema_version']}, this one reads up to "
+            f"{SCHEMA_VERSION}); upgrade bench"
+        )
+    stated = content.pop(CHECKSUM_FIELD, None)
+    if stated != checksum(content):
+        raise RecordError(f"{name}: checksum does not match, the record was altered; restore it from a copy")
+    try:
+        return _ANY.validate_python(content, strict=False)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordError(f"{name}: does not fit the schema at {where}: {first['msg']}") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of every document, by kind."""
+    return _ANY.json_schema()
