@@ -60,7 +60,9 @@ class Evaluation(Part):
 
     epoch: float = Field(ge=0, description="epochs trained when it was measured")
     accuracy: float = Field(ge=0, le=1, description="share of images classified right")
-    views: int = Field(1, ge=1, description="views of each image averaged (test-time augmentation); 1 is none")
+    views: int = Field(
+        1, ge=1, description="views of each image averaged (test-time augmentation); 1 is none"
+    )
     at: float = Field(description="seconds after the anchor at which it was known")
     final: bool = False
 

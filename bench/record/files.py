@@ -8,8 +8,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import RecordError
-from bench.record.canonical import CHECKSUM_FIELD, checksum, seal
-from bench.record.documents import SCHEMA_VERSION, AnyDocument, Document, LeaseClosed, LeaseOpened, Run, content_of
+from bench.record.canonical import CHECKSUM_FIELD, seal
+from bench.record.documents import (
+    SCHEMA_VERSION,
+    AnyDocument,
+    Document,
+    LeaseClosed,
+    LeaseOpened,
+    Run,
+    content_of,
+)
 
 _ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed] = TypeAdapter(AnyDocument)
 
@@ -36,9 +44,10 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
             f"{name}: written by a newer bench (schema {content['schema_version']}, this one reads up to "
             f"{SCHEMA_VERSION}); upgrade bench"
         )
-    stated = content.pop(CHECKSUM_FIELD, None)
-    if stated != checksum(content):
+    # Comparing bytes, not only the checksum: a byte changed where JSON does not mind it is a change too.
+    if raw != seal(content):
         raise RecordError(f"{name}: checksum does not match, the record was altered; restore it from a copy")
+    del content[CHECKSUM_FIELD]
     try:
         return _ANY.validate_python(content, strict=False)
     except ValidationError as error:

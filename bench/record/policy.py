@@ -1,0 +1,56 @@
+"""Clock policies: which phases of a run count as "the time". All are computed from the same record.
+
+| policy    | counts                                              | stops at                              |
+|-----------|-----------------------------------------------------|---------------------------------------|
+| dawnbench | prepare, train                                      | first epoch evaluated at the target   |
+| airbench  | prepare, train, final_evaluate                      | the end                               |
+| mlperf    | prepare, train, evaluate, final_evaluate            | first evaluation at the target        |
+| cold      | everything since the process began, gaps included   | the final accuracy                    |
+
+`lease`, what a person pays for, is a property of the lease and not of a run.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from bench.record.documents import Evaluation, PhaseName, Run
+
+Policy = Literal["airbench", "dawnbench", "mlperf", "cold"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+DEFAULT_POLICY: Policy = "airbench"
+
+_COUNTED: dict[Policy, frozenset[PhaseName]] = {
+    "airbench": frozenset({"prepare", "train", "final_evaluate"}),
+    "dawnbench": frozenset({"prepare", "train"}),
+    "mlperf": frozenset({"prepare", "train", "evaluate", "final_evaluate"}),
+}
+
+
+def first_hit(run: Run) -> Evaluation | None:
+    """The first evaluation at or above the target; None where there is none."""
+    return next((e for e in run.evaluations if e.accuracy >= run.target.at_least), None)
+
+
+def fell_back(run: Run) -> bool:
+    """Whether the run crossed its target and ended below it."""
+    return first_hit(run) is not None and run.final_accuracy is not None and not run.hit
+
+
+def policy_seconds(run: Run, policy: Policy) -> float | None:
+    """The run's time in seconds under `policy`; None where that policy has no answer for this run.
+
+    `dawnbench` and `mlperf` have none for a run that never reached its target, `cold` for a run that was
+    not the first of its process, and all of them for a run that did not complete or was not synchronised.
+    """
+    if run.status != "completed" or not run.valid:
+        return None
+    if policy == "cold":
+        return run.phases[-1].stop - run.phases[0].start if run.cold and run.phases else None
+    counted = [phase for phase in run.phases if phase.name in _COUNTED[policy]]
+    if policy != "airbench":
+        hit = first_hit(run)
+        if hit is None:
+            return None
+        counted = [phase for phase in counted if phase.start < hit.at]
+    return sum(phase.stop - phase.start for phase in counted)
