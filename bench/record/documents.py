@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 
@@ -16,7 +16,7 @@ from bench.record.ids import new_id, time_of
 
 # Version history: raise the number with any change of meaning or shape, and keep reading the old ones.
 # 1  2026-11-22  first version: run, lease-opened, lease-closed.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 PhaseName = Literal[
     "provision", "setup", "pull", "data", "build", "warmup", "prepare", "train", "evaluate",
@@ -60,9 +60,7 @@ class Evaluation(Part):
 
     epoch: float = Field(ge=0, description="epochs trained when it was measured")
     accuracy: float = Field(ge=0, le=1, description="share of images classified right")
-    views: int = Field(
-        1, ge=1, description="views of each image averaged (test-time augmentation); 1 is none"
-    )
+    views: int = Field(1, ge=1, description="views averaged for each image (TTA); 1 is none")
     at: float = Field(description="seconds after the anchor at which it was known")
     final: bool = False
 

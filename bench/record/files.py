@@ -34,7 +34,7 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
     version reads, or do not fit the schema.
     """
     try:
-        content: Any = json.loads(raw)
+        content: Any = json.loads(raw, parse_constant=_refuse_constant)
     except ValueError as error:
         raise RecordError(f"{name}: not a JSON document ({error}); restore it from a copy") from error
     if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int):
@@ -54,6 +54,10 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RecordError(f"{name}: does not fit the schema at {where}: {first['msg']}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def json_schema() -> dict[str, Any]:
