@@ -1,0 +1,56 @@
+"""The command line: one file per command over the library. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+import bench
+from bench.errors import BenchError
+
+# Command -> one line for `bench --help`. The function lies in a module of the same name.
+COMMANDS = {
+    "recipes": "List what can be run.",
+    "data": "Fetch or verify CIFAR-10.",
+    "run": "Train, and record each run.",
+    "report": "Cost table of the records in a store.",
+    "schema": "Print the JSON Schema of a record.",
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are called; help needs none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of a first visit."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the command called `name`."""
+        if name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"bench.cli.{name}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(bench.__version__, prog_name="bench")
+def cli() -> None:
+    """How long and how many dollars it takes to train a model to a quality, and how sure we are."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one line and its exit code, never in a traceback."""
+    try:
+        cli()
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)  # noqa: T201 -- the one place that prints an error
+        sys.exit(error.exit_code)

@@ -1,0 +1,39 @@
+"""bench data: fetch or verify CIFAR-10."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bench.cli import options
+from bench.errors import DataError
+
+
+@click.group()
+def data() -> None:
+    """CIFAR-10's official binary batches: fetch them, or verify those that are here."""
+
+
+@data.command()
+@click.option("--data", "folder", metavar="FOLDER", help="Where to put them; else CIFAR10_DIR, else the cache.",
+              envvar="CIFAR10_DIR", type=click.Path(path_type=Path))  # fmt: skip
+@click.option("--url", metavar="URL", help="A mirror of cifar-10-binary.tar.gz.  [env: CIFAR10_URL]")
+def fetch(folder: Path | None, url: str | None) -> None:
+    """Download the official archive, check it and unpack it. Does nothing where verified files lie."""
+    from bench.training import data as cifar10
+
+    cifar10.fetch(folder, url, say=lambda line: click.echo(line, err=True))
+
+
+@data.command()
+@options.data
+def verify(data: str | None) -> None:
+    """Compare every file with its official MD5."""
+    from bench.training import data as cifar10
+
+    folder = cifar10.find(data)
+    if folder is None:
+        raise DataError(f"{cifar10.cache_folder()}: no CIFAR-10 here; run `bench data fetch`, or name its folder with --data")
+    cifar10.verify(folder)
+    click.echo(f"{folder}: six files, verified")

@@ -1,0 +1,84 @@
+"""What machine and what software a run had. Nothing in here names a person, a host or a path."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import bench
+from bench.record.documents import Environment
+
+
+def cpu_name() -> str:
+    """The processor's own name for itself."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in ("model name", "Hardware") and value.strip():
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def cores() -> int:
+    """Processors this process may use, which can be fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _git(*words: str) -> str | None:
+    """The answer of git about the checkout this package lies in; None outside one."""
+    root = Path(bench.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 -- fixed words, no shell
+            ["git", "-C", str(root), *words],  # noqa: S607 -- the user's own git
+            capture_output=True, text=True, timeout=5, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None = None) -> Environment:
+    """The environment of this process. In an image, BENCH_GIT_COMMIT and BENCH_IMAGE_DIGEST say what git cannot."""
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain", "--untracked-files=no")
+    return Environment(
+        bench=bench.__version__,
+        python=platform.python_version(),
+        os=f"{platform.system()} {platform.release()}",
+        cpu=cpu_name(),
+        cores=cores(),
+        memory_bytes=_memory_bytes(),
+        torch=_version("torch"),
+        cuda=cuda,
+        driver=driver,
+        gpu=gpu,
+        git_commit=commit or os.environ.get("BENCH_GIT_COMMIT"),
+        git_dirty=None if status is None else bool(status),
+        image_digest=os.environ.get("BENCH_IMAGE_DIGEST"),
+    )

@@ -1,0 +1,47 @@
+"""SIGINT and SIGTERM as an exception, raised only where nothing that was measured can be lost by it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(Exception):  # noqa: N818 -- a person's wish, not an error
+    """A signal asked the run to stop; the text is the signal's name."""
+
+
+class Interrupts:
+    """Listens for SIGINT and SIGTERM. Inside `armed` they raise Interrupted at once, elsewhere they are kept."""
+
+    def __init__(self) -> None:
+        self.received: str | None = None
+        self._armed = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle both signals inside, and give the old handlers back after."""
+        old = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """Let a signal break off what is inside, and one that came before it prevent it."""
+        self._armed = True
+        try:
+            if self.received:
+                raise Interrupted(self.received)
+            yield
+        finally:
+            self._armed = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.received = signal.Signals(number).name
+        if self._armed:
+            self._armed = False  # once: the record of the broken run is written in peace
+            raise Interrupted(self.received)

@@ -1,0 +1,77 @@
+"""The recipes: training programs with everything fixed but the seed. This table can be read without torch."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.training.data import Cifar10
+    from bench.training.device import Compute
+    from bench.training.events import Events
+
+
+class Trainer(Protocol):
+    """A recipe made ready on a device: it can be run again and again, each time from scratch."""
+
+    def warm_up(self) -> None:
+        """What need be done once a process and is not timed: compilation, the choice of kernels."""
+
+    def run(self, seed: int, events: Events) -> None:
+        """Train from scratch with `seed`, telling `events`."""
+
+
+class Build(Protocol):
+    """What a recipe's module offers under the name `build`."""
+
+    def __call__(self, data: Cifar10, compute: Compute) -> Trainer:
+        """The recipe, ready to run on `data`."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is known of a recipe without importing it. `target` is a share of the test images, 0..1."""
+
+    name: str
+    summary: str
+    target: float
+
+    @property
+    def module(self) -> str:
+        """The module that holds the recipe."""
+        return f"{__name__}.{self.name.replace('-', '_')}"
+
+    def build(self, data: Cifar10, compute: Compute) -> Trainer:
+        """Import the recipe and make it ready on a device."""
+        return cast(Build, importlib.import_module(self.module).build)(data, compute)
+
+    def source_sha256(self) -> str:
+        """SHA-256 over the source that decides what is trained: all recipes and all they share."""
+        package = Path(__file__).parent.parent
+        digest = hashlib.sha256(self.name.encode())
+        for path in sorted([*package.glob("recipes/*.py"), *package.glob("training/*.py")]):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+
+RECIPES = (
+    Recipe("airbench94-muon", "Keller Jordan's airbench94 with the Muon optimiser, 8 epochs (2024)", 0.94),
+    Recipe("quick", "the same network for about a minute of two CPU cores, to see the whole road", 0.60),
+)
+
+
+def find(name: str) -> Recipe:
+    """The recipe called `name`. Raises UsageError with the nearest name where there is none."""
+    by_name = {recipe.name: recipe for recipe in RECIPES}
+    if name in by_name:
+        return by_name[name]
+    near = difflib.get_close_matches(name, by_name, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else "`bench recipes` lists them"
+    raise UsageError(f"no recipe is called {name!r}; {hint}")

@@ -1,0 +1,73 @@
+"""What every store does, wherever it keeps its records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from bench.errors import RecordError, StoreError
+from bench.record.documents import AnyDocument
+from bench.record.files import from_bytes
+
+ROOT = "v1"
+
+
+class Store(Protocol):
+    """Records by key, such as `v1/runs/2026/11/22/<id>.json`. A record is created once and never changed."""
+
+    @property
+    def name(self) -> str:
+        """The store as the user spelled it."""
+
+    def check_writable(self) -> None:
+        """Make the store if it is missing and prove that it takes records. Raises StoreError."""
+
+    def put(self, document: AnyDocument) -> str:
+        """Store `document` and return its key, once it would survive a crash of the machine.
+
+        Putting the same document again changes nothing and succeeds. Raises ConflictError where another
+        document lies under the same key, StoreError where the store cannot be written.
+        """
+
+    def read(self, key: str) -> AnyDocument:
+        """The document under `key`. Raises RecordError, naming where it lies, if it cannot be trusted."""
+
+    def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
+        """The keys that begin with `prefix`, sorted. Raises StoreError where there is no store."""
+
+
+def is_record_key(key: str) -> bool:
+    """Whether `key` can name a record: `v1/**.json`, without hidden, empty or `..` parts."""
+    first, *rest = key.split("/")
+    return first == ROOT and key.endswith(".json") and all(part and part[0] != "." for part in rest)
+
+
+def parse(raw: bytes, key: str, name: str) -> AnyDocument:
+    """The document in `raw`, found under `key`. Raises RecordError, naming `name`, if it cannot be trusted."""
+    document = from_bytes(raw, name)
+    # Without this a record copied under a second name would be counted twice.
+    if document.key() != key:
+        raise RecordError(f"{name}: holds the record whose place is {document.key()}; remove this copy")
+    return document
+
+
+def read_all(store: Store) -> tuple[list[AnyDocument], list[RecordError]]:
+    """Every document that can be trusted, by key, and an error for every one that cannot.
+
+    Raises StoreError where there is no store or it cannot be listed.
+    """
+    documents: list[AnyDocument] = []
+    errors: list[RecordError] = []
+    for key in store.keys():
+        try:
+            documents.append(store.read(key))
+        except RecordError as error:
+            errors.append(error)
+    return documents, errors
+
+
+def require_record_key(key: str) -> str:
+    """`key`, if it can name a record. Raises StoreError for anything else, such as a way out of the store."""
+    if not is_record_key(key):
+        raise StoreError(f"{key!r} names no record; keys look like {ROOT}/runs/2026/11/22/<id>.json")
+    return key

@@ -1,0 +1,133 @@
+"""A store in a folder: one file a record, crash-safe, for any number of writers at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from bench.errors import ConflictError, RecordError, StoreError
+from bench.record.documents import AnyDocument
+from bench.record.files import to_bytes
+from bench.store.base import ROOT, is_record_key, parse, require_record_key
+from bench.store.create import create_file, make_folders, sweep, sync_folder, write_temporary
+
+_SCRATCH = ".tmp"
+_PROBE_BYTES = 64 * 1024  # more than a record takes
+
+_FULL = "the disk is full; free some space, or give another folder with --store"
+_FORBIDDEN = "no permission to use it; change its permissions, or give another folder with --store"
+_IN_THE_WAY = "there is a file where a folder should be; move it, or give another folder with --store"
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: "the disk quota is used up; free some space, or give another folder with --store",
+    errno.EROFS: "the file system is read-only; give another folder with --store",
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+}
+
+
+class FolderStore:
+    """The store in the folder `path`. `~` is expanded; nothing is read or written before it is asked for."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._name = str(path).rstrip("/") or "/"
+        try:
+            self._root = Path(path).expanduser()
+        except RuntimeError as error:
+            raise StoreError(f"store {self._name}: {error}; give the folder's full path") from error
+        self._scratch = self._root / _SCRATCH
+
+    @property
+    def name(self) -> str:
+        """The folder as the user spelled it."""
+        return self._name
+
+    def check_writable(self) -> None:
+        """Make the folder if it is missing and prove that it takes records; sweep what dead writers left.
+
+        Raises StoreError, in one line with what to do: a file in the way, no permission, read-only, full.
+        """
+        try:
+            make_folders(self._scratch)
+            make_folders(self._root / ROOT)
+            sweep(self._scratch)
+            write_temporary(bytes(_PROBE_BYTES), self._scratch).unlink()
+        except OSError as error:
+            raise self._trouble(error) from error
+
+    def put(self, document: AnyDocument) -> str:
+        """Store `document` and return its key, once it would survive a crash of the machine.
+
+        Putting the same document again changes nothing and succeeds. Raises ConflictError, naming the file,
+        where another document lies there; StoreError where the folder cannot be written.
+        """
+        key, data = document.key(), to_bytes(document)
+        final = self._root / key
+        try:
+            make_folders(self._scratch)
+            make_folders(final.parent)
+            if not create_file(final, data, self._scratch) and final.read_bytes() != data:
+                raise ConflictError(
+                    f"{self._file(key)}: another document already lies here and records are never overwritten; "
+                    "compare the two, then move the file away or give another folder with --store"
+                )
+            self._sync(final.parent)
+        except OSError as error:
+            raise self._trouble(error) from error
+        return key
+
+    def read(self, key: str) -> AnyDocument:
+        """The document under `key`. Raises RecordError, naming the file, if it is missing or cannot be trusted."""
+        path = self._root / require_record_key(key)
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror})") from error
+        return parse(raw, key, self._file(key))
+
+    def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
+        """The keys that begin with `prefix`, sorted. Other files than records are passed over.
+
+        Raises StoreError where the folder is missing or cannot be listed.
+        """
+        if not self._root.is_dir():
+            self._refuse_missing()
+        return iter(sorted(key for key in self._files() if key.startswith(prefix) and is_record_key(key)))
+
+    def _files(self) -> Iterator[str]:
+        for folder, _, names in os.walk(self._root / ROOT, onerror=self._unlistable):
+            above = Path(folder).relative_to(self._root).as_posix()
+            yield from (f"{above}/{name}" for name in names)
+
+    def _sync(self, folder: Path) -> None:
+        """Force every name between the root and a record to the disk, whoever made it: this writer or another."""
+        while folder != self._root:
+            sync_folder(folder)
+            folder = folder.parent
+        sync_folder(self._root)
+
+    def _file(self, key: str) -> str:
+        return f"{self._name.rstrip('/')}/{key}"
+
+    def _refuse_missing(self) -> NoReturn:
+        if self._root.exists():
+            raise StoreError(f"store {self._name}: is not a folder; give a folder with --store")
+        raise StoreError(
+            f"store {self._name}: there is no such folder; `bench run RECIPE --store {self._name}` makes it, "
+            "or name the folder that holds your records"
+        )
+
+    def _unlistable(self, error: OSError) -> None:
+        # No run yet, or a folder that went away while it was listed: no records there.
+        if not isinstance(error, FileNotFoundError):
+            raise self._trouble(error) from error
+
+    def _trouble(self, error: OSError) -> StoreError:
+        advice = _ADVICE.get(error.errno or 0, f"{error.strerror}; give another folder with --store")
+        culprit = f" ({error.filename})" if error.filename else ""
+        return StoreError(f"store {self._name}: {advice}{culprit}")

@@ -1,0 +1,81 @@
+"""Augmentation on the device: uint8 images in, a normalised and augmented batch out.
+
+Images are kept as uint8 [n, height, width, 3], reflect-padded once. A batch is one gather: its indices do the
+shuffle, the crop and the flip together, and what comes out lies channels-last in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Mean and standard deviation of CIFAR-10's training images by channel, on the 0..1 scale.
+MEAN = (0.4914, 0.4822, 0.4465)
+STD = (0.2470, 0.2435, 0.2616)
+
+
+def normalise(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """uint8 [n, h, w, 3] to `dtype` [n, 3, h, w], channels-last in memory, mean 0 and deviation 1 by channel."""
+    mean = torch.tensor(MEAN, device=images.device) * 255
+    std = torch.tensor(STD, device=images.device) * 255
+    return ((images.float() - mean) / std).to(dtype).permute(0, 3, 1, 2)
+
+
+def reflect_pad(images: Tensor, pad: int) -> Tensor:
+    """uint8 [n, h, w, 3] to [n, h + 2 pad, w + 2 pad, 3], mirrored at the edges without repeating them."""
+    if pad == 0:
+        return images
+    height, width = images.shape[1:3]
+
+    def mirrored(length: int) -> Tensor:
+        # The positions 0..length-1 are padded as an image of one row would be, and then index the images.
+        row = torch.arange(length, device=images.device, dtype=torch.float32)
+        return F.pad(row[None, None], (pad, pad), mode="reflect")[0, 0].long()
+
+    return images[:, mirrored(height)][:, :, mirrored(width)].contiguous()
+
+
+class Augmented:
+    """Random crops from a reflect-padded border, and alternating flip, epoch after epoch.
+
+    Alternating flip: each image is flipped at random once, then all are flipped every other epoch, so that
+    two neighbouring epochs see each image both ways (Keller Jordan, airbench, 2024).
+    `images` is uint8 [n, size, size, 3], `labels` int64 [n].
+    """
+
+    def __init__(
+        self, images: Tensor, labels: Tensor, *, batch: int, pad: int, dtype: torch.dtype, generator: torch.Generator
+    ) -> None:
+        self.padded, self.labels = reflect_pad(images, pad), labels
+        self.size, self.shifts, self.batch, self.dtype = images.shape[1], 2 * pad + 1, batch, dtype
+        self.generator = generator
+        self.first_flip = self._random(2, len(images)).bool()
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Batches an epoch; the incomplete last one is dropped."""
+        return len(self.labels) // self.batch
+
+    def _random(self, high: int, n: int) -> Tensor:
+        return torch.randint(high, (n,), generator=self.generator, device=self.padded.device)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch of (`dtype` [batch, 3, size, size], int64 [batch])."""
+        n, device = len(self.labels), self.padded.device
+        order = torch.randperm(n, generator=self.generator, device=device)
+        rows, columns = self._random(self.shifts, n), self._random(self.shifts, n)
+        flips = self.first_flip ^ bool(self.epoch % 2)
+        for picked in order[: len(self) * self.batch].split(self.batch):
+            yield normalise(self._cut(picked, rows, columns, flips), self.dtype), self.labels[picked]
+        self.epoch += 1
+
+    def _cut(self, picked: Tensor, rows: Tensor, columns: Tensor, flips: Tensor) -> Tensor:
+        """Crop and flip the images `picked` in one gather: uint8 [batch, size, size, 3]."""
+        along = torch.arange(self.size, device=picked.device)
+        across = torch.where(flips[picked, None], along.flip(0), along)
+        y = rows[picked, None] + along
+        x = columns[picked, None] + across
+        return self.padded[picked[:, None, None], y[:, :, None], x[:, None, :]]

@@ -1,0 +1,188 @@
+"""CIFAR-10 from its official binary batches: found, downloaded, verified, read.
+
+A batch file is 10,000 records of 3,073 bytes: one label, then 1,024 red, 1,024 green and 1,024 blue bytes.
+Only these files are read, and only after their MD5 was compared with the official one; no pickle is ever
+opened. Source and checksums: https://www.cs.toronto.edu/~kriz/cifar.html and the files themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import DataError
+
+FOLDER = "cifar-10-batches-bin"
+ARCHIVE = "cifar-10-binary.tar.gz"
+URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
+ARCHIVE_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+FILE_MD5 = {
+    "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
+    "data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
+    "data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
+    "data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
+    "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
+    "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
+}
+RECORD_BYTES = 1 + 3 * 32 * 32
+FILE_BYTES = 10_000 * RECORD_BYTES
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Cifar10:
+    """Images as uint8 [n, 3, 32, 32] and labels as uint8 [n], in the official order."""
+
+    train_images: Bytes
+    train_labels: Bytes
+    test_images: Bytes
+    test_labels: Bytes
+    name: str = "cifar10"
+
+    def hold_out(self, n: int = 10_000) -> Cifar10:
+        """The last `n` training images in place of the test set: for choosing, without opening the test set."""
+        return Cifar10(
+            self.train_images[:-n],
+            self.train_labels[:-n],
+            self.train_images[-n:],
+            self.train_labels[-n:],
+            name=f"cifar10-held-out-{n}",
+        )
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `$XDG_CACHE_HOME/bench`, or `~/.cache/bench`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bench"
+
+
+def find(given: str | Path | None = None) -> Path | None:
+    """The folder that holds the batches: `given`, else `CIFAR10_DIR`, else the cache; None if not there.
+
+    A folder that was named must hold them: raises DataError where it does not. The batches may lie in the
+    folder itself or in `cifar-10-batches-bin` below it.
+    """
+    named = given or os.environ.get("CIFAR10_DIR")
+    for root in [Path(named).expanduser()] if named else [cache_folder()]:
+        for folder in (root / FOLDER, root):
+            if any((folder / name).exists() for name in FILE_MD5):
+                return folder
+    if named:
+        raise DataError(
+            f"{named}: no CIFAR-10 batches here (expected {FOLDER}/data_batch_1.bin …); "
+            "name the folder that holds them, or leave --data and CIFAR10_DIR unset and run `bench data fetch`"
+        )
+    return None
+
+
+def verify(folder: Path) -> None:
+    """Check that every batch is whole and official. Raises DataError naming the first file that is not."""
+    for name in FILE_MD5:
+        _read_verified(folder / name)
+
+
+def _read_verified(path: Path) -> bytes:
+    mend = "remove it and run `bench data fetch`"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path}: missing; run `bench data fetch`") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if len(content) != FILE_BYTES:
+        raise DataError(f"{path}: {len(content):,} bytes where {FILE_BYTES:,} are right, cut short? {mend}")
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != FILE_MD5[path.name]:
+        raise DataError(f"{path}: MD5 differs from the official file, altered; {mend}")
+    return content
+
+
+def load(folder: Path) -> Cifar10:
+    """Read and verify all six batches (about 0.6 s). Raises DataError like `verify`."""
+
+    def read(names: list[str]) -> tuple[Bytes, Bytes]:
+        raw = b"".join(_read_verified(folder / name) for name in names)
+        records = np.frombuffer(raw, np.uint8).reshape(-1, RECORD_BYTES)
+        return records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].copy()
+
+    *train, test = FILE_MD5
+    return Cifar10(*read(train), *read([test]))
+
+
+def fetch(
+    destination: Path | None = None,
+    url: str | None = None,
+    *,
+    md5: str = ARCHIVE_MD5,
+    attempts: int = 3,
+    say: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Download the official archive, check it, unpack its batches; returns their folder.
+
+    `url` defaults to `CIFAR10_URL`, else Toronto. Nothing is downloaded where verified batches lie already.
+    Raises DataError after `attempts` failures, or where the archive's checksum is wrong.
+    """
+    root = destination or cache_folder()
+    folder = root / FOLDER
+    if folder.exists():
+        verify(folder)
+        say(f"{folder}: already here, all six files verified")
+        return folder
+    url = url or os.environ.get("CIFAR10_URL") or URL
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
+            archive = _download(url, Path(scratch), md5, attempts, say)
+            _unpack(archive, Path(scratch) / FOLDER)
+            verify(Path(scratch) / FOLDER)
+            # A rename is atomic: a reader sees all six files or none.
+            (Path(scratch) / FOLDER).rename(folder)
+    except OSError as error:
+        raise DataError(f"{root}: cannot be written ({error}); give another folder with --data") from error
+    say(f"{folder}: six files, verified")
+    return folder
+
+
+def _download(url: str, scratch: Path, md5: str, attempts: int, say: Callable[[str], None]) -> Path:
+    try:
+        from torchvision.datasets.utils import download_url
+    except ImportError as error:
+        raise DataError("downloading needs torchvision; pip install 'trainbench[train]'") from error
+    for attempt in range(1, attempts + 1):
+        say(f"{url} (attempt {attempt} of {attempts})")
+        try:
+            download_url(url, str(scratch), ARCHIVE, md5)
+            return scratch / ARCHIVE
+        except (OSError, RuntimeError) as error:  # RuntimeError: torchvision's word for a wrong checksum
+            failure = error
+            (scratch / ARCHIVE).unlink(missing_ok=True)
+            if attempt < attempts:
+                time.sleep(2**attempt)
+    raise DataError(
+        f"{url}: {failure}; try again, name a mirror with --url or CIFAR10_URL, or put the official batches "
+        "into a folder and name it with --data or CIFAR10_DIR"
+    )
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Copy the six batches out by name: no path of the archive's own is followed."""
+    folder.mkdir()
+    try:
+        with tarfile.open(archive) as tar:
+            for name in FILE_MD5:
+                member = tar.extractfile(f"{FOLDER}/{name}")
+                if member is None:
+                    raise DataError(f"{archive.name}: {name} is no file in it; try another mirror")
+                with (folder / name).open("wb") as out:
+                    shutil.copyfileobj(member, out)
+    except (tarfile.TarError, KeyError) as error:
+        raise DataError(f"{archive.name}: {error}; try another mirror") from error

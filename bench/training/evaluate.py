@@ -1,0 +1,64 @@
+"""Accuracy on the whole test set, with test-time augmentation that looks at each image on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.training.augment import normalise, reflect_pad
+
+
+class View(NamedTuple):
+    """One look at an image: shifted by (`dy`, `dx`) pixels, mirrored or not, with its share of the vote."""
+
+    dy: int
+    dx: int
+    flip: bool
+    weight: float
+
+
+PLAIN = (View(0, 0, False, 1.0),)
+FLIP = tuple(View(0, 0, flip, 0.5) for flip in (False, True))
+# The centre has half of the vote, the two diagonal shifts a quarter each; all of them also mirrored.
+FLIP_AND_SHIFT = tuple(
+    View(dy, dx, flip, weight / 2)
+    for dy, dx, weight in ((0, 0, 0.5), (-1, -1, 0.25), (1, 1, 0.25))
+    for flip in (False, True)
+)
+
+
+@torch.inference_mode()
+def logits(
+    network: Callable[[Tensor], Tensor], images: Tensor, views: tuple[View, ...], dtype: torch.dtype
+) -> Tensor:
+    """The weighted mean of the network's outputs over `views`: float [n, classes].
+
+    `images` is uint8 [n, size, size, 3]; shifted views are filled by reflection.
+    """
+    size = images.shape[1]
+    pad = max(max(abs(view.dy), abs(view.dx)) for view in views)
+    padded = normalise(reflect_pad(images, pad), dtype)
+    total: Tensor | float = 0.0
+    for dy, dx, flip, weight in views:
+        seen = padded[:, :, pad + dy : pad + dy + size, pad + dx : pad + dx + size]
+        seen = (seen.flip(-1) if flip else seen).contiguous(memory_format=torch.channels_last)
+        total = total + weight * network(seen).float()
+    return torch.as_tensor(total)
+
+
+def accuracy(
+    network: Callable[[Tensor], Tensor],
+    images: Tensor,
+    labels: Tensor,
+    views: tuple[View, ...],
+    dtype: torch.dtype,
+    batch: int = 2000,
+) -> float:
+    """The share of `images` (uint8 [n, size, size, 3]) classified as `labels` (int64 [n]) say, in 0..1."""
+    hits = torch.zeros((), dtype=torch.int64, device=labels.device)
+    for some, truth in zip(images.split(batch), labels.split(batch), strict=True):
+        hits += (logits(network, some, views, dtype).argmax(1) == truth).sum()
+    return hits.item() / len(labels)

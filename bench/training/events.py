@@ -1,0 +1,45 @@
+"""What a recipe tells while it trains. It knows nothing of clocks, records or prices: it only tells."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from bench.record.documents import PhaseName
+
+
+class Events(Protocol):
+    """The listener a recipe is given. Every call but `phase` is cheap and off the device."""
+
+    def phase(self, name: PhaseName, epoch: float | None = None) -> AbstractContextManager[None]:
+        """Around a stretch of work. Both edges wait for the device."""
+
+    def stepped(self, step: int, steps: int, images: int) -> None:
+        """After each optimiser step: `step` of `steps`, `images` in its batch. Does not wait for the device."""
+
+    def loss(self, mean: float) -> None:
+        """The mean training loss per image, read now and then. Raises Diverged where it is no number."""
+
+    def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
+        """After an evaluation on the whole test set; `accuracy` in 0..1, `views` of each image averaged."""
+
+
+class Diverged(Exception):  # noqa: N818 -- a state of a training run, not a defect
+    """The loss is no longer a number."""
+
+
+class Silent:
+    """Events that nobody listens to: a warm-up."""
+
+    def phase(self, name: PhaseName, epoch: float | None = None) -> AbstractContextManager[None]:
+        """See Events."""
+        return nullcontext()
+
+    def stepped(self, step: int, steps: int, images: int) -> None:
+        """See Events."""
+
+    def loss(self, mean: float) -> None:
+        """See Events."""
+
+    def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
+        """See Events."""
