@@ -34,6 +34,8 @@ def verify(data: str | None) -> None:
 
     folder = cifar10.find(data)
     if folder is None:
-        raise DataError(f"{cifar10.cache_folder()}: no CIFAR-10 here; run `bench data fetch`, or name its folder with --data")
+        raise DataError(
+            f"{cifar10.cache_folder()}: no CIFAR-10 here; run `bench data fetch`, or name its folder with --data"
+        )
     cifar10.verify(folder)
     click.echo(f"{folder}: six files, verified")

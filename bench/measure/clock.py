@@ -60,4 +60,3 @@ def process_start() -> float | None:
     except (OSError, AttributeError, ValueError, IndexError):
         return None
     return time.perf_counter() - age
-

@@ -46,8 +46,8 @@ def _git(*words: str) -> str | None:
     if not (root / ".git").exists():
         return None
     try:
-        done = subprocess.run(  # noqa: S603 -- fixed words, no shell
-            ["git", "-C", str(root), *words],  # noqa: S607 -- the user's own git
+        done = subprocess.run(
+            ["git", "-C", str(root), *words],
             capture_output=True, text=True, timeout=5, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):

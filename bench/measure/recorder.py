@@ -64,6 +64,6 @@ class Recorder:
 
 
 def in_words(error: BaseException) -> str:
-    """The first line of an error, without the name of the user's home folder in it."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    """The first line of an error as UTF-8 can say it, without the name of the user's home folder in it."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0].encode(errors="replace").decode()
     return line.replace(str(Path.home()), "~")[:500]

@@ -14,10 +14,20 @@ from bench.measure.gpu import Gpu
 from bench.measure.interrupt import Interrupted, Interrupts
 from bench.measure.progress import Progress
 from bench.measure.recorder import Recorder, in_words
-from bench.record.documents import Device, Environment, PhaseName, Reason, RecipeRef, Run, Series, Status, Target
+from bench.recipes import Recipe, Trainer
+from bench.record.documents import (
+    Device,
+    Environment,
+    PhaseName,
+    Reason,
+    RecipeRef,
+    Run,
+    Series,
+    Status,
+    Target,
+)
 from bench.record.ids import new_id
 from bench.record.policy import DEFAULT_POLICY, policy_seconds
-from bench.recipes import Recipe, Trainer
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.events import Diverged
@@ -40,13 +50,8 @@ class Measurement:
     early: list[tuple[PhaseName, float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        device = self.compute.device
-        index = device.index or 0
-        pci = None
-        if self.compute.is_cuda:
-            known = torch.cuda.get_device_properties(index)
-            pci = f"{known.pci_domain_id:08x}:{known.pci_bus_id:02x}:{known.pci_device_id:02x}.0"
-        self.gpu = Gpu(pci, index) if self.compute.is_cuda else None
+        cuda = self.compute.is_cuda
+        self.gpu = Gpu(str(torch.cuda.get_device_properties(self.compute.device).uuid)) if cuda else None
         self.trainers: dict[str, Trainer] = {}
 
     def runs(self, recipes: Sequence[Recipe], n: int, first_seed: int) -> Iterator[Run]:
@@ -66,8 +71,9 @@ class Measurement:
     def _run(self, recipe: Recipe, seed: int, series: Series) -> Run:
         began = process_start() if self.early else None
         clock = Clock(self.compute.synchronise, since=began)
-        for name, start, stop in self.early if began is not None else ():
-            clock.add(name, start - began, stop - began)
+        if began is not None:
+            for name, start, stop in self.early:
+                clock.add(name, start - began, stop - began)
         self.early = []
         recorder = Recorder(clock, self.progress)
         self.progress.begin(f"{recipe.name} seed {seed} (run {series.index + 1} of {series.planned})")
@@ -105,7 +111,7 @@ class Measurement:
             return "failed", "DIVERGED", str(error)
         except (torch.OutOfMemoryError, MemoryError) as error:
             return "failed", "OOM", in_words(error)
-        except Exception as error:  # noqa: BLE001 -- whatever broke, the next run goes on and the record says it
+        except Exception as error:
             out_of_memory = "can't allocate memory" in str(error)  # torch's CPU allocator raises RuntimeError
             return "failed", "OOM" if out_of_memory else "ERROR", f"{type(error).__name__}: {in_words(error)}"
         return "completed", None, None
@@ -128,6 +134,7 @@ class Measurement:
             count=1 if compute.is_cuda else cores(),
             precision=str(compute.precision).removeprefix("torch."),
             path=compute.path,
+            convolution="winograd" if compute.winograd else "direct",
         )
 
     def _name(self) -> str:

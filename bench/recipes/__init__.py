@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
-import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -53,10 +53,16 @@ class Recipe:
         return cast(Build, importlib.import_module(self.module).build)(data, compute)
 
     def source_sha256(self) -> str:
-        """SHA-256 over the source that decides what is trained: all recipes and all they share."""
-        package = Path(__file__).parent.parent
+        """SHA-256 over the source that decides what is trained: the recipe, those it builds on, what all share."""
+        here = Path(__file__).parent
+        own, found = [here / f"{self.module.rpartition('.')[2]}.py"], set[Path]()
+        while own:
+            path = own.pop()
+            found.add(path)
+            based_on = re.findall(rf"^from {__name__}\.(\w+) import", path.read_text(), re.MULTILINE)
+            own += [here / f"{name}.py" for name in based_on if here / f"{name}.py" not in found]
         digest = hashlib.sha256(self.name.encode())
-        for path in sorted([*package.glob("recipes/*.py"), *package.glob("training/*.py")]):
+        for path in sorted(found) + sorted((here.parent / "training").glob("*.py")):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 

@@ -6,11 +6,21 @@ UTC instant a run holds. Unknown is null, never 0.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 from bench.record.ids import new_id, time_of
 
@@ -28,7 +38,14 @@ Reason = Literal["OOM", "CAPACITY", "QUOTA", "PREEMPTED", "USER", "DIVERGED", "E
 PricingCategory = Literal["Standard", "Dynamic", "Committed"]  # FOCUS's words: on-demand, spot, reserved
 ExecutionPath = Literal["eager", "compiled", "graphs"]
 
-Utc = Annotated[datetime, Field(description="an instant, UTC")]
+
+def _in_utc(instant: datetime) -> datetime:
+    if instant.utcoffset() != timedelta(0):
+        raise ValueError("not in UTC")
+    return instant
+
+
+Utc = Annotated[AwareDatetime, AfterValidator(_in_utc), Field(description="an instant, UTC")]
 # Money is text in JSON: a double cannot hold 0.10.
 Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False), PlainSerializer(str, when_used="json")]
 
@@ -87,6 +104,12 @@ class Series(Part):
     index: int = Field(ge=0, description="position of this run, from 0")
     planned: int = Field(ge=1, description="runs asked for of this recipe")
 
+    @model_validator(mode="after")
+    def _planned(self) -> Series:
+        if self.index >= self.planned:
+            raise ValueError(f"run {self.index} of {self.planned}: more than were planned")
+        return self
+
 
 class Device(Part):
     """What the recipe computed on, and how."""
@@ -96,6 +119,7 @@ class Device(Part):
     count: int = Field(1, ge=1, description="GPUs, or processors used")
     precision: str = Field(description="the type of the heavy arithmetic: float16, bfloat16, float32")
     path: ExecutionPath
+    convolution: Literal["direct", "winograd"] = Field("direct", description="the algorithm of the 3x3 convolutions")
 
 
 class Environment(Part):
@@ -153,7 +177,7 @@ class Run(Document):
     steps: int = Field(0, ge=0, description="optimiser steps taken")
     images: int = Field(0, ge=0, description="training images seen, repeats counted")
     device: Device
-    energy_joules: float | None = None
+    energy_joules: float | None = Field(None, ge=0)
     environment: Environment
     warnings: tuple[str, ...] = ()
 
@@ -163,6 +187,14 @@ class Run(Document):
             raise ValueError("a run has a reason exactly when it did not complete")
         if self.status == "completed" and not any(e.final for e in self.evaluations):
             raise ValueError("a completed run has a final evaluation")
+        return self
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Run:
+        if any(later.start < earlier.stop for earlier, later in pairwise(self.phases)):
+            raise ValueError("phases overlap or are out of order")
+        if any(later.at < earlier.at or earlier.final for earlier, later in pairwise(self.evaluations)):
+            raise ValueError("evaluations are out of order, or one follows the final one")
         return self
 
     @property

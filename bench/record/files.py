@@ -34,8 +34,9 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
     version reads, or do not fit the schema.
     """
     try:
-        content: Any = json.loads(raw, parse_constant=_refuse_constant)
-    except ValueError as error:
+        content: Any = json.loads(raw)
+        unaltered = isinstance(content, dict) and raw == seal(content)
+    except (ValueError, RecursionError) as error:  # seal refuses what JSON cannot say, such as 1e999
         raise RecordError(f"{name}: not a JSON document ({error}); restore it from a copy") from error
     if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int):
         raise RecordError(f"{name}: not a record of bench (no schema_version); move it out of the store")
@@ -44,8 +45,8 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
             f"{name}: written by a newer bench (schema {content['schema_version']}, this one reads up to "
             f"{SCHEMA_VERSION}); upgrade bench"
         )
-    # Comparing bytes, not only the checksum: a byte changed where JSON does not mind it is a change too.
-    if raw != seal(content):
+    # Bytes were compared, not only checksums: a byte changed where JSON does not mind it is a change too.
+    if not unaltered:
         raise RecordError(f"{name}: checksum does not match, the record was altered; restore it from a copy")
     del content[CHECKSUM_FIELD]
     try:
@@ -54,10 +55,6 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RecordError(f"{name}: does not fit the schema at {where}: {first['msg']}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def json_schema() -> dict[str, Any]:

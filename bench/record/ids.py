@@ -19,6 +19,6 @@ def new_id() -> str:
 def time_of(identifier: str) -> datetime:
     """When a UUIDv7 was made, UTC, to the millisecond. Raises ValueError for anything else."""
     parsed = uuid.UUID(identifier)
-    if parsed.version != 7:
-        raise ValueError(f"{identifier} is not a UUID of version 7")
+    if parsed.version != 7 or str(parsed) != identifier:
+        raise ValueError(f"{identifier} is not a UUID of version 7 in its one spelling")
     return datetime.fromtimestamp((parsed.int >> 80) / 1000, UTC)

@@ -34,7 +34,8 @@ def first_hit(run: Run) -> Evaluation | None:
 
 def fell_back(run: Run) -> bool:
     """Whether the run crossed its target and ended below it."""
-    return first_hit(run) is not None and run.final_accuracy is not None and not run.hit
+    final = run.final_accuracy
+    return first_hit(run) is not None and final is not None and final < run.target.at_least
 
 
 def policy_seconds(run: Run, policy: Policy) -> float | None:
@@ -46,7 +47,8 @@ def policy_seconds(run: Run, policy: Policy) -> float | None:
     if run.status != "completed" or not run.valid:
         return None
     if policy == "cold":
-        return run.phases[-1].stop - run.phases[0].start if run.cold and run.phases else None
+        final = next((e.at for e in run.evaluations if e.final), None)
+        return final - run.phases[0].start if run.cold and run.phases and final is not None else None
     counted = [phase for phase in run.phases if phase.name in _COUNTED[policy]]
     if policy != "airbench":
         hit = first_hit(run)

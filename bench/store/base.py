@@ -43,7 +43,7 @@ def is_record_key(key: str) -> bool:
 
 
 def parse(raw: bytes, key: str, name: str) -> AnyDocument:
-    """The document in `raw`, found under `key`. Raises RecordError, naming `name`, if it cannot be trusted."""
+    """The document in `raw`, found under `key`. Raises RecordError, naming `name`, if it is not right."""
     document = from_bytes(raw, name)
     # Without this a record copied under a second name would be counted twice.
     if document.key() != key:
@@ -58,7 +58,7 @@ def read_all(store: Store) -> tuple[list[AnyDocument], list[RecordError]]:
     """
     documents: list[AnyDocument] = []
     errors: list[RecordError] = []
-    for key in store.keys():
+    for key in store.keys():  # noqa: SIM118 - a store is no dict
         try:
             documents.append(store.read(key))
         except RecordError as error:

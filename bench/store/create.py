@@ -65,11 +65,11 @@ def _name(temporary: Path, final: Path, scratch: Path) -> bool:
 
 
 def _rename_under_lock(temporary: Path, final: Path, scratch: Path) -> bool:
-    """The way without hard links. A rename is whole or nothing, but would overwrite: so one at a time, looking first.
+    """The way without hard links: a rename, one at a time and after a look, as it would overwrite.
 
     Reserving `final` itself with O_EXCL would not do: a writer that died then would leave an empty record.
     """
-    import fcntl  # not on Windows, whose file systems either have hard links or come this way and fail
+    import fcntl  # Windows has none; there, records can still be read
 
     with (scratch / _LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel gives it back when the holder dies
@@ -105,7 +105,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sweep(scratch: Path) -> None:
-    """Remove what writers that died left in `scratch`. Files of the last day and the lock stay. Raises OSError."""
+    """Remove what writers that died left in `scratch`; files of the last day stay. Raises OSError."""
     dead = time.time() - _DEAD_AFTER_SECONDS
     with os.scandir(scratch) as entries:
         for entry in entries:

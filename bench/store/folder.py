@@ -6,7 +6,6 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument
@@ -73,8 +72,8 @@ class FolderStore:
             make_folders(final.parent)
             if not create_file(final, data, self._scratch) and final.read_bytes() != data:
                 raise ConflictError(
-                    f"{self._file(key)}: another document already lies here and records are never overwritten; "
-                    "compare the two, then move the file away or give another folder with --store"
+                    f"{self._file(key)}: another document lies here, and records are never overwritten; "
+                    "compare them, then move the file away or give another folder with --store"
                 )
             self._sync(final.parent)
         except OSError as error:
@@ -82,7 +81,7 @@ class FolderStore:
         return key
 
     def read(self, key: str) -> AnyDocument:
-        """The document under `key`. Raises RecordError, naming the file, if it is missing or cannot be trusted."""
+        """The document under `key`. Raises RecordError, naming the file, if it is missing or not right."""
         path = self._root / require_record_key(key)
         try:
             raw = path.read_bytes()
@@ -95,8 +94,7 @@ class FolderStore:
 
         Raises StoreError where the folder is missing or cannot be listed.
         """
-        if not self._root.is_dir():
-            self._refuse_missing()
+        self._require_folder()
         return iter(sorted(key for key in self._files() if key.startswith(prefix) and is_record_key(key)))
 
     def _files(self) -> Iterator[str]:
@@ -105,7 +103,7 @@ class FolderStore:
             yield from (f"{above}/{name}" for name in names)
 
     def _sync(self, folder: Path) -> None:
-        """Force every name between the root and a record to the disk, whoever made it: this writer or another."""
+        """Force the names from a record up to the root to the disk, whichever writer made them."""
         while folder != self._root:
             sync_folder(folder)
             folder = folder.parent
@@ -114,8 +112,14 @@ class FolderStore:
     def _file(self, key: str) -> str:
         return f"{self._name.rstrip('/')}/{key}"
 
-    def _refuse_missing(self) -> NoReturn:
-        if self._root.exists():
+    def _require_folder(self) -> None:
+        try:
+            if self._root.is_dir():
+                return
+            missing = not self._root.exists()
+        except OSError as error:
+            raise self._trouble(error) from error
+        if not missing:
             raise StoreError(f"store {self._name}: is not a folder; give a folder with --store")
         raise StoreError(
             f"store {self._name}: there is no such folder; `bench run RECIPE --store {self._name}` makes it, "

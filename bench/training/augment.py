@@ -47,7 +47,14 @@ class Augmented:
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor, *, batch: int, pad: int, dtype: torch.dtype, generator: torch.Generator
+        self,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        batch: int,
+        pad: int,
+        dtype: torch.dtype,
+        generator: torch.Generator,
     ) -> None:
         self.padded, self.labels = reflect_pad(images, pad), labels
         self.size, self.shifts, self.batch, self.dtype = images.shape[1], 2 * pad + 1, batch, dtype

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import shutil
 import time
 from collections.abc import Callable
@@ -13,11 +12,12 @@ from functools import cache
 from typing import Literal
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.record.documents import ExecutionPath
+from bench.training.data import Bytes
+from bench.training.winograd import conv3x3
 
 Choice = Literal["auto", "cpu", "cuda"]
 
@@ -33,6 +33,7 @@ class Compute:
     device: torch.device
     precision: torch.dtype
     path: ExecutionPath
+    winograd: bool = False
 
     @property
     def is_cuda(self) -> bool:
@@ -61,7 +62,7 @@ class Compute:
             return contextlib.nullcontext()
         return torch.autocast("cpu", self.precision)
 
-    def place(self, images: NDArray[object], labels: NDArray[object]) -> tuple[Tensor, Tensor]:
+    def place(self, images: Bytes, labels: Bytes) -> tuple[Tensor, Tensor]:
         """uint8 [n, 3, h, w] and [n] from the files to the device, as uint8 [n, h, w, 3] and int64 [n]."""
         on_device = torch.tensor(images).to(self.device).permute(0, 2, 3, 1).contiguous()
         return on_device, torch.tensor(labels).to(self.device, torch.int64)
@@ -97,41 +98,36 @@ def _cuda(device: torch.device) -> Compute:
 
 
 def _cpu() -> Compute:
-    keep_freed_memory()
-    return Compute(torch.device("cpu"), faster_cpu_precision(), "compiled" if _compiler() else "eager")
+    precision, winograd = fastest_convolution()
+    return Compute(torch.device("cpu"), precision, "compiled" if _compiler() else "eager", winograd)
 
 
 def _compiler() -> bool:
     return any(shutil.which(name) for name in ("g++", "clang++"))
 
 
-def keep_freed_memory() -> None:
-    """Have the C allocator keep what is freed, for the next step to use.
-
-    A training step frees and takes gigabytes. glibc hands large blocks back to the system at once, and each
-    page of the next one faults and is zeroed again: without this a step takes up to twice as long.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another C library: nothing to tune
-        libc = ctypes.CDLL("libc.so.6")
-        m_trim_threshold, m_mmap_max = -1, -4
-        libc.mallopt(m_mmap_max, 0)
-        libc.mallopt(m_trim_threshold, 2**31 - 1)
-
-
 @cache
-def faster_cpu_precision() -> torch.dtype:
-    """bfloat16 or float32, by which convolves faster here. Processors that have bfloat16 differ by 4x in it."""
-    images = torch.randn(64, 256, 7, 7).contiguous(memory_format=torch.channels_last)
-    filters = torch.randn(256, 256, 3, 3).contiguous(memory_format=torch.channels_last)
+def fastest_convolution() -> tuple[torch.dtype, bool]:
+    """How this CPU convolves fastest: the type of the arithmetic, and whether by Winograd's algorithm.
 
-    def best(dtype: torch.dtype) -> float:
-        x, w = images.to(dtype), filters.to(dtype)
-        seconds = []
-        with torch.inference_mode():
-            for _ in range(4):
-                start = time.perf_counter()
-                torch.conv2d(x, w, padding=1)
-                seconds.append(time.perf_counter() - start)
-        return min(seconds[1:])
+    Measured, once a process (about 0.1 s), on the layer that costs most. CPUs differ too much for a rule: with
+    matrix units bfloat16 is far ahead, without them it can be slower than float32 even where it has instructions.
+    """
+    n, filters = 100, torch.randn(256, 256, 3, 3)
+    blocked = torch.randn(1, 7, 7, n, 256)
+    direct = blocked[0].permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
+    ways: dict[tuple[torch.dtype, bool], Callable[[], Tensor]] = {
+        (torch.float32, True): lambda: conv3x3(blocked, filters, 7, 7),
+        (torch.float32, False): lambda: torch.conv2d(direct, filters, padding=1),
+    }
+    low, low_filters = direct.to(torch.bfloat16), filters.to(torch.bfloat16)
+    ways[torch.bfloat16, False] = lambda: torch.conv2d(low, low_filters, padding=1)
 
-    return min((torch.float32, torch.bfloat16), key=best)
+    def seconds(way: Callable[[], Tensor]) -> float:
+        start = time.perf_counter()
+        way()
+        return time.perf_counter() - start
+
+    with torch.inference_mode():
+        best = {key: min([seconds(way) for _ in range(4)][1:]) for key, way in ways.items()}
+    return min(best, key=best.__getitem__)

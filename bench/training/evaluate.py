@@ -10,6 +10,9 @@ from torch import Tensor
 
 from bench.training.augment import normalise, reflect_pad
 
+# Images classified at once.
+EVALUATION_BATCH = 2000
+
 
 class View(NamedTuple):
     """One look at an image: shifted by (`dy`, `dx`) pixels, mirrored or not, with its share of the vote."""
@@ -31,9 +34,7 @@ FLIP_AND_SHIFT = tuple(
 
 
 @torch.inference_mode()
-def logits(
-    network: Callable[[Tensor], Tensor], images: Tensor, views: tuple[View, ...], dtype: torch.dtype
-) -> Tensor:
+def logits(network: Callable[[Tensor], Tensor], images: Tensor, views: tuple[View, ...], dtype: torch.dtype) -> Tensor:
     """The weighted mean of the network's outputs over `views`: float [n, classes].
 
     `images` is uint8 [n, size, size, 3]; shifted views are filled by reflection.
@@ -55,7 +56,7 @@ def accuracy(
     labels: Tensor,
     views: tuple[View, ...],
     dtype: torch.dtype,
-    batch: int = 2000,
+    batch: int = EVALUATION_BATCH,
 ) -> float:
     """The share of `images` (uint8 [n, size, size, 3]) classified as `labels` (int64 [n]) say, in 0..1."""
     hits = torch.zeros((), dtype=torch.int64, device=labels.device)

@@ -45,5 +45,3 @@ def whitening_filters(images: Tensor, eps: float, size: int = 2) -> Tensor:
     values, vectors = torch.linalg.eigh(moment)
     filters = (vectors / (values + eps).sqrt()).T.flip(0).reshape(-1, channels, size, size)
     return torch.cat([filters, -filters]).to(images.dtype)
-
-

@@ -22,7 +22,8 @@ def orthogonalise(matrix: Tensor, steps: int = 3, dtype: torch.dtype = torch.bfl
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    result: Tensor = x.T if tall else x
+    return result.to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):

@@ -1,0 +1,146 @@
+"""Prices: the book that comes with `bench`, and what the user says a machine costs.
+
+The book, `prices.csv`, holds one row an instance type and pricing category, each with the place it was read
+and the day. Accelerators are named as SkyPilot names them. A price read once grows old; a user's own price
+always goes before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.resources import files
+
+from bench.errors import UsageError
+from bench.record.documents import Accelerators, Price, PricingCategory
+
+# More an hour than any machine costs: beyond it, arithmetic overflows before a table does.
+_ABSURD = Decimal(1_000_000_000)
+_CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a provider asks for one instance type. A `region` of None: the source did not name one."""
+
+    provider: str
+    region: str | None
+    instance_type: str
+    accelerators: Accelerators
+    price: Price
+
+    @property
+    def name(self) -> str:
+        """The instance as a user types it: `aws:p3.2xlarge`."""
+        return f"{self.provider}:{self.instance_type}"
+
+
+@cache
+def price_book() -> tuple[Offer, ...]:
+    """Every offer in the book, in its order. The file is read at the first call."""
+    text = files("bench.billing").joinpath("prices.csv").read_text(encoding="utf-8")
+    return tuple(_offer(row) for row in csv.DictReader(text.splitlines()))
+
+
+def _offer(row: dict[str, str]) -> Offer:
+    price = {
+        "amount": row["amount"],
+        "currency": row["currency"],
+        "unit": row["unit"],
+        "pricing_category": row["pricing_category"],
+        "source": row["source"],
+        "seen": row["seen"],
+    }
+    return Offer(
+        provider=row["provider"],
+        region=row["region"] or None,
+        instance_type=row["instance_type"],
+        accelerators=Accelerators(name=row["accelerator"], count=int(row["accelerators"])),
+        price=Price.model_validate(price),
+    )
+
+
+def find_offer(name: str, category: PricingCategory = "Standard", region: str | None = None) -> Offer:
+    """The offer for `name`, such as `aws:p3.2xlarge`; upper and lower case are the same.
+
+    With a region: the offer for it, or else the one whose source named no region, which its `source` says.
+    Raises UsageError, with what is there, for a name, category or region that the book does not hold.
+    """
+    named = [offer for offer in price_book() if offer.name.casefold() == name.casefold()]
+    if not named:
+        raise UsageError(f"no price for {name} in the price book{_nearest(name)}; or give --price-per-hour")
+    offers = [offer for offer in named if offer.price.pricing_category == category]
+    if not offers:
+        held = sorted({offer.price.pricing_category for offer in named})
+        raise UsageError(f"no {category} price for {name}, only {', '.join(held)}; or give --price-per-hour")
+    return _in_region(offers, name, region)
+
+
+def _in_region(offers: Sequence[Offer], name: str, region: str | None) -> Offer:
+    for wanted in (region, None):
+        matching = [offer for offer in offers if offer.region == wanted]
+        if matching:
+            return matching[0]
+    held = sorted(offer.region for offer in offers if offer.region)
+    if region is None and len(offers) == 1:
+        return offers[0]
+    where = f"in {region}" if region else "without a region"
+    raise UsageError(f"no price for {name} {where}, only in {', '.join(held)}; or give --price-per-hour")
+
+
+def _nearest(name: str) -> str:
+    typed = name.casefold()
+    # A bare instance type is a common slip: with its provider it is a name.
+    known = {offer.instance_type.casefold(): offer.name for offer in price_book()}
+    known |= {offer.name.casefold(): offer.name for offer in price_book()}
+    begun = [spelling for spelling in known if typed and spelling.startswith(typed)]
+    near = dict.fromkeys(known[match] for match in begun[:3] or difflib.get_close_matches(typed, known))
+    return f"; did you mean {' or '.join(near)}" if near else " (`bench prices` lists it)"
+
+
+def given_price(
+    amount: str, currency: str = "USD", category: PricingCategory = "Standard", seen: date | None = None
+) -> Price:
+    """The price of one hour of the machine, as the user gives it; `seen` is today (UTC) unless given.
+
+    0 is a price like any other, for a machine that costs nothing; a price not known is no price, never 0.
+    Raises UsageError for what is no price or no currency.
+    """
+    if not _CURRENCY.fullmatch(currency):
+        raise UsageError(f"{currency!r} is not a currency; give its three letters (ISO 4217), such as USD")
+    return Price(
+        amount=_amount(amount),
+        currency=currency.upper(),
+        unit="machine-hour",
+        pricing_category=category,
+        source="given by the user",
+        seen=seen or datetime.now(UTC).date(),
+    )
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise UsageError(f"{text!r} is not a price per hour; give a number, such as 3.06") from None
+    if not amount.is_finite() or amount.is_signed() or amount >= _ABSURD:
+        raise UsageError(f"{text!r} is not a price per hour; give a number of 0 or more, such as 3.06")
+    return amount
+
+
+def machine_hourly(price: Price | None, accelerators: Accelerators | None) -> Decimal | None:
+    """What one hour of the whole machine costs, in the price's currency.
+
+    None, unknown, without a price, or with a price per GPU and no number of GPUs.
+    """
+    if price is None:
+        return None
+    if price.unit == "machine-hour":
+        return price.amount
+    return None if accelerators is None else price.amount * accelerators.count

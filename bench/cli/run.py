@@ -1,0 +1,69 @@
+"""bench run: train, and record each run."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from bench.cli import options
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe, interleaved.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Seed of the first run; the next ones count up.",
+)
+@click.option(
+    "--target",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Accuracy to reach, 0..1, in place of the recipe's own.",
+)
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@options.data
+@options.store
+@click.option(
+    "--instance",
+    metavar="PROVIDER:TYPE",
+    help="What this machine is, such as aws:p3.2xlarge: its price comes from the price book.",
+)
+@click.option("--spot", is_flag=True, help="It is a spot machine (with --instance or --price-per-hour).")
+@click.option("--price-per-hour", metavar="AMOUNT", help="What an hour of this machine costs.")
+@click.option("--currency", default="USD", show_default=True, help="Of --price-per-hour, ISO 4217.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+def run(
+    recipes: tuple[str, ...], runs: int, seed: int, target: float | None, device: str, data: str | None, store: str,
+    instance: str | None, spot: bool, price_per_hour: str | None, currency: str, quiet: bool,
+) -> None:  # fmt: skip
+    """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
+
+    Several recipes are interleaved round by round. Without a price, cost stays unknown.
+    """
+    from bench.billing.lease import open_lease
+    from bench.measure.progress import Progress
+    from bench.measure.session import Request, measure
+    from bench.recipes import find
+    from bench.store import open_store
+
+    request = Request(
+        recipes=[find(name) for name in recipes],
+        runs=runs,
+        first_seed=seed,
+        data=data,
+        device=device,  # type: ignore[arg-type]  # click.Choice allows just these words
+        target=target,
+        lease=open_lease(instance, price_per_hour, currency, spot=spot),
+    )
+    ended = set()
+    for made, key in measure(request, open_store(store), Progress(quiet=quiet)):
+        ended.add(made.status)
+        click.echo(key)
+    if "interrupted" in ended:
+        sys.exit(130)
+    if "failed" in ended:
+        sys.exit(6)

@@ -1,0 +1,195 @@
+"""Finding a price in the book, and taking one from the user."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.billing import prices
+from bench.billing.prices import Offer, find_offer, given_price, machine_hourly, price_book
+from bench.errors import UsageError
+from bench.record.documents import Accelerators, Price
+
+V100 = Accelerators(name="V100", count=1)
+
+
+def offer(instance, amount, category="Standard", region=None):
+    price = Price(
+        amount=Decimal(amount),
+        currency="USD",
+        pricing_category=category,
+        source="test",
+        seen=date(2026, 11, 1),
+    )
+    return Offer("acme", region, instance, V100, price)
+
+
+@pytest.fixture
+def regional_book(monkeypatch):
+    book = (
+        offer("one", "1.00", region="east"),
+        offer("one", "2.00", region="west"),
+        offer("one", "0.30", "Dynamic", region="east"),
+        offer("two", "3.00"),
+        offer("two", "4.00", region="west"),
+    )
+    monkeypatch.setattr(prices, "price_book", lambda: book)
+
+
+def one_line(error):
+    return "\n" not in str(error.value)
+
+
+def test_the_book_is_read_once():
+    assert price_book() is price_book()
+
+
+def test_an_offer_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        find_offer("aws:p3.2xlarge").region = "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "accelerators", "hourly"),
+    [
+        ("aws:p3.2xlarge", ("V100", 1), "3.06"),
+        ("aws:p3.16xlarge", ("V100", 8), "24.48"),
+        ("aws:g4dn.xlarge", ("T4", 1), "0.526"),
+        ("aws:g5.xlarge", ("A10G", 1), "1.006"),
+        ("aws:p4d.24xlarge", ("A100", 8), "21.957642"),
+        ("aws:p4de.24xlarge", ("A100-80GB", 8), "27.44705"),
+        ("aws:p5.48xlarge", ("H100", 8), "55.04"),
+        ("aws:p5.4xlarge", ("H100", 1), "6.88"),
+        ("azure:standard_nc24ads_a100_v4", ("A100-80GB", 1), "3.67"),
+        ("lambda:gpu_8x_v100", ("V100", 8), "6.32"),
+    ],
+)
+def test_known_machines_have_their_listed_price(name, accelerators, hourly):
+    found = find_offer(name)
+    assert (found.accelerators.name, found.accelerators.count) == accelerators
+    assert machine_hourly(found.price, found.accelerators) == Decimal(hourly)
+
+
+@pytest.mark.parametrize("found", price_book(), ids=lambda found: found.name)
+def test_every_offer_is_found_by_its_name(found):
+    assert find_offer(found.name, found.price.pricing_category, found.region) is found
+    assert find_offer(found.name.upper(), found.price.pricing_category, found.region) is found
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("p3.2xlarge", "aws:p3.2xlarge"),
+        ("aws:p3.2xlarg", "aws:p3.2xlarge"),
+        ("AWS:P4D.24XL", "aws:p4d.24xlarge"),
+        ("aws/g5.xlarge", "aws:g5.xlarge"),
+        ("lambda:gpu_1x_h100", "lambda:gpu_1x_h100_pcie"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest_ones(typed, meant):
+    with pytest.raises(UsageError, match=rf"did you mean .*{meant}\b.*--price-per-hour") as error:
+        find_offer(typed)
+    assert one_line(error)
+
+
+@pytest.mark.parametrize("typed", ["", "zzz", "¯\\_(ツ)_/¯"])
+def test_a_name_like_no_other_is_answered_with_where_to_look(typed):
+    with pytest.raises(UsageError, match="bench prices"):
+        find_offer(typed)
+
+
+def test_an_on_demand_price_is_never_given_for_spot():
+    with pytest.raises(UsageError, match=r"no Dynamic price for aws:p3\.2xlarge, only Standard"):
+        find_offer("aws:p3.2xlarge", "Dynamic")
+
+
+def test_a_region_without_its_own_price_gets_the_one_that_names_no_region():
+    found = find_offer("aws:p3.2xlarge", region="eu-west-1")
+    assert found.region is None
+    assert "region not stated" in found.price.source
+
+
+@pytest.mark.usefixtures("regional_book")
+def test_a_price_for_the_region_goes_before_one_that_names_none():
+    assert find_offer("acme:two", region="west").price.amount == 4
+    assert find_offer("acme:two", region="east").price.amount == 3
+    assert find_offer("acme:two").price.amount == 3
+
+
+@pytest.mark.usefixtures("regional_book")
+def test_without_a_region_the_only_price_is_taken():
+    assert find_offer("acme:one", "Dynamic").price.amount == Decimal("0.30")
+
+
+@pytest.mark.usefixtures("regional_book")
+@pytest.mark.parametrize("region", [None, "north"])
+def test_a_price_is_never_guessed_from_other_regions(region):
+    with pytest.raises(UsageError, match="only in east, west"):
+        find_offer("acme:one", region=region)
+
+
+def test_a_given_price_says_who_gave_it_and_when():
+    assert given_price("3.06", "eur", "Committed", date(2026, 11, 22)) == Price(
+        amount=Decimal("3.06"),
+        currency="EUR",
+        unit="machine-hour",
+        pricing_category="Committed",
+        source="given by the user",
+        seen=date(2026, 11, 22),
+    )
+
+
+def test_a_given_price_is_by_default_on_demand_in_dollars_of_today():
+    before = datetime.now(UTC).date()
+    price = given_price("1")
+    assert (price.currency, price.pricing_category) == ("USD", "Standard")
+    assert before <= price.seen <= datetime.now(UTC).date()
+
+
+def test_a_machine_may_cost_nothing():
+    assert given_price("0").amount == 0
+
+
+@given(st.decimals(0, 10**8, places=6))
+def test_a_given_price_keeps_every_digit(amount):
+    assert given_price(str(amount)).amount.as_tuple() == amount.as_tuple()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "three", "3,06", "$3.06", "-1", "-0", "nan", "sNaN", "inf", "-inf", "1e9", "1e999999", "0x10"],
+)
+def test_what_is_no_price_is_refused_in_one_line(text):
+    with pytest.raises(UsageError, match="is not a price per hour") as error:
+        given_price(text)
+    assert one_line(error)
+
+
+@pytest.mark.parametrize("currency", ["", "US", "USDT", "U$D", "12 ", "éur", "USD\n"])
+def test_what_is_no_currency_is_refused_in_one_line(currency):
+    with pytest.raises(UsageError, match="is not a currency") as error:
+        given_price("3.06", currency)
+    assert one_line(error)
+
+
+@given(st.decimals(0, 1000, places=4), st.integers(1, 64))
+def test_a_price_per_gpu_is_paid_for_each(amount, count):
+    price = given_price(str(amount)).model_copy(update={"unit": "gpu-hour"})
+    assert machine_hourly(price, Accelerators(name="V100", count=count)) == amount * count
+
+
+@given(st.decimals(0, 1000, places=4), st.integers(1, 64))
+def test_a_price_per_machine_is_paid_once(amount, count):
+    assert machine_hourly(given_price(str(amount)), Accelerators(name="V100", count=count)) == amount
+
+
+def test_what_is_not_known_has_no_hourly_price():
+    price = given_price("3.06")
+    assert machine_hourly(None, V100) is None
+    assert machine_hourly(price.model_copy(update={"unit": "gpu-hour"}), None) is None
+    assert machine_hourly(price, None) == Decimal("3.06")

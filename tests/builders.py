@@ -1,0 +1,110 @@
+"""Documents for tests: one run computed by hand, and a strategy for any run. Free of torch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from hypothesis import strategies as st
+
+from bench.record.documents import (
+    Device,
+    Environment,
+    Evaluation,
+    Phase,
+    PhaseName,
+    Reason,
+    RecipeRef,
+    Run,
+    Series,
+    Target,
+)
+from bench.record.ids import new_id
+
+# Three epochs; 90 %, 94.5 % and 94.8 %, then 95 % with test-time augmentation. The target is 94 %.
+PHASES = (
+    Phase(name="warmup", start=0, stop=5),
+    Phase(name="prepare", start=5, stop=6),
+    Phase(name="train", start=6, stop=10, epoch=1),
+    Phase(name="evaluate", start=10, stop=11, epoch=1),
+    Phase(name="train", start=11, stop=15, epoch=2),
+    Phase(name="evaluate", start=15, stop=16, epoch=2),
+    Phase(name="train", start=16, stop=20, epoch=3),
+    Phase(name="evaluate", start=20, stop=21, epoch=3),
+    Phase(name="final_evaluate", start=21, stop=23, epoch=3),
+)
+EVALUATIONS = (
+    Evaluation(epoch=1, accuracy=0.90, at=11),
+    Evaluation(epoch=2, accuracy=0.945, at=16),
+    Evaluation(epoch=3, accuracy=0.948, at=21),
+    Evaluation(epoch=3, accuracy=0.95, views=6, at=23, final=True),
+)
+
+
+def make_run(**changes: Any) -> Run:
+    """A completed run that hit its target, with a fresh id, and with `changes` made to its fields."""
+    fields: dict[str, Any] = {
+        "recipe": RecipeRef(name="myrtle", source_sha256="0" * 64),
+        "seed": 7,
+        "target": Target(at_least=0.94),
+        "series": Series(id=new_id(), index=0, planned=1),
+        "status": "completed",
+        "anchor": datetime(2026, 11, 22, 12, 30, tzinfo=UTC),
+        "phases": PHASES,
+        "evaluations": EVALUATIONS,
+        "device": Device(kind="cuda", name="Tesla V100", precision="float16", path="eager"),
+        "environment": Environment(bench="0.1.0", python="3.11.7", os="Linux", cpu="Xeon", cores=8),
+    }
+    return Run(**(fields | changes))
+
+
+def ending(accuracy: float) -> tuple[Evaluation, ...]:
+    """The usual evaluations, but for the last one, which finds `accuracy`."""
+    return (*EVALUATIONS[:-1], EVALUATIONS[-1].model_copy(update={"accuracy": accuracy}))
+
+
+_seconds = st.floats(-1e6, 1e6)
+_shares = st.floats(0, 1)
+_maybe_text = st.none() | st.text()
+
+
+@st.composite
+def _phases(draw: st.DrawFn) -> Phase:
+    start, stop = sorted((draw(_seconds), draw(_seconds)))
+    return Phase(
+        name=draw(st.sampled_from(get_args(PhaseName))),
+        start=start,
+        stop=stop,
+        epoch=draw(st.none() | st.floats(0, 1e4)),
+        synchronised=draw(st.booleans()),
+    )
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Run:
+    """Any run that the schema admits."""
+    completed = draw(st.booleans())
+    evaluations = st.builds(Evaluation, epoch=st.floats(0, 1e4), accuracy=_shares, at=_seconds)
+    final = st.builds(Evaluation, epoch=st.floats(0, 1e4), accuracy=_shares, at=_seconds, final=st.just(True))
+    return make_run(
+        recipe=RecipeRef(name=draw(st.text(min_size=1)), source_sha256="f" * 64),
+        seed=draw(st.integers(0, 2**63)),
+        status="completed" if completed else draw(st.sampled_from(["failed", "interrupted"])),
+        reason=None if completed else draw(st.sampled_from(get_args(Reason))),
+        message=draw(_maybe_text),
+        anchor=draw(st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC))),
+        phases=tuple(draw(st.lists(_phases(), max_size=4))),
+        evaluations=(*draw(st.lists(evaluations, max_size=3)), *([draw(final)] if completed else [])),
+        loss=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
+        energy_joules=draw(st.none() | st.floats(0, 1e12)),
+        warnings=tuple(draw(st.lists(st.text(), max_size=2))),
+        environment=Environment(
+            bench="0.1.0",
+            python="3.11.7",
+            os=draw(st.text()),
+            cpu=draw(st.text()),
+            cores=draw(st.integers(0, 1024)),
+            gpu=draw(_maybe_text),
+            git_dirty=draw(st.none() | st.booleans()),
+        ),
+    )

@@ -1,0 +1,51 @@
+"""The clock: phases are what they took, and nothing is believed that was not synchronised."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from bench.measure.clock import Clock, process_start
+
+
+def nothing() -> None:
+    pass
+
+
+def test_a_phase_takes_as_long_as_what_it_holds() -> None:
+    clock = Clock(nothing)
+    with clock.phase("train", epoch=1):
+        time.sleep(0.05)
+    (phase,) = clock.phases
+    assert (phase.name, phase.epoch, phase.synchronised) == ("train", 1, True)
+    assert 0.05 <= phase.stop - phase.start < 1
+
+
+def test_the_device_is_waited_for_inside_the_phase() -> None:
+    clock = Clock(lambda: time.sleep(0.05))
+    with clock.phase("train"):
+        pass
+    (phase,) = clock.phases
+    assert phase.start >= 0.05  # the wait before it is not its own
+    assert phase.stop - phase.start >= 0.05  # the wait at its end is
+
+
+def test_a_phase_that_is_broken_off_is_kept_and_marked() -> None:
+    clock = Clock(nothing)
+    with pytest.raises(ValueError, match="boom"), clock.phase("train"):
+        raise ValueError("boom")
+    assert [phase.synchronised for phase in clock.phases] == [False]
+
+
+def test_the_anchor_is_the_utc_instant_of_second_zero() -> None:
+    before = time.perf_counter() - 2
+    clock = Clock(nothing, since=before)
+    assert clock.now() >= 2
+    assert 2 <= (datetime.now(UTC) - clock.anchor).total_seconds() < 3
+    assert abs(clock.drift()) < 0.1
+
+
+def test_this_process_began_a_while_ago() -> None:
+    began = process_start()
+    assert began is not None
+    assert 0 < time.perf_counter() - began < 24 * 3600

@@ -1,0 +1,43 @@
+"""Signals: they break off what may be broken off, and wait where something is being written."""
+
+import os
+import signal
+
+import pytest
+
+from bench.measure.interrupt import Interrupted, Interrupts
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_breaks_off_what_is_armed(number: signal.Signals) -> None:
+    interrupts = Interrupts()
+    with interrupts.listening(), pytest.raises(Interrupted, match=number.name), interrupts.armed():
+        os.kill(os.getpid(), number)
+        signal.sigtimedwait([], 0.5)
+    assert interrupts.received == number.name
+
+
+def test_a_signal_outside_waits_for_the_next_armed_stretch() -> None:
+    interrupts = Interrupts()
+    with interrupts.listening():
+        os.kill(os.getpid(), signal.SIGTERM)
+        written = "whole"
+        with pytest.raises(Interrupted), interrupts.armed():
+            written = "broken"
+    assert written == "whole"
+
+
+def test_a_second_signal_does_not_disturb_the_record_of_the_first() -> None:
+    interrupts = Interrupts()
+    with interrupts.listening():
+        with pytest.raises(Interrupted), interrupts.armed():
+            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    assert interrupts.received == "SIGINT"
+
+
+def test_the_old_handlers_come_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupts().listening():
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before

@@ -1,0 +1,65 @@
+"""Canonical JSON: one content, one spelling, one checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.record.canonical import CHECKSUM_FIELD, canonical_json, checksum, seal
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12)
+contents = st.dictionaries(st.text(), values, max_size=5)
+
+
+def test_the_spelling_has_sorted_keys_no_padding_and_plain_utf8():
+    assert canonical_json({"b": [1, 2.5], "a": "é\n"}) == '{"a":"é\\n","b":[1,2.5]}'.encode()
+
+
+def test_the_checksum_is_sha256_over_the_canonical_bytes():
+    assert checksum({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
+
+
+def test_a_sealed_document_is_canonical_and_ends_in_a_newline():
+    digest = checksum({"t": 1, "a": 2})
+    assert seal({"t": 1, "a": 2}) == f'{{"a":2,"{CHECKSUM_FIELD}":"{digest}","t":1}}\n'.encode()
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_numbers_that_json_lacks_are_refused(number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"loss": number})
+
+
+@given(contents)
+def test_content_survives_the_round_trip(content):
+    assert json.loads(canonical_json(content)) == content
+
+
+@given(contents)
+def test_the_order_of_keys_does_not_matter(content):
+    backwards = dict(reversed(content.items()))
+    assert canonical_json(backwards) == canonical_json(content)
+    assert checksum(backwards) == checksum(content)
+
+
+@given(contents, st.text())
+def test_the_checksum_ignores_only_its_own_field(content, old):
+    assert checksum({**content, CHECKSUM_FIELD: old}) == checksum(
+        {key: value for key, value in content.items() if key != CHECKSUM_FIELD}
+    )
+
+
+@given(contents)
+def test_sealing_a_sealed_document_changes_nothing(content):
+    sealed = seal(content)
+    assert seal(json.loads(sealed)) == sealed
+
+
+def test_a_whole_number_a_float_and_a_boolean_are_different_content():
+    assert len({checksum({"n": number}) for number in map(json.loads, ["1", "1.0", "true", '"1"'])}) == 4

@@ -1,0 +1,102 @@
+"""Clock policies, against times added up by hand from the run in `builders`."""
+
+from __future__ import annotations
+
+import pytest
+from builders import EVALUATIONS, PHASES, ending, make_run, runs
+from hypothesis import given
+
+from bench.record.documents import Evaluation, Phase, Target
+from bench.record.policy import POLICIES, fell_back, first_hit, policy_seconds
+
+UNREACHED = Target(at_least=0.96)
+
+
+def seconds(run):
+    return {policy: policy_seconds(run, policy) for policy in POLICIES}
+
+
+def test_each_policy_counts_its_phases_of_one_and_the_same_run():
+    assert seconds(make_run(cold=True)) == {
+        "airbench": 1 + 3 * 4 + 2,  # prepare, all training, the final evaluation
+        "dawnbench": 1 + 2 * 4,  # prepare and two epochs: the second one reached the target
+        "mlperf": 1 + 2 * 4 + 2 * 1,  # the same and its two evaluations
+        "cold": 23,  # from the first second to the last
+    }
+
+
+def test_a_run_that_was_not_first_in_its_process_has_no_cold_time():
+    assert policy_seconds(make_run(cold=False), "cold") is None
+
+
+def test_a_cold_time_includes_the_gaps_between_phases():
+    phases = (
+        Phase(name="setup", start=-3, stop=0),
+        *PHASES[:-1],
+        Phase(name="final_evaluate", start=30, stop=32),
+    )
+    assert policy_seconds(make_run(cold=True, phases=phases), "cold") == 35
+
+
+def test_a_cold_run_without_phases_has_no_cold_time():
+    assert policy_seconds(make_run(cold=True, phases=()), "cold") is None
+
+
+def test_a_miss_has_a_time_only_where_the_target_does_not_stop_the_clock():
+    run = make_run(target=UNREACHED, cold=True)
+    assert not run.hit
+    assert first_hit(run) is None
+    assert not fell_back(run)
+    assert seconds(run) == {"airbench": 15, "dawnbench": None, "mlperf": None, "cold": 23}
+
+
+def test_a_run_that_crossed_the_target_and_ended_below_it_is_flagged_and_missed():
+    run = make_run(evaluations=ending(0.939), cold=True)
+    assert fell_back(run)
+    assert not run.hit
+    assert seconds(run) == {"airbench": 15, "dawnbench": 9, "mlperf": 11, "cold": 23}
+
+
+def test_a_run_that_hits_only_at_its_final_evaluation_is_counted_to_the_end():
+    run = make_run(evaluations=(EVALUATIONS[0], EVALUATIONS[-1]))
+    assert first_hit(run) == EVALUATIONS[-1]
+    assert not fell_back(run)
+    assert seconds(run) == {"airbench": 15, "dawnbench": 13, "mlperf": 18, "cold": None}
+
+
+def test_a_target_just_reached_is_a_hit():
+    run = make_run(evaluations=ending(0.94))
+    assert run.hit
+    assert not fell_back(run)
+
+
+def test_an_unsynchronised_run_has_no_time_under_any_policy():
+    phases = (*PHASES[:2], PHASES[2].model_copy(update={"synchronised": False}), *PHASES[3:])
+    run = make_run(phases=phases, cold=True)
+    assert not run.valid
+    assert run.hit  # its accuracy is as good as ever
+    assert set(seconds(run).values()) == {None}
+
+
+@pytest.mark.parametrize(("status", "reason"), [("interrupted", "USER"), ("failed", "OOM")])
+def test_a_run_that_did_not_complete_has_no_time_and_missed(status, reason):
+    run = make_run(status=status, reason=reason, evaluations=EVALUATIONS[:2], phases=PHASES[:6], cold=True)
+    assert first_hit(run) == EVALUATIONS[1]
+    assert not run.hit
+    assert not fell_back(run)
+    assert set(seconds(run).values()) == {None}
+
+
+def test_an_evaluation_between_phases_stops_the_clock_before_the_next_training():
+    evaluation = Evaluation(epoch=1, accuracy=0.95, at=10)
+    run = make_run(evaluations=(evaluation, EVALUATIONS[-1]))
+    assert policy_seconds(run, "dawnbench") == 1 + 4
+
+
+@given(runs())
+def test_times_are_never_negative_and_stopping_early_never_takes_longer(run):
+    times = seconds(run)
+    assert all(time is None or time >= 0 for time in times.values())
+    if times["dawnbench"] is not None:
+        assert times["dawnbench"] <= times["mlperf"]
+        assert run.status == "completed"

@@ -1,0 +1,106 @@
+"""A store that cannot be used says so in one line: where, why and what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from builders import make_run
+
+from bench.errors import RecordError, StoreError
+from bench.store import open_store
+
+
+def tree(root):
+    return sorted(str(p.relative_to(root)) for p in root.rglob("*"))
+
+
+def test_a_store_is_made_before_the_first_run_and_left_clean(store, root):
+    store.check_writable()
+    store.check_writable()
+    assert tree(root) == [".tmp", "v1"]
+
+
+@pytest.mark.parametrize("below", ["", "v1", ".tmp", "deep/er"])
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path, below):
+    root = tmp_path / "store"
+    way = root / below.split("/")[0]
+    way.parent.mkdir(exist_ok=True)
+    way.write_text("a file")
+    store = open_store(root / below if "/" in below else root)
+    with pytest.raises(StoreError, match=f"{root}.*there is a file where a folder should be.*--store"):
+        store.check_writable()
+    with pytest.raises(StoreError, match="there is a file where a folder should be"):
+        store.put(make_run())
+    assert way.read_text() == "a file"
+
+
+TROUBLE = [
+    ("mkdir", errno.EROFS, "the file system is read-only"),
+    ("mkdir", errno.EACCES, "no permission"),
+    ("mkdir", errno.EPERM, "no permission"),
+    ("fsync", errno.ENOSPC, "the disk is full"),
+    ("fsync", errno.EDQUOT, "the disk quota is used up"),
+    ("fsync", errno.EIO, "Input/output error"),
+]
+
+
+@pytest.mark.parametrize(("call", "number", "reason"), TROUBLE, ids=[errno.errorcode[n] for _, n, _ in TROUBLE])
+def test_trouble_is_told_in_one_line_with_the_store_and_what_to_do(store, root, monkeypatch, call, number, reason):
+    def fail(*arguments):
+        raise OSError(number, os.strerror(number), str(arguments[0]))
+
+    monkeypatch.setattr(os, call, fail)
+    for attempt in (store.check_writable, lambda: store.put(make_run())):
+        with pytest.raises(StoreError, match=f"^store {root}: {reason}.*with --store") as error:
+            attempt()
+        assert "\n" not in str(error.value)
+
+
+def test_a_full_disk_leaves_neither_a_record_nor_a_temporary_file(store, root, monkeypatch):
+    store.check_writable()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError):
+        store.put(make_run())
+    assert [name for name in tree(root) if name.endswith((".json", ".part"))] == []
+
+
+def test_errors_name_files_as_the_user_spelled_the_store(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for spelling in ("./here", "~/here/", "here"):
+        store = open_store(spelling)
+        key = store.put(make_run())
+        (tmp_path / "here" / key).write_bytes(b"")
+        with pytest.raises(RecordError, match=rf"^{spelling.rstrip('/')}/v1/runs/.*\.json: "):
+            store.read(key)
+        assert store.name == spelling.rstrip("/")
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/prefix", Path("s3://bucket/prefix"), "S3://bucket"])
+def test_an_s3_store_is_not_available_in_this_version(url):
+    with pytest.raises(StoreError, match="S3 stores are not available in this version; give a folder"):
+        open_store(url)
+
+
+@pytest.mark.parametrize("url", ["gs://bucket", "https://example.org/x", "file:///tmp/x"])
+def test_other_kinds_of_store_are_unknown(url):
+    with pytest.raises(StoreError, match="no kind of store known to bench; give a folder"):
+        open_store(url)
+
+
+@pytest.mark.parametrize("url", ["", "  "])
+def test_a_store_has_a_name(url):
+    with pytest.raises(StoreError, match="no name"):
+        open_store(url)
+
+
+def test_the_home_of_a_user_who_does_not_exist_is_no_store():
+    with pytest.raises(StoreError, match="full path"):
+        open_store("~no-such-user-here/x")

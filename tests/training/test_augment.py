@@ -1,0 +1,94 @@
+"""Augmentation: what comes out is a crop of the mirrored border, flipped as alternating flip says."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bench.training.augment import MEAN, STD, Augmented, normalise, reflect_pad  # noqa: E402 -- after the skip
+
+
+def random_images(n: int, size: int = 8) -> "torch.Tensor":
+    return torch.randint(0, 256, (n, size, size, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+
+
+def loader(images: "torch.Tensor", *, batch: int, pad: int = 0, seed: int = 0) -> Augmented:
+    """Labels are the positions of the images, so that a batch tells which images it holds."""
+    labels = torch.arange(len(images))
+    generator = torch.Generator().manual_seed(seed)
+    return Augmented(images, labels, batch=batch, pad=pad, dtype=torch.float32, generator=generator)
+
+
+def test_normalise_gives_mean_zero_and_deviation_one_for_the_dataset_statistics() -> None:
+    mean = torch.tensor(MEAN) * 255
+    std = torch.tensor(STD) * 255
+    images = torch.stack([mean, mean + std, mean - std]).round().to(torch.uint8).view(3, 1, 1, 3)
+    values = normalise(images, torch.float32)[:, :, 0, 0]
+    expected = torch.tensor([[0.0] * 3, [1.0] * 3, [-1.0] * 3])
+    assert torch.allclose(values, expected, atol=0.01)  # uint8 rounds by up to half a step
+
+
+def test_a_normalised_batch_lies_channels_last() -> None:
+    assert normalise(random_images(2), torch.float32).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_reflect_pad_agrees_with_torch() -> None:
+    images = random_images(3)
+    expected = torch.nn.functional.pad(images.permute(0, 3, 1, 2).float(), (2, 2, 2, 2), mode="reflect")
+    assert torch.equal(reflect_pad(images, 2).permute(0, 3, 1, 2).float(), expected)
+
+
+def test_an_epoch_shows_each_image_once_in_a_new_order() -> None:
+    batches = loader(random_images(12), batch=4)
+    first, second = (torch.cat([labels for _, labels in batches]) for _ in range(2))
+    assert sorted(first.tolist()) == list(range(12))
+    assert sorted(second.tolist()) == list(range(12))
+    assert first.tolist() != second.tolist()
+
+
+def test_the_incomplete_last_batch_is_dropped() -> None:
+    batches = loader(random_images(11), batch=4)
+    assert len(batches) == len(list(batches)) == 2
+
+
+def test_alternating_flip_shows_every_image_both_ways_in_two_epochs() -> None:
+    """Without shifts an image is seen as it is or mirrored; neighbouring epochs show the two, the next repeats."""
+    images = random_images(40)
+    batches = loader(images, batch=40)
+    plain = normalise(images, torch.float32)
+
+    def mirrored() -> list[bool]:
+        seen, labels = next(iter(list(batches)))
+        is_plain = [torch.equal(image, plain[label]) for image, label in zip(seen, labels, strict=True)]
+        is_mirror = [torch.equal(image, plain[label].flip(-1)) for image, label in zip(seen, labels, strict=True)]
+        assert all(a != b for a, b in zip(is_plain, is_mirror, strict=True))
+        return [flip for _, flip in sorted(zip(labels.tolist(), is_mirror, strict=True))]
+
+    first, second, third = mirrored(), mirrored(), mirrored()
+    assert [not flip for flip in first] == second
+    assert first == third
+    assert 5 < sum(first) < 35  # a fair coin: all but 1 in 10^6 of seeds
+
+
+def test_crops_are_windows_of_the_padded_image_and_every_shift_occurs() -> None:
+    images = random_images(1, size=6).expand(600, -1, -1, -1)
+    windows = {}
+    padded = reflect_pad(images[:1], 2)
+    for dy in range(5):
+        for dx in range(5):
+            for flip in (False, True):
+                window = padded[:, dy : dy + 6, dx : dx + 6]
+                window = window.flip(2) if flip else window
+                windows[normalise(window, torch.float32).numpy().tobytes()] = (dy, dx, flip)
+    ((seen, _),) = list(loader(images, batch=600, pad=2))
+    shifts = [windows[image[None].contiguous(memory_format=torch.channels_last).numpy().tobytes()] for image in seen]
+    assert len(set(shifts)) == 50  # 600 draws miss none of 50 but in 1 of 3,500 seeds
+
+
+def test_the_same_seed_gives_the_same_batches_and_another_seed_others() -> None:
+    images = random_images(8)
+
+    def batch(seed: int) -> "torch.Tensor":
+        return next(iter(loader(images, batch=8, pad=2, seed=seed)))[0]
+
+    assert torch.equal(batch(3), batch(3))
+    assert not torch.equal(batch(3), batch(4))

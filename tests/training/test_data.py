@@ -1,0 +1,172 @@
+"""CIFAR-10's files: found, downloaded, and refused unless they are the official ones."""
+
+import functools
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import DataError
+from bench.training import data
+
+
+@pytest.fixture
+def official(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Six small generated batches that pass for the official ones."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(data, "FILE_BYTES", 20 * data.RECORD_BYTES)
+    files = {}
+    for name in data.FILE_MD5:
+        records = rng.integers(0, 256, (20, data.RECORD_BYTES), np.uint8)
+        records[:, 0] %= 10
+        files[name] = records.tobytes()
+    monkeypatch.setattr(data, "FILE_MD5", {n: hashlib.md5(c).hexdigest() for n, c in files.items()})
+    monkeypatch.delenv("CIFAR10_DIR", raising=False)
+    monkeypatch.delenv("CIFAR10_URL", raising=False)
+    return files
+
+
+@pytest.fixture
+def folder(tmp_path: Path, official: dict[str, bytes]) -> Path:
+    target = tmp_path / "given" / data.FOLDER
+    target.mkdir(parents=True)
+    for name, content in official.items():
+        (target / name).write_bytes(content)
+    return target
+
+
+def test_a_record_is_a_label_and_three_planes(folder: Path, official: dict[str, bytes]) -> None:
+    cifar = data.load(folder)
+    assert cifar.train_images.shape == (100, 3, 32, 32)
+    assert cifar.test_images.shape == (20, 3, 32, 32)
+    raw = official["data_batch_2.bin"]
+    assert cifar.train_labels[20] == raw[0]
+    assert cifar.train_images[20, 1, 2, 3] == raw[1 + 1024 + 2 * 32 + 3]  # the third row of green
+
+
+def test_holding_out_takes_the_test_images_from_the_training_set(folder: Path) -> None:
+    cifar = data.load(folder)
+    held = cifar.hold_out(30)
+    assert len(held.train_labels) == 70
+    assert np.array_equal(held.test_images, cifar.train_images[70:])
+    assert held.name != cifar.name
+
+
+@pytest.mark.parametrize("depth", ["folder", "parent"])
+def test_batches_are_found_in_the_folder_or_below_it(folder: Path, depth: str) -> None:
+    assert data.find(folder if depth == "folder" else folder.parent) == folder
+
+
+def test_the_environment_names_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIFAR10_DIR", str(folder.parent))
+    assert data.find() == folder
+
+
+def test_without_a_name_and_without_a_cache_nothing_is_found(
+    tmp_path: Path, official: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert data.find() is None
+
+
+def test_a_named_folder_without_batches_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{tmp_path}: no CIFAR-10 batches here"):
+        data.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda path: path.unlink(), "missing; run `bench data fetch`"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-5]), "cut short"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"!"), "MD5 differs"),
+    ],
+    ids=["missing", "truncated", "altered"],
+)
+def test_a_harmed_file_is_named_with_what_to_do(folder: Path, harm, said: str) -> None:
+    harm(folder / "data_batch_3.bin")
+    with pytest.raises(DataError, match=said) as caught:
+        data.verify(folder)
+    assert "data_batch_3.bin" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class Mirror:
+    """A loopback web server over a folder, that fails its first `failures` requests."""
+
+    def __init__(self, folder: Path, failures: int = 0) -> None:
+        self.requests = 0
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def do_GET(handler) -> None:  # noqa: N805 -- `self` is the mirror here
+                self.requests += 1
+                if self.requests <= failures:
+                    handler.send_error(503)
+                else:
+                    super().do_GET()
+
+            def log_message(handler, *words: object) -> None:  # noqa: N805 -- as above
+                pass
+
+        serve = functools.partial(Handler, directory=str(folder))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/{data.ARCHIVE}"
+
+
+@pytest.fixture
+def archive(tmp_path: Path, official: dict[str, bytes]) -> Path:
+    (tmp_path / "mirror").mkdir()
+    path = tmp_path / "mirror" / data.ARCHIVE
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in official.items():
+            member = tarfile.TarInfo(f"{data.FOLDER}/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data.time, "sleep", lambda _: None)
+
+
+def test_fetch_downloads_verifies_and_unpacks_after_a_failure(archive: Path, tmp_path: Path, no_waiting: None) -> None:
+    pytest.importorskip("torchvision")
+    mirror = Mirror(archive.parent, failures=1)
+    folder = data.fetch(tmp_path / "cache", mirror.url, md5=md5(archive))
+    data.verify(folder)
+    assert mirror.requests == 2
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [data.FOLDER]  # nothing of the download stays
+
+
+def test_fetch_does_nothing_where_verified_files_lie(folder: Path) -> None:
+    assert data.fetch(folder.parent, "http://127.0.0.1:9/nowhere") == folder
+
+
+def test_an_archive_with_another_checksum_is_refused_and_leaves_nothing(
+    archive: Path, tmp_path: Path, no_waiting: None
+) -> None:
+    pytest.importorskip("torchvision")
+    with pytest.raises(DataError, match="name a mirror with --url"):
+        data.fetch(tmp_path / "cache", Mirror(archive.parent).url, md5="0" * 32)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_an_unreachable_mirror_is_one_line(tmp_path: Path, official: dict[str, bytes], no_waiting: None) -> None:
+    pytest.importorskip("torchvision")
+    with pytest.raises(DataError, match="try again") as caught:
+        data.fetch(tmp_path / "cache", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,51 @@
+"""Test-time augmentation: the weights are those declared and each image is looked at on its own."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bench.training.augment import normalise, reflect_pad  # noqa: E402 -- after the skip
+from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, accuracy, logits  # noqa: E402 -- after the skip
+
+
+def random_images(n: int) -> "torch.Tensor":
+    return torch.randint(0, 256, (n, 8, 8, 3), generator=torch.Generator().manual_seed(2)).to(torch.uint8)
+
+
+def network() -> "torch.nn.Module":
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 10)
+    ).eval()
+
+
+@pytest.mark.parametrize("views", [PLAIN, FLIP, FLIP_AND_SHIFT])
+def test_the_weights_of_the_views_sum_to_one(views: tuple) -> None:
+    assert sum(view.weight for view in views) == 1.0
+
+
+def test_six_views_are_the_centre_at_half_and_two_shifts_at_a_quarter_each_also_mirrored() -> None:
+    images, net = random_images(5), network()
+    padded = normalise(reflect_pad(images, 1), torch.float32)
+
+    def both(x: "torch.Tensor") -> "torch.Tensor":
+        return 0.5 * net(x) + 0.5 * net(x.flip(-1))
+
+    with torch.no_grad():
+        shifted = both(padded[:, :, 0:8, 0:8]) + both(padded[:, :, 2:10, 2:10])
+        expected = 0.5 * both(padded[:, :, 1:9, 1:9]) + 0.25 * shifted
+    assert torch.allclose(logits(net, images, FLIP_AND_SHIFT, torch.float32), expected, atol=1e-5)
+
+
+def test_an_image_is_judged_the_same_whatever_stands_beside_it() -> None:
+    images, net = random_images(6), network()
+    together = logits(net, images, FLIP_AND_SHIFT, torch.float32)
+    alone = torch.cat([logits(net, image[None], FLIP_AND_SHIFT, torch.float32) for image in images])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_accuracy_is_the_share_of_right_answers_over_uneven_batches() -> None:
+    images, net = random_images(7), network()
+    truth = logits(net, images, PLAIN, torch.float32).argmax(1)
+    truth[:2] = (truth[:2] + 1) % 10
+    assert accuracy(net, images, truth, PLAIN, torch.float32, batch=3) == pytest.approx(5 / 7)
