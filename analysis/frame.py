@@ -42,10 +42,7 @@ COLUMNS: dict[str, Column] = {
     "planned": Column("Int64", "runs of this recipe that call asked for"),
     "started": Column("datetime64[us, UTC]", "the run's anchor"),
     **{f"{p}_s": Column("float64", f"s under {p}; NaN: it has no answer for this run") for p in POLICIES},
-    **{
-        f"{p}_attempt_s": Column("float64", f"s used under {p} however the run ended; NaN: unknown")
-        for p in POLICIES
-    },
+    **{f"{p}_attempt_s": Column("float64", f"s used under {p} however the run ended; NaN: unknown") for p in POLICIES},
     "hourly": Column("object", "Decimal, what an hour of the whole machine costs; None: unknown"),
     "currency": Column("string", "of `hourly`, ISO 4217"),
     "price_source": Column("string", "where the price was read"),
@@ -67,18 +64,22 @@ def runs_frame(documents: Iterable[AnyDocument]) -> pd.DataFrame:
 
     Documents of other kinds are passed over, and a record that is there twice counts once.
     """
-    by_kind: dict[str, dict[str, AnyDocument]] = {}
+    runs: dict[str, Run] = {}
+    leases: dict[str, LeaseOpened] = {}
     for document in documents:
-        by_kind.setdefault(document.kind, {})[document.id] = document
-    leases = {key: lease for key, lease in by_kind.get("lease-opened", {}).items()}
-    rows = [
-        _row(run, _lease(leases.get(run.lease_id or "")))
-        for _, run in sorted(by_kind.get("run", {}).items())
-        if isinstance(run, Run)
-    ]
+        if isinstance(document, Run):
+            runs[document.id] = document
+        elif isinstance(document, LeaseOpened):
+            leases[document.id] = document
+    rows = [_row(run, leases.get(run.lease_id or "")) for _, run in sorted(runs.items())]
     return pd.DataFrame(
         {name: pd.Series([row[name] for row in rows], dtype=column.dtype) for name, column in COLUMNS.items()}
     )
+
+
+def counted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs that count: all but those that completed with a clock read while the device was at work."""
+    return frame[(frame["status"] != "completed") | frame["valid"]]
 
 
 def train_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
@@ -93,8 +94,7 @@ def attempt_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
 
 def _costs(seconds: Iterable[float], hourlies: Iterable[Decimal | None]) -> list[Decimal | None]:
     return [
-        train_cost(None if pd.isna(spent) else spent, hourly)
-        for spent, hourly in zip(seconds, hourlies, strict=True)
+        train_cost(None if pd.isna(spent) else spent, hourly) for spent, hourly in zip(seconds, hourlies, strict=True)
     ]
 
 
@@ -143,10 +143,6 @@ def _price(lease: LeaseOpened | None) -> dict[str, Any]:
         "price_source": price.source if price else None,
         "price_seen": price.seen if price else None,
     }
-
-
-def _lease(document: AnyDocument | None) -> LeaseOpened | None:
-    return document if isinstance(document, LeaseOpened) else None
 
 
 def _machine(device: Device) -> str:

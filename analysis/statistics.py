@@ -17,6 +17,8 @@ from scipy import stats
 LEVEL = 0.95
 # Below this many values a resampled median takes so few different values that BCa means little.
 BOOTSTRAP_FROM = 10
+# Below this many values not even the lowest and the highest enclose the median with 95 %.
+MEDIAN_FROM = 6
 _SEED = 94
 _RESAMPLES = 9999
 

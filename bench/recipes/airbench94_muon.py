@@ -160,7 +160,7 @@ class Trainer:
         if self.compute.winograd:
             network = self.network
             groups = [cast(Group, group) for group in network.groups]
-            return Blocked(network.whitening, groups, network.classify, compile=self.compute.path == "compiled")
+            return Blocked(network.whitening, groups, network.classify, compiled=self.compute.path == "compiled")
         return self.compute.compiled(self.network)
 
     def warm_up(self) -> None:

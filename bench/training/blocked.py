@@ -56,13 +56,13 @@ def pool_norm_gelu(x: Tensor, *rest: Any) -> Tensor:
 
 
 class Blocked:
-    """A network of the airbench family, called on images [n, 3, 32, 32]; `compile` compiles the pieces."""
+    """A network of the airbench family, called on images [n, 3, 32, 32]; `compiled` compiles the pieces."""
 
     def __init__(
-        self, whitening: nn.Conv2d, groups: Sequence[nn.Sequential], head: Callable[[Tensor], Tensor], *, compile: bool
+        self, whitening: nn.Conv2d, groups: Sequence[nn.Sequential], head: Callable[[Tensor], Tensor], *, compiled: bool
     ) -> None:
         def piece(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-            return torch.compile(function, dynamic=False) if compile else function
+            return torch.compile(function, dynamic=False) if compiled else function
 
         self.whitening, self.groups, self.head = whitening, groups, head
         self._whiten, self._norm_gelu, self._pool_norm_gelu = piece(whiten), piece(norm_gelu), piece(pool_norm_gelu)
@@ -76,9 +76,13 @@ class Blocked:
         x = self._whiten(x, filters, bias if train_whitening_bias else bias.detach())
         for group, ((out1, m1), (out2, m2)) in zip(self.groups, _TILES, strict=True):
             conv1, _, norm1, _, conv2, norm2, _ = group
-            x = self._pool_norm_gelu(conv3x3(x, conv1.weight, out1, m1), *_norm(norm1))
-            x = self._norm_gelu(conv3x3(x, conv2.weight, out2, m2), *_norm(norm2))
+            x = self._pool_norm_gelu(_convolve(conv1, x, out1, m1), *_norm(norm1))
+            x = self._norm_gelu(_convolve(conv2, x, out2, m2), *_norm(norm2))
         return self.head(x.amax((1, 2)).flatten(0, 1))
+
+
+def _convolve(conv: Any, x: Tensor, out: int, m: int) -> Tensor:
+    return conv3x3(x, conv.weight, out, m)
 
 
 def _norm(norm: Any) -> tuple[Any, ...]:

@@ -71,7 +71,9 @@ class _Conv3x3(torch.autograd.Function):
         u = torch.einsum("ax,by,ocxy->abco", g, g, weight).reshape(k * k, channels, filters)
         axis = tiles(size, out, m)
         y = x.new_empty(blocks, out, out, images, filters)
-        v = x.new_empty(blocks, len(axis), len(axis), k * k, images, channels)
+        # Training keeps every transformed input for the filters' gradient, testing overwrites one block's.
+        kept = blocks if ctx.needs_input_grad[1] else 1
+        v = x.new_empty(kept, len(axis), len(axis), k * k, images, channels)
         rows = x.new_empty(k, size, images * channels)
         product = x.new_empty(k * k, images, filters)
         half = x.new_empty(k, m, images * filters)
@@ -83,7 +85,7 @@ class _Conv3x3(torch.autograd.Function):
                 for j, across in enumerate(axis):
                     width = across.hi - across.lo
                     columns = bt[:, across.cut : across.cut + width].expand(k, k, width)
-                    tile = v[b, i, j]
+                    tile = v[b % kept, i, j]
                     torch.bmm(columns, rows[:, across.lo : across.hi], out=tile.view(k, k, images * channels))
                     torch.bmm(tile, u, out=product)
                     torch.bmm(at.expand(k, m, k), product.view(k, k, images * filters), out=half)
