@@ -30,8 +30,8 @@ def headers(policy: str) -> list[Cell]:
 NUMERIC_FROM = 2  # the columns from here on hold numbers
 
 
-def cells(row: Row, marks: Sequence[int]) -> list[Cell]:
-    """The row's cells, in the order of `headers`; `marks` are the numbers of its notes."""
+def cells(row: Row, policy: str, marks: Sequence[int]) -> list[Cell]:
+    """The row's cells, in the order of `headers(policy)`; `marks` are the numbers of its notes."""
     return [
         _recipe(row, marks),
         _machine(row),
@@ -41,7 +41,7 @@ def cells(row: Row, marks: Sequence[int]) -> list[Cell]:
         (str(row.hits),),
         _estimate(row.p_hit, row.p_hit_interval, _percent),
         _estimate(row.accuracy, row.accuracy_interval, _accuracy),
-        _estimate(row.time_s, row.time_s_interval, three),
+        _time(row, policy),
         _money(row, row.train_cost, row.train_cost_interval),
         _money(row, row.cost_per_success),
         _ratio(row.time_ratio, [] if row.same_machine else ["†"]),
@@ -51,13 +51,13 @@ def cells(row: Row, marks: Sequence[int]) -> list[Cell]:
 
 def three(value: float | Decimal) -> str:
     """`value` to three significant digits, without an exponent: 0.00264, 74.0, 286000."""
-    return format(Decimal(f"{value:.2e}"), "f") if value else "0"
+    # By way of str: a half is rounded as it is printed, whether it comes as a double or exactly.
+    return format(Decimal(f"{Decimal(str(value)):.2e}"), "f") if value else "0"
 
 
 def _recipe(row: Row, marks: Sequence[int]) -> Cell:
-    published = ["(published)"] if row.kind == "published" else []
-    notes = [f"({', '.join(map(str, marks))})"] if marks else []
-    return (row.recipe, *published, *notes)
+    name = f"{row.recipe} ({', '.join(map(str, marks))})" if marks else row.recipe
+    return (name, "(published)") if row.kind == "published" else (name,)
 
 
 def _machine(row: Row) -> Cell:
@@ -88,6 +88,12 @@ def _money(row: Row, amount: Decimal | None, interval: Interval | None = None) -
 
 def _in_currency(row: Row, amount: str) -> str:
     return amount if row.currency == "USD" else f"{amount} {row.currency}"
+
+
+def _time(row: Row, policy: str) -> Cell:
+    # Published times were taken on another clock than the header names.
+    clock = [f"({row.clock})"] if row.clock != policy else []
+    return (*_estimate(row.time_s, row.time_s_interval, three), *clock)
 
 
 def _estimate(value: float | None, interval: Interval | None, show: Callable[[float], str]) -> Cell:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
 from analysis import dawnbench
 from analysis.escape import clean
 from analysis.frame import counted
+from analysis.rows import Row
 from analysis.statistics import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
 from bench.record.policy import Policy
 
@@ -25,6 +26,17 @@ _CLOCKS: dict[Policy, str] = {
     "cold": "everything from the start of the process to the final accuracy; only the first run of a "
     "process has such a time",
 }
+
+
+def title(policy: Policy) -> str:
+    """What the table shows."""
+    return f"Time, quality and cost of training, under the {policy} clock"
+
+
+def numbered_notes(rows: Iterable[Row]) -> dict[str, int]:
+    """The notes of the rows, each once, numbered from 1 in the order of their appearance."""
+    notes = dict.fromkeys(note for row in rows for note in row.notes)
+    return {note: number for number, note in enumerate(notes, start=1)}
 
 
 def general_notes(policy: Policy, *, measured: bool, shown: int, compared: bool) -> list[str]:

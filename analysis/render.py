@@ -5,21 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from analysis import escape
 from analysis.cells import NUMERIC_FROM, cells, headers
-from analysis.rows import Row, flat
+from analysis.notes import numbered_notes, title
+from analysis.rows import flat
 from analysis.statistics import LEVEL
+from analysis.terminal import as_table
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +27,6 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 # Of the JSON and CSV reports. Raise it with any change of a column's name or meaning.
 # 1  2026-11-22  first version.
 SCHEMA_VERSION: Final = 1
-# Wider than any table: off a terminal nothing is folded.
-_UNBOUNDED = 10_000
 
 
 def render(report: Report, format: str, *, terminal: bool | None = None) -> str:  # noqa: A002 -- the word that the command's option has
@@ -54,53 +48,14 @@ def render(report: Report, format: str, *, terminal: bool | None = None) -> str:
     return writers[format](report)
 
 
-def title(report: Report) -> str:
-    """What the table shows."""
-    return f"Time, quality and cost of training, under the {report.policy} clock"
-
-
-def numbered_notes(rows: Sequence[Row]) -> dict[str, int]:
-    """The notes of the rows, each once, numbered from 1 in the order of their appearance."""
-    notes = dict.fromkeys(note for row in rows for note in row.notes)
-    return {note: number for number, note in enumerate(notes, start=1)}
-
-
-def as_table(report: Report, *, terminal: bool = False) -> str:
-    """For a terminal, or for a file of plain text."""
-    console = Console(
-        file=io.StringIO(),
-        width=shutil.get_terminal_size().columns if terminal else _UNBOUNDED,
-        force_terminal=terminal,
-        color_system="auto" if terminal else None,
-        legacy_windows=False,
-    )
-    notes = numbered_notes(report.rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column, header in enumerate(headers(report.policy)):
-        justify: Literal["left", "right"] = "right" if column >= NUMERIC_FROM else "left"
-        table.add_column(Text("\n".join(header)), justify=justify, overflow="fold")
-    for row, following in zip(report.rows, [*report.rows[1:], None], strict=True):
-        # Text, not str: what stands in a record is never taken for markup.
-        shown = [Text("\n".join(lines)) for lines in cells(row, [notes[note] for note in row.notes])]
-        ends_block = following is not None and following.kind != row.kind
-        table.add_row(*shown, style="dim" if row.kind == "published" else "", end_section=ends_block)
-    console.print(Text(title(report), style="bold"))
-    console.print(Text(report.headline))
-    console.print(table)
-    for line in [*report.footnotes, *(f"({number}) {note}" for note, number in notes.items())]:
-        console.print(Text(line))
-    assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
-
-
 def as_markdown(report: Report) -> str:
     """A table in GitHub's Markdown, with the notes as lists below it."""
     notes = numbered_notes(report.rows)
-    lines = [f"**{title(report)}**", "", escape.markdown(report.headline), ""]
+    lines = [f"**{title(report.policy)}**", "", escape.markdown(report.headline), ""]
     names = headers(report.policy)
     lines.append(_markdown_row(names))
     lines.append(_markdown_row([("-:",) if n >= NUMERIC_FROM else (":-",) for n in range(len(names))]))
-    lines += [_markdown_row(cells(row, [notes[note] for note in row.notes])) for row in report.rows]
+    lines += [_markdown_row(cells(row, report.policy, [notes[note] for note in row.notes])) for row in report.rows]
     lines += ["", *(f"- {escape.markdown(note)}" for note in report.footnotes)]
     lines += ["", *(f"{number}. {escape.markdown(note)}" for note, number in notes.items())]
     return "\n".join(lines).rstrip() + "\n"
@@ -120,7 +75,7 @@ def as_json(report: Report) -> str:
     """The whole report, numbers in full; unknown is null."""
     content = {
         "schema_version": SCHEMA_VERSION,
-        "title": title(report),
+        "title": title(report.policy),
         "policy": report.policy,
         "level": LEVEL,
         "headline": report.headline,

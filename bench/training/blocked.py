@@ -1,6 +1,7 @@
 """The airbench network on a CPU: the same function of the same parameters, on blocked activations.
 
-See winograd.py for the layout and why. What stands between the convolutions is compiled where there is a compiler.
+See winograd.py for the layout and why. What a compiler makes faster is compiled where there is one: batch norm with
+GELU, and the gradient of a pool.
 """
 
 from __future__ import annotations
@@ -34,12 +35,30 @@ def whiten(x: Tensor, filters: Tensor, bias: Tensor) -> Tensor:
     return F.gelu(out).view(*patches.shape[:-1], -1)
 
 
-def pool(x: Tensor) -> Tensor:
-    """Maximum over 2x2 pixels; height and width are even."""
-    blocks, height, width, images, channels = x.shape
-    x = x.view(blocks, height // 2, 2, width // 2, 2, images, channels)
-    upper, lower = (torch.maximum(x[:, :, row, :, 0], x[:, :, row, :, 1]) for row in (0, 1))
-    return torch.maximum(upper, lower)
+class _Pool(torch.autograd.Function):
+    """Maximum over 2x2 pixels. By hand, since no library's gradient of it is fast in this layout."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, share: Callable[..., Tensor]) -> Tensor:
+        blocks, height, width, *rest = x.shape
+        x = x.view(blocks, height // 2, 2, width // 2, 2, *rest)
+        y = torch.maximum(x[:, :, 0, :, 0], x[:, :, 0, :, 1])
+        for column in (0, 1):
+            torch.maximum(y, x[:, :, 1, :, column], out=y)
+        ctx.save_for_backward(x, y)
+        ctx.share = share
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return ctx.share(*ctx.saved_tensors, *gradients).flatten(3, 4).flatten(1, 2), None
+
+
+def share(x: Tensor, y: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of a maximum `y` over 2x2 pixels `x` [b, h, 2, w, 2, n, c]: to the largest, ties in equal parts."""
+    ties = sum((x[:, :, row, :, column] == y).float() for row in (0, 1) for column in (0, 1))
+    part = (gradient / ties)[:, :, None, :, None]
+    return torch.where(x == y[:, :, None, :, None], part, 0.0)
 
 
 def norm_gelu(
@@ -48,11 +67,6 @@ def norm_gelu(
     """Batch norm without scale over all images and pixels, then GELU. Moves `mean` and `var` in training."""
     flat = F.batch_norm(x.view(-1, x.shape[-1]), mean, var, None, bias, training, momentum, eps)
     return F.gelu(flat).view(x.shape)
-
-
-def pool_norm_gelu(x: Tensor, *rest: Any) -> Tensor:
-    """`pool` and `norm_gelu`, one function for the compiler to fuse."""
-    return norm_gelu(pool(x), *rest)
 
 
 class Blocked:
@@ -65,7 +79,7 @@ class Blocked:
             return torch.compile(function, dynamic=False) if compiled else function
 
         self.whitening, self.groups, self.head = whitening, groups, head
-        self._whiten, self._norm_gelu, self._pool_norm_gelu = piece(whiten), piece(norm_gelu), piece(pool_norm_gelu)
+        self._norm_gelu, self._share = piece(norm_gelu), piece(share)
 
     def __call__(self, images: Tensor, train_whitening_bias: bool = False) -> Tensor:
         """Logits [n, 10]; see the network's own forward."""
@@ -73,10 +87,11 @@ class Blocked:
         assert bias is not None
         filters = self.whitening.weight.permute(2, 3, 1, 0).reshape(12, -1)
         x = images.view(-1, block_of(len(images)), *images.shape[1:]).permute(0, 3, 4, 1, 2).contiguous()
-        x = self._whiten(x, filters, bias if train_whitening_bias else bias.detach())
+        x = whiten(x, filters, bias if train_whitening_bias else bias.detach())
         for group, ((out1, m1), (out2, m2)) in zip(self.groups, _TILES, strict=True):
             conv1, _, norm1, _, conv2, norm2, _ = group
-            x = self._pool_norm_gelu(_convolve(conv1, x, out1, m1), *_norm(norm1))
+            x = _Pool.apply(_convolve(conv1, x, out1, m1), self._share)
+            x = self._norm_gelu(x, *_norm(norm1))
             x = self._norm_gelu(_convolve(conv2, x, out2, m2), *_norm(norm2))
         return self.head(x.amax((1, 2)).flatten(0, 1))
 
