@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.record.documents import Run
-from bench.record.policy import _COUNTED, Policy, policy_seconds
+from bench.record.policy import COUNTED, Policy, policy_seconds
 
 
 def attempt_seconds(run: Run, policy: Policy) -> float | None:
@@ -24,5 +24,5 @@ def attempt_seconds(run: Run, policy: Policy) -> float | None:
         if not run.cold:
             return None
         return run.phases[-1].stop - run.phases[0].start if run.phases else 0.0
-    counted = _COUNTED[policy]
+    counted = COUNTED[policy]
     return sum(phase.stop - phase.start for phase in run.phases if phase.name in counted)

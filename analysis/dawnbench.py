@@ -9,12 +9,13 @@ evaluation left out. Prices are those of the entry's day; where an entry names n
 from __future__ import annotations
 
 from decimal import Decimal
-from importlib.resources import files
+from pathlib import Path
 
 import pandas as pd
 
 SOURCE = "github.com/stanford-futuredata/dawn-bench-entries"
 TARGET = 0.94
+_FILE = Path(__file__).with_name("dawnbench_cifar10.csv")
 
 # The entries that "David Page's ResNet-9 is several times faster and cheaper" is about, his own first.
 BASELINE = "CIFAR10/train/davidcpage_resnet9_1v100-ec2_pytorch.json"
@@ -32,8 +33,7 @@ def published_entries() -> pd.DataFrame:
     Columns: submission_date, author, model, framework, hardware, codeURL, file (text); time_to_94_s (s);
     epoch_at_94; acc_at_94, best_acc (%); cost_per_hour_usd, cost_usd (Decimal, or None where unknown).
     """
-    with files("analysis").joinpath("dawnbench_cifar10.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, converters={"cost_per_hour_usd": _dollars, "cost_usd": _dollars})
+    return pd.read_csv(_FILE, converters={"cost_per_hour_usd": _dollars, "cost_usd": _dollars})
 
 
 def claim_entries() -> pd.DataFrame:

@@ -69,14 +69,28 @@ _maybe_text = st.none() | st.text()
 
 
 @st.composite
-def _phases(draw: st.DrawFn) -> Phase:
-    start, stop = sorted((draw(_seconds), draw(_seconds)))
-    return Phase(
-        name=draw(st.sampled_from(get_args(PhaseName))),
-        start=start,
-        stop=stop,
-        epoch=draw(st.none() | st.floats(0, 1e4)),
-        synchronised=draw(st.booleans()),
+def _phases(draw: st.DrawFn) -> tuple[Phase, ...]:
+    """Up to four phases, in order, with or without gaps."""
+    edges = sorted(draw(st.lists(_seconds, max_size=8)))
+    return tuple(
+        Phase(
+            name=draw(st.sampled_from(get_args(PhaseName))),
+            start=start,
+            stop=stop,
+            epoch=draw(st.none() | st.floats(0, 1e4)),
+            synchronised=draw(st.booleans()),
+        )
+        for start, stop in zip(edges[::2], edges[1::2], strict=False)
+    )
+
+
+@st.composite
+def _evaluations(draw: st.DrawFn, *, after: float, final: bool) -> tuple[Evaluation, ...]:
+    """Up to four evaluations in order, none before `after`, the last of them the final one where asked."""
+    times = sorted(draw(st.lists(st.floats(after, 1e6), min_size=int(final), max_size=4)))
+    return tuple(
+        Evaluation(epoch=draw(st.floats(0, 1e4)), accuracy=draw(_shares), at=at, final=final and k == len(times) - 1)
+        for k, at in enumerate(times)
     )
 
 
@@ -84,8 +98,8 @@ def _phases(draw: st.DrawFn) -> Phase:
 def runs(draw: st.DrawFn) -> Run:
     """Any run that the schema admits."""
     completed = draw(st.booleans())
-    evaluations = st.builds(Evaluation, epoch=st.floats(0, 1e4), accuracy=_shares, at=_seconds)
-    final = st.builds(Evaluation, epoch=st.floats(0, 1e4), accuracy=_shares, at=_seconds, final=st.just(True))
+    phases = draw(_phases())
+    began = phases[0].start if phases else 0.0
     return make_run(
         recipe=RecipeRef(name=draw(st.text(min_size=1)), source_sha256="f" * 64),
         seed=draw(st.integers(0, 2**63)),
@@ -93,8 +107,8 @@ def runs(draw: st.DrawFn) -> Run:
         reason=None if completed else draw(st.sampled_from(get_args(Reason))),
         message=draw(_maybe_text),
         anchor=draw(st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC))),
-        phases=tuple(draw(st.lists(_phases(), max_size=4))),
-        evaluations=(*draw(st.lists(evaluations, max_size=3)), *([draw(final)] if completed else [])),
+        phases=phases,
+        evaluations=draw(_evaluations(after=began, final=completed)),
         loss=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
         energy_joules=draw(st.none() | st.floats(0, 1e12)),
         warnings=tuple(draw(st.lists(st.text(), max_size=2))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 # --import-mode=importlib puts no folder on the path; tests say `from builders import make_run`.
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent))
 
 import builders
 
@@ -20,3 +22,16 @@ from bench.record.documents import Run
 def make_run() -> Callable[..., Run]:
     """`make_run(**changes)`: a completed run with changes made to its fields."""
     return builders.make_run
+
+
+@pytest.fixture(scope="session")
+def cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the real CIFAR-10: `CIFAR10_DIR`, or unpacked from `shared/cifar10` beside the checkout."""
+    if named := os.environ.get("CIFAR10_DIR"):
+        return Path(named)
+    unpack = Path(__file__).parents[2] / "shared" / "cifar10" / "unpack.py"
+    if not unpack.exists():
+        pytest.skip("needs the real CIFAR-10: set CIFAR10_DIR")
+    folder = tmp_path_factory.mktemp("cifar10")
+    subprocess.run([sys.executable, str(unpack), str(folder)], check=True, capture_output=True)
+    return folder

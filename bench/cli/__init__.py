@@ -50,7 +50,13 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; a user's mistake ends in one line and its exit code, never in a traceback."""
     try:
-        cli()
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("bench: interrupted", err=True)
+        sys.exit(130)
     except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)  # noqa: T201 -- the one place that prints an error
+        click.echo(f"bench: {error}", err=True)
         sys.exit(error.exit_code)

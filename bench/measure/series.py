@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from bench.measure.clock import Clock, process_start
+from bench.measure.clock import Clock
 from bench.measure.environment import cores, cpu_name, describe
 from bench.measure.gpu import Gpu
 from bench.measure.interrupt import Interrupted, Interrupts
@@ -52,6 +52,9 @@ class Measurement:
     def __post_init__(self) -> None:
         cuda = self.compute.is_cuda
         self.gpu = Gpu(str(torch.cuda.get_device_properties(self.compute.device).uuid)) if cuda else None
+        # Read now: the files of a checkout can change while it trains.
+        self.environment = self._environment()
+        self.sources: dict[str, str] = {}
         self.trainers: dict[str, Trainer] = {}
 
     def runs(self, recipes: Sequence[Recipe], n: int, first_seed: int) -> Iterator[Run]:
@@ -60,6 +63,7 @@ class Measurement:
         Ends early, after the record of the broken run, when a signal asks for it.
         """
         series_id = new_id()
+        self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
         for index in range(n):
             for recipe in recipes:
                 series = Series(id=series_id, index=index, planned=n)
@@ -69,7 +73,7 @@ class Measurement:
                     return
 
     def _run(self, recipe: Recipe, seed: int, series: Series) -> Run:
-        began = process_start() if self.early else None
+        began = self.early[0][1] if self.early else None
         clock = Clock(self.compute.synchronise, since=began)
         if began is not None:
             for name, start, stop in self.early:
@@ -82,7 +86,7 @@ class Measurement:
             warnings += _load()
         status, reason, message = self._attempt(recipe, seed, recorder)
         run = Run(
-            recipe=RecipeRef(name=recipe.name, source_sha256=recipe.source_sha256()),
+            recipe=RecipeRef(name=recipe.name, source_sha256=self.sources[recipe.name]),
             seed=seed,
             target=Target(at_least=self.target or recipe.target, dataset=self.data.name),
             series=series,
@@ -91,9 +95,9 @@ class Measurement:
             reason=reason,
             message=message,
             cold=began is not None,
-            device=self._device(),
+            device=self._device(self.trainers.get(recipe.name)),
             energy_joules=_difference(self._energy(), energy),
-            environment=self._environment(),
+            environment=self.environment,
             warnings=tuple(dict.fromkeys([*warnings, *self._warnings(), *_drift(clock)])),
             **recorder.fields(),
         )
@@ -126,8 +130,8 @@ class Measurement:
             self.trainers[recipe.name] = trainer
         return self.trainers[recipe.name]
 
-    def _device(self) -> Device:
-        compute = self.compute
+    def _device(self, trainer: Trainer | None) -> Device:
+        compute = trainer.compute if trainer else self.compute
         return Device(
             kind="cuda" if compute.is_cuda else "cpu",
             name=self._name(),

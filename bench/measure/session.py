@@ -67,7 +67,8 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
         )
     store.check_writable()
     early: list[tuple[PhaseName, float, float]] = []
-    with _spent("setup", early, since=process_start()):
+    began = process_start()
+    with _spent("setup", early, since=began):
         keep_freed_memory()  # before torch takes its first gigabyte
         try:
             from bench.measure.series import Measurement
@@ -87,7 +88,7 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
             interrupts,
             lease_id=request.lease.id,
             target=request.target,
-            early=early,
+            early=early if began is not None else [],  # a start that is not known cannot be counted from
         )
         reason: Literal["finished", "failed", "interrupted"] = "failed"
         try:

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 
 class Trainer(Protocol):
-    """A recipe made ready on a device: it can be run again and again, each time from scratch."""
+    """A recipe made ready on a device: it can be run again and again, each time from scratch.
+
+    `compute` is how it uses the device, which may be less than the device has to offer.
+    """
+
+    @property
+    def compute(self) -> Compute:
+        """The device and the way it is used."""
 
     def warm_up(self) -> None:
         """What need be done once a process and is not timed: compilation, the choice of kernels."""

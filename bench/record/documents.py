@@ -195,6 +195,8 @@ class Run(Document):
             raise ValueError("phases overlap or are out of order")
         if any(later.at < earlier.at or earlier.final for earlier, later in pairwise(self.evaluations)):
             raise ValueError("evaluations are out of order, or one follows the final one")
+        if self.phases and self.evaluations and self.evaluations[0].at < self.phases[0].start:
+            raise ValueError("an evaluation lies before the first phase")
         return self
 
     @property

@@ -58,5 +58,14 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of every document, by kind."""
-    return _ANY.json_schema()
+    """The JSON Schema of every document as it is stored, by kind."""
+    schema = _ANY.json_schema(mode="serialization")
+    for kind in (Run, LeaseOpened, LeaseClosed):
+        stored = schema["$defs"][kind.__name__]
+        stored["properties"][CHECKSUM_FIELD] = {
+            "description": "SHA-256 in hex over the canonical JSON of the other fields",
+            "pattern": "^[0-9a-f]{64}$",
+            "type": "string",
+        }
+        stored["required"] = sorted({*stored["required"], CHECKSUM_FIELD})
+    return schema

@@ -11,9 +11,14 @@ from bench.measure.interrupt import Interrupted, Interrupts
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_breaks_off_what_is_armed(number: signal.Signals) -> None:
     interrupts = Interrupts()
-    with interrupts.listening(), pytest.raises(Interrupted, match=number.name), interrupts.armed():
-        os.kill(os.getpid(), number)
-        signal.sigtimedwait([], 0.5)
+
+    def work() -> None:
+        with interrupts.armed():
+            os.kill(os.getpid(), number)
+            signal.sigtimedwait([], 0.5)
+
+    with interrupts.listening(), pytest.raises(Interrupted, match=number.name):
+        work()
     assert interrupts.received == number.name
 
 

@@ -119,7 +119,7 @@ def test_what_is_no_record_is_refused_by_name(raw):
 
 @pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"-Infinity"])
 def test_numbers_that_json_lacks_are_refused(constant):
-    with pytest.raises(RecordError, match="is not JSON"):
+    with pytest.raises(RecordError, match="not a JSON document"):
         from_bytes(SEALED.replace(b'"loss":null', b'"loss":' + constant), "x.json")
 
 

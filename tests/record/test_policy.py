@@ -35,7 +35,13 @@ def test_a_cold_time_includes_the_gaps_between_phases():
         *PHASES[:-1],
         Phase(name="final_evaluate", start=30, stop=32),
     )
-    assert policy_seconds(make_run(cold=True, phases=phases), "cold") == 35
+    evaluations = (EVALUATIONS[0], EVALUATIONS[-1].model_copy(update={"at": 32}))
+    assert policy_seconds(make_run(cold=True, phases=phases, evaluations=evaluations), "cold") == 35
+
+
+def test_what_follows_the_final_accuracy_is_not_part_of_a_cold_time():
+    phases = (*PHASES, Phase(name="upload", start=23, stop=60))
+    assert policy_seconds(make_run(cold=True, phases=phases), "cold") == 23
 
 
 def test_a_cold_run_without_phases_has_no_cold_time():

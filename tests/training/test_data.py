@@ -170,3 +170,13 @@ def test_an_unreachable_mirror_is_one_line(tmp_path: Path, official: dict[str, b
     with pytest.raises(DataError, match="try again") as caught:
         data.fetch(tmp_path / "cache", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
     assert "\n" not in str(caught.value)
+
+
+def test_the_official_files_pass(cifar10: Path) -> None:
+    folder = data.find(cifar10)
+    assert folder is not None
+    images = data.load(folder)
+    assert (len(images.train_labels), len(images.test_labels)) == (50_000, 10_000)
+    assert np.array_equal(np.bincount(images.train_labels), [5000] * 10)
+    mean = images.train_images.mean(axis=(0, 2, 3)) / 255
+    assert np.allclose(mean, [0.4914, 0.4822, 0.4465], atol=1e-3)

@@ -1,0 +1,82 @@
+"""Images a second of airbench94-muon's training step on this CPU, against plain loops of the same network.
+
+    python benchmarks/cpu_step.py [ROUNDS]
+
+Four ways to take the same step (batch 2000, forward, backward, Muon and SGD) take turns in one process, one step
+a turn, after two steps of warm-up each: torch's own convolutions in bfloat16 by autocast (`plain`, what a port of
+the published program does) and in float32, both eager and channels-last; and the recipe's own way, eager and
+compiled. The allocator is tuned for all four alike, which the plain loops profit from too. Images are noise: the
+arithmetic does not depend on them.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from bench.training.memory import keep_freed_memory
+
+keep_freed_memory()  # before torch is imported
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+from bench.measure.environment import cores, cpu_name  # noqa: E402
+from bench.recipes.airbench94_muon import Optimisers, Settings, Trainer  # noqa: E402
+from bench.training.data import Cifar10  # noqa: E402
+from bench.training.device import Compute  # noqa: E402
+
+CPU = Compute(torch.device("cpu"), torch.float32, "eager")
+WAYS = {
+    "plain: direct bfloat16, eager": replace(CPU, precision=torch.bfloat16),
+    "direct float32, eager": CPU,
+    "Winograd float32, eager": replace(CPU, winograd=True),
+    "Winograd float32, compiled": replace(CPU, winograd=True, path="compiled"),
+}
+
+
+def stepper(compute: Compute) -> Callable[[], None]:
+    """A function that takes one training step in the way of `compute`."""
+    settings = Settings()
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (settings.batch, 3, 32, 32), np.uint8), rng.integers(0, 10, settings.batch)
+    trainer = Trainer(
+        Cifar10(images, labels.astype(np.uint8), images[:1], labels[:1].astype(np.uint8)), compute, settings
+    )
+    trainer.network.reset()
+    optimisers = Optimisers(trainer.network, settings, compute)
+    x = torch.randn(settings.batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+
+    def step() -> None:
+        trainer._step(x, trainer.train_labels, 0, 200, optimisers)
+
+    return step
+
+
+def main(rounds: int) -> None:
+    """Measure and print a table: median and range of each way, and its ratio to the plain one, round by round."""
+    steppers = {name: stepper(compute) for name, compute in WAYS.items()}
+    for step in steppers.values():
+        step()
+        step()
+    rates: dict[str, list[float]] = {name: [] for name in steppers}
+    for _ in range(rounds):
+        for name, step in steppers.items():
+            start = time.perf_counter()
+            step()
+            rates[name].append(Settings().batch / (time.perf_counter() - start))
+    plain = rates[next(iter(rates))]
+    print(f"{cpu_name()}, {cores()} cores, torch {torch.__version__}, {rounds} rounds, images a second")
+    for name, each in rates.items():
+        ratios = [rate / base for rate, base in zip(each, plain, strict=True)]
+        print(
+            f"{name:32} median {statistics.median(each):5.0f}  range {min(each):5.0f} to {max(each):5.0f}  "
+            f"ratio to plain: median {statistics.median(ratios):.2f}, range {min(ratios):.2f} to {max(ratios):.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)

@@ -1,0 +1,26 @@
+"""A command line as a user has it: a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Call `bench` in an empty folder, with nothing of the caller's environment that it listens to."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("BENCH_", "CIFAR10_"))}
+    environment = {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def call(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "bench", *words],
+            capture_output=True, text=True, cwd=tmp_path, env={**environment, **more}, check=False,
+        )  # fmt: skip
+
+    return call

@@ -1,0 +1,57 @@
+"""Help: cheap, complete, and the same story as the README."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from bench.cli import COMMANDS, cli
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"torch", "torchvision", "pandas", "scipy", "numpy", "boto3", "matplotlib", "pydantic"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["recipes"]])
+def test_the_first_words_import_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys; from bench.cli import cli\n"
+        f"cli({words!r}, standalone_mode=False)\n"
+        f"heavy = {HEAVY} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_report_does_not_import_torch() -> None:
+    code = (
+        "import sys; from bench.cli import cli\n"
+        "try:\n    cli(['report', '--store', '.'], standalone_mode=False)\nexcept SystemExit:\n    pass\n"
+        "sys.exit('imported torch' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT / "results"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_for_itself_and_each_option(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not isinstance(parameter.type, click.Choice):
+            assert parameter.help, f"{name} {parameter.opts}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_readme(name: str) -> None:
+    assert f"bench {name}" in (ROOT / "README.md").read_text()
+
+
+def test_help_lists_every_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "bench", "--help"], capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in COMMANDS)

@@ -1,0 +1,169 @@
+"""A series of runs: each is recorded as it ends, however it ends, and the number of runs is fixed beforehand."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bench.measure.clock import process_start  # noqa: E402 -- after the skip
+from bench.measure.interrupt import Interrupts  # noqa: E402 -- after the skip
+from bench.measure.progress import Progress  # noqa: E402 -- after the skip
+from bench.measure.series import Measurement  # noqa: E402 -- after the skip
+from bench.recipes import Recipe  # noqa: E402 -- after the skip
+from bench.record.documents import Run  # noqa: E402 -- after the skip
+from bench.record.files import from_bytes, to_bytes  # noqa: E402 -- after the skip
+from bench.record.policy import policy_seconds  # noqa: E402 -- after the skip
+from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from bench.training.device import Compute  # noqa: E402 -- after the skip
+from bench.training.events import Events  # noqa: E402 -- after the skip
+
+CPU = Compute(torch.device("cpu"), torch.float32, "eager")
+NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
+
+
+@dataclass(frozen=True)
+class Scripted(Recipe):
+    """A recipe that does as it is told, and is a trainer of itself."""
+
+    script: Callable[[int, Events], None] = lambda seed, events: train(events)
+    compute: Compute = CPU
+
+    def build(self, data: Cifar10, compute: Compute) -> "Scripted":
+        return self
+
+    def warm_up(self) -> None:
+        pass
+
+    def run(self, seed: int, events: Events) -> None:
+        self.script(seed, events)
+
+    def source_sha256(self) -> str:
+        return "0" * 64
+
+
+def train(events: Events, loss: float = 1.0, accuracy: float = 0.95) -> None:
+    with events.phase("prepare"):
+        pass
+    with events.phase("train", epoch=1):
+        events.stepped(1, 1, 100)
+    events.loss(loss)
+    with events.phase("final_evaluate", epoch=1):
+        pass
+    events.evaluated(1, accuracy, 6, final=True)
+
+
+def series(*recipes: Recipe, n: int = 1, early: bool = False) -> list[Run]:
+    interrupts = Interrupts()
+    measurement = Measurement(Cifar10(*NO_IMAGES, *NO_IMAGES), CPU, Progress(quiet=True), interrupts)
+    if early:
+        began = process_start()
+        assert began is not None
+        measurement.early = [("setup", began, began + 0.5)]
+    with interrupts.listening():
+        runs = list(measurement.runs(recipes, n, first_seed=10))
+    for run in runs:
+        assert from_bytes(to_bytes(run), "x.json") == run  # whatever happened, the record can be stored
+    return runs
+
+
+def recipe(script: Callable[[int, Events], None], name: str = "scripted") -> Recipe:
+    return Scripted(name, "", 0.94, script)
+
+
+def test_recipes_are_interleaved_and_seeds_count_up() -> None:
+    runs = series(Scripted("a", "", 0.94), Scripted("b", "", 0.94), n=2)
+    assert [(run.recipe.name, run.seed) for run in runs] == [("a", 10), ("b", 10), ("a", 11), ("b", 11)]
+    assert {run.series.planned for run in runs} == {2}
+    assert [run.series.index for run in runs] == [0, 0, 1, 1]
+    assert len({run.series.id for run in runs}) == 1
+
+
+def test_a_completed_run_holds_what_the_recipe_told() -> None:
+    (run,) = series(Scripted("a", "", 0.94))
+    assert (run.status, run.hit, run.final_accuracy, run.loss) == ("completed", True, 0.95, 1.0)
+    assert (run.steps, run.images) == (1, 100)
+    assert [phase.name for phase in run.phases] == ["build", "warmup", "prepare", "train", "final_evaluate"]
+    assert policy_seconds(run, "airbench") is not None
+
+
+def test_building_and_warming_up_happen_once_a_process() -> None:
+    first, second = series(Scripted("a", "", 0.94), n=2)
+    assert "warmup" in {phase.name for phase in first.phases}
+    assert "warmup" not in {phase.name for phase in second.phases}
+
+
+def test_only_the_first_run_of_a_process_is_a_cold_start_and_begins_with_the_process() -> None:
+    first, second = series(Scripted("a", "", 0.94), n=2, early=True)
+    assert (first.cold, second.cold) == (True, False)
+    assert (first.phases[0].name, first.phases[0].start) == ("setup", 0.0)
+    cold = policy_seconds(first, "cold")
+    assert cold is not None
+    assert cold >= 0.5
+    assert policy_seconds(second, "cold") is None
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_run_as_failed(loss: float) -> None:
+    (run,) = series(recipe(lambda seed, events: train(events, loss=loss)))
+    assert (run.status, run.reason, run.loss) == ("failed", "DIVERGED", None)
+    assert [phase.name for phase in run.phases][-1] == "train"
+
+
+def test_a_failure_is_recorded_and_the_next_run_goes_on() -> None:
+    def fail_first(seed: int, events: Events) -> None:
+        if seed == 10:
+            raise RuntimeError("the disk\nis full")
+        train(events)
+
+    first, second = series(recipe(fail_first), n=2)
+    assert (first.status, first.reason, first.message) == ("failed", "ERROR", "RuntimeError: the disk")
+    assert second.status == "completed"
+
+
+def test_running_out_of_memory_has_its_own_reason() -> None:
+    def script(seed: int, events: Events) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    (run,) = series(recipe(script))
+    assert (run.status, run.reason) == ("failed", "OOM")
+    assert "2.00 GiB" in (run.message or "")
+
+
+def test_a_processor_out_of_memory_is_told_from_other_errors() -> None:
+    (run,) = series(recipe(lambda seed, events: torch.empty(2**60)))
+    assert (run.status, run.reason) == ("failed", "OOM")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_record_of_the_broken_run_and_ends_the_series(number: signal.Signals) -> None:
+    def script(seed: int, events: Events) -> None:
+        if seed == 10:
+            train(events)
+            return
+        with events.phase("train", epoch=1):
+            events.stepped(1, 9, 100)
+            os.kill(os.getpid(), number)
+            signal.sigtimedwait([], 0.5)
+            raise AssertionError("the signal should have ended this")
+
+    finished, broken = series(recipe(script), n=5)
+    assert finished.status == "completed"
+    assert (broken.status, broken.reason) == ("interrupted", "USER")
+    assert number.name in (broken.message or "")
+    assert (broken.steps, broken.phases[-1].name) == (1, "train")
+    assert not broken.valid  # the device was not waited for when it broke off
+
+
+def test_no_home_folder_gets_into_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+
+    def script(seed: int, events: Events) -> None:
+        raise ValueError("/home/somebody/secret.txt is missing")
+
+    (run,) = series(recipe(script))
+    assert run.message == "ValueError: ~/secret.txt is missing"

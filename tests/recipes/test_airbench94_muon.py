@@ -1,0 +1,116 @@
+"""airbench94-muon against its published numbers, and the CPU's way of computing it against torch's own."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bench.recipes.airbench94_muon import Network, Optimisers, Settings  # noqa: E402 -- after the skip
+from bench.training.blocked import Blocked, block_of  # noqa: E402 -- after the skip
+from bench.training.device import Compute  # noqa: E402 -- after the skip
+
+CPU = Compute(torch.device("cpu"), torch.float32, "eager")
+
+
+@pytest.fixture
+def network() -> Network:
+    torch.manual_seed(0)
+    network = Network(Settings().widths)
+    network.reset()
+    torch.nn.init.normal_(network.whitening.weight, std=0.3)
+    return network
+
+
+def test_it_has_1_97_million_parameters(network: Network) -> None:
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(1.97e6, rel=0.002)
+
+
+def test_a_forward_pass_of_one_image_takes_0_236_gflop(network: Network) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        network(torch.randn(1, 3, 32, 32))
+    assert counter.get_total_flops() == pytest.approx(0.236e9, rel=0.01)
+
+
+def test_a_run_is_200_steps_of_2000_images() -> None:
+    settings = Settings()
+    assert settings.epochs * 50_000 == 200 * settings.batch
+
+
+def test_the_head_starts_with_deviation_one_and_biases_at_zero(network: Network) -> None:
+    assert network.head.weight.std().item() == pytest.approx(1)
+    assert network.whitening.bias is not None
+    assert not network.whitening.bias.any()
+
+
+def rates(optimisers: Optimisers) -> list[float]:
+    return [group["lr"] for optimiser in (optimisers.sgd, optimisers.muon) for group in optimiser.param_groups]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (0, [0.053, 0.053, 0.67, 0.24]),
+        (50, [0.053 / 3, 0.053 * 0.75, 0.67 * 0.75, 0.24 * 0.75]),
+        (75, [0.0, 0.053 * 0.625, 0.67 * 0.625, 0.24 * 0.625]),
+        (199, [0.0, 0.053 / 200, 0.67 / 200, 0.24 / 200]),
+    ],
+)
+def test_every_learning_rate_falls_linearly_and_the_whitening_bias_s_sooner(
+    network: Network, step: int, expected: list[float]
+) -> None:
+    """In order: whitening bias, other biases, head, 3x3 filters."""
+    optimisers = Optimisers(network, Settings(), CPU)
+    optimisers.schedule(step, 200)
+    assert rates(optimisers) == pytest.approx(expected)
+
+
+def test_weight_decay_is_decoupled_at_4e_3(network: Network) -> None:
+    optimisers = Optimisers(network, Settings(), CPU)
+    for group in optimisers.sgd.param_groups:
+        assert group["weight_decay"] * group["lr"] == pytest.approx(4e-3)
+
+
+def test_muon_has_the_six_filter_banks_and_sgd_the_rest(network: Network) -> None:
+    optimisers = Optimisers(network, Settings(), CPU)
+    assert [tuple(w.shape[2:]) for group in optimisers.muon.param_groups for w in group["params"]] == [(3, 3)] * 6
+    held = sum(len(group["params"]) for each in (optimisers.sgd, optimisers.muon) for group in each.param_groups)
+    assert held == sum(p.requires_grad for p in network.parameters())
+
+
+def gradients(network: Network, forward, images: "torch.Tensor", labels: "torch.Tensor") -> dict:
+    network.zero_grad()
+    loss = torch.nn.functional.cross_entropy(forward(images, True), labels, reduction="sum")
+    loss.backward()
+    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_blocked_network_is_the_same_function(network: Network, training: bool) -> None:
+    blocked = Blocked(network.whitening, list(network.groups), network.classify, compiled=False)
+    network.train(training)
+    images = torch.randn(60, 3, 32, 32)
+    assert torch.allclose(network(images), blocked(images), atol=1e-4)
+
+
+def test_the_blocked_network_has_the_same_gradients(network: Network) -> None:
+    """Up to what float32 and near-ties under a pool allow; bfloat16 is off by a quarter."""
+    blocked = Blocked(network.whitening, list(network.groups), network.classify, compiled=False)
+    images, labels = torch.randn(60, 3, 32, 32), torch.randint(0, 10, (60,))
+    direct = gradients(network, network, images, labels)
+    for name, gradient in gradients(network, blocked, images, labels).items():
+        assert (gradient - direct[name]).norm() / direct[name].norm() < 0.03, name
+
+
+def test_the_whitening_bias_gets_no_gradient_once_it_is_left_alone(network: Network) -> None:
+    for forward in (network, Blocked(network.whitening, list(network.groups), network.classify, compiled=False)):
+        network.zero_grad()
+        forward(torch.randn(4, 3, 32, 32), False).sum().backward()
+        assert network.whitening.bias is not None
+        assert network.whitening.bias.grad is None
+
+
+@pytest.mark.parametrize(("images", "block"), [(2000, 200), (500, 125), (7, 7), (211, 1), (1, 1)])
+def test_a_block_divides_the_batch(images: int, block: int) -> None:
+    assert block_of(images) == block

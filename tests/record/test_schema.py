@@ -1,0 +1,42 @@
+"""The exported JSON Schema is that of the models."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from builders import make_run, runs
+from hypothesis import given
+
+from bench.record.documents import LeaseClosed, LeaseOpened, Price, utc_now
+from bench.record.files import json_schema, to_bytes
+
+EXPORTED = Path(__file__).parents[2] / "docs" / "schema" / "record.json"
+
+
+def test_the_exported_schema_is_up_to_date() -> None:
+    """Mend it with `bench schema > docs/schema/record.json`."""
+    assert json.loads(EXPORTED.read_text()) == json_schema()
+
+
+PRICE = Price(amount="3.06", currency="USD", source="a list", seen="2026-11-01")
+
+
+@given(runs())
+def test_every_stored_run_fits_the_schema(run) -> None:
+    jsonschema.validate(json.loads(to_bytes(run)), json_schema())
+
+
+@pytest.mark.parametrize(
+    "lease", [LeaseOpened(provider="aws", price=PRICE, started=utc_now()), LeaseClosed(stopped=utc_now())]
+)
+def test_every_stored_lease_fits_the_schema(lease) -> None:
+    jsonschema.validate(json.loads(to_bytes(lease)), json_schema())
+
+
+@pytest.mark.parametrize("field", ["seed", "sha256", "recipe"])
+def test_a_run_without_a_field_does_not_fit(field: str) -> None:
+    content = json.loads(to_bytes(make_run()))
+    del content[field]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(content, json_schema())
