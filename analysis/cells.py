@@ -61,7 +61,8 @@ def _recipe(row: Row, marks: Sequence[int]) -> Cell:
 
 
 def _machine(row: Row) -> Cell:
-    how = ", ".join(part for part in (row.precision, row.path, row.instance) if part)
+    convolution = None if row.convolution == "direct" else row.convolution
+    how = ", ".join(part for part in (row.precision, row.path, convolution, row.instance) if part)
     return (row.machine, f"({how})") if how else (row.machine,)
 
 

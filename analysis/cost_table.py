@@ -20,7 +20,7 @@ from bench.record.policy import Policy
 
 # On-demand and spot, or two prices of one machine, never share a row; nor do ways of computing.
 _KEYS = [
-    "recipe", "machine", "precision", "path", "instance", "dataset", "target",
+    "recipe", "machine", "precision", "path", "convolution", "instance", "dataset", "target",
     "hourly", "currency", "pricing_category",
 ]  # fmt: skip
 
@@ -57,6 +57,7 @@ def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
         instance=_text(first["instance"]),
         precision=_text(first["precision"]),
         path=_text(first["path"]),
+        convolution=_text(first["convolution"]),
         dataset=clean(first["dataset"]),
         target=float(first["target"]),
         clock=policy,
@@ -148,6 +149,7 @@ def _text(value: Any) -> str | None:
 def _order(row: Row) -> tuple[Any, ...]:
     category = list(CATEGORIES).index(row.pricing_category) if row.pricing_category else len(CATEGORIES)
     return (
-        row.dataset, row.target, row.recipe, row.machine, row.precision, row.path, row.instance or "",
+        row.dataset, row.target, row.recipe, row.machine, row.precision, row.path, row.convolution,
+        row.instance or "",
         category, row.currency or "", row.price_per_hour or Decimal(0),
     )  # fmt: skip

@@ -53,6 +53,7 @@ COLUMNS: dict[str, Column] = {
     "fell_back": Column("bool", "crossed its target, then ended below it"),
     "valid": Column("bool", "no clock was read while the device was at work"),
     "path": Column("string", "eager, compiled or graphs"),
+    "convolution": Column("string", "how 3x3 convolutions were computed: direct or winograd"),
     "precision": Column("string", "the type of the heavy arithmetic"),
     "torch": Column("string", "torch's version"),
     "git_commit": Column("string", "of the checkout that ran"),
@@ -123,11 +124,12 @@ def _row(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
         "fell_back": fell_back(run),
         "valid": run.valid,
         "path": run.device.path,
+        "convolution": run.device.convolution,
         "precision": run.device.precision,
         "torch": run.environment.torch,
         "git_commit": run.environment.git_commit,
-        **{f"{policy}_s": _length(policy_seconds(run, policy)) for policy in POLICIES},
-        **{f"{policy}_attempt_s": _length(attempt_seconds(run, policy)) for policy in POLICIES},
+        **{f"{policy}_s": policy_seconds(run, policy) for policy in POLICIES},
+        **{f"{policy}_attempt_s": attempt_seconds(run, policy) for policy in POLICIES},
         **_price(lease),
     }
 
@@ -152,8 +154,3 @@ def _machine(device: Device) -> str:
 def _images_per_second(run: Run) -> float | None:
     seconds = sum(phase.stop - phase.start for phase in run.phases if phase.name == "train")
     return run.images / seconds if seconds > 0 and run.images else None
-
-
-def _length(seconds: float | None) -> float | None:
-    # The schema admits a final evaluation before the first phase: a time below 0 is no time.
-    return None if seconds is None or seconds < 0 else seconds

@@ -23,6 +23,7 @@ class Row:
     instance: str | None = None
     precision: str | None = None
     path: str | None = None
+    convolution: str | None = None
     dataset: str
     target: float
     clock: str

@@ -108,6 +108,8 @@ def runs(draw: st.DrawFn) -> Run:
         message=draw(_maybe_text),
         anchor=draw(st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC))),
         phases=phases,
+        cold=draw(st.booleans()),
+        images=draw(st.integers(0, 10**9)),
         evaluations=draw(_evaluations(after=began, final=completed)),
         loss=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
         energy_joules=draw(st.none() | st.floats(0, 1e12)),

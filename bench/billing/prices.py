@@ -101,7 +101,7 @@ def _nearest(name: str) -> str:
     known |= {offer.name.casefold(): offer.name for offer in price_book()}
     begun = [spelling for spelling in known if typed and spelling.startswith(typed)]
     near = dict.fromkeys(known[match] for match in begun[:3] or difflib.get_close_matches(typed, known))
-    return f"; did you mean {' or '.join(near)}" if near else " (`bench prices` lists it)"
+    return f"; did you mean {' or '.join(near)}" if near else " (bench/billing/prices.csv is all of it)"
 
 
 def given_price(

@@ -44,7 +44,7 @@ def report(store: str, policy: str, style: str, output: Path | None) -> None:
             output.write_text(text, encoding="utf-8")
         except OSError as error:
             raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
-    for error in errors:
-        click.echo(f"bench: {error}", err=True)
+    for refused in errors:
+        click.echo(f"bench: {refused}", err=True)
     if errors:
         sys.exit(RecordError.exit_code)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any, get_args
+from typing import Any
 
 import builders
-from hypothesis import strategies as st
 
 from bench.record.documents import (
     Device,
     Evaluation,
     LeaseOpened,
     Phase,
-    PhaseName,
     Price,
     RecipeRef,
     Run,
@@ -108,29 +106,3 @@ def a_small_store() -> list[Any]:
         *a_series(300, (60.0, 61.0, 65.0), lease_id=an_id(2)),
         a_run(400, 3600.0, 0.65, lease_id=an_id(3), device=other),
     ]
-
-
-@st.composite
-def runs(draw: st.DrawFn) -> Run:
-    """A run with any phases and evaluations that the schema admits, in their order."""
-    edges = sorted(draw(st.lists(st.floats(-1e6, 1e6), max_size=8)))
-    phases = tuple(
-        Phase(name=draw(st.sampled_from(get_args(PhaseName))), start=start, stop=stop, synchronised=draw(st.booleans()))
-        for start, stop in zip(edges[::2], edges[1::2], strict=False)
-    )
-    completed = draw(st.booleans())
-    known = sorted(draw(st.lists(st.floats(-1e6, 1e6), min_size=int(completed), max_size=4)))
-    evaluations = tuple(
-        Evaluation(epoch=1, accuracy=draw(st.floats(0, 1)), at=at, final=completed and index == len(known) - 1)
-        for index, at in enumerate(known)
-    )
-    return a_run(
-        int(draw(st.integers(10, 10**9))),
-        seed=draw(st.integers(0, 2**70)),
-        status="completed" if completed else "failed",
-        reason=None if completed else "ERROR",
-        phases=phases,
-        evaluations=evaluations,
-        images=draw(st.integers(0, 10**9)),
-        cold=draw(st.booleans()),
-    )

@@ -66,7 +66,7 @@ def test_cores_and_gpus_are_counted():
     assert runs_frame([a.a_run(10, device=device)])["machine"][0] == "2 x Xeon"
 
 
-@given(st.lists(a.runs(), max_size=3))
+@given(st.lists(builders.runs(), max_size=3))
 @settings(max_examples=30, deadline=None)
 def test_any_run_has_a_row_and_can_be_reported(runs):
     frame = runs_frame(runs)
