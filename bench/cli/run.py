@@ -26,6 +26,11 @@ from bench.cli import options
 )
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @options.data
+@click.option(
+    "--held-out",
+    is_flag=True,
+    help="Train on 40,000 of the training images and test on the other 10,000: to choose without the test set.",
+)
 @options.store
 @click.option(
     "--instance",
@@ -37,8 +42,8 @@ from bench.cli import options
 @click.option("--currency", default="USD", show_default=True, help="Of --price-per-hour, ISO 4217.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
-    recipes: tuple[str, ...], runs: int, seed: int, target: float | None, device: str, data: str | None, store: str,
-    instance: str | None, spot: bool, price_per_hour: str | None, currency: str, quiet: bool,
+    recipes: tuple[str, ...], runs: int, seed: int, target: float | None, device: str, data: str | None, held_out: bool,
+    store: str, instance: str | None, spot: bool, price_per_hour: str | None, currency: str, quiet: bool,
 ) -> None:  # fmt: skip
     """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
 
@@ -51,10 +56,11 @@ def run(
     from bench.store import open_store
 
     request = Request(
-        recipes=[find(name) for name in recipes],
+        recipes=[find(name) for name in dict.fromkeys(recipes)],
         runs=runs,
         first_seed=seed,
         data=data,
+        held_out=held_out,
         device=device,  # type: ignore[arg-type]  # click.Choice allows just these words
         target=target,
         lease=open_lease(instance, price_per_hour, currency, spot=spot),

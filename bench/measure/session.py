@@ -28,6 +28,7 @@ class Request:
     runs: int
     first_seed: int
     data: str | None
+    held_out: bool
     device: Literal["auto", "cpu", "cuda"]
     target: float | None
     lease: LeaseOpened
@@ -78,6 +79,8 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
         compute = choose(request.device)
     with _spent("data", early):
         images = cifar10.load(folder)
+        if request.held_out:
+            images = images.hold_out()
     interrupts, keeper = Interrupts(), Keeper(store, progress)
     with interrupts.listening():
         keeper.put(request.lease)
