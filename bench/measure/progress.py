@@ -51,7 +51,7 @@ class Progress:
 
     def evaluated(self, epoch: float, accuracy: float) -> None:
         """An accuracy (0..1) is known."""
-        self._accuracy = f"epoch {epoch:.3g}  accuracy {accuracy:.2%}"
+        self._accuracy = f"epoch {epoch:.3g}: {accuracy:.2%}"
         if not self.console.is_terminal:
             self.console.print(f"  {self._line()}", markup=False, soft_wrap=True)
         self._show(now=True)
@@ -68,15 +68,15 @@ class Progress:
 
     def _line(self) -> str:
         now = time.perf_counter()
-        parts = [self._accuracy, f"step {self._step}/{self._steps}" if self._steps else self._doing]
-        parts.append(f"elapsed {_span(now - self._began)}")
+        parts = [self._accuracy, f"{self._step}/{self._steps}" if self._steps else self._doing]
+        parts.append(f"{_span(now - self._began)} elapsed")
         if 1 < self._step < self._steps:
             # The first step is left out of the pace: it pays for what happens only once.
             pace = (now - self._trained_from) / (self._step - 1)
-            parts.append(f"remaining {_span(pace * (self._steps - self._step))}")
+            parts.append(f"{_span(pace * (self._steps - self._step))} left")
         return "  ".join(part for part in parts if part)
 
     def _show(self, *, now: bool = False) -> None:
         if self._live.is_started and (now or time.perf_counter() - self._shown > _REFRESH_S):
             self._shown = time.perf_counter()
-            self._live.update(Text(f"{self._label}  {self._line()}"), refresh=True)
+            self._live.update(Text(f"{self._label}  {self._line()}", no_wrap=True, overflow="ellipsis"), refresh=True)

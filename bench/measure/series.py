@@ -80,7 +80,7 @@ class Measurement:
                 clock.add(name, start - began, stop - began)
         self.early = []
         recorder = Recorder(clock, self.progress)
-        self.progress.begin(f"{recipe.name} seed {seed} (run {series.index + 1} of {series.planned})")
+        self.progress.begin(f"{recipe.name} seed {seed} [{series.index + 1}/{series.planned}]")
         energy, warnings = self._energy(), self._warnings()
         if began is not None:  # later the load is our own
             warnings += _load()

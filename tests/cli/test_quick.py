@@ -51,7 +51,7 @@ def test_a_signal_leaves_the_record_of_the_run_in_flight(number: signal.Signals,
     command = [sys.executable, "-m", "bench", "run", "quick", "--runs", "3", "--data", str(cifar10), "--store", "store"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    assert "run 1 of 3" in process.stderr.readline()
+    assert "[1/3]" in process.stderr.readline()
     time.sleep(6)  # building takes about three seconds; then it trains
     os.kill(process.pid, number)
     out, err = process.communicate(timeout=10)  # what `docker stop` gives
