@@ -18,7 +18,7 @@ from functools import cache
 from importlib.resources import files
 
 from bench.errors import UsageError
-from bench.record.documents import Accelerators, Price, PricingCategory
+from bench.record.documents import Accelerators, Price, PriceUnit, PricingCategory
 
 # More an hour than any machine costs: beyond it, arithmetic overflows before a table does.
 _ABSURD = Decimal(1_000_000_000)
@@ -141,6 +141,11 @@ def machine_hourly(price: Price | None, accelerators: Accelerators | None) -> De
     """
     if price is None:
         return None
-    if price.unit == "machine-hour":
-        return price.amount
-    return None if accelerators is None else price.amount * accelerators.count
+    return of_machine(price.amount, price.unit, accelerators.count if accelerators else None)
+
+
+def of_machine(amount: Decimal, unit: PriceUnit, accelerators: int | None) -> Decimal | None:
+    """`amount` for one `unit`, as an hour of a machine with that many accelerators; None: they are not known."""
+    if unit == "machine-hour":
+        return amount
+    return None if accelerators is None else amount * accelerators

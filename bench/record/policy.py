@@ -21,7 +21,7 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 DEFAULT_POLICY: Policy = "airbench"
 
 # What each clock counts, by phase; `cold` counts everything.
-COUNTED: dict[Policy, frozenset[PhaseName]] = {
+_COUNTED: dict[Policy, frozenset[PhaseName]] = {
     "airbench": frozenset({"prepare", "train", "final_evaluate"}),
     "dawnbench": frozenset({"prepare", "train"}),
     "mlperf": frozenset({"prepare", "train", "evaluate", "final_evaluate"}),
@@ -50,10 +50,31 @@ def policy_seconds(run: Run, policy: Policy) -> float | None:
     if policy == "cold":
         final = next((e.at for e in run.evaluations if e.final), None)
         return final - run.phases[0].start if run.cold and run.phases and final is not None else None
-    counted = [phase for phase in run.phases if phase.name in COUNTED[policy]]
+    counted = [phase for phase in run.phases if phase.name in _COUNTED[policy]]
     if policy != "airbench":
         hit = first_hit(run)
         if hit is None:
             return None
         counted = [phase for phase in counted if phase.start < hit.at]
     return sum(phase.stop - phase.start for phase in counted)
+
+
+def attempt_seconds(run: Run, policy: Policy) -> float | None:
+    """Seconds that `run` used under `policy`, up to its end.
+
+    A run that hit its target used its policy time. Any other used every counted phase up to its end, failed
+    and interrupted runs included: nothing for a run that broke off before its first counted phase. `cold`
+    counts from the start of the process to the end of the last phase.
+
+    None where the time is unknown: a completed run that was not synchronised, and under `cold` a run that
+    was not the first of its process.
+    """
+    if run.status == "completed" and not run.valid:
+        return None
+    if run.hit:
+        return policy_seconds(run, policy)
+    if policy == "cold":
+        if not run.cold:
+            return None
+        return run.phases[-1].stop - run.phases[0].start if run.phases else 0.0
+    return sum(phase.stop - phase.start for phase in run.phases if phase.name in _COUNTED[policy])

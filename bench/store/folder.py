@@ -46,6 +46,11 @@ class FolderStore:
         """The folder as the user spelled it."""
         return self._name
 
+    @property
+    def root(self) -> Path:
+        """The folder itself."""
+        return self._root
+
     def check_writable(self) -> None:
         """Make the folder if it is missing and prove that it takes records; sweep what dead writers left.
 
@@ -65,7 +70,11 @@ class FolderStore:
         Putting the same document again changes nothing and succeeds. Raises ConflictError, naming the file,
         where another document lies there; StoreError where the folder cannot be written.
         """
-        key, data = document.key(), to_bytes(document)
+        self.create(document.key(), to_bytes(document))
+        return document.key()
+
+    def create(self, key: str, data: bytes) -> None:
+        """Create the file `key` holding `data`, once it would survive a crash. Raises like `put`."""
         final = self._root / key
         try:
             make_folders(self._scratch)
@@ -78,16 +87,17 @@ class FolderStore:
             self._sync(final.parent)
         except OSError as error:
             raise self._trouble(error) from error
-        return key
 
     def read(self, key: str) -> AnyDocument:
         """The document under `key`. Raises RecordError, naming the file, if it is missing or not right."""
-        path = self._root / require_record_key(key)
+        return parse(self.read_bytes(key), key, self._file(key))
+
+    def read_bytes(self, key: str) -> bytes:
+        """The file under `key`, unread. Raises RecordError, naming it, if it is missing."""
         try:
-            raw = path.read_bytes()
+            return (self._root / require_record_key(key)).read_bytes()
         except OSError as error:
             raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror})") from error
-        return parse(raw, key, self._file(key))
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
         """The keys that begin with `prefix`, sorted. Other files than records are passed over.
@@ -95,10 +105,11 @@ class FolderStore:
         Raises StoreError where the folder is missing or cannot be listed.
         """
         self._require_folder()
-        return iter(sorted(key for key in self._files() if key.startswith(prefix) and is_record_key(key)))
+        return iter(sorted(key for key in self._files(prefix) if key.startswith(prefix) and is_record_key(key)))
 
-    def _files(self) -> Iterator[str]:
-        for folder, _, names in os.walk(self._root / ROOT, onerror=self._unlistable):
+    def _files(self, prefix: str) -> Iterator[str]:
+        below = prefix.rpartition("/")[0] or ROOT
+        for folder, _, names in os.walk(self._root / below, onerror=self._unlistable):
             above = Path(folder).relative_to(self._root).as_posix()
             yield from (f"{above}/{name}" for name in names)
 

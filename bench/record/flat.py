@@ -1,0 +1,118 @@
+"""A run as one flat row with its lease beside it: what tables, Parquet files and frames are made of."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from bench.record.documents import LeaseOpened, Run
+from bench.record.policy import POLICIES, attempt_seconds, fell_back, policy_seconds
+
+
+class Column(NamedTuple):
+    """A column's type in Python and its meaning, with the unit. None is unknown, or has no answer."""
+
+    type: type
+    meaning: str
+
+
+COLUMNS: dict[str, Column] = {
+    "run_id": Column(str, "the run's UUIDv7"),
+    "recipe": Column(str, "the recipe's name"),
+    "source_sha256": Column(str, "SHA-256 of the recipe's source"),
+    "seed": Column(int, "the seed"),
+    "dataset": Column(str, "the data set of the target"),
+    "target": Column(float, "share of test images to classify right, 0..1"),
+    "series_id": Column(str, "the call that asked for the run"),
+    "series_index": Column(int, "the run's position in that call, from 0"),
+    "planned": Column(int, "runs of this recipe that call asked for"),
+    "started": Column(datetime, "the run's anchor, UTC"),
+    "status": Column(str, "completed, failed or interrupted"),
+    "reason": Column(str, "why it did not complete"),
+    "hit": Column(bool, "completed at or above its target"),
+    "fell_back": Column(bool, "crossed its target, then ended below it"),
+    "valid": Column(bool, "no clock was read while the device was at work"),
+    "accuracy": Column(float, "final share of test images right, 0..1; unknown where the run did not get there"),
+    "views": Column(int, "views averaged an image at the final evaluation; 1 is no TTA"),
+    "loss": Column(float, "mean training loss an image at the last step read"),
+    **{f"{p}_s": Column(float, f"s under {p}; none where it has no answer for this run") for p in POLICIES},
+    **{f"{p}_attempt_s": Column(float, f"s used under {p} however the run ended") for p in POLICIES},
+    "train_s": Column(float, "s of the train phases"),
+    "images": Column(int, "training images seen, repeats counted"),
+    "warnings": Column(int, "how many warnings the record carries"),
+    "device_kind": Column(str, "cpu or cuda"),
+    "device": Column(str, "the processor's or the GPU's own name for itself"),
+    "device_count": Column(int, "GPUs, or processors used"),
+    "precision": Column(str, "the type of the heavy arithmetic"),
+    "path": Column(str, "eager, compiled or graphs"),
+    "convolution": Column(str, "how 3x3 convolutions were computed: direct or winograd"),
+    "energy_joules": Column(float, "energy of the GPU, J"),
+    "torch": Column(str, "torch's version"),
+    "git_commit": Column(str, "of the checkout that ran"),
+    "lease_id": Column(str, "the lease it ran in"),
+    "provider": Column(str, "who rents the machine out; own for nobody"),
+    "instance_type": Column(str, "the provider's name for the machine"),
+    "accelerators": Column(int, "accelerators of the machine"),
+    "price_amount": Column(str, "exact decimal, for one `price_unit`; none is unknown"),
+    "price_unit": Column(str, "machine-hour or gpu-hour"),
+    "currency": Column(str, "ISO 4217"),
+    "pricing_category": Column(str, "Standard (on-demand), Dynamic (spot), Committed"),
+    "price_source": Column(str, "where the price was read"),
+    "price_seen": Column(date, "the day it was read"),
+}
+
+
+def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
+    """The row of `run`, which ran in `lease`: a value or None for each of COLUMNS."""
+    final = next((e for e in run.evaluations if e.final), None)
+    return {
+        "run_id": run.id,
+        "recipe": run.recipe.name,
+        "source_sha256": run.recipe.source_sha256,
+        "seed": run.seed,
+        "dataset": run.target.dataset,
+        "target": run.target.at_least,
+        "series_id": run.series.id,
+        "series_index": run.series.index,
+        "planned": run.series.planned,
+        "started": run.anchor,
+        "status": run.status,
+        "reason": run.reason,
+        "hit": run.hit,
+        "fell_back": fell_back(run),
+        "valid": run.valid,
+        "accuracy": run.final_accuracy,
+        "views": final.views if final else None,
+        "loss": run.loss,
+        **{f"{policy}_s": policy_seconds(run, policy) for policy in POLICIES},
+        **{f"{policy}_attempt_s": attempt_seconds(run, policy) for policy in POLICIES},
+        "train_s": sum(phase.stop - phase.start for phase in run.phases if phase.name == "train"),
+        "images": run.images,
+        "warnings": len(run.warnings),
+        "device_kind": run.device.kind,
+        "device": run.device.name,
+        "device_count": run.device.count,
+        "precision": run.device.precision,
+        "path": run.device.path,
+        "convolution": run.device.convolution,
+        "energy_joules": run.energy_joules,
+        "torch": run.environment.torch,
+        "git_commit": run.environment.git_commit,
+        **_lease(run, lease),
+    }
+
+
+def _lease(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
+    price = lease.price if lease else None
+    return {
+        "lease_id": run.lease_id,
+        "provider": lease.provider if lease else None,
+        "instance_type": lease.instance_type if lease else None,
+        "accelerators": lease.accelerators.count if lease and lease.accelerators else None,
+        "price_amount": str(price.amount) if price else None,
+        "price_unit": price.unit if price else None,
+        "currency": price.currency if price else None,
+        "pricing_category": price.pricing_category if price else None,
+        "price_source": price.source if price else None,
+        "price_seen": price.seen if price else None,
+    }

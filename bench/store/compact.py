@@ -1,0 +1,135 @@
+"""The compact layer of a folder store: its runs as Parquet, for reading a million of them in seconds.
+
+Plain Hive-partitioned Parquet below `v1/compact/runs`, as DuckDB, Athena, Spark or Dask read it:
+
+    v1/compact/runs/recipe=airbench94-muon/month=2026-11/<part id>.parquet
+
+It is derived from the JSON records, which stay; it may be deleted and made again at any time. A part is never
+changed: each compaction adds the runs that no part holds yet. Every row carries the SHA-256 of its record's file, so
+that `verify` can tell whether the layer still says what the records say.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from bench.errors import RecordError, StoreError
+from bench.record.ids import new_id, time_of
+from bench.store.base import ROOT
+from bench.store.folder import FolderStore
+from bench.store.rows import FILE_SHA256, SCHEMA, Rows, read_leases, read_rows
+
+FOLDER = f"{ROOT}/compact/runs"
+# Records turned into parts at a time: what is in memory at once.
+_CHUNK = 100_000
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What a compaction did: the runs it added, those it had to leave out, and the records it could not trust."""
+
+    added: int
+    waiting: int
+    errors: list[RecordError]
+
+
+def read_runs(store: FolderStore) -> Rows:
+    """Every run of the store: those of the compact layer from Parquet, the others from their records."""
+    compacted = read_compact(store)
+    held = set(compacted["run_id"].to_pylist())
+    leases, errors = read_leases(store)
+    fresh = read_rows(store, _missing(store, held), leases)
+    return Rows(pa.concat_tables([compacted, fresh.table]), errors + fresh.errors)
+
+
+def read_compact(store: FolderStore, columns: list[str] | None = None) -> pa.Table:
+    """The compact layer as a table of SCHEMA (or some of its columns); empty where there is none."""
+    folder = store.root / FOLDER
+    schema = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+    if not folder.is_dir():
+        return schema.empty_table()
+    try:
+        return ds.dataset(folder, schema=SCHEMA, format="parquet").to_table(columns=schema.names)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(
+            f"{store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact anew"
+        ) from error
+
+
+def compact(store: FolderStore) -> Compaction:
+    """Add to the compact layer what it does not hold yet.
+
+    A run whose lease is not in the store waits for it: a row is never changed, and the lease is part of it.
+    """
+    with _alone(store):
+        return _compact(store)
+
+
+def _compact(store: FolderStore) -> Compaction:
+    held = set(read_compact(store, ["run_id"])["run_id"].to_pylist())
+    leases, errors = read_leases(store)
+    keys = _missing(store, held)
+    added = waiting = 0
+    for start in range(0, len(keys), _CHUNK):
+        rows = read_rows(store, keys[start : start + _CHUNK], leases)
+        errors += rows.errors
+        complete = pc.or_(pc.is_null(rows.table["lease_id"]), pc.is_valid(rows.table["provider"]))
+        table = rows.table.filter(complete)
+        added, waiting = added + len(table), waiting + len(rows.table) - len(table)
+        for folder, part in _partitions(table):
+            buffer = io.BytesIO()
+            pq.write_table(part, buffer, compression="zstd")
+            store.create(f"{FOLDER}/{folder}/{new_id()}.parquet", buffer.getvalue())
+    return Compaction(added, waiting, errors)
+
+
+def verify(store: FolderStore) -> Iterator[str]:
+    """What in the compact layer is not what the records say, a line each; nothing where all is well."""
+    table = read_compact(store, ["run_id", FILE_SHA256])
+    seen: set[str] = set()
+    for run_id, stated in zip(table["run_id"].to_pylist(), table[FILE_SHA256].to_pylist(), strict=True):
+        key = f"{ROOT}/runs/{time_of(run_id):%Y/%m/%d}/{run_id}.json"
+        if run_id in seen:
+            yield f"{store.name}/{FOLDER}: run {run_id} is in it twice"
+        seen.add(run_id)
+        try:
+            actual = hashlib.sha256(store.read_bytes(key)).hexdigest()
+        except RecordError as error:
+            yield f"{error}, but the compact layer holds it"
+            continue
+        if actual != stated:
+            yield f"{store.name}/{key}: the compact layer holds another version of it"
+
+
+@contextmanager
+def _alone(store: FolderStore) -> Iterator[None]:
+    """One compaction at a time: two would add the same runs."""
+    store.check_writable()
+    with (store.root / ".tmp" / "compact.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed, or its holder dies
+        yield
+
+
+def _missing(store: FolderStore, held: set[str]) -> list[str]:
+    # The id is the file's name.
+    return [key for key in store.keys(f"{ROOT}/runs/") if key[key.rindex("/") + 1 : -len(".json")] not in held]
+
+
+def _partitions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The table split by recipe and month, each with the name of its folder."""
+    months = pc.strftime(table["started"], "%Y-%m")
+    keyed = table.append_column("month", months)
+    for pair in keyed.group_by(["recipe", "month"]).aggregate([]).to_pylist():
+        chosen = pc.and_(pc.equal(table["recipe"], pair["recipe"]), pc.equal(months, pair["month"]))
+        yield f"recipe={quote(pair['recipe'], safe='')}/month={pair['month']}", table.filter(chosen)

@@ -1,0 +1,84 @@
+"""How long a large store takes to become a frame: from JSON records, to the compact layer, and from it.
+
+    python benchmarks/store.py [RUNS [COPIES]]
+
+Writes RUNS records (100,000 by default) to a temporary folder, reads them, compacts them, reads the compact layer; then
+multiplies its rows by COPIES (10 by default, with fresh ids) for the size that only the compact layer is meant for.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.load import load
+from bench.record.documents import Device, Environment, Evaluation, Phase, RecipeRef, Run, Series, Target
+from bench.record.files import to_bytes
+from bench.record.ids import new_id
+from bench.store import FolderStore
+from bench.store.compact import compact, read_compact
+
+
+def a_run(seed: int) -> Run:
+    """A run of the size that real ones have: eight epochs, each with its evaluation."""
+    phases, evaluations = [Phase(name="prepare", start=0, stop=0.1)], []
+    for epoch in range(1, 9):
+        phases.append(Phase(name="train", start=epoch, stop=epoch + 0.8, epoch=epoch))
+        phases.append(Phase(name="final_evaluate" if epoch == 8 else "evaluate", start=epoch + 0.8, stop=epoch + 0.9))
+        evaluations.append(Evaluation(epoch=epoch, accuracy=0.93, at=epoch + 0.95, final=epoch == 8))
+    return Run(
+        recipe=RecipeRef(name=f"recipe-{seed % 5}", source_sha256="0" * 64), seed=seed, target=Target(at_least=0.94),
+        series=Series(id=new_id(), index=0, planned=1), status="completed", anchor=datetime.now(UTC),
+        phases=tuple(phases), evaluations=tuple(evaluations), loss=1.1, steps=200, images=400_000,
+        device=Device(kind="cuda", name="Tesla V100", precision="float16", path="eager"),
+        environment=Environment(bench="0.1.0", python="3.12.3", os="Linux", cpu="Xeon", cores=8),
+    )  # fmt: skip
+
+
+def timed(what: str, work: Callable[[], object]) -> None:
+    """Do `work` and print how long it took and the most memory that this process ever had."""
+    start = time.perf_counter()
+    work()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{what}: {time.perf_counter() - start:.1f} s, peak memory of the parent process {peak:.2f} GiB", flush=True)
+
+
+def main(runs: int, copies: int) -> None:
+    """Make a store, and time each way of reading it."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = FolderStore(folder)
+        for seed in range(runs):
+            run = a_run(seed)
+            path = Path(folder) / run.key()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(to_bytes(run))  # not `put`: its fsync is not what is measured
+        timed(f"{runs} JSON records to a frame", lambda: load([store]))
+        timed(f"{runs} JSON records to the compact layer", lambda: compact(store))
+        timed(f"{runs} compacted runs to a frame", lambda: load([store]))
+        multiply(store, copies)
+
+
+def multiply(store: FolderStore, copies: int) -> None:
+    """Time a compact layer of `copies` times the rows, without records beside it."""
+    table = read_compact(store)
+    with tempfile.TemporaryDirectory() as folder:
+        large = FolderStore(folder)
+        part = Path(folder) / "v1/compact/runs/recipe=all/month=2026-11"
+        part.mkdir(parents=True)
+        position = table.schema.get_field_index("run_id")
+        for copy in range(copies):
+            ids = pa.array([new_id() for _ in range(len(table))])
+            pq.write_table(table.set_column(position, "run_id", ids), part / f"{copy}.parquet", compression="zstd")
+        timed(f"{len(table) * copies} compacted runs to a frame", lambda: load([large]))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000, int(sys.argv[2]) if len(sys.argv) > 2 else 10)

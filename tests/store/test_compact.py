@@ -1,0 +1,147 @@
+"""The compact layer says what the records say, grows by what is new, and may be thrown away."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from builders import make_run, runs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.frame import runs_frame
+from analysis.load import load
+from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, utc_now
+from bench.store import FolderStore, read_all
+from bench.store import compact as layer
+from bench.store import rows as reading
+
+GPU_PRICE = Price(amount="3.67", currency="USD", unit="gpu-hour", source="a list", seen="2026-11-01")
+
+
+def a_lease() -> LeaseOpened:
+    return LeaseOpened(
+        provider="azure", instance_type="NC24", accelerators=Accelerators(name="A100", count=2), price=GPU_PRICE,
+        started=utc_now(),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    """Two recipes, one of them with a name that is no folder's; one run has a lease."""
+    store = FolderStore(tmp_path / "store")
+    lease = a_lease()
+    store.put(lease)
+    store.put(make_run(lease_id=lease.id))
+    store.put(make_run(recipe=RecipeRef(name="../mine/été", source_sha256="1" * 64), cold=True))
+    store.put(make_run(status="failed", reason="OOM", evaluations=()))
+    return store
+
+
+def frames_agree(store: FolderStore) -> None:
+    """The frame that is loaded is the frame of the documents."""
+    documents, errors = read_all(store)
+    loaded, refused = load([store])
+    assert len(errors) == len(refused)
+    expected = runs_frame(documents)
+    assert list(loaded) == list(expected)
+    pd.testing.assert_frame_equal(loaded, expected, check_dtype=False)
+
+
+def test_the_frame_is_the_same_with_and_without_the_compact_layer_and_half_way(store: FolderStore) -> None:
+    frames_agree(store)
+    assert layer.compact(store).added == 3
+    frames_agree(store)
+    store.put(make_run())
+    frames_agree(store)
+    assert len(load([store])[0]) == 4
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(runs(), max_size=3))
+def test_any_runs_come_back_from_parquet_as_they_are(tmp_path: Path, some) -> None:
+    shutil.rmtree(tmp_path / "any", ignore_errors=True)
+    store = FolderStore(tmp_path / "any")
+    store.check_writable()
+    for run in some:
+        store.put(run)
+    layer.compact(store)
+    frames_agree(store)
+    assert list(layer.verify(store)) == []
+
+
+def test_a_second_compaction_adds_only_what_is_new(store: FolderStore) -> None:
+    layer.compact(store)
+    assert layer.compact(store).added == 0
+    store.put(make_run())
+    assert layer.compact(store).added == 1
+    assert len(layer.read_compact(store)) == 4
+
+
+def test_it_is_hive_partitioned_by_recipe_and_month(store: FolderStore) -> None:
+    layer.compact(store)
+    folders = {path.parent.relative_to(store.root).as_posix() for path in store.root.rglob("*.parquet")}
+    assert folders == {
+        "v1/compact/runs/recipe=myrtle/month=2026-11",
+        "v1/compact/runs/recipe=..%2Fmine%2F%C3%A9t%C3%A9/month=2026-11",
+    }
+
+
+def test_it_may_be_deleted_and_made_again(store: FolderStore) -> None:
+    layer.compact(store)
+    before = load([store])[0]
+    shutil.rmtree(store.root / "v1" / "compact")
+    assert layer.compact(store).added == 3
+    pd.testing.assert_frame_equal(load([store])[0], before)
+
+
+def test_a_price_per_gpu_becomes_one_of_the_machine(store: FolderStore) -> None:
+    layer.compact(store)
+    frame, _ = load([store])
+    assert [None if pd.isna(hourly) else str(hourly) for hourly in frame["hourly"]] == ["7.34", None, None]
+
+
+def test_a_run_waits_for_its_lease(store: FolderStore) -> None:
+    lease = a_lease()
+    store.put(make_run(lease_id=lease.id))
+    done = layer.compact(store)
+    assert (done.added, done.waiting) == (3, 1)
+    store.put(lease)
+    done = layer.compact(store)
+    assert (done.added, done.waiting) == (1, 0)
+
+
+def test_a_record_that_cannot_be_trusted_is_named_and_left_out(store: FolderStore) -> None:
+    key = store.put(make_run())
+    (store.root / key).write_bytes((store.root / key).read_bytes().replace(b'"seed":7', b'"seed":8'))
+    done = layer.compact(store)
+    assert done.added == 3
+    assert [key in str(error) for error in done.errors] == [True]
+
+
+def test_verify_names_a_record_that_changed_or_went_away(store: FolderStore) -> None:
+    first, second = (store.put(make_run()) for _ in range(2))
+    layer.compact(store)
+    assert list(layer.verify(store)) == []
+    (store.root / first).write_bytes((store.root / first).read_bytes() + b" ")
+    (store.root / second).unlink()
+    said = list(layer.verify(store))
+    assert len(said) == 2
+    assert first in said[0]
+    assert "another version" in said[0]
+    assert second in said[1]
+
+
+def test_stores_are_joined_and_a_run_in_two_of_them_counts_once(store: FolderStore, tmp_path: Path) -> None:
+    other = FolderStore(tmp_path / "other")
+    run = make_run()
+    other.put(run)
+    store.put(run)
+    assert len(load([store, other])[0]) == 4
+
+
+@pytest.mark.slow
+def test_many_processes_read_what_one_reads(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(reading, "_BATCH", 2)
+    frames_agree(store)
