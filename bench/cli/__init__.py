@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import sys
 
 import click
@@ -10,12 +11,17 @@ import click
 import bench
 from bench.errors import BenchError
 
-# Command -> one line for `bench --help`. The function lies in a module of the same name.
+# Command -> one line for `bench --help`. The function lies in a module of the same name, `import` in import_.
 COMMANDS = {
     "recipes": "List what can be run.",
     "data": "Fetch or verify CIFAR-10.",
     "run": "Train, and record each run.",
     "report": "Cost table of the records in a store.",
+    "claims": "Check what was claimed: supported, not supported, inconclusive.",
+    "import": "Read published entries into a store.",
+    "export": "Write the records of a store for others.",
+    "compare": "Compare A with B: faster, cheaper, more often, and how surely.",
+    "store": "Look after a store: verify, compact.",
     "schema": "Print the JSON Schema of a record.",
 }
 
@@ -31,7 +37,8 @@ class Lazy(click.Group):
         """Import the command called `name`."""
         if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"bench.cli.{name}"), name)
+        called = f"{name}_" if keyword.iskeyword(name) else name
+        command = getattr(importlib.import_module(f"bench.cli.{called}"), called)
         assert isinstance(command, click.Command)
         return command
 

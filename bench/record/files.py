@@ -15,11 +15,12 @@ from bench.record.documents import (
     Document,
     LeaseClosed,
     LeaseOpened,
+    Published,
     Run,
     content_of,
 )
 
-_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed] = TypeAdapter(AnyDocument)
+_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Published] = TypeAdapter(AnyDocument)
 
 
 def to_bytes(document: Document) -> bytes:
@@ -27,7 +28,7 @@ def to_bytes(document: Document) -> bytes:
     return seal(content_of(document))
 
 
-def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
+def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed | Published:
     """The document in `raw`, read from `name`.
 
     Raises RecordError, naming `name`, where the bytes are no JSON, were altered, are newer than this
@@ -60,7 +61,7 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of every document as it is stored, by kind."""
     schema = _ANY.json_schema(mode="serialization")
-    for kind in (Run, LeaseOpened, LeaseClosed):
+    for kind in (Run, LeaseOpened, LeaseClosed, Published):
         stored = schema["$defs"][kind.__name__]
         stored["properties"][CHECKSUM_FIELD] = {
             "description": "SHA-256 in hex over the canonical JSON of the other fields",

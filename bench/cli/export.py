@@ -1,0 +1,89 @@
+"""bench export: records as others read them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bench.cli import options
+from bench.errors import RecordError, StoreError
+
+
+@click.group()
+def export() -> None:
+    """Write the records of a store in the formats that others read."""
+
+
+@export.command()
+@options.store
+@click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
+              help="Where to put CIFAR10/train; a checkout of dawn-bench-entries will do.")  # fmt: skip
+@click.option("--author", required=True, help="Who hands the entries in; records hold no names.")
+@click.option("--email", required=True, help="The author's address, which the entries' checker asks for.")
+@click.option("--code-url", metavar="URL", help="Where the code of these runs is.")
+@click.option("--all", "every", is_flag=True, help="Every run that hit; else the first of each recipe and machine.")
+def dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, every: bool) -> None:
+    """Write runs that reached 94 % on CIFAR-10 as DAWNBench entries, a JSON and a TSV file each.
+
+    Nothing is overwritten. A record that cannot be read is named on stderr; the exit code is then 5.
+    """
+    from analysis.dawnbench_export import Submitter, export_entries, write_entries
+    from bench.store import open_store, read_all
+
+    documents, errors = read_all(open_store(store))
+    entries = export_entries(documents, Submitter(author, email, code_url), every=every)
+    for path in write_entries(entries, output):
+        click.echo(path)
+    if not entries:
+        click.echo("bench: no run reached 94 % on CIFAR-10; nothing to export", err=True)
+    _refuse(errors)
+
+
+@export.command()
+@options.store
+@click.option("-o", "--output", metavar="FILE", help="Write it there, and not to stdout.",
+              type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+def csv(store: str, output: Path | None) -> None:
+    """Write every run as a row of CSV. A record that cannot be read is named on stderr; the exit code is then 5."""
+    from analysis.frame import runs_frame
+    from analysis.tables import as_csv
+    from bench.store import open_store, read_all
+
+    documents, errors = read_all(open_store(store))
+    text = as_csv(runs_frame(documents))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text.encode())
+    _refuse(errors)
+
+
+@export.command()
+@options.store
+@click.option("-o", "--output", required=True, metavar="FILE", help="Write it there.",
+              type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+def parquet(store: str, output: Path) -> None:
+    """Write every run as a row of Parquet. A record that cannot be read is named; the exit code is then 5."""
+    from analysis.frame import runs_frame
+    from analysis.tables import as_parquet
+    from bench.store import open_store, read_all
+
+    documents, errors = read_all(open_store(store))
+    _write(output, as_parquet(runs_frame(documents)))
+    _refuse(errors)
+
+
+def _write(output: Path, data: bytes) -> None:
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
+
+
+def _refuse(errors: list[RecordError]) -> None:
+    for refused in errors:
+        click.echo(f"bench: {refused}", err=True)
+    if errors:
+        sys.exit(RecordError.exit_code)

@@ -1,0 +1,39 @@
+"""bench export csv and parquet: the runs of a store for other tools."""
+
+import csv
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from bench.store import open_store
+
+
+def test_csv_goes_to_stdout_or_a_file(bench, tmp_path: Path, make_run) -> None:
+    run = make_run()
+    open_store(tmp_path / "store").put(run)
+    done = bench("export", "csv", "--store", "store")
+    assert done.returncode == 0, done.stderr
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["run_id"], row["recipe"], row["hit"], row["hourly"]) == (run.id, "myrtle", "true", "")
+    assert bench("export", "csv", "--store", "store", "-o", "runs.csv").stdout == ""
+    assert (tmp_path / "runs.csv").read_text() == done.stdout
+
+
+def test_parquet_is_read_back_and_an_altered_record_is_named(bench, tmp_path: Path, make_run) -> None:
+    store = open_store(tmp_path / "store")
+    good, bad = make_run(), make_run(seed=8)
+    store.put(good)
+    path = tmp_path / "store" / store.put(bad)
+    path.write_bytes(path.read_bytes().replace(b'"seed":8', b'"seed":9'))
+    done = bench("export", "parquet", "--store", "store", "-o", "runs.parquet")
+    assert done.returncode == 5
+    assert bad.id in done.stderr
+    assert pd.read_parquet(tmp_path / "runs.parquet")["run_id"].tolist() == [good.id]
+
+
+def test_a_file_that_cannot_be_written_is_named(bench, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    done = bench("export", "parquet", "--store", "store", "-o", "nowhere/runs.parquet")
+    assert done.returncode == 1
+    assert done.stderr.startswith("bench: nowhere/runs.parquet: cannot be written")
