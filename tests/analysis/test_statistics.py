@@ -14,9 +14,13 @@ from scipy import stats
 from analysis.statistics import (
     BOOTSTRAP_FROM,
     MEDIAN_FROM,
+    Interval,
     mean_interval,
+    mean_lower_bound,
     median_interval,
+    ratio_of_estimates,
     ratio_of_medians,
+    too_few,
     wilson,
 )
 
@@ -131,9 +135,60 @@ def test_a_ratio_of_medians():
     assert interval.low < 2 < interval.high
 
 
-def test_a_ratio_of_few_values_has_no_interval():
-    assert ratio_of_medians([2.0] * 9, [1.0] * 30) == (2, None)
-    assert ratio_of_medians([2.0] * 10, [1.0] * 10) == (2, None)  # nothing varies: nothing to resample
+def test_a_ratio_of_fewer_than_ten_values_has_an_interval_from_order_statistics():
+    ratio, interval = ratio_of_medians([20.0, 21, 22, 23, 24, 25], [10.0, 10.5, 11, 11.5, 12, 12.5])
+    assert ratio == 2
+    assert interval.method == "order statistics"
+    assert interval.low < 2 < interval.high
+
+
+def test_a_ratio_of_fewer_than_six_values_has_no_interval():
+    assert ratio_of_medians([2.0] * 5, [1.0] * 30) == (2, None)
+
+
+def test_a_ratio_of_values_that_do_not_vary_has_no_width():
+    _, interval = ratio_of_medians([2.0] * 10, [1.0] * 10)
+    assert (interval.low, interval.high) == (2, 2)
+
+
+@given(st.lists(seconds, min_size=6, max_size=9), st.lists(seconds, min_size=6, max_size=9))
+@patient
+def test_the_ratio_turned_round_has_the_interval_turned_round(one, two):
+    _, there = ratio_of_medians(one, two)
+    _, back = ratio_of_medians(two, one)
+    assert (there.low, there.high) == pytest.approx((1 / back.high, 1 / back.low))
+
+
+def test_a_ratio_of_estimates_squares_and_adds_distances_on_logarithms():
+    one, two = Interval(2.0, 18.0, 0.95, "x"), Interval(1.0, 4.0, 0.95, "x")
+    found = ratio_of_estimates(6.0, one, 2.0, two)
+    width = np.hypot(np.log(3), np.log(2))
+    assert (found.low, found.high) == pytest.approx((3 * np.exp(-width), 3 * np.exp(width)))
+
+
+def test_a_ratio_of_estimates_can_end_at_nothing_or_at_infinity():
+    wide, narrow = Interval(0.0, np.inf, 0.95, "x"), Interval(1.0, 1.0, 0.95, "x")
+    found = ratio_of_estimates(1.0, wide, 1.0, narrow)
+    assert (found.low, found.high) == (0, np.inf)
+
+
+@given(st.lists(seconds, min_size=2, max_size=30), st.sampled_from([0.9, 0.95]))
+@patient
+def test_the_lower_bound_of_a_mean_is_scipys_one_sided_test(values, level):
+    bound = mean_lower_bound(values, level)
+    if stats.sem(values) > 1e-9 * max(values):
+        expected = stats.ttest_1samp(values, 0, alternative="greater").confidence_interval(level).low
+        assert bound == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    assert bound <= np.mean(values) + 1e-9 * max(values)
+
+
+def test_one_value_bounds_no_mean():
+    assert mean_lower_bound([0.94]) is None
+
+
+def test_too_few_says_how_many_there_are_and_how_many_are_needed():
+    assert too_few(20, 3) == "n = 20, 3; at least 6 are needed"
+    assert too_few(20, 6) is None
 
 
 @pytest.mark.parametrize(("above", "below"), [([], [1.0]), ([1.0], []), ([1.0], [0.0]), ([-1.0], [1.0])])

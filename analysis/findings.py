@@ -1,0 +1,146 @@
+"""What a comparison finds, one metric a function.
+
+Nothing is called a winner on too few runs, or where the interval holds "no difference".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import pandas as pd
+
+from analysis import sentences
+from analysis.cells import three
+from analysis.differences import difference_of_means, difference_of_shares, paired_ratio
+from analysis.frame import attempt_costs, train_costs
+from analysis.selection import Side
+from analysis.sentences import Finding, Metric, Winner
+from analysis.statistics import BOOTSTRAP_FROM, Interval, ratio_of_estimates, ratio_of_medians, too_few
+from analysis.success import to_first_success
+from bench.record.policy import Policy
+
+
+def find(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+    """What `metric` says of `a` against `b` under `policy`."""
+    if metric == "hits":
+        return _hits(a, b)
+    if metric == "accuracy":
+        return _accuracy(a, b)
+    unknown = _unpriced(a, b) if metric.startswith("cost") else None
+    if unknown:
+        return sentences.nothing(metric, (len(a.runs), len(b.runs)), unknown, "unknown")
+    if metric in ("time", "cost"):
+        return _per_run(metric, a, b, policy)
+    return _per_success(metric, a, b, policy)
+
+
+def taking_turns(a: Side, b: Side) -> bool:
+    """Whether all runs are from the same series: then each run has a partner, measured next to it."""
+    return set(a.runs["series_id"]) == set(b.runs["series_id"])
+
+
+def _per_run(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+    one, two = (_values(metric, side, policy) for side in (a, b))
+    paired = taking_turns(a, b)
+    if paired:
+        pairs = pd.concat([one, two], axis=1, join="inner")
+        one, two = pairs.iloc[:, 0], pairs.iloc[:, 1]
+    n = len(one), len(two)
+    few = too_few(*n)
+    if few is None and min(one.min(), two.min()) <= 0:
+        few = f"a {sentences.WORDS[metric].of} of 0 has no ratio"
+    if few:
+        return sentences.nothing(metric, n, few)
+    compare: Callable[..., tuple[float, Interval | None]] = paired_ratio if paired else ratio_of_medians
+    ratio, interval = compare(two.tolist(), one.tolist())
+    return sentences.ratio(metric, a, b, n, ratio, interval)
+
+
+def _per_success(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+    n = len(a.runs), len(b.runs)
+    few = too_few(*n, needed=BOOTSTRAP_FROM)
+    spent = [_attempts(metric, side, policy) for side in (a, b)]
+    for side, taken in zip((a, b), spent, strict=True):
+        if not side.runs["hit"].any():
+            few = few or f"no run of {side.label} reached its target"
+        if any(math.isnan(value) for value in taken):
+            few = few or f"what some runs of {side.label} took is unknown"
+        if not sum(taken) > 0:
+            few = few or f"a {sentences.WORDS[metric].of} of 0 has no ratio"
+    if few:
+        return sentences.nothing(metric, n, few)
+    (one, its), (two, others) = (
+        to_first_success(taken, side.runs["hit"].tolist()) for side, taken in zip((a, b), spent, strict=True)
+    )
+    interval = ratio_of_estimates(two, others, one, its) if its and others else None
+    return sentences.ratio(metric, a, b, n, two / one, interval)
+
+
+def _hits(a: Side, b: Side) -> Finding:
+    n = len(a.runs), len(b.runs)
+    few = too_few(*n)
+    if few:
+        return sentences.nothing("hits", n, few)
+    one, two = (int(side.runs["hit"].sum()) for side in (a, b))
+    interval = difference_of_shares(one, n[0], two, n[1])
+    shares = f"{three(100 * one / n[0])} % of runs against {three(100 * two / n[1])} %"
+
+    def say(winner: Winner | None, points: str) -> str:
+        if winner is None:
+            return (
+                f"no difference in how often the target is reached is seen: {a.label} {shares} of {b.label}, {points}"
+            )
+        return f"{a.label} reaches its target {_more(winner, 'more', 'less')} often than {b.label}: {shares}, {points}"
+
+    return sentences.difference("hits", a, b, n, one / n[0] - two / n[1], interval, three, say)
+
+
+def _accuracy(a: Side, b: Side) -> Finding:
+    one, two = (side.runs.loc[side.runs["status"] == "completed", "accuracy"].dropna().tolist() for side in (a, b))
+    n = len(one), len(two)
+    few = too_few(*n)
+    interval = difference_of_means(one, two)
+    if few or interval is None:
+        return sentences.nothing("accuracy", n, few or "nothing varies")
+    difference = math.fsum(one) / n[0] - math.fsum(two) / n[1]
+
+    def say(winner: Winner | None, points: str) -> str:
+        if winner is None:
+            return f"no difference in mean accuracy is seen: that of {a.label} minus that of {b.label} is {points}"
+        higher = _more(winner, "higher", "lower")
+        return f"the mean accuracy of {a.label} is {higher} than that of {b.label}, by {points}"
+
+    # A hundredth of a point is one image of 10,000; the mean of many runs is finer than that.
+    return sentences.difference("accuracy", a, b, n, difference, interval, lambda points: f"{points:.3f}", say)
+
+
+def _more(winner: Winner, more: str, less: str) -> str:
+    return more if winner == "A" else less
+
+
+def _values(metric: Metric, side: Side, policy: Policy) -> pd.Series[float]:
+    """What each run took, in s or in the currency, by series and index; runs without a time are left out."""
+    taken = side.runs[f"{policy}_s"] if metric == "time" else _amounts(train_costs(side.runs, policy))
+    keys = pd.MultiIndex.from_arrays([side.runs["series_id"], side.runs["series_index"]])
+    return pd.Series(list(taken), index=keys, dtype="float64").dropna()
+
+
+def _attempts(metric: Metric, side: Side, policy: Policy) -> list[float]:
+    if metric == "time-per-success":
+        return [float(value) for value in side.runs[f"{policy}_attempt_s"]]
+    return _amounts(attempt_costs(side.runs, policy))
+
+
+def _amounts(costs: Sequence[Decimal | None]) -> list[float]:
+    return [math.nan if cost is None else float(cost) for cost in costs]
+
+
+def _unpriced(a: Side, b: Side) -> str | None:
+    """Why the two have no costs to compare, in words; None where they have."""
+    for side in (a, b):
+        if side.runs["hourly"].isna().any():
+            return f"{side.label} has runs without a price"
+    currencies = sorted({*a.runs["currency"], *b.runs["currency"]})
+    return f"prices in {' and '.join(currencies)}" if len(currencies) > 1 else None

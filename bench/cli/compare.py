@@ -1,0 +1,93 @@
+"""bench compare: which of two is faster, cheaper, better, and how surely."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import cast
+
+import click
+
+from bench.cli import options
+from bench.errors import RecordError
+from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
+
+# Those of analysis.sentences, which imports too much for help; a test holds them together.
+METRICS = ("time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success")
+REGRESSION, INCONCLUSIVE = 3, 4
+
+
+def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """`5%` as 0.05. A bare 5 or 0.05 could mean either."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*%", value.strip(), re.ASCII)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no share; write a number and a per cent sign, such as 5%", ctx, param)
+    return float(found[1]) / 100
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@options.store
+@click.option("--baseline-store", metavar="FOLDER", help="Where the records of B live, if not in --store.")
+@click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Which clock.")
+@click.option(
+    "--metric", "metrics", multiple=True, type=click.Choice(METRICS), help="What to compare; may be repeated. Else all."
+)
+@click.option(
+    "--fail-if-slower",
+    callback=_share,
+    metavar="5%",
+    help="Exit with 3 where A takes this much longer than B, with 4 where the runs do not say.",
+)
+@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
+def compare(
+    a: str, b: str, store: str, baseline_store: str | None, policy: str, metrics: tuple[str, ...],
+    fail_if_slower: float | None, style: str,
+) -> None:  # fmt: skip
+    """Compare the runs of A with those of B: faster, cheaper, more often at the target, in words with intervals.
+
+    A and B are recipes, as RECIPE or as RECIPE@MACHINE, where MACHINE is any part of a machine's name. To
+    compare one recipe with its own past, name an older store with --baseline-store. Runs that took turns in
+    one call of `bench run` are compared in pairs. On fewer than 6 runs a side nothing is called better.
+
+    Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
+    checksum or schema and was not counted.
+    """
+    from analysis import compare as analysis
+    from analysis.compare_text import render
+    from analysis.frame import runs_frame
+    from bench.store import open_store, read_all
+
+    chosen = cast("tuple[analysis.Metric, ...]", metrics or METRICS)
+    if fail_if_slower is not None and "time" not in chosen:
+        chosen = ("time", *chosen)
+    documents, errors = read_all(open_store(store))
+    frame = baseline = runs_frame(documents)
+    if baseline_store is not None:
+        documents, more = read_all(open_store(baseline_store))
+        baseline, errors = runs_frame(documents), [*errors, *more]
+    for refused in errors:
+        click.echo(f"bench: {refused}", err=True)
+    one = analysis.select(frame, a, store)
+    two = analysis.select(baseline, b, baseline_store or store)
+    made = analysis.compare(one, two, policy=cast(Policy, policy), metrics=chosen)
+    click.echo(render(made, style), nl=False)
+    if errors:
+        sys.exit(RecordError.exit_code)
+    if fail_if_slower is not None:
+        sys.exit(_verdict(analysis.slower(made, fail_if_slower), one.label, fail_if_slower))
+
+
+def _verdict(slower: bool | None, label: str, share: float) -> int:
+    """The exit code of --fail-if-slower, said on stderr as well."""
+    limit = f"more than {100 * share:g} % slower"
+    if slower is None:
+        click.echo(f"bench: inconclusive: the runs do not say whether {label} is {limit}; make more", err=True)
+        return INCONCLUSIVE
+    if slower:
+        click.echo(f"bench: regression: {label} is {limit}", err=True)
+        return REGRESSION
+    return 0
