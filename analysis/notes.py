@@ -19,7 +19,7 @@ NO_RUNS = (
     "Until then, the published entries:"
 )
 _UNTIMED = "; loading the data, building and warming up are not counted"
-_CLOCKS: dict[Policy, str] = {
+CLOCKS: dict[Policy, str] = {
     "airbench": f"prepare, train and final_evaluate, to the end of the run{_UNTIMED}",
     "dawnbench": f"prepare and train, up to the first evaluation at the target{_UNTIMED}, nor is evaluation",
     "mlperf": "prepare, train, evaluate and final_evaluate, up to the first evaluation at the target" + _UNTIMED,
@@ -44,7 +44,7 @@ def general_notes(policy: Policy, *, measured: bool, shown: int, compared: bool)
     notes = []
     if measured:
         notes += [
-            f"time: the {policy} clock, which counts {_CLOCKS[policy]}. Median of the completed runs, "
+            f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of the completed runs, "
             "hits and misses alike.",
             f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Mean accuracy: Student t. Median time "
             f"and train cost: BCa bootstrap from {BOOTSTRAP_FROM} runs on, order statistics for {MEDIAN_FROM} "

@@ -1,4 +1,4 @@
-"""A report as text: a table for people, Markdown, CSV, JSON. All four say the same numbers."""
+"""A report as text: a table for people, Markdown, CSV, JSON, HTML. All say the same numbers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     from analysis.report import Report
 
-Format = Literal["table", "markdown", "csv", "json"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+TableFormat = Literal["table", "markdown", "csv", "json"]
+Format = Literal[TableFormat, "html"]
+# The formats of the table alone; html draws plots too, and takes a second where these take milliseconds.
+FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 # Of the JSON and CSV reports. Raise it with any change of a column's name or meaning.
 # 1  2026-11-22  first version.
@@ -30,11 +32,12 @@ SCHEMA_VERSION: Final = 1
 
 
 def render(report: Report, format: str, *, terminal: bool | None = None) -> str:  # noqa: A002 -- the word that the command's option has
-    """The report as text, ending in a newline. Raises UsageError for a format not in FORMATS.
+    """The report as text, ending in a newline. Raises UsageError for an unknown format.
 
     `csv` holds the rows alone, unrounded, an interval as two columns; `json` holds everything. `table` is
     styled for a terminal and fits into it, or else is plain and as wide as it needs to be; `terminal` says
-    which, and None asks stdout: say False for what goes into a file.
+    which, and None asks stdout: say False for what goes into a file. `html` is a page with plots; it alone
+    needs matplotlib, and imports it when it is asked for.
     """
     styled = sys.stdout.isatty() if terminal is None else terminal
     writers: dict[str, Callable[[Report], str]] = {
@@ -42,9 +45,10 @@ def render(report: Report, format: str, *, terminal: bool | None = None) -> str:
         "markdown": as_markdown,
         "csv": as_csv,
         "json": as_json,
+        "html": _as_html,
     }
     if format not in writers:
-        raise UsageError(f"{format!r} is no format of a report; there are {', '.join(FORMATS)}")
+        raise UsageError(f"{format!r} is no format of a report; there are {', '.join(writers)}")
     return writers[format](report)
 
 
@@ -83,6 +87,12 @@ def as_json(report: Report) -> str:
         "footnotes": list(report.footnotes),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _as_html(report: Report) -> str:
+    from analysis.html import as_html  # matplotlib takes a second to import
+
+    return as_html(report)
 
 
 def _markdown_row(row: Sequence[Sequence[str]]) -> str:

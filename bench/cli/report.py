@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import cast, get_args
+from typing import cast
 
 import click
 
@@ -21,21 +21,28 @@ from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
     "style",
     default="table",
     show_default=True,
-    type=click.Choice(["table", "markdown", "csv", "json"]),
+    type=click.Choice(["table", "markdown", "csv", "json", "html"]),
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there.")
 def report(store: str, policy: str, style: str, output: Path | None) -> None:
     """Cost table of the runs in a store, by recipe and machine, beside the entries of the claim.
 
+    `html` is one page to open or send: the table, four plots and how everything was measured.
+
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
-    from analysis.render import Format, render
-    from analysis.report import build_report
-    from bench.store import open_store, read_all
+    from analysis.load import load
+    from analysis.render import render
+    from analysis.report import build_report, report_of
+    from bench.store import FolderStore, open_store, read_all
 
-    assert style in get_args(Format)
-    documents, errors = read_all(open_store(store))
-    made = build_report(documents, policy=cast(Policy, policy), unreadable=len(errors))
+    opened, clock = open_store(store), cast(Policy, policy)
+    if style == "html":  # plots are drawn of the runs themselves
+        documents, errors = read_all(opened)
+        made = build_report(documents, policy=clock, unreadable=len(errors))
+    else:
+        frame, errors = load([cast(FolderStore, opened)])
+        made = report_of(frame, policy=clock, unreadable=len(errors))
     text = render(made, style, terminal=output is None and sys.stdout.isatty())
     if output is None:
         click.echo(text.rstrip("\n"))

@@ -16,7 +16,7 @@ from bench.cli import options
     "--seed",
     default=0,
     show_default=True,
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**31),
     help="Seed of the first run; the next ones count up.",
 )
 @click.option(

@@ -166,7 +166,7 @@ class Run(Document):
 
     kind: Literal["run"] = "run"
     recipe: RecipeRef
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**63)
     target: Target
     series: Series
     lease_id: str | None = None

@@ -21,7 +21,7 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 DEFAULT_POLICY: Policy = "airbench"
 
 # What each clock counts, by phase; `cold` counts everything.
-_COUNTED: dict[Policy, frozenset[PhaseName]] = {
+COUNTED: dict[Policy, frozenset[PhaseName]] = {
     "airbench": frozenset({"prepare", "train", "final_evaluate"}),
     "dawnbench": frozenset({"prepare", "train"}),
     "mlperf": frozenset({"prepare", "train", "evaluate", "final_evaluate"}),
@@ -50,7 +50,7 @@ def policy_seconds(run: Run, policy: Policy) -> float | None:
     if policy == "cold":
         final = next((e.at for e in run.evaluations if e.final), None)
         return final - run.phases[0].start if run.cold and run.phases and final is not None else None
-    counted = [phase for phase in run.phases if phase.name in _COUNTED[policy]]
+    counted = [phase for phase in run.phases if phase.name in COUNTED[policy]]
     if policy != "airbench":
         hit = first_hit(run)
         if hit is None:
@@ -77,4 +77,4 @@ def attempt_seconds(run: Run, policy: Policy) -> float | None:
         if not run.cold:
             return None
         return run.phases[-1].stop - run.phases[0].start if run.phases else 0.0
-    return sum(phase.stop - phase.start for phase in run.phases if phase.name in _COUNTED[policy])
+    return sum(phase.stop - phase.start for phase in run.phases if phase.name in COUNTED[policy])

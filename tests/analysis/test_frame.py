@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from analysis.frame import COLUMNS, attempt_costs, counted, runs_frame, train_costs
 from analysis.report import FORMATS, build_report, render
 from bench.record.documents import Accelerators, Device, LeaseClosed, Phase
-from bench.record.policy import attempt_seconds, POLICIES, policy_seconds
+from bench.record.policy import POLICIES, attempt_seconds, policy_seconds
 
 
 def test_one_row_a_run_with_its_lease():
