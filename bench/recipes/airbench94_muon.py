@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -31,7 +31,7 @@ from bench.training.augment import Augmented, normalise
 from bench.training.blocked import Blocked
 from bench.training.data import Cifar10
 from bench.training.device import Compute
-from bench.training.evaluate import EVALUATION_BATCH, FLIP_AND_SHIFT, PLAIN, accuracy
+from bench.training.evaluate import EVALUATION_BATCH, FLIP_AND_SHIFT, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
 from bench.training.layers import BiasBatchNorm, DiracConv, whitening_filters
 from bench.training.muon import Muon
@@ -54,6 +54,7 @@ class Settings:
     weight_decay: float = 2e-6  # times the batch
     whitening_images: int = 5000
     whitening_bias_steps: int = 75
+    views: tuple[View, ...] = FLIP_AND_SHIFT
 
 
 class Group(nn.Sequential):
@@ -168,7 +169,13 @@ class Trainer:
         if self.compute.is_cuda:
             self.run(0, Silent())  # one whole run: the choice of kernels needs every shape more than once
         elif self.compute.path == "compiled":
-            self._compile()
+            try:
+                self._compile()
+            except RuntimeError as error:  # the compiler's own errors are of many kinds, all of them this one
+                if isinstance(error, torch.OutOfMemoryError):
+                    raise
+                self.compute = replace(self.compute, path="eager")
+                self.forward = self._fastest()
 
     def _compile(self) -> None:
         """Meet both ways of training and that of testing once, with a batch of each shape."""
@@ -201,7 +208,7 @@ class Trainer:
         done = 0
         while done < steps:
             self.network.train()
-            with events.phase("train", epoch=done // len(batches) + 1):
+            with events.phase("train", epoch=min(done + len(batches), steps) / len(batches)):
                 for images, labels in batches:
                     loss = self._step(images, labels, done, steps, optimisers)
                     done += 1
@@ -223,7 +230,7 @@ class Trainer:
     def _evaluate(self, events: Events, epoch: float, *, last: bool) -> None:
         """Every epoch on the plain images, for the curve; at the end with all views, which is the result."""
         self.network.eval()
-        views = FLIP_AND_SHIFT if last else PLAIN
+        views = self.settings.views if last else PLAIN
         with events.phase("final_evaluate" if last else "evaluate", epoch=epoch), self.compute.autocast():
             share = accuracy(self.forward, self.test_images, self.test_labels, views, self.compute.dtype)
         events.evaluated(epoch, share, len(views), final=last)

@@ -7,6 +7,7 @@ shuffle, the crop and the flip together, and what comes out lies channels-last i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -17,10 +18,14 @@ MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
 
 
+@cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    return torch.tensor(MEAN, device=device) * 255, torch.tensor(STD, device=device) * 255
+
+
 def normalise(images: Tensor, dtype: torch.dtype) -> Tensor:
     """uint8 [n, h, w, 3] to `dtype` [n, 3, h, w], channels-last in memory, mean 0 and deviation 1 by channel."""
-    mean = torch.tensor(MEAN, device=images.device) * 255
-    std = torch.tensor(STD, device=images.device) * 255
+    mean, std = _statistics(images.device)
     return ((images.float() - mean) / std).to(dtype).permute(0, 3, 1, 2)
 
 

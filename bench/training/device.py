@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sysconfig
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -103,7 +105,9 @@ def _cpu() -> Compute:
 
 
 def _compiler() -> bool:
-    return any(shutil.which(name) for name in ("g++", "clang++"))
+    """Whether torch.compile can work on a CPU: it writes C++ that includes Python's headers."""
+    headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
+    return headers.exists() and any(shutil.which(name) for name in ("g++", "clang++"))
 
 
 @cache
