@@ -17,6 +17,7 @@ from typing import Any
 from analysis.dawnbench import TARGET
 from analysis.dawnbench_import import COLUMNS, FOLDER
 from analysis.escape import clean
+from analysis.frame import runs_and_leases
 from bench.billing.prices import machine_hourly
 from bench.errors import StoreError
 from bench.record.documents import AnyDocument, LeaseOpened, Run
@@ -46,21 +47,15 @@ class Entry:
 
 def export_entries(documents: Iterable[AnyDocument], submitter: Submitter, *, every: bool = False) -> list[Entry]:
     """The runs that reached 94 % on CIFAR-10, as entries: the first of each recipe and machine, or `every` one."""
-    runs: dict[str, Run] = {}
-    leases: dict[str, LeaseOpened] = {}
-    for document in documents:
-        if isinstance(document, Run):
-            runs[document.id] = document
-        elif isinstance(document, LeaseOpened):
-            leases[document.id] = document
-    kinds: dict[tuple[Any, ...], list[Run]] = {}
-    for _, run in sorted(runs.items()):
-        kinds.setdefault(_kind(run, leases.get(run.lease_id or "")), []).append(run)
+    kinds: dict[tuple[Any, ...], list[tuple[Run, LeaseOpened | None]]] = {}
+    for run, lease in runs_and_leases(documents):
+        kinds.setdefault(_kind(run, lease), []).append((run, lease))
     entries: dict[str, Entry] = {}
-    for alike in kinds.values():
-        fit = [run for run in alike if _fit(run)]
-        for run in fit if every else fit[:1]:
-            entry = _entry(run, leases.get(run.lease_id or ""), submitter, alike)
+    for kind in kinds.values():
+        alike = [run for run, _ in kind]
+        fit = [(run, lease) for run, lease in kind if _fit(run)]
+        for run, lease in fit if every else fit[:1]:
+            entry = _entry(run, lease, submitter, alike)
             # The second of a name has its run's id behind it: with `every`, or where kinds differ in precision.
             stem = entry.stem if entry.stem not in entries else f"{entry.stem}_{run.id}"
             entries[stem] = Entry(stem, entry.header, entry.log)

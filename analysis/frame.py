@@ -39,6 +39,12 @@ def runs_frame(documents: Iterable[AnyDocument]) -> pd.DataFrame:
 
     Documents of other kinds are passed over, and a record that is there twice counts once.
     """
+    rows = [flat(run, lease) for run, lease in runs_and_leases(documents)]
+    return tidy(pd.DataFrame(rows, columns=list(FLAT)))
+
+
+def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOpened | None]]:
+    """The runs, oldest first and each once, with the leases they ran in, where those are among the documents."""
     runs: dict[str, Run] = {}
     leases: dict[str, LeaseOpened] = {}
     for document in documents:
@@ -46,8 +52,7 @@ def runs_frame(documents: Iterable[AnyDocument]) -> pd.DataFrame:
             runs[document.id] = document
         elif isinstance(document, LeaseOpened):
             leases[document.id] = document
-    rows = [flat(run, leases.get(run.lease_id or "")) for _, run in sorted(runs.items())]
-    return tidy(pd.DataFrame(rows, columns=list(FLAT)))
+    return [(run, leases.get(run.lease_id or "")) for _, run in sorted(runs.items())]
 
 
 def tidy(rows: pd.DataFrame) -> pd.DataFrame:

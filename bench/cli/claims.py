@@ -9,7 +9,8 @@ import click
 from click.core import ParameterSource
 
 from bench.cli import options
-from bench.errors import RecordError, StoreError
+from bench.cli.output import refuse, to_terminal, write
+from bench.errors import StoreError
 
 NOT_SUPPORTED = 3
 INCONCLUSIVE = 4
@@ -57,19 +58,10 @@ def claims(
     elif style == "markdown":
         text = as_markdown(checks)
     else:
-        text = as_table(checks, terminal=output is None and sys.stdout.isatty())
-    if output is None:
-        click.echo(text.rstrip("\n"))
-    else:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
-    for refused in errors:
-        click.echo(f"bench: {refused}", err=True)
+        text = as_table(checks, terminal=to_terminal(output))
+    write(text, output)
+    refuse(errors)
     verdicts = {check.verdict for check in checks}
-    if errors:
-        sys.exit(RecordError.exit_code)
     if fail and "not supported" in verdicts:
         sys.exit(NOT_SUPPORTED)
     if fail and "inconclusive" in verdicts:

@@ -58,17 +58,17 @@ def compare(
     """
     from analysis import compare as analysis
     from analysis.compare_text import render
-    from analysis.frame import runs_frame
-    from bench.store import open_store, read_all
+    from analysis.load import load
+    from bench.store import open_store
 
     chosen = cast("tuple[analysis.Metric, ...]", metrics or METRICS)
     if fail_if_slower is not None and "time" not in chosen:
         chosen = ("time", *chosen)
-    documents, errors = read_all(open_store(store))
-    frame = baseline = runs_frame(documents)
+    frame, errors = load([open_store(store)])
+    baseline = frame
     if baseline_store is not None:
-        documents, more = read_all(open_store(baseline_store))
-        baseline, errors = runs_frame(documents), [*errors, *more]
+        baseline, more = load([open_store(baseline_store)])
+        errors += more
     for refused in errors:
         click.echo(f"bench: {refused}", err=True)
     one = analysis.select(frame, a, store)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from bench.cli import options
-from bench.errors import RecordError, StoreError
+from bench.cli.output import refuse, write
 
 
 @click.group()
@@ -38,7 +37,7 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
         click.echo(path)
     if not entries:
         click.echo("bench: no run reached 94 % on CIFAR-10; nothing to export", err=True)
-    _refuse(errors)
+    refuse(errors)
 
 
 @export.command()
@@ -47,17 +46,13 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
               type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
 def csv(store: str, output: Path | None) -> None:
     """Write every run as a row of CSV. A record that cannot be read is named on stderr; the exit code is then 5."""
-    from analysis.frame import runs_frame
+    from analysis.load import load
     from analysis.tables import as_csv
-    from bench.store import open_store, read_all
+    from bench.store import open_store
 
-    documents, errors = read_all(open_store(store))
-    text = as_csv(runs_frame(documents))
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        _write(output, text.encode())
-    _refuse(errors)
+    frame, errors = load([open_store(store)])
+    write(as_csv(frame), output)
+    refuse(errors)
 
 
 @export.command()
@@ -66,24 +61,10 @@ def csv(store: str, output: Path | None) -> None:
               type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
 def parquet(store: str, output: Path) -> None:
     """Write every run as a row of Parquet. A record that cannot be read is named; the exit code is then 5."""
-    from analysis.frame import runs_frame
+    from analysis.load import load
     from analysis.tables import as_parquet
-    from bench.store import open_store, read_all
+    from bench.store import open_store
 
-    documents, errors = read_all(open_store(store))
-    _write(output, as_parquet(runs_frame(documents)))
-    _refuse(errors)
-
-
-def _write(output: Path, data: bytes) -> None:
-    try:
-        output.write_bytes(data)
-    except OSError as error:
-        raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
-
-
-def _refuse(errors: list[RecordError]) -> None:
-    for refused in errors:
-        click.echo(f"bench: {refused}", err=True)
-    if errors:
-        sys.exit(RecordError.exit_code)
+    frame, errors = load([open_store(store)])
+    write(as_parquet(frame), output)
+    refuse(errors)

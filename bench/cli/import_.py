@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from bench.cli import options
+from bench.cli.output import refuse
 from bench.errors import ConflictError, RecordError
 
 
@@ -37,9 +37,6 @@ def dawnbench(folder: Path, store: str) -> None:
             target.put(entry)
         except ConflictError as error:
             skipped.append(error)
-    for refused in skipped:
-        click.echo(f"bench: {refused}", err=True)
     found = len(entries) + len(read_errors)
     click.echo(f"{found - len(skipped)} of {found} entries are in {target.name}")
-    if skipped:
-        sys.exit(RecordError.exit_code)
+    refuse(skipped)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import cast
 
 import click
 
 from bench.cli import options
-from bench.errors import RecordError, StoreError
+from bench.cli.output import refuse, to_terminal, write
 from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
 
 
@@ -34,24 +33,14 @@ def report(store: str, policy: str, style: str, output: Path | None) -> None:
     from analysis.load import load
     from analysis.render import render
     from analysis.report import build_report, report_of
-    from bench.store import FolderStore, open_store, read_all
+    from bench.store import open_store, read_all
 
     opened, clock = open_store(store), cast(Policy, policy)
     if style == "html":  # plots are drawn of the runs themselves
         documents, errors = read_all(opened)
         made = build_report(documents, policy=clock, unreadable=len(errors))
     else:
-        frame, errors = load([cast(FolderStore, opened)])
+        frame, errors = load([opened])
         made = report_of(frame, policy=clock, unreadable=len(errors))
-    text = render(made, style, terminal=output is None and sys.stdout.isatty())
-    if output is None:
-        click.echo(text.rstrip("\n"))
-    else:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
-    for refused in errors:
-        click.echo(f"bench: {refused}", err=True)
-    if errors:
-        sys.exit(RecordError.exit_code)
+    write(render(made, style, terminal=to_terminal(output)), output)
+    refuse(errors)

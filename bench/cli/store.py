@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import cast
 
 import click
 
 from bench.cli import options
+from bench.cli.output import refuse
 from bench.errors import RecordError
 
 
@@ -23,36 +23,29 @@ def compact(store: str) -> None:
 
     Only what is new is added; the records stay as they are, and the copy may be deleted at any time.
     """
-    from bench.store import FolderStore, open_store
+    from bench.store import open_store
     from bench.store.compact import compact as add
 
-    done = add(cast(FolderStore, open_store(store)))
+    done = add(open_store(store))
     click.echo(f"{store}: {done.added} runs added to the compact layer")
     if done.waiting:
         click.echo(f"{store}: {done.waiting} runs wait for the record of their lease", err=True)
-    _refuse(done.errors)
+    refuse(done.errors)
 
 
 @store.command()
 @options.store
 def verify(store: str) -> None:
     """Check every record's schema and checksum, and the compact layer against the records."""
-    from bench.store import FolderStore, open_store, read_all
+    from bench.store import open_store, read_all
     from bench.store.compact import verify as differences
 
     opened = open_store(store)
     documents, errors = read_all(opened)
     click.echo(f"{store}: {len(documents)} records are what they were when they were written")
-    different = list(differences(cast(FolderStore, opened)))
+    different = list(differences(opened))
     for line in different:
         click.echo(f"bench: {line}; delete v1/compact and run `bench store compact`", err=True)
-    _refuse(errors)
+    refuse(errors)
     if different:
-        sys.exit(RecordError.exit_code)
-
-
-def _refuse(errors: list[RecordError]) -> None:
-    for error in errors:
-        click.echo(f"bench: {error}", err=True)
-    if errors:
         sys.exit(RecordError.exit_code)

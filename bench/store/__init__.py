@@ -15,7 +15,7 @@ __all__ = ["FolderStore", "Store", "open_store", "read_all"]
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
-def open_store(url: str | Path) -> Store:
+def open_store(url: str | Path) -> FolderStore:
     """The store at `url`, a folder; `~` is expanded. Nothing is read or written yet.
 
     Raises StoreError where `url` is empty or no folder's path.
