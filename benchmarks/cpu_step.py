@@ -46,7 +46,7 @@ def stepper(compute: Compute) -> Callable[[], None]:
     trainer = Trainer(
         Cifar10(images, labels.astype(np.uint8), images[:1], labels[:1].astype(np.uint8)), compute, settings
     )
-    trainer.network.reset()
+    trainer.reset()
     optimisers = Optimisers(trainer.network, settings, compute)
     x = torch.randn(settings.batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
 

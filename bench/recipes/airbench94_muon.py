@@ -18,22 +18,19 @@ Source of the numbers: github.com/KellerJordan/cifar10-airbench and arXiv:2404.0
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import cast
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.training.augment import Augmented, normalise
-from bench.training.blocked import Blocked
 from bench.training.data import Cifar10
 from bench.training.device import Compute
-from bench.training.evaluate import EVALUATION_BATCH, FLIP_AND_SHIFT, PLAIN, View, accuracy
-from bench.training.events import Events, Silent
-from bench.training.layers import BiasBatchNorm, DiracConv, whitening_filters
+from bench.training.evaluate import FLIP_AND_SHIFT, View
+from bench.training.layers import BiasBatchNorm, DiracConv, GlobalMaxPool, Scale, Whitening
+from bench.training.loop import Training
 from bench.training.muon import Muon
 
 
@@ -53,7 +50,7 @@ class Settings:
     momentum: float = 0.85
     weight_decay: float = 2e-6  # times the batch
     whitening_images: int = 5000
-    whitening_bias_steps: int = 75
+    whitening_bias: float = 0.375  # the share of the run in which it is trained: 75 of 200 steps
     views: tuple[View, ...] = FLIP_AND_SHIFT
 
 
@@ -67,39 +64,21 @@ class Group(nn.Sequential):
         )  # fmt: skip
 
 
-class Network(nn.Module):
+class Network(nn.Sequential):
     """[n, 3, 32, 32] normalised images to [n, 10] logits."""
 
+    whitening: Whitening
+    head: nn.Linear
+    scale: Scale
+
     def __init__(self, widths: tuple[int, int, int]) -> None:
-        super().__init__()
-        self.whitening = nn.Conv2d(3, 24, 2)
-        self.whitening.weight.requires_grad_(False)
-        self.groups = nn.ModuleList(Group(c, w) for c, w in zip((24, *widths[:2]), widths, strict=True))
-        self.head = nn.Linear(widths[-1], 10, bias=False)
-
-    @torch.no_grad()
-    def reset(self) -> None:
-        """Start from scratch, drawing from torch's global generator."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
-                module.reset_parameters()
-        nn.init.zeros_(self.whitening.bias)  # type: ignore[arg-type]  # Conv2d was made with a bias
-        self.head.weight.div_(self.head.weight.std())
-
-    def forward(self, images: Tensor, train_whitening_bias: bool = False) -> Tensor:
-        """Logits. The whitening bias gets a gradient only where asked; without it nothing reaches that far."""
-        bias = self.whitening.bias
-        assert bias is not None
-        x = F.conv2d(images, self.whitening.weight, bias if train_whitening_bias else bias.detach())
-        x = F.gelu(x)
-        for group in self.groups:
-            x = group(x)
-        return self.classify(F.max_pool2d(x, 3).flatten(1))
-
-    def classify(self, features: Tensor) -> Tensor:
-        """[n, channels] to logits."""
-        logits: Tensor = self.head(features)
-        return logits / features.shape[1]
+        groups = (Group(c, w) for c, w in zip((24, *widths[:2]), widths, strict=True))
+        super().__init__(
+            OrderedDict(
+                whitening=Whitening(2, negatives=True, bias=True), gelu=nn.GELU(), groups=nn.Sequential(*groups),
+                pool=GlobalMaxPool(), head=nn.Linear(widths[-1], 10, bias=False), scale=Scale(1 / widths[-1]),
+            )
+        )  # fmt: skip
 
 
 class Optimisers:
@@ -126,7 +105,7 @@ class Optimisers:
             (conv.weight for conv in convs),
             lr=settings.muon_lr, momentum=settings.muon_momentum, dtype=compute.newton_schulz_dtype,
         )  # fmt: skip
-        self.whitening_steps = settings.whitening_bias_steps
+        self.whitening_bias = settings.whitening_bias
         self.initial = [[group["lr"] for group in each.param_groups] for each in (self.sgd, self.muon)]
 
     def schedule(self, step: int, steps: int) -> None:
@@ -135,105 +114,49 @@ class Optimisers:
             for group, lr in zip(optimiser.param_groups, initial, strict=True):
                 group["lr"] = lr * (1 - step / steps)
         whitening = self.sgd.param_groups[0]
-        whitening["lr"] = self.initial[0][0] * max(0.0, 1 - step / self.whitening_steps)
+        whitening["lr"] = self.initial[0][0] * max(0.0, 1 - step / (self.whitening_bias * steps))
 
     def step(self) -> None:
         """Move the weights and drop the gradients."""
-        self.sgd.step()
-        self.muon.step()
-        self.sgd.zero_grad(set_to_none=True)
-        self.muon.zero_grad(set_to_none=True)
+        for optimiser in (self.sgd, self.muon):
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
 
 
-class Trainer:
+class Trainer(Training):
     """The recipe on one device. `settings` makes its relatives."""
 
+    network: Network
+
     def __init__(self, data: Cifar10, compute: Compute, settings: Settings) -> None:
-        self.compute, self.settings = compute, settings
-        self.train_images, self.train_labels = compute.place(data.train_images, data.train_labels)
-        self.test_images, self.test_labels = compute.place(data.test_images, data.test_labels)
-        self.network = Network(settings.widths)
-        compute.adopt(self.network)
-        self.forward = self._fastest()
+        super().__init__(
+            data, compute, Network(settings.widths), batch=settings.batch, epochs=settings.epochs, views=settings.views
+        )
+        self.settings, self.label_smoothing = settings, settings.label_smoothing
+        self.turns = (0.0, settings.whitening_bias)
 
-    def _fastest(self) -> Callable[..., Tensor]:
-        """The network as it is to be called here: the same function, however it is computed."""
-        if self.compute.winograd:
-            network = self.network
-            groups = [cast(Group, group) for group in network.groups]
-            return Blocked(network.whitening, groups, network.classify, compiled=self.compute.path == "compiled")
-        return self.compute.compiled(self.network)
+    @torch.no_grad()
+    def reset(self) -> None:
+        """Start from scratch; the head's weights have deviation 1."""
+        super().reset()
+        self.network.head.weight.div_(self.network.head.weight.std())
 
-    def warm_up(self) -> None:
-        """Compile every shape the run will meet, by taking a few steps of it on the real data."""
-        if self.compute.is_cuda:
-            self.run(0, Silent())  # one whole run: the choice of kernels needs every shape more than once
-        elif self.compute.path == "compiled":
-            try:
-                self._compile()
-            except RuntimeError as error:  # the compiler's own errors are of many kinds, all of them this one
-                if isinstance(error, torch.OutOfMemoryError):
-                    raise
-                self.compute = replace(self.compute, path="eager")
-                self.forward = self._fastest()
+    def optimiser(self) -> Optimisers:
+        """Muon and SGD on the fresh weights."""
+        return Optimisers(self.network, self.settings, self.compute)
 
-    def _compile(self) -> None:
-        """Meet both ways of training and that of testing once, with a batch of each shape."""
-        images = normalise(self.train_images[: self.settings.batch], self.compute.dtype)
-        for train_whitening_bias in (True, False):
-            self.network.train()
-            with self.compute.autocast():
-                self.forward(images, train_whitening_bias).sum().backward()
-        self.network.eval()
-        views = normalise(self.test_images[:EVALUATION_BATCH], self.compute.dtype)
-        with torch.inference_mode(), self.compute.autocast():
-            self.forward(views)
-
-    def run(self, seed: int, events: Events) -> None:
-        """One training from scratch."""
+    def prepare(self, generator: torch.Generator) -> Augmented:
+        """Fit the whitening and lay out the images."""
         s = self.settings
-        with events.phase("build"):
-            torch.manual_seed(seed)
-            generator = torch.Generator(self.compute.device).manual_seed(seed)
-            self.network.reset()
-            optimisers = Optimisers(self.network, s, self.compute)
-        with events.phase("prepare"):
-            sample = normalise(self.train_images[: s.whitening_images], torch.float32)
-            self.network.whitening.weight.data.copy_(whitening_filters(sample, eps=5e-4))
-            batches = Augmented(
-                self.train_images, self.train_labels, batch=s.batch, pad=s.pad, dtype=self.compute.dtype,
-                generator=generator,
-            )  # fmt: skip
-        steps = math.ceil(s.epochs * len(batches))
-        done = 0
-        while done < steps:
-            self.network.train()
-            with events.phase("train", epoch=min(done + len(batches), steps) / len(batches)):
-                for images, labels in batches:
-                    loss = self._step(images, labels, done, steps, optimisers)
-                    done += 1
-                    events.stepped(done, steps, s.batch)
-                    if done == steps:
-                        break
-            events.loss(loss.item() / s.batch)
-            self._evaluate(events, done / len(batches), last=done == steps)
+        self.network.whitening.fit(normalise(self.train_images[: s.whitening_images], torch.float32), eps=5e-4)
+        return Augmented(
+            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, dtype=self.compute.dtype,
+            generator=generator,
+        )  # fmt: skip
 
-    def _step(self, images: Tensor, labels: Tensor, step: int, steps: int, optimisers: Optimisers) -> Tensor:
-        optimisers.schedule(step, steps)
-        with self.compute.autocast():
-            logits = self.forward(images, step < self.settings.whitening_bias_steps)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.settings.label_smoothing, reduction="sum")
-        loss.backward()
-        optimisers.step()
-        return loss
-
-    def _evaluate(self, events: Events, epoch: float, *, last: bool) -> None:
-        """Every epoch on the plain images, for the curve; at the end with all views, which is the result."""
-        self.network.eval()
-        views = self.settings.views if last else PLAIN
-        with events.phase("final_evaluate" if last else "evaluate", epoch=epoch), self.compute.autocast():
-            share = accuracy(self.forward, self.test_images, self.test_labels, views, self.compute.dtype)
-        events.evaluated(epoch, share, len(views), final=last)
+    def turn(self, progress: float) -> None:
+        """Leave the whitening bias alone once its time is over."""
+        self.network.whitening.bias_learns = progress < self.settings.whitening_bias
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

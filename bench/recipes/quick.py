@@ -14,7 +14,7 @@ from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP
 
-SETTINGS = Settings(epochs=0.5, batch=500, whitening_bias_steps=19, views=FLIP)
+SETTINGS = Settings(epochs=0.5, batch=500, whitening_bias=0.38, views=FLIP)
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

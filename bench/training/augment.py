@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -43,12 +44,20 @@ def reflect_pad(images: Tensor, pad: int) -> Tensor:
     return images[:, mirrored(height)][:, :, mirrored(width)].contiguous()
 
 
-class Augmented:
-    """Random crops from a reflect-padded border, and alternating flip, epoch after epoch.
+def zero_pad(images: Tensor, pad: int) -> Tensor:
+    """uint8 [n, h, w, 3] to [n, h + 2 pad, w + 2 pad, 3], with a black border."""
+    return F.pad(images, (0, 0, pad, pad, pad, pad))
 
-    Alternating flip: each image is flipped at random once, then all are flipped every other epoch, so that
-    two neighbouring epochs see each image both ways (Keller Jordan, airbench, 2024).
-    `images` is uint8 [n, size, size, 3], `labels` int64 [n].
+
+class Augmented:
+    """Random crops from a padded border and flips, epoch after epoch; the incomplete last batch is dropped.
+
+    `images` is uint8 [n, size, size, 3], `labels` int64 [n], `pad` the border's width, mirrored or black.
+    `flip`: "random" mirrors each image with probability 1/2 each time. "alternating" draws once for each image, then
+    flips all of them every other epoch, so that two neighbouring epochs see each image both ways (Keller Jordan,
+    airbench, 2024).
+    `cutout`: the side of a square, at a random place inside the image, that is set to the mean (DeVries, Taylor, 2017).
+    `shard` = (rank, ranks): this process's part of every batch. All ranks draw alike and cut the same batch up.
     """
 
     def __init__(
@@ -60,28 +69,38 @@ class Augmented:
         pad: int,
         dtype: torch.dtype,
         generator: torch.Generator,
+        flip: Literal["random", "alternating"] = "alternating",
+        border: Literal["reflect", "zero"] = "reflect",
+        cutout: int = 0,
+        shard: tuple[int, int] = (0, 1),
     ) -> None:
-        self.padded, self.labels = reflect_pad(images, pad), labels
+        self.padded = (reflect_pad if border == "reflect" else zero_pad)(images, pad)
+        self.labels = labels
         self.size, self.shifts, self.batch, self.dtype = images.shape[1], 2 * pad + 1, batch, dtype
-        self.generator = generator
-        self.first_flip = self._random(2, len(images)).bool()
+        self.generator, self.alternating, self.cutout, self.shard = generator, flip == "alternating", cutout, shard
+        self.first_flip = self._random(2, len(images)).bool() if self.alternating else None
         self.epoch = 0
 
     def __len__(self) -> int:
-        """Batches an epoch; the incomplete last one is dropped."""
+        """Batches an epoch."""
         return len(self.labels) // self.batch
 
     def _random(self, high: int, n: int) -> Tensor:
         return torch.randint(high, (n,), generator=self.generator, device=self.padded.device)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of (`dtype` [batch, 3, size, size], int64 [batch])."""
-        n, device = len(self.labels), self.padded.device
+        """One epoch of (`dtype` [batch, 3, size, size], int64 [batch]), or of this shard's part of it."""
+        n, device, (rank, ranks) = len(self.labels), self.padded.device, self.shard
         order = torch.randperm(n, generator=self.generator, device=device)
         rows, columns = self._random(self.shifts, n), self._random(self.shifts, n)
-        flips = self.first_flip ^ bool(self.epoch % 2)
-        for picked in order[: len(self) * self.batch].split(self.batch):
-            yield normalise(self._cut(picked, rows, columns, flips), self.dtype), self.labels[picked]
+        flips = self._random(2, n).bool() if self.first_flip is None else self.first_flip ^ bool(self.epoch % 2)
+        holes = [self._random(self.size - self.cutout + 1, n) for _ in range(2)] if self.cutout else []
+        for whole in order[: len(self) * self.batch].split(self.batch):
+            picked = whole.tensor_split(ranks)[rank]
+            images = normalise(self._cut(picked, rows, columns, flips), self.dtype)
+            if holes:
+                images.masked_fill_(self._hole(*(each[picked] for each in holes)), 0)
+            yield images, self.labels[picked]
         self.epoch += 1
 
     def _cut(self, picked: Tensor, rows: Tensor, columns: Tensor, flips: Tensor) -> Tensor:
@@ -91,3 +110,11 @@ class Augmented:
         y = rows[picked, None] + along
         x = columns[picked, None] + across
         return self.padded[picked[:, None, None], y[:, :, None], x[:, None, :]]
+
+    def _hole(self, top: Tensor, left: Tensor) -> Tensor:
+        """Where to cut out: bool [batch, 1, size, size]."""
+        along = torch.arange(self.size, device=top.device)
+        down, across = (
+            (along >= start[:, None]) & (along < start[:, None] + self.cutout) for start in (top, left)
+        )  # fmt: skip
+        return (down[:, :, None] & across[:, None, :])[:, None]

@@ -29,13 +29,15 @@ class Compute:
     """A device and the way it is used, decided once a process.
 
     `dtype` is the type of images and activations as the network is handed them; on a CPU the arithmetic may
-    be bfloat16 all the same, by autocast (`precision` says which).
+    be bfloat16 all the same, by autocast (`precision` says which). `rank` of `ranks` processes trains here.
     """
 
     device: torch.device
     precision: torch.dtype
     path: ExecutionPath
     winograd: bool = False
+    rank: int = 0
+    ranks: int = 1
 
     @property
     def is_cuda(self) -> bool:
@@ -76,12 +78,6 @@ class Compute:
             if isinstance(module, nn.BatchNorm2d):
                 module.float()
 
-    def compiled(self, network: nn.Module) -> Callable[..., Tensor]:
-        """The network as it is to be called: compiled where that pays."""
-        if self.path != "compiled":
-            return network
-        return torch.compile(network, mode="max-autotune" if self.is_cuda else None)
-
 
 def choose(choice: Choice = "auto") -> Compute:
     """The GPU where there is one, else the CPU. Raises UsageError where a GPU is asked for and there is none."""
@@ -93,10 +89,10 @@ def choose(choice: Choice = "auto") -> Compute:
 
 
 def _cuda(device: torch.device) -> Compute:
-    """Half precision; compiled from Ampere on: below sm_80 Triton cannot use the tensor cores."""
+    """Half precision; compiled from Ampere on: below sm_80 Triton cannot use the tensor cores, graphs must do."""
     torch.backends.cudnn.benchmark = True
     compiles = torch.cuda.get_device_capability(device) >= (8, 0)
-    return Compute(device, torch.float16, "compiled" if compiles else "eager")
+    return Compute(device, torch.float16, "compiled" if compiles else "graphs")
 
 
 def _cpu() -> Compute:

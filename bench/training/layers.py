@@ -1,16 +1,23 @@
-"""The layers that the airbench family shares."""
+"""The layers that recipes share. Each works on [n, channels, height, width]; blocked.py computes some on a CPU."""
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class DiracConv(nn.Conv2d):
-    """A 3x3 convolution without bias, same size out, whose first C_in filters start as the identity."""
+class Conv3x3(nn.Conv2d):
+    """A 3x3 convolution without bias, same size out."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__(channels, width, 3, padding=1, bias=False)
+
+
+class DiracConv(Conv3x3):
+    """A 3x3 convolution whose first C_in filters start as the identity."""
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -27,8 +34,111 @@ class BiasBatchNorm(nn.BatchNorm2d):
         self.weight.requires_grad_(False)
 
 
+class GhostBatchNorm(nn.BatchNorm2d):
+    """Batch norm in training over groups of `images` consecutive images, each with its own mean and variance.
+
+    The running statistics are those of the mean group. A batch that `images` does not divide is one group.
+    """
+
+    def __init__(self, width: int, images: int, *, train_scale: bool = True) -> None:
+        super().__init__(width)
+        self.images = images
+        self.weight.requires_grad_(train_scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, C, h, w] to the same."""
+        if not self.training:
+            return super().forward(x)
+        n, channels, height, width = x.shape
+        images = self.images if n % self.images == 0 else n
+        groups = x.view(-1, images, channels, height, width)
+        scale, shift = (each.view(-1, 1, 1) for each in (self.weight, self.bias))
+        y = ghost_norm(groups, (1, 3, 4), scale, shift, self)
+        return y.view_as(x).to(x.dtype)
+
+
+def ghost_norm(groups: Tensor, over: tuple[int, ...], scale: Tensor, shift: Tensor, norm: nn.BatchNorm2d) -> Tensor:
+    """Normalise each group over the dimensions `over`, in float32, and move `norm`'s running statistics."""
+    x = groups.float()
+    var, mean = torch.var_mean(x, over, correction=0, keepdim=True)
+    with torch.no_grad():
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.momentum is not None
+        channels = norm.num_features
+        n = x.numel() // var.numel()
+        norm.running_mean.lerp_(mean.view(-1, channels).mean(0), norm.momentum)
+        norm.running_var.lerp_(var.view(-1, channels).mean(0) * (n / (n - 1)), norm.momentum)
+    return (x - mean) * ((var + norm.eps).rsqrt() * scale) + shift
+
+
+class Whitening(nn.Conv2d):
+    """Frozen filters that whiten the patches of the images; `fit` sets them.
+
+    The bias, where there is one, gets a gradient only while `bias_learns`; after that nothing reaches this far.
+    """
+
+    def __init__(self, size: int, *, negatives: bool, bias: bool, padding: int = 0) -> None:
+        super().__init__(3, 3 * size**2 * (2 if negatives else 1), size, padding=padding, bias=bias)
+        self.negatives, self.bias_learns = negatives, bias
+        self.weight.requires_grad_(False)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Bias 0; the filters wait for `fit`."""
+        super().reset_parameters()
+        if self.bias is not None:
+            self.bias.zero_()
+
+    @torch.no_grad()
+    def fit(self, images: Tensor, eps: float) -> None:
+        """Take the filters from `images`, float [n, 3, h, w]."""
+        filters = whitening_filters(images, eps, self.kernel_size[0])
+        self.weight.copy_(torch.cat([filters, -filters]) if self.negatives else filters)
+
+    def current_bias(self) -> Tensor | None:
+        """The bias as it is to be used: cut off from the gradient once it no longer learns."""
+        return self.bias if self.bias is None or self.bias_learns else self.bias.detach()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, 3, h, w] to the responses."""
+        return F.conv2d(x, self.weight, self.current_bias(), padding=cast("tuple[int, int]", self.padding))
+
+
+class Residual(nn.Module):
+    """x + body(x)."""
+
+    def __init__(self, *body: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape out."""
+        return x + cast(Tensor, self.body(x))
+
+
+class GlobalMaxPool(nn.Module):
+    """[n, C, h, w] to [n, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The largest of each map."""
+        return torch.amax(x, (2, 3))
+
+
+class Scale(nn.Module):
+    """Multiply by a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape."""
+        return self.factor * x
+
+
 def whitening_filters(images: Tensor, eps: float, size: int = 2) -> Tensor:
-    """Filters that whiten the patches of `images`, and their negatives: [2 k, C, size, size], k = C size^2.
+    """Filters that whiten the patches of `images`: [k, C, size, size], k = C size^2.
 
     `images` is float [n, C, h, w]. A filter is an eigenvector of the patches' second moment over
     sqrt(eigenvalue + eps), largest first, so that the responses are uncorrelated and of unit size.
@@ -44,4 +154,4 @@ def whitening_filters(images: Tensor, eps: float, size: int = 2) -> Tensor:
     moment = patches @ patches.T / patches.shape[1]
     values, vectors = torch.linalg.eigh(moment)
     filters = (vectors / (values + eps).sqrt()).T.flip(0).reshape(-1, channels, size, size)
-    return torch.cat([filters, -filters]).to(images.dtype)
+    return filters.to(images.dtype)

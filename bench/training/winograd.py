@@ -22,6 +22,7 @@ from torch import Tensor
 # Interpolation points in order of use; the point at infinity comes by itself. Small numbers of alternating sign
 # and inverse pairs keep the rounding error small.
 _POINTS = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 4.0)
+_LARGEST = len(_POINTS) - 1
 
 
 @cache
@@ -129,6 +130,11 @@ class _Conv3x3(torch.autograd.Function):
                     dx[b, down.lo : down.hi, across.lo : across.hi] += dwindow.view(height, width, images, channels)
         dweight = torch.einsum("ax,by,abco->ocxy", g, g, du.view(k, k, channels, filters))
         return dx, dweight, None, None
+
+
+def tile_of(out: int) -> int:
+    """The largest tile that divides `out` outputs."""
+    return next(m for m in range(_LARGEST, 0, -1) if out % m == 0)
 
 
 def conv3x3(x: Tensor, weight: Tensor, out: int, m: int) -> Tensor:
