@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 class Trainer(Protocol):
     """A recipe made ready on a device: it can be run again and again, each time from scratch.
 
-    `compute` is how it uses the device, which may be less than the device has to offer.
+    `compute` is how it uses the device, which may be less than the device has to offer. `batch` is the number of
+    images an optimiser step sees.
     """
+
+    batch: int
 
     @property
     def compute(self) -> Compute:
@@ -44,11 +47,15 @@ class Build(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is known of a recipe without importing it. `target` is a share of the test images, 0..1."""
+    """What is known of a recipe without importing it.
+
+    `target` is a share of the test images, 0..1. One that is `parallel` can train on several GPUs at once.
+    """
 
     name: str
     summary: str
     target: float
+    parallel: bool = False
 
     @property
     def module(self) -> str:
@@ -75,6 +82,9 @@ class Recipe:
 
 
 RECIPES = (
+    Recipe("myrtle", "David Page's ResNet-9 of the DAWNBench entry, 24 epochs (2018)", 0.94),
+    Recipe("myrtle-tricks", "David Page's bag of tricks, 10 epochs, flipped views in testing (2019)", 0.94),
+    Recipe("myrtle-tricks-13ep", "David Page's bag of tricks, 13 epochs, tested on the plain image (2019)", 0.94),
     Recipe("airbench94", "Keller Jordan's airbench94, 9.9 epochs by SGD with lookahead (2024)", 0.94),
     Recipe("airbench94-muon", "Keller Jordan's airbench94 with the Muon optimiser, 8 epochs (2024)", 0.94),
     Recipe("quick", "the same network for about a minute of two CPU cores, to see the whole road", 0.80),

@@ -134,7 +134,8 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape."""
-        return self.factor * x
+        y: Tensor = self.factor * x
+        return y
 
 
 def whitening_filters(images: Tensor, eps: float, size: int = 2) -> Tensor:
