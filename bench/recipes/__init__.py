@@ -85,8 +85,10 @@ RECIPES = (
     Recipe("myrtle", "David Page's ResNet-9 of the DAWNBench entry, 24 epochs (2018)", 0.94),
     Recipe("myrtle-tricks", "David Page's bag of tricks, 10 epochs, flipped views in testing (2019)", 0.94),
     Recipe("myrtle-tricks-13ep", "David Page's bag of tricks, 13 epochs, tested on the plain image (2019)", 0.94),
+    Recipe("hlb", "hlb-CIFAR10 0.7, 12.1 epochs by SGD with CutMix and lookahead (2023)", 0.94),
     Recipe("airbench94", "Keller Jordan's airbench94, 9.9 epochs by SGD with lookahead (2024)", 0.94),
     Recipe("airbench94-muon", "Keller Jordan's airbench94 with the Muon optimiser, 8 epochs (2024)", 0.94),
+    Recipe("speedrun", "our own: airbench94-muon with small images first, and all that makes it faster", 0.94),
     Recipe("quick", "the same network for about a minute of two CPU cores, to see the whole road", 0.80),
 )
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from bench.recipes.airbench94_muon import Network
 from bench.training.augment import Augmented, normalise
@@ -58,7 +59,7 @@ class Settings:
 class Optimiser:
     """SGD with its schedule, and lookahead."""
 
-    def __init__(self, network: Network, settings: Settings, *, fused: bool) -> None:
+    def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
         self.settings = settings
         per_image = 1 / (1024 * (1 + 1 / (1 - settings.momentum)))
         lr, decay = settings.lr * per_image, settings.weight_decay * per_image * settings.batch

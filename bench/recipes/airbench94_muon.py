@@ -19,7 +19,7 @@ Source of the numbers: github.com/KellerJordan/cifar10-airbench and arXiv:2404.0
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -57,10 +57,10 @@ class Settings:
 class Group(nn.Sequential):
     """conv, pool, BN, GELU, conv, BN, GELU: half the resolution, `width` channels."""
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, activation: type[nn.Module]) -> None:
         super().__init__(
-            DiracConv(channels, width), nn.MaxPool2d(2), BiasBatchNorm(width), nn.GELU(),
-            DiracConv(width, width), BiasBatchNorm(width), nn.GELU(),
+            DiracConv(channels, width), nn.MaxPool2d(2), BiasBatchNorm(width), activation(),
+            DiracConv(width, width), BiasBatchNorm(width), activation(),
         )  # fmt: skip
 
 
@@ -71,8 +71,8 @@ class Network(nn.Sequential):
     head: nn.Linear
     scale: Scale
 
-    def __init__(self, widths: tuple[int, int, int]) -> None:
-        groups = (Group(c, w) for c, w in zip((24, *widths[:2]), widths, strict=True))
+    def __init__(self, widths: tuple[int, int, int], activation: type[nn.Module] = nn.GELU) -> None:
+        groups = (Group(c, w, activation) for c, w in zip((24, *widths[:2]), widths, strict=True))
         super().__init__(
             OrderedDict(
                 whitening=Whitening(2, negatives=True, bias=True), gelu=nn.GELU(), groups=nn.Sequential(*groups),
@@ -84,7 +84,9 @@ class Network(nn.Sequential):
 class Optimisers:
     """Muon for the 3x3 filters, SGD for the rest, and the schedule of every learning rate."""
 
-    def __init__(self, network: Network, settings: Settings, compute: Compute) -> None:
+    def __init__(
+        self, network: Network, settings: Settings, compute: Compute, muon: Callable[..., Muon] = Muon
+    ) -> None:
         decay = settings.weight_decay * settings.batch
 
         def sgd_group(parameters: Iterable[Tensor | None], lr: float) -> dict[str, object]:
@@ -101,7 +103,7 @@ class Optimisers:
             ],
             lr=settings.bias_lr, momentum=settings.momentum, nesterov=True, fused=compute.is_cuda,
         )  # fmt: skip
-        self.muon = Muon(
+        self.muon = muon(
             (conv.weight for conv in convs),
             lr=settings.muon_lr, momentum=settings.muon_momentum, dtype=compute.newton_schulz_dtype,
         )  # fmt: skip
@@ -128,10 +130,13 @@ class Trainer(Training):
 
     network: Network
 
-    def __init__(self, data: Cifar10, compute: Compute, settings: Settings) -> None:
+    def __init__(
+        self, data: Cifar10, compute: Compute, settings: Settings, activation: type[nn.Module] = nn.GELU
+    ) -> None:
+        network = Network(settings.widths, activation)
         super().__init__(
-            data, compute, Network(settings.widths), batch=settings.batch, epochs=settings.epochs, views=settings.views
-        )
+            data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views
+        )  # fmt: skip
         self.settings, self.label_smoothing = settings, settings.label_smoothing
         self.turns = (0.0, settings.whitening_bias)
 

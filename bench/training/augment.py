@@ -49,6 +49,13 @@ def zero_pad(images: Tensor, pad: int) -> Tensor:
     return F.pad(images, (0, 0, pad, pad, pad, pad))
 
 
+def squares(top: Tensor, left: Tensor, side: int, size: int) -> Tensor:
+    """Where images [n, C, size, size] have a square of `side` pixels at (`top`, `left`): bool [n, 1, size, size]."""
+    along = torch.arange(size, device=top.device)
+    down, across = ((along >= start[:, None]) & (along < start[:, None] + side) for start in (top, left))
+    return (down[:, :, None] & across[:, None, :])[:, None]
+
+
 class Augmented:
     """Random crops from a padded border and flips, epoch after epoch; the incomplete last batch is dropped.
 
@@ -99,7 +106,8 @@ class Augmented:
             picked = whole.tensor_split(ranks)[rank]
             images = normalise(self._cut(picked, rows, columns, flips), self.dtype)
             if holes:
-                images.masked_fill_(self._hole(*(each[picked] for each in holes)), 0)
+                top, left = (each[picked] for each in holes)
+                images.masked_fill_(squares(top, left, self.cutout, self.size), 0)
             yield images, self.labels[picked]
         self.epoch += 1
 
@@ -110,11 +118,3 @@ class Augmented:
         y = rows[picked, None] + along
         x = columns[picked, None] + across
         return self.padded[picked[:, None, None], y[:, :, None], x[:, None, :]]
-
-    def _hole(self, top: Tensor, left: Tensor) -> Tensor:
-        """Where to cut out: bool [batch, 1, size, size]."""
-        along = torch.arange(self.size, device=top.device)
-        down, across = (
-            (along >= start[:, None]) & (along < start[:, None] + self.cutout) for start in (top, left)
-        )  # fmt: skip
-        return (down[:, :, None] & across[:, None, :])[:, None]

@@ -20,7 +20,7 @@ def as_called(network: nn.Sequential, compute: Compute) -> tuple[Callable[[Tenso
     if compute.winograd and can_block(network):
         return Blocked(network, compiled=compiles), True
     if compiles:
-        return torch.compile(network, mode="max-autotune" if compute.is_cuda else None), False
+        return torch.compile(network, mode="max-autotune" if compute.is_cuda else None, dynamic=False), False
     if compute.path == "graphs":
         return Graphed(network), False
     return network, False

@@ -12,6 +12,8 @@ from bench.training.augment import normalise, reflect_pad
 
 # Images classified at once.
 EVALUATION_BATCH = 2000
+# Images looked at once more at once: few, since the last batch is filled up.
+SECOND_BATCH = 500
 
 
 class View(NamedTuple):
@@ -63,3 +65,28 @@ def accuracy(
     for some, truth in zip(images.split(batch), labels.split(batch), strict=True):
         hits += (logits(network, some, views, dtype).argmax(1) == truth).sum()
     return hits.item() / len(labels)
+
+
+@torch.inference_mode()
+def second_look(
+    network: Callable[[Tensor], Tensor],
+    images: Tensor,
+    labels: Tensor,
+    first: tuple[View, ...],
+    views: tuple[View, ...],
+    sure: float,
+    dtype: torch.dtype,
+) -> float:
+    """As `accuracy`, but only images on which `first` leaves doubt are seen in all `views`.
+
+    An image is in doubt where its largest probability is below `sure`, a number fixed beforehand: each image is
+    judged on its own, whatever the others are.
+    """
+    seen = torch.cat([logits(network, some, first, dtype) for some in images.split(EVALUATION_BATCH)])
+    guess = seen.argmax(1)
+    doubt = (seen.softmax(1).amax(1) < sure).nonzero()[:, 0]
+    # Whole batches, of a size the network has met: the last one is filled up with repeats.
+    for some in doubt.split(SECOND_BATCH) if len(doubt) else ():
+        filled = some[torch.arange(SECOND_BATCH, device=some.device) % len(some)]
+        guess[some] = logits(network, images[filled], views, dtype).argmax(1)[: len(some)]
+    return (guess == labels).sum().item() / len(labels)

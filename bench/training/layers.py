@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+# The patches of so many images are held at once to fit whitening: half a gigabyte of them for 2x2 pixels.
+_WHITENED_AT_ONCE = 5000
+
 
 class Conv3x3(nn.Conv2d):
     """A 3x3 convolution without bias, same size out."""
@@ -145,14 +148,16 @@ def whitening_filters(images: Tensor, eps: float, size: int = 2) -> Tensor:
     sqrt(eigenvalue + eps), largest first, so that the responses are uncorrelated and of unit size.
     """
     channels = images.shape[1]
-    # By position in the patch: every patch's value there, for all images. No copy of the patches is made.
     height, width = images.shape[2] - size + 1, images.shape[3] - size + 1
-    shifted = [
-        images[:, c, y : y + height, x : x + width].reshape(-1)
-        for c in range(channels) for y in range(size) for x in range(size)
-    ]  # fmt: skip
-    patches = torch.stack(shifted).double() if images.device.type == "cpu" else torch.stack(shifted)
-    moment = patches @ patches.T / patches.shape[1]
-    values, vectors = torch.linalg.eigh(moment)
-    filters = (vectors / (values + eps).sqrt()).T.flip(0).reshape(-1, channels, size, size)
+    moment: Tensor | float = 0.0
+    for some in images.split(_WHITENED_AT_ONCE):
+        # By position in the patch: every patch's value there. No copy of the patches is made.
+        shifted = [
+            some[:, c, y : y + height, x : x + width].reshape(-1)
+            for c in range(channels) for y in range(size) for x in range(size)
+        ]  # fmt: skip
+        patches = torch.stack(shifted).double() if images.device.type == "cpu" else torch.stack(shifted)
+        moment = moment + patches @ patches.T
+    values, vectors = torch.linalg.eigh(moment / (len(images) * height * width))
+    filters: Tensor = (vectors / (values + eps).sqrt()).T.flip(0).reshape(-1, channels, size, size)
     return filters.to(images.dtype)

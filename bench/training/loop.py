@@ -28,7 +28,7 @@ class Batches(Protocol):
         """Batches an epoch."""
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """(images [n, 3, h, w], labels int64 [n]) of one epoch."""
+        """(images [n, 3, h, w], labels int64 [n] or shares of the classes float [n, 10]) of one epoch."""
 
 
 class Optimiser(Protocol):
@@ -48,6 +48,7 @@ class Training(ABC):
     """
 
     label_smoothing = 0.0
+    curve = True  # whether to evaluate every epoch, or at the end alone
     # Steps, as fractions of the run, at which the network meets a new shape or a new way of being computed.
     turns: tuple[float, ...] = (0.0,)
 
@@ -146,7 +147,8 @@ class Training(ABC):
                     if done == steps:
                         break
             events.loss(loss.item() / len(images))
-            self._evaluate(events, done / len(batches), last=done == steps)
+            if self.curve or done == steps:
+                self._evaluate(events, done / len(batches), last=done == steps)
 
     def _step(self, images: Tensor, labels: Tensor, step: int, steps: int, optimiser: Optimiser) -> Tensor:
         self.turn(step / steps)

@@ -1,0 +1,74 @@
+"""Data parallel training: one process a GPU, each with its share of every batch (torch's DistributedDataParallel).
+
+Every process draws the same random numbers, so all of them agree on the order and the augmentation of the images, and
+each takes its own slice of the global batch. Batch norm sees the slice alone; its running statistics are averaged
+before each evaluation, which is divided among the processes too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from bench.training.evaluate import View, accuracy
+from bench.training.loop import Optimiser, Training
+
+
+def mean_over(ranks: int, value: Tensor) -> Tensor:
+    """The mean of `value` over all `ranks` processes, in its place."""
+    if ranks > 1:
+        dist.all_reduce(value)
+        value /= ranks
+    return value
+
+
+class ParallelTraining(Training):
+    """A recipe that several processes can train together; alone it is a Training like any other.
+
+    `batch` is the global one, which the number of processes has to divide. Several processes train eagerly.
+    """
+
+    def __init__(self, data: Cifar10, compute: Compute, network: nn.Sequential, **settings: Any) -> None:
+        if compute.ranks > 1:
+            compute = replace(compute, path="eager", winograd=False)
+        super().__init__(data, compute, network, **settings)
+
+    def _call(self) -> None:
+        super()._call()
+        if self.compute.ranks > 1:
+            devices = [self.compute.device] if self.compute.is_cuda else None
+            self.forward = DistributedDataParallel(
+                self.network, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+            )
+
+    def reset(self) -> None:
+        """Start from scratch, all processes from the weights of the first."""
+        super().reset()
+        if self.compute.ranks > 1:
+            for tensor in self.network.state_dict().values():
+                dist.broadcast(tensor, 0)
+
+    def _step(self, images: Tensor, labels: Tensor, step: int, steps: int, optimiser: Optimiser) -> Tensor:
+        # Each process knows the loss of its slice.
+        return mean_over(self.compute.ranks, super()._step(images, labels, step, steps, optimiser))
+
+    def accuracy(self, views: tuple[View, ...]) -> float:
+        """The share of the test images classified right, 0..1; each process looks at its own part of them."""
+        ranks, rank = self.compute.ranks, self.compute.rank
+        if ranks == 1:
+            return super().accuracy(views)
+        for buffer in self.network.buffers():
+            if buffer.is_floating_point():
+                mean_over(ranks, buffer)
+        images, labels = (whole.tensor_split(ranks)[rank] for whole in (self.test_images, self.test_labels))
+        share = accuracy(self.network, images, labels, views, self.compute.dtype)
+        hits = torch.tensor(round(share * len(labels)), device=labels.device)
+        dist.all_reduce(hits)
+        return int(hits) / len(self.test_labels)

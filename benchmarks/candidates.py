@@ -1,0 +1,154 @@
+"""Is a change to a recipe worth it? Candidates train on 40,000 images and are scored on the 10,000 held out.
+
+    python benchmarks/candidates.py RESULTS.jsonl --seeds 0-4 airbench94-muon speedrun 'speedrun: sure=0.7'
+
+A candidate is a recipe, with changes to its settings after a colon (Python literals, separated by semicolons). They
+take turns, seed by seed. Every run is appended to RESULTS.jsonl as it ends, and runs that stand there already are not
+made again, so a call can be stopped and repeated. At the end each candidate is compared with the first one, by pairs of
+the same seed: the difference of accuracies and the ratio of times on the airbench clock, with 95 % intervals.
+The test set is never opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.training.memory import keep_freed_memory
+
+keep_freed_memory()  # before torch is imported
+
+import torch  # noqa: E402
+
+from analysis.differences import paired_ratio  # noqa: E402
+from analysis.statistics import mean_interval  # noqa: E402
+from bench.measure.environment import cores, cpu_name  # noqa: E402
+from bench.recipes import find  # noqa: E402
+from bench.record.documents import PhaseName  # noqa: E402
+from bench.training import data as cifar10  # noqa: E402
+from bench.training.device import Compute, choose  # noqa: E402
+from bench.training.loop import Training  # noqa: E402
+
+CLOCK = ("prepare", "train", "final_evaluate")
+
+
+@dataclass
+class Timed:
+    """Events kept: seconds on the airbench clock, and the final accuracy."""
+
+    compute: Compute
+    seconds: float = 0.0
+    accuracy: float = 0.0
+    curve: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: PhaseName, epoch: float | None = None) -> Iterator[None]:
+        """See Events."""
+        self.compute.synchronise()
+        start = time.perf_counter()
+        yield
+        self.compute.synchronise()
+        self.seconds += (time.perf_counter() - start) * (name in CLOCK)
+
+    def stepped(self, step: int, steps: int, images: int) -> None:
+        """See Events."""
+
+    def loss(self, mean: float) -> None:
+        """See Events."""
+
+    def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
+        """See Events."""
+        self.accuracy = accuracy
+        self.curve.append(accuracy)
+
+
+def build(candidate: str, data: cifar10.Cifar10, compute: Compute) -> Training:
+    """The candidate's trainer: that of its recipe, with other settings."""
+    name, _, changes = candidate.partition(":")
+    trainer = find(name.strip()).build(data, compute)
+    assert isinstance(trainer, Training)
+    if changes.strip():
+        pairs = (change.split("=", 1) for change in changes.split(";"))
+        settings = replace(trainer.settings, **{key.strip(): ast.literal_eval(value.strip()) for key, value in pairs})
+        trainer = importlib.import_module(type(trainer).__module__).Trainer(data, compute, settings)
+    trainer.curve = False
+    return trainer
+
+
+def measure(candidates: Sequence[str], seeds: Sequence[int], results: Path) -> None:
+    """Make the runs that are not in `results` yet."""
+    folder = cifar10.find()
+    assert folder is not None, "no CIFAR-10 here: bench data fetch"
+    data, compute = cifar10.load(folder).hold_out(), choose()
+    trainers: dict[str, Training] = {}
+    for seed in seeds:
+        for candidate in candidates:
+            if (candidate, seed) in {(run["candidate"], run["seed"]) for run in read(results)}:
+                continue
+            if candidate not in trainers:
+                trainers[candidate] = build(candidate, data, compute)
+                trainers[candidate].warm_up()
+            events = Timed(compute)
+            trainers[candidate].run(seed, events)
+            run = {
+                "candidate": candidate, "seed": seed, "accuracy": events.accuracy, "seconds": round(events.seconds, 3),
+                "machine": f"{cores()} x {cpu_name()}" if not compute.is_cuda else torch.cuda.get_device_name(),
+                "torch": torch.__version__, "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            }  # fmt: skip
+            with results.open("a") as file:
+                file.write(json.dumps(run) + "\n")
+            print(json.dumps(run), flush=True)
+
+
+def read(results: Path) -> list[dict[str, object]]:
+    """The runs made so far."""
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+
+
+def table(candidates: Sequence[str], results: Path) -> None:
+    """Print each candidate, alone and against the first."""
+    runs = {(str(run["candidate"]), run["seed"]): run for run in read(results)}
+    first = candidates[0]
+    for candidate in candidates:
+        seeds = [seed for name, seed in runs if name == candidate]
+        accuracies = [100 * float(str(runs[candidate, seed]["accuracy"])) for seed in seeds]
+        print(f"{candidate}\n  n = {len(seeds)}; held-out accuracy {_mean(accuracies)} %")
+        shared = [seed for seed in seeds if (first, seed) in runs]
+        if candidate == first or not shared:
+            continue
+        pairs = [(runs[candidate, seed], runs[first, seed]) for seed in shared]
+        gain = [100 * (float(str(one["accuracy"])) - float(str(two["accuracy"]))) for one, two in pairs]
+        ratio, interval = paired_ratio(
+            [float(str(two["seconds"])) for _, two in pairs], [float(str(one["seconds"])) for one, _ in pairs]
+        )
+        within = f" [{interval.low:.3f}, {interval.high:.3f}]" if interval else ""
+        print(f"  against {first}, {len(pairs)} pairs: {_mean(gain)} points; {ratio:.3f}x as fast{within}")
+
+
+def _mean(values: Sequence[float]) -> str:
+    interval = mean_interval(values)
+    within = f" [{interval.low:.3f}, {interval.high:.3f}]" if interval else ""
+    return f"{sum(values) / len(values):.3f}{within}" if values else "unknown"
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description="Compare candidates on held-out training images.")
+    parser.add_argument("results", type=Path)
+    parser.add_argument("candidates", nargs="+")
+    parser.add_argument("--seeds", default="0-0", help="first-last")
+    arguments = parser.parse_args()
+    first, last = map(int, arguments.seeds.split("-"))
+    measure(arguments.candidates, range(first, last + 1), arguments.results)
+    table(arguments.candidates, arguments.results)
+
+
+if __name__ == "__main__":
+    main()
