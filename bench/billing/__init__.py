@@ -1,1 +1,1 @@
-"""Money: prices from a data file or from the user, and costs computed from them. Unknown is never 0."""
+"""Money: prices, billing rules, and costs computed from them. Rules and prices are data. Unknown is never 0."""

@@ -1,0 +1,70 @@
+"""Asks every source of prices at the same time, for a few seconds. One that fails takes no other with it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from bench.billing.offers import aws, book, skypilot
+from bench.billing.offers.quote import Answer, Failure, Query, in_short
+from bench.errors import BenchError
+
+# SkyPilot needs 3 to 6 s to be imported.
+DEADLINE_S = 10.0
+_GRACE_S = 0.5  # what a source that watches the clock may need to hand over what it has
+
+# A source is asked with the query and the monotonic instant until which somebody listens.
+Ask = Callable[[Query, float], Answer]
+
+
+def sources(query: Query, *, offline: bool) -> dict[str, Ask]:
+    """Who can answer the query: the book always; AWS and SkyPilot unless off-line."""
+    found: dict[str, Ask] = {"price book": book.ask}
+    if offline:
+        return found
+    if query.wants("aws"):
+        found |= {"aws spot": aws.ask_spot} if query.spot else {"aws pricing": aws.ask_on_demand}
+    if skypilot.installed():
+        found["skypilot"] = skypilot.ask
+    return found
+
+
+def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S) -> Answer:
+    """All prices that answer the query, cheapest GPU first and unknown ones last, and what failed.
+
+    Returns after at most `seconds`. Raises BenchError where every source failed.
+    """
+    until = time.monotonic() + seconds
+    answers: queue.SimpleQueue[tuple[str, Answer]] = queue.SimpleQueue()
+
+    def put(name: str, ask: Ask) -> None:
+        answers.put((name, _ask(name, ask, query, until - _GRACE_S)))
+
+    for name, ask in asked.items():
+        # A daemon: a source that hangs does not keep the command from ending.
+        threading.Thread(target=put, args=(name, ask), daemon=True).start()
+    got: dict[str, Answer] = {}
+    while len(got) < len(asked) and (left := until - time.monotonic()) > 0:
+        try:
+            name, answer = answers.get(timeout=left)
+        except queue.Empty:
+            break
+        got[name] = answer
+    late = [Failure(name, f"no answer within {seconds:g} s") for name in asked if name not in got]
+    failures = [*(failure for answer in got.values() for failure in answer.failures), *late]
+    if not any(answer.quotes or not answer.failures for answer in got.values()):
+        raise BenchError("no source of prices answered: " + "; ".join(f"{f.source}: {f.why}" for f in failures))
+    quotes = [quote for answer in got.values() for quote in answer.quotes if query.admits(quote)]
+    quotes.sort(key=lambda q: (q.per_gpu is None, q.currency, q.per_gpu or 0, q.provider, q.instance_type, q.source))
+    return Answer(quotes, failures)
+
+
+def _ask(name: str, ask: Ask, query: Query, until: float) -> Answer:
+    try:
+        return ask(query, until)
+    except BenchError as error:
+        return Answer(failures=[Failure(name, str(error))])
+    except Exception as error:  # boto3 and SkyPilot raise what they like, and the other sources still answer
+        return Answer(failures=[Failure(name, in_short(error))])

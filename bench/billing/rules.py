@@ -1,0 +1,67 @@
+"""Billing rules: how a provider turns the time of a machine into the time it charges. Data, in `rules.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import Field
+
+from bench.record.documents import Part, PricingCategory
+
+
+class Rule(Part):
+    """What is charged of a machine's time. Seconds are exact."""
+
+    provider: str = Field(pattern=r"^[a-z]+$")
+    category: PricingCategory
+    increment_s: Decimal = Field(gt=0, description="started increments are charged whole")
+    minimum_s: Decimal = Field(ge=0, description="the least that is charged at each start")
+    starts: Literal["created", "starting", "running"]
+    stops: Literal["stopped", "deallocated", "off", "terminated"]
+    interruption_free_s: Decimal | None = Field(
+        None, gt=0, description="taken back by the provider sooner than this: no charge; null: no such rule known"
+    )
+    source: str | None = Field(None, pattern=r"^https://", description="null for a machine that nobody bills")
+    read: date | None = None
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """The rule in one line, such as for a footnote."""
+        minimum = f", at least {self.minimum_s} s" if self.minimum_s else ""
+        free = ""
+        if self.interruption_free_s is not None:
+            free = f"; no charge if taken back in the first {self.interruption_free_s} s"
+        return f"by {self.increment_s} s{minimum}, from {self.starts} to {self.stops}{free}"
+
+
+class Unknown(Part):
+    """A provider whose rule is not known, and why it is listed all the same."""
+
+    provider: str = Field(pattern=r"^[a-z]+$")
+    why: str = Field(min_length=1)
+
+
+class RuleBook(Part):
+    """Everything that `rules.toml` holds."""
+
+    rules: tuple[Rule, ...] = Field(alias="rule")
+    unknown: tuple[Unknown, ...] = ()
+
+
+@cache
+def rule_book() -> RuleBook:
+    """The rules that come with `bench`. The file is read at the first call."""
+    text = files("bench.billing").joinpath("rules.toml").read_text(encoding="utf-8")
+    return RuleBook.model_validate(tomllib.loads(text))
+
+
+def rule_for(provider: str, category: PricingCategory) -> Rule | None:
+    """The rule of `provider` (in any case) for `category`. None: not known, and so neither is what it charges."""
+    named = provider.casefold()
+    return next((r for r in rule_book().rules if r.provider == named and r.category == category), None)

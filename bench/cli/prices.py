@@ -1,0 +1,34 @@
+"""bench prices: what machines cost, by every source that answers."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--gpu", metavar="NAME", help="Only machines with this GPU: H100, a100-80gb, v100, …")
+@click.option("--spot", is_flag=True, help="Spot prices, in place of on-demand ones.")
+@click.option("--cloud", metavar="NAME", help="Only this provider: aws, gcp, lambda, …")
+@click.option("--region", metavar="NAME", help="Only this region, and prices whose source names none.")
+@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "csv", "json"]))
+@click.option("--offline", is_flag=True, help="Only the price book that comes with bench.")
+def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool) -> None:
+    """What machines with GPUs cost, the cheapest GPU first: the price book, AWS, and SkyPilot where it is installed.
+
+    Every price says where it was read and when; one older than 30 days is marked stale. A source that fails is
+    named on stderr, and the others count; the exit code is 1 where all of them failed.
+    """
+    from datetime import UTC, datetime
+
+    from bench.billing.offers.collect import collect, sources
+    from bench.billing.offers.quote import Query
+    from bench.cli.output import to_terminal, write
+    from bench.cli.price_table import render
+
+    query = Query(gpu, spot, cloud, region)
+    answer = collect(query, sources(query, offline=offline))
+    write(render(answer.quotes, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
+    for failure in answer.failures:
+        click.echo(f"bench: {failure.source} gave no prices: {failure.why}", err=True)
+    if not answer.quotes:
+        click.echo("bench: no price found for this; see all with: bench prices", err=True)

@@ -1,0 +1,136 @@
+"""Sources are asked side by side; one that fails or hangs takes no other with it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.billing.offers import skypilot
+from bench.billing.offers.collect import collect, sources
+from bench.billing.offers.quote import Answer, Failure, Query, Quote, known
+from bench.errors import BenchError
+
+TODAY = date(2026, 11, 22)
+
+
+def quote(hourly="1.00", provider="acme", **changes):
+    fields = {
+        "provider": provider, "instance_type": "one", "gpu": "H100", "gpus": 1, "region": "east",
+        "category": "Standard", "hourly": None if hourly is None else Decimal(hourly), "currency": "USD",
+        "source": "test", "seen": TODAY,
+    }  # fmt: skip
+    return Quote(**(fields | changes))
+
+
+def says(*quotes, failures=()):
+    return lambda query, until: Answer(quotes, failures)
+
+
+def fails(error):
+    def ask(query, until):
+        raise error
+
+    return ask
+
+
+def test_the_cheapest_gpu_comes_first_and_unknown_last():
+    eight = quote("4.00", gpus=8)
+    answer = collect(Query(), {"a": says(quote(None), quote("1.00")), "b": says(eight)})
+    assert [q.per_gpu for q in answer.quotes] == [Decimal("0.5"), Decimal("1.00"), None]
+
+
+def test_currencies_are_not_ranked_against_each_other():
+    answer = collect(Query(), {"a": says(quote("1", currency="USD"), quote("2", currency="EUR"))})
+    assert [q.currency for q in answer.quotes] == ["EUR", "USD"]
+
+
+@pytest.mark.parametrize("error", [BenchError("no credentials"), RuntimeError("two\nlines"), KeyError()])
+def test_one_source_that_fails_is_named_and_the_others_count(error):
+    answer = collect(Query(), {"broken": fails(error), "works": says(quote())})
+    assert len(answer.quotes) == 1
+    assert [f.source for f in answer.failures] == ["broken"]
+    assert "\n" not in answer.failures[0].why
+
+
+def test_a_source_that_hangs_is_left_behind():
+    held = threading.Event()
+    began = time.monotonic()
+    answer = collect(Query(), {"hangs": lambda query, until: held.wait(), "works": says(quote())}, seconds=1)
+    held.set()
+    assert time.monotonic() - began < 30  # not for ever, however busy the machine
+    assert answer.failures == [Failure("hangs", "no answer within 1 s")]
+    assert len(answer.quotes) == 1
+
+
+def test_a_part_of_a_source_may_fail():
+    answer = collect(Query(), {"sky": says(quote(), failures=[Failure("sky (azure)", "gone")])})
+    assert len(answer.quotes) == 1
+    assert answer.failures == [Failure("sky (azure)", "gone")]
+
+
+def test_it_is_an_error_when_all_fail():
+    with pytest.raises(BenchError, match="no source of prices answered: a: no keys; b: ValueError: bad"):
+        collect(Query(), {"a": fails(BenchError("no keys")), "b": fails(ValueError("bad"))})
+
+
+def test_sources_without_a_fitting_price_have_still_answered():
+    assert collect(Query(gpu="B200"), {"a": says(quote()), "b": fails(BenchError("no"))}).quotes == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [Query(), Query(gpu="h100"), Query(cloud="ACME"), Query(region="EAST"), Query("h100", False, "acme", "east")],
+)
+def test_a_price_that_fits_is_given(query):
+    assert query.admits(quote())
+
+
+@pytest.mark.parametrize("query", [Query(gpu="A100"), Query(spot=True), Query(cloud="aws"), Query(region="west")])
+def test_a_price_that_does_not_fit_is_left_out(query):
+    assert not query.admits(quote())
+
+
+def test_a_price_whose_source_names_no_region_is_given_for_each():
+    assert Query(region="west").admits(quote(region=None))
+
+
+@pytest.mark.parametrize(("seen", "stale"), [(date(2026, 10, 23), False), (date(2026, 10, 22), True)])
+def test_a_price_older_than_thirty_days_is_stale(seen, stale):
+    assert quote(seen=seen).stale(TODAY) is stale
+
+
+@given(st.decimals(allow_nan=True, allow_infinity=True))
+def test_only_a_positive_amount_is_a_known_price(amount):
+    found = known(amount)
+    assert found is None or (found == amount and found > 0 and found.is_finite())
+
+
+@pytest.mark.parametrize("amount", [None, Decimal(0), Decimal("0.00"), Decimal("nan"), Decimal(-1)])
+def test_a_catalogue_s_zero_is_unknown(amount):
+    assert known(amount) is None
+
+
+def test_off_line_only_the_book_is_asked():
+    assert set(sources(Query(), offline=True)) == {"price book"}
+
+
+def test_aws_is_asked_for_the_category_and_only_where_wanted(monkeypatch):
+    monkeypatch.setattr(skypilot, "installed", lambda: False)
+    assert set(sources(Query(), offline=False)) == {"price book", "aws pricing"}
+    assert set(sources(Query(spot=True), offline=False)) == {"price book", "aws spot"}
+    assert set(sources(Query(cloud="lambda"), offline=False)) == {"price book"}
+
+
+def test_the_book_answers_with_its_own_days():
+    answer = collect(Query(cloud="aws", gpu="V100"), sources(Query(), offline=True))
+    found = {q.instance_type: q for q in answer.quotes}["p3.2xlarge"]
+    assert found.hourly == Decimal("3.06")
+    assert found.seen == date(2026, 11, 1)
+    assert found.seen_at is None
+    assert found.stale(datetime(2026, 12, 2, tzinfo=UTC).date())

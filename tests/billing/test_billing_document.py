@@ -1,0 +1,164 @@
+"""Every figure in docs/billing.md is computed here, by the code that it describes.
+
+Set UPDATE_EXPECTED=1 to write its tables anew.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import pytest
+
+from bench.billing.charge import Interval
+from bench.billing.cost import train_cost
+from bench.billing.estimate import Estimate, lease_cost, lease_cost_per_success
+from bench.billing.offers.collect import DEADLINE_S
+from bench.billing.offers.quote import STALE_AFTER
+from bench.billing.parts import MONTH_S, Usage, part_book
+from bench.billing.prices import find_offer, given_price
+from bench.billing.rules import rule_book
+from bench.record.documents import LeaseClosed, LeaseOpened
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "billing.md"
+START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+RUN, BOOT, LOST_AFTER = 74, 180, 30  # s
+NO = "-"
+OFFER = find_offer("aws:p3.2xlarge")
+SPOT = given_price("0.48", category="Dynamic")
+
+
+def table(*rows):
+    head, *body = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["-"] * len(head), *body))
+
+
+def rules():
+    head = ("provider", "category", "increment, s", "minimum, s", "charged from", "until", "taken back by the provider")
+    book = rule_book().rules
+    cells = [
+        (rule.provider, rule.category, str(rule.increment_s), str(rule.minimum_s), rule.starts, rule.stops, free(rule))
+        for rule in book
+    ]
+    return "\n".join([table(head, *cells), "", *map(source, book)])
+
+
+def free(rule):
+    return f"free in the first {rule.interruption_free_s} s" if rule.interruption_free_s else "as any other end"
+
+
+def source(rule):
+    where = [f"<{rule.source}>, read {rule.read}"] if rule.source else []
+    return f"- {rule.provider}, {rule.category}: {'; '.join([*where, rule.note] if rule.note else where)}"
+
+
+def parts():
+    head = ("provider", "part", "price", "per", "source, read")
+    return table(
+        head, *((p.provider, p.part, f"{p.amount} {p.currency}", p.per, f"<{p.source}>, {p.read}") for p in part_book())
+    )
+
+
+def opened(price):
+    return LeaseOpened(
+        provider="aws", accelerators=OFFER.accelerators, price=price, started=START, started_source="provider"
+    )
+
+
+def closed(seconds, reason="finished"):
+    return LeaseClosed(stopped=START + timedelta(seconds=seconds), stopped_source="provider", reason=reason)
+
+
+def lease(price, *lengths, reason="finished"):
+    """Machines rented one after the other; the first ends for `reason`."""
+    return [
+        lease_cost(opened(price), closed(seconds, "finished" if n else reason)) for n, seconds in enumerate(lengths)
+    ]
+
+
+def row(words, on_machine, found: list[Estimate]):
+    cost = sum(each.amount for each in found)
+    charged = sum(each.billed_seconds for each in found)
+    return (words, str(on_machine), str(charged), four(cost), cents(cost))
+
+
+def four(amount):
+    return f"{amount:.4f}"
+
+
+def cents(amount):
+    return str(amount.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def scenarios(price):
+    """What can happen to one training, as rows: all leases are machines of AWS at `price`."""
+    whole, lost = BOOT + RUN, BOOT + LOST_AFTER
+    train = train_cost(RUN, price.amount)
+    yield ("the training alone, as DAWNBench counts it", str(RUN), NO, four(train), cents(train))
+    yield row("boot and training, then given back", whole, lease(price, whole))
+    yield row("26 s of training on a machine just started from a ready image, given back", 26, lease(price, 26))
+    if price.pricing_category == "Standard":
+        yield row(
+            f"ended by its user {LOST_AFTER} s into the training; a second machine trains to the end",
+            f"{lost} + {whole}", lease(price, lost, whole, reason="interrupted"),
+        )  # fmt: skip
+        return
+    yield row(f"taken back by EC2 {LOST_AFTER} s into the training", lost, lease(price, lost, reason="preempted"))
+    yield row("the same, and a second machine trains to the end", f"{lost} + {whole}",
+              lease(price, lost, whole, reason="preempted"))  # fmt: skip
+    yield row("the same, but the user ends the first one on EC2's notice", f"{lost} + {whole}",
+              lease(price, lost, whole, reason="interrupted"))  # fmt: skip
+    yield row("taken back by EC2 after its first hour", 3700, lease(price, 3700, reason="preempted"))
+
+
+def example():
+    price = OFFER.price
+    (alone,) = lease(price, BOOT + RUN)
+    with_address = lease_cost(opened(price), closed(BOOT + RUN), usage=Usage(addresses=1))
+    address = with_address.amount - alone.amount
+    each = lease_cost_per_success(lease(SPOT, BOOT + LOST_AFTER, BOOT + RUN, reason="preempted"), 1).value
+    ratio = alone.amount / train_cost(RUN, price.amount)
+    head = ("what happens", "on the machine, s", "charged, s", "USD", "to the cent")
+    return f"""\
+A training of {RUN} s on a p3.2xlarge (one V100), with {BOOT} s of boot and set-up before it. On demand it costs
+USD {price.amount} an hour (price book, seen {price.seen}). The spot price of USD {SPOT.amount} an hour is assumed:
+the lowest of those in SkyPilot's catalogue of autumn 2025 for us-east-1. The rules are AWS's, above. Only the machine
+is in these figures: {alone.parts_priced}.
+
+On demand:
+
+{table(head, *scenarios(price))}
+
+Spot:
+
+{table(head, *scenarios(SPOT))}
+
+Boot and set-up make the lease {ratio:.1f} times as dear as the training alone. One public address for the
+{BOOT + RUN} s would add USD {address:.4f}. With a spot machine lost in its first hour a success costs USD {four(each)}:
+what is lost is time. An interruption costs money only after the first hour, or where its user ends it first."""
+
+
+@pytest.mark.parametrize("block", [rules, parts, example])
+def test_the_document_s_figures_are_those_of_the_code(block):
+    text = DOCUMENT.read_text(encoding="utf-8")
+    begin, end = f"<!-- {block.__name__} -->\n", f"<!-- end of {block.__name__} -->\n"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    wanted = f"{before}{begin}\n{block()}\n\n{end}{after}"
+    if os.environ.get("UPDATE_EXPECTED"):
+        DOCUMENT.write_text(wanted, encoding="utf-8")
+    assert DOCUMENT.read_text(encoding="utf-8") == wanted
+
+
+def test_the_figures_in_its_sentences_are_those_of_the_code():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert f"at most {DEADLINE_S:g} seconds" in text
+    assert f"older than {STALE_AFTER.days} days" in text
+    assert f"A month is {MONTH_S // 86400} days" in text
+
+
+def test_a_machine_stopped_and_started_is_two_to_its_rule():
+    halves = [Interval(Decimal(0), Decimal(10)), Interval(Decimal(30), Decimal(40))]
+    assert lease_cost(opened(OFFER.price), closed(40), intervals=halves).billed_seconds == 120

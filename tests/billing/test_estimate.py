@@ -1,0 +1,199 @@
+"""What a lease should cost, and what is said where that is not known."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.billing.charge import Interval
+from bench.billing.estimate import Estimate, lease_cost, lease_cost_per_success
+from bench.billing.money import Amount
+from bench.billing.parts import Usage
+from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
+
+START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ON_DEMAND, SPOT = "3.06", "0.48"
+ALL = Usage(disk_gb=Decimal(100), addresses=1, egress_gb=Decimal(2))
+lengths = st.integers(0, 10**12).map(lambda microseconds: Decimal(microseconds).scaleb(-6))
+
+
+def opened(provider="aws", amount=ON_DEMAND, category="Standard", currency="USD", **changes):
+    price = Price(
+        amount=Decimal(amount), currency=currency, pricing_category=category, source="test", seen=date(2026, 11, 1)
+    )
+    fields = {"provider": provider, "price": price, "started": START, "started_source": "provider"}
+    return LeaseOpened(**(fields | changes))
+
+
+def spot(**changes):
+    return opened(amount=SPOT, category="Dynamic", **changes)
+
+
+def closed(seconds, reason="finished", source="provider"):
+    stopped = START + timedelta(microseconds=int(Decimal(seconds) * 1_000_000))
+    return LeaseClosed(stopped=stopped, reason=reason, stopped_source=source)
+
+
+def test_a_lease_costs_its_charged_seconds_at_its_price():
+    found = lease_cost(opened(), closed(254))
+    assert (found.billed_seconds, found.currency, found.why) == (254, "USD", None)
+    assert found.amount == Decimal(254) * Decimal(ON_DEMAND) / 3600
+    assert found.rule.provider == "aws"
+
+
+def test_the_minimum_is_charged():
+    assert lease_cost(opened(), closed(26)).amount == Decimal("0.051")
+    assert lease_cost(opened("azure", "3.60"), closed(26)).amount == Decimal("0.30")
+
+
+def test_a_price_per_gpu_is_paid_for_each():
+    price = opened().price.model_copy(update={"unit": "gpu-hour"})
+    lease = opened(price=price, accelerators=Accelerators(name="V100", count=8))
+    assert lease_cost(lease, closed(3600)).amount == 8 * Decimal(ON_DEMAND)
+
+
+def test_provisioning_is_not_charged_where_charging_starts_with_running():
+    phases = (Phase(name="provision", start=0, stop=40.1), Phase(name="setup", start=40.1, stop=100))
+    assert lease_cost(opened(phases=phases), closed(254)).billed_seconds == 214  # 213.9, by whole seconds
+    assert lease_cost(opened("scaleway", phases=phases), closed(254)).billed_seconds == 300
+    assert lease_cost(opened("azure", phases=phases), closed(400)).billed_seconds == 400
+
+
+def test_a_machine_that_never_ran_costs_nothing():
+    phases = (Phase(name="provision", start=0, stop=40),)
+    assert lease_cost(opened(phases=phases), closed(30, "failed")).amount == 0
+
+
+def test_a_spot_machine_taken_back_in_its_first_hour_costs_nothing():
+    found = lease_cost(spot(), closed(210, "preempted"))
+    assert (found.amount, found.billed_seconds) == (0, 0)
+    assert found.why is None
+
+
+@pytest.mark.parametrize(
+    ("lease", "reason", "seconds", "billed"),
+    [
+        (spot(), "interrupted", 210, 210),  # by the user, or on the provider's notice
+        (spot(), "preempted", 3700, 3700),
+        (opened(), "preempted", 210, 210),
+        (opened("gcp", category="Dynamic"), "preempted", 59, 0),
+        (opened("gcp", category="Dynamic"), "preempted", 61, 61),
+        (opened("runpod", category="Dynamic"), "preempted", 59, 59),
+    ],
+)
+def test_any_other_end_is_paid_for(lease, reason, seconds, billed):
+    assert lease_cost(lease, closed(seconds, reason)).billed_seconds == billed
+
+
+def test_other_parts_are_paid_for_even_so():
+    found = lease_cost(spot(), closed(3000, "preempted"), usage=Usage(addresses=1))
+    assert found.amount == Decimal(3000) * Decimal("0.005") / 3600
+
+
+def test_a_machine_stopped_and_started_again_pays_each_minimum():
+    pieces = [Interval(Decimal(0), Decimal(20)), Interval(Decimal(600), Decimal(620))]
+    assert lease_cost(opened(), closed(620), intervals=pieces).billed_seconds == 120
+
+
+def test_parts_without_a_price_are_counted():
+    found = lease_cost(opened(), closed(254))
+    assert found.priced == ("machine",)
+    assert found.unpriced == ("disk", "public-ip", "egress")
+    assert found.parts_priced == "1 of 4 parts priced"
+    assert {part.part: part.why for part in found.parts}["public-ip"] == "not known how much of it was used"
+    assert {part.part: part.why for part in found.parts}["disk"] == "no price known"
+
+
+def test_parts_with_a_price_are_in_the_amount():
+    machine = lease_cost(opened("runpod"), closed(3600)).amount
+    found = lease_cost(opened("runpod"), closed(3600), usage=ALL)
+    assert found.parts_priced == "3 of 4 parts priced"
+    assert found.amount == machine + Decimal("0.10") * 100 * 3600 / (30 * 24 * 3600)
+
+
+def test_a_part_that_is_free_needs_no_quantity():
+    assert "egress" in lease_cost(opened("runpod"), closed(60)).priced
+
+
+def test_a_part_that_was_not_used_costs_nothing_whatever_its_price():
+    none = Usage(disk_gb=Decimal(0), addresses=0, egress_gb=Decimal(0))
+    assert lease_cost(opened(), closed(60), usage=none).parts_priced == "4 of 4 parts priced"
+
+
+def test_a_part_in_another_currency_is_unpriced():
+    found = lease_cost(opened(currency="EUR"), closed(3600), usage=ALL)
+    assert found.currency == "EUR"
+    assert {part.part: part.why for part in found.parts}["public-ip"] == "its price is in USD, the machine's in EUR"
+
+
+def test_one_s_own_machine_has_no_parts_beside_it():
+    found = lease_cost(opened("own"), closed(74))
+    assert found.parts_priced == "1 of 1 parts priced"
+    assert found.amount == Decimal(74) * Decimal(ON_DEMAND) / 3600
+
+
+@pytest.mark.parametrize(
+    ("lease", "end", "why"),
+    [
+        (opened(), None, "not closed"),
+        (opened(), closed(-1), "clock"),
+        (opened("paperspace"), closed(254), r"no billing rule known for paperspace \(Standard\)"),
+        (opened("own", category="Dynamic"), closed(254), "no billing rule known for own"),
+        (opened(category="Committed"), closed(254), r"aws \(Committed\)"),
+        (opened(price=None), closed(254), "no price"),
+        (opened(price=opened().price.model_copy(update={"unit": "gpu-hour"})), closed(254), "how many GPUs"),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_said_and_never_nothing(lease, end, why):
+    found = lease_cost(lease, end)
+    assert found.amount is None
+    assert found.currency is None
+    with pytest.raises(AssertionError, match=why):
+        raise AssertionError(found.why)
+
+
+def test_charged_seconds_are_known_without_a_price():
+    assert lease_cost(opened(price=None), closed(26)).billed_seconds == 60
+
+
+def test_a_lease_that_was_not_seen_whole_says_so():
+    notes = lease_cost(opened(started_source="process"), closed(254, source="process")).notes
+    assert ["paid for before" in notes[0], "given back later" in notes[1]] == [True, True]
+    assert lease_cost(opened(), closed(254)).notes == ()
+    assert lease_cost(opened("own", started_source="process"), closed(254, source="process")).notes == ()
+
+
+@given(lengths, lengths, st.sampled_from(["aws", "azure", "gcp", "lambda", "runpod", "scaleway", "own"]))
+def test_a_longer_lease_never_costs_less(one, other, provider):
+    short, long = sorted((one, other))
+    costs = [lease_cost(opened(provider), closed(seconds), usage=ALL).amount for seconds in (short, long)]
+    assert 0 <= costs[0] <= costs[1]
+
+
+def test_a_success_pays_for_every_lease():
+    leases = [lease_cost(opened(), closed(seconds)) for seconds in (254, 26)]
+    assert lease_cost_per_success(leases, 2) == Amount((leases[0].amount + leases[1].amount) / 2, "USD")
+
+
+def test_one_unknown_lease_makes_a_success_unknown():
+    assert lease_cost_per_success([lease_cost(opened(), closed(254)), Estimate(why="no price")], 2) is None
+    assert lease_cost_per_success([], 0) is None
+
+
+def test_without_a_hit_there_is_no_cost_of_one():
+    assert lease_cost_per_success([lease_cost(opened(), closed(254))], 0) is None
+
+
+def test_leases_in_several_currencies_are_never_added():
+    leases = [lease_cost(opened(currency=currency), closed(254)) for currency in ("USD", "EUR")]
+    with pytest.raises(ValueError, match="USD and EUR cannot be added"):
+        lease_cost_per_success(leases, 1)
+
+
+def test_fewer_than_no_hits_are_a_defect():
+    with pytest.raises(ValueError, match="-1 hits"):
+        lease_cost_per_success([], -1)
