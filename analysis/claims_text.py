@@ -22,7 +22,7 @@ from analysis.claims_published import amount
 # 1  2026-11-22  first version.
 SCHEMA_VERSION: Final = 1
 
-_HEADERS = ("claim", "A", "B", "claimed", "found: B/A", "verdict")
+HEADERS = ("claim", "A", "B", "claimed", "found: B/A", "verdict")
 _UNBOUNDED = 10_000  # wider than any table: off a terminal nothing is folded
 
 
@@ -33,34 +33,35 @@ def as_table(checks: Sequence[Check], *, terminal: bool = False) -> str:
     console = Console(
         file=out, width=width, force_terminal=terminal, color_system="auto" if terminal else None, legacy_windows=False
     )
-    table = Table(*_HEADERS, box=box.SIMPLE_HEAD, pad_edge=False)
-    numbers = _numbered(checks)
+    table = Table(*HEADERS, box=box.SIMPLE_HEAD, pad_edge=False)
+    numbers = numbered(checks)
     for check in checks:
         # Text, not str: what stands in a record is never taken for markup.
-        table.add_row(*(Text("\n".join(cell)) for cell in _cells(check, numbers)))
+        table.add_row(*(Text("\n".join(cell)) for cell in cells(check, numbers)))
     console.print(table)
-    for line in (RULE, *(f"({number}) {note}" for note, number in numbers.items()), *_sources(checks)):
+    for line in (RULE, *(f"({number}) {note}" for note, number in numbers.items()), *sources(checks)):
         console.print(Text(line))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def as_markdown(checks: Sequence[Check]) -> str:
     """A table in GitHub's Markdown, with the notes as a list below it."""
-    numbers = _numbered(checks)
-    rows = [[" ".join(cell) for cell in _cells(check, numbers)] for check in checks]
-    lines = [_markdown_row(_HEADERS), _markdown_row([":-"] * len(_HEADERS)), *map(_markdown_row, rows)]
+    numbers = numbered(checks)
+    rows = [[" ".join(cell) for cell in cells(check, numbers)] for check in checks]
+    lines = [_markdown_row(HEADERS), _markdown_row([":-"] * len(HEADERS)), *map(_markdown_row, rows)]
     lines += ["", escape.markdown(RULE), "", *(f"{n}. {escape.markdown(note)}" for note, n in numbers.items())]
-    lines += ["", *(f"- {escape.markdown(source)}" for source in _sources(checks))]
+    lines += ["", *(f"- {escape.markdown(source)}" for source in sources(checks))]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def as_json(checks: Sequence[Check]) -> str:
     """Everything, numbers in full; unknown is null."""
-    content = {"schema_version": SCHEMA_VERSION, "rule": RULE, "checks": [_plain(check) for check in checks]}
+    content = {"schema_version": SCHEMA_VERSION, **plain(checks)}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _cells(check: Check, numbers: dict[str, int]) -> list[Cell]:
+def cells(check: Check, numbers: dict[str, int]) -> list[Cell]:
+    """The check's cells, in the order of HEADERS; `numbers` are those of the notes, see `numbered`."""
     marks = ", ".join(str(numbers[note]) for note in check.notes)
     return [
         (f"{check.claim.text} ({marks})" if marks else check.claim.text, f"[{check.claim.id}] {check.basis}"),
@@ -87,17 +88,24 @@ def _found(check: Check) -> Cell:
     return tuple(lines)
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(escape.markdown, cells)) + " |"
+def _markdown_row(row: Sequence[str]) -> str:
+    return "| " + " | ".join(map(escape.markdown, row)) + " |"
 
 
-def _numbered(checks: Sequence[Check]) -> dict[str, int]:
+def numbered(checks: Sequence[Check]) -> dict[str, int]:
+    """The notes of the checks, each once, numbered from 1 in the order of their appearance."""
     notes = dict.fromkeys(note for check in checks for note in check.notes)
     return {note: number for number, note in enumerate(notes, start=1)}
 
 
-def _sources(checks: Sequence[Check]) -> list[str]:
+def sources(checks: Sequence[Check]) -> list[str]:
+    """Who made the claims, a line each."""
     return [f"claimed by: {source}" for source in dict.fromkeys(check.claim.source for check in checks)]
+
+
+def plain(checks: Sequence[Check]) -> dict[str, Any]:
+    """The checks with their rule as plain values, unrounded, for JSON."""
+    return {"rule": RULE, "checks": [_plain(check) for check in checks]}
 
 
 def _plain(check: Check) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from analysis.notes import CATEGORIES, run_notes
 from analysis.rows import Row
 from analysis.statistics import Interval, mean_interval, median_interval, wilson
 from bench.billing.cost import cost_per_success, train_cost
+from bench.record.documents import Published
 from bench.record.policy import Policy
 
 # On-demand and spot, or two prices of one machine, never share a row; nor do ways of computing.
@@ -25,19 +27,16 @@ _KEYS = [
 ]  # fmt: skip
 
 
-def cost_table(frame: pd.DataFrame, policy: Policy, entries: pd.DataFrame) -> list[Row]:
-    """Rows of the runs in `frame` (of `runs_frame`) under `policy`, then those of `entries`.
+def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]) -> list[Row]:
+    """Rows of the runs in `frame` (of `runs_frame`) under `policy`, then those of `entries`, in their order.
 
-    `entries` is of `published_entries`; ratios are to David Page's, and None where it is not among them.
+    Ratios are to David Page's entry, and None where it is not among them.
     """
     groups = [group for _, group in frame.groupby(_KEYS, dropna=False, sort=False)]
     measured = sorted((measured_row(group, policy) for group in groups), key=_order)
-    baseline = entries[entries["file"] == dawnbench.BASELINE]
-    rows = [*measured, *(published_row(entry) for entry in entries.to_dict("records"))]
-    if baseline.empty:
-        return rows
-    reference = published_row(baseline.to_dict("records")[0])
-    return [_compared(row, reference) for row in rows]
+    rows = [*measured, *map(published_row, entries)]
+    reference = next((published_row(entry) for entry in entries if entry.source_file == dawnbench.BASELINE), None)
+    return [_compared(row, reference) for row in rows] if reference else rows
 
 
 def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
@@ -86,26 +85,26 @@ def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
     )
 
 
-def published_row(entry: dict[Any, Any]) -> Row:
-    """The row of a published entry: one run, which hit, as its author chose it. So it has no P(hit)."""
-    cost: Decimal | None = entry["cost_usd"]
+def published_row(entry: Published) -> Row:
+    """The row of a published entry: one run, as its author chose it. So it has no P(hit)."""
+    hit = entry.time_to_target_s is not None
     return Row(
         kind="published",
-        recipe=clean(f"{entry['author']}: {entry['model']}"),
-        machine=clean(entry["hardware"]),
-        dataset="cifar10",
-        target=dawnbench.TARGET,
+        recipe=clean(f"{entry.author}: {entry.model}"),
+        machine=clean(entry.hardware),
+        dataset=clean(entry.target.dataset),
+        target=entry.target.at_least,
         clock="dawnbench",
-        price_per_hour=entry["cost_per_hour_usd"],
-        currency=None if cost is None else "USD",
-        price_source=dawnbench.SOURCE,
+        price_per_hour=entry.cost_per_hour,
+        currency=None if entry.cost_per_hour is None else entry.currency,
+        price_source=clean(entry.source),
         runs=1,
         completed=1,
-        hits=1,
-        accuracy=entry["acc_at_94"] / 100,
-        timed=1,
-        time_s=float(entry["time_to_94_s"]),
-        train_cost=cost,
+        hits=int(hit),
+        accuracy=entry.accuracy_at_target if hit else entry.best_accuracy,
+        timed=int(hit),
+        time_s=entry.time_to_target_s,
+        train_cost=entry.cost,
     )
 
 

@@ -8,13 +8,12 @@ evaluation left out. Prices are those of the entry's day; where an entry names n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import Literal
 
 from bench.record.documents import AnyDocument, Published, Target
 from bench.record.ids import derived_id
@@ -32,19 +31,8 @@ CLAIM_ENTRIES = (
     "CIFAR10/train/fastai_pytorch_single_volta.json",
 )
 
-
-def published_entries() -> pd.DataFrame:
-    """All 31 entries, fastest first, one a row.
-
-    Columns: submission_date, author, model, framework, hardware, codeURL, file (text); time_to_94_s (s);
-    epoch_at_94; acc_at_94, best_acc (%); cost_per_hour_usd, cost_usd (Decimal, or None where unknown).
-    """
-    return pd.read_csv(_FILE, converters={"cost_per_hour_usd": _dollars, "cost_usd": _dollars})
-
-
-def claim_entries() -> pd.DataFrame:
-    """The four of CLAIM_ENTRIES, in their order."""
-    return published_entries().set_index("file", drop=False).loc[list(CLAIM_ENTRIES)].reset_index(drop=True)
+# claim: the four of CLAIM_ENTRIES. stored: those and what was imported. all: those and the 31 of the file.
+Which = Literal["claim", "stored", "all", "none"]
 
 
 def published_documents(documents: Iterable[AnyDocument] = ()) -> list[Published]:
@@ -52,9 +40,25 @@ def published_documents(documents: Iterable[AnyDocument] = ()) -> list[Published
 
     A document takes the place of the file's entry of the same name: it has all digits, and the log.
     """
-    entries = {entry["file"]: _document(entry) for entry in published_entries().to_dict("records")}
+    with _FILE.open(encoding="utf-8", newline="") as file:
+        entries = {line["file"]: _document(line) for line in csv.DictReader(file)}
     entries |= {document.source_file: document for document in documents if isinstance(document, Published)}
     return sorted(entries.values(), key=_by_time)
+
+
+def chosen_entries(documents: Iterable[AnyDocument], which: Which) -> list[Published]:
+    """The published entries that `which` names, each once, fastest first; `documents` are those of the stores."""
+    imported = [document for document in documents if isinstance(document, Published)]
+    stored = {*CLAIM_ENTRIES, *(document.source_file for document in imported)}
+    every = published_documents(imported)
+    wanted = {"claim": {*CLAIM_ENTRIES}, "stored": stored, "all": {e.source_file for e in every}, "none": set()}[which]
+    return [entry for entry in every if entry.source_file in wanted]
+
+
+def few(entries: Sequence[Published], most: int) -> list[Published]:
+    """At most `most` of the entries, in their order: those of the claim, then the first of the others."""
+    first = sorted(entries, key=lambda entry: entry.source_file not in CLAIM_ENTRIES)[:most]
+    return [entry for entry in entries if entry in first]
 
 
 def _by_time(entry: Published) -> tuple[float, str]:
@@ -62,25 +66,25 @@ def _by_time(entry: Published) -> tuple[float, str]:
     return (float("inf") if seconds is None else seconds, entry.source_file)
 
 
-def _document(entry: dict[Any, Any]) -> Published:
-    submitted = date.fromisoformat(entry["submission_date"])
+def _document(line: dict[str, str]) -> Published:
+    submitted = date.fromisoformat(line["submission_date"])
     return Published(
-        id=derived_id(submitted, entry["file"]),
+        id=derived_id(submitted, line["file"]),
         source=SOURCE,
-        source_file=entry["file"],
-        author=entry["author"],
-        model=entry["model"],
-        framework=entry["framework"],
-        hardware=entry["hardware"],
+        source_file=line["file"],
+        author=line["author"],
+        model=line["model"],
+        framework=line["framework"],
+        hardware=line["hardware"],
         submitted=submitted,
         target=Target(at_least=TARGET),
-        time_to_target_s=entry["time_to_94_s"],
-        epoch_at_target=entry["epoch_at_94"],
-        accuracy_at_target=entry["acc_at_94"] / 100,
-        best_accuracy=entry["best_acc"] / 100,
-        cost_per_hour=entry["cost_per_hour_usd"],
-        cost=entry["cost_usd"],
-        code_url=entry["codeURL"],
+        time_to_target_s=float(line["time_to_94_s"]),
+        epoch_at_target=float(line["epoch_at_94"]),
+        accuracy_at_target=float(line["acc_at_94"]) / 100,
+        best_accuracy=float(line["best_acc"]) / 100,
+        cost_per_hour=_dollars(line["cost_per_hour_usd"]),
+        cost=_dollars(line["cost_usd"]),
+        code_url=line["codeURL"],
     )
 
 

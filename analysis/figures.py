@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from analysis import plot_data, plots
-from analysis.cells import NONE, UNKNOWN, three
+from analysis.cells import NONE, three
+from analysis.figure import Figure, Key
 from analysis.groups import Group
+from analysis.lease_figure import lease_figure
 from analysis.notes import CATEGORIES
 from analysis.statistics import Interval, wilson
-from analysis.svg import Svg
 from bench.record.policy import Policy
 
+if TYPE_CHECKING:
+    from analysis.report import Report
+
 _EPOCHS_LISTED = 24
+_PUBLISHED_NAMED = 8
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
-@dataclass(frozen=True)
-class Key:
-    """What a colour of the drawing stands for; `colour` is a number of the page's series, -1 the muted one."""
-
-    text: str
-    colour: int
-    letter: str = ""
-    hollow: bool = False
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure. Text in it is plain and not yet escaped; `svg` is None where there is nothing to draw."""
-
-    name: str
-    title: str
-    description: str
-    svg: Svg | None
-    key: tuple[Key, ...]
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
+def figures(report: Report, groups: Sequence[Group]) -> list[Figure]:
+    """The figures of the report, whose rows are `groups`."""
+    colours = plots.colours_of(groups)
+    return [
+        _time_and_cost(groups, colours),
+        _accuracy(groups, report.policy, colours),
+        lease_figure(groups, report.runs, report.leases),
+        _hits(groups, report.policy, colours),
+    ]
 
 
-def figures(groups: Sequence[Group], policy: Policy) -> list[Figure]:
-    """The figures of the rows `groups` under `policy`."""
-    return [_time_and_cost(groups), _accuracy(groups, policy), _phases(groups, policy), _hits(groups, policy)]
-
-
-def _time_and_cost(groups: Sequence[Group]) -> Figure:
+def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
     reasons = {group.letter: plot_data.cannot_be_placed(group) for group in groups}
     placed = [group for group in groups if reasons[group.letter] is None]
     best = {group.letter for front in plot_data.fronts(placed) for group in front}
@@ -63,19 +49,27 @@ def _time_and_cost(groups: Sequence[Group]) -> Figure:
         name="cost",
         title="What a run costs and how long it takes: cheaper is to the left, faster is below",
         description=description,
-        svg=plots.time_and_cost(placed) if placed else None,
-        key=tuple(_key(placed)),
+        svg=plots.time_and_cost(placed, colours) if placed else None,
+        key=tuple(_key(placed, colours)),
         headers=("", "row", "clock", "median time, s", "interval", "median train cost, USD", "interval",
                  "price", "beaten in both by none"),
         rows=tuple(_placed_row(group, group.letter in best) for group in placed),
         notes=(
             "Filled circles are our runs, hollow diamonds published entries (one run each, on the dawnbench clock). A "
             "thick slanted stroke is an interval: cost is time by a price, so both vary together. The thin line joins "
-            "what no other row to the same target beats in both time and cost.",
-            *(f"Left out: {group.letter} ({group.name}): {reasons[group.letter]}." for group in groups
-              if reasons[group.letter]),
+            "what no other row to the same target beats in both time and cost. A letter without room is left out.",
+            *_left_out(groups, reasons),
         ),
     )  # fmt: skip
+
+
+def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> list[str]:
+    """A line for each reason, with the letters of the rows."""
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        if reason := reasons[group.letter]:
+            found.setdefault(reason, []).append(group.letter)
+    return [f"Left out, {reason}: {', '.join(letters)}." for reason, letters in found.items()]
 
 
 def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
@@ -86,7 +80,7 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     return (*name, three(_time(group)), time, three(_cost(group)), cost, category, "yes" if best else "no")
 
 
-def _accuracy(groups: Sequence[Group], policy: Policy) -> Figure:
+def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
     shown = [group for group in plot_data.drawn(groups) if any(plot_data.readings(run, policy) for run in group.runs)]
     targets = sorted({group.row.target for group in shown})
     limit = plots.lines_for(shown)
@@ -102,8 +96,8 @@ def _accuracy(groups: Sequence[Group], policy: Policy) -> Figure:
         name="accuracy",
         title="How accuracy rises with time: one thin line a run, a dot at its last evaluation",
         description=description,
-        svg=plots.accuracy_by_time(shown, policy, targets) if shown else None,
-        key=tuple(_key(shown)),
+        svg=plots.accuracy_by_time(shown, policy, targets, colours) if shown else None,
+        key=tuple(_key(shown, colours)),
         headers=("", "row", "epoch", "runs", "median time, s", "lowest accuracy, %", "median accuracy, %",
                  "highest accuracy, %"),
         rows=tuple(line for group in shown for line in _epoch_rows(group, policy)),
@@ -123,54 +117,7 @@ def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
     ]  # fmt: skip
 
 
-def _phases(groups: Sequence[Group], policy: Policy) -> Figure:
-    spent = {group.letter: plot_data.phase_seconds(group) for group in groups if group.runs}
-    shown = [group for group in plot_data.drawn(groups) if spent[group.letter]]
-    names = [name for name in plot_data.PHASES if any(name in spent[group.letter] for group in shown)]
-    description = "No run has phases."
-    if shown:
-        largest = [f"{g.letter} {max(spent[g.letter], key=spent[g.letter].__getitem__)}" for g in shown]
-        description = (
-            f"{len(shown)} bars of equal length, each the mean run of a row divided by phase, with its whole cost and "
-            f"time written behind it. The largest part of each: {', '.join(largest)}."
-        )
-    totals = [_total(group, sum(spent[group.letter].values())) for group in shown]
-    return Figure(
-        name="phases",
-        title="Where the cost of a run goes, phase by phase, also what the clock leaves out",
-        description=description,
-        svg=plots.share_by_phase(shown, totals) if shown else None,
-        key=tuple(Key(name, plots.phase_colour_number(name)) for name in names),
-        headers=("", "row", "in", *names, "sum"),
-        rows=tuple(line for group in shown for line in _phase_rows(group, spent[group.letter], names)),
-        notes=(
-            "The mean over all runs that count, failed and interrupted ones too. A machine's time outside runs is not "
-            "in it. Where the price is unknown, only time is known.",
-            *_not_drawn(groups, shown),
-        ),
-    )
-
-
-def _total(group: Group, seconds: float) -> str:
-    row = group.row
-    time = f"{three(seconds)} s"
-    if row.price_per_hour is None:
-        return time
-    return f"{three(_priced(row.price_per_hour, seconds))} {row.currency}, {time}"
-
-
-def _phase_rows(group: Group, spent: dict[str, float], names: Sequence[str]) -> list[tuple[str, ...]]:
-    seconds = [*(spent.get(name, 0.0) for name in names), sum(spent.values())]
-    price = group.row.price_per_hour
-    money = [UNKNOWN if price is None else three(_priced(price, part)) for part in seconds]
-    currency = group.row.currency or "money"
-    return [
-        (group.letter, group.name, currency, *money),
-        (group.letter, group.name, "s", *map(three, seconds)),
-    ]
-
-
-def _hits(groups: Sequence[Group], policy: Policy) -> Figure:
+def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
     found = {group.letter: plot_data.hits(group, policy) for group in groups if group.runs}
     shown = [group for group in plot_data.drawn(groups) if found[group.letter]]
     ends = [f"{group.letter} {len(h.seconds)} of {h.n}" for group in shown if (h := found[group.letter])]
@@ -180,8 +127,8 @@ def _hits(groups: Sequence[Group], policy: Policy) -> Figure:
         title="What share of the runs has hit the target by a given time",
         description=f"A rising staircase for each of {len(shown)} rows: the share of all its runs that have hit, by "
         f"seconds of the {policy} clock. In the end these hit: {', '.join(ends)}." if shown else "There are no runs.",
-        svg=plots.share_of_hits(shown, policy) if shown else None,
-        key=tuple(_key(shown)),
+        svg=plots.share_of_hits(shown, policy, colours) if shown else None,
+        key=tuple(_key(shown, colours)),
         headers=("", "row", "hits", "runs", "share, %", "interval",
                  *(f"{100 * share:g} % hit by, s" for share in _QUANTILES)),
         rows=tuple(_hits_row(group, h) for group in shown if (h := found[group.letter])),
@@ -204,11 +151,12 @@ def _hits_row(group: Group, hits: plot_data.Hits) -> tuple[str, ...]:
             *(NONE if time is None else three(time) for time in times))  # fmt: skip
 
 
-def _key(groups: Sequence[Group]) -> list[Key]:
-    return [
-        Key(group.name, plots.colour_number(index), group.letter, hollow=group.row.kind == "published")
-        for index, group in enumerate(groups)
-    ]
+def _key(groups: Sequence[Group], colours: plots.Colours) -> list[Key]:
+    own = [Key(group.name, colours[group.letter], group.letter) for group in groups if group.runs]
+    published = [Key(f"{group.name} (published)", -1, group.letter, hollow=True) for group in groups if not group.runs]
+    if len(published) > _PUBLISHED_NAMED:
+        published = [Key(f"{len(published)} published entries, named in the cost table", -1, hollow=True)]
+    return own + published
 
 
 def _not_drawn(groups: Sequence[Group], shown: Sequence[Group]) -> list[str]:
@@ -228,7 +176,3 @@ def _cost(group: Group) -> float:
 
 def _time(group: Group) -> float:
     return group.row.time_s or 0.0
-
-
-def _priced(hourly: Decimal, seconds: float) -> float:
-    return float(hourly) * seconds / 3600

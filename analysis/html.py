@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import method
+from analysis import claims_text, method
 from analysis.cells import NUMERIC_FROM, Cell, cells, headers
+from analysis.claims import RULE
 from analysis.figures import figures
 from analysis.groups import Group, groups_of
 from analysis.notes import numbered_notes, title
@@ -36,14 +37,14 @@ class SortableCell(NamedTuple):
 
 
 def as_html(report: Report) -> str:
-    """The whole report as a page: the cost table, four plots with their numbers, and the method."""
+    """The whole report as a page: the cost table, the claims, four plots with their numbers, and the method."""
     script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_TEMPLATES), trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     groups = groups_of(report)
-    notes = numbered_notes(report.rows)
+    notes, claim_notes = numbered_notes(report.rows), claims_text.numbered(report.checks)
     return environment.get_template("report.html").render(
         title=title(report.policy),
         headline=report.headline,
@@ -52,7 +53,12 @@ def as_html(report: Report) -> str:
         rows=[(group.row.kind, _cells(group, report, notes)) for group in groups],
         footnotes=report.footnotes,
         notes=list(notes),
-        figures=figures(groups, report.policy),
+        claims=[(check.verdict, claims_text.cells(check, claim_notes)) for check in report.checks],
+        claim_headers=claims_text.HEADERS,
+        claim_rule=RULE,
+        claim_notes=list(claim_notes),
+        claim_sources=claims_text.sources(report.checks),
+        figures=figures(report, groups),
         tables=_method(report, groups),
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),  # a file of ours
         script=Markup(script),  # a file of ours

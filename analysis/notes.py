@@ -39,8 +39,8 @@ def numbered_notes(rows: Iterable[Row]) -> dict[str, int]:
     return {note: number for number, note in enumerate(notes, start=1)}
 
 
-def general_notes(policy: Policy, *, measured: bool, shown: int, compared: bool) -> list[str]:
-    """The notes to the whole table, with `shown` published entries in it."""
+def general_notes(policy: Policy, *, measured: bool, shown: int, known: int, compared: bool) -> list[str]:
+    """The notes to the whole table, with `shown` of the `known` published entries in it."""
     notes = []
     if measured:
         notes += [
@@ -55,11 +55,10 @@ def general_notes(policy: Policy, *, measured: bool, shown: int, compared: bool)
             "unknown: there is no price. –: there is no answer, such as a cost per success where no run hit.",  # noqa: RUF001 -- the dash that the cells hold
         ]
     if shown:
-        total = len(dawnbench.published_entries())
         notes.append(
-            f"published: {shown} of the {total} CIFAR-10 training entries of DAWNBench, one run each, as chosen "
-            "by its author; its dawnbench clock, its price of that day, no interval. "
-            f"Source: {dawnbench.SOURCE}."
+            f"published: {f'{shown} of the' if shown < known else 'all'} {known} CIFAR-10 training entries of "
+            "DAWNBench, one run each, as chosen by its author; its dawnbench clock, its price of that day, no "
+            f"interval. Source: {dawnbench.SOURCE}."
         )
     if compared:
         notes.append(

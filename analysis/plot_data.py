@@ -1,4 +1,4 @@
-"""The numbers behind the four plots, computed before anything is drawn."""
+"""The numbers behind three of the four plots, computed before anything is drawn; the other's are in lease_parts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ _T = TypeVar("_T")
 GROUPS_DRAWN = 8
 LINES_DRAWN = 240
 STEPS_DRAWN = 200
-
-# Phases that have a colour of their own; the rest is `other`, and what lies between two phases is a gap.
-PHASES = ("data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate", "other", "between phases")
 
 
 def thinned(items: Sequence[_T], limit: int) -> list[_T]:
@@ -119,19 +116,6 @@ def epochs(group: Group, policy: Policy) -> list[Epoch]:
         seconds = statistics.median(reading.seconds for reading in found)
         made.append(Epoch(epoch, len(found), seconds, (accuracies[0], middle, accuracies[-1])))
     return made
-
-
-def phase_seconds(group: Group) -> dict[str, float]:
-    """Mean seconds a run spent in each of PHASES, over all runs that count; those of 0 s are left out."""
-    total = dict.fromkeys(PHASES, 0.0)
-    for run in group.runs:
-        for phase in run.phases:
-            total[phase.name if phase.name in total else "other"] += phase.stop - phase.start
-        if run.phases:
-            inside = sum(phase.stop - phase.start for phase in run.phases)
-            total["between phases"] += max(0.0, run.phases[-1].stop - run.phases[0].start - inside)
-    # A gap of a microsecond a run is the reading of the clock.
-    return {name: spent / len(group.runs) for name, spent in total.items() if spent / len(group.runs) > 1e-4}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""The four plots, drawn. No text of a record is drawn: rows have letters, and the page says what they mean."""
+"""Three of the four plots, drawn; the other is in lease_plot.
+
+No text of a record is drawn: rows have letters, and the page says what they mean.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from matplotlib.axes import Axes
@@ -12,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.groups import Group
-from analysis.plot_data import LINES_DRAWN, PHASES, STEPS_DRAWN, fronts, hits, phase_seconds, readings, thinned
+from analysis.plot_data import LINES_DRAWN, STEPS_DRAWN, drawn, fronts, hits, readings, thinned
 from analysis.svg import INK, MUTED, PAPER, SERIES, Svg, drawn_as_svg
 from bench.record.policy import Policy
 
@@ -23,17 +26,21 @@ _LOG_FROM = 10
 _PLACES = ((7, 5), (7, -13), (-15, 5), (-15, -13), (-4, 12), (-4, -20), (18, 5), (18, -13))
 
 
-def colour_number(index: int) -> int:
-    """Which of the series' colours the group at `index` has."""
-    return index % len(SERIES)
+Colours = Mapping[str, int]
 
 
-def phase_colour_number(name: str) -> int:
-    """Which of the series' colours a phase has, the same in every report; -1 is the muted one."""
-    return PHASES.index(name) if PHASES.index(name) < len(SERIES) else -1
+def colours_of(groups: Sequence[Group]) -> dict[str, int]:
+    """Which of the series' colours each row has, by letter: one and the same in every plot, -1 for published ones.
+
+    Those whose runs are drawn come first, so that no two of them share one.
+    """
+    first = [group.letter for group in drawn(groups)]
+    others = [g.letter for g in groups if g.row.kind == "measured" and g.letter not in first]
+    own = {letter: index % len(SERIES) for index, letter in enumerate([*first, *others])}
+    return {group.letter: own.get(group.letter, -1) for group in groups}
 
 
-def time_and_cost(groups: Sequence[Group]) -> Svg:
+def time_and_cost(groups: Sequence[Group], colours: Colours) -> Svg:
     """Median time against median cost, both logarithmic: `groups` are those that have such a point."""
 
     def draw(figure: Figure) -> None:
@@ -42,8 +49,9 @@ def time_and_cost(groups: Sequence[Group]) -> Svg:
             axes.plot(
                 [_cost(g) for g in best], [_time(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
             )
-        for index, group in enumerate(groups):
-            _point(axes, group, SERIES[colour_number(index)])
+        for group in groups:
+            number = colours[group.letter]
+            _point(axes, group, SERIES[number] if number >= 0 else MUTED)
         _logarithmic(axes, "x", [_cost(group) for group in groups])
         _logarithmic(axes, "y", [_time(group) for group in groups])
         axes.set_xlabel("median train cost of a run, USD (logarithmic)")
@@ -53,14 +61,14 @@ def time_and_cost(groups: Sequence[Group]) -> Svg:
     return drawn_as_svg("cost", draw)
 
 
-def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[float]) -> Svg:
+def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[float], colours: Colours) -> Svg:
     """Each run's evaluations along the clock, as a thin line, with the targets."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         ends, seconds = [], []
-        for index, group in enumerate(groups):
-            colour = SERIES[colour_number(index)]
+        for group in groups:
+            colour = SERIES[colours[group.letter]]
             curves = [readings(run, policy) for run in thinned(group.runs, lines_for(groups))]
             lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for curve in curves if curve]
             if not lines:
@@ -73,7 +81,7 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
             ends.append((*max(line[-1] for line in lines), group.letter))
         for target in targets:
             axes.axhline(100 * target, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-            axes.annotate(f"target {100 * target:.6g} %", (0, 100 * target), (4, -11), fontsize=9,
+            axes.annotate(f"target\n{100 * target:.6g} %", (1, 100 * target), (5, 0), fontsize=9, va="center",
                           xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
         axes.autoscale_view()
         axes.margins(y=0.08)
@@ -89,32 +97,7 @@ def lines_for(groups: Sequence[Group]) -> int:
     return LINES_DRAWN // max(1, len(groups))
 
 
-def share_by_phase(groups: Sequence[Group], totals: Sequence[str]) -> Svg:
-    """A bar for each group, divided by phase, with its total written behind it."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        for place, (group, total) in enumerate(zip(groups, totals, strict=True)):
-            spent = phase_seconds(group)
-            left, whole = 0.0, sum(spent.values())
-            for name, seconds in spent.items():
-                number = phase_colour_number(name)
-                share = 100 * seconds / whole
-                axes.barh(place, share, left=left, height=0.62, color=SERIES[number] if number >= 0 else MUTED,
-                          edgecolor=PAPER, linewidth=0.8)  # fmt: skip
-                left += share
-            axes.annotate(total, (100, place), (6, 0), textcoords="offset points", va="center")
-        axes.set_yticks(range(len(groups)), [group.letter for group in groups])
-        axes.set_ylim(len(groups) - 0.5, -0.5)
-        axes.set_xlim(0, 100)
-        axes.grid(visible=False, axis="y")
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("share of a run's time, and so of its cost, %")
-
-    return drawn_as_svg("phases", draw, height=1.1 + 0.42 * len(groups))
-
-
-def share_of_hits(groups: Sequence[Group], policy: Policy) -> Svg:
+def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Svg:
     """For each group the share of its runs that have hit, rising step by step along the clock."""
 
     def draw(figure: Figure) -> None:
@@ -129,7 +112,7 @@ def share_of_hits(groups: Sequence[Group], policy: Policy) -> Svg:
             steps = thinned(list(enumerate(hit.seconds, start=1)), STEPS_DRAWN)
             shares = [100 * hit.share_by(count) for count, _ in steps]
             last = shares[-1] if shares else 0.0
-            colour, dash = SERIES[colour_number(index)], _DASHES[index % len(_DASHES)]
+            colour, dash = SERIES[colours[group.letter]], _DASHES[index % len(_DASHES)]
             axes.plot([start, *(s for _, s in steps), max(hit.until, start)], [0, *shares, last], color=colour,
                       drawstyle="steps-post", linewidth=1.6, linestyle=dash)  # fmt: skip
             ends.append((max(hit.until, start), last, group.letter))
@@ -183,20 +166,22 @@ def _logarithmic(axes: Axes, name: Literal["x", "y"], values: Sequence[float]) -
     axis = axes.xaxis if name == "x" else axes.yaxis
     axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.9g}"))
 
 
 def _letters(axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
-    """The letters beside their points (x, y, letter), where they cover neither each other nor a point."""
+    """The letters beside their points (x, y, letter), those that would cover a point or another letter left out."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # only then is it known where a point lies
     points = [axes.transData.transform(end[:2]) * 72 / figure.dpi for end in ends]
-    taken = [(float(x), float(y)) for x, y in points]
+    taken = [(float(x), float(y), 3.0) for x, y in points]  # with half their widths, all in points
     for (x, y, text), point in zip(ends, points, strict=True):
-        middles = [(point[0] + dx + 4, point[1] + dy + 4) for dx, dy in _PLACES]
-        free = [n for n, middle in enumerate(middles) if all(math.dist(middle, other) > 10 for other in taken)]
-        place = free[0] if free else 0
-        taken.append(middles[place])
-        axes.annotate(text, (x, y), _PLACES[place], textcoords="offset points", fontweight="bold",
-                      annotation_clip=False)  # fmt: skip
+        half = 3.5 * len(text)
+        for dx, dy in _PLACES:
+            middle = point[0] + dx + (half if dx > 0 else 7 - half), point[1] + dy + 4
+            if all(abs(middle[0] - a) > half + other or abs(middle[1] - b) > 9 for a, b, other in taken):
+                taken.append((*middle, half))
+                axes.annotate(text, (x, y), (middle[0] - point[0] - half, dy), textcoords="offset points",
+                              fontweight="bold", annotation_clip=False)  # fmt: skip
+                break

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from analysis import escape
 from analysis.cells import NUMERIC_FROM, cells, headers
+from analysis.claims_text import plain
 from analysis.notes import numbered_notes, title
 from analysis.rows import flat
 from analysis.statistics import LEVEL
@@ -27,7 +28,7 @@ Format = Literal[TableFormat, "html"]
 FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 # Of the JSON and CSV reports. Raise it with any change of a column's name or meaning.
-# 1  2026-11-22  first version.
+# 1  2026-11-22  first version. Not released yet; since then only added to: claims.
 SCHEMA_VERSION: Final = 1
 
 
@@ -85,6 +86,7 @@ def as_json(report: Report) -> str:
         "headline": report.headline,
         "rows": [flat(row) for row in report.rows],
         "footnotes": list(report.footnotes),
+        "claims": plain(report.checks),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

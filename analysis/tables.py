@@ -1,8 +1,10 @@
-"""The runs of a store as one flat file for other tools, a row a run: columns of analysis.frame.COLUMNS."""
+"""Flat files for other tools: the runs of a store, a row a run, and the rows of a report."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -11,10 +13,17 @@ import pyarrow.parquet as pq
 
 from analysis.escape import clean, csv_cell
 from analysis.frame import COLUMNS
+from analysis.render import SCHEMA_VERSION
+from analysis.rows import Row, flat
 from bench.store.rows import SCHEMA
 
 # What a frame has beside a compacted row. Money is exact, so it is text.
 _DERIVED = {"hourly": pa.string(), "images_per_second": pa.float64()}
+
+_OF_ROW = {
+    "int": pa.int64(), "float": pa.float64(), "Decimal": pa.float64(), "bool": pa.bool_(),
+    "tuple[str, ...]": pa.list_(pa.string()),
+}  # fmt: skip
 
 
 def as_csv(frame: pd.DataFrame) -> str:
@@ -39,6 +48,24 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd")
     return out.getvalue()
+
+
+def rows_as_parquet(rows: Iterable[Row]) -> bytes:
+    """The rows of a report as Parquet: columns and numbers of its CSV, the same types whatever is unknown."""
+    content = [{"schema_version": SCHEMA_VERSION, **flat(row)} for row in rows]
+    fields = [("schema_version", pa.int64()), *(pair for field in dataclasses.fields(Row) for pair in _types(field))]
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(content, pa.schema(fields)), out, compression="zstd")
+    return out.getvalue()
+
+
+def _types(field: dataclasses.Field[Any]) -> list[tuple[str, pa.DataType]]:
+    """The columns that `flat` makes of a field of Row."""
+    kind = str(field.type).removesuffix(" | None")
+    if kind != "Interval":
+        return [(field.name, _OF_ROW.get(kind, pa.string()))]
+    stem = field.name.removesuffix("_interval")
+    return [(f"{stem}_low", pa.float64()), (f"{stem}_high", pa.float64()), (f"{stem}_method", pa.string())]
 
 
 def _cell(value: Any) -> Any:

@@ -8,6 +8,7 @@ multiplies its rows by COPIES (10 by default, with fresh ids) for the size that 
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import tempfile
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 from analysis.load import load
 from bench.record.documents import Device, Environment, Evaluation, Phase, RecipeRef, Run, Series, Target
 from bench.record.files import to_bytes
-from bench.record.ids import new_id
+from bench.record.ids import new_id, time_of
 from bench.store import FolderStore
 from bench.store.compact import compact, read_compact
 
@@ -44,11 +45,16 @@ def a_run(seed: int) -> Run:
 
 
 def timed(what: str, work: Callable[[], object]) -> None:
-    """Do `work` and print how long it took and the most memory that this process ever had."""
+    """Do `work` and print how long it took, and the most memory that this process and its workers can have had."""
     start = time.perf_counter()
     work()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{what}: {time.perf_counter() - start:.1f} s, peak memory of the parent process {peak:.2f} GiB", flush=True)
+    taken = time.perf_counter() - start
+    own, worker = (
+        resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    workers = len(os.sched_getaffinity(0))
+    print(f"{what}: {taken:.1f} s; peak memory so far {own:.2f} GiB, and {worker:.2f} GiB in each of {workers} workers",
+          flush=True)  # fmt: skip
 
 
 def main(runs: int, copies: int) -> None:
@@ -67,7 +73,7 @@ def main(runs: int, copies: int) -> None:
 
 
 def multiply(store: FolderStore, copies: int) -> None:
-    """Time a compact layer of `copies` times the rows, without records beside it."""
+    """Time a compact layer of `copies` times the rows; the records beside it are empty, as none is opened."""
     table = read_compact(store)
     with tempfile.TemporaryDirectory() as folder:
         large = FolderStore(folder)
@@ -77,6 +83,10 @@ def multiply(store: FolderStore, copies: int) -> None:
         for copy in range(copies):
             ids = pa.array([new_id() for _ in range(len(table))])
             pq.write_table(table.set_column(position, "run_id", ids), part / f"{copy}.parquet", compression="zstd")
+            for run_id in ids.to_pylist():
+                beside = Path(folder) / f"v1/runs/{time_of(run_id):%Y/%m/%d}"
+                beside.mkdir(parents=True, exist_ok=True)
+                (beside / f"{run_id}.json").touch()
         timed(f"{len(table) * copies} compacted runs to a frame", lambda: load([large]))
 
 

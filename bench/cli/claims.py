@@ -18,7 +18,7 @@ INCONCLUSIVE = 4
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[CLAIM]…")
-@options.store
+@options.stores
 @click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there.")
 @click.option(
@@ -26,33 +26,30 @@ INCONCLUSIVE = 4
 )
 @click.pass_context
 def claims(
-    context: click.Context, ids: tuple[str, ...], store: str, style: str, output: Path | None, fail: bool
+    context: click.Context, ids: tuple[str, ...], stores: tuple[str, ...], style: str, output: Path | None, fail: bool
 ) -> None:
     """Check CLAIM…, or every claim, against the published entries and the runs in the store.
 
     The published entries come with bench; those that the store holds take their place. Without --store, a store
     that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
     """
-    from analysis.claims import chosen, load_claims
-    from analysis.claims_published import check_published
-    from analysis.claims_runs import check_runs
+    from analysis.checks import check_claims
     from analysis.claims_text import as_json, as_markdown, as_table
     from analysis.dawnbench import published_documents
     from analysis.frame import runs_frame
-    from bench.store import open_store, read_all
+    from analysis.load import load, load_published
+    from bench.store import open_store
 
-    book = load_claims()
-    wanted = chosen(book, ids)
     try:
-        documents, errors = read_all(open_store(store))
+        opened = [open_store(store) for store in stores]
+        frame, errors = load(opened)
+        entries, refused = load_published(opened)
+        errors = [*errors, *refused]
     except StoreError:
-        if context.get_parameter_source("store") is not ParameterSource.DEFAULT:
+        if context.get_parameter_source("stores") is not ParameterSource.DEFAULT:
             raise
-        documents, errors = [], []
-    entries, frame = published_documents(documents), runs_frame(documents)
-    checks = []
-    for claim in wanted:
-        checks += [check_published(claim, book, entries), *check_runs(claim, frame)]
+        frame, entries, errors = runs_frame([]), [], []
+    checks = check_claims(published_documents(entries), frame, ids)
     if style == "json":
         text = as_json(checks)
     elif style == "markdown":

@@ -14,9 +14,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -26,7 +28,7 @@ import pyarrow.parquet as pq
 
 from bench.errors import RecordError, StoreError
 from bench.record.ids import new_id, time_of
-from bench.store.base import ROOT
+from bench.store.base import ROOT, Store, is_record_key
 from bench.store.folder import FolderStore
 from bench.store.rows import FILE_SHA256, SCHEMA, Rows, read_leases, read_rows
 
@@ -44,20 +46,26 @@ class Compaction:
     errors: list[RecordError]
 
 
-def read_runs(store: FolderStore) -> Rows:
-    """Every run of the store: those of the compact layer from Parquet, the others from their records."""
-    compacted = read_compact(store)
-    held = set(compacted["run_id"].to_pylist())
+def read_runs(store: Store) -> Rows:
+    """Every run of the store, without FILE_SHA256: those of the compact layer from Parquet, the others from records.
+
+    Leases are read only where a run is not in the layer, whose rows hold what is needed of them.
+    """
+    # The checksums cannot be compressed: with them, reading a million rows takes four times as long.
+    shown = [name for name in SCHEMA.names if name != FILE_SHA256]
+    compacted = read_compact(store, shown)
+    keys = _missing(store, compacted["run_id"])
+    if not keys:
+        return Rows(compacted, [])
     leases, errors = read_leases(store)
-    fresh = read_rows(store, _missing(store, held), leases)
-    return Rows(pa.concat_tables([compacted, fresh.table]), errors + fresh.errors)
+    fresh = read_rows(store, keys, leases)
+    return Rows(pa.concat_tables([compacted, fresh.table.select(shown)]), errors + fresh.errors)
 
 
-def read_compact(store: FolderStore, columns: list[str] | None = None) -> pa.Table:
+def read_compact(store: Store, columns: list[str] | None = None) -> pa.Table:
     """The compact layer as a table of SCHEMA (or some of its columns); empty where there is none."""
-    folder = store.root / FOLDER
     schema = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
-    if not folder.is_dir():
+    if not isinstance(store, FolderStore) or not (folder := store.root / FOLDER).is_dir():
         return schema.empty_table()
     try:
         return ds.dataset(folder, schema=SCHEMA, format="parquet").to_table(columns=schema.names)
@@ -67,19 +75,23 @@ def read_compact(store: FolderStore, columns: list[str] | None = None) -> pa.Tab
         ) from error
 
 
-def compact(store: FolderStore) -> Compaction:
-    """Add to the compact layer what it does not hold yet.
+def compact(store: Store) -> Compaction:
+    """Add to the compact layer what it does not hold yet. Raises StoreError for a store that is not a folder.
 
     A run whose lease is not in the store waits for it: a row is never changed, and the lease is part of it.
     """
+    if not isinstance(store, FolderStore):
+        raise StoreError(
+            f"store {store.name}: only a folder has a compact layer; copy the store into one, for example with "
+            f"`aws s3 sync {store.name} FOLDER`, and compact that"
+        )
     with _alone(store):
         return _compact(store)
 
 
 def _compact(store: FolderStore) -> Compaction:
-    held = set(read_compact(store, ["run_id"])["run_id"].to_pylist())
+    keys = _missing(store, read_compact(store, ["run_id"])["run_id"])
     leases, errors = read_leases(store)
-    keys = _missing(store, held)
     added = waiting = 0
     for start in range(0, len(keys), _CHUNK):
         rows = read_rows(store, keys[start : start + _CHUNK], leases)
@@ -94,7 +106,7 @@ def _compact(store: FolderStore) -> Compaction:
     return Compaction(added, waiting, errors)
 
 
-def verify(store: FolderStore) -> Iterator[str]:
+def verify(store: Store) -> Iterator[str]:
     """What in the compact layer is not what the records say, a line each; nothing where all is well."""
     table = read_compact(store, ["run_id", FILE_SHA256])
     seen: set[str] = set()
@@ -121,9 +133,24 @@ def _alone(store: FolderStore) -> Iterator[None]:
         yield
 
 
-def _missing(store: FolderStore, held: set[str]) -> list[str]:
-    # The id is the file's name.
-    return [key for key in store.keys(f"{ROOT}/runs/") if key[key.rindex("/") + 1 : -len(".json")] not in held]
+def _missing(store: Store, held: pa.ChunkedArray) -> list[str]:
+    """The keys of the runs whose ids are not in `held`, sorted."""
+    if not isinstance(store, FolderStore) or not len(held):
+        return list(store.keys(f"{ROOT}/runs/"))
+    try:
+        return sorted(filter(is_record_key, _not_among(store, {f"{run_id}.json" for run_id in held.to_pylist()})))
+    except OSError:
+        return list(store.keys(f"{ROOT}/runs/"))  # which says what is wrong
+
+
+def _not_among(store: FolderStore, names: set[str]) -> Iterator[str]:
+    # Not `keys`: looking at a million known names one by one takes longer than reading the layer.
+    def stop(error: OSError) -> None:
+        raise error
+
+    for folder, _, found in os.walk(store.root / ROOT / "runs", onerror=stop):
+        above = Path(folder).relative_to(store.root).as_posix()
+        yield from (f"{above}/{name}" for name in found if name not in names)
 
 
 def _partitions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 import small_store as a
+from checkouts import an_entry
 
-from analysis import dawnbench
+from analysis.dawnbench_import import read_entries
 from analysis.report import build_report
 from bench.record.documents import Device, Evaluation, Phase, RecipeRef, Series, Target
 
@@ -181,9 +182,33 @@ def test_costs_in_two_currencies_have_no_ratio():
 
 
 def test_without_pages_entry_there_is_no_ratio():
-    entries = dawnbench.published_entries()
-    others = entries[entries["file"] != dawnbench.BASELINE]
-    report = build_report([a.a_run(10)], entries=others)
-    assert len(report.rows) == 31
+    report = build_report([a.a_run(10)], which="none")
+    assert len(report.rows) == 1
     assert all(row.time_ratio is None for row in report.rows)
-    assert not any("Page" in note for note in report.footnotes)
+    assert not any("Page" in note or "published" in note for note in report.footnotes)
+
+
+def test_imported_entries_stand_beside_our_runs_each_once_the_fastest_first(tmp_path):
+    for name, hours in (("slow", 0.2), ("fast", 0.001)):
+        an_entry(tmp_path, name, f"epoch\thours\ttop1Accuracy\n1\t{hours}\t94.5\n", author=name, costPerHour=None)
+    entries, _ = read_entries(tmp_path)
+    report = build_report([a.a_run(10), *entries, *entries])
+    assert [row.kind for row in report.rows] == ["measured"] + ["published"] * 6
+    fast, *_, slow = report.rows[1:]
+    assert (fast.recipe, fast.time_s, slow.time_s) == ("fast: A Model", pytest.approx(3.6), pytest.approx(720))
+    assert fast.price_per_hour is fast.train_cost is fast.cost_ratio is None
+    assert fast.time_ratio == pytest.approx(3.6 / 74.041)
+    assert any(note.startswith("published: 6 of the 33 CIFAR-10 training entries") for note in report.footnotes)
+
+
+def test_an_imported_entry_that_never_reached_the_target_is_no_hit(tmp_path):
+    an_entry(tmp_path, "miss", "epoch\thours\ttop1Accuracy\n1\t0.1\t93.9\n")
+    row = build_report(read_entries(tmp_path)[0]).rows[-1]
+    assert (row.hits, row.time_s, row.train_cost, row.time_ratio) == (0, None, None, None)
+    assert row.accuracy == pytest.approx(0.939)
+
+
+def test_what_does_not_fit_is_said():
+    report = build_report([], which="all", most=12)
+    assert len(report.rows) == 12
+    assert any(note.startswith("not shown: 19 more published entries") for note in report.footnotes)

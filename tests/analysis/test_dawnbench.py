@@ -1,44 +1,71 @@
-"""The integrity of the file of published entries."""
+"""The integrity of the file of published entries, and which of them are shown."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 import pytest
+from checkouts import an_entry
 
-from analysis.dawnbench import BASELINE, CLAIM_ENTRIES, claim_entries, published_entries
+from analysis.dawnbench import BASELINE, CLAIM_ENTRIES, TARGET, chosen_entries, few, published_documents
+from analysis.dawnbench_import import read_entries
+
+ENTRIES = published_documents()
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Two entries of a checkout: David Page's, with another time, and one that is not in the file."""
+    an_entry(tmp_path, "davidcpage_resnet9_1v100-ec2_pytorch", model="Imported")
+    an_entry(tmp_path, "new")
+    entries, errors = read_entries(tmp_path)
+    assert not errors
+    return entries
+
+
+def files(entries):
+    return [entry.source_file for entry in entries]
 
 
 def test_all_entries_are_there_once():
-    entries = published_entries()
-    assert len(entries) == 31
-    assert entries["file"].is_unique
-    assert entries["file"].str.startswith("CIFAR10/train/").all()
-    assert entries["codeURL"].str.startswith("https://github.com/").all()
+    assert len(ENTRIES) == 31
+    assert len({*files(ENTRIES)}) == 31
+    assert all(entry.source_file.startswith("CIFAR10/train/") for entry in ENTRIES)
+    assert all(entry.code_url.startswith("https://github.com/") for entry in ENTRIES)
 
 
-def test_they_stand_in_the_order_of_their_times():
-    assert published_entries()["time_to_94_s"].is_monotonic_increasing
-
-
-def test_each_reached_94_percent():
-    entries = published_entries()
-    assert entries["acc_at_94"].between(94, 100).all()
-    assert (entries["best_acc"] >= entries["acc_at_94"]).all()
+def test_each_reached_94_percent_and_the_fastest_comes_first():
+    times = [entry.time_to_target_s for entry in ENTRIES]
+    assert times == sorted(times)
+    assert {entry.target.at_least for entry in ENTRIES} == {TARGET}
 
 
 def test_a_cost_is_time_by_price():
-    for entry in published_entries().to_dict("records"):
-        hourly, cost = entry["cost_per_hour_usd"], entry["cost_usd"]
-        assert (hourly is None) == (cost is None)
-        if hourly is not None:
-            assert abs(Decimal(str(entry["time_to_94_s"])) * hourly / 3600 - cost) <= Decimal("0.00005"), entry["file"]
+    for entry in ENTRIES:
+        assert (entry.cost_per_hour is None) == (entry.cost is None)
+        if entry.cost is not None:
+            exact = Decimal(str(entry.time_to_target_s)) * entry.cost_per_hour / 3600
+            assert abs(exact - entry.cost) <= Decimal("0.00005"), entry.source_file
 
 
 def test_the_entries_of_the_claim():
-    claim = claim_entries()
-    assert tuple(claim["file"]) == CLAIM_ENTRIES
-    assert claim["file"][0] == BASELINE
-    assert list(claim["author"]) == ["David Page", "fast.ai + students", "bkj", "fast.ai + students"]
-    assert list(claim["time_to_94_s"]) == pytest.approx([74.04, 173.96, 340.63, 404.08], abs=0.005)
-    assert list(claim["cost_usd"]) == [Decimal("0.0629"), Decimal("1.1829"), Decimal("0.2895"), Decimal("0.2582")]
+    claim = chosen_entries([], "claim")
+    assert {*files(claim)} == {*CLAIM_ENTRIES}
+    assert claim[0].source_file == BASELINE
+    assert [entry.author for entry in claim] == ["David Page", "fast.ai + students", "bkj", "fast.ai + students"]
+    assert [entry.time_to_target_s for entry in claim] == pytest.approx([74.04, 173.96, 340.63, 404.08], abs=0.005)
+    assert [str(entry.cost) for entry in claim] == ["0.0629", "1.1829", "0.2895", "0.2582"]
+
+
+@pytest.mark.parametrize(("which", "count"), [("none", 0), ("claim", 4), ("stored", 5), ("all", 32)])
+def test_each_chosen_entry_is_there_once_and_the_imported_one_outranks_the_file_s(imported, which, count):
+    chosen = chosen_entries([*imported, *imported], which)
+    assert len({*files(chosen)}) == len(chosen) == count
+    assert all(entry.model == "Imported" for entry in chosen if entry.source_file == BASELINE)
+    assert [entry.time_to_target_s for entry in chosen] == sorted(entry.time_to_target_s for entry in chosen)
+
+
+def test_a_few_are_those_of_the_claim_and_the_fastest_in_their_order():
+    shown = few(ENTRIES, 6)
+    assert files(shown) == files([*ENTRIES[:2], *chosen_entries([], "claim")])
+    assert few(ENTRIES[:3], 6) == ENTRIES[:3]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from analysis import plot_data
 from analysis.groups import groups_of, letter
+from analysis.plots import colours_of
 from analysis.report import build_report
 from analysis.svg import INK, SERIES, drawn_as_svg
 from bench.record.documents import Phase, RecipeRef, Target
@@ -99,10 +100,10 @@ def test_epochs_are_those_of_all_runs():
     assert (epoch.epoch, epoch.runs, epoch.seconds, epoch.accuracies) == (24, 3, 62, (0.93, 0.94, 0.95))
 
 
-def test_phases_are_means_over_all_runs_with_the_gaps():
-    gap = (Phase(name="setup", start=0, stop=2), Phase(name="train", start=5, stop=15))
-    (group, *_) = groups(a.a_run(10, phases=gap), a.a_run(11, phases=gap[1:]))
-    assert plot_data.phase_seconds(group) == {"train": 10, "other": 1, "between phases": 1.5}
+def test_a_row_has_one_colour_in_all_plots_and_published_ones_have_none():
+    found = groups(*a.a_small_store())
+    colours = colours_of(found)
+    assert [colours[g.letter] for g in found] == [0, 1, 2, -1, -1, -1, -1]
 
 
 def test_hits_rise_to_the_share_of_all_runs():

@@ -12,14 +12,18 @@ import unicodedata
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import small_store as a
+from checkouts import an_entry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import escape
 from analysis.cells import three
+from analysis.dawnbench_import import read_entries
 from analysis.report import FORMATS, build_report, render
+from analysis.tables import rows_as_parquet
 from bench.errors import UsageError
 from bench.record.documents import Device, RecipeRef
 
@@ -55,7 +59,25 @@ def markdown_rows(report):
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
-def test_csv_and_json_say_the_same(report):
+@pytest.fixture(params=["our runs", "with 31 imported entries"])
+def said_alike(request, tmp_path):
+    """A report to be written in every format: without and with what was imported, half of it without a price."""
+    documents = a.a_small_store()
+    if request.param != "our runs":
+        for number in range(31):
+            an_entry(
+                tmp_path, f"entry-{number}", costPerHour=3.06 if number % 2 else None, hardware=f"{number} x <K80>"
+            )
+        documents += read_entries(tmp_path)[0]
+    return build_report(documents)
+
+
+def test_csv_json_and_parquet_say_the_same(said_alike):
+    report = said_alike
+    in_parquet = pq.read_table(io.BytesIO(rows_as_parquet(report.rows))).to_pylist()
+    in_json = json.loads(render(report, "json"))
+    assert [row.pop("schema_version") for row in in_parquet] == [in_json["schema_version"]] * len(report.rows)
+    assert in_parquet == in_json["rows"]
     for in_csv, in_json in zip(csv_rows(report), json.loads(render(report, "json"))["rows"], strict=True):
         assert in_csv.pop("schema_version") == "1"
         assert list(in_csv) == list(in_json)
@@ -70,7 +92,25 @@ def test_csv_and_json_say_the_same(report):
                 assert in_csv[name] == str(value).lower() or in_csv[name] == str(value)
 
 
-def test_markdown_says_the_numbers_of_json_rounded(report):
+def test_parquet_has_the_same_types_whatever_is_unknown(report):
+    def schema(rows):
+        return pq.read_schema(io.BytesIO(rows_as_parquet(rows)))
+
+    assert schema(report.rows) == schema(build_report([]).rows) == schema([])
+
+
+def test_the_claims_are_in_the_json(report):
+    checks = json.loads(render(report, "json"))["claims"]["checks"]
+    assert [(check["id"], check["verdict"]) for check in checks[:2]] == [
+        ("page-time", "not supported"), ("page-gpus", "supported"),
+    ]  # fmt: skip
+
+
+def test_markdown_says_the_numbers_of_json_rounded(said_alike):
+    report = said_alike
+    assert [("(published)" in cells[0]) for cells in markdown_rows(report)] == [
+        row.kind == "published" for row in report.rows
+    ]
     for cells, row in zip(markdown_rows(report), json.loads(render(report, "json"))["rows"], strict=True):
         said = " | ".join(cells)
         for name in ("price_per_hour", "train_cost", "cost_per_success", "time_s", "time_s_low", "time_ratio"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.frame import runs_frame
 from analysis.load import load
+from bench.errors import StoreError
 from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, utc_now
 from bench.store import FolderStore, read_all
 from bench.store import compact as layer
@@ -93,6 +94,44 @@ def test_it_may_be_deleted_and_made_again(store: FolderStore) -> None:
     shutil.rmtree(store.root / "v1" / "compact")
     assert layer.compact(store).added == 3
     pd.testing.assert_frame_equal(load([store])[0], before)
+
+
+def test_where_the_layer_holds_every_run_no_lease_is_read(store: FolderStore) -> None:
+    layer.compact(store)
+    before = load([store])[0]
+    for opened in store.root.glob("v1/leases/*/opened.json"):
+        opened.write_bytes(b"altered")
+    after, errors = load([store])
+    assert errors == []
+    pd.testing.assert_frame_equal(after, before)
+    store.put(make_run())
+    assert len(load([store])[1]) == 1
+
+
+def test_other_files_beside_compacted_records_are_passed_over(store: FolderStore) -> None:
+    layer.compact(store)
+    for name in (".hidden.json", "notes.txt"):
+        (store.root / "v1" / "runs" / name).write_text("")
+    frames_agree(store)
+
+
+def test_a_layer_without_its_records_is_read_and_a_folder_that_cannot_be_listed_is_named(store: FolderStore) -> None:
+    layer.compact(store)
+    shutil.rmtree(store.root / "v1" / "runs")
+    assert len(load([store])[0]) == 3
+    (store.root / "v1" / "runs").write_text("in the way")
+    with pytest.raises(StoreError, match="store"):
+        load([store])
+
+
+def test_a_store_without_a_compact_layer_makes_the_same_frame(store: FolderStore) -> None:
+    class Elsewhere:
+        """A store that is no folder, as far as anybody can see."""
+
+        def __getattr__(self, name: str):
+            return getattr(store, name)
+
+    pd.testing.assert_frame_equal(load([Elsewhere()])[0], load([store])[0], check_dtype=False)
 
 
 def test_a_price_per_gpu_becomes_one_of_the_machine(store: FolderStore) -> None:
