@@ -68,3 +68,24 @@ def parquet(store: str, output: Path) -> None:
     frame, errors = load([open_store(store)])
     write(as_parquet(frame), output)
     refuse(errors)
+
+
+@export.command()
+@options.store
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write it there, not to stdout.")  # fmt: skip
+def focus(store: str, output: Path | None) -> None:
+    """Write the estimates of all leases as FOCUS 1.0 (CSV).
+
+    A lease whose cost is unknown is left out and named on stderr. A record that cannot be read is named too; the
+    exit code is then 5.
+    """
+    from analysis.focus_export import as_focus
+    from bench.store import open_store, read_all
+
+    documents, errors = read_all(open_store(store))
+    text, unknown = as_focus(documents)
+    write(text, output)
+    for lease in unknown:
+        click.echo(f"bench: {lease}", err=True)
+    refuse(errors)

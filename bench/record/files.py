@@ -12,6 +12,7 @@ from bench.record.canonical import CHECKSUM_FIELD, seal
 from bench.record.documents import (
     SCHEMA_VERSION,
     AnyDocument,
+    Bill,
     Document,
     LeaseClosed,
     LeaseOpened,
@@ -20,7 +21,7 @@ from bench.record.documents import (
     content_of,
 )
 
-_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Published] = TypeAdapter(AnyDocument)
+_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Bill | Published] = TypeAdapter(AnyDocument)
 
 
 def to_bytes(document: Document) -> bytes:
@@ -28,7 +29,7 @@ def to_bytes(document: Document) -> bytes:
     return seal(content_of(document))
 
 
-def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed | Published:
+def from_bytes(raw: bytes, name: str) -> AnyDocument:
     """The document in `raw`, read from `name`.
 
     Raises RecordError, naming `name`, where the bytes are no JSON, were altered, are newer than this
@@ -61,7 +62,7 @@ def from_bytes(raw: bytes, name: str) -> Run | LeaseOpened | LeaseClosed | Publi
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of every document as it is stored, by kind."""
     schema = _ANY.json_schema(mode="serialization")
-    for kind in (Run, LeaseOpened, LeaseClosed, Published):
+    for kind in (Run, LeaseOpened, LeaseClosed, Bill, Published):
         stored = schema["$defs"][kind.__name__]
         stored["properties"][CHECKSUM_FIELD] = {
             "description": "SHA-256 in hex over the canonical JSON of the other fields",

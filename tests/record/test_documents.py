@@ -129,7 +129,7 @@ def test_numbers_that_json_lacks_are_refused(constant):
         ({"seed": -1}, "seed"),
         ({"surprise": 1}, "surprise"),
         ({"id": str(uuid.uuid4())}, "id"),
-        ({"kind": "bill"}, "kind"),
+        ({"kind": "invoice"}, "kind"),
         ({"status": "failed"}, "reason exactly when it did not complete"),
         ({"evaluations": []}, "final evaluation"),
         ({"phases": [{"name": "train", "start": 2, "stop": 1}]}, r"phases\.0"),
@@ -195,3 +195,14 @@ def test_ids_are_distinct_uuids_of_version_7():
 def test_what_is_no_uuid_of_version_7_has_no_time(text):
     with pytest.raises(ValueError, match="UUID"):
         time_of(text)
+
+
+def test_a_lease_from_before_bills_reads_with_what_it_lacks_unknown():
+    content = content_of(LEASE)
+    for added in ("resource_id", "attempt"):
+        del content[added]
+    old = from_bytes(seal(content), "x.json")
+    assert (old.resource_id, old.attempt) == (None, None)
+    ended = content_of(CLOSED)
+    del ended["stopped_source"]
+    assert from_bytes(seal(ended), "x.json").stopped_source == "process"

@@ -1,0 +1,61 @@
+"""What every document is made of: its version, its id, and parts that let nothing unknown in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, field_validator
+
+from bench.record.ids import new_id, time_of
+
+# Version history: raise the number with any change of meaning or shape, and keep reading the old ones.
+# 1  2026-11-22  first version: run, lease-opened, lease-closed. Not released yet; since then only added to:
+#                published; bill; of a lease its resource_id, attempt, stopped_source, and the words launcher
+#                (started_source) and preempted (reason).
+SCHEMA_VERSION: Final = 1
+
+
+def _in_utc(instant: datetime) -> datetime:
+    if instant.utcoffset() != timedelta(0):
+        raise ValueError("not in UTC")
+    return instant
+
+
+Utc = Annotated[AwareDatetime, AfterValidator(_in_utc), Field(description="an instant, UTC")]
+# Money is text in JSON: a double cannot hold 0.10.
+Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False), PlainSerializer(str, when_used="json")]
+
+
+class Part(BaseModel):
+    """A piece of a document: frozen, and nothing unknown is let in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Document(Part):
+    """What every stored document has."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str = Field(default_factory=new_id)
+
+    @field_validator("id")
+    @classmethod
+    def _sorts_by_time(cls, value: str) -> str:
+        time_of(value)
+        return value
+
+    def key(self) -> str:
+        """Where the document lies in a store, below its root."""
+        raise NotImplementedError
+
+
+def utc_now() -> datetime:
+    """Now, UTC, with its zone."""
+    return datetime.now(UTC)
+
+
+def content_of(document: Document) -> dict[str, Any]:
+    """The document as plain JSON content, without its checksum."""
+    return document.model_dump(mode="json")

@@ -1,0 +1,73 @@
+"""The documents of a lease: a machine opened, with its price, and closed again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from bench.record.base import Document, Money, Part, Utc
+from bench.record.parts import Phase
+
+PricingCategory = Literal["Standard", "Dynamic", "Committed"]  # FOCUS's words: on-demand, spot, reserved
+PriceUnit = Literal["machine-hour", "gpu-hour"]
+# Who says when a lease began. launcher: the program that rented it; process: the start of the process that
+# opened the lease, for want of anything better.
+StartedSource = Literal["provider", "launcher", "boot", "process"]
+# process: when `bench` was done, which is before the machine was given back.
+StoppedSource = Literal["provider", "launcher", "user", "process"]
+CloseReason = Literal["finished", "failed", "interrupted", "preempted"]
+
+
+class Price(Part):
+    """What one hour of a machine (or of one GPU) costs, as known when the lease began."""
+
+    amount: Money
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")
+    unit: PriceUnit = "machine-hour"
+    pricing_category: PricingCategory = "Standard"
+    source: str = Field(min_length=1)
+    seen: date = Field(description="the day the price was read")
+
+
+class Accelerators(Part):
+    """The accelerators of a machine."""
+
+    name: str
+    count: int = Field(ge=1)
+
+
+class LeaseOpened(Document):
+    """A machine, from the moment it is paid for. `id` is the lease's id."""
+
+    kind: Literal["lease-opened"] = "lease-opened"
+    provider: str = Field(description="aws, gcp, lambda, …; own for a machine nobody bills")
+    region: str | None = None
+    zone: str | None = None
+    instance_type: str | None = None
+    resource_id: str | None = Field(None, description="the provider's name for this machine, as on its bill")
+    accelerators: Accelerators | None = None
+    price: Price | None = Field(None, description="null: unknown")
+    started: Utc
+    started_source: StartedSource = "process"
+    attempt: int | None = Field(None, ge=1, description="which machine of the same task, from 1; null: not known")
+    phases: tuple[Phase, ...] = Field((), description="before the first run; seconds after `started`")
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    def key(self) -> str:
+        """`v1/leases/<id>/opened.json`."""
+        return f"v1/leases/{self.id}/opened.json"
+
+
+class LeaseClosed(Document):
+    """The same machine given back. `id` is the lease's id."""
+
+    kind: Literal["lease-closed"] = "lease-closed"
+    stopped: Utc
+    stopped_source: StoppedSource = "process"
+    reason: CloseReason = "finished"
+
+    def key(self) -> str:
+        """`v1/leases/<id>/closed.json`."""
+        return f"v1/leases/{self.id}/closed.json"

@@ -1,0 +1,68 @@
+"""bench lease, as a user calls it on a machine of their own and on one that says it is rented."""
+
+from pathlib import Path
+
+from bench.record.documents import LeaseClosed, LeaseOpened, utc_now
+from bench.record.ids import new_id
+from bench.store import FolderStore
+
+# SkyPilot's word for it, with the metadata service of whatever machine the tests run on left alone.
+ON_AWS = {
+    "SKYPILOT_CLUSTER_INFO": '{"cluster_name": "sky-a-person", "cloud": "AWS", "region": "us-east-1", "zone": null}',
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def test_show_says_what_would_be_recorded_and_stores_nothing(bench, tmp_path: Path) -> None:
+    done = bench("lease", "show", "--instance", "aws:p3.2xlarge", BENCH_LEASE_STARTED="1795345200", **ON_AWS)
+    assert done.returncode == 0, done.stderr
+    said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert (said["provider"], said["region"], said["zone"]) == ("aws", "us-east-1", "unknown")
+    assert (said["instance type"], said["accelerators"]) == ("p3.2xlarge", "1 x V100")
+    assert said["began"] == "2026-11-22T11:00:00Z (as the launcher says)"
+    assert "a-person" not in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_show_takes_the_price_that_a_launcher_left_in_the_environment(bench) -> None:
+    environ = {"BENCH_PRICE_PER_HOUR": "0.55", "BENCH_SPOT": "1", "BENCH_CURRENCY": "EUR", "BENCH_PRICE_SOURCE": "here"}
+    done = bench("lease", "show", **ON_AWS, **environ)
+    assert "price: 0.55 EUR per machine-hour, Dynamic (here, " in done.stdout
+    assert "spot: yes" in done.stdout
+
+
+def test_show_says_whose_lease_it_is(bench) -> None:
+    lease = new_id()
+    assert f"lease: {lease}, opened by the launcher" in bench("lease", "show", BENCH_LEASE_ID=lease).stdout
+
+
+def test_a_variable_that_cannot_be_meant_is_one_line_and_exit_code_2(bench) -> None:
+    done = bench("lease", "show", BENCH_LEASE_STARTED="yesterday")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("bench: BENCH_LEASE_STARTED: 'yesterday' is no time")
+
+
+def test_close_ends_a_lease_whose_machine_is_gone(bench, tmp_path: Path) -> None:
+    store = FolderStore(str(tmp_path / "store"))
+    lease = LeaseOpened(provider="aws", started=utc_now().replace(microsecond=0))
+    store.put(lease)
+    stopped = f"{lease.started:%Y}-12-31T23:59:59Z"
+    call = ("lease", "close", lease.id, "--stopped", stopped, "--reason", "preempted", "--store", "store")
+    done = bench(*call)
+    assert done.returncode == 0, done.stderr
+    closed = store.read(done.stdout.strip())
+    assert isinstance(closed, LeaseClosed)
+    assert (closed.reason, closed.stopped_source) == ("preempted", "user")
+    assert bench(*call).returncode == 0  # the same again is the same
+    other = bench("lease", "close", lease.id, "--stopped", stopped, "--store", "store")
+    assert other.returncode == 1
+    assert "another document lies here" in other.stderr
+
+
+def test_close_refuses_what_is_no_lease_and_no_time(bench, tmp_path: Path) -> None:
+    FolderStore(str(tmp_path / "store")).check_writable()
+    stopped = ("--stopped", "2026-11-22T12:34:56Z", "--store", "store")
+    assert "was opened in this store" in bench("lease", "close", new_id(), *stopped).stderr
+    assert "no id of a lease" in bench("lease", "close", "../../etc", *stopped).stderr
+    assert bench("lease", "close", new_id(), "--stopped", "noon", "--store", "store").returncode == 2

@@ -1,0 +1,99 @@
+"""bench reconcile and bench export focus, as a user calls them; and the example in docs/reconcile.md."""
+
+import csv
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bench.record.bill import Bill
+from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
+from bench.store import FolderStore, read_all
+
+DOCS = Path(__file__).parents[2] / "docs" / "reconcile.md"
+LEASE = "019aa163-e400-7000-8000-000000000000"
+START = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
+
+
+def example(kind: str) -> str:
+    """The block of this kind in the page."""
+    (block,) = re.findall(rf"```{kind}\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    return block
+
+
+@pytest.fixture
+def november(tmp_path: Path) -> FolderStore:
+    """The lease of the example in `results/local`, and its charges in `november.csv`."""
+    store = FolderStore(str(tmp_path / "results" / "local"))
+    store.put(
+        LeaseOpened(
+            id=LEASE, provider="aws", instance_type="p3.2xlarge", resource_id="i-0abc",
+            accelerators=Accelerators(name="V100", count=1), started=START, started_source="provider",
+            price=Price(amount="3.06", currency="USD", source="a list", seen=date(2026, 11, 1)),
+            phases=(Phase(name="provision", start=0, stop=30),),
+        )
+    )  # fmt: skip
+    store.put(LeaseClosed(id=LEASE, stopped=START + timedelta(seconds=254), stopped_source="provider"))
+    (tmp_path / "november.csv").write_text(example("csv"))
+    return store
+
+
+def bills(store: FolderStore) -> list[Bill]:
+    documents, errors = read_all(store)
+    assert not errors
+    return [document for document in documents if isinstance(document, Bill)]
+
+
+def test_the_example_in_the_docs_prints_what_it_says(bench, november: FolderStore) -> None:
+    command, _, printed = example("console").partition("\n")
+    done = bench(*command.removeprefix("$ bench ").split())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == printed
+
+
+def test_the_same_charges_read_again_change_nothing(bench, november: FolderStore) -> None:
+    first = bench("reconcile", "--focus", "november.csv")
+    (bill,) = bills(november)
+    assert bench("reconcile", "--focus", "november.csv", "--focus", "november.csv").stdout == first.stdout
+    assert bills(november) == [bill]
+    assert bench("store", "verify").returncode == 0
+
+
+def test_a_row_that_cannot_be_read_is_named_and_the_exit_code_is_5(
+    bench, november: FolderStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "november.csv"
+    file.write_text(file.read_text().replace("0.1921", "much"))
+    done = bench("reconcile", "--focus", "november.csv")
+    assert done.returncode == 5
+    assert done.stderr == "bench: november.csv:2: BilledCost cannot be 'much'; the row is not counted\n"
+    assert "partial: a row could not be read" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("", 2),
+        ("--focus november.csv --cost-explorer", 2),
+        ("--focus other.csv", 2),
+        ("--focus none.csv", 1),
+        ("--focus november.csv --store nowhere", 1),
+    ],
+)
+def test_a_mistake_stores_nothing(bench, november: FolderStore, tmp_path: Path, words: str, code: int) -> None:
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    done = bench("reconcile", *words.split())
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr
+    assert bills(november) == []
+
+
+def test_estimates_go_out_as_focus_and_an_unknown_one_is_named(bench, november: FolderStore, tmp_path: Path) -> None:
+    open_lease = LeaseOpened(provider="aws", started=START)
+    november.put(open_lease)
+    done = bench("export", "focus", "-o", "estimates.csv")
+    assert done.returncode == 0
+    assert done.stderr == f"bench: lease {open_lease.id} is left out: the lease is not closed\n"
+    (row,) = csv.DictReader((tmp_path / "estimates.csv").read_text().splitlines())
+    assert (row["ListCost"], row["x_Estimated"]) == ("0.1904", "true")
