@@ -18,7 +18,7 @@ store = click.option(
     envvar="BENCH_STORE",
     default="results/local",
     show_default=True,
-    metavar="FOLDER",
+    metavar="FOLDER|s3://…",
     help="Where records live.  [env: BENCH_STORE]",
 )
 stores = click.option(
@@ -29,7 +29,7 @@ stores = click.option(
     show_default=True,
     multiple=True,
     type=_Name(),
-    metavar="FOLDER",
+    metavar="FOLDER|s3://…",
     help="Where records live; may be repeated.  [env: BENCH_STORE]",
 )
 data = click.option(

@@ -13,13 +13,13 @@ from bench.errors import RecordError
 
 @click.group()
 def store() -> None:
-    """Look after a store: check it, make a fast copy of it."""
+    """Look after a store: check it, make a fast copy of it, put into it what it could not take before."""
 
 
 @store.command()
 @options.store
 def compact(store: str) -> None:
-    """Copy the runs into Parquet below v1/compact, which reads a hundred times faster.
+    """Copy the runs of a folder into Parquet below v1/compact, which reads a hundred times faster.
 
     Only what is new is added; the records stay as they are, and the copy may be deleted at any time.
     """
@@ -37,15 +37,45 @@ def compact(store: str) -> None:
 @options.store
 def verify(store: str) -> None:
     """Check every record's schema and checksum, and the compact layer against the records."""
-    from bench.store import open_store, read_all
+    from bench.store import open_store, read_each
     from bench.store.compact import verify as differences
 
     opened = open_store(store)
-    documents, errors = read_all(opened)
-    click.echo(f"{store}: {len(documents)} records are what they were when they were written")
+    errors, sound = [], 0
+    for found in read_each(opened):
+        if isinstance(found, RecordError):
+            errors.append(found)
+        else:
+            sound += 1
+    click.echo(f"{opened.name}: {sound} records are what they were when they were written")
     different = list(differences(opened))
     for line in different:
         click.echo(f"bench: {line}; delete v1/compact and run `bench store compact`", err=True)
     refuse(errors)
     if different:
         sys.exit(RecordError.exit_code)
+
+
+@store.command()
+@click.option("--store", metavar="STORE", help="Only what waits for this store; else for every one.")
+def drain(store: str | None) -> None:
+    """Put the records that wait in the spool into the stores that they were meant for.
+
+    A record leaves the spool once its store has confirmed it. One in conflict with another, or damaged, stays and is
+    named. Draining twice, or from several processes at once, changes nothing.
+    """
+    from bench.store import open_store
+    from bench.store.spool import Spool, drain, spool_folder, spools
+
+    errors = []
+    waiting = spools() if store is None else [Spool(open_store(store).place)]
+    for spool in waiting:
+        done = drain(spool, open_store(spool.place))
+        errors += done.errors
+        click.echo(f"{spool.place}: {done.stored} records put, {len(spool.waiting())} wait")
+    if not waiting:
+        click.echo(f"no record waits in {spool_folder()}")
+    for error in errors:
+        click.echo(f"bench: {error}", err=True)
+    if errors:
+        sys.exit(max(error.exit_code for error in errors))

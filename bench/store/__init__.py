@@ -6,19 +6,19 @@ import re
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.store.base import Store, read_all
+from bench.store.base import Store, read_all, read_each
 from bench.store.folder import FolderStore
 
-__all__ = ["FolderStore", "Store", "open_store", "read_all"]
+__all__ = ["FolderStore", "Store", "open_store", "read_all", "read_each"]
 
 # Two letters at least, so that a drive letter is a folder; one slash, as a path library leaves of two.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
-def open_store(url: str | Path) -> FolderStore:
-    """The store at `url`, a folder; `~` is expanded. Nothing is read or written yet.
+def open_store(url: str | Path) -> Store:
+    """The store at `url`: a folder, in which `~` is expanded, or `s3://bucket/prefix`. Nothing is read or written yet.
 
-    Raises StoreError where `url` is empty or no folder's path.
+    Raises StoreError where `url` is neither.
     """
     text = str(url)
     if not text.strip():
@@ -27,5 +27,8 @@ def open_store(url: str | Path) -> FolderStore:
     if scheme is None:
         return FolderStore(text)
     if scheme[1].lower() == "s3":
-        raise StoreError(f"store {text}: S3 stores are not available in this version; give a folder")
-    raise StoreError(f"store {text}: {scheme[1]}: is no kind of store known to bench; give a folder")
+        from bench.store.s3 import S3Store  # boto3 takes longer to import than a folder to read
+
+        return S3Store(text)
+    # Only the scheme is repeated: what follows can hold a password.
+    raise StoreError(f"{scheme[1]}: is no kind of store known to bench; give a folder, or s3://bucket/prefix")

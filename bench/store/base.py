@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from bench.errors import RecordError, StoreError
@@ -19,6 +19,10 @@ class Store(Protocol):
     def name(self) -> str:
         """The store as the user spelled it."""
 
+    @property
+    def place(self) -> str:
+        """The store in words that `open_store` takes from any folder: an absolute path, or a URL."""
+
     def check_writable(self) -> None:
         """Make the store if it is missing and prove that it takes records. Raises StoreError."""
 
@@ -31,6 +35,15 @@ class Store(Protocol):
 
     def read(self, key: str) -> AnyDocument:
         """The document under `key`. Raises RecordError, naming where it lies, if it cannot be trusted."""
+
+    def read_bytes(self, key: str) -> bytes:
+        """What lies under `key`, unread. Raises RecordError, naming where, if it is missing."""
+
+    def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
+        """What lies under each of `keys`, unread and in their order, or why it cannot be read.
+
+        Several are read at once where that is faster, and few of them are held in memory.
+        """
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
         """The keys that begin with `prefix`, sorted. Raises StoreError where there is no store."""
@@ -51,18 +64,31 @@ def parse(raw: bytes, key: str, name: str) -> AnyDocument:
     return document
 
 
-def read_all(store: Store) -> tuple[list[AnyDocument], list[RecordError]]:
-    """Every document that can be trusted, by key, and an error for every one that cannot.
+def read_each(store: Store, keys: Sequence[str] | None = None) -> Iterator[AnyDocument | RecordError]:
+    """The documents under `keys` (all, by key), and in its place an error for every one that cannot be trusted.
 
-    Raises StoreError where there is no store or it cannot be listed.
+    Raises StoreError where there is no store or it cannot be listed or read.
     """
+    keys = list(store.keys()) if keys is None else keys
+    for key, raw in zip(keys, store.read_many(keys), strict=True):
+        if isinstance(raw, RecordError):
+            yield raw
+            continue
+        try:
+            yield parse(raw, key, f"{store.name.rstrip('/')}/{key}")
+        except RecordError as error:
+            yield error
+
+
+def read_all(store: Store) -> tuple[list[AnyDocument], list[RecordError]]:
+    """What `read_each` yields, documents and errors apart. Raises like it."""
     documents: list[AnyDocument] = []
     errors: list[RecordError] = []
-    for key in store.keys():  # noqa: SIM118 - a store is no dict
-        try:
-            documents.append(store.read(key))
-        except RecordError as error:
-            errors.append(error)
+    for found in read_each(store):
+        if isinstance(found, RecordError):
+            errors.append(found)
+        else:
+            documents.append(found)
     return documents, errors
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.errors import ConflictError, RecordError, StoreError
@@ -45,6 +45,11 @@ class FolderStore:
     def name(self) -> str:
         """The folder as the user spelled it."""
         return self._name
+
+    @property
+    def place(self) -> str:
+        """The folder's absolute path."""
+        return str(self._root.absolute())
 
     @property
     def root(self) -> Path:
@@ -98,6 +103,14 @@ class FolderStore:
             return (self._root / require_record_key(key)).read_bytes()
         except OSError as error:
             raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror})") from error
+
+    def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
+        """The files under `keys`, in that order, or why one cannot be read."""
+        for key in keys:
+            try:
+                yield self.read_bytes(key)
+            except RecordError as error:
+                yield error
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
         """The keys that begin with `prefix`, sorted. Other files than records are passed over.

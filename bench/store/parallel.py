@@ -1,0 +1,46 @@
+"""Many requests to a store at once, in order, and only so many of them in memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+# A request waits for the network for most of its time; with more of them Python itself becomes the limit.
+THREADS = 16
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def in_threads(work: Callable[[A], B], items: Iterable[A]) -> Generator[B, None, None]:
+    """`work` of each of `items`, in their order. At most 4 x THREADS results wait to be taken.
+
+    What `work` raises is raised where its result would come, and nothing further is begun then.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        yield from _in_order(pool, work, items, ahead=4 * THREADS)
+
+
+def in_processes(work: Callable[[A], B], items: Iterable[A]) -> Generator[B, None, None]:
+    """The same, by a process for each core; two results for each wait at most. All of it must be picklable."""
+    cores = len(os.sched_getaffinity(0))
+    # Not fork: boto3 and Arrow have started threads by now.
+    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from _in_order(pool, work, items, ahead=2 * cores)
+
+
+def _in_order(pool: Executor, work: Callable[[A], B], items: Iterable[A], ahead: int) -> Generator[B, None, None]:
+    rest = iter(items)
+    begun: deque[Future[B]] = deque(pool.submit(work, item) for item in islice(rest, ahead))
+    try:
+        while begun:
+            yield begun.popleft().result()
+            begun.extend(pool.submit(work, item) for item in islice(rest, 1))
+    finally:  # it broke off, or its consumer did
+        for future in begun:
+            future.cancel()

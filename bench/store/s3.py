@@ -1,0 +1,181 @@
+"""A store below an S3 prefix: one object a record, created once, for any number of writers at once.
+
+A record is put with `If-None-Match: *` and its SHA-256, so that S3 itself refuses to overwrite one and to take altered
+bytes. Credentials, region, endpoint, profile and role are boto3's own settings; docs/s3.md names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import time
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property, partial
+from itertools import chain
+from typing import Any
+
+from bench.errors import ConflictError, RecordError, StoreError
+from bench.record.documents import AnyDocument
+from bench.record.files import to_bytes
+from bench.store.base import ROOT, is_record_key, parse, require_record_key
+from bench.store.parallel import in_processes, in_threads
+from bench.store.s3_client import encryption, make_client, server
+from bench.store.s3_errors import S3Error, told
+
+_URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)
+# It stays there: a bucket that takes records need not let anyone delete.
+_PROBE = ".tmp/writable"
+# Folders that are listed by their subfolders, those at once: runs are listed by month.
+_BRANCH = re.compile(rf"{ROOT}/(runs/(\d{{4}}/)?)?")
+_TRIES = 5
+# Starting processes takes as long as reading a thousand records.
+_WORTH_PROCESSES = 4000
+_BATCH = 500
+
+
+class S3Store:
+    """The store at `url`, such as `s3://bucket/prefix`. Nothing is asked of S3 before it is needed."""
+
+    def __init__(self, url: str) -> None:
+        found = _URL.fullmatch(url)
+        if found is None:  # not repeated: people put keys into URLs
+            raise StoreError("the store's URL is not right; write s3://bucket/prefix, without keys or a password")
+        self._bucket = found[1]
+        self._above = "".join(f"{part}/" for part in (found[2] or "").split("/") if part)
+        self._name = f"s3://{self._bucket}/{self._above}".rstrip("/")
+
+    @property
+    def name(self) -> str:
+        """The store's URL."""
+        return self._name
+
+    @property
+    def place(self) -> str:
+        """The store's URL, which means the same wherever it is written."""
+        return self._name
+
+    def check_writable(self) -> None:
+        """Prove that the bucket takes an object, and takes it only once; a small one stays there, `.tmp/writable`.
+
+        Raises StoreError, in one line with what to do.
+        """
+        data = b"bench could write here\n"
+        if self._create(_PROBE, data) and self._create(_PROBE, data):
+            raise StoreError(
+                f"store {self._name}: the server ignores If-None-Match, so records could be overwritten; "
+                "use one that knows conditional writes"
+            )
+
+    def put(self, document: AnyDocument) -> str:
+        """Store `document` and return its key, once S3 has confirmed it.
+
+        Putting the same document again changes nothing and succeeds. Raises ConflictError, naming the object,
+        where another document lies there; StoreError where S3 does not take it.
+        """
+        key, data = document.key(), to_bytes(document)
+        if not self._create(key, data) and self.read_bytes(key) != data:
+            raise ConflictError(
+                f"{self._name}/{key}: another document lies here, and records are never overwritten; "
+                "compare them, then give another store with --store"
+            )
+        return key
+
+    def read(self, key: str) -> AnyDocument:
+        """The document under `key`. Raises RecordError, naming the object, if it is missing or not right."""
+        return parse(self.read_bytes(key), key, f"{self._name}/{key}")
+
+    def read_bytes(self, key: str) -> bytes:
+        """The object under `key`, unread. Raises RecordError, naming it, if it is missing; StoreError if S3 fails."""
+        client, name = self._client, self._above + require_record_key(key)
+        try:
+            with told(self._name, server(client)):
+                body: bytes = client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
+        except S3Error as error:
+            if error.code != "NoSuchKey":
+                raise
+            raise RecordError(f"{self._name}/{key}: cannot be read (no such object)") from None
+        return body
+
+    def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
+        """The objects under `keys`, in that order, or why one cannot be read. Raises StoreError if S3 fails.
+
+        Many are read by as many processes as there are cores: boto3 keeps one busy with 500 a second.
+        """
+        if len(keys) >= _WORTH_PROCESSES:
+            batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+            return chain.from_iterable(in_processes(partial(_read_batch, self._name), batches))
+
+        def read(key: str) -> bytes | RecordError:
+            try:
+                return self.read_bytes(key)
+            except RecordError as error:
+                return error
+
+        self._client  # noqa: B018 -- made once, before many threads ask for it
+        return in_threads(read, keys)
+
+    def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
+        """The keys that begin with `prefix`, sorted; other objects than records are passed over.
+
+        Raises StoreError where nothing at all lies below the store's prefix, or where it cannot be listed.
+        """
+        keys: list[str] = []
+        folders = [prefix]
+        while folders:
+            listings = list(in_threads(self._list, folders))
+            keys += [key for found, _ in listings for key in found if is_record_key(key)]
+            folders = [folder for _, below in listings for folder in below]
+        if not keys and not any(page["KeyCount"] for page in self._pages("", MaxKeys=1)):
+            raise StoreError(
+                f"store {self._name}: nothing lies below this prefix; `bench run RECIPE --store {self._name}` "
+                "begins a store there, or name the prefix that holds your records"
+            )
+        return iter(sorted(keys))
+
+    def _list(self, prefix: str) -> tuple[list[str], list[str]]:
+        """The keys that begin with `prefix`, and the folders to look into beside them."""
+        pages = list(self._pages(prefix, **({"Delimiter": "/"} if _BRANCH.fullmatch(prefix) else {})))
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        folders = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
+        cut = len(self._above)
+        return [key[cut:] for key in keys], [folder[cut:] for folder in folders]
+
+    def _pages(self, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:
+        client = self._client
+        with told(self._name, server(client)):
+            pages = client.get_paginator("list_objects_v2")
+            yield from pages.paginate(Bucket=self._bucket, Prefix=self._above + prefix, **more)
+
+    def _create(self, key: str, data: bytes) -> bool:
+        """Whether the object was made; False where one lies there already."""
+        client, digest = self._client, b64encode(hashlib.sha256(data).digest()).decode()
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with told(self._name, server(client)):
+                    client.put_object(
+                        Bucket=self._bucket, Key=self._above + key, Body=data, ContentType="application/json",
+                        IfNoneMatch="*", ChecksumSHA256=digest, **encryption(),
+                    )  # fmt: skip
+            except S3Error as error:
+                if error.status == 412:
+                    return False
+                if error.status != 409 or attempt == _TRIES:
+                    raise
+                # Another writer is busy with this very object, and S3 asks to try again.
+                time.sleep(random.uniform(0, 0.1 * 2**attempt))
+            else:
+                return True
+        raise AssertionError("the last try returns or raises")
+
+    @cached_property
+    def _client(self) -> Any:
+        return make_client(self._name)
+
+
+_opened = cache(S3Store)  # a client takes longer to make than a batch's first request
+
+
+def _read_batch(url: str, keys: Sequence[str]) -> list[bytes | RecordError]:
+    return list(_opened(url).read_many(keys))

@@ -1,0 +1,199 @@
+"""The spool: where records wait on the local disk until their store has confirmed them.
+
+    <spool>/<group>/store           the store's place, such as s3://bucket/prefix
+    <spool>/<group>/<sha256>.json   a record meant for it
+
+A record is forced to the disk here before its store is asked, and removed once the store has it. So a store that is
+away loses nothing, nor does a process that is killed while it waits for one. Any number of processes may add and drain
+at once: putting a record twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import BenchError, ConflictError, StoreError
+from bench.record.documents import AnyDocument
+from bench.record.files import from_bytes, to_bytes
+from bench.store.base import Store
+from bench.store.create import create_file, make_folders, sweep, sync_folder
+from bench.store.parallel import in_threads
+
+_STORE = "store"
+
+
+def spool_folder() -> Path:
+    """`$BENCH_SPOOL`, else `$XDG_STATE_HOME/bench/spool`, else `~/.local/state/bench/spool`."""
+    if named := os.environ.get("BENCH_SPOOL"):
+        return Path(named)
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 -- never raises
+    return Path(state) / "bench" / "spool"
+
+
+class Spool:
+    """The records that wait for the store at `place`."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._folder = spool_folder() / hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+
+    def add(self, document: AnyDocument) -> Path:
+        """Keep `document`, and return its file once it would survive a crash. Raises OSError."""
+        scratch = self._folder / ".tmp"
+        make_folders(scratch)
+        if not (self._folder / _STORE).exists():
+            create_file(self._folder / _STORE, os.fsencode(self.place), scratch)
+        data = to_bytes(document)
+        # By content, so that two documents of one key, which are in conflict, are both kept.
+        path = self._folder / f"{hashlib.sha256(data).hexdigest()}.json"
+        create_file(path, data, scratch)
+        sync_folder(self._folder)
+        return path
+
+    def waiting(self) -> list[Path]:
+        """The files of the records that wait."""
+        return sorted(self._folder.glob("*.json"))
+
+    def sweep(self) -> None:
+        """Remove what writers that died a day ago left half-written."""
+        try:
+            sweep(self._folder / ".tmp")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _unreadable(error) from error
+
+
+def spools() -> list[Spool]:
+    """The spool of every store that records wait for. Raises StoreError where one cannot be read."""
+    try:
+        places = [os.fsdecode(path.read_bytes()) for path in sorted(spool_folder().glob(f"*/{_STORE}"))]
+    except OSError as error:
+        raise _unreadable(error) from error
+    return [spool for place in places if (spool := Spool(place)).waiting()]
+
+
+@dataclass(frozen=True)
+class Drained:
+    """How many records went into the store, and why others did not: one error a record, or one for the store."""
+
+    stored: int
+    errors: list[BenchError]
+
+
+def drain(spool: Spool, store: Store) -> Drained:
+    """Put what waits in `spool` into `store`, each record leaving the spool only once the store has it.
+
+    A record in conflict with another, or damaged, stays, and is among the errors. So is a store that fails; nothing
+    more is tried then.
+    """
+    spool.sweep()
+    stored = 0
+    errors: list[BenchError] = []
+    results = in_threads(lambda path: _move(path, store), spool.waiting())
+    for error in results:
+        if error is None:
+            stored += 1
+            continue
+        errors.append(error)
+        if isinstance(error, StoreError) and not isinstance(error, ConflictError):
+            results.close()
+            break
+    return Drained(stored, errors)
+
+
+def _move(path: Path, store: Store) -> BenchError | None:
+    try:
+        store.put(from_bytes(path.read_bytes(), str(path)))
+        path.unlink(missing_ok=True)
+    except FileNotFoundError:  # another process drained it
+        return None
+    except ConflictError as error:
+        return ConflictError(f"{error}; the record in conflict stays in {path}")
+    except BenchError as error:
+        return error
+    except OSError as error:
+        return _unreadable(error)
+    return None
+
+
+def _unreadable(error: OSError) -> StoreError:
+    return StoreError(f"spool {spool_folder()}: {error.strerror} ({error.filename}); name another in BENCH_SPOOL")
+
+
+class Keeper:
+    """Puts documents into a store by way of its spool, and loses none where the store fails."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._spool = Spool(store.place)
+        self._refused: list[Path | None] = []  # in the spool, or nowhere but on stderr
+        self._reached = False
+
+    def put(self, document: AnyDocument) -> str:
+        """The document's key. What the store does not take stays in the spool, or at worst goes to stderr."""
+        spooled: Path | OSError
+        try:
+            spooled = self._spool.add(document)
+        except OSError as error:  # no matter, if the store takes it
+            spooled = error
+        try:
+            self._store.put(document)
+        except BenchError as error:
+            self._reached = False
+            self._refuse(document, error, spooled)
+        else:
+            self._reached = True
+            if isinstance(spooled, Path):
+                with suppress(OSError):  # it would be put again, which changes nothing
+                    spooled.unlink(missing_ok=True)
+        return document.key()
+
+    def catch_up(self) -> None:
+        """Put what waits for this store, from this call or an earlier one, if the store was there just now."""
+        if not self._reached:
+            return
+        with suppress(StoreError):  # what stays in the spool is counted in the end
+            if done := drain(self._spool, self._store).stored:
+                _say(f"{_records(done)} that waited in the spool {_are(done)} in {self._store.name} now")
+
+    def finish(self) -> None:
+        """Say what still waits for this store. Raises StoreError where a record of this call is not in it."""
+        self.catch_up()
+        waiting = len(self._spool.waiting())
+        drainable = f"`bench store drain` puts {'it' if waiting == 1 else 'them'} there, or says why not"
+        missing = sum(path is None or path.exists() for path in self._refused)
+        if missing:
+            raise StoreError(f"{_records(missing)} of this call {_are(missing)} not in {self._store.name}; {drainable}")
+        if waiting:
+            _say(f"{_records(waiting)} of other calls {_are(waiting)} not in {self._store.name}; {drainable}")
+
+    def _refuse(self, document: AnyDocument, why: BenchError, spooled: Path | OSError) -> None:
+        if isinstance(spooled, Path):
+            self._refused.append(spooled)
+            _say(f"{why}; the record is kept in {spooled}")
+            return
+        self._refused.append(None)
+        _say(
+            f"{why}; and the spool {spool_folder()} cannot be written ({spooled.strerror}). This is the record; "
+            f"save the line as {document.key()} in a folder that is a store:"
+        )
+        sys.stderr.write(to_bytes(document).decode())
+
+
+def _say(line: str) -> None:
+    """On stderr even where progress is quiet: it is about what was measured."""
+    sys.stderr.write(f"bench: {line}\n")
+
+
+def _records(n: int) -> str:
+    return "1 record" if n == 1 else f"{n} records"
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"

@@ -1,0 +1,208 @@
+"""The S3 store, on a real server: what is put once stays, and is read back sorted, sound and by name."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from builders import make_run
+
+from analysis.frame import runs_frame
+from analysis.load import load
+from bench.errors import ConflictError, RecordError, StoreError, UsageError
+from bench.record.documents import LeaseClosed, LeaseOpened
+from bench.record.files import to_bytes
+from bench.record.ids import derived_id
+from bench.store import FolderStore, open_store, read_all
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(bucket):
+    return open_store(f"{bucket}/our/records")
+
+
+def objects(s3, bucket):
+    listing = s3.list_objects_v2(Bucket=bucket.removeprefix("s3://"))
+    return sorted(item["Key"] for item in listing.get("Contents", ()))
+
+
+def test_what_was_put_is_read_back_and_lies_at_its_key(store, bucket, s3):
+    run = make_run()
+    key = store.put(run)
+    assert key == run.key()
+    assert store.read(key) == run
+    assert objects(s3, bucket) == [f"our/records/{key}"]
+    assert s3.get_object(Bucket=bucket[5:], Key=f"our/records/{key}")["Body"].read() == to_bytes(run)
+
+
+def test_a_bucket_without_a_prefix_is_a_store_too(bucket, s3):
+    run = make_run()
+    store = open_store(bucket)
+    store.put(run)
+    assert read_all(store) == ([run], [])
+    assert objects(s3, bucket) == [run.key()]
+
+
+def test_putting_the_same_record_again_changes_nothing(store, bucket, s3):
+    run = make_run()
+    store.put(run)
+    before = s3.list_objects_v2(Bucket=bucket[5:])["Contents"]
+    assert store.put(run) == run.key()
+    assert s3.list_objects_v2(Bucket=bucket[5:])["Contents"] == before
+
+
+def test_another_record_under_the_same_key_is_refused_and_the_first_one_stays(store):
+    run = make_run()
+    store.put(run)
+    with pytest.raises(ConflictError, match=f"^{store.name}/{run.key()}: another document"):
+        store.put(run.model_copy(update={"seed": 8}))
+    assert store.read(run.key()) == run
+
+
+def test_of_many_writers_of_one_key_one_wins_and_the_others_are_told(store):
+    run = make_run()
+    runs = [run.model_copy(update={"seed": seed}) for seed in range(8)]
+
+    def put(run):
+        try:
+            open_store(store.name).put(run)
+        except ConflictError:
+            return None
+        return run.seed
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        (winner,) = [seed for seed in pool.map(put, runs) if seed is not None]
+    assert store.read(run.key()).seed == winner
+
+
+def test_the_server_refuses_bytes_that_are_not_those_sent(bucket, s3):
+    other = b64encode(hashlib.sha256(b"another").digest()).decode()
+    with pytest.raises(ClientError, match="BadDigest"):
+        s3.put_object(Bucket=bucket[5:], Key="v1/x.json", Body=b"one", ChecksumSHA256=other)
+
+
+def test_bytes_that_were_altered_on_their_way_are_refused_and_nothing_is_stored(store, bucket, s3, monkeypatch):
+    wrong = hashlib.sha256(b"what was meant")
+    monkeypatch.setattr("bench.store.s3.hashlib.sha256", lambda _: wrong)
+    with pytest.raises(StoreError, match=r"the bytes arrived altered and were refused.*BadDigest"):
+        store.put(make_run())
+    assert objects(s3, bucket) == []
+
+
+def test_keys_are_sorted_and_chosen_by_prefix(store):
+    days = [date(2025, 3, 1), date(2026, 1, 31), date(2026, 2, 1)]
+    keys = sorted(store.put(make_run(id=derived_id(day, name))) for day in days for name in "ab")
+    lease = LeaseOpened(provider="own", started=NOW)
+    leases = sorted(store.put(document) for document in (lease, LeaseClosed(id=lease.id, stopped=NOW)))
+    assert list(store.keys()) == [*leases, *keys]
+    assert list(store.keys("v1/runs/")) == keys
+    assert list(store.keys("v1/runs/2026/")) == list(store.keys("v1/runs/2026")) == keys[2:]
+    assert list(store.keys("v1/runs/2026/01/")) == keys[2:4]
+    assert list(store.keys(keys[2])) == [keys[2]]
+    assert list(store.keys("v2/")) == []
+
+
+@pytest.mark.parametrize("stray", ["notes.json", "v1/README.md", "v1/.hidden/a.json", "v1/compact/runs/a.parquet"])
+def test_objects_that_are_no_records_are_passed_over(store, bucket, s3, stray):
+    run = make_run()
+    store.put(run)
+    s3.put_object(Bucket=bucket[5:], Key=f"our/records/{stray}", Body=b"not a record")
+    s3.put_object(Bucket=bucket[5:], Key="our/records-of-others/v1/a.json", Body=b"not ours")
+    assert read_all(store) == ([run], [])
+
+
+def test_reading_goes_on_past_bad_records_and_names_each_one(store, bucket, s3):
+    runs = [make_run() for _ in range(3)]
+    keys = [store.put(run) for run in runs]
+    altered = to_bytes(runs[0]).replace(b'"seed":7', b'"seed":8')
+    s3.put_object(Bucket=bucket[5:], Key=f"our/records/{keys[0]}", Body=altered)
+    s3.put_object(Bucket=bucket[5:], Key="our/records/v1/runs/copy.json", Body=to_bytes(runs[1]))
+    documents, errors = read_all(store)
+    assert documents == sorted(runs[1:], key=lambda run: run.key())
+    assert {str(error).partition(": ")[0] for error in errors} == {
+        f"{store.name}/{keys[0]}",
+        f"{store.name}/v1/runs/copy.json",
+    }
+
+
+def test_a_record_that_is_missing_is_named(store):
+    key = make_run().key()
+    with pytest.raises(RecordError, match=f"^{store.name}/{key}: cannot be read"):
+        store.read(key)
+    (error,) = store.read_many([key])
+    assert key in str(error)
+
+
+@pytest.mark.parametrize("key", ["", "x.json", "v1/../x.json", "v1//x.json", "v1/.x.json"])
+def test_a_key_that_can_name_no_record_is_refused(store, key):
+    with pytest.raises(StoreError, match="names no record"):
+        store.read(key)
+
+
+def test_a_prefix_below_which_nothing_lies_is_no_store_and_one_that_was_begun_is(store):
+    with pytest.raises(StoreError, match=f"{store.name}: nothing lies below.*`bench run RECIPE --store {store.name}`"):
+        store.keys()
+    store.check_writable()
+    store.check_writable()
+    assert read_all(store) == ([], [])
+
+
+def test_the_frame_of_an_s3_store_is_that_of_its_documents(store, tmp_path):
+    lease = LeaseOpened(provider="own", instance_type="big one", started=NOW)
+    folder = FolderStore(tmp_path / "folder")
+    for document in (lease, *(make_run(lease_id=lease.id, seed=seed) for seed in range(3))):
+        folder.put(document)
+        store.put(document)
+    frame, errors = load([store])
+    assert errors == []
+    assert frame.equals(load([folder])[0])
+    assert list(frame) == list(runs_frame(read_all(store)[0]))
+
+
+def test_records_are_encrypted_as_asked(store, bucket, s3, monkeypatch):
+    monkeypatch.setenv("BENCH_S3_SSE", "AES256")
+    key = store.put(make_run())
+    assert s3.head_object(Bucket=bucket[5:], Key=f"our/records/{key}")["ServerSideEncryption"] == "AES256"
+
+
+@pytest.mark.parametrize("settings", [{"SSE": "rot13"}, {"SSE": "AES256", "SSE_KMS_KEY_ID": "alias/mine"}])
+def test_encryption_that_s3_does_not_have_is_refused(store, monkeypatch, settings):
+    for name, value in settings.items():
+        monkeypatch.setenv(f"BENCH_S3_{name}", value)
+    with pytest.raises(UsageError, match="BENCH_S3_SSE is"):
+        store.check_writable()
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/a//b/", "S3://bucket/a/b", Path("s3://bucket/a/b")])
+def test_one_store_has_one_name(url):
+    assert open_store(url).name == open_store(url).place == "s3://bucket/a/b"
+
+
+def test_many_processes_read_what_one_reads(store, monkeypatch):
+    runs = [make_run() for _ in range(5)]
+    keys = [*sorted(store.put(run) for run in runs), make_run().key()]
+    one = [str(found) for found in store.read_many(keys)]
+    monkeypatch.setattr("bench.store.s3._WORTH_PROCESSES", 2)
+    monkeypatch.setattr("bench.store.s3._BATCH", 2)
+    assert [str(found) for found in store.read_many(keys)] == one
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(StoreError, match="credentials are not right"):
+        list(store.read_many(keys))
+
+
+def test_reading_many_holds_only_some_of_them(store, monkeypatch):
+    keys = [store.put(make_run()) for _ in range(2)] * 200
+    read = Counter()
+    monkeypatch.setattr(store, "read_bytes", lambda key: read.update([key]) or b"")
+    results = store.read_many(keys)
+    next(results)
+    assert read.total() <= 100
+    results.close()

@@ -1,0 +1,163 @@
+"""Every command that takes a store takes an S3 prefix, and no secret gets into anything that is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+import seaweedfs
+from builders import make_run
+
+from bench.record.documents import LeaseOpened
+from bench.store import open_store, read_each
+from bench.store.spool import Keeper, spools
+
+TOKEN = "planted-session-token"
+PASSWORD = "planted-password"
+SECRETS = (seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, TOKEN, PASSWORD)
+
+
+@pytest.fixture
+def bench(s3, tmp_path, spool):
+    """Call `bench` in an empty folder, as a process of its own."""
+    (tmp_path / "work").mkdir()
+
+    def call(*words, **more):
+        return subprocess.run(
+            [sys.executable, "-m", "bench", *words],
+            capture_output=True, text=True, cwd=tmp_path / "work", env={**os.environ, **more}, check=False,
+        )  # fmt: skip
+
+    return call
+
+
+@pytest.fixture
+def url(bucket):
+    """A store with a lease and seven runs of one recipe, six of another."""
+    store = open_store(f"{bucket}/records")
+    lease = LeaseOpened(provider="own", instance_type="big one", started=datetime(2026, 11, 22, tzinfo=UTC))
+    store.put(lease)
+    for seed in range(7):
+        store.put(make_run(seed=seed, lease_id=lease.id))
+    for seed in range(6):
+        run = make_run(seed=seed)
+        store.put(run.model_copy(update={"recipe": run.recipe.model_copy(update={"name": "other"})}))
+    return store.name
+
+
+@pytest.mark.slow
+def test_a_report_and_an_export_of_an_s3_store_are_those_of_a_folder_with_the_same_records(bench, url, tmp_path):
+    folder = open_store(tmp_path / "folder")
+    for document in read_each(open_store(url)):
+        folder.put(document)
+    for words in (["report", "--format", "json"], ["export", "csv"], ["claims", "--format", "json"]):
+        done, expected = (bench(*words, "--store", store) for store in (url, folder.place))
+        assert done.returncode == expected.returncode == 0, done.stderr
+        assert done.stdout == expected.stdout
+        assert done.stdout
+    done = bench("compare", "myrtle", "other", "--store", url)
+    assert done.returncode == 0, done.stderr
+    assert "myrtle" in done.stdout
+
+
+def test_verify_reads_every_record_and_names_one_that_was_altered(bench, url, s3):
+    done = bench("store", "verify", "--store", url)
+    assert (done.returncode, done.stdout) == (0, f"{url}: 14 records are what they were when they were written\n")
+    key = next(open_store(url).keys("v1/runs/"))
+    bucket = url.split("/")[2]
+    body = s3.get_object(Bucket=bucket, Key=f"records/{key}")["Body"].read()
+    s3.put_object(Bucket=bucket, Key=f"records/{key}", Body=body.replace(b'"loss":', b'"lost":'))
+    done = bench("store", "verify", "--store", url)
+    assert done.returncode == 5
+    assert done.stdout.startswith(f"{url}: 13 records")
+    assert key in done.stderr
+
+
+def test_compact_says_that_it_is_for_folders(bench, url):
+    done = bench("store", "compact", "--store", url)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"bench: store {url}: only a folder has a compact layer; copy the store into one, for example with "
+        f"`aws s3 sync {url} FOLDER`, and compact that\n"
+    )
+
+
+def test_published_entries_go_into_an_s3_store_twice_the_same(bench, bucket, tmp_path):
+    entry = {
+        "version": "v1.0",
+        "author": "A",
+        "authorEmail": "a@example.org",
+        "framework": "f",
+        "codeURL": "https://x.org",
+        "model": "m",
+        "hardware": "1 V100",
+        "costPerHour": 3.06,
+        "timestamp": "2018-04-20",
+        "misc": {},
+    }
+    folder = tmp_path / "entries" / "CIFAR10" / "train"
+    folder.mkdir(parents=True)
+    (folder / "a.json").write_text(json.dumps(entry))
+    (folder / "a.tsv").write_text("epoch\thours\ttop1Accuracy\n1\t0.01\t50\n2\t0.02\t94.1\n")
+    for _ in range(2):
+        done = bench("import", "dawnbench", str(tmp_path / "entries"), "--store", f"{bucket}/published")
+        assert (done.returncode, done.stdout) == (0, f"1 of 1 entries are in {bucket}/published\n"), done.stderr
+
+
+def test_drain_puts_what_waits_for_each_store_where_it_was_meant_to_go(bench, bucket, spool, tmp_path, monkeypatch):
+    runs, elsewhere = [make_run() for _ in range(3)], tmp_path / "folder"
+    with monkeypatch.context() as away:
+        away.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        away.setenv("AWS_MAX_ATTEMPTS", "1")
+        for run in runs[:2]:
+            Keeper(open_store(bucket)).put(run)
+        elsewhere.write_text("in the way")
+        Keeper(open_store(elsewhere)).put(runs[2])
+        elsewhere.unlink()
+        done = bench("store", "drain", "--store", bucket)
+        assert (done.returncode, done.stdout) == (1, f"{bucket}: 0 records put, 2 wait\n")
+        assert done.stderr == (
+            f"bench: store {bucket}: 127.0.0.1:9 cannot be reached; check the network and AWS_ENDPOINT_URL_S3\n"
+        )
+    done = bench("store", "drain")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == sorted(
+        [f"{elsewhere}: 1 records put, 0 wait", f"{bucket}: 2 records put, 0 wait"]
+    )
+    assert set(open_store(bucket).keys()) == {run.key() for run in runs[:2]}
+    assert list(open_store(elsewhere).keys()) == [runs[2].key()]
+    assert bench("store", "drain").stdout == f"no record waits in {spool}\n"
+    assert spools() == []
+
+
+@pytest.mark.slow
+def test_no_secret_is_in_anything_that_is_written(bench, url, bucket, tmp_path, monkeypatch):
+    """What boto3 knows: two keys, a session token, a password in an endpoint. Greps output, report, records, spool."""
+    said = [bench("report", "--store", url, "--format", "html", "-o", "report.html")]
+    said += [bench("report", "--store", url), bench("export", "csv", "--store", url), bench("store", "verify")]
+    for settings in (
+        {"AWS_SESSION_TOKEN": TOKEN},
+        {"AWS_ENDPOINT_URL_S3": f"http://{seaweedfs.ACCESS_KEY}:{PASSWORD}@127.0.0.1:9"},
+        {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"},
+    ):
+        with monkeypatch.context() as wrong:
+            for name, value in settings.items():
+                wrong.setenv(name, value)
+            Keeper(open_store(url)).put(make_run())
+            said += [bench(*words, "--store", url) for words in (["report"], ["store", "verify"], ["store", "drain"])]
+            assert {done.returncode for done in said[-3:]} == {1}
+    said.append(bench("report", "--store", f"s3://{seaweedfs.ACCESS_KEY}:{PASSWORD}@bucket/x"))
+    assert said[-1].returncode == 1
+
+    written = "".join(done.stdout + done.stderr for done in said)
+    assert "Traceback" not in written
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"report.html", "store"}
+    store = open_store(url)
+    records = [raw.decode() for raw in store.read_many(list(store.keys()))]
+    texts = [written, *(path.read_text() for path in files), *records]
+    assert not [secret for secret in SECRETS if any(secret in text for text in texts)]

@@ -1,0 +1,209 @@
+"""What can go wrong with S3 is told in one line, with what to do, and without a secret; on a real server."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import botocore.auth
+import pytest
+import seaweedfs
+from builders import make_run
+
+from bench.errors import StoreError
+from bench.store import open_store
+from bench.store.spool import Keeper, Spool, drain
+
+PASSWORD = "planted-password"
+TOKEN = "planted-session-token"
+SECRETS = (
+    *(seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, seaweedfs.READER_KEY, seaweedfs.READER_SECRET, PASSWORD, TOKEN),
+    *("AKIAWRONG", "wrong-secret"),
+)
+READER = {"AWS_ACCESS_KEY_ID": seaweedfs.READER_KEY, "AWS_SECRET_ACCESS_KEY": seaweedfs.READER_SECRET}
+
+TROUBLE = {
+    "wrong key": ({"AWS_ACCESS_KEY_ID": "AKIAWRONG"}, "the credentials are not right; check AWS_ACCESS_KEY_ID"),
+    "wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong-secret"}, "the credentials are not right"),
+    "a token that is none": ({"AWS_SESSION_TOKEN": TOKEN}, "the credentials are not right"),
+    "half a credential": ({"AWS_SECRET_ACCESS_KEY": None}, "the credentials are not complete"),
+    "no credentials": (
+        {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+        "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE",
+    ),
+    "no permission": (READER, "no permission for PutObject (AccessDenied); docs/s3.md has the policy"),
+    "no such profile": ({"AWS_PROFILE": "nobody"}, "there is no such profile; check AWS_PROFILE"),
+    "nobody listens": ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, "127.0.0.1:9 cannot be reached"),
+    "an endpoint that is none": ({"AWS_ENDPOINT_URL_S3": "s3.example"}, "the endpoint's URL is not right"),
+    "a password in the endpoint": (
+        {"AWS_ENDPOINT_URL_S3": f"http://{seaweedfs.ACCESS_KEY}:{PASSWORD}@127.0.0.1:9"},
+        "the endpoint's URL holds a user or a password; take them out of it",
+    ),
+    "a region that is none": ({"AWS_DEFAULT_REGION": "not a region"}, "AWS_ENDPOINT_URL_S3 and AWS_DEFAULT_REGION"),
+}
+
+
+def one_line_without_a_secret(error, store, said):
+    text = str(error)
+    assert text.startswith(f"store {store.name}: ")
+    assert said in text
+    assert "\n" not in text
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+@pytest.mark.parametrize(("settings", "said"), TROUBLE.values(), ids=TROUBLE)
+def test_settings_that_do_not_do_are_refused_before_a_run_and_a_record_is_kept_in_the_spool(
+    bucket, spool, monkeypatch, capsys, settings, said
+):
+    run, url = make_run(), f"{bucket}/records"
+    with monkeypatch.context() as changed:
+        for name, value in settings.items():
+            changed.delenv(name) if value is None else changed.setenv(name, value)
+        store = open_store(url)
+        with pytest.raises(StoreError) as error:
+            store.check_writable()
+        one_line_without_a_secret(error.value, store, said)
+        Keeper(store).put(run)
+    assert said in capsys.readouterr().err
+    files = [path.read_text() for path in spool.rglob("*") if path.is_file()]
+    assert not [secret for secret in SECRETS if any(secret in text for text in files)]
+
+    store = open_store(url)  # the user has mended it
+    assert drain(Spool(url), store).stored == 1
+    assert store.read(run.key()) == run
+
+
+def test_a_clock_that_is_an_hour_off_is_said(bucket, monkeypatch):
+    now = botocore.auth.get_current_datetime
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *args: now(*args) + timedelta(hours=1))
+    store = open_store(bucket)
+    with pytest.raises(StoreError) as error:
+        store.check_writable()
+    one_line_without_a_secret(error.value, store, "this machine's clock is wrong by minutes")
+
+
+def test_a_bucket_that_is_not_there_is_said_to_writers_and_readers(s3):
+    store, run = open_store("s3://no-such-bucket/records"), make_run()
+    for attempt in (store.check_writable, store.keys, lambda: store.put(run), lambda: store.read(run.key())):
+        with pytest.raises(StoreError) as error:
+            attempt()
+        one_line_without_a_secret(error.value, store, "there is no such bucket; make it")
+
+
+def test_who_may_only_read_reads(bucket, monkeypatch):
+    run = make_run()
+    open_store(bucket).put(run)
+    for name, value in READER.items():
+        monkeypatch.setenv(name, value)
+    store = open_store(bucket)
+    assert list(store.keys()) == [run.key()]
+    assert store.read(run.key()) == run
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_not_trusted(bucket, seaweed, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", seaweed.endpoint.replace("http:", "https:"))
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(StoreError, match="certificate is not trusted"):
+        open_store(bucket).check_writable()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"s3://{seaweedfs.ACCESS_KEY}:{PASSWORD}@bucket/prefix",
+        f"s3://bucket/prefix?secret={PASSWORD}",
+        f"https://{seaweedfs.ACCESS_KEY}:{PASSWORD}@example.org/bucket",
+        f"gs://{PASSWORD}@bucket",
+    ],
+)
+def test_a_url_with_a_secret_is_refused_and_not_repeated(url):
+    with pytest.raises(StoreError, match="s3://bucket/prefix") as error:
+        open_store(url)
+    assert not [secret for secret in SECRETS if secret in str(error.value)]
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A server that answers every PUT with what its test says."""
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status, body = self.server.answers[min(self.server.asked, len(self.server.answers) - 1)]
+        self.server.asked += 1
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def answering(monkeypatch, *answers):
+    """A server that answers PUT with each (status, error code) in turn, the last one for ever."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.asked = 0
+        server.answers = [
+            (status, f"<Error><Code>{code}</Code><Message>{PASSWORD}</Message></Error>".encode() if code else b"")
+            for status, code in answers
+        ]
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_server_that_would_overwrite_is_refused(s3, monkeypatch):
+    with answering(monkeypatch, (200, "")), pytest.raises(StoreError, match=r"ignores If-None-Match.*overwritten"):
+        open_store("s3://bucket").check_writable()
+
+
+def test_a_writer_that_met_another_one_tries_again(s3, monkeypatch):
+    busy = (409, "ConditionalRequestConflict")
+    with answering(monkeypatch, busy, busy, (200, "")) as server:
+        open_store("s3://bucket").put(make_run())
+        assert server.asked == 3
+
+
+def test_a_writer_that_always_meets_another_one_gives_up(s3, monkeypatch):
+    with answering(monkeypatch, (409, "ConditionalRequestConflict")), pytest.raises(StoreError, match="409"):
+        open_store("s3://bucket").put(make_run())
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (500, "InternalError", "the server is failing or busy; try again later"),
+        (503, "SlowDown", "the server is failing or busy; try again later"),
+        (400, "ExpiredToken", "the credentials have expired"),
+        (400, "AuthorizationHeaderMalformed", "the bucket is in another region; name it in AWS_DEFAULT_REGION"),
+        (403, "AccessDenied", "no permission for PutObject"),
+        (501, "NotImplemented", "does not know conditional writes"),
+        (400, "Some\x07thing\n new", "PutObject was refused"),
+        (400, "", "PutObject was refused"),
+    ],
+)
+def test_every_answer_becomes_one_line_without_the_servers_own_words(s3, monkeypatch, status, code, said):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    store = open_store("s3://bucket")
+    with answering(monkeypatch, (status, code)), pytest.raises(StoreError) as error:
+        store.put(make_run())
+    one_line_without_a_secret(error.value, store, said)
+    assert str(error.value).isprintable()
+
+
+def test_a_server_that_never_answers_is_given_up(s3, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr("bench.store.s3_client._READ", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+        with pytest.raises(StoreError, match=f"127.0.0.1:{port} cannot be reached"):
+            open_store("s3://bucket").put(make_run())
