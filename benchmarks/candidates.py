@@ -84,9 +84,7 @@ def build(candidate: str, data: cifar10.Cifar10, compute: Compute) -> Training:
 
 def measure(candidates: Sequence[str], seeds: Sequence[int], results: Path) -> None:
     """Make the runs that are not in `results` yet."""
-    folder = cifar10.find()
-    assert folder is not None, "no CIFAR-10 here: bench data fetch"
-    data, compute = cifar10.load(folder).hold_out(), choose()
+    data, compute = cifar10.load(cifar10.find()).hold_out(), choose()
     trainers: dict[str, Training] = {}
     for seed in seeds:
         for candidate in candidates:

@@ -16,12 +16,16 @@ COMMANDS = {
     "recipes": "List what can be run.",
     "data": "Fetch or verify CIFAR-10.",
     "run": "Train, and record each run.",
+    "plan": "What runs would take and cost here, before they are made.",
+    "prices": "What machines with GPUs cost, by every source that answers.",
     "report": "Cost table of the records in a store.",
     "claims": "Check what was claimed: supported, not supported, inconclusive.",
     "import": "Read published entries into a store.",
     "export": "Write the records of a store for others.",
     "compare": "Compare A with B: faster, cheaper, more often, and how surely.",
-    "store": "Look after a store: verify, compact.",
+    "reconcile": "The bill against the estimate.",
+    "lease": "What lease this machine is on; close one from outside.",
+    "store": "Look after a store: verify, compact, drain.",
     "schema": "Print the JSON Schema of a record.",
 }
 

@@ -25,6 +25,13 @@ from bench.cli import options
     help="Accuracy to reach, 0..1, in place of the recipe's own.",
 )
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option(
+    "--gpus",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="GPUs to train on together, a process each; with --device cpu that many processes on the processor.",
+)
 @options.data
 @click.option(
     "--held-out",
@@ -32,29 +39,29 @@ from bench.cli import options
     help="Train on 40,000 of the training images and test on the other 10,000: to choose without the test set.",
 )
 @options.store
-@click.option(
-    "--instance",
-    metavar="PROVIDER:TYPE",
-    help="What this machine is, such as aws:p3.2xlarge: its price comes from the price book.",
-)
-@click.option("--spot", is_flag=True, help="It is a spot machine (with --instance or --price-per-hour).")
-@click.option("--price-per-hour", metavar="AMOUNT", help="What an hour of this machine costs.")
-@click.option("--currency", default="USD", show_default=True, help="Of --price-per-hour, ISO 4217.")
+@options.machine
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
-    recipes: tuple[str, ...], runs: int, seed: int, target: float | None, device: str, data: str | None, held_out: bool,
-    store: str, instance: str | None, spot: bool, price_per_hour: str | None, currency: str, quiet: bool,
+    recipes: tuple[str, ...], runs: int, seed: int, target: float | None, device: str, gpus: int, data: str | None,
+    held_out: bool, store: str, instance: str | None, spot: bool, price_per_hour: str | None, currency: str,
+    quiet: bool,
 ) -> None:  # fmt: skip
     """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
 
     Several recipes are interleaved round by round. Without a price, cost stays unknown.
     """
-    from bench.billing.lease import open_lease
+    import os
+    from functools import partial
+
+    from bench.cloud.here import preempted
+    from bench.cloud.lease import Given, stay
     from bench.measure.progress import Progress
     from bench.measure.session import Request, measure
     from bench.recipes import find
     from bench.store import open_store
 
+    opened_store = open_store(store)
+    lease = stay(Given(instance, price_per_hour, currency, spot), opened_store, os.environ)
     request = Request(
         recipes=[find(name) for name in dict.fromkeys(recipes)],
         runs=runs,
@@ -62,11 +69,15 @@ def run(
         data=data,
         held_out=held_out,
         device=device,  # type: ignore[arg-type]  # click.Choice allows just these words
+        gpus=gpus,
         target=target,
-        lease=open_lease(instance, price_per_hour, currency, spot=spot),
+        lease_id=lease.lease_id,
+        opened=lease.opened,
+        closes=lease.closes,
+        preempted=partial(preempted, os.environ),
     )
     ended = set()
-    for made, key in measure(request, open_store(store), Progress(quiet=quiet)):
+    for made, key in measure(request, opened_store, Progress(quiet=quiet)):
         ended.add(made.status)
         click.echo(key)
     if "interrupted" in ended:

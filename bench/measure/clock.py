@@ -25,6 +25,11 @@ class Clock:
         self.anchor = datetime.now(UTC) - timedelta(seconds=now - self._zero)
         self.phases: list[Phase] = []
 
+    @property
+    def zero(self) -> float:
+        """The anchor as a reading of `time.perf_counter`, which is the same clock in every process of a machine."""
+        return self._zero
+
     def now(self) -> float:
         """Seconds since the anchor."""
         return time.perf_counter() - self._zero

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 # NVML's throttle reasons that slow a run down; idle clocks and application clocks are no fault.
@@ -50,11 +51,10 @@ class Gpu:
         millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
         return None if millijoules is None else millijoules / 1000
 
-    def warnings(self) -> list[str]:
-        """What makes a time measured now doubtful."""
-        others = [
-            p for p in self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle) or [] if p.pid != os.getpid()
-        ]
+    def warnings(self, ours: Collection[int] = ()) -> list[str]:
+        """What makes a time measured now doubtful. `ours` are ids of processes that belong to the measurement."""
+        running = self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle) or []
+        others = [process for process in running if process.pid not in (os.getpid(), *ours)]
         found = [f"{len(others)} other processes on the GPU"] if others else []
         reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", self._handle) or 0
         return found + [f"GPU slowed down: {why}" for bit, why in _SLOWED.items() if reasons & bit]

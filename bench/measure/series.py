@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ import torch
 
 from bench.measure.clock import Clock
 from bench.measure.environment import cores, cpu_name, describe
+from bench.measure.failure import explain
 from bench.measure.gpu import Gpu
 from bench.measure.interrupt import Interrupted, Interrupts
+from bench.measure.processes import Processes, WorkerFailed
 from bench.measure.progress import Progress
-from bench.measure.recorder import Recorder, in_words
+from bench.measure.recorder import Recorder
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
     Device,
@@ -30,12 +33,13 @@ from bench.record.ids import new_id
 from bench.record.policy import DEFAULT_POLICY, policy_seconds
 from bench.training.data import Cifar10
 from bench.training.device import Compute
-from bench.training.events import Diverged
 
 
 @dataclass
 class Measurement:
-    """What all runs of one process share.
+    """What all runs of one call share.
+
+    With `gpus` above 1 each recipe trains in as many processes, and none of it happens in this one.
 
     `early` holds what happened in the process before its first run, as (phase, start, stop) on
     `time.perf_counter`: it becomes part of the first run's record, which is thereby a cold start.
@@ -48,14 +52,16 @@ class Measurement:
     lease_id: str | None = None
     target: float | None = None
     early: list[tuple[PhaseName, float, float]] = field(default_factory=list)
+    gpus: int = 1
 
     def __post_init__(self) -> None:
-        cuda = self.compute.is_cuda
-        self.gpu = Gpu(str(torch.cuda.get_device_properties(self.compute.device).uuid)) if cuda else None
+        used = range(self.gpus) if self.gpus > 1 else [self.compute.device]
+        properties = [torch.cuda.get_device_properties(each) for each in used] if self.compute.is_cuda else []
+        self.gpu = [Gpu(str(each.uuid)) for each in properties]
         # Read now: the files of a checkout can change while it trains.
         self.environment = self._environment()
         self.sources: dict[str, str] = {}
-        self.trainers: dict[str, Trainer] = {}
+        self.trainers: dict[str, Trainer | Processes] = {}
 
     def runs(self, recipes: Sequence[Recipe], n: int, first_seed: int) -> Iterator[Run]:
         """`n` runs of each recipe, round by round, with seeds `first_seed`, `first_seed` + 1, …
@@ -64,17 +70,22 @@ class Measurement:
         """
         series_id = new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
-        for index in range(n):
+        try:
+            for index in range(n):
+                for recipe in recipes:
+                    series = Series(id=series_id, index=index, planned=n)
+                    run = self._run(recipe, first_seed + index, series)
+                    yield run
+                    if self.interrupts.received:
+                        return
+        finally:
             for recipe in recipes:
-                series = Series(id=series_id, index=index, planned=n)
-                run = self._run(recipe, first_seed + index, series)
-                yield run
-                if self.interrupts.received:
-                    return
+                self._let_go(recipe)
 
     def _run(self, recipe: Recipe, seed: int, series: Series) -> Run:
         began = self.early[0][1] if self.early else None
-        clock = Clock(self.compute.synchronise, since=began)
+        # With several processes the first of them waits for its GPU; this one has none in use.
+        clock = Clock(self.compute.synchronise if self.gpus == 1 else lambda: None, since=began)
         if began is not None:
             for name, start, stop in self.early:
                 clock.add(name, start - began, stop - began)
@@ -101,6 +112,8 @@ class Measurement:
             warnings=tuple(dict.fromkeys([*warnings, *self._warnings(), *_drift(clock)])),
             **recorder.fields(),
         )
+        if status == "failed":
+            self._let_go(recipe)
         self.progress.end(outcome(run))
         return run
 
@@ -111,31 +124,43 @@ class Measurement:
                 self._trainer(recipe, recorder).run(seed, recorder)
         except Interrupted as signal:
             return "interrupted", "USER", f"stopped by {signal}"
-        except Diverged as error:
-            return "failed", "DIVERGED", str(error)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            return "failed", "OOM", in_words(error)
+        except WorkerFailed as error:
+            return "failed", error.reason, str(error)
         except Exception as error:
-            out_of_memory = "can't allocate memory" in str(error)  # torch's CPU allocator raises RuntimeError
-            return "failed", "OOM" if out_of_memory else "ERROR", f"{type(error).__name__}: {in_words(error)}"
+            trainer = self.trainers.get(recipe.name)
+            return "failed", *explain(error, trainer.batch if trainer else None)
         return "completed", None, None
 
-    def _trainer(self, recipe: Recipe, recorder: Recorder) -> Trainer:
-        """The recipe made ready: built and warmed up once a process, in the record of the run that needed it."""
+    def _trainer(self, recipe: Recipe, recorder: Recorder) -> Trainer | Processes:
+        """The recipe made ready: built and warmed up once, in the record of the run that needed it."""
         if recipe.name not in self.trainers:
             with recorder.phase("build"):
-                trainer = recipe.build(self.data, self.compute)
+                self.trainers[recipe.name] = trainer = self._build(recipe)
             with recorder.phase("warmup"):
                 trainer.warm_up()
-            self.trainers[recipe.name] = trainer
         return self.trainers[recipe.name]
 
-    def _device(self, trainer: Trainer | None) -> Device:
+    def _build(self, recipe: Recipe) -> Trainer | Processes:
+        if self.gpus > 1:
+            return Processes(recipe, self.data, self.compute, self.gpus)
+        return recipe.build(self.data, self.compute)
+
+    def _let_go(self, recipe: Recipe) -> None:
+        """Forget a trainer, give its memory back and end its processes: the next run starts afresh."""
+        trainer = self.trainers.pop(recipe.name, None)
+        if isinstance(trainer, Processes):
+            trainer.stop()
+        del trainer
+        gc.collect()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+
+    def _device(self, trainer: Trainer | Processes | None) -> Device:
         compute = trainer.compute if trainer else self.compute
         return Device(
             kind="cuda" if compute.is_cuda else "cpu",
             name=self._name(),
-            count=1 if compute.is_cuda else cores(),
+            count=self.gpus if compute.is_cuda else cores(),
             precision=str(compute.precision).removeprefix("torch."),
             path=compute.path,
             convolution="winograd" if compute.winograd else "direct",
@@ -145,15 +170,18 @@ class Measurement:
         return torch.cuda.get_device_name(self.compute.device) if self.compute.is_cuda else cpu_name()
 
     def _environment(self) -> Environment:
-        if self.gpu is None:
+        if not self.gpu:
             return describe()
-        return describe(self._name(), self.gpu.driver, torch.version.cuda)
+        return describe(self._name(), self.gpu[0].driver, torch.version.cuda)
 
     def _energy(self) -> float | None:
-        return self.gpu.energy_joules() if self.gpu else None
+        joules = [each.energy_joules() for each in self.gpu]
+        known = [each for each in joules if each is not None]
+        return sum(known) if known and len(known) == len(joules) else None
 
     def _warnings(self) -> list[str]:
-        return self.gpu.warnings() if self.gpu else []
+        ours = [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
+        return [warning for each in self.gpu for warning in each.warnings(ours)]
 
 
 def outcome(run: Run) -> str:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bench.errors import BenchError, DataError, StoreError
+from bench.errors import BenchError
 from bench.measure.clock import process_start
 from bench.measure.interrupt import Interrupts
 from bench.measure.progress import Progress
 from bench.recipes import Recipe
-from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, PhaseName, Run, utc_now
-from bench.store import Store, open_store
+from bench.record.documents import LeaseClosed, LeaseOpened, PhaseName, Run, utc_now
+from bench.record.lease import CloseReason
+from bench.store import Store
+from bench.store.spool import Keeper
 from bench.training import data as cifar10
 from bench.training.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from bench.training.device import Choice, Compute
 
 
 @dataclass(frozen=True)
@@ -30,76 +34,73 @@ class Request:
     data: str | None
     held_out: bool
     device: Literal["auto", "cpu", "cuda"]
+    gpus: int
     target: float | None
-    lease: LeaseOpened
-
-
-class Keeper:
-    """Puts documents into the store, and into a spool folder where the store cannot take them."""
-
-    def __init__(self, store: Store, progress: Progress) -> None:
-        self.store, self.progress = store, progress
-
-    def put(self, document: AnyDocument) -> str:
-        """The document's key. A store that fails loses nothing: the spool keeps what it refused."""
-        try:
-            return self.store.put(document)
-        except StoreError as error:
-            spool = spool_folder()
-            key = open_store(str(spool)).put(document)
-            self.progress.warn(f"{error}; kept in {spool / key}, copy it into the store under the same path")
-            return key
-
-
-def spool_folder() -> Path:
-    """Where records wait that their store did not take."""
-    return cifar10.cache_folder() / "spool"
+    lease_id: str
+    opened: LeaseOpened | None  # None: the lease is open already
+    closes: bool  # whether the lease ends with this call
+    preempted: Callable[[], bool]  # whether the provider is taking the machine back; asked at SIGTERM
 
 
 def measure(request: Request, store: Store, progress: Progress) -> Iterator[tuple[Run, str]]:
     """Yield each run with its key in the store, as it ends.
 
-    Raises BenchError before anything is spent: no data, a store that cannot be written, no such device.
+    Raises BenchError before anything is spent: no data, a store that cannot be written, no such device. In the end
+    raises StoreError where the store did not take a record, which then waits in the spool.
     """
     folder = cifar10.find(request.data)
-    if folder is None:
-        raise DataError(
-            f"{cifar10.cache_folder()}: no CIFAR-10 here; run `bench data fetch`, or name its folder with --data"
-        )
     store.check_writable()
     early: list[tuple[PhaseName, float, float]] = []
     began = process_start()
     with _spent("setup", early, since=began):
-        keep_freed_memory()  # before torch takes its first gigabyte
-        try:
-            from bench.measure.series import Measurement
-            from bench.training.device import choose
-        except ImportError as error:
-            raise BenchError(f"training needs torch ({error}); pip install 'trainbench[train]'") from error
-        compute = choose(request.device)
+        compute = prepared(request.device)
+        from bench.measure.processes import check
+        from bench.measure.series import Measurement
+
+        check(request.recipes, request.gpus, compute, device=request.device)
     with _spent("data", early):
         images = cifar10.load(folder)
         if request.held_out:
             images = images.hold_out()
-    interrupts, keeper = Interrupts(), Keeper(store, progress)
+    interrupts, keeper = Interrupts(), Keeper(store)
     with interrupts.listening():
-        keeper.put(request.lease)
+        if request.opened:
+            keeper.put(request.opened)
         measurement = Measurement(
             images,
             compute,
             progress,
             interrupts,
-            lease_id=request.lease.id,
+            lease_id=request.lease_id,
             target=request.target,
+            gpus=request.gpus,
             early=early if began is not None else [],  # a start that is not known cannot be counted from
         )
-        reason: Literal["finished", "failed", "interrupted"] = "failed"
+        reason: CloseReason = "failed"
         try:
             for run in measurement.runs(request.recipes, request.runs, request.first_seed):
-                yield run, keeper.put(run)
-            reason = "interrupted" if interrupts.received else "finished"
+                if run.status == "interrupted" and interrupts.received == "SIGTERM" and request.preempted():
+                    run = run.model_copy(update={"reason": "PREEMPTED", "message": "the provider took the machine"})
+                    reason = "preempted"
+                key = keeper.put(run)
+                keeper.catch_up()  # here and not at the start, where the clock of a cold run is going
+                yield run, key
+            if reason != "preempted":
+                reason = "interrupted" if interrupts.received else "finished"
         finally:
-            keeper.put(LeaseClosed(id=request.lease.id, stopped=utc_now(), reason=reason))
+            if request.closes:
+                keeper.put(LeaseClosed(id=request.lease_id, stopped=utc_now(), reason=reason))
+    keeper.finish()
+
+
+def prepared(device: Choice) -> Compute:
+    """The device to train on, with the allocator tuned for it. Raises BenchError where torch is not installed."""
+    keep_freed_memory()  # before torch takes its first gigabyte
+    try:
+        from bench.training.device import choose
+    except ImportError as error:
+        raise BenchError(f"training needs torch ({error}); pip install 'trainbench[train]'") from error
+    return choose(device)
 
 
 @contextmanager

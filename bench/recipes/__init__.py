@@ -82,6 +82,11 @@ class Recipe:
 
 
 RECIPES = (
+    Recipe(
+        "dawn-resnet164", "Stanford's pre-activation ResNet-164, the baseline of DAWNBench, 181 epochs (2017)", 0.94
+    ),
+    Recipe("bkj", "Ben Johnson's ResNet-18, the fastest single GPU when DAWNBench closed, 40 epochs (2018)", 0.94),
+    Recipe("fastai-wrn", "fast.ai's WRN-22-6, 30 epochs on one GPU, 40 on eight (2018)", 0.94, parallel=True),
     Recipe("myrtle", "David Page's ResNet-9 of the DAWNBench entry, 24 epochs (2018)", 0.94),
     Recipe("myrtle-tricks", "David Page's bag of tricks, 10 epochs, flipped views in testing (2019)", 0.94),
     Recipe("myrtle-tricks-13ep", "David Page's bag of tricks, 13 epochs, tested on the plain image (2019)", 0.94),

@@ -9,14 +9,14 @@ Network   2x2 whitening convolution to 12 channels and their negatives (frozen, 
 Data      batch 1024 (48 steps an epoch), random crop from a reflected border of 2, random flip; in the epochs that
           begin within the last 6, CutMix with squares of 3x3 pixels.
 Loss      cross-entropy, label smoothing 0.2, summed over the batch.
-Optimiser SGD Nesterov 0.85; learning rate 1.525 per 1,024 images; at its peak a step takes 2 x 1.525 x 6.687e-4 of every
-          weight away. Batch norm biases learn 64 times faster. The rate rises from 0 to its peak in the first 23 % of
-          the steps and falls to 0.07 of it.
+Optimiser SGD Nesterov 0.85; learning rate 1.525 per 1,024 images; at its peak a step takes 2 x 1.525 x 6.687e-4 of
+          every weight away. Batch norm biases learn 64 times faster. The rate rises from 0 to its peak in the first
+          23 % of the steps and falls to 0.07 of it.
 Average   every 5 steps, keeping 0.95^5 x (step / steps)^3 of itself; the network goes on from it, and it is tested.
 Test      two views: the image and its mirror.
 
-Source of the numbers: github.com/tysam-code/hlb-CIFAR10, version 0.7. Written anew. The rule of the optimiser is that of
-airbench94, which took it from here.
+Source of the numbers: github.com/tysam-code/hlb-CIFAR10, version 0.7. Written anew. The optimiser is airbench94's,
+which took it from here.
 """
 
 from __future__ import annotations

@@ -66,11 +66,10 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bench"
 
 
-def find(given: str | Path | None = None) -> Path | None:
-    """The folder that holds the batches: `given`, else `CIFAR10_DIR`, else the cache; None if not there.
+def find(given: str | Path | None = None) -> Path:
+    """The folder that holds the batches: `given`, else `CIFAR10_DIR`, else the cache.
 
-    A folder that was named must hold them: raises DataError where it does not. The batches may lie in the
-    folder itself or in `cifar-10-batches-bin` below it.
+    They may lie in the folder itself or in `cifar-10-batches-bin` below it. Raises DataError where they do not.
     """
     named = given or os.environ.get("CIFAR10_DIR")
     for root in [Path(named).expanduser()] if named else [cache_folder()]:
@@ -82,7 +81,7 @@ def find(given: str | Path | None = None) -> Path | None:
             f"{named}: no CIFAR-10 batches here (expected {FOLDER}/data_batch_1.bin …); "
             "name the folder that holds them, or leave --data and CIFAR10_DIR unset and run `bench data fetch`"
         )
-    return None
+    raise DataError(f"{cache_folder()}: no CIFAR-10 here; run `bench data fetch`, or name its folder with --data")
 
 
 def verify(folder: Path) -> None:

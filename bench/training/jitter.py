@@ -57,4 +57,4 @@ def turn(images: Tensor, angles: Tensor) -> Tensor:
     matrices = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
     x = images.permute(0, 3, 1, 2)
     grid = F.affine_grid(matrices, list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, mode="nearest", align_corners=False).permute(0, 2, 3, 1)
+    return F.grid_sample(x, grid, mode="nearest", align_corners=False).permute(0, 2, 3, 1).contiguous()

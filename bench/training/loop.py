@@ -77,6 +77,7 @@ class Training(ABC):
 
     def reset(self) -> None:
         """Start from scratch, drawing from torch's global generator."""
+        self.network.zero_grad(set_to_none=True)  # a compilation, or a run that broke off, leaves gradients behind
         for module in self.network.modules():
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
                 module.reset_parameters()

@@ -8,6 +8,7 @@ before each evaluation, which is divided among the processes too.
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import torch
@@ -19,6 +20,12 @@ from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import View, accuracy
 from bench.training.loop import Optimiser, Training
+
+# Running statistics are averaged here and not overwritten at each step. torch 2.15 renamed the word for it.
+_WORDS = signature(DistributedDataParallel).parameters
+_LEAVE_BUFFERS: dict[str, Any] = {
+    "forward_sync_buffers" if "forward_sync_buffers" in _WORDS else "broadcast_buffers": False
+}
 
 
 def mean_over(ranks: int, value: Tensor) -> Tensor:
@@ -45,7 +52,7 @@ class ParallelTraining(Training):
         if self.compute.ranks > 1:
             devices = [self.compute.device] if self.compute.is_cuda else None
             self.forward = DistributedDataParallel(
-                self.network, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+                self.network, device_ids=devices, gradient_as_bucket_view=True, **_LEAVE_BUFFERS
             )
 
     def reset(self) -> None:

@@ -5,7 +5,16 @@ He, Zhang, Ren, Sun, Identity Mappings in Deep Residual Networks, 2016, arXiv:16
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
+
+from bench.training.device import Compute
+
+
+def eager_on_cpu(compute: Compute) -> Compute:
+    """These networks are no faster compiled on a processor, and take minutes to compile."""
+    return compute if compute.is_cuda else replace(compute, path="eager")
 
 
 def conv(channels: int, width: int, size: int, stride: int = 1) -> nn.Conv2d:

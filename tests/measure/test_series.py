@@ -32,6 +32,7 @@ class Scripted(Recipe):
 
     script: Callable[[int, Events], None] = lambda seed, events: train(events)
     compute: Compute = CPU
+    batch: int = 100
 
     def build(self, data: Cifar10, compute: Compute) -> "Scripted":
         return self
@@ -72,7 +73,7 @@ def series(*recipes: Recipe, n: int = 1, early: bool = False) -> list[Run]:
 
 
 def recipe(script: Callable[[int, Events], None], name: str = "scripted") -> Recipe:
-    return Scripted(name, "", 0.94, script)
+    return Scripted(name, "", 0.94, script=script)
 
 
 def test_recipes_are_interleaved_and_seeds_count_up() -> None:
@@ -125,18 +126,44 @@ def test_a_failure_is_recorded_and_the_next_run_goes_on() -> None:
     assert second.status == "completed"
 
 
-def test_running_out_of_memory_has_its_own_reason() -> None:
-    def script(seed: int, events: Events) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "Tried to allocate 2.00 GiB"),
+        (RuntimeError("CUDA error: out of memory"), "CUDA error: out of memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "ALLOC_FAILED"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_running_out_of_memory_is_said_with_the_batch_and_the_next_run_goes_on(trouble: Exception, said: str) -> None:
+    def fail_first(seed: int, events: Events) -> None:
+        if seed == 10:
+            raise trouble
+        train(events)
 
-    (run,) = series(recipe(script))
-    assert (run.status, run.reason) == ("failed", "OOM")
-    assert "2.00 GiB" in (run.message or "")
+    first, second = series(recipe(fail_first), n=2)
+    assert (first.status, first.reason) == ("failed", "OOM")
+    assert (first.message or "").startswith("batch of 100: ")
+    assert said in (first.message or "")
+    assert second.status == "completed"
+    assert "build" in {phase.name for phase in second.phases}  # nothing of the failed one is kept
 
 
-def test_a_processor_out_of_memory_is_told_from_other_errors() -> None:
+def test_a_processor_out_of_memory_says_how_much_was_needed() -> None:
     (run,) = series(recipe(lambda seed, events: torch.empty(2**60)))
     assert (run.status, run.reason) == ("failed", "OOM")
+    assert str(4 * 2**60) in (run.message or "")
+
+
+def test_a_recipe_that_cannot_be_built_fails_without_a_batch() -> None:
+    @dataclass(frozen=True)
+    class Big(Scripted):
+        def build(self, data: Cifar10, compute: Compute) -> Scripted:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    big, small = series(Big("big", "", 0.94), Scripted("small", "", 0.94))
+    assert (big.status, big.reason, big.message) == ("failed", "OOM", "CUDA out of memory.")
+    assert small.status == "completed"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

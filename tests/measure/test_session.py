@@ -1,42 +1,129 @@
-"""What was measured is kept, also where the store fails after the first run began."""
+"""Storing is off every clock, and a store that fails after the first run began loses nothing."""
 
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bench.errors import StoreError
-from bench.measure.progress import Progress
-from bench.measure.session import Keeper, spool_folder
-from bench.record.documents import Run
-from bench.store import FolderStore, open_store
+torch = pytest.importorskip("torch")
+
+from bench.errors import StoreError  # noqa: E402 -- after the skip
+from bench.measure.progress import Progress  # noqa: E402 -- after the skip
+from bench.measure.session import Request, measure  # noqa: E402 -- after the skip
+from bench.recipes import Recipe  # noqa: E402 -- after the skip
+from bench.record.documents import AnyDocument, LeaseOpened, Run, utc_now  # noqa: E402 -- after the skip
+from bench.record.policy import policy_seconds  # noqa: E402 -- after the skip
+from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
+from bench.store.spool import Keeper, spools  # noqa: E402 -- after the skip
+from bench.training import data as cifar10  # noqa: E402 -- after the skip
+from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from bench.training.device import Compute  # noqa: E402 -- after the skip
+from bench.training.events import Events  # noqa: E402 -- after the skip
+
+CPU = Compute(torch.device("cpu"), torch.float32, "eager")
+NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
+PUT_SECONDS = 0.5
 
 
-class Full(FolderStore):
-    """A store whose disk is full."""
+@dataclass(frozen=True)
+class Instant(Recipe):
+    """A recipe that is done at once, and is a trainer of itself."""
 
-    def put(self, document: object) -> str:
-        raise StoreError("store there: the disk is full")
+    compute: Compute = CPU
+    batch: int = 100
+
+    def build(self, data: Cifar10, compute: Compute) -> "Instant":
+        return self
+
+    def warm_up(self) -> None:
+        pass
+
+    def run(self, seed: int, events: Events) -> None:
+        for name in ("prepare", "train", "final_evaluate"):
+            with events.phase(name):
+                pass
+        events.evaluated(1, 0.95, 1, final=True)
+
+    def source_sha256(self) -> str:
+        return "0" * 64
+
+
+class Slow(FolderStore):
+    """A store that takes its time."""
+
+    def put(self, document: AnyDocument) -> str:
+        time.sleep(PUT_SECONDS)
+        return super().put(document)
+
+
+class Failing(FolderStore):
+    """A store that takes what is told here, and no more."""
+
+    takes: Callable[[AnyDocument], bool] = staticmethod(lambda document: not isinstance(document, Run))
+
+    def put(self, document: AnyDocument) -> str:
+        if not self.takes(document):
+            raise StoreError("store there: cannot be reached")
+        return super().put(document)
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def no_data_and_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_SPOOL", str(tmp_path / "spool"))
+    monkeypatch.setattr(cifar10, "find", lambda given: tmp_path)
+    monkeypatch.setattr(cifar10, "load", lambda folder: Cifar10(*NO_IMAGES, *NO_IMAGES))
 
 
-def test_a_run_that_its_store_refuses_is_kept_in_the_spool_and_the_place_is_said(
-    tmp_path: Path, make_run, capsys: pytest.CaptureFixture[str]
+def session(store: FolderStore, runs: int = 2) -> Iterator[tuple[Run, str]]:
+    opened = LeaseOpened(provider="own", started=utc_now())
+    request = Request(
+        recipes=[Instant("instant", "", 0.94)], runs=runs, first_seed=0, data=None, held_out=False, device="cpu",
+        gpus=1, target=None, lease_id=opened.id, opened=opened, closes=True, preempted=lambda: False,
+    )  # fmt: skip
+    return measure(request, store, Progress(quiet=True))
+
+
+def test_no_clock_counts_the_storing_of_a_run(tmp_path: Path) -> None:
+    runs = [run for run, _ in session(Slow(tmp_path / "there"), runs=3)]
+    assert all(policy_seconds(run, "mlperf") < PUT_SECONDS / 2 for run in runs)
+    for before, run in pairwise(runs):
+        ended = before.anchor.timestamp() + before.phases[-1].stop
+        assert run.anchor.timestamp() - ended > PUT_SECONDS  # the next run began when the last one was stored
+
+
+def test_catching_up_is_off_the_clock_of_a_cold_run(tmp_path: Path, make_run: Callable[..., Run]) -> None:
+    earlier = [make_run() for _ in range(16)]
+    waiting = Keeper(Failing(tmp_path / "there"))
+    for run in earlier:
+        waiting.put(run)
+    assert len(spools()[0].waiting()) == 16
+
+    cold, second = (run for run, _ in session(Slow(tmp_path / "there")))
+    assert cold.cold
+    assert second.anchor > cold.anchor
+    stored = [document for document in read_all(FolderStore(tmp_path / "there"))[0] if isinstance(document, Run)]
+    assert {run.id for run in stored} == {run.id for run in [*earlier, cold, second]}
+    assert spools() == []
+
+
+def test_a_store_that_fails_stops_no_run_and_is_an_error_in_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run: Run = make_run()
-    key = Keeper(Full(tmp_path / "there"), Progress()).put(run)
-    assert open_store(spool_folder()).read(key) == run
-    said = capsys.readouterr().err
-    assert "the disk is full" in said
-    assert str(spool_folder() / key) in said
+    runs = session(Failing(tmp_path / "there"))
+    assert [next(runs)[0].status for _ in range(2)] == ["completed", "completed"]
+    with pytest.raises(StoreError, match=r"^2 records of this call are not in .*`bench store drain` puts them there"):
+        next(runs)
+    assert "cannot be reached; the record is kept in" in capsys.readouterr().err
+    (spool,) = spools()
+    assert len(spool.waiting()) == 2
 
 
-def test_a_store_that_works_leaves_the_spool_alone(tmp_path: Path, make_run) -> None:
-    store = FolderStore(tmp_path / "there")
-    run: Run = make_run()
-    key = Keeper(store, Progress(quiet=True)).put(run)
-    assert store.read(key) == run
-    assert not spool_folder().exists()
+def test_a_store_that_cannot_be_written_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("a file")
+    with pytest.raises(StoreError, match="a file where a folder should be"):
+        next(session(FolderStore(tmp_path / "there")))
+    assert spools() == []

@@ -72,7 +72,8 @@ def test_without_a_name_and_without_a_cache_nothing_is_found(
     tmp_path: Path, official: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert data.find() is None
+    with pytest.raises(DataError, match="no CIFAR-10 here; run `bench data fetch`"):
+        data.find()
 
 
 def test_a_named_folder_without_batches_is_an_error_that_names_it(tmp_path: Path) -> None:

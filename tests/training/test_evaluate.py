@@ -1,11 +1,16 @@
 """Test-time augmentation: the weights are those declared and each image is looked at on its own."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from bench.training.augment import normalise, reflect_pad  # noqa: E402 -- after the skip
+from bench.training.blocked import Blocked  # noqa: E402 -- after the skip
 from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, accuracy, logits  # noqa: E402 -- after the skip
+from bench.training.layers import Conv3x3, GhostBatchNorm, GlobalMaxPool  # noqa: E402 -- after the skip
 
 
 def random_images(n: int) -> "torch.Tensor":
@@ -37,11 +42,24 @@ def test_six_views_are_the_centre_at_half_and_two_shifts_at_a_quarter_each_also_
     assert torch.allclose(logits(net, images, FLIP_AND_SHIFT, torch.float32), expected, atol=1e-5)
 
 
-def test_an_image_is_judged_the_same_whatever_stands_beside_it() -> None:
-    images, net = random_images(6), network()
+def blocked() -> Blocked:
+    """A network with batch norm, as a CPU computes it; it has seen other images in training."""
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(
+        Conv3x3(3, 8), GhostBatchNorm(8, 4), torch.nn.ReLU(), GlobalMaxPool(), torch.nn.Linear(8, 10)
+    )
+    layers(torch.randn(8, 3, 8, 8))
+    return Blocked(layers.eval(), compiled=False)
+
+
+@pytest.mark.parametrize("make", [network, blocked])
+def test_an_image_is_judged_the_same_whatever_stands_beside_it(make: Callable[[], Any]) -> None:
+    images, net = random_images(6), make()
     together = logits(net, images, FLIP_AND_SHIFT, torch.float32)
     alone = torch.cat([logits(net, image[None], FLIP_AND_SHIFT, torch.float32) for image in images])
     assert torch.allclose(together, alone, atol=1e-5)
+    among_others = logits(net, torch.cat([images[3:], 255 - images]), FLIP_AND_SHIFT, torch.float32)
+    assert torch.allclose(among_others[:3], together[3:], atol=1e-5)
 
 
 def test_accuracy_is_the_share_of_right_answers_over_uneven_batches() -> None:

@@ -1,0 +1,50 @@
+"""bench plan: what runs would take and cost, before they are made."""
+
+from __future__ import annotations
+
+import click
+
+from bench.cli import options
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
+@click.option("--steps", default=3, show_default=True, type=click.IntRange(1), help="Steps to time of each kind.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@options.data
+@options.machine
+def plan(
+    recipes: tuple[str, ...], runs: int, steps: int, device: str, data: str | None, instance: str | None,
+    price_per_hour: str | None, currency: str, spot: bool,
+) -> None:  # fmt: skip
+    """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars where there is a price.
+
+    Nothing is recorded: an extrapolation says nothing of accuracy. Compilation and loading are not counted.
+    """
+    from bench.billing.cost import train_cost
+    from bench.billing.lease import open_lease
+    from bench.billing.prices import machine_hourly
+    from bench.measure.session import prepared
+    from bench.recipes import find
+    from bench.training import data as cifar10
+
+    folder = cifar10.find(data)
+    lease = open_lease(instance, price_per_hour, currency, spot=spot)
+    hourly = machine_hourly(lease.price, lease.accelerators)
+    found = [find(name) for name in dict.fromkeys(recipes)]
+    compute, images = prepared(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these
+    from bench.measure.extrapolate import extrapolate
+    from bench.training.loop import Training
+
+    for recipe in found:
+        trainer = recipe.build(images, compute)
+        assert isinstance(trainer, Training)  # as every recipe's is
+        guess = extrapolate(trainer, steps)
+        seconds = guess.total * runs
+        cost = train_cost(seconds, hourly)
+        click.echo(
+            f"{recipe.name}: about {seconds:.3g} s for {runs} run{'s' * (runs > 1)}, "
+            + (f"{cost:.3g} {currency}" if cost is not None else "cost unknown (no price)")
+            + f"; extrapolated from {guess.sampled} of {guess.steps} steps, {trainer.compute.path}"
+        )

@@ -1,0 +1,86 @@
+"""How long a run would take, from a few of its steps: for recipes too long to run to the end on this machine.
+
+An extrapolation is never a record: it says nothing of accuracy, and its seconds are those of a few steps, scaled.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from itertools import cycle, islice, pairwise
+from typing import NamedTuple
+
+import torch
+
+from bench.training.evaluate import EVALUATION_BATCH, accuracy
+from bench.training.loop import Training
+
+
+class Extrapolation(NamedTuple):
+    """Seconds of a run on the airbench clock, as far as a few steps tell. `sampled` of `steps` steps were taken."""
+
+    prepare: float
+    train: float
+    final_evaluate: float
+    steps: int
+    sampled: int
+
+    @property
+    def total(self) -> float:
+        """Seconds from the first to the last phase of the clock."""
+        return self.prepare + self.train + self.final_evaluate
+
+
+def extrapolate(trainer: Training, samples: int = 3) -> Extrapolation:
+    """Take `samples` steps at each turn of the run (after one that is not counted), and a batch of the evaluation.
+
+    The median step of a turn stands for all steps up to the next. The evaluation is taken to look at every image in
+    all views, which is an upper bound where a recipe looks at some of them less often.
+    """
+
+    def seconds(work: Callable[[], object]) -> float:
+        trainer.compute.synchronise()
+        start = time.perf_counter()
+        work()
+        trainer.compute.synchronise()
+        return time.perf_counter() - start
+
+    torch.manual_seed(0)
+    trainer.reset()
+    optimiser = trainer.optimiser()
+    start = time.perf_counter()
+    batches = trainer.prepare(torch.Generator(trainer.compute.device).manual_seed(0))
+    trainer.compute.synchronise()
+    prepare = time.perf_counter() - start
+
+    steps, train, sampled = trainer.steps(len(batches)), 0.0, 0
+    source = cycle(islice(batches, samples + 1))
+    edges = [math.ceil(share * steps) for share in trainer.turns] + [steps]
+    trainer.network.train()
+    for first, last in pairwise(edges):
+        if first == last:
+            continue
+
+        def step(at: int = first) -> None:
+            images, labels = next(source)
+            trainer._step(images, labels, at, steps, optimiser)
+
+        step()
+        train += (last - first) * statistics.median(seconds(step) for _ in range(samples))
+        sampled += samples
+    return Extrapolation(prepare, train, _evaluation(trainer, seconds), steps, sampled)
+
+
+def _evaluation(trainer: Training, seconds: Callable[[Callable[[], object]], float]) -> float:
+    """Seconds of the final evaluation, from one batch of it in one view."""
+    images, labels = trainer.test_images[:EVALUATION_BATCH], trainer.test_labels[:EVALUATION_BATCH]
+    trainer.network.eval()
+
+    def look() -> None:
+        with trainer.compute.autocast():
+            accuracy(trainer.forward, images, labels, trainer.views[:1], trainer.compute.dtype)
+
+    look()
+    return seconds(look) * len(trainer.views) * len(trainer.test_labels) / len(labels)

@@ -1,0 +1,191 @@
+"""A recipe on several GPUs: a process for each, which this one starts, listens to and ends, but never trains in."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import torch
+from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, as its documentation has it
+
+from bench.errors import UsageError
+from bench.measure.recorder import Recorder
+from bench.measure.worker import work
+from bench.recipes import RECIPES, Recipe
+from bench.record.documents import Reason
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+
+# How long a process may wait for the others, and how long all may be silent in a run, seconds. One step of a large
+# batch on a few cores can take minutes; a GPU that says nothing for ten is not coming back.
+PATIENCE_S = {"cuda": 600.0, "cpu": 3600.0}
+# A start waits for imports, a warm-up is a whole run of which nothing is heard.
+_WARMUP_S = 4 * 3600.0
+# When one process has failed, what the others still have to say arrives within this time.
+_SETTLE_S = 1.0
+
+
+class WorkerFailed(Exception):  # noqa: N818 -- the name of what happened, as in bench.training.events
+    """A process failed; the text names it and says how. `reason` is the record's."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(eq=False)
+class _Rank:
+    rank: int
+    process: BaseProcess
+    connection: Connection
+
+    def send(self, *command: Any) -> None:
+        # A process that is gone is noticed when it is listened to.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(command)
+
+    def receive(self) -> tuple[Any, ...]:
+        """A message of the process, or ("died",)."""
+        try:
+            message: tuple[Any, ...] = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            return ("died",)
+        return message
+
+
+class Processes:
+    """A Trainer of `size` processes. After an exception from any of its methods all of them have been ended."""
+
+    def __init__(self, recipe: Recipe, data: Cifar10, compute: Compute, size: int) -> None:
+        """Start the processes and build the recipe in each."""
+        self.compute, self.size, self.batch = compute, size, 0
+        self._patience = PATIENCE_S[compute.device.type]
+        self._ranks: list[_Rank] = []
+        # The system chooses the port, so that no other program can take it in between.
+        self._store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        with self._ending():
+            self._start()
+            self._listen(_WARMUP_S)
+            for each in self._ranks:
+                each.send("build", recipe, data, compute)
+            self._listen(_WARMUP_S)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' ids."""
+        return [each.process.pid or 0 for each in self._ranks]
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        resource_tracker.ensure_running()  # it would unblock SIGINT while the first process starts
+        # Ctrl-C goes to the whole terminal, but what follows from it is decided here: they are born deaf to it.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for rank in range(self.size):
+                ours, theirs = context.Pipe()
+                words = (theirs, rank, self.size, self._store.port, self._patience)
+                process = context.Process(target=work, args=words, name=f"rank {rank}", daemon=True)
+                process.start()
+                theirs.close()  # so that the process's end of it is the only one
+                self._ranks.append(_Rank(rank, process, ours))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+    def warm_up(self) -> None:
+        """See Trainer."""
+        with self._ending():
+            for each in self._ranks:
+                each.send("warm_up")
+            self._listen(_WARMUP_S)
+
+    def run(self, seed: int, recorder: Recorder) -> None:
+        """Train from scratch; `recorder` hears the first rank. Raises WorkerFailed."""
+        with self._ending():
+            for each in self._ranks:
+                each.send("run", seed, recorder.clock.zero)
+            try:
+                # A little longer than a process waits for the others, whose message says more than silence does.
+                self._listen(1.2 * self._patience, lambda name, *words: getattr(recorder, name)(*words))
+            finally:
+                recorder.broken_off()
+
+    def _listen(self, patience: float, hear: Callable[..., None] | None = None) -> None:
+        """Until every process has answered, passing on to `hear` what the first one tells."""
+        busy, failures = list(self._ranks), list[tuple[float, WorkerFailed]]()
+        while busy and (ready := wait([each.connection for each in busy], patience)):
+            for each in [each for each in busy if each.connection in ready]:
+                name, *words = each.receive()
+                if name in ("ready", "done", "failed", "died"):
+                    busy.remove(each)
+                if name == "done":
+                    self.compute, self.batch = words
+                elif name == "failed":
+                    reason, message, when = words
+                    failures.append((when, WorkerFailed(reason, f"rank {each.rank} of {self.size}: {message}")))
+                elif name == "died":  # before whatever the others say, which follows from it
+                    failures.append((0.0, self._death(each)))
+                elif name != "ready" and hear:
+                    hear(name, *words)
+            if failures:
+                patience = _SETTLE_S
+        if failures:
+            raise min(failures, key=lambda failure: failure[0])[1]
+        if busy:
+            silent = ", ".join(str(each.rank) for each in busy)
+            raise WorkerFailed("ERROR", f"no sign of life from rank {silent} of {self.size} for {patience:.0f} s")
+
+    def _death(self, each: _Rank) -> WorkerFailed:
+        each.process.join(_SETTLE_S)
+        code = each.process.exitcode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            how = f"was ended by {name}"
+            if name == "SIGKILL":
+                how += ", as the system does where memory is short"
+        else:
+            how = f"ended of itself with exit code {code}"
+        return WorkerFailed("ERROR", f"rank {each.rank} of {self.size} {how}")
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """End all processes where what is inside fails."""
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the processes. They hold nothing that a kill could damage."""
+        for each in self._ranks:
+            each.process.kill()
+        for each in self._ranks:
+            each.process.join()
+            each.connection.close()
+        self._ranks = []
+
+
+def check(recipes: Sequence[Recipe], size: int, compute: Compute, *, device: str) -> None:
+    """Raise UsageError where `recipes` cannot train on `size` GPUs of this machine; `device` is what was asked for."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise UsageError("torchrun would measure a run in each process; `bench run --gpus N` starts them itself")
+    if size == 1:
+        return
+    if alone := [recipe.name for recipe in recipes if not recipe.parallel]:
+        able = ", ".join(recipe.name for recipe in RECIPES if recipe.parallel)
+        raise UsageError(f"{', '.join(alone)} trains on one GPU only; several can be used by: {able}")
+    if compute.is_cuda:
+        found = torch.cuda.device_count()
+        if found < size:
+            raise UsageError(f"{size} GPUs are asked for and {found} can be used here (`nvidia-smi` lists them)")
+    elif device != "cpu":
+        raise UsageError(f"no CUDA GPU is usable here; --device cpu trains with {size} processes on the processor")

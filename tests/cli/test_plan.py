@@ -1,0 +1,28 @@
+"""bench plan on the real images."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bench.cli import cli
+
+pytest.importorskip("torch")
+
+
+@pytest.mark.slow
+def test_a_plan_says_seconds_and_dollars_and_that_they_are_extrapolated(cifar10: Path) -> None:
+    words = ["plan", "quick", "--runs", "2", "--steps", "1", "--device", "cpu", "--data", str(cifar10)]
+    result = CliRunner().invoke(cli, [*words, "--price-per-hour", "3600"])
+    assert result.exit_code == 0, result.output
+    line = result.stdout.splitlines()[-1]
+    seconds, dollars = line.split(" s for 2 runs, ")
+    assert float(seconds.removeprefix("quick: about ")) == pytest.approx(float(dollars.split(" USD")[0]), rel=0.01)
+    assert line.endswith("extrapolated from 2 of 50 steps, eager")
+
+
+def test_without_the_images_it_says_where_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CIFAR10_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    result = CliRunner().invoke(cli, ["plan", "quick"])
+    assert "no CIFAR-10 here; run `bench data fetch`" in str(result.exception)

@@ -1,0 +1,48 @@
+"""How a network is called on a CPU. What a GPU does otherwise is seen on a GPU."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402 -- after the skip
+
+from bench.training.blocked import Blocked  # noqa: E402 -- after the skip
+from bench.training.call import as_called  # noqa: E402 -- after the skip
+from bench.training.device import Compute  # noqa: E402 -- after the skip
+from bench.training.layers import Conv3x3  # noqa: E402 -- after the skip
+
+KNOWN, UNKNOWN = nn.Sequential(Conv3x3(3, 4), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 5))
+
+
+def cpu(path: str, *, winograd: bool) -> Compute:
+    return Compute(torch.device("cpu"), torch.float32, path, winograd)
+
+
+@pytest.mark.parametrize(
+    ("path", "winograd", "network", "called", "is_winograd"),
+    [
+        ("eager", False, KNOWN, nn.Sequential, False),
+        ("eager", True, KNOWN, Blocked, True),
+        ("eager", True, UNKNOWN, nn.Sequential, False),
+        ("compiled", True, KNOWN, Blocked, True),
+        ("compiled", False, KNOWN, torch._dynamo.OptimizedModule, False),
+        ("compiled", True, UNKNOWN, torch._dynamo.OptimizedModule, False),
+    ],
+)
+def test_known_layers_go_by_winograd_where_that_is_fastest_and_others_by_torch(
+    path: str, winograd: bool, network: nn.Sequential, called: type, is_winograd: bool
+) -> None:
+    function, says = as_called(network, cpu(path, winograd=winograd))
+    assert type(function) is called
+    assert says is is_winograd
+
+
+def test_an_eager_network_is_called_itself() -> None:
+    assert as_called(UNKNOWN, cpu("eager", winograd=True))[0] is UNKNOWN
+
+
+def test_blocked_activations_are_compiled_only_where_the_path_says_so() -> None:
+    for path in ("eager", "compiled"):
+        function, _ = as_called(KNOWN, cpu(path, winograd=True))
+        assert isinstance(function, Blocked)
+        assert function.compiled is (path == "compiled")
