@@ -40,6 +40,18 @@ class Interrupts:
         finally:
             self._armed = False
 
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Inside `armed`: a signal waits for the end of what is inside, such as an import that cannot be broken off."""
+        armed, self._armed = self._armed, False
+        try:
+            yield
+        finally:
+            self._armed = armed
+        if self._armed and self.received:
+            self._armed = False
+            raise Interrupted(self.received)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.received = signal.Signals(number).name
         if self._armed:

@@ -143,7 +143,9 @@ class Measurement:
     def _build(self, recipe: Recipe) -> Trainer | Processes:
         if self.gpus > 1:
             return Processes(recipe, self.data, self.compute, self.gpus)
-        return recipe.build(self.data, self.compute)
+        # Compiled libraries are imported here, and an exception in their midst aborts the process.
+        with self.interrupts.held_back():
+            return recipe.build(self.data, self.compute)
 
     def _let_go(self, recipe: Recipe) -> None:
         """Forget a trainer, give its memory back and end its processes: the next run starts afresh."""

@@ -11,7 +11,7 @@ from checkouts import FOLDER, LOG, an_entry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.dawnbench import published_documents, published_entries
+from analysis.dawnbench import published_documents
 from analysis.dawnbench_import import read_entries, read_entry
 from analysis.hardware import gpu_count
 from bench.errors import RecordError, UsageError
@@ -169,18 +169,6 @@ def test_thirty_one_long_entries_are_imported_in_about_a_second(tmp_path: Path) 
         store.put(entry)
     assert time.process_time() - begun < 2  # of the processor: the machine may be busy with other work
     assert (len(entries), errors) == (31, [])
-
-
-def test_the_file_of_entries_as_documents_holds_the_same_numbers() -> None:
-    documents = {entry.source_file: entry for entry in published_documents()}
-    assert len(documents) == 31
-    for row in published_entries().to_dict("records"):
-        entry = documents[row["file"]]
-        assert (entry.time_to_target_s, entry.cost, entry.author) == (
-            row["time_to_94_s"],
-            row["cost_usd"],
-            row["author"],
-        )
 
 
 def test_an_imported_entry_takes_the_place_of_the_file_s(tmp_path: Path) -> None:

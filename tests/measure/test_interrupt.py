@@ -41,6 +41,20 @@ def test_a_second_signal_does_not_disturb_the_record_of_the_first() -> None:
     assert interrupts.received == "SIGINT"
 
 
+def test_a_signal_that_is_held_back_waits_for_the_end_of_the_stretch() -> None:
+    interrupts, done = Interrupts(), []
+
+    def work() -> None:
+        with interrupts.held_back():
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("import")
+        done.append("never")
+
+    with interrupts.listening(), pytest.raises(Interrupted), interrupts.armed():
+        work()
+    assert done == ["import"]
+
+
 def test_the_old_handlers_come_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     with Interrupts().listening():
