@@ -12,10 +12,15 @@ Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """Call `bench` in an empty folder, with nothing of the caller's environment that it listens to."""
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The caller's environment without what `bench` listens to, and with a cache and a state of its own."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("BENCH_", "CIFAR10_"))}
-    environment = {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    return {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_STATE_HOME": str(tmp_path / "state")}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, environment: dict[str, str]) -> Bench:
+    """Call `bench` in an empty folder."""
 
     def call(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

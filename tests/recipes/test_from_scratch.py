@@ -1,0 +1,38 @@
+"""A run depends on its seed and on nothing that was before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from learning import CPU  # noqa: E402 -- after the skip
+
+from bench.recipes import airbench94, airbench94_muon, hlb, myrtle, myrtle_tricks  # noqa: E402 -- after the skip
+from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from bench.training.events import Silent  # noqa: E402 -- after the skip
+
+RECIPES = {
+    airbench94: {"widths": (8, 8, 8)},
+    airbench94_muon: {"widths": (8, 8, 8)},
+    hlb: {"widths": (8, 8, 8)},
+    myrtle: {"width": 8},
+    myrtle_tricks: {"width": 8},
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_a_seed_gives_the_same_weights_whatever_was_before_and_another_seed_others(recipe: Any, noise: Cifar10) -> None:
+    """Before: another run, and then a compilation, which leaves gradients and moves running statistics."""
+    trainer = recipe.Trainer(noise, CPU, recipe.Settings(batch=64, epochs=0.75, **RECIPES[recipe]))
+
+    def trained(seed: int) -> torch.Tensor:
+        trainer.run(seed, Silent())
+        return torch.cat([value.flatten().float() for value in trainer.network.state_dict().values()])
+
+    first, other = trained(1), trained(2)
+    trainer._compile()
+    assert torch.allclose(trained(1), first, atol=1e-5)
+    assert not torch.allclose(other, first, atol=1e-2)
