@@ -16,7 +16,7 @@ from bench.record.flat import Column, flat
 from bench.record.policy import Policy
 
 # Names in place of types: pandas' own, each of which can hold a missing value where the fact can be missing.
-_DTYPES: dict[str, Any] = {
+DTYPES: dict[str, Any] = {
     "str": "string",
     "int": "Int64",
     "float": "float64",
@@ -58,7 +58,7 @@ def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOp
 def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     """Flat rows (columns of bench.record.flat) with their types set and the derived columns beside them."""
     typed = {
-        name: rows[name].astype(_DTYPES[column.type.__name__]) if column.type.__name__ in _DTYPES else rows[name]
+        name: rows[name].astype(DTYPES[column.type.__name__]) if column.type.__name__ in DTYPES else rows[name]
         for name, column in FLAT.items()
     }
     frame = pd.DataFrame(typed)

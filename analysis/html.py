@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import claims_text, method
+from analysis import claims_text, lease_cells, method
 from analysis.cells import NUMERIC_FROM, Cell, cells, headers
 from analysis.claims import RULE
 from analysis.figures import figures
@@ -37,7 +37,7 @@ class SortableCell(NamedTuple):
 
 
 def as_html(report: Report) -> str:
-    """The whole report as a page: the cost table, the claims, four plots with their numbers, and the method."""
+    """The whole report as a page: the cost table, leases, the claims, four plots with their numbers, and the method."""
     script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_TEMPLATES), trim_blocks=True,
@@ -45,6 +45,7 @@ def as_html(report: Report) -> str:
     )  # fmt: skip
     groups = groups_of(report)
     notes, claim_notes = numbered_notes(report.rows), claims_text.numbered(report.checks)
+    lease_notes = numbered_notes(report.paid)
     return environment.get_template("report.html").render(
         title=title(report.policy),
         headline=report.headline,
@@ -53,6 +54,11 @@ def as_html(report: Report) -> str:
         rows=[(group.row.kind, _cells(group, report, notes)) for group in groups],
         footnotes=report.footnotes,
         notes=list(notes),
+        lease_title=lease_cells.TITLE,
+        lease_headers=lease_cells.HEADERS,
+        lease_rows=[lease_cells.cells(row, [lease_notes[note] for note in row.notes]) for row in report.paid],
+        lease_footnotes=lease_cells.FOOTNOTES,
+        lease_notes=list(lease_notes),
         claims=[(check.verdict, claims_text.cells(check, claim_notes)) for check in report.checks],
         claim_headers=claims_text.HEADERS,
         claim_rule=RULE,

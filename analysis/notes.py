@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from analysis.frame import counted
 from analysis.rows import Row
 from analysis.statistics import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
 from bench.record.policy import Policy
+
+if TYPE_CHECKING:
+    from analysis.lease_table import LeaseRow
 
 CATEGORIES = {"Standard": "on-demand", "Dynamic": "spot", "Committed": "committed"}
 NO_RUNS = (
@@ -33,7 +37,7 @@ def title(policy: Policy) -> str:
     return f"Time, quality and cost of training, under the {policy} clock"
 
 
-def numbered_notes(rows: Iterable[Row]) -> dict[str, int]:
+def numbered_notes(rows: Iterable[Row | LeaseRow]) -> dict[str, int]:
     """The notes of the rows, each once, numbered from 1 in the order of their appearance."""
     notes = dict.fromkeys(note for row in rows for note in row.notes)
     return {note: number for number, note in enumerate(notes, start=1)}

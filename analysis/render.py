@@ -6,12 +6,12 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from analysis import escape
-from analysis.cells import NUMERIC_FROM, cells, headers
+from analysis import escape, lease_cells
+from analysis.cells import NUMERIC_FROM, Cell, cells, headers
 from analysis.claims_text import plain
 from analysis.notes import numbered_notes, title
 from analysis.rows import flat
@@ -28,16 +28,16 @@ Format = Literal[TableFormat, "html"]
 FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 # Of the JSON and CSV reports. Raise it with any change of a column's name or meaning.
-# 1  2026-11-22  first version. Not released yet; since then only added to: claims.
+# 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases.
 SCHEMA_VERSION: Final = 1
 
 
 def render(report: Report, format: str, *, terminal: bool | None = None) -> str:  # noqa: A002 -- the word that the command's option has
     """The report as text, ending in a newline. Raises UsageError for an unknown format.
 
-    `csv` holds the rows alone, unrounded, an interval as two columns; `json` holds everything. `table` is
-    styled for a terminal and fits into it, or else is plain and as wide as it needs to be; `terminal` says
-    which, and None asks stdout: say False for what goes into a file. `html` is a page with plots; it alone
+    `csv` holds the rows of the cost table alone, unrounded, an interval as two columns; `json` holds everything.
+    `table` is styled for a terminal and fits into it, or else is plain and as wide as it needs to be; `terminal`
+    says which, and None asks stdout: say False for what goes into a file. `html` is a page with plots; it alone
     needs matplotlib, and imports it when it is asked for.
     """
     styled = sys.stdout.isatty() if terminal is None else terminal
@@ -54,15 +54,16 @@ def render(report: Report, format: str, *, terminal: bool | None = None) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """A table in GitHub's Markdown, with the notes as lists below it."""
+    """Tables in GitHub's Markdown, with their notes as lists below them."""
     notes = numbered_notes(report.rows)
     lines = [f"**{title(report.policy)}**", "", escape.markdown(report.headline), ""]
-    names = headers(report.policy)
-    lines.append(_markdown_row(names))
-    lines.append(_markdown_row([("-:",) if n >= NUMERIC_FROM else (":-",) for n in range(len(names))]))
-    lines += [_markdown_row(cells(row, report.policy, [notes[note] for note in row.notes])) for row in report.rows]
-    lines += ["", *(f"- {escape.markdown(note)}" for note in report.footnotes)]
-    lines += ["", *(f"{number}. {escape.markdown(note)}" for note, number in notes.items())]
+    rows = [cells(row, report.policy, [notes[note] for note in row.notes]) for row in report.rows]
+    lines += _markdown_table(headers(report.policy), rows, report.footnotes, notes)
+    if report.paid:
+        notes = numbered_notes(report.paid)
+        rows = [lease_cells.cells(row, [notes[note] for note in row.notes]) for row in report.paid]
+        lines += ["", f"**{lease_cells.TITLE}**", ""]
+        lines += _markdown_table(lease_cells.HEADERS, rows, lease_cells.FOOTNOTES, notes)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -86,6 +87,11 @@ def as_json(report: Report) -> str:
         "headline": report.headline,
         "rows": [flat(row) for row in report.rows],
         "footnotes": list(report.footnotes),
+        "leases": {
+            "title": lease_cells.TITLE,
+            "rows": [flat(row) for row in report.paid],
+            "footnotes": list(lease_cells.FOOTNOTES) if report.paid else [],
+        },
         "claims": plain(report.checks),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -95,6 +101,16 @@ def _as_html(report: Report) -> str:
     from analysis.html import as_html  # matplotlib takes a second to import
 
     return as_html(report)
+
+
+def _markdown_table(
+    names: Sequence[Cell], rows: Iterable[Sequence[Cell]], footnotes: Iterable[str], notes: Mapping[str, int]
+) -> Iterator[str]:
+    yield _markdown_row(names)
+    yield _markdown_row([("-:",) if n >= NUMERIC_FROM else (":-",) for n in range(len(names))])
+    yield from map(_markdown_row, rows)
+    yield from ("", *(f"- {escape.markdown(note)}" for note in footnotes))
+    yield from ("", *(f"{number}. {escape.markdown(note)}" for note, number in notes.items()))
 
 
 def _markdown_row(row: Sequence[Sequence[str]]) -> str:

@@ -13,6 +13,8 @@ from analysis.claims import Check
 from analysis.cost_table import cost_table
 from analysis.dawnbench import Which, chosen_entries, few, published_documents
 from analysis.frame import runs_frame
+from analysis.lease_frame import leases_frame
+from analysis.lease_table import LeaseRow, lease_table
 from analysis.notes import NO_RUNS, general_notes
 from analysis.render import FORMATS, Format, render
 from analysis.rows import Row
@@ -24,7 +26,7 @@ __all__ = ["FORMATS", "Format", "Report", "Row", "build_report", "cost_table", "
 
 @dataclass(frozen=True)
 class Report:
-    """A cost table with what must be said beside it, and the claims checked.
+    """A cost table with what must be said beside it, the leases that were paid for, and the claims checked.
 
     `headline` says what the rows were made of, or how to make a first run; `footnotes` are about the whole
     table, and each row has its own notes. `frame` (of `runs_frame`), `runs` and `leases` are what the rows were
@@ -35,6 +37,7 @@ class Report:
     rows: tuple[Row, ...]
     headline: str
     footnotes: tuple[str, ...]
+    paid: tuple[LeaseRow, ...] = ()
     checks: tuple[Check, ...] = ()
     frame: pd.DataFrame = field(default_factory=lambda: runs_frame([]), repr=False, compare=False)
     runs: tuple[Run, ...] = field(default=(), repr=False, compare=False)
@@ -69,7 +72,7 @@ def report_of(
     most: int | None = None,
     unreadable: int = 0,
 ) -> Report:
-    """Like `build_report`, of a frame: `documents` need hold no more than the published entries.
+    """Like `build_report`, of a frame: `documents` need hold no more than the published entries, leases and bills.
 
     Plots are drawn only of the runs and leases among them.
     """
@@ -97,6 +100,7 @@ def report_of(
         rows=tuple(rows),
         headline=_headline(frame, rows),
         footnotes=tuple(footnotes),
+        paid=tuple(lease_table(leases_frame(documents, frame), frame)),
         checks=tuple(check_claims(known, frame)),
         frame=frame,
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),

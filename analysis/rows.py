@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.statistics import Interval
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +57,8 @@ class Row:
     notes: tuple[str, ...] = ()
 
 
-def flat(row: Row) -> dict[str, Any]:
-    """The row as plain values, unrounded, for CSV and JSON: an interval is three columns, money a number."""
+def flat(row: DataclassInstance) -> dict[str, Any]:
+    """A row as plain values, unrounded, for CSV and JSON: an interval is three columns, money a number."""
     content: dict[str, Any] = {}
     for field in fields(row):
         value = getattr(row, field.name)

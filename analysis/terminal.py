@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analysis import lease_cells
 from analysis.cells import NUMERIC_FROM, Cell, cells, headers
 from analysis.notes import numbered_notes, title
 
@@ -25,7 +26,7 @@ _UNBOUNDED = 10_000
 
 
 def as_table(report: Report, *, terminal: bool = False) -> str:
-    """The table with its notes: styled and fitted into a `terminal`, or else plain and as wide as it gets."""
+    """The tables with their notes: styled and fitted into a `terminal`, or else plain and as wide as it gets."""
     out = io.StringIO()
     console = Console(
         file=out,
@@ -37,17 +38,34 @@ def as_table(report: Report, *, terminal: bool = False) -> str:
     notes = numbered_notes(report.rows)
     shown = [cells(row, report.policy, [notes[note] for note in row.notes]) for row in report.rows]
     published = [row.kind == "published" for row in report.rows]
-    rows: RenderableType = _table(headers(report.policy), shown, published)
-    if Measurement.get(console, console.options.update(width=_UNBOUNDED), rows).maximum > console.width:
-        rows = _blocks(headers(report.policy), shown)
-    console.print(Text(title(report.policy), style="bold"), Text(report.headline), rows, sep="\n")
-    for line in [*report.footnotes, *(f"({number}) {note}" for note, number in notes.items())]:
-        console.print(Text(line))
+    console.print(Text(title(report.policy), style="bold"), Text(report.headline), sep="\n")
+    _print(console, headers(report.policy), shown, published, report.footnotes, notes)
+    if report.paid:
+        notes = numbered_notes(report.paid)
+        shown = [lease_cells.cells(row, [notes[note] for note in row.notes]) for row in report.paid]
+        console.print(Text(""), Text(lease_cells.TITLE, style="bold"), sep="\n")
+        _print(console, lease_cells.HEADERS, shown, [False] * len(shown), lease_cells.FOOTNOTES, notes)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
+def _print(
+    console: Console,
+    names: Sequence[Cell],
+    shown: Sequence[Sequence[Cell]],
+    published: Sequence[bool],
+    footnotes: Sequence[str],
+    notes: Mapping[str, int],
+) -> None:
+    rows: RenderableType = _table(names, shown, published)
+    if Measurement.get(console, console.options.update(width=_UNBOUNDED), rows).maximum > console.width:
+        rows = _blocks(names, shown)
+    console.print(rows)
+    for line in [*footnotes, *(f"({number}) {note}" for note, number in notes.items())]:
+        console.print(Text(line))
+
+
 def _table(names: Sequence[Cell], shown: Sequence[Sequence[Cell]], published: Sequence[bool]) -> Table:
-    """One line of cells a row, recipe and machine together in the first."""
+    """One line of cells a row, the words of both first columns together."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column(_text(_label(names)), no_wrap=True)
     for header in names[NUMERIC_FROM:]:

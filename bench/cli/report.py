@@ -39,12 +39,13 @@ _FEW = 12
 def report(stores: tuple[str, ...], policy: str, published: str | None, style: str, output: Path | None) -> None:
     """Cost table of the runs in a store, by recipe and machine, beside published entries.
 
-    `html` is one page to open or send: the table, the claims, four plots and how everything was measured. `json`
-    has the claims, too.
+    Leases of rented machines follow in a table of their own: time, estimate, bill, and cost per success. `html` is
+    one page to open or send: the tables, the claims, four plots and how everything was measured. `json` has the
+    claims, too; `csv` and `parquet` have the cost table alone.
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
-    from analysis.load import load, load_published
+    from analysis.load import load, load_beside
     from analysis.render import render
     from analysis.report import build_report, report_of
     from analysis.tables import rows_as_parquet
@@ -60,9 +61,10 @@ def report(stores: tuple[str, ...], policy: str, published: str | None, style: s
         made = build_report(documents, policy=clock, which=which, unreadable=len(errors))
     else:
         frame, errors = load(opened)
-        entries, refused = load_published(opened)
-        errors = [*errors, *refused]
-        made = report_of(frame, entries, policy=clock, which=which, most=most, unreadable=len(errors))
+        beside, refused = load_beside(opened)
+        # A lease that cannot be trusted is met twice: for its runs, and for itself.
+        errors = list({str(error): error for error in [*errors, *refused]}.values())
+        made = report_of(frame, beside, policy=clock, which=which, most=most, unreadable=len(errors))
     if style == "parquet":
         write(rows_as_parquet(made.rows), output)
     else:

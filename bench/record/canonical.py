@@ -13,18 +13,36 @@ from typing import Any
 CHECKSUM_FIELD = "sha256"
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(content: dict[str, Any]) -> bytes:
     """The one spelling of `content` in JSON. Raises ValueError on NaN or infinity."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
-
-
-def checksum(content: dict[str, Any]) -> str:
-    """SHA-256 in hex over the canonical form of `content` without its checksum field."""
-    bare = {key: value for key, value in content.items() if key != CHECKSUM_FIELD}
-    return hashlib.sha256(canonical_json(bare)).hexdigest()
+    return _ENCODER.encode(content).encode()
 
 
 def seal(content: dict[str, Any]) -> bytes:
-    """The bytes to store: `content` with its checksum, in canonical form, ending in a newline."""
-    return canonical_json({**content, CHECKSUM_FIELD: checksum(content)}) + b"\n"
+    """The bytes to store: `content` with its checksum, in canonical form, ending in a newline.
+
+    The checksum is SHA-256 in hex over the canonical form of `content` without the checksum's own field.
+    """
+    # Spelled once, for the checksum and for the file, where the checksum stands between these two parts.
+    before = canonical_json({key: value for key, value in content.items() if key < CHECKSUM_FIELD})[1:-1]
+    after = canonical_json({key: value for key, value in content.items() if key > CHECKSUM_FIELD})[1:-1]
+    digest = hashlib.sha256(_object(before, after)).hexdigest()
+    return _object(before, f'"{CHECKSUM_FIELD}":"{digest}"'.encode(), after) + b"\n"
+
+
+def unaltered(raw: bytes, content: dict[str, Any]) -> bool:
+    """Whether `raw`, which reads as `content`, is byte for byte what `seal` wrote.
+
+    The checksum is over every byte but its own field, so a change that JSON does not mind, such as a space, shows too.
+    """
+    digest = content.get(CHECKSUM_FIELD)
+    before, _, after = raw.partition(f'"{CHECKSUM_FIELD}":"{digest}"'.encode(errors="replace"))
+    bare = before + after.removeprefix(b",") if after.startswith(b",") else before.removesuffix(b",") + after
+    return bare.endswith(b"\n") and hashlib.sha256(bare[:-1]).hexdigest() == digest
+
+
+def _object(*items: bytes) -> bytes:
+    return b"{" + b",".join(filter(None, items)) + b"}"

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import RecordError
-from bench.record.canonical import CHECKSUM_FIELD, seal
+from bench.record.canonical import CHECKSUM_FIELD, seal, unaltered
 from bench.record.documents import (
     SCHEMA_VERSION,
     AnyDocument,
@@ -24,6 +24,13 @@ from bench.record.documents import (
 _ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Bill | Published] = TypeAdapter(AnyDocument)
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
 def to_bytes(document: Document) -> bytes:
     """The document as it is stored: canonical JSON with its SHA-256."""
     return seal(content_of(document))
@@ -36,9 +43,8 @@ def from_bytes(raw: bytes, name: str) -> AnyDocument:
     version reads, or do not fit the schema.
     """
     try:
-        content: Any = json.loads(raw)
-        unaltered = isinstance(content, dict) and raw == seal(content)
-    except (ValueError, RecursionError) as error:  # seal refuses what JSON cannot say, such as 1e999
+        content: Any = _DECODER.decode(raw.decode())
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{name}: not a JSON document ({error}); restore it from a copy") from error
     if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int):
         raise RecordError(f"{name}: not a record of bench (no schema_version); move it out of the store")
@@ -47,8 +53,7 @@ def from_bytes(raw: bytes, name: str) -> AnyDocument:
             f"{name}: written by a newer bench (schema {content['schema_version']}, this one reads up to "
             f"{SCHEMA_VERSION}); upgrade bench"
         )
-    # Bytes were compared, not only checksums: a byte changed where JSON does not mind it is a change too.
-    if not unaltered:
+    if not unaltered(raw, content):
         raise RecordError(f"{name}: checksum does not match, the record was altered; restore it from a copy")
     del content[CHECKSUM_FIELD]
     try:

@@ -137,20 +137,23 @@ def _missing(store: Store, held: pa.ChunkedArray) -> list[str]:
     """The keys of the runs whose ids are not in `held`, sorted."""
     if not isinstance(store, FolderStore) or not len(held):
         return list(store.keys(f"{ROOT}/runs/"))
+    names = pc.binary_join_element_wise(held, ".json", "")
     try:
-        return sorted(filter(is_record_key, _not_among(store, {f"{run_id}.json" for run_id in held.to_pylist()})))
+        return sorted(filter(is_record_key, _not_among(names, store.root, f"{ROOT}/runs")))
     except OSError:
         return list(store.keys(f"{ROOT}/runs/"))  # which says what is wrong
 
 
-def _not_among(store: FolderStore, names: set[str]) -> Iterator[str]:
+def _not_among(names: pa.ChunkedArray, root: Path, folder: str) -> Iterator[str]:
+    """The files below `folder` whose names are not in `names`, by their path from `root`."""
     # Not `keys`: looking at a million known names one by one takes longer than reading the layer.
-    def stop(error: OSError) -> None:
-        raise error
-
-    for folder, _, found in os.walk(store.root / ROOT / "runs", onerror=stop):
-        above = Path(folder).relative_to(store.root).as_posix()
-        yield from (f"{above}/{name}" for name in found if name not in names)
+    found = pa.array(os.listdir(root / folder), pa.string())  # noqa: PTH208 -- ten times as fast as Path.iterdir
+    for name in found.filter(pc.invert(pc.is_in(found, value_set=names))).to_pylist():
+        below = f"{folder}/{name}"
+        if (root / below).is_dir():
+            yield from _not_among(names, root, below)
+        else:
+            yield below
 
 
 def _partitions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:

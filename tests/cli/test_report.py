@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from analysis.dawnbench import published_documents
+from bench.billing.lease import open_lease
+from bench.record.documents import LeaseClosed
 from bench.store import open_store
 
 
@@ -65,3 +68,24 @@ def test_an_entry_that_was_altered_is_named_and_the_rest_is_shown(bench, stores,
     assert done.returncode == 5
     assert path.name in done.stderr
     assert "records that could not be read, and so are not counted: 1." in json.loads(done.stdout)["footnotes"]
+
+
+def test_a_rented_machine_has_its_lease_in_the_report_and_a_corrupt_one_is_named_once(
+    bench, tmp_path: Path, make_run
+) -> None:
+    store = open_store(tmp_path / "store")
+    lease = open_lease("aws:p3.2xlarge", "3.06", "USD", spot=False)
+    ended = LeaseClosed(id=lease.id, stopped=lease.started + timedelta(seconds=600))
+    for document in (lease, ended, make_run(lease_id=lease.id)):
+        store.put(document)
+    for style in ("table", "markdown", "html"):
+        done = bench("report", "--store", "store", "--format", style)
+        assert done.returncode == 0, done.stderr
+        assert "Leases: what was paid for" in done.stdout
+    (row,) = json.loads(bench("report", "--store", "store", "--format", "json").stdout)["leases"]["rows"]
+    assert (row["estimate"], row["cost_per_success"], row["parts_priced"]) == (0.51, 0.51, 1)
+    path = tmp_path / "store" / lease.key()
+    path.write_bytes(path.read_bytes().replace(b"3.06", b"0.06"))
+    done = bench("report", "--store", "store", "--format", "json")
+    assert (done.returncode, json.loads(done.stdout)["leases"]["rows"]) == (5, [])
+    assert done.stderr.count(lease.id) == 1

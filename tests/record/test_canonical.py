@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.record.canonical import CHECKSUM_FIELD, canonical_json, checksum, seal
+from bench.record.canonical import CHECKSUM_FIELD, canonical_json, seal, unaltered
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12)
 contents = st.dictionaries(st.text(), values, max_size=5)
+
+
+def checksum(content):
+    return json.loads(seal(content))[CHECKSUM_FIELD]
 
 
 def test_the_spelling_has_sorted_keys_no_padding_and_plain_utf8():
@@ -56,6 +60,13 @@ def test_the_checksum_ignores_only_its_own_field(content, old):
 
 
 @given(contents)
+def test_a_sealed_document_is_the_one_spelling_of_its_content_and_checksum(content):
+    bare = {key: value for key, value in content.items() if key != CHECKSUM_FIELD}
+    digest = hashlib.sha256(canonical_json(bare)).hexdigest()
+    assert seal(content) == canonical_json({**content, CHECKSUM_FIELD: digest}) + b"\n"
+
+
+@given(contents)
 def test_sealing_a_sealed_document_changes_nothing(content):
     sealed = seal(content)
     assert seal(json.loads(sealed)) == sealed
@@ -63,3 +74,23 @@ def test_sealing_a_sealed_document_changes_nothing(content):
 
 def test_a_whole_number_a_float_and_a_boolean_are_different_content():
     assert len({checksum({"n": number}) for number in map(json.loads, ["1", "1.0", "true", '"1"'])}) == 4
+
+
+@given(contents, st.data())
+def test_a_sealed_document_with_any_byte_changed_is_not_unaltered(content, data):
+    raw = seal(content)
+    assert unaltered(raw, json.loads(raw))
+    at = data.draw(st.integers(0, len(raw) - 1))
+    changed = raw[:at] + bytes([data.draw(st.integers(0, 255).filter(lambda byte: byte != raw[at]))]) + raw[at + 1 :]
+    try:
+        read = json.loads(changed)
+    except ValueError:
+        return
+    assert not isinstance(read, dict) or not unaltered(changed, read)
+
+
+@given(contents)
+def test_space_that_json_does_not_mind_is_a_change(content):
+    raw = seal(content)
+    for spaced in (raw.replace(b"{", b"{ ", 1), raw + b"\n", raw.rstrip(), raw.replace(b',"sha256"', b', "sha256"')):
+        assert spaced == raw or not unaltered(spaced, json.loads(spaced))
