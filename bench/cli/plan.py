@@ -29,10 +29,10 @@ def plan(
     from bench.recipes import find
     from bench.training import data as cifar10
 
-    folder = cifar10.find(data)
+    found = [find(name) for name in dict.fromkeys(recipes)]
     lease = open_lease(instance, price_per_hour, currency, spot=spot)
     hourly = machine_hourly(lease.price, lease.accelerators)
-    found = [find(name) for name in dict.fromkeys(recipes)]
+    folder = cifar10.find(data)
     compute, images = prepared(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these
     from bench.measure.extrapolate import extrapolate
     from bench.training.loop import Training

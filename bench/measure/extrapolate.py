@@ -47,6 +47,8 @@ def extrapolate(trainer: Training, samples: int = 3) -> Extrapolation:
         trainer.compute.synchronise()
         return time.perf_counter() - start
 
+    if not trainer.compute.is_cuda:  # there a warm-up is a whole run, which is what shall be spared
+        trainer.warm_up()
     torch.manual_seed(0)
     trainer.reset()
     optimiser = trainer.optimiser()

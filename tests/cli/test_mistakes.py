@@ -20,7 +20,7 @@ def one_line(done, code: int, *said: str) -> None:
 
 
 def test_an_unknown_recipe_names_the_nearest(bench) -> None:
-    one_line(bench("run", "airbench94"), 2, "'airbench94'", "did you mean airbench94-muon?")
+    one_line(bench("run", "airbench95"), 2, "'airbench95'", "did you mean airbench94?")
 
 
 def test_an_unknown_recipe_far_from_all_names_the_list(bench) -> None:

@@ -21,6 +21,11 @@ def test_a_plan_says_seconds_and_dollars_and_that_they_are_extrapolated(cifar10:
     assert line.endswith("extrapolated from 2 of 50 steps, eager")
 
 
+def test_an_unknown_recipe_is_named_with_the_nearest() -> None:
+    result = CliRunner().invoke(cli, ["plan", "quik"])
+    assert "no recipe is called 'quik'; did you mean quick?" in str(result.exception)
+
+
 def test_without_the_images_it_says_where_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CIFAR10_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
