@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from bench.recipes.airbench94_muon import Network
-from bench.training.augment import Augmented, normalise
+from bench.training.augment import Augmented
 from bench.training.average import Average
 from bench.training.data import Cifar10
 from bench.training.device import Compute
@@ -33,6 +33,7 @@ from bench.training.evaluate import FLIP_AND_SHIFT, View
 from bench.training.layers import BiasBatchNorm
 from bench.training.loop import Training
 from bench.training.schedule import piecewise_linear
+from bench.training.sgd import Knots, biases_apart
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Settings:
     bias_factor: float = 64
     momentum: float = 0.85
     weight_decay: float = 0.0153
-    warm_up: tuple[tuple[float, float], ...] = ((0, 0.2), (0.23, 1), (1, 0.07))
+    warm_up: Knots = ((0, 0.2), (0.23, 1), (1, 0.07))
     lookahead_every: int = 5
     lookahead_decay: float = 0.95**5
     whitening_images: int = 5000
@@ -63,9 +64,7 @@ class Optimiser:
         self.settings = settings
         per_image = 1 / (1024 * (1 + 1 / (1 - settings.momentum)))
         lr, decay = settings.lr * per_image, settings.weight_decay * per_image * settings.batch
-        biases = [module.bias for module in network.modules() if isinstance(module, BiasBatchNorm)]
-        known = {id(bias) for bias in biases}
-        others = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
+        biases, others = biases_apart(network, BiasBatchNorm)
         fast = lr * settings.bias_factor
         self.sgd = torch.optim.SGD(
             [
@@ -124,11 +123,8 @@ class Trainer(Training):
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Fit the whitening and lay out the images."""
         s = self.settings
-        self.network.whitening.fit(normalise(self.train_images[: s.whitening_images], torch.float32), eps=5e-4)
-        return Augmented(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, dtype=self.compute.dtype,
-            generator=generator,
-        )  # fmt: skip
+        self.whiten(self.network.whitening, s.whitening_images, eps=5e-4)
+        return self.augmented(generator, pad=s.pad)
 
     def turn(self, progress: float) -> None:
         """Leave the whitening bias alone once its epochs are over."""

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.training.augment import Augmented, normalise
+from bench.training.augment import Augmented
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP_AND_SHIFT, View
@@ -153,11 +153,8 @@ class Trainer(Training):
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Fit the whitening and lay out the images."""
         s = self.settings
-        self.network.whitening.fit(normalise(self.train_images[: s.whitening_images], torch.float32), eps=5e-4)
-        return Augmented(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, dtype=self.compute.dtype,
-            generator=generator,
-        )  # fmt: skip
+        self.whiten(self.network.whitening, s.whitening_images, eps=5e-4)
+        return self.augmented(generator, pad=s.pad)
 
     def turn(self, progress: float) -> None:
         """Leave the whitening bias alone once its time is over."""

@@ -82,11 +82,7 @@ class Trainer(Training):
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Lay out the images."""
-        s = self.settings
-        return Augmented(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, flip="random",
-            dtype=self.compute.dtype, generator=generator,
-        )  # fmt: skip
+        return self.augmented(generator, pad=self.settings.pad, flip="random")
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

@@ -86,11 +86,7 @@ class Trainer(Training):
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Lay out the images."""
-        s = self.settings
-        return Augmented(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, border="zero", flip="random",
-            dtype=self.compute.dtype, generator=generator,
-        )  # fmt: skip
+        return self.augmented(generator, pad=self.settings.pad, border="zero", flip="random")
 
     def run(self, seed: int, events: Events) -> None:
         """One training from scratch."""

@@ -30,12 +30,13 @@ from torch import Tensor, nn
 
 from bench.recipes.airbench94 import Optimiser
 from bench.recipes.airbench94 import Settings as Airbench94
-from bench.training.augment import Augmented, normalise, squares
+from bench.training.augment import Augmented, squares
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP, View
 from bench.training.layers import BiasBatchNorm, Conv3x3, DiracConv, GlobalMaxPool, Scale, Whitening
 from bench.training.loop import Training
+from bench.training.sgd import Knots
 
 # airbench94 counts all that one gradient moves a weight by, with momentum 0.85; hlb what it moves it by at once.
 _IN_ALL = 1 + 1 / (1 - 0.85)
@@ -49,7 +50,7 @@ class Settings(Airbench94):
     epochs: float = 12.1
     lr: float = 1.525 * _IN_ALL
     weight_decay: float = 2 * 1.525 * 6.687e-4 * _IN_ALL
-    warm_up: tuple[tuple[float, float], ...] = ((0, 0.0), (0.23, 1), (1, 0.07))
+    warm_up: Knots = ((0, 0.0), (0.23, 1), (1, 0.07))
     cutmix: int = 3
     cutmix_epochs: float = 6
     whitening_images: int = 50_000
@@ -129,12 +130,8 @@ class Trainer(Training):
     def prepare(self, generator: torch.Generator) -> CutMix:
         """Fit the whitening and lay out the images."""
         s = self.settings
-        self.whitening.fit(normalise(self.train_images[: s.whitening_images], torch.float32), eps=1e-2)
-        images = Augmented(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, flip="random",
-            dtype=self.compute.dtype, generator=generator,
-        )  # fmt: skip
-        return CutMix(images, s.cutmix, s.epochs - s.cutmix_epochs)
+        self.whiten(self.whitening, s.whitening_images, eps=1e-2)
+        return CutMix(self.augmented(generator, pad=s.pad, flip="random"), s.cutmix, s.epochs - s.cutmix_epochs)
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

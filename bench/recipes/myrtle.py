@@ -27,7 +27,7 @@ from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.layers import Conv3x3, GlobalMaxPool, Residual, Scale
 from bench.training.loop import Training
-from bench.training.schedule import piecewise_linear
+from bench.training.sgd import Knots, ScheduledSgd
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Settings:
     epochs: float = 24
     pad: int = 4
     cutout: int = 8
-    lr: tuple[tuple[float, float], ...] = ((0, 0.0), (5, 0.4), (24, 0.0))
+    lr: Knots = ((0, 0.0), (5, 0.4), (24, 0.0))
     momentum: float = 0.9
     weight_decay: float = 5e-4
 
@@ -64,25 +64,14 @@ def block(channels: int, width: int, pool: bool) -> nn.Sequential:
     return nn.Sequential(*layers, *([nn.MaxPool2d(2)] if pool else []))
 
 
-class Optimiser:
-    """SGD and its schedule. The loss is summed, so the rate is divided by the batch and the decay multiplied."""
+class Optimiser(ScheduledSgd):
+    """SGD on a loss that is summed; the rate of a step is that of the point which it reaches."""
 
     def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
-        self.settings = settings
-        self.sgd = torch.optim.SGD(
-            network.parameters(), lr=0.0, momentum=settings.momentum, nesterov=True,
-            weight_decay=settings.weight_decay * settings.batch, fused=fused,
+        super().__init__(
+            network.parameters(), epochs=settings.epochs, lr=settings.lr, momentum=((0, settings.momentum),),
+            weight_decay=settings.weight_decay, nesterov=True, summed=settings.batch, reached=True, fused=fused,
         )  # fmt: skip
-
-    def schedule(self, step: int, steps: int) -> None:
-        """Set the learning rate for `step` of `steps`: that of the point in the run which the step reaches."""
-        epoch = (step + 1) / steps * self.settings.epochs
-        self.sgd.param_groups[0]["lr"] = piecewise_linear(epoch, self.settings.lr) / self.settings.batch
-
-    def step(self) -> None:
-        """Move the weights and drop the gradients."""
-        self.sgd.step()
-        self.sgd.zero_grad(set_to_none=True)
 
 
 class Trainer(Training):
@@ -100,10 +89,7 @@ class Trainer(Training):
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Lay out the images."""
         s = self.settings
-        return Augmented(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, cutout=s.cutout, flip="random",
-            dtype=self.compute.dtype, generator=generator,
-        )  # fmt: skip
+        return self.augmented(generator, pad=s.pad, cutout=s.cutout, flip="random")
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

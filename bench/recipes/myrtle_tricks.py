@@ -20,19 +20,20 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 
 from bench.recipes.myrtle import resnet9
-from bench.training.augment import Augmented, normalise
+from bench.training.augment import Augmented
 from bench.training.average import Average
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP, View
 from bench.training.layers import Conv3x3, GhostBatchNorm, Whitening
 from bench.training.loop import Training
-from bench.training.schedule import piecewise_linear
+from bench.training.sgd import Knots, ScheduledSgd, biases_apart
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Settings:
     pad: int = 4
     cutout: int = 0
     label_smoothing: float = 0.2
-    lr: tuple[tuple[float, float], ...] = ((0, 0.0), (2, 1.0), (8, 0.1))
+    lr: Knots = ((0, 0.0), (2, 1.0), (8, 0.1))
     momentum: float = 0.9
     weight_decay: float = 5e-4
     bias_factor: float = 64
@@ -63,37 +64,29 @@ def block(ghost: int, channels: int, width: int, pool: bool) -> nn.Sequential:
     return nn.Sequential(Conv3x3(channels, width), *pools, norm, nn.CELU(0.3))
 
 
-class Optimiser:
-    """SGD, its schedule, and the moving average. The loss is summed: see myrtle."""
+class Optimiser(ScheduledSgd):
+    """SGD as in myrtle, and the moving average."""
 
     def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
         self.settings, self.average, self.done = settings, Average(network), 0
-        norms = [module for module in network.modules() if isinstance(module, GhostBatchNorm)]
-        biases = [norm.bias for norm in norms]
-        known = {id(bias) for bias in biases}
-        others = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
-        decay = settings.weight_decay * settings.batch
-        self.factors = (settings.bias_factor, 1.0)
-        self.sgd = torch.optim.SGD(
-            [
-                {"params": biases, "weight_decay": decay / settings.bias_factor},
-                {"params": others, "weight_decay": decay},
-            ],
-            lr=0.0, momentum=settings.momentum, nesterov=True, fused=fused,
+        biases, others = biases_apart(network, GhostBatchNorm)
+        factor, decay = settings.bias_factor, settings.weight_decay * settings.batch
+        groups: list[dict[str, Any]] = [
+            {"params": biases, "factor": factor, "weight_decay": decay / factor}, {"params": others},
+        ]  # fmt: skip
+        super().__init__(
+            groups, epochs=settings.epochs, lr=settings.lr, momentum=((0, settings.momentum),),
+            weight_decay=settings.weight_decay, nesterov=True, summed=settings.batch, reached=True, fused=fused,
         )  # fmt: skip
 
     def schedule(self, step: int, steps: int) -> None:
-        """Set the learning rates for `step` of `steps`: those of the point in the run which the step reaches."""
-        epoch = (step + 1) / steps * self.settings.epochs
-        lr = piecewise_linear(epoch, self.settings.lr) / self.settings.batch
-        for group, factor in zip(self.sgd.param_groups, self.factors, strict=True):
-            group["lr"] = lr * factor
+        """Set the learning rates for `step` of `steps`."""
+        super().schedule(step, steps)
         self.done = step + 1
 
     def step(self) -> None:
         """Move the weights, then the average where it is time to."""
-        self.sgd.step()
-        self.sgd.zero_grad(set_to_none=True)
+        super().step()
         if self.done % self.settings.average_every == 0:
             self.average.update(self.settings.average_decay**self.settings.average_every)
 
@@ -119,11 +112,8 @@ class Trainer(Training):
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Fit the whitening and lay out the images."""
         s = self.settings
-        self.whitening.fit(normalise(self.train_images[: s.whitening_images], torch.float32), eps=1e-2)
-        return Augmented(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, cutout=s.cutout, flip="random",
-            dtype=self.compute.dtype, generator=generator,
-        )  # fmt: skip
+        self.whiten(self.whitening, s.whitening_images, eps=1e-2)
+        return self.augmented(generator, pad=s.pad, cutout=s.cutout, flip="random")
 
     def averaged(self) -> AbstractContextManager[None]:
         """The average is what is tested."""

@@ -7,18 +7,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.training.augment import normalise
+from bench.training.augment import Augmented, normalise
 from bench.training.call import as_called
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
+from bench.training.layers import Whitening
 
 
 class Batches(Protocol):
@@ -81,6 +82,16 @@ class Training(ABC):
         for module in self.network.modules():
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
                 module.reset_parameters()
+
+    def augmented(self, generator: torch.Generator, **how: Any) -> Augmented:
+        """The training images laid out in batches; `how` as Augmented has it."""
+        return Augmented(
+            self.train_images, self.train_labels, batch=self.batch, dtype=self.compute.dtype, generator=generator, **how
+        )
+
+    def whiten(self, layer: Whitening, images: int, eps: float) -> None:
+        """Fit `layer` to the first `images` training images."""
+        layer.fit(normalise(self.train_images[:images], torch.float32), eps)
 
     def turn(self, progress: float) -> None:  # noqa: B027 -- most recipes change nothing
         """Set what changes in the course of a run, of which `progress` (0..1) is done: before each step."""

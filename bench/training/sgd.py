@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.training.schedule import piecewise_linear
 
 Knots = Sequence[tuple[float, float]]
 
 
+def biases_apart(network: nn.Module, norm: type[nn.BatchNorm2d]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The biases of all layers of the kind `norm`, and whatever else of `network` is trained."""
+    biases = [module.bias for module in network.modules() if isinstance(module, norm)]
+    known = {id(bias) for bias in biases}
+    return biases, [p for p in network.parameters() if p.requires_grad and id(p) not in known]
+
+
 class ScheduledSgd:
-    """SGD whose learning rate and momentum follow lines through (epoch, value), read before each step.
+    """SGD whose learning rate and momentum follow lines through (epoch, value), read where a step begins.
 
     With a loss that is summed over `summed` images the rate is divided by that number and the decay multiplied, so
-    that all values are those for the mean loss: in half precision, a loss scale for nothing.
+    that all values are those for the mean loss: in half precision, a loss scale for nothing. With `reached` the values
+    are those of the point that a step reaches. A group of parameters may have a `factor` of its own for the rate.
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor], *, epochs: float, lr: Knots, momentum: Knots, weight_decay: float,
-        nesterov: bool, summed: int = 1, fused: bool = False,
+        self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], *, epochs: float, lr: Knots, momentum: Knots,
+        weight_decay: float, nesterov: bool, summed: int = 1, reached: bool = False, fused: bool = False,
     ) -> None:  # fmt: skip
-        self.epochs, self.lr, self.momentum, self.summed = epochs, lr, momentum, summed
+        self.epochs, self.lr, self.momentum, self.summed, self.ahead = epochs, lr, momentum, summed, int(reached)
         self.sgd = torch.optim.SGD(
             parameters, lr=0.0, momentum=momentum[0][1], weight_decay=weight_decay * summed, nesterov=nesterov,
             fused=fused,
@@ -31,9 +40,9 @@ class ScheduledSgd:
 
     def schedule(self, step: int, steps: int) -> None:
         """Set learning rate and momentum for `step` (from 0) of `steps`."""
-        epoch = step * self.epochs / steps
+        epoch = (step + self.ahead) * self.epochs / steps
         for group in self.sgd.param_groups:
-            group["lr"] = piecewise_linear(epoch, self.lr) / self.summed
+            group["lr"] = piecewise_linear(epoch, self.lr) / self.summed * group.get("factor", 1)
             group["momentum"] = piecewise_linear(epoch, self.momentum)
 
     def step(self) -> None:
