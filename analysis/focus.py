@@ -15,8 +15,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, get_args
 
 from bench.record.bill import ChargeCategory
+from bench.record.lease import TAG
 
-TAG = "bench-lease"
 REQUIRED = (
     "BillingCurrency", "BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd",
     "ChargeCategory", "BilledCost",

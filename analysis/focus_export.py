@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from analysis.escape import clean, csv_cell
-from analysis.focus import TAG
-from analysis.reconcile import Lease, leases_of
+from analysis.reconcile import Lease, leases_of, rented
 from bench.billing.cost import SECONDS_PER_HOUR
 from bench.billing.estimate import Estimate
 from bench.errors import BenchError
 from bench.record.documents import AnyDocument
+from bench.record.lease import TAG
 
 _SERVICES = {"machine": ("Compute", "Virtual machine"), "disk": ("Storage", "Block storage"),
              "public-ip": ("Networking", "Public address"), "egress": ("Networking", "Data transfer")}  # fmt: skip
@@ -45,7 +45,7 @@ def as_focus(documents: Iterable[AnyDocument]) -> tuple[str, list[BenchError]]:
     out, unknown = io.StringIO(), []
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for lease in sorted(leases_of(documents).values(), key=lambda lease: (lease.opened.started, lease.id)):
+    for lease in sorted(rented(leases_of(documents)).values(), key=lambda lease: (lease.opened.started, lease.id)):
         estimate = lease.estimate()
         if estimate.amount is None:
             unknown.append(BenchError(f"lease {lease.id} is left out: {estimate.why}"))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.escape import clean
 from analysis.frame import DTYPES, counted
-from analysis.reconcile import Compared, Lease, compare
+from analysis.reconcile import Compared, Lease, compare, leases_of
 from bench.billing.prices import machine_hourly
 from bench.record.bill import Bill, current
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened
@@ -66,11 +66,8 @@ def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.Dat
     Documents of other kinds are passed over, and a record that is there twice counts once.
     """
     kept = [document for document in documents if isinstance(document, LeaseOpened | LeaseClosed | Bill)]
-    closed = {document.id: document for document in kept if isinstance(document, LeaseClosed)}
-    opened = {document.id: document for document in kept if isinstance(document, LeaseOpened)}
-    leases = {name: Lease(lease, closed.get(name)) for name, lease in opened.items()}
     found: dict[str, list[Compared]] = {}
-    for one in compare(leases, _of_one_source(document for document in kept if isinstance(document, Bill))):
+    for one in compare(leases_of(kept), _of_one_source(document for document in kept if isinstance(document, Bill))):
         found.setdefault(one.lease.id, []).append(one)
     rows = pd.DataFrame([_row(several) for several in found.values()], columns=list(COLUMNS), dtype=object)
     # In plain integers, as a lease without a run has none, and that is known.

@@ -14,7 +14,8 @@ from analysis.escape import clean
 from analysis.frame import counted
 from analysis.lease_frame import PHASES
 from analysis.notes import CATEGORIES
-from bench.billing.estimate import OWN, Estimate, lease_cost_per_success
+from bench.billing.estimate import Estimate, lease_cost_per_success
+from bench.record.lease import OWN
 
 # On-demand and spot never share a row, nor do two currencies; a type of machine may take several accelerators.
 _KEYS = ["provider", "instance_type", "accelerator", "accelerators", "pricing_category", "currency"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from analysis.frame import tidy
 from bench.errors import RecordError
 from bench.record.documents import AnyDocument
-from bench.store.base import ROOT, Store, read_each
+from bench.store.base import Store, read_all
 from bench.store.compact import read_runs
 
 # Arrow's own strings, and integers that can be missing: nothing is copied or widened.
@@ -31,24 +31,17 @@ def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
 
 def load_published(stores: Iterable[Store]) -> tuple[list[AnyDocument], list[RecordError]]:
     """The published entries of all `stores`, and an error for each that could not be trusted."""
-    return _documents(stores, ("published",))
+    return _documents(stores, "published")
 
 
 def load_beside(stores: Iterable[Store]) -> tuple[list[AnyDocument], list[RecordError]]:
     """What a report needs beside the runs: published entries, leases and bills, and an error as above."""
-    return _documents(stores, ("published", "leases", "bills"))
+    return _documents(stores, "published", "leases", "bills")
 
 
-def _documents(stores: Iterable[Store], kinds: Sequence[str]) -> tuple[list[AnyDocument], list[RecordError]]:
-    documents: list[AnyDocument] = []
-    errors: list[RecordError] = []
-    for store in stores:
-        for found in read_each(store, [key for kind in kinds for key in store.keys(f"{ROOT}/{kind}/")]):
-            if isinstance(found, RecordError):
-                errors.append(found)
-            else:
-                documents.append(found)
-    return documents, errors
+def _documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
+    read = [read_all(store, *kinds) for store in stores]
+    return [one for documents, _ in read for one in documents], [one for _, errors in read for one in errors]
 
 
 def _each_once(table: pa.Table) -> pa.Table:

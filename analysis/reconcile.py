@@ -1,13 +1,14 @@
 """The bill against the estimate: charges are joined to leases, by tag or by resource, and added up.
 
-A charge belongs to the lease that its tag `bench-lease` names; without one, to the lease on its resource with which
-its charge period overlaps longest, or the nearest within an hour: providers charge in whole hours or days.
+A charge belongs to the lease that its tag `bench-lease` names, of several to the one on its resource; without a tag,
+to the lease on its resource with which its charge period overlaps longest, or the nearest within an hour: providers
+charge in whole hours or days.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,8 +17,9 @@ from typing import Any
 from analysis.focus import ChargeRow, charge_row, column, instant, resource_of, tag_of
 from analysis.focus_read import RowError
 from bench.billing.estimate import Estimate, lease_cost
-from bench.record.bill import Bill, BillSource, Charge, JoinedBy, Partial, make_bill
+from bench.record.bill import Bill, BillSource, Charge, JoinedBy, Partial, make_bill, sum_known
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened
+from bench.record.lease import OWN, TAG
 
 _NEAR = timedelta(hours=1)
 # Charges come up to a day late; two days after a lease ended they are taken to be there.
@@ -98,19 +100,33 @@ class Compared:
 
 
 def leases_of(documents: Iterable[AnyDocument]) -> dict[str, Lease]:
-    """The leases that somebody bills, by id."""
+    """The leases by id, each with its end."""
     listed = list(documents)
     closed = {document.id: document for document in listed if isinstance(document, LeaseClosed)}
     return {
         document.id: Lease(document, closed.get(document.id))
         for document in listed
-        if isinstance(document, LeaseOpened) and document.provider != "own"
+        if isinstance(document, LeaseOpened)
     }
+
+
+def rented(leases: Mapping[str, Lease]) -> dict[str, Lease]:
+    """Those that somebody bills."""
+    return {key: lease for key, lease in leases.items() if lease.opened.provider != OWN}
+
+
+def by_tag(leases: Mapping[str, Lease]) -> dict[str, list[Lease]]:
+    """The leases by the tag on their machines. Those of a launch that was pre-empted share one."""
+    found: dict[str, list[Lease]] = {}
+    for lease in leases.values():
+        found.setdefault(lease.opened.tags.get(TAG, lease.id), []).append(lease)
+    return found
 
 
 def join(rows: Iterable[tuple[str, Mapping[str, Any] | RowError]], leases: Mapping[str, Lease]) -> Join:
     """Find the lease of each row. Only rows that belong to one are read in full, so the rest costs little."""
     done = Join(leases)
+    tagged = by_tag(leases)
     by_resource: dict[str, list[Lease]] = {}
     for lease in leases.values():
         if lease.opened.resource_id:
@@ -121,8 +137,8 @@ def join(rows: Iterable[tuple[str, Mapping[str, Any] | RowError]], leases: Mappi
             continue
         _see(done, cells)
         tag, resource = tag_of(cells.get(column("Tags"))), resource_of(cells.get(column("ResourceId")))
-        if tag in leases or (tag is None and resource in by_resource):
-            candidates = [leases[tag]] if tag else by_resource[resource or ""]
+        if tag in tagged or (tag is None and resource in by_resource):
+            candidates = tagged[tag] if tag else by_resource[resource or ""]
             _add(done, where, cells, candidates, "tag" if tag else "resource-id")
         elif tag:
             done.orphans[tag] += 1
@@ -146,11 +162,15 @@ def _add(done: Join, where: str, cells: Mapping[str, Any], candidates: list[Leas
         done.errors.append(RowError(f"{where}: {error}; the row is not counted"))
         done.damaged |= {lease.id for lease in candidates}
         return
-    lease = candidates[0] if by == "tag" else _nearest(row, candidates)
-    if lease is None:
-        done.stray += 1
+    if by == "tag":
+        same = [lease for lease in candidates if lease.opened.resource_id in (None, row.resource_id)]
+        add(done, nearest(row, same or candidates), row, by)
         return
-    add(done, lease, row, by)
+    lease = nearest(row, candidates)
+    if _overlap(row, lease) < -_NEAR:
+        done.stray += 1
+    else:
+        add(done, lease, row, by)
 
 
 def add(done: Join, lease: Lease, row: ChargeRow, by: JoinedBy) -> None:
@@ -161,14 +181,15 @@ def add(done: Join, lease: Lease, row: ChargeRow, by: JoinedBy) -> None:
         found.joined_by = by
 
 
-def _nearest(row: ChargeRow, leases: list[Lease]) -> Lease | None:
-    def overlap(lease: Lease) -> timedelta:
-        """Below zero: how far apart they are."""
-        began, ended = row.charge_period
-        return min(ended, lease.stopped or _FAR) - max(began, lease.opened.started)
+def nearest(row: ChargeRow, leases: Sequence[Lease]) -> Lease:
+    """The lease that shares most of its time with the charge, or is nearest to it."""
+    return max(leases, key=lambda lease: _overlap(row, lease))
 
-    best = max(leases, key=overlap)
-    return best if overlap(best) >= -_NEAR else None
+
+def _overlap(row: ChargeRow, lease: Lease) -> timedelta:
+    """Below zero: how far apart they are."""
+    began, ended = row.charge_period
+    return min(ended, lease.stopped or _FAR) - max(began, lease.opened.started)
 
 
 def bills_of(done: Join, source: BillSource) -> Iterator[Bill]:
@@ -225,20 +246,14 @@ def _summed(rows: list[ChargeRow]) -> list[Charge]:
             pricing_category=kind[0].pricing_category,
             resource_id=kind[0].resource_id,
             billed_cost=sum((row.billed_cost for row in kind), Decimal(0)),
-            effective_cost=_sum(row.effective_cost for row in kind),
-            list_cost=_sum(row.list_cost for row in kind),
-            quantity=_sum(row.quantity for row in kind),
+            effective_cost=sum_known(row.effective_cost for row in kind),
+            list_cost=sum_known(row.list_cost for row in kind),
+            quantity=sum_known(row.quantity for row in kind),
             unit=kind[0].unit,
             rows=len(kind),
         )
         for _, kind in sorted(kinds.items())
     ]
-
-
-def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
-    listed = list(values)
-    known = [value for value in listed if value is not None]
-    return sum(known, Decimal(0)) if len(known) == len(listed) else None
 
 
 def compare(leases: Mapping[str, Lease], bills: Iterable[Bill]) -> list[Compared]:

@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from analysis.focus import TAG, ChargeRow
+from analysis.focus import ChargeRow
 from analysis.focus_read import RowError
 from bench.errors import BenchError
 from bench.record.bill import ChargeCategory
+from bench.record.lease import TAG
 
 # Cost Explorer's RECORD_TYPE -> FOCUS's ChargeCategory; the rest, such as Usage and SavingsPlanCoveredUsage, is use.
 _CATEGORIES: dict[str, ChargeCategory] = {

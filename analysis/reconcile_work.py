@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 
 from analysis.focus_read import RowError, rows, sources
-from analysis.reconcile import Compared, Join, Lease, add, bills_of, compare, join, leases_of
+from analysis.reconcile import Compared, Join, Lease, add, bills_of, by_tag, compare, join, leases_of, nearest, rented
 from analysis.reconcile_explorer import charges
-from bench.errors import BenchError, RecordError
+from bench.errors import BenchError
 from bench.record.bill import Bill, BillSource, current
 from bench.record.documents import AnyDocument
-from bench.store import Store, read_each
-from bench.store.base import ROOT
+from bench.store import Store
+from bench.store.base import read_all
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Reconciled:
 
 def from_focus(names: Iterable[str], store: Store) -> Reconciled:
     """Read FOCUS exports. Raises BenchError where one cannot be read, or is none; nothing is stored then."""
-    documents, errors = _leases_and_bills(store)
-    leases = leases_of(documents)
+    documents, errors = read_all(store, "leases", "bills")  # the runs are many more
+    leases = rented(leases_of(documents))
     files = dict.fromkeys(chain.from_iterable(sources(name) for name in names))
     joined = join(chain.from_iterable(rows(file) for file in files), leases)
     return _reconciled(joined, "focus", documents, errors, store)
@@ -37,21 +37,13 @@ def from_focus(names: Iterable[str], store: Store) -> Reconciled:
 
 def from_cost_explorer(since: date | None, store: Store) -> Reconciled:
     """Ask Cost Explorer, from `since` on or from the first lease on AWS. Raises BenchError where it does not answer."""
-    documents, errors = _leases_and_bills(store)
-    leases = {key: lease for key, lease in leases_of(documents).items() if lease.opened.provider == "aws"}
+    documents, errors = read_all(store, "leases", "bills")  # the runs are many more
+    leases = {key: lease for key, lease in rented(leases_of(documents)).items() if lease.opened.provider == "aws"}
     joined = Join(leases)
     if leases:
         first = min(lease.opened.started for lease in leases.values()).date()
         _ask(since or first, leases, joined)
     return _reconciled(joined, "cost-explorer", documents, errors, store)
-
-
-def _leases_and_bills(store: Store) -> tuple[list[AnyDocument], list[RecordError]]:
-    """All of them, without a look at the runs, which are many more."""
-    keys = [key for kind in ("leases", "bills") for key in store.keys(f"{ROOT}/{kind}/")]
-    found = list(read_each(store, keys))
-    kept = [document for document in found if not isinstance(document, RecordError)]
-    return kept, [error for error in found if isinstance(error, RecordError)]
 
 
 def _ask(since: date, leases: dict[str, Lease], joined: Join) -> None:
@@ -60,11 +52,11 @@ def _ask(since: date, leases: dict[str, Lease], joined: Join) -> None:
             joined.errors.append(row)
             continue
         joined.until = max(joined.until or row.charge_period[1], row.charge_period[1])
-        lease = leases.get(row.tag or "")
-        if lease is None:
+        tagged = by_tag(leases).get(row.tag or "")
+        if tagged is None:
             joined.orphans[row.tag or ""] += 1
         else:
-            add(joined, lease, row, "tag")
+            add(joined, nearest(row, tagged), row, "tag")
 
 
 def _reconciled(

@@ -18,8 +18,7 @@ from bench.billing.parts import BESIDE, PartCost, Usage, part_cost
 from bench.billing.prices import machine_hourly
 from bench.billing.rules import Rule, rule_for
 from bench.record.documents import LeaseClosed, LeaseOpened, PricingCategory
-
-OWN = "own"  # the provider of a machine that nobody bills
+from bench.record.lease import OWN
 
 
 @dataclass(frozen=True)

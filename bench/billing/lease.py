@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.billing.prices import find_offer, given_price
 from bench.errors import UsageError
 from bench.record.documents import LeaseOpened, PricingCategory, utc_now
+from bench.record.lease import OWN
 
 
 def open_lease(instance: str | None, price_per_hour: str | None, currency: str, *, spot: bool) -> LeaseOpened:
@@ -18,7 +19,7 @@ def open_lease(instance: str | None, price_per_hour: str | None, currency: str, 
     if instance is None:
         if spot and price is None:
             raise UsageError("--spot says how a machine is paid for; give --instance or --price-per-hour with it")
-        return LeaseOpened(provider="own", price=price, started=utc_now())
+        return LeaseOpened(provider=OWN, price=price, started=utc_now())
     if price is None:
         offer = find_offer(instance, category)
         return LeaseOpened(

@@ -38,13 +38,18 @@ from bench.cli import options
     is_flag=True,
     help="Train on 40,000 of the training images and test on the other 10,000: to choose without the test set.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the series of this launch: runs of it that the store holds are not made again.",
+)
 @options.store
 @options.machine
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
     recipes: tuple[str, ...], runs: int, seed: int, target: float | None, device: str, gpus: int, data: str | None,
-    held_out: bool, store: str, instance: str | None, spot: bool, price_per_hour: str | None, currency: str,
-    quiet: bool,
+    held_out: bool, resume: bool, store: str, instance: str | None, spot: bool, price_per_hour: str | None,
+    currency: str, quiet: bool,
 ) -> None:  # fmt: skip
     """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
 
@@ -54,6 +59,7 @@ def run(
     from functools import partial
 
     from bench.cloud.here import preempted
+    from bench.cloud.launch import series_of
     from bench.cloud.lease import Given, stay
     from bench.measure.progress import Progress
     from bench.measure.session import Request, measure
@@ -74,12 +80,15 @@ def run(
         lease_id=lease.lease_id,
         opened=lease.opened,
         closes=lease.closes,
+        series=series_of(os.environ) if resume else None,
         preempted=partial(preempted, os.environ),
     )
     ended = set()
     for made, key in measure(request, opened_store, Progress(quiet=quiet)):
         ended.add(made.status)
         click.echo(key)
+    if not ended and resume:
+        click.echo(f"bench: all these runs are in {store} already", err=True)
     if "interrupted" in ended:
         sys.exit(130)
     if "failed" in ended:

@@ -12,18 +12,18 @@ from bench.billing.lease import open_lease
 from bench.billing.prices import find_offer, given_price
 from bench.cloud.began import Began, began, boot_id, phases
 from bench.cloud.here import find_machine
-from bench.cloud.machine import Machine
+from bench.cloud.launch import known, launch_of, on_launch, tags
+from bench.cloud.machine import Machine, name
 from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, PricingCategory, utc_now
-from bench.record.ids import derived_id, time_of
-from bench.record.lease import CloseReason
+from bench.record.ids import derived_id
+from bench.record.lease import TAG, CloseReason
 from bench.store import Store
 
-ID = "BENCH_LEASE_ID"
+RESOURCE = "BENCH_RESOURCE_ID"
 ATTEMPT = "BENCH_LEASE_ATTEMPT"
 ACCELERATORS = "BENCH_ACCELERATORS"
 PRICE_SOURCE = "BENCH_PRICE_SOURCE"
-TAG = "bench-lease"
 
 
 class Given(NamedTuple):
@@ -45,11 +45,12 @@ class Stay(NamedTuple):
 
 def stay(given: Given, store: Store, environ: Mapping[str, str]) -> Stay:
     """The lease of this call. Raises UsageError where a price or a variable cannot be meant."""
-    if joined := environ.get(ID):
-        return Stay(_known(joined), None, closes=False)
+    launch = launch_of(environ)
     machine = find_machine(environ)
     start = began(machine, environ)
     opened = describe(given, machine, start, environ)
+    if launch:
+        return Stay(*on_launch(launch, opened, store), closes=not launch.closes)
     if start.source == "process":
         return Stay(opened.id, opened, closes=True)
     return _following(opened, start, store)
@@ -66,11 +67,12 @@ def describe(given: Given, machine: Machine | None, start: Began, environ: Mappi
         "accelerators": _accelerators(environ) or told.accelerators,
         "region": (machine and machine.region) or told.region,
         "zone": machine and machine.zone,
-        "resource_id": machine and machine.resource_id,
+        "resource_id": (machine and machine.resource_id) or name(environ.get(RESOURCE)),
         "started": start.at,
         "started_source": start.source,
         "phases": phases(start, environ),
         "attempt": _attempt(environ),
+        "tags": tags(environ),
     }
     return _tagged(told.model_copy(update=fields), told.id)
 
@@ -81,7 +83,8 @@ def close(lease_id: str, stopped: datetime, reason: CloseReason, store: Store) -
     Raises UsageError where the store holds no such lease, or the lease began later; ConflictError where it
     was closed at another time.
     """
-    closed = LeaseClosed(id=_known(lease_id), stopped=stopped.astimezone(UTC), stopped_source="user", reason=reason)
+    lease_id = known(lease_id, "lease")
+    closed = LeaseClosed(id=lease_id, stopped=stopped.astimezone(UTC), stopped_source="user", reason=reason)
     key = f"v1/leases/{lease_id}/opened.json"
     if key not in store.keys(f"v1/leases/{lease_id}/"):
         raise UsageError(f"{store.name}: no lease {lease_id} was opened in this store")
@@ -89,14 +92,6 @@ def close(lease_id: str, stopped: datetime, reason: CloseReason, store: Store) -
     if isinstance(opened, LeaseOpened) and closed.stopped < opened.started:
         raise UsageError(f"lease {lease_id} began at {opened.started:%Y-%m-%dT%H:%M:%SZ}, after {stopped}")
     return store.put(closed)
-
-
-def _known(lease_id: str) -> str:
-    try:
-        time_of(lease_id)
-    except ValueError as error:
-        raise UsageError(f"{error}; it is no id of a lease") from None
-    return lease_id
 
 
 def _told(given: Given, machine: Machine | None) -> LeaseOpened:
@@ -133,10 +128,10 @@ def _following(opened: LeaseOpened, start: Began, store: Store) -> Stay:
         lease_id = derived_id(start.at.date(), f"{machine} {turn}")
         opened = _tagged(opened, lease_id)
         try:
-            known = set(store.keys(f"v1/leases/{lease_id}/"))
-            if opened.key() not in known:
+            there = set(store.keys(f"v1/leases/{lease_id}/"))
+            if opened.key() not in there:
                 return Stay(lease_id, opened, closes=True)
-            if LeaseClosed(id=lease_id, stopped=start.at).key() not in known:
+            if LeaseClosed(id=lease_id, stopped=start.at).key() not in there:
                 return Stay(lease_id, None, closes=True)
             before = store.read(LeaseClosed(id=lease_id, stopped=start.at).key())
         except (StoreError, RecordError):  # no such store yet, or away: the spool will keep what it refuses
@@ -147,7 +142,7 @@ def _following(opened: LeaseOpened, start: Began, store: Store) -> Stay:
 
 
 def _tagged(opened: LeaseOpened, lease_id: str) -> LeaseOpened:
-    return opened.model_copy(update={"id": lease_id, "tags": {TAG: lease_id}})
+    return opened.model_copy(update={"id": lease_id, "tags": opened.tags | {TAG: lease_id}})
 
 
 def _accelerators(environ: Mapping[str, str]) -> Accelerators | None:

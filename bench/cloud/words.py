@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from bench.cloud.began import began
 from bench.cloud.here import find_machine
-from bench.cloud.lease import ID, Given, describe
+from bench.cloud.launch import launch_of
+from bench.cloud.lease import Given, describe
 
 _SOURCES = {
     "launcher": "as the launcher says",
@@ -20,8 +21,8 @@ def in_words(given: Given, environ: Mapping[str, str]) -> Iterator[str]:
     """`name: value` for each fact; `unknown` where nothing says. Raises UsageError like `bench run`."""
     machine = find_machine(environ)
     lease = describe(given, machine, began(machine, environ), environ)
-    joined = environ.get(ID)
-    yield f"lease: {joined}, opened by the launcher" if joined else "lease: opened by the next `bench run`"
+    launch = launch_of(environ)
+    yield f"lease: of the launch {launch.id}" if launch else "lease: opened by the next `bench run`"
     yield f"provider: {lease.provider}"
     for field in ("region", "zone", "instance_type", "resource_id"):
         yield f"{field.replace('_', ' ')}: {getattr(lease, field) or 'unknown'}"

@@ -63,16 +63,25 @@ class Measurement:
         self.sources: dict[str, str] = {}
         self.trainers: dict[str, Trainer | Processes] = {}
 
-    def runs(self, recipes: Sequence[Recipe], n: int, first_seed: int) -> Iterator[Run]:
+    def runs(
+        self, recipes: Sequence[Recipe], n: int, first_seed: int, series_id: str | None = None,
+        earlier: Sequence[Run] = (),
+    ) -> Iterator[Run]:  # fmt: skip
         """`n` runs of each recipe, round by round, with seeds `first_seed`, `first_seed` + 1, …
 
-        Ends early, after the record of the broken run, when a signal asks for it.
+        Of a series that goes on, the `earlier` runs of the same programs are not made again, unless they were
+        interrupted. Ends early, after the record of the broken run, when a signal asks for it.
         """
-        series_id = new_id()
+        series_id = series_id or new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
+        ended = {
+            (run.recipe.name, run.recipe.source_sha256, run.seed) for run in earlier if run.status != "interrupted"
+        }  # fmt: skip
         try:
             for index in range(n):
                 for recipe in recipes:
+                    if (recipe.name, self.sources[recipe.name], first_seed + index) in ended:
+                        continue
                     series = Series(id=series_id, index=index, planned=n)
                     run = self._run(recipe, first_seed + index, series)
                     yield run

@@ -12,6 +12,7 @@ from bench.errors import BenchError
 from bench.measure.clock import process_start
 from bench.measure.interrupt import Interrupts
 from bench.measure.progress import Progress
+from bench.measure.resume import runs_of
 from bench.recipes import Recipe
 from bench.record.documents import LeaseClosed, LeaseOpened, PhaseName, Run, utc_now
 from bench.record.lease import CloseReason
@@ -40,6 +41,7 @@ class Request:
     opened: LeaseOpened | None  # None: the lease is open already
     closes: bool  # whether the lease ends with this call
     preempted: Callable[[], bool]  # whether the provider is taking the machine back; asked at SIGTERM
+    series: str | None = None  # the series to go on with; None: a new one
 
 
 def measure(request: Request, store: Store, progress: Progress) -> Iterator[tuple[Run, str]]:
@@ -50,6 +52,7 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
     """
     folder = cifar10.find(request.data)
     store.check_writable()
+    earlier = runs_of(request.series, store) if request.series else []
     early: list[tuple[PhaseName, float, float]] = []
     began = process_start()
     with _spent("setup", early, since=began):
@@ -78,7 +81,9 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
         )
         reason: CloseReason = "failed"
         try:
-            for run in measurement.runs(request.recipes, request.runs, request.first_seed):
+            for run in measurement.runs(
+                request.recipes, request.runs, request.first_seed, request.series, earlier
+            ):  # fmt: skip
                 if run.status == "interrupted" and interrupts.received == "SIGTERM" and request.preempted():
                     run = run.model_copy(update={"reason": "PREEMPTED", "message": "the provider took the machine"})
                     reason = "preempted"

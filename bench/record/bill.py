@@ -107,9 +107,14 @@ def current(bills: Iterable[Bill]) -> list[Bill]:
 
 def total(charges: Iterable[Charge], cost: str) -> Decimal | None:
     """The sum of one cost over `charges`; None, unknown, where one of them lacks it."""
-    costs: list[Decimal | None] = [getattr(charge, cost) for charge in charges]
-    known = [value for value in costs if value is not None]
-    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+    return sum_known(getattr(charge, cost) for charge in charges)
+
+
+def sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum of `values`; None, unknown, where one of them is."""
+    listed = list(values)
+    known = [value for value in listed if value is not None]
+    return sum(known, Decimal(0)) if len(known) == len(listed) else None
 
 
 def _weight(bill: Bill) -> tuple[Any, ...]:

@@ -10,6 +10,8 @@ from pydantic import Field
 from bench.record.base import Document, Money, Part, Utc
 from bench.record.parts import Phase
 
+TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
+OWN = "own"  # the provider of a machine that nobody bills
 PricingCategory = Literal["Standard", "Dynamic", "Committed"]  # FOCUS's words: on-demand, spot, reserved
 PriceUnit = Literal["machine-hour", "gpu-hour"]
 # Who says when a lease began. launcher: the program that rented it; process: the start of the process that

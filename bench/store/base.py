@@ -80,11 +80,12 @@ def read_each(store: Store, keys: Sequence[str] | None = None) -> Iterator[AnyDo
             yield error
 
 
-def read_all(store: Store) -> tuple[list[AnyDocument], list[RecordError]]:
-    """What `read_each` yields, documents and errors apart. Raises like it."""
+def read_all(store: Store, *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
+    """What `read_each` yields, of some kinds (such as `leases`) or of all, documents and errors apart."""
     documents: list[AnyDocument] = []
     errors: list[RecordError] = []
-    for found in read_each(store):
+    keys = [key for kind in kinds for key in store.keys(f"{ROOT}/{kind}/")] if kinds else None
+    for found in read_each(store, keys):
         if isinstance(found, RecordError):
             errors.append(found)
         else:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import multiprocessing
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -18,6 +15,7 @@ from bench.record.documents import LeaseOpened, Run
 from bench.record.flat import COLUMNS, flat
 from bench.store import Store, open_store, read_each
 from bench.store.base import parse
+from bench.store.parallel import in_processes
 
 FILE_SHA256 = "file_sha256"
 _TYPES: dict[str, pa.DataType] = {
@@ -61,29 +59,33 @@ def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
 def read_rows(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
     """The runs under `keys`, in that order. Many are read by as many processes as there are cores."""
     batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
-    read = partial(_read_batch, store.name, leases=leases)
     if len(keys) < _WORTH_PROCESSES:
-        done = [read(batch) for batch in batches]
+        done = [_read_batch(store, batch, leases) for batch in batches]
     else:
-        # Not fork: Arrow has started threads by now.
-        context = multiprocessing.get_context("spawn")
-        # Records hold no cycles: looking for some would take a tenth of the time.
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context, initializer=gc.disable) as pool:
-            done = list(pool.map(read, batches))
+        done = list(in_processes(partial(_read_named, store.name, leases=leases), batches))
     return Rows(
         pa.concat_tables([rows.table for rows in done]) if done else SCHEMA.empty_table(),
         [error for rows in done for error in rows.errors],
     )
 
 
-def _read_batch(name: str, keys: Sequence[str], *, leases: Leases) -> Rows:
+_opened = cache(open_store)  # one client a process
+
+
+def _read_named(name: str, keys: Sequence[str], *, leases: Leases) -> Rows:
+    # Records hold no cycles: looking for some would take a tenth of the time.
+    gc.disable()
+    return _read_batch(_opened(name), keys, leases)
+
+
+def _read_batch(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
     rows, errors = [], []
-    for key, raw in zip(keys, open_store(name).read_many(keys), strict=True):
+    for key, raw in zip(keys, store.read_many(keys), strict=True):
         if isinstance(raw, RecordError):
             errors.append(raw)
             continue
         try:
-            run = parse(raw, key, f"{name}/{key}")
+            run = parse(raw, key, f"{store.name}/{key}")
         except RecordError as error:
             errors.append(error)
         else:

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from leases import IDS, LATER, START, closed, opened, row
 
 from analysis.focus_read import RowError
-from analysis.reconcile import Compared, Join, bills_of, compare, join, leases_of
+from analysis.reconcile import Compared, Join, bills_of, compare, join, leases_of, rented
 from analysis.reconcile_text import as_text
 from bench.record.bill import Bill
 from bench.record.documents import AnyDocument
 
 
 def joined(*rows: dict[str, Any] | RowError, documents: list[AnyDocument] | None = None) -> Join:
-    leases = leases_of([opened(), closed()] if documents is None else documents)
+    leases = rented(leases_of([opened(), closed()] if documents is None else documents))
     return join(((f"x.csv:{number}", cells) for number, cells in enumerate(rows, 2)), leases)
 
 
@@ -53,6 +53,17 @@ def test_the_tag_goes_before_the_machine() -> None:
     documents: list[AnyDocument] = [opened(), closed(), opened(1, resource_id="i-0def"), closed(1)]
     (bill,) = bills(row(Tags=tagged(IDS[1])), documents=documents)
     assert bill.lease_id == IDS[1]
+
+
+def test_the_machines_of_one_launch_share_a_tag_and_each_has_its_own_charges() -> None:
+    launch = {"bench-lease": IDS[0]}
+    documents: list[AnyDocument] = [
+        opened(tags=launch), closed(), opened(1, resource_id="i-0def", tags=launch), closed(1),
+    ]  # fmt: skip
+    charges = [row(Tags=tagged()), row(Tags=tagged(), ResourceId="i-0def")]
+    assert [bill.lease_id for bill in bills(*charges, documents=documents)] == IDS[:2]
+    # A disk is of neither machine: it goes where the time agrees.
+    assert len(bills(row(Tags=tagged(), ResourceId="vol-1"), documents=documents)) == 1
 
 
 def test_of_two_leases_on_a_machine_a_charge_goes_to_the_one_it_overlaps_longest() -> None:

@@ -60,16 +60,6 @@ def close_enough(one: datetime, other: datetime | None) -> bool:
     return other is not None and abs(one - other) < timedelta(seconds=2)
 
 
-def test_a_lease_that_a_launcher_opened_is_joined_and_not_closed(store: FolderStore) -> None:
-    lease = new_id()
-    assert stay(Given(), store, {"BENCH_LEASE_ID": lease}) == Stay(lease, None, closes=False)
-
-
-def test_an_id_that_is_none_is_refused(store: FolderStore) -> None:
-    with pytest.raises(UsageError, match="no id of a lease"):
-        stay(Given(), store, {"BENCH_LEASE_ID": "7"})
-
-
 def test_ones_own_machine_is_leased_from_the_start_of_the_process(store: FolderStore) -> None:
     lease = opened(Given(), store, {})
     assert (lease.provider, lease.started_source, lease.price, lease.phases) == ("own", "process", None, ())

@@ -100,7 +100,7 @@ def test_a_run_is_pre_empted_where_ec2_gave_notice_and_sigterm_came(serve, run, 
     assert (closed.id, closed.reason, closed.stopped_source) == (opened.id, ended, "process")
 
 
-def test_a_run_on_a_joined_lease_neither_opens_nor_closes_one(run) -> None:
-    lease = new_id()
-    (made,) = run(signal.SIGTERM, {"BENCH_LEASE_ID": lease})
-    assert (made.lease_id, made.reason) == (lease, "USER")
+def test_a_run_opens_the_lease_of_its_launch_and_leaves_its_end_to_the_launcher(run) -> None:
+    launch = new_id()
+    opened, made = run(signal.SIGTERM, {"BENCH_LEASE_ID": launch})
+    assert (opened.id, made.lease_id, made.reason) == (launch, launch, "USER")

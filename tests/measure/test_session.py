@@ -15,7 +15,15 @@ from bench.errors import StoreError  # noqa: E402 -- after the skip
 from bench.measure.progress import Progress  # noqa: E402 -- after the skip
 from bench.measure.session import Request, measure  # noqa: E402 -- after the skip
 from bench.recipes import Recipe  # noqa: E402 -- after the skip
-from bench.record.documents import AnyDocument, LeaseOpened, Run, utc_now  # noqa: E402 -- after the skip
+from bench.record.documents import (  # noqa: E402 -- after the skip
+    AnyDocument,
+    LeaseOpened,
+    RecipeRef,
+    Run,
+    Series,
+    utc_now,
+)
+from bench.record.ids import new_id  # noqa: E402 -- after the skip
 from bench.record.policy import policy_seconds  # noqa: E402 -- after the skip
 from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
 from bench.store.spool import Keeper, spools  # noqa: E402 -- after the skip
@@ -78,11 +86,12 @@ def no_data_and_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(cifar10, "load", lambda folder: Cifar10(*NO_IMAGES, *NO_IMAGES))
 
 
-def session(store: FolderStore, runs: int = 2) -> Iterator[tuple[Run, str]]:
+def session(store: FolderStore, runs: int = 2, series: str | None = None) -> Iterator[tuple[Run, str]]:
     opened = LeaseOpened(provider="own", started=utc_now())
     request = Request(
         recipes=[Instant("instant", "", 0.94)], runs=runs, first_seed=0, data=None, held_out=False, device="cpu",
         gpus=1, target=None, lease_id=opened.id, opened=opened, closes=True, preempted=lambda: False,
+        series=series,
     )  # fmt: skip
     return measure(request, store, Progress(quiet=True))
 
@@ -127,3 +136,35 @@ def test_a_store_that_cannot_be_written_is_refused_before_anything_is_run(tmp_pa
     with pytest.raises(StoreError, match="a file where a folder should be"):
         next(session(FolderStore(tmp_path / "there")))
     assert spools() == []
+
+
+def test_a_series_that_broke_off_is_gone_on_with(tmp_path: Path) -> None:
+    store, series = FolderStore(tmp_path / "there"), new_id()
+    (whole,) = (run for run, _ in session(store, runs=1, series=series))
+    broken = whole.model_copy(
+        update={
+            "id": new_id(), "seed": 1, "status": "interrupted", "reason": "PREEMPTED",
+            "series": Series(id=series, index=1, planned=3),
+        }
+    )  # fmt: skip
+    store.put(broken)
+    other_program = broken.model_copy(
+        update={
+            "id": new_id(), "seed": 2, "status": "failed", "reason": "OOM",
+            "recipe": RecipeRef(name="instant", source_sha256="1" * 64),
+        }
+    )  # fmt: skip
+    store.put(other_program)
+    store.put(whole.model_copy(update={"id": new_id(), "seed": 2, "series": Series(id=new_id(), index=2, planned=3)}))
+
+    made = [run for run, _ in session(store, runs=3, series=series)]
+    assert [(run.seed, run.series.index, run.series.planned) for run in made] == [(1, 1, 3), (2, 2, 3)]
+    assert {run.series.id for run in made} == {series}
+    assert list(session(store, runs=3, series=series)) == []
+
+
+def test_a_run_that_failed_is_an_outcome_and_not_made_again(tmp_path: Path) -> None:
+    store, series = FolderStore(tmp_path / "there"), new_id()
+    (run,) = (run for run, _ in session(store, runs=1, series=series))
+    store.put(run.model_copy(update={"id": new_id(), "seed": 1, "status": "failed", "reason": "OOM"}))
+    assert list(session(store, runs=2, series=series)) == []
