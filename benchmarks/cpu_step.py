@@ -19,15 +19,15 @@ from dataclasses import replace
 
 from bench.training.memory import keep_freed_memory
 
-keep_freed_memory()  # before torch is imported
+keep_freed_memory()  # before torch is imported, and so all other imports come after it
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
+import numpy as np  # noqa: E402 -- see above
+import torch  # noqa: E402 -- see above
 
-from bench.measure.environment import cores, cpu_name  # noqa: E402
-from bench.recipes.airbench94_muon import Optimisers, Settings, Trainer  # noqa: E402
-from bench.training.data import Cifar10  # noqa: E402
-from bench.training.device import Compute  # noqa: E402
+from bench.measure.environment import cores, cpu_name  # noqa: E402 -- see above
+from bench.recipes.airbench94_muon import Optimisers, Settings, Trainer  # noqa: E402 -- see above
+from bench.training.data import Cifar10  # noqa: E402 -- see above
+from bench.training.device import Compute  # noqa: E402 -- see above
 
 CPU = Compute(torch.device("cpu"), torch.float32, "eager")
 WAYS = {
