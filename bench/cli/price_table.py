@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.escape import clean, csv_cell
+from analysis.notes import CATEGORIES
 from bench.billing.offers.quote import Quote
 
 _UNBOUNDED = 10_000
-_WORDS = {"Standard": "on-demand", "Dynamic": "spot", "Committed": "reserved"}
 
 
 def render(quotes: Sequence[Quote], style: str, today: date, *, terminal: bool) -> str:
@@ -70,7 +70,7 @@ def _table(quotes: Sequence[Quote], today: date, *, terminal: bool) -> str:
         money = [_short(amount, quote.currency if unit == "price" else "") for amount in (quote.hourly, quote.per_gpu)]
         cells = (
             f"{quote.provider}:{quote.instance_type}", f"{quote.gpus} x {quote.gpu}", quote.region or "not stated",
-            _WORDS[quote.category], *money, _seen(quote) + (", stale" if quote.stale(today) else ""),
+            CATEGORIES[quote.category], *money, _seen(quote) + (", stale" if quote.stale(today) else ""),
             f"({sources[quote.source]})",
         )  # fmt: skip
         table.add_row(*(Text(clean(cell)) for cell in cells), style="dim" if quote.stale(today) else "")
