@@ -1,4 +1,4 @@
-"""bench schema: the JSON Schema of a record."""
+"""bench schema: the JSON Schema of a record, or of a sweep file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import click
 
 
 @click.command()
-def schema() -> None:
-    """Print the JSON Schema of every document a store holds, for editors and other readers."""
-    from bench.record.files import json_schema
+@click.argument("what", default="record", type=click.Choice(["record", "sweep"]))
+def schema(what: str) -> None:
+    """Print the JSON Schema of every document a store holds, or of a sweep file, for editors and other readers."""
+    if what == "sweep":
+        from bench.cloud.sweep.file import Sweep
 
-    click.echo(json.dumps(json_schema(), indent=2, sort_keys=True))
+        found = Sweep.model_json_schema()
+    else:
+        from bench.record.files import json_schema
+
+        found = json_schema()
+    click.echo(json.dumps(found, indent=2, sort_keys=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -13,29 +14,30 @@ torch = pytest.importorskip("torch")
 from learning import CPU  # noqa: E402 -- after the skip
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
 
-from bench.recipes import find  # noqa: E402 -- after the skip
+from bench.recipes import RECIPES, Recipe, find  # noqa: E402 -- after the skip
+from bench.recipes.fastai_wrn import settings_for  # noqa: E402 -- after the skip
 from bench.training.blocked import can_block  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from bench.training.device import Compute  # noqa: E402 -- after the skip
 from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, View  # noqa: E402 -- after the skip
 
 
 class Published(NamedTuple):
-    """Batch, steps and views of a run as described; millions of parameters and TFLOP a run where they are published."""
+    """Batch, steps and views of a run as described, and millions of parameters where they are published."""
 
     batch: int
     steps: int
     views: tuple[View, ...]
     parameters: float | None = None
-    tflop: float | None = None
 
 
 PUBLISHED = {
-    "myrtle": Published(512, 24 * 97, PLAIN, 6.57, 2712),
-    "myrtle-tricks": Published(512, 10 * 97, FLIP, None, 1148),
+    "myrtle": Published(512, 24 * 97, PLAIN, 6.57),
+    "myrtle-tricks": Published(512, 10 * 97, FLIP),
     "myrtle-tricks-13ep": Published(512, 13 * 97, PLAIN),
     "hlb": Published(1024, 581, FLIP, 4.33),
-    "airbench94": Published(1024, 476, FLIP_AND_SHIFT, 1.97, 360),
-    "airbench94-muon": Published(2000, 200, FLIP_AND_SHIFT, 1.97, 298),
+    "airbench94": Published(1024, 476, FLIP_AND_SHIFT, 1.97),
+    "airbench94-muon": Published(2000, 200, FLIP_AND_SHIFT, 1.97),
 }
 
 
@@ -58,20 +60,54 @@ def test_the_number_of_trained_parameters(name: str, build: Callable[[str], Any]
     assert round(trained / 1e6, 2) == PUBLISHED[name].parameters
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLISHED if PUBLISHED[name].tflop])
-def test_the_arithmetic_of_a_run(name: str, build: Callable[[str], Any]) -> None:
+TFLOP = {"myrtle": 2712, "myrtle-tricks": 1148, "airbench94": 360, "airbench94-muon": 298}
+
+
+@pytest.mark.parametrize("name", TFLOP)
+def test_the_published_arithmetic_of_a_run(name: str) -> None:
+    assert find(name).tflop == TFLOP[name]
+
+
+def flop(network: torch.nn.Module, size: int = 32) -> int:
+    """Operations of a forward pass of one image."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network.eval()(torch.zeros(1, 3, size, size))
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_the_arithmetic_of_a_run(recipe: Recipe, build: Callable[[str], Any]) -> None:
     """A training image is three forward passes (one forward, two backward), a view of a test image one.
 
-    Published of myrtle are 24 epochs of 97 batches of 512 without a test: 2,712 TFLOP. The others count the final test
-    of 10,000 images: myrtle-tricks 10 epochs of 97 x 512 and two views, airbench94 476 steps of 1,024 and six views,
-    airbench94-muon 400,000 images and six views.
+    Published of myrtle are 24 epochs of 97 batches of 512 without a test; the others count the final test of 10,000
+    images in all views.
     """
-    trainer, published = build(name), PUBLISHED[name]
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        trainer.network.eval()(torch.zeros(1, 3, 32, 32))
-    tested = 0 if name == "myrtle" else 10_000 * len(published.views)
-    passes = 3 * published.steps * published.batch + tested
-    assert counter.get_total_flops() * passes / 1e12 == pytest.approx(published.tflop, rel=0.003)
+    trainer = build(recipe.name)
+    steps, total = trainer.steps(50_000 // trainer.batch), 0
+    for size, times in Counter(size_at(trainer, step / steps) for step in range(steps)).items():
+        total += 3 * times * trainer.batch * flop(trainer.network, size)
+    if recipe.name != "myrtle":
+        total += 10_000 * len(trainer.views) * flop(trainer.network)
+    assert total / 1e12 == pytest.approx(recipe.tflop, rel=0.003)
+
+
+def size_at(trainer: Any, progress: float) -> int:
+    """The width of the images that the network sees when `progress` of the run is done."""
+    trainer.turn(progress)
+    return getattr(trainer, "size", 32)
+
+
+def test_the_arithmetic_of_a_run_on_eight_gpus(build: Callable[[str], Any]) -> None:
+    """fastai-wrn: 40 epochs of 48 batches of 1,024."""
+    recipe, settings = find("fastai-wrn"), settings_for(8)
+    passes = 3 * settings.epochs * (50_000 // settings.batch) * settings.batch + 10_000
+    assert passes * flop(build("fastai-wrn").network) / 1e12 == pytest.approx(recipe.tflop_parallel, rel=0.003)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_which_recipes_compute_in_half_precision(recipe: Recipe, noise: Cifar10) -> None:
+    able = Compute(torch.device("cpu"), torch.bfloat16, "eager")
+    assert (recipe.build(noise, able).compute.precision == torch.bfloat16) == recipe.half
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # The memory of a model that is named without it, as SkyPilot's names have it: A100 and A100-80GB, V100 and V100-32GB.
 _USUAL_GB = {
@@ -33,13 +33,18 @@ def parse(name: str) -> Gpu:
     return Gpu(words[0] if words else "", int(memory[1]) if memory else None, traits)
 
 
+def exactly(name: str) -> Gpu:
+    """The parts of a name, with the usual memory where the name says none: what tells A100 from A100-80GB."""
+    gpu = parse(name)
+    return replace(gpu, memory_gb=gpu.memory_gb or _USUAL_GB.get(gpu.model))
+
+
 def matches(asked: str, name: str) -> bool:
     """Whether a GPU called `name` is what was asked for; what was not asked for, such as its memory, may differ."""
-    wanted, found = parse(asked), parse(name)
-    memory = found.memory_gb or _USUAL_GB.get(found.model)
+    wanted, found = parse(asked), exactly(name)
     return (
         wanted.model == found.model
-        and wanted.memory_gb in (None, memory)
+        and wanted.memory_gb in (None, found.memory_gb)
         and wanted.traits <= found.traits
     )  # fmt: skip
 

@@ -1,0 +1,67 @@
+"""YAML files that people write, read so that every mistake can be named with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """The content of a file whose outermost thing is a mapping, and where in it things stand."""
+
+    path: Path
+    content: dict[str, Any]
+    root: yaml.MappingNode
+
+    def at(self, place: Sequence[str | int]) -> str:
+        """Where `place` stands, such as `sweep.yaml:4: machines[1]`; the line of what holds it if it is missing."""
+        node: yaml.Node = self.root
+        line = node.start_mark.line
+        words = ""
+        for step in place:
+            words += f"[{step}]" if isinstance(step, int) else f".{step}"
+            found = _below(node, step)
+            if found is not None:
+                line, node = found
+        return f"{self.path}:{line + 1}: {words.removeprefix('.')}"
+
+
+def read(path: Path) -> YamlFile:
+    """The mapping in `path`. Raises UsageError for what cannot be read, is no YAML, or names a key twice."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise UsageError(f"{path}: cannot be read ({why}); give a YAML file") from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"{path}{line}: not YAML ({error.problem}); mend the file there") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())}); mend the file there") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise UsageError(f"{path}: holds no mapping; write `key: value`, a line each")
+    seen: set[str] = set()
+    for key, _ in root.value:
+        if key.value in seen:
+            raise UsageError(f"{path}:{key.start_mark.line + 1}: {key.value} stands here twice; remove one")
+        seen.add(key.value)
+    return YamlFile(path, content, root)
+
+
+def _below(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
+    """The line and the node of one item of a mapping or a list; None where there is none."""
+    if isinstance(node, yaml.MappingNode):
+        return next(((key.start_mark.line, value) for key, value in node.value if key.value == str(step)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step].start_mark.line, node.value[step]
+    return None

@@ -1,0 +1,39 @@
+"""The tables of docs/cloud.md are what `bench plan docs/examples/… --offline --store results --format markdown` says.
+
+Set UPDATE_EXPECTED=1 to write them anew: from the price book, the task files and the records in this repository.
+"""
+
+import os
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bench.cli.plan_table import render
+from bench.cloud.sweep.file import load
+from bench.cloud.sweep.history import read_history
+from bench.cloud.sweep.plan import ask_all, plan
+from bench.store import open_store
+
+ROOT = Path(__file__).parents[1]
+END = "<!-- end of plan -->\n"
+
+
+@pytest.mark.parametrize("example", ["docs/examples/gpus.yaml", "docs/examples/eight-gpus.yaml"])
+def test_a_table_is_the_plan_of_its_example(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # task files are looked for where bench is called
+    begin = f"<!-- plan of {example} -->\n"
+    sweep = load(example)
+    history, errors = read_history([open_store("results")], sweep.recipes)
+    assert not errors
+    done = plan(sweep, history, partial(ask_all, offline=True))
+    table = render(done, "markdown", datetime.now(UTC).date(), terminal=False)
+    document = ROOT / "docs" / "cloud.md"
+    text = document.read_text()
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(END)
+    wanted = f"{before}{begin}{table}{END}{after}"
+    if os.environ.get("UPDATE_EXPECTED"):
+        document.write_text(wanted)
+    assert document.read_text() == wanted
