@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# SkyPilot keeps click below 8.2 and so has an environment of its own.
+CLOUD_VENV ?= .venv-cloud
 STORE ?= results/local
 RUNS ?= 1
+IMAGE ?= bench
 
-.PHONY: run quick report test check setup data clean
+.PHONY: run quick report test test-container test-cloud check image lock setup cloud-venv data clean
 
 run: setup data  ## train airbench94-muon, then report
 	$(BIN)/bench run airbench94-muon --runs $(RUNS) --store $(STORE)
@@ -26,6 +29,27 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A Docker engine on this machine, as root; tests/container says what it needs.
+test-container: setup  ## what needs an engine: the image built, runs inside it
+	BENCH_TEST_CONTAINER=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/container
+
+# SkyPilot's own `sky launch` on this machine, as root; tests/clouds says what they need.
+test-cloud: setup cloud-venv  ## what needs SkyPilot: task files, local AWS, local Slurm
+	BENCH_TEST_CLOUD=1 BENCH_TEST_PYTHON=$(abspath $(BIN)/python) \
+		$(CLOUD_VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/clouds
+
+# BUILD_ARGS="--build-arg BASE=…" for another base; the Dockerfile says what it must bring.
+image:  ## the Dockerfile, built as IMAGE
+	DOCKER_BUILDKIT=1 docker build -t $(IMAGE) $(BUILD_ARGS) \
+		--build-arg GIT_COMMIT=$$(git describe --always --dirty --abbrev=40 --exclude='*') .
+
+# The base brings what is left out. setuptools builds the wheel.
+lock: setup  ## requirements.lock, from pyproject.toml and what PyPI has today
+	mkdir -p build && printf '%s\n' torch torchvision numpy pillow > build/base.txt
+	echo setuptools | $(BIN)/uv pip compile pyproject.toml - --extra train --excludes build/base.txt \
+		--universal --python-version 3.11 --generate-hashes --upgrade --quiet --no-annotate \
+		--custom-compile-command 'make lock' --output-file requirements.lock
+
 setup: $(VENV)/.ready
 
 # Made again whenever the dependencies change.
@@ -34,9 +58,16 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
 	touch $@
 
+cloud-venv: $(CLOUD_VENV)/.ready  ## an environment with SkyPilot
+
+$(CLOUD_VENV)/.ready: pyproject.toml
+	test -x $(CLOUD_VENV)/bin/python || $(PYTHON) -m venv $(CLOUD_VENV)
+	$(CLOUD_VENV)/bin/python -m pip install --quiet --editable '.[cloud,cloud-test]'
+	touch $@
+
 # CIFAR10_DIR where it is set, else the official archive, once.
 data: setup
 	test -n "$$CIFAR10_DIR" || $(BIN)/bench data fetch
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(CLOUD_VENV) build *.egg-info

@@ -70,7 +70,7 @@ def _table(names: Sequence[Cell], shown: Sequence[Sequence[Cell]], published: Se
     table.add_column(_text(_label(names)), no_wrap=True)
     for header in names[NUMERIC_FROM:]:
         table.add_column(_text(header), justify="right", no_wrap=True)
-    for row, dim, next_dim in zip(shown, published, [*published[1:], True], strict=True):
+    for row, dim, next_dim in zip(shown, published, [*published, True][1:], strict=True):
         texts = [_text(_label(row)), *map(_text, row[NUMERIC_FROM:])]
         table.add_row(*texts, style="dim" if dim else "", end_section=next_dim and not dim)
     return table

@@ -55,6 +55,15 @@ def _git(*words: str) -> str | None:
     return done.stdout.strip()
 
 
+def _commit() -> tuple[str | None, bool | None]:
+    """The commit of the checkout, or that an image was built from, and whether files differed from it."""
+    if commit := _git("rev-parse", "HEAD"):
+        status = _git("status", "--porcelain", "--untracked-files=no")
+        return commit, None if status is None else bool(status)
+    built = os.environ.get("BENCH_GIT_COMMIT", "")  # as `git describe --dirty` writes it
+    return (built.removesuffix("-dirty"), built.endswith("-dirty")) if built else (None, None)
+
+
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
@@ -64,9 +73,8 @@ def _version(package: str) -> str | None:
 
 @cache
 def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None = None) -> Environment:
-    """The environment of this process. In an image, BENCH_GIT_COMMIT and BENCH_IMAGE_DIGEST say what git cannot."""
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain", "--untracked-files=no")
+    """The environment of this process; in an image BENCH_IMAGE_DIGEST says which, as it cannot know itself."""
+    commit, dirty = _commit()
     return Environment(
         bench=bench.__version__,
         python=platform.python_version(),
@@ -78,7 +86,7 @@ def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None
         cuda=cuda,
         driver=driver,
         gpu=gpu,
-        git_commit=commit or os.environ.get("BENCH_GIT_COMMIT"),
-        git_dirty=None if status is None else bool(status),
-        image_digest=os.environ.get("BENCH_IMAGE_DIGEST"),
+        git_commit=commit,
+        git_dirty=dirty,
+        image_digest=os.environ.get("BENCH_IMAGE_DIGEST") or None,
     )

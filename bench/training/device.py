@@ -89,21 +89,24 @@ def choose(choice: Choice = "auto") -> Compute:
 
 
 def _cuda(device: torch.device) -> Compute:
-    """Half precision; compiled from Ampere on: below sm_80 Triton cannot use the tensor cores, graphs must do."""
+    """Half precision; compiled from Ampere on: below sm_80 Triton cannot use the tensor cores, graphs must do.
+
+    They must do also where Triton lacks the C compiler that it builds its launchers with, as in many images.
+    """
     torch.backends.cudnn.benchmark = True
-    compiles = torch.cuda.get_device_capability(device) >= (8, 0)
+    compiles = torch.cuda.get_device_capability(device) >= (8, 0) and _compiler("gcc", "clang")
     return Compute(device, torch.float16, "compiled" if compiles else "graphs")
 
 
 def _cpu() -> Compute:
     precision, winograd = fastest_convolution()
-    return Compute(torch.device("cpu"), precision, "compiled" if _compiler() else "eager", winograd)
+    return Compute(torch.device("cpu"), precision, "compiled" if _compiler("g++", "clang++") else "eager", winograd)
 
 
-def _compiler() -> bool:
-    """Whether torch.compile can work on a CPU: it writes C++ that includes Python's headers."""
+def _compiler(*names: str) -> bool:
+    """Whether one of these compilers is here, and Python's headers, which the code of torch.compile includes."""
     headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    return headers.exists() and any(shutil.which(name) for name in ("g++", "clang++"))
+    return headers.exists() and any(shutil.which(name) for name in names)
 
 
 @cache

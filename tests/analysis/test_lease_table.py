@@ -230,6 +230,11 @@ def test_a_row_is_the_sum_of_its_leases_and_only_of_what_is_known(
         assert float(row.difference or 0) == pytest.approx(wanted, abs=1e-9)
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_store_with_a_lease_and_no_run_is_reported(form: str) -> None:
+    assert render(build_report([ls.opened(1)], which="none"), form)
+
+
 def an_opened(number: int, amount: Decimal) -> LeaseOpened:
     price = Price(amount=amount, currency="USD", source="a list", seen=a.NOON.date())
     return ls.opened(number).model_copy(update={"price": price})

@@ -3,7 +3,11 @@
 import getpass
 import json
 import socket
+from pathlib import Path
 
+import pytest
+
+from bench.measure import environment
 from bench.measure.environment import cores, describe
 
 
@@ -16,7 +20,21 @@ def test_the_environment_names_neither_host_nor_user_nor_folder() -> None:
 
 
 def test_the_environment_knows_the_processor_and_the_versions() -> None:
-    environment = describe()
-    assert environment.cpu
-    assert environment.cores == cores() >= 1
-    assert environment.python.startswith("3.")
+    described = describe()
+    assert described.cpu
+    assert described.cores == cores() >= 1
+    assert described.python.startswith("3.")
+
+
+@pytest.mark.parametrize(
+    ("built", "commit", "dirty"),
+    [("", None, None), ("0123abc", "0123abc", False), ("0123abc-dirty", "0123abc", True)],
+)
+def test_an_image_says_what_it_was_built_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, built: str, commit: str | None, dirty: bool | None
+) -> None:
+    monkeypatch.setattr(environment.bench, "__file__", str(tmp_path / "bench" / "__init__.py"))  # no checkout
+    monkeypatch.setenv("BENCH_GIT_COMMIT", built)
+    monkeypatch.setenv("BENCH_IMAGE_DIGEST", "sha256:1")
+    described = describe.__wrapped__()
+    assert (described.git_commit, described.git_dirty, described.image_digest) == (commit, dirty, "sha256:1")

@@ -1,0 +1,79 @@
+"""An engine and an image of the Dockerfile, both made once: `make test-container` runs these tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# --import-mode=importlib puts no folder on the path; tests here say `import engine`.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import engine as engines
+import wheels
+from engine import COMMIT, ROOT
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]:
+    """A running engine."""
+    if not os.environ.get("BENCH_TEST_CONTAINER"):
+        pytest.skip("make test-container runs it")
+    if lacks := engines.lacking():
+        pytest.fail(lacks, pytrace=False)
+    with engines.running(tmp_path_factory.mktemp("engine")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def index(engine: engines.Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where builds find wheels."""
+    folder = tmp_path_factory.mktemp("wheels")
+    wheels.download(folder, ROOT / "requirements.lock")
+    with wheels.served(folder) as url:
+        yield url
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def debian(engine: engines.Engine) -> str:
+    """An image of Debian with Python and pip, and nothing else."""
+    with subprocess.Popen(
+        ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3,python3-pip", "bookworm", "-"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(engine.folder)},
+    ) as made:
+        engine.docker("import", "-", "debian-python", stdin=made.stdout)
+    assert made.returncode == 0
+    return "debian-python"
+
+
+@pytest.fixture(scope="session")
+def base(engine: engines.Engine, debian: str, index: str) -> str:
+    """An image with torch, as PyTorch's own are: installed for the system's Python, which Debian manages."""
+    pip = f"pip install --break-system-packages --no-cache-dir --no-index --find-links {index}"
+    text = f"FROM {debian}\nRUN python3 -m {pip} {wheels.TORCH} numpy pillow\n"
+    engine.build("torch-cpu", "-", text=text)
+    return "torch-cpu"
+
+
+@pytest.fixture(scope="session")
+def image(engine: engines.Engine, base: str, index: str) -> str:
+    """The Dockerfile, built on that base."""
+    engine.build("bench", str(ROOT), BASE=base, PIP_FIND_LINKS=index, PIP_NO_INDEX="1", GIT_COMMIT=f"{COMMIT}-dirty")
+    return "bench"
+
+
+@pytest.fixture(scope="session")
+def data(engine: engines.Engine, cifar10: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """CIFAR-10 in a folder that every user can read."""
+    folder = tmp_path_factory.mktemp("data")
+    shutil.copytree(cifar10, folder, dirs_exist_ok=True)
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

@@ -1,0 +1,114 @@
+"""Runs on real images inside the image: recorded, stopped, killed, and put into a real S3."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import seaweedfs
+from engine import COMMIT, Engine, variables
+
+HARDENED = ("--read-only", "--cap-drop=ALL")
+STORE = "s3://container/records"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """An empty folder that every user may write."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+@contextmanager
+def started(engine: Engine, image: str, *words: str, run: tuple[str, ...]) -> Iterator[str]:
+    """A container of `bench run`, removed at the end; what it said is in the test's output."""
+    name = engine.docker("run", "-d", *HARDENED, *words, image, "run", *run).stdout.strip()
+    try:
+        yield name
+    finally:
+        print(engine.docker("logs", name, check=False).stderr)  # noqa: T201 -- pytest shows it where the test fails
+        engine.docker("rm", "-f", "-v", name)
+
+
+def wait_for(engine: Engine, name: str, said: str, seconds: float = 1800) -> None:
+    """Until the container's log holds `said`. Fails where it ends before, or takes longer than `seconds`."""
+    deadline = time.monotonic() + seconds
+    while said not in (log := "".join(engine.docker("logs", name).stderr)):
+        assert engine.inspect(name, "{{.State.Running}}") == "true", log
+        assert time.monotonic() < deadline, log
+        time.sleep(0.5)
+
+
+def stop(engine: Engine, name: str) -> tuple[int, float]:
+    """`docker stop`, with the ten seconds it gives: the exit code, and how long it took."""
+    start = time.monotonic()
+    engine.docker("stop", name)
+    return int(engine.inspect(name, "{{.State.ExitCode}}")), time.monotonic() - start
+
+
+def documents(results: Path, kind: str) -> list[dict[str, Any]]:
+    """The records of a folder, oldest first."""
+    return [json.loads(path.read_text()) for path in sorted((results / "v1" / kind).rglob("*.json"))]
+
+
+def test_quick_trains_and_a_stop_leaves_a_record(engine: Engine, image: str, data: Path, results: Path) -> None:
+    digest = engine.inspect(image, "{{.Id}}")
+    mounts = ("-v", f"{data}:/data:ro", "-v", f"{results}:/results")
+    words = ("--network=none", *mounts, *variables({"BENCH_IMAGE_DIGEST": digest}))
+    with started(engine, image, *words, run=("quick", "--runs", "2")) as name:
+        wait_for(engine, name, "quick seed 1")
+        time.sleep(5)  # into its training
+        code, seconds = stop(engine, name)
+    assert (code, seconds < 10) == (130, True)
+    first, second = documents(results, "runs")
+    assert first["status"] == "completed"
+    assert first["evaluations"][-1]["accuracy"] > 0.7
+    assert (second["status"], second["message"]) == ("interrupted", "stopped by SIGTERM")
+    assert [lease.get("reason") for lease in documents(results, "leases")].count("interrupted") == 1
+    for run in (first, second):
+        environment = run["environment"]
+        assert (environment["git_commit"], environment["git_dirty"]) == (COMMIT, True)
+        assert environment["image_digest"] == digest
+        assert run["device"]["path"] == "eager", "there is no compiler in it"
+
+
+def test_a_stop_before_the_first_run_ends_it_at_once(engine: Engine, image: str, data: Path, results: Path) -> None:
+    words = ("--network=none", "-v", f"{data}:/data:ro", "-v", f"{results}:/results")
+    with started(engine, image, *words, run=("quick",)) as name:
+        time.sleep(1)  # into its imports
+        code, seconds = stop(engine, name)
+    assert code in (130, 143)
+    assert seconds < 10
+
+
+def test_what_was_recorded_before_memory_ran_out_is_in_s3(
+    engine: Engine, image: str, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with seaweedfs.running(tmp_path_factory.mktemp("s3")) as server:
+        owner = boto3.client(
+            "s3", endpoint_url=server.endpoint, region_name="us-east-1",
+            aws_access_key_id=seaweedfs.ACCESS_KEY, aws_secret_access_key=seaweedfs.SECRET_KEY,
+        )  # fmt: skip
+        owner.create_bucket(Bucket="container")
+        told = variables({**server.environment, "BENCH_STORE": STORE, "BENCH_INSTANCE": "aws:p3.2xlarge"})
+        # quick needs two thirds of this, a batch of fastai-wrn twice as much.
+        memory = ("--memory=3g", "--memory-swap=3g")
+        run = ("quick", "fastai-wrn")
+        with started(engine, image, "--network=host", *memory, "-v", f"{data}:/data:ro", *told, run=run) as name:
+            assert engine.docker("wait", name, timeout=2400).stdout == "137\n"
+            assert engine.inspect(name, "{{.State.OOMKilled}}") == "true"
+        words = ("run", "--rm", *HARDENED, "--network=host", *told, image, "report", "--format", "json")
+        said = engine.docker(*words).stdout
+    report = json.loads(said)
+    assert [(row["recipe"], row["runs"]) for row in report["rows"] if row["kind"] == "measured"] == [("quick", 1)]
+    (lease,) = report["leases"]["rows"]
+    assert (lease["open"], lease["instance_type"]) == (1, "p3.2xlarge"), "nobody was left to close it"
+    assert seaweedfs.SECRET_KEY not in said
