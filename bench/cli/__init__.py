@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import keyword
+import os
+import signal
 import sys
 
 import click
@@ -16,8 +18,12 @@ COMMANDS = {
     "recipes": "List what can be run.",
     "data": "Fetch or verify CIFAR-10.",
     "run": "Train, and record each run.",
-    "plan": "What runs would take and cost here, before they are made.",
+    "plan": "What runs would take and cost, here or on rented machines.",
     "prices": "What machines with GPUs cost, by every source that answers.",
+    "sweep": "Rent machines through SkyPilot, run on all of them, give them back.",
+    "status": "What sweeps rent now, since when, for how much.",
+    "collect": "Bring records home from a rented machine.",
+    "down": "Give rented machines back.",
     "report": "Cost table of the records in a store.",
     "claims": "Check what was claimed: supported, not supported, inconclusive.",
     "import": "Read published entries into a store.",
@@ -26,7 +32,7 @@ COMMANDS = {
     "reconcile": "The bill against the estimate.",
     "lease": "What lease this machine is on; close one from outside.",
     "store": "Look after a store: verify, compact, drain.",
-    "schema": "Print the JSON Schema of a record.",
+    "schema": "Print the JSON Schema of a record, or of a sweep file.",
 }
 
 
@@ -60,6 +66,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one line and its exit code, never in a traceback."""
+    if os.getpid() == 1:  # the first process of a container, in which SIGTERM does nothing of itself
+        signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

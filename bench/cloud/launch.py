@@ -42,7 +42,8 @@ def launch_of(environ: Mapping[str, str]) -> Launch | None:
     Raises UsageError for an id that is none.
     """
     if given := environ.get(ID):
-        return Launch(known(given, "lease"), closes=True)
+        # The machines of a managed job are the controller's: whoever launched it cannot see when they end.
+        return Launch(known(given, "lease"), closes=not environ.get(MANAGED))
     task = environ.get(TASK)
     if not task or not environ.get(MANAGED):
         return None

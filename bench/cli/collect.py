@@ -1,0 +1,35 @@
+"""bench collect: records that lie on a rented machine, brought home."""
+
+from __future__ import annotations
+
+import click
+
+from bench.cli import options
+
+
+@click.command()
+@click.argument("cluster")
+@options.store
+def collect(cluster: str, store: str) -> None:
+    """Copy the records in ~/bench-results of CLUSTER, as `sky status` calls it, into the store.
+
+    Each is checked, and none overwrites another; what is there already stays as it is.
+    """
+    from bench.cli.output import refuse
+    from bench.cloud.sweep.collect import collect as bring
+    from bench.cloud.sweep.outcome import of_error
+    from bench.cloud.sweep.skypilot import SkyPilot, quietly
+    from bench.errors import BenchError
+    from bench.store import open_store
+
+    opened = open_store(store)
+    with quietly():
+        renting = SkyPilot()
+        renting.check()
+        try:
+            packed = list(renting.records(cluster))
+        except Exception as error:  # SkyPilot and its clouds raise what they like
+            raise BenchError(f"{cluster}: {of_error(error).words}") from None
+    done = bring(packed, cluster, opened)
+    click.echo(f"{opened.name}: {done.new} records came from {cluster}, {done.known} were there already")
+    refuse(done.errors)

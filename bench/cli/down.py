@@ -1,0 +1,62 @@
+"""bench down: rented machines given back."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from bench.cli import options
+from bench.errors import BenchError, UsageError
+
+
+@click.command()
+@click.argument("which", required=False, metavar="[SWEEP|CLUSTER]")
+@click.option("--all", "everything", is_flag=True, help="The machines of all sweeps.")
+@options.store
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
+    """Give back the machines of SWEEP (its name or file), or the one called CLUSTER.
+
+    First their records come home into the store; then the machines end, and their leases are closed.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bench.cli.output import refuse
+    from bench.cli.status import named
+    from bench.cli.sweep import confirm
+    from bench.cloud.sweep.managed import ManagedJobs
+    from bench.cloud.sweep.rented import chosen, end
+    from bench.cloud.sweep.skypilot import SkyPilot, quietly
+    from bench.store import open_store
+
+    if (which is None) != everything:
+        raise UsageError("bench down takes a sweep or a cluster, or --all")
+    name, place = named(which, store)
+    opened = open_store(place)
+    with quietly():
+        renting = SkyPilot()
+        renting.check()
+        machines = [(found, by) for by in (renting, ManagedJobs()) for found in chosen(by.standing(), name)]
+    if not machines:
+        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+        return
+    if not yes:
+        click.echo("\n".join(machine.cluster for machine, _ in machines), err=True)
+        confirm("Give these back?")
+    corrupt: list[BenchError] = []
+    failed = False
+    with quietly(), ThreadPoolExecutor(len(machines)) as pool:
+        ending = [(machine, pool.submit(end, machine, by, opened)) for machine, by in machines]
+    for machine, future in ending:
+        try:
+            done = future.result()
+        except BenchError as error:
+            failed = True
+            click.echo(f"bench: {error}", err=True)
+            continue
+        click.echo(f"{machine.cluster}: given back; {done.new} records came, {done.known} were there already")
+        corrupt += done.errors
+    if failed:
+        sys.exit(BenchError.exit_code)
+    refuse(corrupt)

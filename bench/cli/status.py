@@ -1,0 +1,50 @@
+"""bench status: the machines that sweeps rent now."""
+
+from __future__ import annotations
+
+import click
+
+from bench.cli import options
+
+
+@click.command()
+@click.argument("sweep", required=False, metavar="[SWEEP]")
+@options.store
+def status(sweep: str | None, store: str) -> None:
+    """List the machines of SWEEP, by its name or file, or of all sweeps: state, age, price, dollars so far.
+
+    The runs are those that the store has from each.
+    """
+    from bench.cloud.sweep.lines import span
+    from bench.cloud.sweep.managed import ManagedJobs
+    from bench.cloud.sweep.rented import chosen, rows
+    from bench.cloud.sweep.skypilot import SkyPilot, quietly
+    from bench.store import open_store
+
+    name, place = named(sweep, store)
+    with quietly():
+        renting = SkyPilot()
+        renting.check()
+        machines = [*renting.standing(), *ManagedJobs().standing()]
+        found, trouble = rows(chosen(machines, name), open_store(place))
+    for row in found:
+        price = "price unknown" if row.hourly is None else f"{row.hourly} USD/h"
+        dollars = "unknown" if row.dollars is None else f"{row.dollars:.2f}"
+        runs = "unknown" if row.runs is None else str(row.runs)
+        click.echo(f"{row.cluster}: {row.state}, {span(row.age)}, {price}, {dollars} USD so far, runs: {runs}")
+    if not found:
+        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+    elif trouble:
+        click.echo(f"bench: {trouble}", err=True)
+
+
+def named(sweep: str | None, store: str) -> tuple[str | None, str]:
+    """The name of a sweep that is given by name or by file, and where its records are."""
+    from pathlib import Path
+
+    from bench.cloud.sweep.file import load
+
+    if sweep is None or not Path(sweep).is_file():
+        return sweep, store
+    asked = load(sweep)
+    return asked.name, asked.store or store

@@ -1,0 +1,127 @@
+"""bench sweep: every cell of a sweep file, each on a machine rented for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.cli import options
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.cloud.sweep.conduct import Made
+    from bench.cloud.sweep.file import Sweep
+    from bench.cloud.sweep.state import CellState
+
+
+@click.command()
+@click.argument("path", metavar="SWEEP.yaml")
+@options.store
+@click.option("--max-cost", metavar="USD", help="Give all back at so many dollars, in place of the file's max_cost.")
+@click.option("--max-duration", metavar="TIME", help="Give all back after 90s, 45m, 2h, …, in place of the file's.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None, yes: bool) -> None:
+    """Rent a machine for each cell of SWEEP.yaml through SkyPilot, make its runs, and give it back.
+
+    All cells go on at once; one that fails does not stop the others. Cells whose runs are in the store already are
+    skipped: the same command goes on with a sweep that broke off. Records go to the sweep's own s3:// store; without
+    one they come home into --store before a machine is given back. Ctrl-C gives all machines back.
+    """
+    import os
+
+    from bench.cloud.sweep.bounds import Bounds
+    from bench.cloud.sweep.conduct import Conductor
+    from bench.cloud.sweep.file import load
+    from bench.cloud.sweep.lines import Lines
+    from bench.cloud.sweep.managed import ManagedJobs
+    from bench.cloud.sweep.skypilot import SkyPilot, quietly
+    from bench.cloud.sweep.state import Stage
+    from bench.store import open_store
+
+    asked = load(path)
+    bounds = Bounds(
+        _dollars(max_cost) if max_cost is not None else asked.max_cost,
+        _time(max_duration) if max_duration is not None else asked.max_duration,
+    )
+    conductor = Conductor(asked, SkyPilot(), ManagedJobs(), open_store(asked.store or store), os.environ)
+    queued = [state for state in conductor.look() if state.stage is Stage.QUEUED]
+    if queued:
+        _show_plan(asked, queued, bounds.cost)
+        if not yes:
+            confirm("Go on?")
+        with quietly():
+            conductor.check()
+            made = conductor.run(bounds, Lines())
+    else:
+        made = conductor.made()
+    _report(made)
+    sys.exit(made.exit_code)
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        dollars = Decimal(text)
+    except ArithmeticError:
+        dollars = Decimal("NaN")
+    if not dollars.is_finite() or dollars <= 0:
+        raise UsageError(f"--max-cost {text}: is no amount of dollars above 0, such as 20 or 2.50")
+    return dollars
+
+
+def _time(text: str) -> timedelta:
+    from bench.cloud.sweep.file import duration
+
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise UsageError(f"--max-duration: {error}") from None
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr. Raises Abort for a no, and UsageError where nobody is there to answer."""
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is here to be asked; give --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+def _show_plan(asked: Sweep, queued: Sequence[CellState], most: Decimal | None) -> None:
+    """What is about to be rented, in a line; `bench plan` has it by cell."""
+    from functools import partial
+
+    from bench.cloud.sweep.history import History
+    from bench.cloud.sweep.plan import ask_all, plan
+
+    cells = {state.cell for state in queued}
+    planned = [each for each in plan(asked, History(), partial(ask_all, offline=False)).cells if each.cell in cells]
+    known = [each for each in planned if each.dollars is not None]
+    dollars = sum((each.dollars or Decimal(0) for each in known), Decimal(0))
+    upper = sum((each.most_dollars or Decimal(0) for each in known), Decimal(0))
+    words = f"{len(queued)} of {len(asked.cells())} cells to run"
+    if known:
+        words += f", about {dollars:.2f} USD, at most {upper:.2f}"
+    if unknown := len(planned) - len(known):
+        words += f"; the cost of {unknown} is unknown"
+    words += f"; all is given back at {most} USD" if most else ""
+    click.echo(f"{asked.name}: {words}. By cell: bench plan", err=True)
+
+
+def _report(made: Made) -> None:
+    """How each cell ended, on stdout; what is left to do, on stderr."""
+    from bench.cloud.sweep.lines import in_words
+    from bench.cloud.sweep.outcome import plain
+
+    for state in made.cells:
+        click.echo(in_words(state))
+    for state in made.cells:
+        for note in state.notes:
+            click.echo(f"bench: {state.cell.name}: {plain(note)}", err=True)
+    for state in made.cells:
+        if state.left:
+            click.echo(
+                f"bench: {state.cell.name}: its machine may still cost money; give it back: {state.left}", err=True
+            )

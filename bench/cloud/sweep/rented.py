@@ -1,0 +1,130 @@
+"""The machines that sweeps have rented and not given back: which they are, what they cost, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from bench.billing.cost import train_cost
+from bench.cloud.launch import known
+from bench.cloud.sweep.collect import Collected, collect
+from bench.cloud.sweep.leases import settle
+from bench.cloud.sweep.outcome import in_short, plain
+from bench.cloud.sweep.renting import Renting, Standing
+from bench.cloud.sweep.tally import SWEEP_TAG
+from bench.errors import BenchError, RecordError, StoreError, UsageError
+from bench.record.documents import AnyDocument, LeaseOpened, Run, utc_now
+from bench.store import Store
+from bench.store.base import read_each
+
+PREFIX = "bench-"
+_UP = "UP"
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A machine that is there now. `runs` are those of it in the store; None: the store does not know it."""
+
+    cluster: str
+    state: str
+    age: timedelta
+    hourly: Decimal | None
+    runs: int | None
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """Price x age, before any billing rule; None where there is no price."""
+        return train_cost(self.age.total_seconds(), self.hourly)
+
+
+def chosen(standing: Iterable[Standing], name: str | None) -> list[Standing]:
+    """The machines of the sweep, or with the cluster's name, that is called `name`; None: those of all sweeps."""
+    if name is None:
+        return [machine for machine in standing if machine.cluster.startswith(PREFIX)]
+    of_sweep = f"{PREFIX}{name}-"
+    return [machine for machine in standing if machine.cluster == name or machine.cluster.startswith(of_sweep)]
+
+
+def rows(machines: Iterable[Standing], store: Store) -> tuple[list[Row], StoreError | None]:
+    """A row a machine, and why their runs could not be counted, if they could not."""
+    trouble, counted = None, {}
+    try:
+        counted = _runs_by_cluster(store)
+    except StoreError as error:
+        trouble = error
+    now = utc_now()
+    return [
+        Row(
+            machine.cluster,
+            machine.state,
+            max(now - machine.launched, timedelta(0)),
+            machine.machine.hourly if machine.machine else None,
+            counted.get(machine.cluster),
+        )
+        for machine in machines
+    ], trouble
+
+
+def end(machine: Standing, renting: Renting, store: Store) -> Collected:
+    """Bring its records home, give it back, and close its lease.
+
+    Raises BenchError where its records cannot be had, and then it stays; or where it cannot be given back.
+    """
+    cluster = machine.cluster
+    done = Collected()
+    try:
+        if machine.state == _UP:
+            renting.cancel(cluster)
+            done = collect(renting.records(cluster), cluster, store)
+    except Exception as error:
+        raise BenchError(
+            f"{cluster}: its records could not be brought home, so it stays ({_words(error)}); "
+            f"try again, or let them go: sky down {cluster}"
+        ) from None
+    try:
+        renting.down(cluster)
+    except Exception as error:
+        raise BenchError(f"{cluster}: could not be given back ({_words(error)}); try: sky down {cluster}") from None
+    _close(machine, renting, store)
+    return done
+
+
+def _close(machine: Standing, renting: Renting, store: Store) -> None:
+    if machine.machine is None or machine.machine.lease is None:
+        return
+    try:
+        launch = known(machine.machine.lease, "lease")
+    except UsageError:  # by hand: the machine has its own
+        return
+    try:
+        if used := renting.used(machine.cluster, _LONG_AGO):
+            settle(launch, {}, machine.machine, None, used, "interrupted", store)
+    except Exception as error:
+        raise BenchError(
+            f"{machine.cluster} is given back, and its lease {launch} is not closed ({_words(error)}); "
+            "see `bench lease close`"
+        ) from None
+
+
+def _runs_by_cluster(store: Store) -> dict[str, int]:
+    """How many runs the store has from the machines that sweeps rented, by cluster."""
+    clusters: dict[str, str] = {}
+    for found in _read(store, "v1/leases/", "/opened.json"):
+        if isinstance(found, LeaseOpened) and (tag := found.tags.get(SWEEP_TAG)):
+            clusters[found.id] = f"{PREFIX}{tag.replace('/', '-', 1)}"
+    counted = dict.fromkeys(clusters.values(), 0)
+    for found in _read(store, "v1/runs/", ".json"):
+        if isinstance(found, Run) and found.lease_id in clusters:
+            counted[clusters[found.lease_id]] += 1
+    return counted
+
+
+def _read(store: Store, prefix: str, ending: str) -> Iterator[AnyDocument | RecordError]:
+    return read_each(store, [key for key in store.keys(prefix) if key.endswith(ending)])
+
+
+def _words(error: Exception) -> str:
+    return in_short(plain(str(error))) or type(error).__name__

@@ -1,0 +1,130 @@
+"""What a sweep asks of whoever rents the machines. `skypilot.py` answers it; the tests have an answer of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from bench.record.documents import Accelerators
+
+
+@dataclass(frozen=True)
+class Order:
+    """One machine to rent. `cloud` is an `infra` of SkyPilot; None: the task file's choice.
+
+    `envs`, `secrets` and `labels` are set over those of the task file. `records` is a folder of earlier records to
+    put on the machine, so that it can go on with them.
+    """
+
+    cluster: str
+    task: Path
+    cloud: str | None
+    spot: bool
+    envs: Mapping[str, str]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    records: Path | None = None
+
+
+@dataclass(frozen=True)
+class Rented:
+    """A machine as it was had. `hourly` is its price now, USD. None: not known.
+
+    `setup` is the job that prepares it; None: there is nothing to prepare. `lease` is its tag `bench-lease`.
+    """
+
+    provider: str
+    region: str | None = None
+    zone: str | None = None
+    instance_type: str | None = None
+    accelerators: Accelerators | None = None
+    spot: bool = False
+    hourly: Decimal | None = None
+    resource_id: str | None = None
+    setup: int | None = None
+    lease: str | None = None
+
+
+class Job(Enum):
+    """Where a job on a machine stands. GONE: its machine is no longer there."""
+
+    WAITING = "waiting"
+    SETUP = "setup"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    GONE = "gone"
+
+    @property
+    def over(self) -> bool:
+        """Whether it will not change any more."""
+        return self in (Job.DONE, Job.FAILED, Job.GONE)
+
+
+class Used(NamedTuple):
+    """When a machine was paid for, by SkyPilot's books; `stopped` None: it still is."""
+
+    started: datetime
+    stopped: datetime | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A machine that is there now, or being made or ended: what `bench status` shows."""
+
+    cluster: str
+    state: str
+    launched: datetime
+    machine: Rented | None
+
+
+class Packed(NamedTuple):
+    """A record as it lies on a machine: its key, and its bytes unread."""
+
+    key: str
+    raw: bytes
+
+
+class Renting(Protocol):
+    """Rents machines. A call may take minutes; each may be made from a thread of its own.
+
+    All but `check` raise whatever the library raises: `outcome.py` puts it into words.
+    """
+
+    def check(self) -> None:
+        """Raise BenchError, with what to do, where nothing can be rented from here."""
+
+    def launch(self, order: Order) -> Rented:
+        """Rent the machine, and begin to prepare it. Returns once it is there."""
+
+    def abandon(self, cluster: str) -> None:
+        """Break off a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
+
+    def run(self, order: Order, machine: Rented, envs: Mapping[str, str]) -> int:
+        """Start what is to be measured, with more `envs`, and return its job."""
+
+    def job(self, cluster: str, job: int) -> Job:
+        """Where a job stands."""
+
+    def log(self, cluster: str, job: int) -> Sequence[str]:
+        """The last lines that the job printed."""
+
+    def cancel(self, cluster: str) -> None:
+        """End every job on the machine."""
+
+    def records(self, cluster: str) -> Iterable[Packed]:
+        """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
+
+    def down(self, cluster: str) -> None:
+        """Give the machine back; nothing to do where there is none. Returns once it is gone."""
+
+    def used(self, cluster: str, since: datetime) -> Used | None:
+        """When the newest cluster of that name was paid for; None where none was launched since then."""
+
+    def standing(self) -> Sequence[Standing]:
+        """Every machine that there is, not only those of sweeps."""

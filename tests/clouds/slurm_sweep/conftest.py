@@ -1,0 +1,51 @@
+"""A Slurm cluster and an S3 for the tests here, made once."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# --import-mode=importlib puts no folder on the path; the test says `import slurm_nodes`.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import loopback
+import seaweedfs
+import slurm_nodes
+
+# On the node, in the checkout that SkyPilot put there, with the libraries of this Python.
+_STAND_IN = """\
+#!/bin/sh
+export PYTHONPATH="$PWD:$PWD/tests:{packages}"
+exec {python} tests/clouds/slurm_sweep/stand_in.py "$@"
+"""
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    if lacks := slurm_nodes.lacking():
+        pytest.fail(lacks, pytrace=False)
+    with loopback.public_folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def s3(folder: Path) -> Iterator[seaweedfs.SeaweedFS]:
+    with seaweedfs.running(folder / "s3") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def slurm(folder: Path, s3: seaweedfs.SeaweedFS) -> Iterator[slurm_nodes.Slurm]:
+    """The cluster, with the stand-in for `bench` on its nodes, and the S3's keys in the environment of the sweep."""
+    with slurm_nodes.slurm(folder, **s3.environment) as cluster:
+        program = cluster.machine.path / "bench"
+        program.write_text(
+            _STAND_IN.format(packages=shlex.quote(sysconfig.get_paths()["purelib"]), python=loopback.anybodys_python())
+        )
+        program.chmod(0o755)
+        yield cluster
