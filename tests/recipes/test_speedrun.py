@@ -1,0 +1,64 @@
+"""speedrun: what it does otherwise than its reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from learning import CPU  # noqa: E402 -- after the skip
+
+from bench.recipes.speedrun import Settings, Trainer  # noqa: E402 -- after the skip
+from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    images = np.random.default_rng(0).integers(0, 256, (2000, 32, 32, 3), np.uint8)
+    labels = np.arange(2000, dtype=np.uint8) % 10
+    return Trainer(Cifar10(images, labels, images[:10], labels[:10]), CPU, Settings())
+
+
+def test_it_takes_423_steps_on_all_training_images(trainer: Trainer) -> None:
+    assert trainer.steps(50_000 // trainer.batch) == 423
+
+
+@pytest.mark.parametrize(("progress", "size"), [(0.0, 26), (0.299, 26), (0.3, 32), (1.0, 32)])
+def test_it_sees_parts_of_the_images_first(trainer: Trainer, progress: float, size: int) -> None:
+    trainer.turn(progress)
+    assert trainer.part(torch.zeros(4, 3, 32, 32)).shape == (4, 3, size, size)
+    assert {0.0, 0.3} <= set(trainer.turns)  # what is compiled before the clock starts
+
+
+def test_a_part_is_cut_out_and_not_scaled_and_every_place_comes_up(trainer: Trainer) -> None:
+    columns = torch.arange(32.0).expand(1, 1, 32, 32)
+    images = torch.cat([columns, columns.transpose(2, 3), columns], dim=1)
+    trainer.turn(0.0)
+    trainer.places.seed(0)
+    corners = set()
+    for _ in range(500):
+        part = trainer.part(images)
+        x, y = int(part[0, 0, 0, 0]), int(part[0, 1, 0, 0])
+        assert torch.equal(part, images[:, :, y : y + 26, x : x + 26])
+        corners.add((x, y))
+    assert len(corners) == 49
+
+
+def test_each_image_has_a_brightness_and_a_contrast_of_its_own_within_bounds(trainer: Trainer) -> None:
+    trainer.generator.manual_seed(0)
+    images = torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)]).repeat(5000, 1, 1, 1)
+    varied = trainer.vary(images)[:, 0, 0, 0].view(-1, 2)
+    brightness = varied[:, 0]
+    assert brightness.abs().max() <= 0.14
+    assert brightness.std().item() == pytest.approx(0.14 / 3**0.5, rel=0.03)
+    contrast = varied[:, 1] - 1  # with a brightness of its own
+    assert contrast.abs().max() <= 0.27
+    assert contrast.var().item() == pytest.approx((0.14**2 + 0.13**2) / 3, rel=0.06)
+
+
+def test_the_whitening_bias_rests_after_3_percent_of_the_run(trainer: Trainer) -> None:
+    trainer.turn(0.028)
+    assert trainer.network.whitening.bias_learns
+    trainer.turn(0.029)
+    assert not trainer.network.whitening.bias_learns
