@@ -17,11 +17,18 @@ def _span(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
+class _Console(Console):
+    """Falls silent where nobody reads any more. On a machine that shuts down the reader may go first."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Progress:
     """Shows one run at a time. Nothing is shown where `quiet`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = _Console(stderr=True, quiet=quiet, highlight=False)
         self._live = Live(console=self.console, auto_refresh=False, transient=True)
         self._label = self._doing = self._accuracy = ""
         self._step = self._steps = 0

@@ -1,5 +1,8 @@
 """The progress line: plain lines off a terminal, nothing when quiet, and what it says is true."""
 
+import os
+from contextlib import suppress
+
 import pytest
 
 from bench.measure.progress import Progress
@@ -33,3 +36,13 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_warning_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     Progress().warn("the store is full [/tmp]")
     assert capsys.readouterr().err == "warning: the store is full [/tmp]\n"
+
+
+def test_a_reader_that_is_gone_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    nobody_reads = os.fdopen(write, "w", buffering=1)
+    monkeypatch.setattr("sys.stderr", nobody_reads)
+    one_run(Progress())
+    with suppress(BrokenPipeError):
+        nobody_reads.close()

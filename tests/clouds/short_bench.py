@@ -1,0 +1,13 @@
+"""`bench` with a shorter `quick`: five steps, for what is not about the training. Run from a checkout's root."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench.cli import main
+from bench.recipes import quick
+
+quick.SETTINGS = replace(quick.SETTINGS, epochs=0.05)
+
+if __name__ == "__main__":
+    main()
