@@ -1,12 +1,17 @@
-"""A metadata server on the loopback that answers as a provider's does: real HTTP, no mock."""
+"""A metadata server on the loopback that answers as a provider's does: real HTTP, no mock; and a store."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+
+from bench.cloud.here import find_machine
+from bench.store import FolderStore
 
 # Path (with its query) -> the body, or (status, body), or a function of the handler that answers by itself.
 Pages = dict[str, "str | tuple[int, str] | Callable[[BaseHTTPRequestHandler], None]"]
@@ -61,3 +66,14 @@ def serve() -> Iterator[Callable[..., Server]]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture
+def own_firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Firmware that says nothing, whatever machine the tests run on."""
+    monkeypatch.setattr("bench.cloud.lease.find_machine", partial(find_machine, dmi=tmp_path))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(str(tmp_path / "store"))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from pathlib import Path
 
 import pytest
 
-from bench.cloud.here import find_machine
 from bench.cloud.launch import series_of
 from bench.cloud.lease import Given, Stay, stay
 from bench.errors import UsageError
@@ -16,19 +13,10 @@ from bench.record.documents import LeaseOpened
 from bench.record.ids import new_id, time_of
 from bench.store import FolderStore
 
+pytestmark = pytest.mark.usefixtures("own_firmware")
+
 FIRST, SECOND = {"BENCH_RESOURCE_ID": "i-0first"}, {"BENCH_RESOURCE_ID": "i-0second"}
 TASK = {"SKYPILOT_TASK_ID": "sky-managed-2026-11-20-10-11-12-345678_bench_7-0", "SKYPILOT_MANAGED_JOB_ID": "7"}
-
-
-@pytest.fixture(autouse=True)
-def _own_firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Firmware that says nothing, whatever machine the tests run on."""
-    monkeypatch.setattr("bench.cloud.lease.find_machine", partial(find_machine, dmi=tmp_path))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(str(tmp_path / "store"))
 
 
 def opened(store: FolderStore, environ: dict[str, str]) -> LeaseOpened:

@@ -6,33 +6,21 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from pathlib import Path
 
 import pytest
 
 from bench.billing.prices import Offer
 from bench.cloud.began import boot_time
-from bench.cloud.here import find_machine
 from bench.cloud.lease import Given, Stay, close, stay
 from bench.errors import ConflictError, UsageError
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Price
 from bench.record.ids import new_id
 from bench.store import FolderStore
 
+pytestmark = pytest.mark.usefixtures("own_firmware")
+
 LAUNCHED = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def _own_firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Firmware that says nothing, whatever machine the tests run on."""
-    monkeypatch.setattr("bench.cloud.lease.find_machine", partial(find_machine, dmi=tmp_path))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(str(tmp_path / "store"))
 
 
 @pytest.fixture

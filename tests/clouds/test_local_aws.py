@@ -101,14 +101,15 @@ def test_a_launch_on_demand_ends_in_a_report_of_its_lease(
     (opened,), (closed,), (run,) = _records(bucket)
     assert (opened.provider, opened.zone, opened.instance_type) == ("aws", local_aws.ZONE, "p3.2xlarge")
     assert (opened.resource_id, opened.started) == (instance["InstanceId"], instance["LaunchTime"])
-    assert [phase.name for phase in opened.phases] == ["provision", "setup", "idle"]
+    names = [phase.name for phase in opened.phases if phase.name != "setup"]  # which took a second, or none
+    assert names == ["provision", "idle"]
     assert (closed.id, closed.reason) == (opened.id, "finished")
     assert (run.status, run.lease_id) == ("completed", opened.id)
     assert run.environment.git_commit == _git("rev-parse", "HEAD")
     (row,) = _report(bucket)["leases"]["rows"]
     # EC2 charges from the state running on, and SkyPilot's provisioning is over when setup.sh begins.
     seconds = (closed.stopped - opened.started).total_seconds() - opened.phases[0].stop
-    assert (row["pricing_category"], row["charged_s"]) == ("Standard", math.ceil(seconds))
+    assert (row["pricing_category"], row["charged_s"]) == ("Standard", max(60, math.ceil(seconds)))
     assert Decimal(row["estimate"]) == Decimal("3.06") * row["charged_s"] / 3600
 
 
@@ -139,7 +140,7 @@ def test_a_managed_job_on_spot_goes_on_where_it_was_taken_back(
     assert (row["pricing_category"], row["leases"], row["preempted"]) == ("Dynamic", 2, 1)
     # Taken back in its first hour, the first machine is free.
     seconds = (ends[second.id].stopped - second.started).total_seconds() - second.phases[0].stop
-    assert row["charged_s"] == math.ceil(seconds)
+    assert row["charged_s"] == max(60, math.ceil(seconds))
     assert Decimal(row["estimate"]) == Decimal("0.4803") * row["charged_s"] / 3600
 
 
