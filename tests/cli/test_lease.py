@@ -33,7 +33,7 @@ def test_show_takes_the_price_that_a_launcher_left_in_the_environment(bench) -> 
 
 def test_show_says_whose_lease_it_is(bench) -> None:
     lease = new_id()
-    assert f"lease: {lease}, opened by the launcher" in bench("lease", "show", BENCH_LEASE_ID=lease).stdout
+    assert f"lease: of the launch {lease}" in bench("lease", "show", BENCH_LEASE_ID=lease).stdout
 
 
 def test_a_variable_that_cannot_be_meant_is_one_line_and_exit_code_2(bench) -> None:
