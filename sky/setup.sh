@@ -63,7 +63,7 @@ get_image() {
   if [[ -n ${BENCH_IMAGE:-} ]]; then
     "${DOCKER[@]}" pull --quiet "$IMAGE" || { say "$IMAGE cannot be pulled"; return 1; }
   else
-    "${DOCKER[@]}" build --tag "$IMAGE" --build-arg "GIT_COMMIT=$(commit)" . ||
+    DOCKER_BUILDKIT=1 "${DOCKER[@]}" build --tag "$IMAGE" --build-arg "GIT_COMMIT=$(commit)" . ||
       { say "the Dockerfile cannot be built here"; return 1; }
   fi
 }

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,7 +109,7 @@ def test_a_launch_on_demand_ends_in_a_report_of_its_lease(
     # EC2 charges from the state running on, and SkyPilot's provisioning is over when setup.sh begins.
     seconds = (closed.stopped - opened.started).total_seconds() - opened.phases[0].stop
     assert (row["pricing_category"], row["charged_s"]) == ("Standard", max(60, math.ceil(seconds)))
-    assert Decimal(row["estimate"]) == Decimal("3.06") * row["charged_s"] / 3600
+    assert float(row["estimate"]) == pytest.approx(3.06 * row["charged_s"] / 3600)
 
 
 def test_a_managed_job_on_spot_goes_on_where_it_was_taken_back(
@@ -141,7 +140,7 @@ def test_a_managed_job_on_spot_goes_on_where_it_was_taken_back(
     # Taken back in its first hour, the first machine is free.
     seconds = (ends[second.id].stopped - second.started).total_seconds() - second.phases[0].stop
     assert row["charged_s"] == max(60, math.ceil(seconds))
-    assert Decimal(row["estimate"]) == Decimal("0.4803") * row["charged_s"] / 3600
+    assert float(row["estimate"]) == pytest.approx(0.4803 * row["charged_s"] / 3600)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 import seaweedfs
-from engine import COMMIT, Engine, variables
+from engine import COMMIT, DOCKER, ROOT, Engine, variables
 
 HARDENED = ("--read-only", "--cap-drop=ALL")
 STORE = "s3://container/records"
@@ -87,6 +90,35 @@ def test_a_stop_before_the_first_run_ends_it_at_once(engine: Engine, image: str,
         code, seconds = stop(engine, name)
     assert code in (130, 143)
     assert seconds < 10
+
+
+def test_the_scripts_of_a_task_file_run_in_it(engine: Engine, image: str, data: Path, tmp_path: Path) -> None:
+    """As on a rented machine, but that `docker pull` finds here what it would find in a registry."""
+    shutil.copytree(ROOT / "sky", tmp_path / "sky")
+    shim = tmp_path / "bin" / "docker"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/bash\n[ "$1" = pull ] || exec {DOCKER} "$@"\n')
+    shim.chmod(0o755)
+    environ = {
+        "PATH": f"{shim.parent}:/usr/bin:/bin", "HOME": str(tmp_path), "DOCKER_HOST": engine.host,
+        "BENCH_RUNTIME": "docker", "BENCH_IMAGE": image, "BENCH_RECIPES": "quick", "BENCH_STORE": "",
+        "BENCH_ACCELERATORS": "V100:1", "BENCH_LEASE_STARTED": str(time.time() - 60), "CIFAR10_DIR": str(data),
+    }  # fmt: skip
+    subprocess.run(["bash", "sky/setup.sh"], cwd=tmp_path, env=environ, check=True)
+    with (tmp_path / "log").open("w") as log:
+        run = subprocess.Popen(["bash", "sky/run.sh"], cwd=tmp_path, env=environ, stdout=log, stderr=log)
+    deadline = time.monotonic() + 300
+    while "quick seed 0" not in (said := (tmp_path / "log").read_text()):
+        assert run.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.5)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 130
+    assert "bench collect" in (tmp_path / "log").read_text()
+    (made,) = documents(tmp_path / "bench-results", "runs")
+    assert (made["status"], made["environment"]["image_digest"]) == ("interrupted", engine.inspect(image, "{{.Id}}"))
+    (opened,) = (lease for lease in documents(tmp_path / "bench-results", "leases") if lease["kind"] == "lease-opened")
+    assert (opened["started_source"], opened["accelerators"]) == ("launcher", {"name": "V100", "count": 1})
 
 
 def test_what_was_recorded_before_memory_ran_out_is_in_s3(
