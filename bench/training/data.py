@@ -74,8 +74,11 @@ def find(given: str | Path | None = None) -> Path:
     named = given or os.environ.get("CIFAR10_DIR")
     for root in [Path(named).expanduser()] if named else [cache_folder()]:
         for folder in (root / FOLDER, root):
-            if any((folder / name).exists() for name in FILE_MD5):
-                return folder
+            try:
+                if any((folder / name).exists() for name in FILE_MD5):
+                    return folder
+            except OSError as error:
+                raise DataError(f"{folder}: cannot be looked into ({error.strerror}); check --data or CIFAR10_DIR") from None
     if named:
         raise DataError(
             f"{named}: no CIFAR-10 batches here (expected {FOLDER}/data_batch_1.bin …); "

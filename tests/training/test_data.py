@@ -81,6 +81,11 @@ def test_a_named_folder_without_batches_is_an_error_that_names_it(tmp_path: Path
         data.find(tmp_path)
 
 
+def test_a_folder_that_cannot_be_looked_into_is_an_error_that_says_why(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be looked into"):
+        data.find(tmp_path / ("x" * 300))
+
+
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
