@@ -78,7 +78,9 @@ def find(given: str | Path | None = None) -> Path:
                 if any((folder / name).exists() for name in FILE_MD5):
                     return folder
             except OSError as error:
-                raise DataError(f"{folder}: cannot be looked into ({error.strerror}); check --data or CIFAR10_DIR") from None
+                raise DataError(
+                    f"{folder}: cannot be looked into ({error.strerror}); check --data or CIFAR10_DIR"
+                ) from None
     if named:
         raise DataError(
             f"{named}: no CIFAR-10 batches here (expected {FOLDER}/data_batch_1.bin …); "
