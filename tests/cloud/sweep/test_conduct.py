@@ -187,6 +187,7 @@ def test_a_machine_that_made_no_run_is_on_record_all_the_same(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("where", ["launch", "setup", "run"])
 def test_a_signal_gives_every_machine_back(conduct: Conduct, store: FolderStore, where: str, number: int) -> None:
+    before = signal.getsignal(signal.SIGINT)
     renting = FakeRenting(v100=Plot(hangs=where, makes=1))
     there = {
         "launch": lambda: "launch bench-trial-v100" in renting.calls,
@@ -202,7 +203,7 @@ def test_a_signal_gives_every_machine_back(conduct: Conduct, store: FolderStore,
     if where == "run":
         assert made.cells[0].runs == 1, "what had ended came home"
         assert "interrupted" in {lease.reason for lease in _closed(store)}
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_launch_is_broken_off_before_its_machine_is_given_back(conduct: Conduct, sweep: Sweep) -> None:
