@@ -19,6 +19,7 @@ from engine import COMMIT, DOCKER, ROOT, Engine, variables
 
 HARDENED = ("--read-only", "--cap-drop=ALL")
 STORE = "s3://container/records"
+SHORT = ROOT / "tests" / "clouds" / "short_bench.py"
 
 
 @pytest.fixture
@@ -32,8 +33,8 @@ def results(tmp_path: Path) -> Path:
 
 @contextmanager
 def started(engine: Engine, image: str, *words: str, run: tuple[str, ...]) -> Iterator[str]:
-    """A container of `bench run`, removed at the end; what it said is in the test's output."""
-    name = engine.docker("run", "-d", *HARDENED, *words, image, "run", *run).stdout.strip()
+    """A container, removed at the end; what it said is in the test's output."""
+    name = engine.docker("run", "-d", *HARDENED, *words, image, *run).stdout.strip()
     try:
         yield name
     finally:
@@ -66,7 +67,7 @@ def test_quick_trains_and_a_stop_leaves_a_record(engine: Engine, image: str, dat
     digest = engine.inspect(image, "{{.Id}}")
     mounts = ("-v", f"{data}:/data:ro", "-v", f"{results}:/results")
     words = ("--network=none", *mounts, *variables({"BENCH_IMAGE_DIGEST": digest}))
-    with started(engine, image, *words, run=("quick", "--runs", "2")) as name:
+    with started(engine, image, *words, run=("run", "quick", "--runs", "2")) as name:
         wait_for(engine, name, "quick seed 1")
         time.sleep(5)  # into its training
         code, seconds = stop(engine, name)
@@ -85,7 +86,7 @@ def test_quick_trains_and_a_stop_leaves_a_record(engine: Engine, image: str, dat
 
 def test_a_stop_before_the_first_run_ends_it_at_once(engine: Engine, image: str, data: Path, results: Path) -> None:
     words = ("--network=none", "-v", f"{data}:/data:ro", "-v", f"{results}:/results")
-    with started(engine, image, *words, run=("quick",)) as name:
+    with started(engine, image, *words, run=("run", "quick")) as name:
         time.sleep(1)  # into its imports
         code, seconds = stop(engine, name)
     assert code in (130, 143)
@@ -131,10 +132,11 @@ def test_what_was_recorded_before_memory_ran_out_is_in_s3(
         )  # fmt: skip
         owner.create_bucket(Bucket="container")
         told = variables({**server.environment, "BENCH_STORE": STORE, "BENCH_INSTANCE": "aws:p3.2xlarge"})
-        # quick needs two thirds of this, a batch of fastai-wrn twice as much.
-        memory = ("--memory=3g", "--memory-swap=3g")
-        run = ("quick", "fastai-wrn")
-        with started(engine, image, "--network=host", *memory, "-v", f"{data}:/data:ro", *told, run=run) as name:
+        # quick, here of five steps, needs half of this, a batch of fastai-wrn half as much again.
+        memory = ("--memory=4g", "--memory-swap=4g", "--network=host")
+        mounts = ("-v", f"{data}:/data:ro", "-v", f"{SHORT}:/short_bench.py:ro", "--entrypoint=python")
+        run = ("/short_bench.py", "run", "quick", "fastai-wrn")
+        with started(engine, image, *memory, *mounts, *told, run=run) as name:
             assert engine.docker("wait", name, timeout=2400).stdout == "137\n"
             assert engine.inspect(name, "{{.State.OOMKilled}}") == "true"
         words = ("run", "--rm", *HARDENED, "--network=host", *told, image, "report", "--format", "json")
