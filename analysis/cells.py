@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from analysis.notes import CATEGORIES
 from analysis.rows import Row
 from analysis.statistics import Interval
+from analysis.words import CATEGORIES, NONE, UNKNOWN, three
 
 Cell = tuple[str, ...]
-
-NONE = "–"  # noqa: RUF001 -- a dash, not a minus: there is no answer
-UNKNOWN = "unknown"
 
 
 def headers(policy: str) -> list[Cell]:
@@ -47,12 +44,6 @@ def cells(row: Row, policy: str, marks: Sequence[int]) -> list[Cell]:
         _ratio(row.time_ratio, [] if row.same_machine else ["†"]),
         _cost_ratio(row),
     ]
-
-
-def three(value: float | Decimal) -> str:
-    """`value` to three significant digits, without an exponent: 0.00264, 74.0, 286000."""
-    # By way of str: a half is rounded as it is printed, whether it comes as a double or exactly.
-    return format(Decimal(f"{Decimal(str(value)):.2e}"), "f") if value else "0"
 
 
 def _recipe(row: Row, marks: Sequence[int]) -> Cell:

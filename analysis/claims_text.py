@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import escape
-from analysis.cells import NONE, UNKNOWN, Cell, three
+from analysis.cells import Cell
 from analysis.claims import RULE, Check, Side
 from analysis.claims_published import amount
+from analysis.words import NONE, UNKNOWN, three
 
 # Of the JSON. Raise it with any change of a key's name or meaning.
 # 1  2026-11-22  first version.

@@ -10,11 +10,11 @@ import pandas as pd
 
 from analysis.escape import clean
 from analysis.findings import find, taking_turns
-from analysis.notes import CATEGORIES
 from analysis.power import POWER, visible_difference
 from analysis.selection import Side, select
 from analysis.sentences import METRICS, Finding, Metric
 from analysis.statistics import LEVEL
+from analysis.words import CATEGORIES
 from bench.errors import UsageError
 from bench.record.policy import DEFAULT_POLICY, Policy
 

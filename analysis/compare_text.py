@@ -7,10 +7,9 @@ import math
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from analysis import escape
-from analysis.cells import UNKNOWN, three
 from analysis.escape import clean
-from analysis.notes import CATEGORIES
 from analysis.statistics import LEVEL, median_interval, wilson
+from analysis.words import CATEGORIES, UNKNOWN, three
 from bench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ import pandas as pd
 from analysis import dawnbench
 from analysis.escape import clean
 from analysis.frame import attempt_costs, counted
-from analysis.notes import CATEGORIES, run_notes
+from analysis.notes import run_notes
 from analysis.rows import Row
 from analysis.statistics import Interval, mean_interval, median_interval, wilson
+from analysis.words import CATEGORIES
 from bench.billing.cost import cost_per_success, train_cost
 from bench.record.documents import Published
 from bench.record.policy import Policy

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis import plot_data, plots
-from analysis.cells import NONE, three
 from analysis.figure import Figure, Key
 from analysis.groups import Group
 from analysis.lease_figure import lease_figure
-from analysis.notes import CATEGORIES
 from analysis.statistics import Interval, wilson
+from analysis.words import CATEGORIES, NONE, three
 from bench.record.policy import Policy
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from decimal import Decimal
 import pandas as pd
 
 from analysis import sentences
-from analysis.cells import three
 from analysis.differences import difference_of_means, difference_of_shares, paired_ratio
 from analysis.frame import attempt_costs, train_costs
 from analysis.selection import Side
 from analysis.sentences import Finding, Metric, Winner
 from analysis.statistics import BOOTSTRAP_FROM, Interval, ratio_of_estimates, ratio_of_medians, too_few
 from analysis.success import to_first_success
+from analysis.words import three
 from bench.record.policy import Policy
 
 

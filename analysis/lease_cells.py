@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from analysis.cells import NONE, UNKNOWN, Cell, three
+from analysis.cells import Cell
 from analysis.lease_table import LeaseRow
-from analysis.notes import CATEGORIES
+from analysis.words import CATEGORIES, NONE, UNKNOWN, three
 
 TITLE = "Leases: what was paid for"
 FOOTNOTES = (

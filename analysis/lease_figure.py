@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analysis.cells import UNKNOWN, three
 from analysis.figure import Figure, Key
 from analysis.groups import Group
 from analysis.lease_parts import PARTS, Spent, spent
 from analysis.lease_plot import COLOURS, Bar, Panel, spent_by_part
+from analysis.words import UNKNOWN, three
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 
 BARS_DRAWN = 8

@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.escape import clean
 from analysis.frame import counted
 from analysis.lease_frame import PHASES
-from analysis.notes import CATEGORIES
+from analysis.words import CATEGORIES
 from bench.billing.estimate import Estimate, lease_cost_per_success
 from bench.record.lease import OWN
 

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from analysis.cells import NONE, UNKNOWN
 from analysis.escape import clean
 from analysis.groups import Group
-from analysis.notes import CATEGORIES
 from analysis.notes import CLOCKS as CLOCKS
+from analysis.words import CATEGORIES, NONE, UNKNOWN
 from bench.record.documents import Run
 from bench.record.policy import POLICIES, Policy
 

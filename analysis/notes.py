@@ -12,12 +12,12 @@ from analysis.escape import clean
 from analysis.frame import counted
 from analysis.rows import Row
 from analysis.statistics import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
+from analysis.words import CATEGORIES
 from bench.record.policy import Policy
 
 if TYPE_CHECKING:
     from analysis.lease_table import LeaseRow
 
-CATEGORIES = {"Standard": "on-demand", "Dynamic": "spot", "Committed": "committed"}
 NO_RUNS = (
     "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest). "
     "Until then, the published entries:"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-from analysis.cells import three
 from analysis.selection import Side
 from analysis.statistics import Interval
+from analysis.words import three
 
 Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]
 METRICS: tuple[Metric, ...] = get_args(Metric)

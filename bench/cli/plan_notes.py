@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
+from analysis.words import UNKNOWN
+from analysis.words import three as three_digits
 from bench.billing.offers.quote import Quote
 from bench.cloud.sweep.estimate import PROVISION, SETUP, START, Length
 from bench.cloud.sweep.peaks import EXPECTED, LEAST
@@ -48,23 +50,21 @@ def sources(plan: Plan) -> dict[str, int]:
 
 
 def three(amount: Decimal | float | None) -> str:
-    """To three significant digits, without an exponent; None is unknown."""
-    if amount is None:
-        return "unknown"
-    return format(Decimal(f"{Decimal(str(amount)):.2e}"), "f") if amount else "0"
+    """To three significant digits; None is unknown."""
+    return UNKNOWN if amount is None else three_digits(amount)
 
 
 def _total(plan: Plan) -> str:
     sweep = plan.sweep
-    words = f"{sweep.name}: {sweep.runs} run{'s' * (sweep.runs > 1)} each of {', '.join(sweep.recipes)}, "
-    words += f"{len(plan.cells)} machine{'s' * (len(plan.cells) > 1)}; total "
+    said = f"{sweep.name}: {sweep.runs} run{'s' * (sweep.runs > 1)} each of {', '.join(sweep.recipes)}, "
+    said += f"{len(plan.cells)} machine{'s' * (len(plan.cells) > 1)}; total "
     if plan.dollars is None:
-        return f"{words}unknown"
-    words += f"{'at least ' if plan.unknown else ''}{three(plan.dollars)} {CURRENCY}"
-    words += f", upper bound {three(plan.most_dollars)} {CURRENCY}"
+        return f"{said}{UNKNOWN}"
+    said += f"{'at least ' if plan.unknown else ''}{three(plan.dollars)} {CURRENCY}"
+    said += f", upper bound {three(plan.most_dollars)} {CURRENCY}"
     if plan.unknown:
-        words += f", and what {plan.unknown} of them cost is unknown and not in it"
-    return words
+        said += f", and what {plan.unknown} of them cost is unknown and not in it"
+    return said
 
 
 def _times(plan: Plan) -> Iterator[str]:

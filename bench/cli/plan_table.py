@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from analysis.escape import clean, csv_cell, markdown
+from analysis.escape import clean, markdown
+from analysis.words import NONE, UNKNOWN
 from bench.cli.plan_notes import is_stale, notes, sources, three
+from bench.cli.wide import Line, as_csv, as_table
 from bench.cloud.sweep.plan import CURRENCY, CellPlan, Plan
 
-_UNBOUNDED = 10_000
-_NONE = "–"  # noqa: RUF001 -- a dash, not a minus: there is no answer
 _HEADERS = (
     "cell", "file", "machine", "pricing", "USD/h", "seen", "runs", "hours", "known by", "USD", "unpriced",
     "USD per success",
@@ -35,10 +28,12 @@ def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
     if style == "json":
         return json.dumps(_content(plan, today), indent=1) + "\n"
     if style == "csv":
-        return _csv([_row(cell, today) for cell in plan.cells])
+        rows = [_row(cell, today) for cell in plan.cells]
+        return as_csv(list(rows[0]), rows)
     if style == "markdown":
         return _markdown(_rows(plan, None), list(notes(plan, None)))
-    return _table(_rows(plan, today), list(notes(plan, today)), terminal=terminal)
+    lines = map(Line, _rows(plan, today))
+    return as_table(_HEADERS, _NUMBERS, lines, notes(plan, today), terminal=terminal)
 
 
 def _row(cell: CellPlan, today: date) -> dict[str, Any]:
@@ -110,26 +105,9 @@ def _parts_of_time(cell: CellPlan) -> dict[str, Any] | None:
     }
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: csv_cell(clean(_plain(value))) for key, value in row.items()})
-    return out.getvalue()
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return "; ".join(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
-
-
 def _rows(plan: Plan, today: date | None) -> list[tuple[str, ...]]:
     return [
-        (*_cells(cell, today, sources(plan)), _success(cell) if len(plan.sweep.recipes) == 1 else _NONE)
+        (*_cells(cell, today, sources(plan)), _success(cell) if len(plan.sweep.recipes) == 1 else NONE)
         for cell in plan.cells
     ]
 
@@ -144,43 +122,28 @@ def _cells(cell: CellPlan, today: date | None, numbers: dict[str, int]) -> tuple
         f"{gpus}, {quote.provider}:{quote.instance_type}" if quote else gpus,
         _pricing(cell),
         three(quote.hourly if quote else None),
-        f"{quote.seen}{', stale' * is_stale(quote, today)} ({numbers[quote.source]})" if quote else _NONE,
+        f"{quote.seen}{', stale' * is_stale(quote, today)} ({numbers[quote.source]})" if quote else NONE,
         str(cell.runs),
-        _with_bound(time.expected / 3600, time.upper / 3600) if time else "unknown",
-        time.basis if time else _NONE,
+        _with_bound(time.expected / 3600, time.upper / 3600) if time else UNKNOWN,
+        time.basis if time else NONE,
         _with_bound(cell.dollars, cell.most_dollars),
-        f"{len(cost.unpriced)} of {len(cost.parts)}" if cost and cost.parts else _NONE,
+        f"{len(cost.unpriced)} of {len(cost.parts)}" if cost and cost.parts else NONE,
     )
 
 
 def _with_bound(expected: Decimal | float | None, most: Decimal | float | None) -> str:
-    return "unknown" if expected is None else f"{three(expected)}, at most {three(most)}"
+    return UNKNOWN if expected is None else f"{three(expected)}, at most {three(most)}"
 
 
 def _success(cell: CellPlan) -> str:
     if cell.per_success is not None and cell.tries:
         elsewhere = "*" if cell.tries.elsewhere else ""
         return f"{three(cell.per_success)} ({cell.tries.hits} of {cell.tries.runs} hit{elsewhere})"
-    return "unknown" if cell.per_run is None else f"unknown, from {three(cell.per_run)}"
+    return UNKNOWN if cell.per_run is None else f"{UNKNOWN}, from {three(cell.per_run)}"
 
 
 def _pricing(cell: CellPlan) -> str:
     return "spot" if cell.cell.spot else "on-demand"
-
-
-def _table(rows: list[tuple[str, ...]], lines: list[str], *, terminal: bool) -> str:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for header in _HEADERS:
-        table.add_column(header, justify="right" if header in _NUMBERS else "left")
-    for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
-    out = io.StringIO()
-    # As wide as it gets: an instance folded in two cannot be copied.
-    console = Console(file=out, width=_UNBOUNDED, force_terminal=terminal, color_system="auto" if terminal else None)
-    console.print(table)
-    for line in lines:
-        console.print(Text(clean(line)))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def _markdown(rows: list[tuple[str, ...]], lines: list[str]) -> str:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from analysis.escape import clean, csv_cell
-from analysis.notes import CATEGORIES
+from analysis.words import CATEGORIES, UNKNOWN
 from bench.billing.offers.quote import Quote
-
-_UNBOUNDED = 10_000
+from bench.cli.wide import Line, as_csv, as_table
 
 
 def render(quotes: Sequence[Quote], style: str, today: date, *, terminal: bool) -> str:
@@ -29,12 +20,7 @@ def render(quotes: Sequence[Quote], style: str, today: date, *, terminal: bool) 
     rows = [_row(quote, today) for quote in quotes]
     if style == "json":
         return json.dumps({"schema_version": 1, "prices": rows}, indent=1) + "\n"
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(_FIELDS), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: csv_cell(clean(_cell(value))) for key, value in row.items()})
-    return out.getvalue()
+    return as_csv(_FIELDS, rows)
 
 
 _FIELDS = (
@@ -59,13 +45,7 @@ def _table(quotes: Sequence[Quote], today: date, *, terminal: bool) -> str:
     sources = {name: number for number, name in enumerate(dict.fromkeys(quote.source for quote in quotes), 1)}
     currencies = {quote.currency for quote in quotes}
     unit = currencies.pop() if len(currencies) == 1 else "price"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for header in ("instance", "GPUs", "region", "category"):
-        table.add_column(header)
-    for header in (f"{unit}/h", f"{unit}/GPU-h"):
-        table.add_column(header, justify="right")
-    for header in ("seen (UTC)", "source"):
-        table.add_column(header)
+    lines = []
     for quote in quotes:
         money = [_short(amount, quote.currency if unit == "price" else "") for amount in (quote.hourly, quote.per_gpu)]
         cells = (
@@ -73,16 +53,13 @@ def _table(quotes: Sequence[Quote], today: date, *, terminal: bool) -> str:
             CATEGORIES[quote.category], *money, _seen(quote) + (", stale" if quote.stale(today) else ""),
             f"({sources[quote.source]})",
         )  # fmt: skip
-        table.add_row(*(Text(clean(cell)) for cell in cells), style="dim" if quote.stale(today) else "")
-    out = io.StringIO()
-    # As wide as it gets: an instance folded in two cannot be copied.
-    console = Console(file=out, width=_UNBOUNDED, force_terminal=terminal, color_system="auto" if terminal else None)
-    console.print(table)
-    for name, number in sources.items():
-        console.print(Text(f"({number}) {clean(name)}"))
+        lines.append(Line(cells, dim=quote.stale(today)))
+    below = [f"({number}) {name}" for name, number in sources.items()]
     if any(quote.stale(today) for quote in quotes):
-        console.print(Text("stale: seen more than 30 days ago"))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+        below.append("stale: seen more than 30 days ago")
+    money_headers = (f"{unit}/h", f"{unit}/GPU-h")
+    headers = ("instance", "GPUs", "region", "category", *money_headers, "seen (UTC)", "source")
+    return as_table(headers, set(money_headers), lines, below, terminal=terminal)
 
 
 def _seen(quote: Quote) -> str:
@@ -90,14 +67,8 @@ def _seen(quote: Quote) -> str:
 
 
 def _short(amount: Decimal | None, currency: str) -> str:
-    return "unknown" if amount is None else f"{currency} {amount:.3f}".strip()
+    return UNKNOWN if amount is None else f"{currency} {amount:.3f}".strip()
 
 
 def _exact(amount: Decimal | None) -> str | None:
     return None if amount is None else format(amount.normalize(), "f")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)

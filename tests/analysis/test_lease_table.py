@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import escape, lease_cells
-from analysis.cells import NONE, three
 from analysis.html import as_html
 from analysis.lease_table import LeaseRow
 from analysis.notes import numbered_notes
 from analysis.report import FORMATS, Report, build_report, render
+from analysis.words import NONE, three
 from bench.record.documents import Accelerators, AnyDocument, LeaseOpened, Price, RecipeRef
 
 EXPECTED = Path(__file__).parent / "expected"

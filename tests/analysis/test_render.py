@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import escape
-from analysis.cells import three
 from analysis.dawnbench_import import read_entries
 from analysis.report import FORMATS, build_report, render
 from analysis.tables import rows_as_parquet
+from analysis.words import three
 from bench.errors import UsageError
 from bench.record.documents import Device, RecipeRef
 
