@@ -3,12 +3,12 @@
 Set UPDATE_EXPECTED=1 to write them anew: from the price book, the task files and the records in this repository.
 """
 
-import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
+from between import assert_between
 
 from bench.cli.plan_table import render
 from bench.cloud.sweep.file import load
@@ -23,17 +23,9 @@ END = "<!-- end of plan -->\n"
 @pytest.mark.parametrize("example", ["docs/examples/gpus.yaml", "docs/examples/eight-gpus.yaml"])
 def test_a_table_is_the_plan_of_its_example(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # task files are looked for where bench is called
-    begin = f"<!-- plan of {example} -->\n"
     sweep = load(example)
     history, errors = read_history([open_store("results")], sweep.recipes)
     assert not errors
     done = plan(sweep, history, partial(ask_all, offline=True))
     table = render(done, "markdown", datetime.now(UTC).date(), terminal=False)
-    document = ROOT / "docs" / "cloud.md"
-    text = document.read_text()
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(END)
-    wanted = f"{before}{begin}{table}{END}{after}"
-    if os.environ.get("UPDATE_EXPECTED"):
-        document.write_text(wanted)
-    assert document.read_text() == wanted
+    assert_between(ROOT / "docs" / "cloud.md", f"<!-- plan of {example} -->\n", END, table)

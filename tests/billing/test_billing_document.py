@@ -5,12 +5,12 @@ Set UPDATE_EXPECTED=1 to write its tables anew.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
+from between import assert_between
 
 from bench.billing.charge import Interval
 from bench.billing.cost import train_cost
@@ -142,14 +142,8 @@ what is lost is time. An interruption costs money only after the first hour, or 
 
 @pytest.mark.parametrize("block", [rules, parts, example])
 def test_the_document_s_figures_are_those_of_the_code(block):
-    text = DOCUMENT.read_text(encoding="utf-8")
-    begin, end = f"<!-- {block.__name__} -->\n", f"<!-- end of {block.__name__} -->\n"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    wanted = f"{before}{begin}\n{block()}\n\n{end}{after}"
-    if os.environ.get("UPDATE_EXPECTED"):
-        DOCUMENT.write_text(wanted, encoding="utf-8")
-    assert DOCUMENT.read_text(encoding="utf-8") == wanted
+    name = block.__name__
+    assert_between(DOCUMENT, f"<!-- {name} -->\n", f"<!-- end of {name} -->\n", f"\n{block()}\n\n")
 
 
 def test_the_figures_in_its_sentences_are_those_of_the_code():

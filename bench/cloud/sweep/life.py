@@ -12,7 +12,7 @@ from bench.cloud.sweep.collect import collect
 from bench.cloud.sweep.file import Sweep
 from bench.cloud.sweep.leases import settle
 from bench.cloud.sweep.order import facts
-from bench.cloud.sweep.outcome import NEVER_HAD, Outcome, in_short, of_error, of_job, plain
+from bench.cloud.sweep.outcome import NEVER_HAD, Outcome, of_error, of_job, short_words
 from bench.cloud.sweep.renting import Job, Order, Rented, Renting
 from bench.cloud.sweep.state import CellState, Stage
 from bench.cloud.sweep.stop import Stop, Stopped
@@ -142,14 +142,14 @@ class Life:
             if job is None:
                 renting.cancel(cluster)
         except Exception as error:
-            state.notes.append(f"its jobs could not be ended: {_words(error)}")
+            state.notes.append(f"its jobs could not be ended: {short_words(error)}")
         if not self._shared.stays or state.stage is not Stage.RUNNING:
             return True
         state.enter(Stage.COLLECTING)
         trouble = _tried(self._collect, self._shared.poll)
         if trouble is None:
             return True
-        state.notes.append(f"its records could not be brought home: {_words(trouble)}")
+        state.notes.append(f"its records could not be brought home: {short_words(trouble)}")
         if not self._printed:
             return True
         state.left = f"bench collect {cluster} && bench down {cluster}"
@@ -182,7 +182,7 @@ class Life:
 
         if trouble := _tried(end, self._shared.poll):
             self.state.left = f"sky down {cluster}"
-            self.state.notes.append(f"it could not be given back: {_words(trouble)}")
+            self.state.notes.append(f"it could not be given back: {short_words(trouble)}")
 
     def _settle(self) -> None:
         """Close the lease, if there was a machine to pay for."""
@@ -197,7 +197,7 @@ class Life:
                     self._reason(outcome), self._shared.store,
                 )  # fmt: skip
         except Exception as error:  # the machine is gone, and the record can still be made by hand
-            state.notes.append(f"lease {self._launch} is not closed ({_words(error)}); see `bench lease close`")
+            state.notes.append(f"lease {self._launch} is not closed ({short_words(error)}); see `bench lease close`")
 
     def _reason(self, outcome: Outcome | None) -> CloseReason:
         if outcome is None:
@@ -222,7 +222,3 @@ def _tried(action: Callable[[], None], pause: float) -> Exception | None:
         else:
             return None
     raise AssertionError("the last try returns")
-
-
-def _words(error: Exception) -> str:
-    return in_short(plain(str(error))) or type(error).__name__

@@ -42,7 +42,7 @@ def of_error(error: BaseException) -> Outcome:
     tried: Sequence[BaseException] = getattr(error, "failover_history", None) or ()
     said = [plain(str(each)) for each in (error, *tried)]
     if not kinds & {"ResourcesUnavailableError", "NoMachine"}:
-        return Outcome("ERROR", in_short(said[0]) or type(error).__name__)
+        return Outcome("ERROR", short_words(error))
     if not tried and _NOBODY.search(said[0]):
         return Outcome("ERROR", in_short(said[0]))
     refused = [text for text in said if _QUOTA.search(text)]
@@ -74,6 +74,11 @@ def plain(text: str) -> str:
 def in_short(text: str) -> str:
     """The beginning of `text`, which can be pages long."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def short_words(error: BaseException) -> str:
+    """The beginning of what `error` says, on one line; its kind, where it says nothing."""
+    return in_short(plain(str(error))) or type(error).__name__
 
 
 def _failures(failed: Sequence[Run]) -> str:

@@ -11,7 +11,7 @@ from bench.billing.cost import train_cost
 from bench.cloud.launch import known
 from bench.cloud.sweep.collect import Collected, collect
 from bench.cloud.sweep.leases import settle
-from bench.cloud.sweep.outcome import in_short, plain
+from bench.cloud.sweep.outcome import short_words
 from bench.cloud.sweep.renting import Renting, Standing
 from bench.cloud.sweep.tally import SWEEP_TAG
 from bench.errors import BenchError, RecordError, StoreError, UsageError
@@ -81,13 +81,15 @@ def end(machine: Standing, renting: Renting, store: Store) -> Collected:
             done = collect(renting.records(cluster), cluster, store)
     except Exception as error:
         raise BenchError(
-            f"{cluster}: its records could not be brought home, so it stays ({_words(error)}); "
+            f"{cluster}: its records could not be brought home, so it stays ({short_words(error)}); "
             f"try again, or let them go: sky down {cluster}"
         ) from None
     try:
         renting.down(cluster)
     except Exception as error:
-        raise BenchError(f"{cluster}: could not be given back ({_words(error)}); try: sky down {cluster}") from None
+        raise BenchError(
+            f"{cluster}: could not be given back ({short_words(error)}); try: sky down {cluster}"
+        ) from None
     _close(machine, renting, store)
     return done
 
@@ -104,7 +106,7 @@ def _close(machine: Standing, renting: Renting, store: Store) -> None:
             settle(launch, {}, machine.machine, None, used, "interrupted", store)
     except Exception as error:
         raise BenchError(
-            f"{machine.cluster} is given back, and its lease {launch} is not closed ({_words(error)}); "
+            f"{machine.cluster} is given back, and its lease {launch} is not closed ({short_words(error)}); "
             "see `bench lease close`"
         ) from None
 
@@ -124,7 +126,3 @@ def _runs_by_cluster(store: Store) -> dict[str, int]:
 
 def _read(store: Store, prefix: str, ending: str) -> Iterator[AnyDocument | RecordError]:
     return read_each(store, [key for key in store.keys(prefix) if key.endswith(ending)])
-
-
-def _words(error: Exception) -> str:
-    return in_short(plain(str(error))) or type(error).__name__

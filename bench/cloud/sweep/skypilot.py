@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.billing.offers.quote import known
 from bench.cloud.sweep.config import measuring, preparing, task_config
-from bench.cloud.sweep.outcome import in_short, plain
+from bench.cloud.sweep.outcome import short_words
 from bench.cloud.sweep.packing import PACK, unpacked
 from bench.cloud.sweep.renting import Job, Order, Packed, Rented, Standing, Used
 from bench.errors import BenchError
@@ -44,7 +44,7 @@ def quietly() -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("sky", "requests"):
             raise
-        raise BenchError(f"SkyPilot: {in_short(plain(str(error))) or type(error).__name__}") from None
+        raise BenchError(f"SkyPilot: {short_words(error)}") from None
 
 
 class SkyPilot:
@@ -74,7 +74,7 @@ class SkyPilot:
             )
         except Exception as error:  # whatever keeps its server from answering
             raise BenchError(
-                f"SkyPilot's API server does not answer ({in_short(plain(str(error)))}); see `sky api info`"
+                f"SkyPilot's API server does not answer ({short_words(error)}); see `sky api info`"
             ) from None
         if not clouds:
             raise BenchError("SkyPilot may use no cloud yet; `sky check` says what each of them needs")
