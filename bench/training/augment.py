@@ -87,6 +87,7 @@ class Augmented:
         self.generator, self.alternating, self.cutout, self.shard = generator, flip == "alternating", cutout, shard
         self.first_flip = self._random(2, len(images)).bool() if self.alternating else None
         self.epoch = 0
+        self.picked = torch.empty(0, dtype=torch.int64, device=images.device)  # the images of the last batch
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -95,15 +96,23 @@ class Augmented:
     def _random(self, high: int, n: int) -> Tensor:
         return torch.randint(high, (n,), generator=self.generator, device=self.padded.device)
 
+    def shuffled(self, n: int) -> Tensor:
+        """0..n-1 in a random order."""
+        return torch.randperm(n, generator=self.generator, device=self.padded.device)
+
+    def order(self) -> Tensor:
+        """The images of this epoch, in their order: int64 [n]."""
+        return self.shuffled(len(self.labels))
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of (`dtype` [batch, 3, size, size], int64 [batch]), or of this shard's part of it."""
-        n, device, (rank, ranks) = len(self.labels), self.padded.device, self.shard
-        order = torch.randperm(n, generator=self.generator, device=device)
+        n, (rank, ranks) = len(self.labels), self.shard
+        order = self.order()
         rows, columns = self._random(self.shifts, n), self._random(self.shifts, n)
         flips = self._random(2, n).bool() if self.first_flip is None else self.first_flip ^ bool(self.epoch % 2)
         holes = [self._random(self.size - self.cutout + 1, n) for _ in range(2)] if self.cutout else []
         for whole in order[: len(self) * self.batch].split(self.batch):
-            picked = whole.tensor_split(ranks)[rank]
+            self.picked = picked = whole.tensor_split(ranks)[rank]
             images = normalise(self._cut(picked, rows, columns, flips), self.dtype)
             if holes:
                 top, left = (each[picked] for each in holes)
