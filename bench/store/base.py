@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from bench.errors import RecordError, StoreError
-from bench.record.documents import AnyDocument
+from bench.record.documents import AnyDocument, LeaseOpened
 from bench.record.files import from_bytes
 
 ROOT = "v1"
+
+Leases = dict[str, LeaseOpened]
 
 
 class Store(Protocol):
@@ -91,6 +93,19 @@ def read_all(store: Store, *kinds: str) -> tuple[list[AnyDocument], list[RecordE
         else:
             documents.append(found)
     return documents, errors
+
+
+def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
+    """The opened leases of a store by id, and an error for each that cannot be trusted."""
+    leases: Leases = {}
+    errors: list[RecordError] = []
+    for lease in read_each(store, [key for key in store.keys(f"{ROOT}/leases/") if key.endswith("/opened.json")]):
+        if isinstance(lease, RecordError):
+            errors.append(lease)
+        else:
+            assert isinstance(lease, LeaseOpened)  # only a lease has its place there
+            leases[lease.id] = lease
+    return leases, errors
 
 
 def require_record_key(key: str) -> str:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from bench.errors import RecordError
-from bench.record.documents import LeaseOpened, Run
+from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
-from bench.store import Store, open_store, read_each
-from bench.store.base import parse
+from bench.store import Store, open_store
+from bench.store.base import Leases, parse
 from bench.store.parallel import in_processes
 
 FILE_SHA256 = "file_sha256"
@@ -33,27 +33,12 @@ SCHEMA = pa.schema(
 _WORTH_PROCESSES = 4000
 _BATCH = 1000
 
-Leases = dict[str, LeaseOpened]
-
 
 class Rows(NamedTuple):
     """A table with columns of SCHEMA, and an error for every record that cannot be trusted."""
 
     table: pa.Table
     errors: list[RecordError]
-
-
-def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
-    """The opened leases of a store by id, and an error for each that cannot be trusted."""
-    leases: Leases = {}
-    errors: list[RecordError] = []
-    for lease in read_each(store, [key for key in store.keys("v1/leases/") if key.endswith("/opened.json")]):
-        if isinstance(lease, RecordError):
-            errors.append(lease)
-        else:
-            assert isinstance(lease, LeaseOpened)  # only a lease has its place there
-            leases[lease.id] = lease
-    return leases, errors
 
 
 def read_rows(store: Store, keys: Sequence[str], leases: Leases) -> Rows:

@@ -15,9 +15,8 @@ from bench.errors import RecordError
 from bench.recipes import find
 from bench.record.lease import LeaseOpened
 from bench.record.parts import PhaseName
-from bench.store import Store
+from bench.store import Store, read_leases
 from bench.store.compact import read_runs
-from bench.store.rows import read_leases
 
 _COLUMNS = (
     "run_id", "recipe", "dataset", "target", "hit", "device_kind", "device", "device_count", "airbench_s", "cold_s",

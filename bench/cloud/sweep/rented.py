@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +14,9 @@ from bench.cloud.sweep.leases import settle
 from bench.cloud.sweep.outcome import short_words
 from bench.cloud.sweep.renting import Renting, Standing
 from bench.cloud.sweep.tally import SWEEP_TAG
-from bench.errors import BenchError, RecordError, StoreError, UsageError
-from bench.record.documents import AnyDocument, LeaseOpened, Run, utc_now
-from bench.store import Store
-from bench.store.base import read_each
+from bench.errors import BenchError, StoreError, UsageError
+from bench.record.documents import Run, utc_now
+from bench.store import Store, read_each, read_leases
 
 PREFIX = "bench-"
 _UP = "UP"
@@ -113,16 +112,13 @@ def _close(machine: Standing, renting: Renting, store: Store) -> None:
 
 def _runs_by_cluster(store: Store) -> dict[str, int]:
     """How many runs the store has from the machines that sweeps rented, by cluster."""
-    clusters: dict[str, str] = {}
-    for found in _read(store, "v1/leases/", "/opened.json"):
-        if isinstance(found, LeaseOpened) and (tag := found.tags.get(SWEEP_TAG)):
-            clusters[found.id] = f"{PREFIX}{tag.replace('/', '-', 1)}"
+    clusters = {
+        lease.id: f"{PREFIX}{tag.replace('/', '-', 1)}"
+        for lease in read_leases(store)[0].values()
+        if (tag := lease.tags.get(SWEEP_TAG))
+    }
     counted = dict.fromkeys(clusters.values(), 0)
-    for found in _read(store, "v1/runs/", ".json"):
+    for found in read_each(store, list(store.keys("v1/runs/"))):
         if isinstance(found, Run) and found.lease_id in clusters:
             counted[clusters[found.lease_id]] += 1
     return counted
-
-
-def _read(store: Store, prefix: str, ending: str) -> Iterator[AnyDocument | RecordError]:
-    return read_each(store, [key for key in store.keys(prefix) if key.endswith(ending)])
