@@ -106,7 +106,7 @@ class Measurement:
             warnings += _load()
         status, reason, message = self._attempt(recipe, seed, recorder)
         run = Run(
-            recipe=RecipeRef(name=recipe.name, source_sha256=self.sources[recipe.name]),
+            recipe=RecipeRef(name=recipe.name, version=recipe.version, source_sha256=self.sources[recipe.name]),
             seed=seed,
             target=Target(at_least=self.target or recipe.target, dataset=self.data.name),
             series=series,

@@ -49,7 +49,8 @@ class Build(Protocol):
 class Recipe:
     """What is known of a recipe without importing it.
 
-    `target` is a share of the test images, 0..1. One that is `parallel` can train on several GPUs at once.
+    `target` is a share of the test images, 0..1. `version` is raised where what it trains or tests becomes another
+    thing: records of two versions are never counted together. One that is `parallel` can train on several GPUs at once.
 
     `tflop` is the arithmetic of a run in TFLOP: three forward passes a training image, one a view of a test image in
     the final evaluation; what rests is counted as if it learned. None: nobody counted. `tflop_parallel` is that on
@@ -59,6 +60,7 @@ class Recipe:
     name: str
     summary: str
     target: float
+    version: int = 1
     parallel: bool = False
     tflop: float | None = None
     tflop_parallel: float | None = None

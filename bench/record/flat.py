@@ -18,7 +18,7 @@ class Column(NamedTuple):
 
 COLUMNS: dict[str, Column] = {
     "run_id": Column(str, "the run's UUIDv7"),
-    "recipe": Column(str, "the recipe's name"),
+    "recipe": Column(str, "the recipe's name, with its version from the second on"),
     "source_sha256": Column(str, "SHA-256 of the recipe's source"),
     "seed": Column(int, "the seed"),
     "dataset": Column(str, "the data set of the target"),
@@ -67,7 +67,7 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
     final = next((e for e in run.evaluations if e.final), None)
     return {
         "run_id": run.id,
-        "recipe": run.recipe.name,
+        "recipe": run.recipe.label,
         "source_sha256": run.recipe.source_sha256,
         "seed": run.seed,
         "dataset": run.target.dataset,

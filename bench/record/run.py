@@ -28,10 +28,21 @@ class Evaluation(Part):
 
 
 class RecipeRef(Part):
-    """Which training program ran: its name and the SHA-256 of the source that defines it."""
+    """Which training program ran: its name, its version, and the SHA-256 of the source that defines it."""
 
     name: str = Field(min_length=1)
+    version: int = Field(1, ge=1, description="raised where what it trains or tests becomes another thing")
     source_sha256: str
+
+    @property
+    def label(self) -> str:
+        """See `label`."""
+        return label(self.name, self.version)
+
+
+def label(recipe: str, version: int) -> str:
+    """The recipe's name, from its second version on with that: runs of two versions are never counted together."""
+    return recipe if version == 1 else f"{recipe} v{version}"
 
 
 class Series(Part):

@@ -88,6 +88,7 @@ def test_on_demand_and_spot_never_share_a_row():
     "other",
     [
         {"recipe": RecipeRef(name="quick", source_sha256="0" * 64)},
+        {"recipe": RecipeRef(name="myrtle", version=2, source_sha256="0" * 64)},
         {"target": Target(at_least=0.93)},
         {"target": Target(at_least=0.94, dataset="made-up")},
         {"device": Device(kind="cuda", name="NVIDIA H200", precision="float16", path="graphs")},

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bench.errors import RecordError
 from bench.record.canonical import seal
-from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price, content_of
+from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price, RecipeRef, Run, content_of
 from bench.record.files import from_bytes, json_schema, to_bytes
 from bench.record.ids import new_id, time_of
 
@@ -46,6 +46,19 @@ def test_a_run_survives_the_round_trip(run):
 @given(runs())
 def test_a_run_has_one_spelling(run):
     assert to_bytes(from_bytes(to_bytes(run), "x.json")) == to_bytes(run)
+
+
+def test_a_run_of_before_recipes_had_versions_is_one_of_the_first():
+    content = content_of(make_run())
+    del content["recipe"]["version"]
+    run = from_bytes(seal(content), "x.json")
+    assert isinstance(run, Run)
+    assert run.recipe.version == 1
+
+
+def test_a_recipe_is_called_by_its_name_and_from_the_second_version_on_by_that_too():
+    refs = [RecipeRef(name="mine", version=version, source_sha256="") for version in (1, 2, 10)]
+    assert [ref.label for ref in refs] == ["mine", "mine v2", "mine v10"]
 
 
 @pytest.mark.parametrize("document", [LEASE, CLOSED], ids=["opened", "closed"])

@@ -15,6 +15,7 @@ from bench.errors import RecordError
 from bench.recipes import find
 from bench.record.lease import LeaseOpened
 from bench.record.parts import PhaseName
+from bench.record.run import label
 from bench.store import Store, read_leases
 from bench.store.compact import read_runs
 
@@ -90,13 +91,15 @@ class History:
 
 def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[History, list[RecordError]]:
     """What all `stores` say of `recipes`, each record counted once, and an error for each that cannot be trusted."""
+    # Runs of a recipe's other versions say nothing of this one.
+    names = {label(name, find(name).version): name for name in recipes}
     runs: dict[str, dict[str, Any]] = {}
     leases: dict[str, LeaseOpened] = {}
     errors: list[RecordError] = []
     for store in stores:
         table, wrong = read_runs(store)
-        asked = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(recipes)))
-        runs |= {row["run_id"]: row for row in asked.to_pylist()}
+        asked = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(names)))
+        runs |= {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in asked.to_pylist()}
         opened, unread = read_leases(store)
         leases |= opened
         errors += [*wrong, *(error for error in unread if str(error) not in map(str, wrong))]

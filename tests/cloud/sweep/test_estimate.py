@@ -100,6 +100,13 @@ def test_a_hit_of_another_target_says_nothing(store) -> None:
     ) is None  # fmt: skip
 
 
+def test_another_version_of_a_recipe_says_nothing(store) -> None:
+    other = RecipeRef(name="myrtle", version=2, source_sha256="0" * 64)
+    seen = history(store, run(), run(recipe=other))
+    assert seen.run("myrtle", "V100", 1) == Measured(1, 15.0, 15.0)
+    assert seen.tries("myrtle", "V100", 1) == Tries(1, 1, elsewhere=False)
+
+
 def test_provision_and_set_up_come_from_the_leases_of_the_same_provider(store) -> None:
     seen = history(
         store,
