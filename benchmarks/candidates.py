@@ -6,7 +6,7 @@ A candidate is a recipe, with changes to its settings after a colon (Python lite
 take turns, seed by seed. Every run is appended to RESULTS.jsonl as it ends, and runs that stand there already are not
 made again, so a call can be stopped and repeated. At the end each candidate is compared with the first one, by pairs of
 the same seed: the differences of accuracy and of held-out loss, and the ratio of times on the airbench clock, with 95 %
-intervals. The loss tells candidates apart by fewer runs than the accuracy does. The test set is never opened.
+intervals. The test set is never opened.
 """
 
 from __future__ import annotations
