@@ -53,8 +53,8 @@ class Recipe:
     thing: records of two versions are never counted together. One that is `parallel` can train on several GPUs at once.
 
     `tflop` is the arithmetic of a run in TFLOP: three forward passes a training image, one a view of a test image in
-    the final evaluation; what rests is counted as if it learned. None: nobody counted. `tflop_parallel` is that on
-    several GPUs, where it is another schedule. Without `half` it computes in float32 on every device.
+    the final evaluation. None: nobody counted. `tflop_parallel` is that on several GPUs, where it is another schedule.
+    Without `half` it computes in float32 on every device.
     """
 
     name: str
