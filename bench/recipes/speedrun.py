@@ -11,7 +11,7 @@ Test      six views as there, but the two plain ones alone where they leave no d
           that was fixed on held-out training images. Each image on its own.
 
 The numbers are those of the public record (Hiverge, 2025, from airbench94-muon) but for the batch with its epochs and
-Muon's rate, the images of the last epochs and the second look.
+Muon's rate and momentum, the images of the last epochs and the second look.
 """
 
 from __future__ import annotations

@@ -29,10 +29,7 @@ class _Alone(nn.Module):
 
 
 class Graphed:
-    """`network`, forward and backward captured at the first training batch of each shape and set of learning weights.
-
-    Testing is not captured.
-    """
+    """`network`, forward and backward captured at the first training batch of each shape; testing is not captured."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
@@ -44,8 +41,7 @@ class Graphed:
         if not (self.network.training and torch.is_grad_enabled()):
             logits: Tensor = self.network(images)
             return logits
-        learn = (weight.requires_grad for weight in self.network.parameters())
-        key = (images.shape, *(module.bias_learns for module in self.whitening), *learn)
+        key = (images.shape, *(module.bias_learns for module in self.whitening))
         if key not in self.captured:
             alone = _Alone(self.network).train()
             captured = torch.cuda.make_graphed_callables(alone, (torch.zeros_like(images),), allow_unused_input=True)

@@ -60,7 +60,7 @@ class SkyPilot:
         os.environ.setdefault("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
         try:
             # mypy: SkyPilot is an extra, and not everywhere installed.
-            import sky  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+            import sky  # type: ignore[import-not-found,unused-ignore]  # noqa: F401 -- whether it can be
             from sky.client import sdk  # type: ignore[import-not-found,unused-ignore]
         except ImportError as error:
             raise BenchError(
