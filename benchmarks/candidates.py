@@ -38,7 +38,7 @@ from bench.recipes import Recipe, find  # noqa: E402 -- see above
 from bench.record.documents import PhaseName  # noqa: E402 -- see above
 from bench.training import data as cifar10  # noqa: E402 -- see above
 from bench.training.device import Compute, choose  # noqa: E402 -- see above
-from bench.training.evaluate import FLIP, logits  # noqa: E402 -- see above
+from bench.training.evaluate import FLIP, outputs  # noqa: E402 -- see above
 from bench.training.events import Silent  # noqa: E402 -- see above
 from bench.training.loop import Training  # noqa: E402 -- see above
 
@@ -87,13 +87,14 @@ def build(candidate: str, data: cifar10.Cifar10, compute: Compute) -> Training:
 
 
 def held_out_loss(trainer: Training) -> float:
-    """Cross-entropy of the test images, each seen plain and mirrored, at the temperature that makes it least.
+    """Cross-entropy of the trained network on the test images, plain and mirrored, at the temperature that is best.
 
     So a network is not blamed for being more or less sure than another one whose answers are no better.
     """
-    seen = [logits(trainer.forward, some, FLIP, trainer.compute.dtype) for some in trainer.test_images.split(2000)]
-    outputs, labels = torch.cat(seen).double(), trainer.test_labels
-    least = minimize_scalar(lambda t: F.cross_entropy(outputs * math.exp(t), labels).item(), (-1.0, 1.0))
+    with trainer.averaged(), trainer.compute.autocast():
+        seen = outputs(trainer.forward, trainer.test_images, FLIP, trainer.compute.dtype).double()
+    labels = trainer.test_labels
+    least = minimize_scalar(lambda t: F.cross_entropy(seen * math.exp(t), labels).item(), (-1.0, 1.0))
     return float(least.fun)
 
 

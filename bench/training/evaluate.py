@@ -52,6 +52,17 @@ def logits(network: Callable[[Tensor], Tensor], images: Tensor, views: tuple[Vie
     return torch.as_tensor(total)
 
 
+def outputs(
+    network: Callable[[Tensor], Tensor],
+    images: Tensor,
+    views: tuple[View, ...],
+    dtype: torch.dtype,
+    batch: int = EVALUATION_BATCH,
+) -> Tensor:
+    """As `logits`, with at most `batch` images in memory as the network sees them."""
+    return torch.cat([logits(network, some, views, dtype) for some in images.split(batch)])
+
+
 def accuracy(
     network: Callable[[Tensor], Tensor],
     images: Tensor,
@@ -61,10 +72,7 @@ def accuracy(
     batch: int = EVALUATION_BATCH,
 ) -> float:
     """The share of `images` (uint8 [n, size, size, 3]) classified as `labels` (int64 [n]) say, in 0..1."""
-    hits = torch.zeros((), dtype=torch.int64, device=labels.device)
-    for some, truth in zip(images.split(batch), labels.split(batch), strict=True):
-        hits += (logits(network, some, views, dtype).argmax(1) == truth).sum()
-    return hits.item() / len(labels)
+    return (outputs(network, images, views, dtype, batch).argmax(1) == labels).sum().item() / len(labels)
 
 
 @torch.inference_mode()
@@ -82,7 +90,7 @@ def second_look(
     An image is in doubt where its largest probability is below `sure`, a number fixed beforehand: each image is
     judged on its own, whatever the others are.
     """
-    seen = torch.cat([logits(network, some, first, dtype) for some in images.split(EVALUATION_BATCH)])
+    seen = outputs(network, images, first, dtype)
     guess = seen.argmax(1)
     doubt = (seen.softmax(1).amax(1) < sure).nonzero()[:, 0]
     # Whole batches, of a size the network has met: the last one is filled up with repeats.

@@ -9,7 +9,14 @@ torch = pytest.importorskip("torch")
 
 from bench.training.augment import normalise, reflect_pad  # noqa: E402 -- after the skip
 from bench.training.blocked import Blocked  # noqa: E402 -- after the skip
-from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, accuracy, logits  # noqa: E402 -- after the skip
+from bench.training.evaluate import (  # noqa: E402 -- after the skip
+    FLIP,
+    FLIP_AND_SHIFT,
+    PLAIN,
+    accuracy,
+    logits,
+    second_look,
+)
 from bench.training.layers import Conv3x3, GhostBatchNorm, GlobalMaxPool  # noqa: E402 -- after the skip
 
 
@@ -67,3 +74,20 @@ def test_accuracy_is_the_share_of_right_answers_over_uneven_batches() -> None:
     truth = logits(net, images, PLAIN, torch.float32).argmax(1)
     truth[:2] = (truth[:2] + 1) % 10
     assert accuracy(net, images, truth, PLAIN, torch.float32, batch=3) == pytest.approx(5 / 7)
+
+
+def test_a_second_look_changes_only_the_answers_in_doubt_whatever_the_other_images_are() -> None:
+    images, net = random_images(700), network()  # more than are looked at once more at once
+    first, second = (logits(net, images, views, torch.float32) for views in (PLAIN, FLIP_AND_SHIFT))
+    probability = first.softmax(1).amax(1)
+    sure = probability.quantile(0.9).item()
+    expected = torch.where(probability < sure, second.argmax(1), first.argmax(1))
+    assert not torch.equal(expected, first.argmax(1))
+    assert not torch.equal(expected, second.argmax(1))
+
+    def share(sure: float, labels: "torch.Tensor") -> float:
+        return second_look(net, images, labels, PLAIN, FLIP_AND_SHIFT, sure, torch.float32)
+
+    assert share(sure, expected) == 1.0
+    assert share(0.0, first.argmax(1)) == 1.0  # none in doubt
+    assert share(1.1, second.argmax(1)) == 1.0  # all
