@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from bench.cloud.sweep.place import infra, place
 from bench.cloud.sweep.renting import Order
 from bench.cloud.sweep.yaml_file import read
 
@@ -49,11 +50,7 @@ def _resources(order: Order, said: dict[str, Any]) -> dict[str, Any]:
 
 def _fits(order: Order, choice: dict[str, Any]) -> bool:
     """Whether the choice is on the order's cloud, in its region where it names one."""
-    if order.cloud is None:
-        return True
-    there = str(choice.get("infra") or choice.get("cloud") or "*").lower().split("/")
-    asked = order.cloud.lower().split("/")
-    return all("*" in pair or pair[0] == pair[1] for pair in zip(there, asked, strict=False))
+    return place(choice).meets(place({"infra": order.cloud}))
 
 
 def _placed(order: Order, words: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +59,6 @@ def _placed(order: Order, words: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in words.items() if key not in dropped}
     if order.cloud is None:
         return kept
-    own = str(words.get("infra") or "")
+    own = infra(words)
     # A file that says more than the sweep, such as the region, keeps it.
     return {**kept, "infra": own if own.lower().startswith(f"{order.cloud.lower()}/") else order.cloud}

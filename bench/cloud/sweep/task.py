@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bench.cloud.sweep.cells import Cell
+from bench.cloud.sweep.place import Place, place
 from bench.cloud.sweep.yaml_file import YamlFile, read
 from bench.errors import UsageError
 from bench.recipes import find
@@ -78,7 +79,7 @@ def _wanted(file: YamlFile, resources: dict[str, Any]) -> Iterator[Wanted]:
         raise UsageError(f"{file.at(('resources', key))}: is no list of mappings; see SkyPilot's task files")
     for choice in choices:
         both = {**resources, **choice}
-        provider, region = _place(both)
+        provider, region = place(both)
         try:
             at_most = _dollars(both.get("max_hourly_cost"))
             for gpu, gpus in _accelerators(both.get("accelerators")):
@@ -99,19 +100,6 @@ def _dollars(said: Any) -> Decimal | None:
     return amount
 
 
-def _place(words: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Provider and region, of `infra` or of the older words `cloud` and `region`."""
-    if infra := words.get("infra"):
-        provider, _, rest = str(infra).partition("/")
-        region = rest.partition("/")[0]
-        return _named(provider), _named(region)
-    return _named(words.get("cloud")), _named(words.get("region"))
-
-
-def _named(word: Any) -> str | None:
-    return None if word in (None, "", "*") else str(word).lower()
-
-
 def _accelerators(said: Any) -> Iterator[tuple[str | None, int]]:
     """Names and numbers, of `V100`, `V100:8`, `{V100: 8}` or a list of such. Raises ValueError for what is neither."""
     if not said:
@@ -126,22 +114,13 @@ def _accelerators(said: Any) -> Iterator[tuple[str | None, int]]:
 
 def _narrowed(cell: Cell, file: YamlFile, wanted: list[Wanted]) -> Iterator[Wanted]:
     """Those on the cell's cloud, in its region where it names one."""
-    if cell.cloud is None:
-        yield from wanted
-        return
-    provider, region = _place({"infra": cell.cloud})
-    fitting = [
-        machine
-        for machine in wanted
-        if machine.provider in (None, provider) and (region is None or machine.region in (None, region))
-    ]
+    asked = place({"infra": cell.cloud})
+    fitting = [machine for machine in wanted if Place(machine.provider, machine.region).meets(asked)]
     if not fitting:
         held = ", ".join(sorted({"/".join(filter(None, (m.provider, m.region))) for m in wanted}))
         raise UsageError(f"{file.at(('resources',))}: nothing here for {cell.cloud}; it names {held}")
     for machine in fitting:
-        yield Wanted(
-            machine.gpu, machine.gpus, provider, region or machine.region, machine.instance_type, machine.at_most
-        )
+        yield replace(machine, provider=asked.provider or machine.provider, region=asked.region or machine.region)
 
 
 def _ranks(file: YamlFile, envs: Mapping[str, Any]) -> int:

@@ -79,6 +79,13 @@ def test_a_file_without_choices_is_put_on_the_cloud(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_region_in_the_older_words_is_kept_on_its_own_cloud(tmp_path: Path) -> None:
+    """The plan prices that region, so the machine has to be rented there."""
+    file = tmp_path / "one.yaml"
+    file.write_text("resources: {cloud: gcp, region: us-east1, accelerators: L4:1}\nrun: x\n")
+    assert _config(file, "gcp")["resources"]["infra"] == "gcp/us-east1"
+
+
 def test_preparing_does_not_measure_and_measuring_does_not_prepare(file: Path) -> None:
     config = _config(file)
     assert "run" not in preparing(config)
