@@ -16,10 +16,11 @@ import ast
 import importlib
 import json
 import math
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from scipy.optimize import minimize_scalar  # noqa: E402 -- see above
 
 from analysis.differences import paired_ratio  # noqa: E402 -- see above
 from analysis.statistics import mean_interval  # noqa: E402 -- see above
+from bench.errors import BenchError, UsageError  # noqa: E402 -- see above
 from bench.measure.environment import cores, cpu_name  # noqa: E402 -- see above
 from bench.recipes import Recipe, find  # noqa: E402 -- see above
 from bench.record.documents import PhaseName  # noqa: E402 -- see above
@@ -76,14 +78,28 @@ class Timed(Silent):
 
 def build(candidate: str, data: cifar10.Cifar10, compute: Compute) -> Training:
     """The candidate's trainer: that of its recipe, with other settings."""
-    trainer, changes = recipe(candidate).build(data, compute), candidate.partition(":")[2]
+    trainer, changed = recipe(candidate).build(data, compute), changes(candidate)
     assert isinstance(trainer, Training)
-    if changes.strip():
-        pairs = (change.split("=", 1) for change in changes.split(";"))
-        settings = replace(trainer.settings, **{key.strip(): ast.literal_eval(value.strip()) for key, value in pairs})
+    if changed:
+        settings = replace(trainer.settings, **changed)
         trainer = importlib.import_module(type(trainer).__module__).Trainer(data, compute, settings)
     trainer.curve = False
     return trainer
+
+
+def changes(candidate: str) -> dict[str, object]:
+    """The settings that `candidate` changes. Raises UsageError for what is no setting or no literal."""
+    known = {field.name for field in fields(importlib.import_module(recipe(candidate).module).Settings)}
+    changed: dict[str, object] = {}
+    for change in filter(str.strip, candidate.partition(":")[2].split(";")):
+        name, _, value = (part.strip() for part in change.partition("="))
+        if name not in known:
+            raise UsageError(f"{candidate}: no setting {name!r}; there are {', '.join(sorted(known))}")
+        try:
+            changed[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise UsageError(f"{candidate}: {value!r} is no Python literal; write {name}=1.5") from None
+    return changed
 
 
 def held_out_loss(trainer: Training) -> float:
@@ -171,8 +187,15 @@ def main() -> None:
     parser.add_argument("candidates", nargs="+")
     parser.add_argument("--seeds", default="0-0", help="first-last")
     arguments = parser.parse_args()
+    if not re.fullmatch(r"\d+-\d+", arguments.seeds):
+        parser.error(f"--seeds {arguments.seeds}: write first-last, such as 0-4")
     first, last = map(int, arguments.seeds.split("-"))
-    measure(arguments.candidates, range(first, last + 1), arguments.results)
+    try:
+        for candidate in arguments.candidates:
+            changes(candidate)  # all of them before the first hour is spent
+        measure(arguments.candidates, range(first, last + 1), arguments.results)
+    except BenchError as error:
+        parser.error(str(error))
     table(arguments.candidates, arguments.results)
 
 
