@@ -38,27 +38,28 @@ def measuring(config: dict[str, Any], accelerators: str | None) -> dict[str, Any
 
 def _resources(order: Order, said: dict[str, Any]) -> dict[str, Any]:
     """The resources, on the order's cloud and at its pricing."""
-    made = dict(said)
+    made = _placed(order, said, said)
     for key in ("any_of", "ordered"):
-        if key in made:
-            made[key] = [_placed(order, choice) for choice in made[key] if _fits(order, choice)]
-    made = _placed(order, made)
+        if key in said:
+            # A choice that names no place is where the words above it say.
+            both = [(choice, {**said, **choice}) for choice in said[key]]
+            made[key] = [_placed(order, choice, whole) for choice, whole in both if _fits(order, whole)]
     made["use_spot"] = order.spot
     made["labels"] = {**(made.get("labels") or {}), **order.labels}
     return made
 
 
-def _fits(order: Order, choice: dict[str, Any]) -> bool:
-    """Whether the choice is on the order's cloud, in its region where it names one."""
-    return place(choice).meets(place({"infra": order.cloud}))
+def _fits(order: Order, whole: dict[str, Any]) -> bool:
+    """Whether a choice is on the order's cloud, in its region where it names one."""
+    return place(whole).meets(place({"infra": order.cloud}))
 
 
-def _placed(order: Order, words: dict[str, Any]) -> dict[str, Any]:
-    """`words` with the order's cloud in place of their own, if it names one, and without their own pricing."""
+def _placed(order: Order, words: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """`words` with the order's cloud, if it names one, in place of that of `whole`, and without their own pricing."""
     dropped = _PLACE if order.cloud else ("use_spot",)
     kept = {key: value for key, value in words.items() if key not in dropped}
     if order.cloud is None:
         return kept
-    own = infra(words)
+    own = infra(whole)
     # A file that says more than the sweep, such as the region, keeps it.
     return {**kept, "infra": own if own.lower().startswith(f"{order.cloud.lower()}/") else order.cloud}

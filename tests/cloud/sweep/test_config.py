@@ -86,6 +86,12 @@ def test_a_region_in_the_older_words_is_kept_on_its_own_cloud(tmp_path: Path) ->
     assert _config(file, "gcp")["resources"]["infra"] == "gcp/us-east1"
 
 
+def test_a_choice_without_a_place_keeps_the_region_above_it(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("resources: {infra: aws/us-west-2, any_of: [{accelerators: V100:1}, {infra: gcp}]}\nrun: x\n")
+    assert [choice["infra"] for choice in _config(file, "aws")["resources"]["any_of"]] == ["aws/us-west-2"]
+
+
 def test_preparing_does_not_measure_and_measuring_does_not_prepare(file: Path) -> None:
     config = _config(file)
     assert "run" not in preparing(config)
