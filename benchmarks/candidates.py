@@ -16,7 +16,6 @@ import ast
 import importlib
 import json
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -180,20 +179,23 @@ def _mean(values: Sequence[float], digits: int = 3) -> str:
     return f"{sum(values) / len(values):.{digits}f}{within}" if values else "unknown"
 
 
+def seeds(words: str) -> range:
+    """The seeds first-last. Raises ValueError for anything else."""
+    first, last = map(int, words.split("-"))
+    return range(first, last + 1)
+
+
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description="Compare candidates on held-out training images.")
     parser.add_argument("results", type=Path)
     parser.add_argument("candidates", nargs="+")
-    parser.add_argument("--seeds", default="0-0", help="first-last")
+    parser.add_argument("--seeds", type=seeds, default="0-0", help="first-last, such as 0-4")
     arguments = parser.parse_args()
-    if not re.fullmatch(r"\d+-\d+", arguments.seeds):
-        parser.error(f"--seeds {arguments.seeds}: write first-last, such as 0-4")
-    first, last = map(int, arguments.seeds.split("-"))
     try:
         for candidate in arguments.candidates:
             changes(candidate)  # all of them before the first hour is spent
-        measure(arguments.candidates, range(first, last + 1), arguments.results)
+        measure(arguments.candidates, arguments.seeds, arguments.results)
     except BenchError as error:
         parser.error(str(error))
     table(arguments.candidates, arguments.results)
