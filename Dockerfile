@@ -41,7 +41,7 @@ RUN find /opt/bench -depth -type d \( -name tests -o -path '*/pyarrow/include' \
         -o -name '_flight*' -o -name 'libarrow_s3*' -o -name '_s3fs*' \) -delete \
     && python -m compileall -q /opt/bench/lib \
     && bench report --help > /dev/null \
-    && python -c 'import torch, bench.measure.series, bench.store.compact, analysis.html'
+    && python -c 'import torch, bench.measure.series, bench.store.compact, analysis.report.html'
 
 FROM ${BASE}
 ARG BASE

@@ -33,10 +33,10 @@ check: setup
 test-container: setup  ## what needs an engine: the image built, runs inside it
 	BENCH_TEST_CONTAINER=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/container
 
-# SkyPilot's own `sky launch` on this machine, as root; tests/clouds says what they need.
+# SkyPilot's own `sky launch` on this machine, as root; tests/skypilot says what they need.
 test-cloud: setup cloud-venv  ## what needs SkyPilot: task files, local AWS, local Slurm
 	BENCH_TEST_CLOUD=1 BENCH_TEST_PYTHON=$(abspath $(BIN)/python) \
-		$(CLOUD_VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/clouds
+		$(CLOUD_VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/skypilot
 
 # BUILD_ARGS="--build-arg BASE=…" for another base; the Dockerfile says what it must bring.
 image:  ## the Dockerfile, built as IMAGE

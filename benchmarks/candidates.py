@@ -31,8 +31,8 @@ import torch  # noqa: E402 -- see above
 import torch.nn.functional as F  # noqa: E402 -- see above
 from scipy.optimize import minimize_scalar  # noqa: E402 -- see above
 
-from analysis.differences import paired_ratio  # noqa: E402 -- see above
-from analysis.statistics import mean_interval  # noqa: E402 -- see above
+from analysis.stats.intervals import mean_interval  # noqa: E402 -- see above
+from analysis.stats.two_sample import paired_ratio  # noqa: E402 -- see above
 from bench.errors import BenchError, UsageError  # noqa: E402 -- see above
 from bench.measure.environment import cores, cpu_name  # noqa: E402 -- see above
 from bench.recipes import Recipe, find  # noqa: E402 -- see above

@@ -22,9 +22,9 @@ import boto3  # noqa: E402 -- after the path
 import seaweedfs  # noqa: E402 -- after the path
 from store import a_run  # noqa: E402 -- after the path
 
-from analysis.load import load  # noqa: E402 -- after the path
+from analysis.frames.runs import load  # noqa: E402 -- after the path
 from bench.store import open_store, read_all  # noqa: E402 -- after the path
-from bench.store.parallel import THREADS, in_threads  # noqa: E402 -- after the path
+from bench.store.concurrency import THREADS, in_threads  # noqa: E402 -- after the path
 
 
 def timed(what: str, work: Callable[[], object]) -> None:

@@ -11,12 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# --import-mode=importlib puts no folder on the path; tests say `from builders import make_run`.
-sys.path.append(str(Path(__file__).parent))
-
-import builders
-
 from bench.record.documents import Run
+from tests.support import builders
 
 # A busy machine is no defect: how long an example takes is not a fact that tests state.
 settings.register_profile("no deadline", deadline=None)

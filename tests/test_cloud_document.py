@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from between import assert_between
 
-from bench.cli.plan_table import render
-from bench.cloud.sweep.file import load
-from bench.cloud.sweep.history import read_history
-from bench.cloud.sweep.plan import ask_all, plan
 from bench.store import open_store
+from bench.sweep.planning.history import read_history
+from bench.sweep.planning.plan import ask_all, plan
+from bench.sweep.planning.render import render
+from bench.sweep.spec import load
+from tests.support.between import assert_between
 
 ROOT = Path(__file__).parents[1]
 END = "<!-- end of plan -->\n"

@@ -5,11 +5,10 @@ Set UPDATE_EXPECTED=1 to write the table anew.
 
 from pathlib import Path
 
-from between import assert_between
-
-from analysis.render import render
-from analysis.report import build_report
+from analysis.report.render import render
+from analysis.report.report import build_report
 from bench.store import open_store, read_all
+from tests.support.between import assert_between
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- report of results/ -->\n", "<!-- end of report -->\n"

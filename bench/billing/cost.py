@@ -6,8 +6,11 @@ this is time x price, DAWNBench's cost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import reduce
+from operator import add
 
 SECONDS_PER_HOUR = 3600
 
@@ -36,3 +39,28 @@ def cost_per_success(costs: Sequence[Decimal | None], hits: int) -> Decimal | No
     if hits == 0 or len(known) < len(costs):
         return None
     return sum(known, Decimal(0)) / hits
+
+
+@dataclass(frozen=True)
+class Amount:
+    """`value` in `currency` (ISO 4217). Raises TypeError for a float, ValueError for what is no amount."""
+
+    value: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, Decimal):
+            raise TypeError(f"{self.value!r} is not a Decimal")
+        if not self.value.is_finite() or self.value < 0:
+            raise ValueError(f"{self.value} is no amount of money")
+
+    def __add__(self, other: Amount) -> Amount:
+        if self.currency != other.currency:
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added: there is no rate between them")
+        return Amount(self.value + other.value, self.currency)
+
+
+def total(amounts: Iterable[Amount]) -> Amount | None:
+    """All of them together; None where there are none. Raises ValueError for amounts in several currencies."""
+    listed = list(amounts)
+    return reduce(add, listed) if listed else None

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bench.billing.charge import EndedBy, Interval, billed_in_all, exact_seconds
-from bench.billing.cost import train_cost
-from bench.billing.money import Amount, total
+from bench.billing.cost import Amount, total, train_cost
 from bench.billing.parts import BESIDE, PartCost, Usage, part_cost
 from bench.billing.prices import machine_hourly
-from bench.billing.rules import Rule, rule_for
+from bench.billing.rules import EndedBy, Interval, Rule, billed_in_all, exact_seconds, rule_for
 from bench.record.documents import LeaseClosed, LeaseOpened, PricingCategory
 from bench.record.lease import OWN
 

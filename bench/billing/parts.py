@@ -15,8 +15,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.billing.cost import SECONDS_PER_HOUR
-from bench.billing.money import Amount
+from bench.billing.cost import SECONDS_PER_HOUR, Amount
 from bench.record.documents import Money, Part
 
 PartName = Literal["machine", "disk", "public-ip", "egress"]

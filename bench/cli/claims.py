@@ -33,11 +33,10 @@ def claims(
     The published entries come with bench; those that the store holds take their place. Without --store, a store
     that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
     """
-    from analysis.checks import check_claims
-    from analysis.claims_text import as_json, as_markdown, as_table
-    from analysis.dawnbench import published_documents
-    from analysis.frame import runs_frame
-    from analysis.load import load, load_published
+    from analysis.claims.check import check_claims
+    from analysis.claims.render import as_json, as_markdown, as_table
+    from analysis.frames.runs import load, load_published, runs_frame
+    from analysis.published.dawnbench.entries import published_documents
     from bench.store import open_store
 
     try:

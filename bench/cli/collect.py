@@ -16,11 +16,11 @@ def collect(cluster: str, store: str) -> None:
     Each is checked, and none overwrites another; what is there already stays as it is.
     """
     from bench.cli.output import refuse
-    from bench.cloud.sweep.collect import collect as bring
-    from bench.cloud.sweep.outcome import of_error
-    from bench.cloud.sweep.skypilot import SkyPilot, quietly
     from bench.errors import BenchError
     from bench.store import open_store
+    from bench.sweep.orchestration.records import collect as bring
+    from bench.sweep.provisioning.failure import of_error
+    from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
     opened = open_store(store)
     with quietly():

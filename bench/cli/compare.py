@@ -12,7 +12,7 @@ from bench.cli import options
 from bench.errors import RecordError
 from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
 
-# Those of analysis.sentences, which imports too much for help; a test holds them together.
+# Those of analysis.comparison.metrics, which imports too much for help; a test holds them together.
 METRICS = ("time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success")
 REGRESSION, INCONCLUSIVE = 3, 4
 
@@ -56,9 +56,9 @@ def compare(
     Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
     checksum or schema and was not counted.
     """
-    from analysis import compare as analysis
-    from analysis.compare_text import render
-    from analysis.load import load
+    from analysis.comparison import compare as analysis
+    from analysis.comparison.render import render
+    from analysis.frames.runs import load
     from bench.store import open_store
 
     chosen = cast("tuple[analysis.Metric, ...]", metrics or METRICS)

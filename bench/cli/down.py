@@ -25,10 +25,10 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
     from bench.cli.output import refuse
     from bench.cli.status import named
     from bench.cli.sweep import confirm
-    from bench.cloud.sweep.managed import ManagedJobs
-    from bench.cloud.sweep.rented import chosen, end
-    from bench.cloud.sweep.skypilot import SkyPilot, quietly
     from bench.store import open_store
+    from bench.sweep.orchestration.clusters import chosen, end
+    from bench.sweep.provisioning.managed import ManagedJobs
+    from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
     if (which is None) != everything:
         raise UsageError("bench down takes a sweep or a cluster, or --all")

@@ -28,7 +28,7 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
 
     Nothing is overwritten. A record that cannot be read is named on stderr; the exit code is then 5.
     """
-    from analysis.dawnbench_export import Submitter, export_entries, write_entries
+    from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
     from bench.store import open_store, read_all
 
     documents, errors = read_all(open_store(store))
@@ -46,8 +46,8 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
               type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
 def csv(store: str, output: Path | None) -> None:
     """Write every run as a row of CSV. A record that cannot be read is named on stderr; the exit code is then 5."""
-    from analysis.load import load
-    from analysis.tables import as_csv
+    from analysis.frames.runs import load
+    from analysis.report.flat_files import as_csv
     from bench.store import open_store
 
     frame, errors = load([open_store(store)])
@@ -61,8 +61,8 @@ def csv(store: str, output: Path | None) -> None:
               type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
 def parquet(store: str, output: Path) -> None:
     """Write every run as a row of Parquet. A record that cannot be read is named; the exit code is then 5."""
-    from analysis.load import load
-    from analysis.tables import as_parquet
+    from analysis.frames.runs import load
+    from analysis.report.flat_files import as_parquet
     from bench.store import open_store
 
     frame, errors = load([open_store(store)])
@@ -80,7 +80,7 @@ def focus(store: str, output: Path | None) -> None:
     A lease whose cost is unknown is left out and named on stderr. A record that cannot be read is named too; the
     exit code is then 5.
     """
-    from analysis.focus_export import as_focus
+    from analysis.reconcile.focus_export import as_focus
     from bench.store import open_store, read_all
 
     documents, errors = read_all(open_store(store))

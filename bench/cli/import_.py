@@ -25,7 +25,7 @@ def dawnbench(folder: Path, store: str) -> None:
     Importing again changes nothing. An entry that cannot be read, or that differs from the one in the store, is
     named on stderr and skipped; the exit code is then 5.
     """
-    from analysis.dawnbench_import import read_entries
+    from analysis.published.dawnbench.importer import read_entries
     from bench.store import open_store
 
     entries, read_errors = read_entries(folder)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import click
 
 from bench.cli import options
+from bench.lease.detect import find_machine
+from bench.lease.lease import Given, describe, launch_of
+from bench.lease.start import began
 
 
 @click.group()
@@ -20,8 +24,7 @@ def show(instance: str | None, spot: bool, price_per_hour: str | None, currency:
     """Print what `bench run` finds out here: the machine, when its lease began, its price. Nothing is stored."""
     import os
 
-    from bench.cloud.lease import Given
-    from bench.cloud.words import in_words
+    from bench.lease.lease import Given
 
     for line in in_words(Given(instance, price_per_hour, currency, spot), os.environ):
         click.echo(line)
@@ -36,7 +39,39 @@ def show(instance: str | None, spot: bool, price_per_hour: str | None, currency:
 @options.store
 def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
     """Close the lease ID, which is open in the store because its machine went away before it could."""
-    from bench.cloud.lease import close as end
+    from bench.lease.lease import close as end
     from bench.store import open_store
 
     click.echo(end(lease_id, stopped, reason, open_store(store)))  # type: ignore[arg-type]  # click.Choice allows just these
+
+
+_SOURCES = {
+    "launcher": "as the launcher says",
+    "provider": "launch time, as the provider says",
+    "boot": "boot of the machine",
+    "process": "start of this process",
+}
+
+
+def in_words(given: Given, environ: Mapping[str, str]) -> Iterator[str]:
+    """`name: value` for each fact; `unknown` where nothing says. Raises UsageError like `bench run`."""
+    machine = find_machine(environ)
+    lease = describe(given, machine, began(machine, environ), environ)
+    launch = launch_of(environ)
+    yield f"lease: of the launch {launch.id}" if launch else "lease: opened by the next `bench run`"
+    yield f"provider: {lease.provider}"
+    for field in ("region", "zone", "instance_type", "resource_id"):
+        yield f"{field.replace('_', ' ')}: {getattr(lease, field) or 'unknown'}"
+    gpus = lease.accelerators
+    yield f"accelerators: {f'{gpus.count} x {gpus.name}' if gpus else 'unknown'}"
+    spot = given.spot or (machine.spot if machine else None)
+    yield f"spot: {'unknown' if spot is None else 'yes' if spot else 'no'}"
+    price = lease.price
+    yield "price: " + (
+        f"{price.amount} {price.currency} per {price.unit}, {price.pricing_category} ({price.source}, {price.seen})"
+        if price
+        else "unknown; give --price-per-hour, or --instance for the price book"
+    )
+    yield f"began: {lease.started:%Y-%m-%dT%H:%M:%SZ} ({_SOURCES[lease.started_source]})"
+    for phase in lease.phases:
+        yield f"{phase.name}: {phase.stop - phase.start:.0f} s"

@@ -78,12 +78,12 @@ def _sweep(path: str, stores: tuple[str, ...], style: str, *, offline: bool) -> 
     from functools import partial
 
     from bench.cli.output import refuse, to_terminal, write
-    from bench.cli.plan_table import render
-    from bench.cloud.sweep.file import load
-    from bench.cloud.sweep.history import read_history
-    from bench.cloud.sweep.plan import ask_all
-    from bench.cloud.sweep.plan import plan as planned
     from bench.store import open_store
+    from bench.sweep.planning.history import read_history
+    from bench.sweep.planning.plan import ask_all
+    from bench.sweep.planning.plan import plan as planned
+    from bench.sweep.planning.render import render
+    from bench.sweep.spec import load
 
     sweep = load(path)
     usual = [folder for folder in ("results", "results/local") if Path(folder, "v1").is_dir()]
@@ -101,8 +101,8 @@ def _here(
     price_per_hour: str | None, currency: str, *, spot: bool,
 ) -> None:  # fmt: skip
     from bench.billing.cost import train_cost
-    from bench.billing.lease import open_lease
     from bench.billing.prices import machine_hourly
+    from bench.lease.lease import open_lease
     from bench.measure.session import prepared
     from bench.recipes import find
     from bench.training import data as cifar10

@@ -20,10 +20,10 @@ def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, s
     """
     from datetime import UTC, datetime
 
-    from bench.billing.offers.collect import collect, sources
     from bench.billing.offers.quote import Query
+    from bench.billing.offers.render import render
+    from bench.billing.offers.sources import collect, sources
     from bench.cli.output import to_terminal, write
-    from bench.cli.price_table import render
 
     query = Query(gpu, spot, cloud, region)
     answer = collect(query, sources(query, offline=offline))

@@ -23,8 +23,8 @@ def reconcile(focus: tuple[str, ...], cost_explorer: bool, since: datetime | Non
     Each lease's charges are stored as a bill; the same charges read again change nothing. A row that cannot be
     read is named and skipped; the exit code is then 5.
     """
-    from analysis.reconcile_text import as_text
-    from analysis.reconcile_work import from_cost_explorer, from_focus
+    from analysis.reconcile.reconcile import from_cost_explorer, from_focus
+    from analysis.reconcile.render import as_text
     from bench.store import open_store
 
     if bool(focus) == cost_explorer:

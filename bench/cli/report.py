@@ -13,7 +13,7 @@ from bench.errors import UsageError
 from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
 
 if TYPE_CHECKING:
-    from analysis.dawnbench import Which
+    from analysis.published.dawnbench.entries import Which
 
 # Published entries in a table that people read on a terminal; their own runs would scroll away.
 _FEW = 12
@@ -45,10 +45,10 @@ def report(stores: tuple[str, ...], policy: str, published: str | None, style: s
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
-    from analysis.load import load, load_beside
-    from analysis.render import render
-    from analysis.report import build_report, report_of
-    from analysis.tables import rows_as_parquet
+    from analysis.frames.runs import load, load_beside
+    from analysis.report.flat_files import rows_as_parquet
+    from analysis.report.render import render
+    from analysis.report.report import build_report, report_of
     from bench.store import open_store, read_all
 
     if style == "parquet" and to_terminal(output):

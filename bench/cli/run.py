@@ -58,9 +58,8 @@ def run(
     import os
     from functools import partial
 
-    from bench.cloud.here import preempted
-    from bench.cloud.launch import series_of
-    from bench.cloud.lease import Given, stay
+    from bench.lease.detect import preempted
+    from bench.lease.lease import Given, series_of, stay
     from bench.measure.progress import Progress
     from bench.measure.session import Request, measure
     from bench.recipes import find

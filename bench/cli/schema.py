@@ -12,11 +12,11 @@ import click
 def schema(what: str) -> None:
     """Print the JSON Schema of every document a store holds, or of a sweep file, for editors and other readers."""
     if what == "sweep":
-        from bench.cloud.sweep.file import Sweep
+        from bench.sweep.spec import Sweep
 
         found = Sweep.model_json_schema()
     else:
-        from bench.record.files import json_schema
+        from bench.record.serialize import json_schema
 
         found = json_schema()
     click.echo(json.dumps(found, indent=2, sort_keys=True))

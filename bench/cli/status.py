@@ -15,11 +15,11 @@ def status(sweep: str | None, store: str) -> None:
 
     The runs are those that the store has from each.
     """
-    from bench.cloud.sweep.lines import span
-    from bench.cloud.sweep.managed import ManagedJobs
-    from bench.cloud.sweep.rented import chosen, rows
-    from bench.cloud.sweep.skypilot import SkyPilot, quietly
     from bench.store import open_store
+    from bench.sweep.orchestration.clusters import chosen, rows
+    from bench.sweep.orchestration.progress import span
+    from bench.sweep.provisioning.managed import ManagedJobs
+    from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
     name, place = named(sweep, store)
     with quietly():
@@ -42,7 +42,7 @@ def named(sweep: str | None, store: str) -> tuple[str | None, str]:
     """The name of a sweep that is given by name or by file, and where its records are."""
     from pathlib import Path
 
-    from bench.cloud.sweep.file import load
+    from bench.sweep.spec import load
 
     if sweep is None or not Path(sweep).is_file():
         return sweep, store

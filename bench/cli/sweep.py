@@ -14,9 +14,9 @@ from bench.cli import options
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.cloud.sweep.conduct import Made
-    from bench.cloud.sweep.file import Sweep
-    from bench.cloud.sweep.state import CellState
+    from bench.sweep.orchestration.state import CellState
+    from bench.sweep.orchestration.sweep_runner import Made
+    from bench.sweep.spec import Sweep
 
 
 @click.command()
@@ -34,14 +34,13 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
     """
     import os
 
-    from bench.cloud.sweep.bounds import Bounds
-    from bench.cloud.sweep.conduct import Conductor
-    from bench.cloud.sweep.file import load
-    from bench.cloud.sweep.lines import Lines
-    from bench.cloud.sweep.managed import ManagedJobs
-    from bench.cloud.sweep.skypilot import SkyPilot, quietly
-    from bench.cloud.sweep.state import Stage
     from bench.store import open_store
+    from bench.sweep.orchestration.progress import Lines
+    from bench.sweep.orchestration.state import Bounds, Stage
+    from bench.sweep.orchestration.sweep_runner import Conductor
+    from bench.sweep.provisioning.managed import ManagedJobs
+    from bench.sweep.provisioning.skypilot import SkyPilot, quietly
+    from bench.sweep.spec import load
 
     asked = load(path)
     bounds = Bounds(
@@ -74,7 +73,7 @@ def _dollars(text: str) -> Decimal:
 
 
 def _time(text: str) -> timedelta:
-    from bench.cloud.sweep.file import duration
+    from bench.sweep.spec import duration
 
     try:
         return duration(text)
@@ -93,8 +92,8 @@ def _show_plan(asked: Sweep, queued: Sequence[CellState], most: Decimal | None) 
     """What is about to be rented, in a line; `bench plan` has it by cell."""
     from functools import partial
 
-    from bench.cloud.sweep.history import History
-    from bench.cloud.sweep.plan import ask_all, plan
+    from bench.sweep.planning.history import History
+    from bench.sweep.planning.plan import ask_all, plan
 
     cells = {state.cell for state in queued}
     planned = [each for each in plan(asked, History(), partial(ask_all, offline=False)).cells if each.cell in cells]
@@ -112,8 +111,8 @@ def _show_plan(asked: Sweep, queued: Sequence[CellState], most: Decimal | None) 
 
 def _report(made: Made) -> None:
     """How each cell ended, on stdout; what is left to do, on stderr."""
-    from bench.cloud.sweep.lines import in_words
-    from bench.cloud.sweep.outcome import plain
+    from bench.sweep.orchestration.progress import in_words
+    from bench.sweep.provisioning.failure import plain
 
     for state in made.cells:
         click.echo(in_words(state))

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import torch
 
 from bench.measure.clock import Clock
+from bench.measure.distributed import Processes, WorkerFailed
 from bench.measure.environment import cores, cpu_name, describe
 from bench.measure.failure import explain
 from bench.measure.gpu import Gpu
-from bench.measure.interrupt import Interrupted, Interrupts
-from bench.measure.processes import Processes, WorkerFailed
 from bench.measure.progress import Progress
 from bench.measure.recorder import Recorder
+from bench.measure.signals import Interrupted, Interrupts
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
     Device,

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
 from bench.measure.clock import process_start
-from bench.measure.interrupt import Interrupts
 from bench.measure.progress import Progress
-from bench.measure.resume import runs_of
+from bench.measure.signals import Interrupts
 from bench.recipes import Recipe
 from bench.record.documents import LeaseClosed, LeaseOpened, PhaseName, Run, utc_now
 from bench.record.lease import CloseReason
@@ -23,6 +22,23 @@ from bench.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from bench.training.device import Choice, Compute
+
+
+from datetime import timedelta
+
+from bench.record.ids import time_of
+from bench.store.base import read_each
+
+
+def runs_of(series_id: str, store: Store) -> list[Run]:
+    """The runs of the series in `store`. Records that cannot be trusted are passed over; the report names them.
+
+    Raises StoreError where the store cannot be read.
+    """
+    # No run of it is older than the series; the clocks of two machines may be a day apart.
+    since = f"v1/runs/{time_of(series_id) - timedelta(days=1):%Y/%m/%d}"
+    keys = [key for key in store.keys("v1/runs/") if key >= since]
+    return [found for found in read_each(store, keys) if isinstance(found, Run) and found.series.id == series_id]
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
     began = process_start()
     with _spent("setup", early, since=began):
         compute = prepared(request.device)
-        from bench.measure.processes import check
+        from bench.measure.distributed import check
         from bench.measure.series import Measurement
 
         check(request.recipes, request.gpus, compute, device=request.device)

@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 from bench.record.ids import new_id, time_of
 
@@ -59,3 +68,33 @@ def utc_now() -> datetime:
 def content_of(document: Document) -> dict[str, Any]:
     """The document as plain JSON content, without its checksum."""
     return document.model_dump(mode="json")
+
+
+PhaseName = Literal[
+    "provision", "setup", "pull", "data", "build", "warmup", "prepare", "train", "evaluate",
+    "final_evaluate", "upload", "idle",
+]  # fmt: skip
+
+
+class Phase(Part):
+    """A named stretch of a run. `start` and `stop` are seconds after the run's anchor."""
+
+    name: PhaseName
+    start: float
+    stop: float
+    epoch: float | None = Field(None, description="epochs finished when the phase ended, where it has one")
+    synchronised: bool = Field(True, description="the device had finished its work at both edges")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Phase:
+        if self.stop < self.start:
+            raise ValueError(f"phase {self.name} stops at {self.stop} s, before it starts at {self.start} s")
+        return self
+
+
+class Target(Part):
+    """The quality to reach."""
+
+    metric: Literal["accuracy"] = "accuracy"
+    at_least: float = Field(gt=0, le=1)
+    dataset: str = "cifar10"

@@ -12,10 +12,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bench.record.base import SCHEMA_VERSION, Document, Money, Part, Utc, content_of, utc_now
+from bench.record.base import SCHEMA_VERSION, Document, Money, Part, Phase, PhaseName, Target, Utc, content_of, utc_now
 from bench.record.bill import Bill, Charge
 from bench.record.lease import Accelerators, LeaseClosed, LeaseOpened, Price, PriceUnit, PricingCategory
-from bench.record.parts import Phase, PhaseName, Target
 from bench.record.published import CurvePoint, Published
 from bench.record.run import (
     Device,

@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.record.base import Document, Money, Part, Utc
-from bench.record.parts import Phase
+from bench.record.base import Document, Money, Part, Phase, Utc
 
 TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
 OWN = "own"  # the provider of a machine that nobody bills

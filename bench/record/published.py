@@ -8,9 +8,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.record.base import Document, Money, Part
+from bench.record.base import Document, Money, Part, Target
 from bench.record.ids import derived_id
-from bench.record.parts import Target
 
 
 class CurvePoint(Part):

@@ -7,9 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.record.base import Document, Part, Utc
+from bench.record.base import Document, Part, Phase, Target, Utc
 from bench.record.ids import time_of
-from bench.record.parts import Phase, Target
 
 Status = Literal["completed", "failed", "interrupted"]
 # DIVERGED: the loss was no longer a number.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bench.errors import RecordError, StoreError
 from bench.record.documents import AnyDocument, LeaseOpened
-from bench.record.files import from_bytes
+from bench.record.serialize import from_bytes
 
 ROOT = "v1"
 

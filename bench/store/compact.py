@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 
 from bench.errors import RecordError, StoreError
 from bench.record.ids import new_id, time_of
+from bench.store.arrow import FILE_SHA256, SCHEMA, Rows, read_rows
 from bench.store.base import ROOT, Store, is_record_key, read_leases
 from bench.store.folder import FolderStore
-from bench.store.rows import FILE_SHA256, SCHEMA, Rows, read_rows
 
 FOLDER = f"{ROOT}/compact/runs"
 # Records turned into parts at a time: what is in memory at once.

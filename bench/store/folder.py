@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument
-from bench.record.files import to_bytes
+from bench.record.serialize import to_bytes
+from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder, write_temporary
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
-from bench.store.create import create_file, make_folders, sweep, sync_folder, write_temporary
 
 _SCRATCH = ".tmp"
 _PROBE_BYTES = 64 * 1024  # more than a record takes

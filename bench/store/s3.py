@@ -18,11 +18,10 @@ from typing import Any
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument
-from bench.record.files import to_bytes
+from bench.record.serialize import to_bytes
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
-from bench.store.parallel import in_processes, in_threads
-from bench.store.s3_client import encryption, make_client, server
-from bench.store.s3_errors import S3Error, told
+from bench.store.concurrency import in_processes, in_threads
+from bench.store.s3_client import S3Error, encryption, make_client, server, told
 
 _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)
 # It stays there: a bucket that takes records need not let anyone delete.

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from bench.errors import BenchError, ConflictError, StoreError
 from bench.record.documents import AnyDocument
-from bench.record.files import from_bytes, to_bytes
+from bench.record.serialize import from_bytes, to_bytes
+from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder
 from bench.store.base import Store
-from bench.store.create import create_file, make_folders, sweep, sync_folder
-from bench.store.parallel import in_threads
+from bench.store.concurrency import in_threads
 
 _STORE = "store"
 

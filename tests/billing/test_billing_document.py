@@ -10,17 +10,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from between import assert_between
 
-from bench.billing.charge import Interval
 from bench.billing.cost import train_cost
 from bench.billing.estimate import Estimate, lease_cost, lease_cost_per_success
-from bench.billing.offers.collect import DEADLINE_S
 from bench.billing.offers.quote import STALE_AFTER
+from bench.billing.offers.sources import DEADLINE_S
 from bench.billing.parts import MONTH_S, Usage, part_book
 from bench.billing.prices import find_offer, given_price
-from bench.billing.rules import rule_book
+from bench.billing.rules import Interval, rule_book
 from bench.record.documents import LeaseClosed, LeaseOpened
+from tests.support.between import assert_between
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "billing.md"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

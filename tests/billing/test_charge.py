@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.billing.charge import Interval, billed_in_all, billed_seconds, exact_seconds
 from bench.billing.cost import train_cost
-from bench.billing.rules import Rule, rule_book, rule_for
+from bench.billing.rules import Interval, Rule, billed_in_all, billed_seconds, exact_seconds, rule_book, rule_for
 
 seconds = st.decimals(0, 10**7, places=6)
 hourlies = st.decimals(0, 10_000, places=6)

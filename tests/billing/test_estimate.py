@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.billing.charge import Interval
+from bench.billing.cost import Amount
 from bench.billing.estimate import Estimate, lease_cost, lease_cost_per_success
-from bench.billing.money import Amount
 from bench.billing.parts import Usage
+from bench.billing.rules import Interval
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.billing.money import Amount, total
+from bench.billing.cost import Amount, total
 
 values = st.decimals(0, 10**6, places=6)
 currencies = st.sampled_from(["USD", "EUR", "CNY"])

@@ -36,7 +36,7 @@ def fill(tmp_path: Path, make_run):
 
 
 def test_the_metrics_of_the_command_are_those_of_the_analysis() -> None:
-    from analysis.compare import METRICS as KNOWN
+    from analysis.comparison.compare import METRICS as KNOWN
 
     assert METRICS == KNOWN
 

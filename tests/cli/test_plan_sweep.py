@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from builders import make_run
 from click.testing import CliRunner, Result
 
 from bench.cli import cli
-from bench.cli.plan_table import render
-from bench.cloud.sweep.file import Sweep
-from bench.cloud.sweep.history import History
-from bench.cloud.sweep.plan import ask_all, plan
 from bench.errors import UsageError
 from bench.record.documents import Device
 from bench.store import FolderStore
+from bench.sweep.planning.history import History
+from bench.sweep.planning.plan import ask_all, plan
+from bench.sweep.planning.render import render
+from bench.sweep.spec import Sweep
+from tests.support.builders import make_run
 
 ROOT = Path(__file__).parents[2]
 SWEEP = {"name": "try", "recipes": ["myrtle"], "runs": 5, "machines": ["v100", "a100"]}

@@ -12,10 +12,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from billing.aws_stub import Aws, serve
 
 from bench.billing.offers.quote import Quote
-from bench.cli.price_table import render
+from bench.billing.offers.render import render
+from tests.support.aws_stub import Aws, serve
 
 TODAY = date(2026, 11, 22)
 NOWHERE = {
@@ -112,7 +112,7 @@ def test_a_source_that_hangs_is_left_behind_in_time(bench, aws):
 
 def test_it_is_an_error_when_every_source_fails(tmp_path):
     code = (
-        "import bench.billing.offers.collect as c, bench.cli, sys\n"
+        "import bench.billing.offers.sources as c, bench.cli, sys\n"
         "def broken(query, until): raise OSError('disk gone')\n"
         "c.sources = lambda query, offline: {'price book': broken}\n"
         "sys.argv = ['bench', 'prices']\n"

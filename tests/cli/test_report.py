@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.dawnbench import published_documents
-from bench.billing.lease import open_lease
+from analysis.published.dawnbench.entries import published_documents
+from bench.lease.lease import open_lease
 from bench.record.documents import LeaseClosed
 from bench.store import open_store
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import boto3
 import pytest
-import seaweedfs
+
+from tests.support import seaweedfs
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow

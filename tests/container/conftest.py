@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-# --import-mode=importlib puts no folder on the path; tests here say `import engine`.
-sys.path.insert(0, str(Path(__file__).parent))
-
-import engine as engines
-import wheels
-from engine import COMMIT, ROOT
+from tests.container import engine as engines
+from tests.container import wheels
+from tests.container.engine import COMMIT, ROOT
 
 
 @pytest.fixture(scope="session")

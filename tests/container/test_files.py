@@ -10,7 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from engine import ROOT
+
+from tests.container.engine import ROOT
 
 FROM_BASE = {"torch", "torchvision"}
 

@@ -6,8 +6,8 @@ import json
 import zipfile
 from pathlib import Path
 
-import wheels
-from engine import COMMIT, ROOT, Engine
+from tests.container import wheels
+from tests.container.engine import COMMIT, ROOT, Engine
 
 
 def test_an_image_adds_less_than_400_mb_to_its_base(engine: Engine, base: str, image: str) -> None:

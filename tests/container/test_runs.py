@@ -14,8 +14,9 @@ from typing import Any
 
 import boto3
 import pytest
-import seaweedfs
-from engine import COMMIT, DOCKER, ROOT, Engine, variables
+
+from tests.container.engine import COMMIT, DOCKER, ROOT, Engine, variables
+from tests.support import seaweedfs
 
 HARDENED = ("--read-only", "--cap-drop=ALL")
 STORE = "s3://container/records"

@@ -19,16 +19,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from parallel_recipes import CPU, Scripted  # noqa: E402 -- after the skip
-
 from bench.errors import UsageError  # noqa: E402 -- after the skip
-from bench.measure import processes  # noqa: E402 -- after the skip
-from bench.measure.interrupt import Interrupts  # noqa: E402 -- after the skip
+from bench.measure import distributed as processes  # noqa: E402 -- after the skip
 from bench.measure.progress import Progress  # noqa: E402 -- after the skip
 from bench.measure.series import Measurement  # noqa: E402 -- after the skip
+from bench.measure.signals import Interrupts  # noqa: E402 -- after the skip
 from bench.recipes import find  # noqa: E402 -- after the skip
 from bench.record.documents import Run  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from tests.support.parallel_recipes import CPU, Scripted  # noqa: E402 -- after the skip
 
 NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
 
@@ -135,9 +134,9 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
     """The parent is a process of its own, which is killed while its workers train."""
     script = """if True:
         import sys
-        from parallel_recipes import CPU, Scripted
+        from tests.support.parallel_recipes import CPU, Scripted
         import numpy as np
-        from bench.measure.processes import Processes
+        from bench.measure.distributed import Processes
         from bench.measure.recorder import Recorder
         from bench.measure.clock import Clock
         from bench.measure.progress import Progress

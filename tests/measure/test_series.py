@@ -11,13 +11,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bench.measure.clock import process_start  # noqa: E402 -- after the skip
-from bench.measure.interrupt import Interrupts  # noqa: E402 -- after the skip
 from bench.measure.progress import Progress  # noqa: E402 -- after the skip
 from bench.measure.series import Measurement  # noqa: E402 -- after the skip
+from bench.measure.signals import Interrupts  # noqa: E402 -- after the skip
 from bench.recipes import Recipe  # noqa: E402 -- after the skip
 from bench.record.documents import Run  # noqa: E402 -- after the skip
-from bench.record.files import from_bytes, to_bytes  # noqa: E402 -- after the skip
 from bench.record.policy import policy_seconds  # noqa: E402 -- after the skip
+from bench.record.serialize import from_bytes, to_bytes  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.device import Compute  # noqa: E402 -- after the skip
 from bench.training.events import Events  # noqa: E402 -- after the skip

@@ -4,11 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU  # noqa: E402 -- after the skip
-
 from bench.recipes.airbench94 import Optimiser, Settings, Trainer  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.layers import BiasBatchNorm, Scale  # noqa: E402 -- after the skip
+from tests.support.learning import CPU  # noqa: E402 -- after the skip
 
 # 11.5 for 1,024 images, over the 1 + 1 / (1 - 0.85) that one gradient moves a weight by in all.
 PEAK = 11.5 / 1024 / (1 + 1 / 0.15)

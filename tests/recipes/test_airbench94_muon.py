@@ -4,10 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU  # noqa: E402 -- after the skip
-
 from bench.recipes.airbench94_muon import Network, Optimisers, Settings, Trainer  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from tests.support.learning import CPU  # noqa: E402 -- after the skip
 
 
 @pytest.fixture

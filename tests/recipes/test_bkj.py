@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU, few, learn  # noqa: E402 -- after the skip
 from torch import nn  # noqa: E402 -- after the skip
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
 
 from bench.recipes.bkj import AverageAndMax, Settings, Trainer, resnet18  # noqa: E402 -- after the skip
+from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
 
 WIDTHS = (64, 128, 256, 256)
 

@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU, few, learn  # noqa: E402 -- after the skip
 from torch import nn  # noqa: E402 -- after the skip
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
 
 from bench.recipes.dawn_resnet164 import Settings, Trainer, resnet  # noqa: E402 -- after the skip
+from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
 
 
 @pytest.fixture(scope="module")

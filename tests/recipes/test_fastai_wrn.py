@@ -6,17 +6,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU, few, learn  # noqa: E402 -- after the skip
-from parallel_recipes import SmallWrn  # noqa: E402 -- after the skip
 from torch import nn  # noqa: E402 -- after the skip
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
 
 from bench.measure.clock import Clock  # noqa: E402 -- after the skip
-from bench.measure.processes import Processes  # noqa: E402 -- after the skip
+from bench.measure.distributed import Processes  # noqa: E402 -- after the skip
 from bench.measure.progress import Progress  # noqa: E402 -- after the skip
 from bench.measure.recorder import Recorder  # noqa: E402 -- after the skip
 from bench.recipes.fastai_wrn import Settings, Trainer, settings_for, wide_resnet  # noqa: E402 -- after the skip
 from bench.training.layers import GhostBatchNorm  # noqa: E402 -- after the skip
+from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
+from tests.support.parallel_recipes import SmallWrn  # noqa: E402 -- after the skip
 
 
 @pytest.fixture(scope="module")

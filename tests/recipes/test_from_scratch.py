@@ -8,11 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU  # noqa: E402 -- after the skip
-
 from bench.recipes import airbench94, airbench94_muon, hlb, myrtle, myrtle_tricks  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.events import Silent  # noqa: E402 -- after the skip
+from tests.support.learning import CPU  # noqa: E402 -- after the skip
 
 RECIPES = {
     airbench94: {"widths": (8, 8, 8)},

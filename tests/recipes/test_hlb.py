@@ -4,12 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU  # noqa: E402 -- after the skip
-
 from bench.recipes.hlb import CutMix, ImpliedResidual, Settings, Trainer  # noqa: E402 -- after the skip
 from bench.training.augment import Augmented  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.layers import Scale, Whitening  # noqa: E402 -- after the skip
+from tests.support.learning import CPU  # noqa: E402 -- after the skip
 
 PEAK = 1.525 / 1024
 

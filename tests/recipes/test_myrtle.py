@@ -4,11 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU  # noqa: E402 -- after the skip
-
 from bench.recipes import myrtle, myrtle_tricks, myrtle_tricks_13ep  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.layers import GhostBatchNorm, Scale  # noqa: E402 -- after the skip
+from tests.support.learning import CPU  # noqa: E402 -- after the skip
 
 TEN, THIRTEEN = myrtle_tricks.Settings(width=8, batch=64), myrtle_tricks_13ep.SETTINGS
 

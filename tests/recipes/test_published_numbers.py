@@ -10,7 +10,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU  # noqa: E402 -- after the skip
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
 
 from bench.recipes import RECIPES, Recipe, find  # noqa: E402 -- after the skip
@@ -19,6 +18,7 @@ from bench.training.blocked import can_block  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.device import Compute  # noqa: E402 -- after the skip
 from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, View  # noqa: E402 -- after the skip
+from tests.support.learning import CPU  # noqa: E402 -- after the skip
 
 
 class Published(NamedTuple):

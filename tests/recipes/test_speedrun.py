@@ -10,10 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import CPU, few, learn  # noqa: E402 -- after the skip
-
 from bench.recipes.speedrun import Settings, Trainer  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
 
 
 @pytest.fixture

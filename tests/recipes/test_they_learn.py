@@ -10,11 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from learning import few, learn  # noqa: E402 -- after the skip
-
 from bench.recipes import airbench94, airbench94_muon, hlb, myrtle, myrtle_tricks  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.device import Compute  # noqa: E402 -- after the skip
+from tests.support.learning import few, learn  # noqa: E402 -- after the skip
 
 # By Winograd on blocked activations: as a CPU trains, which the tests of blocked.py hold against torch's own way.
 CPU = Compute(torch.device("cpu"), torch.float32, "eager", winograd=True)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bench.record.bill import Bill, Charge, current, make_bill
-from bench.record.files import from_bytes, json_schema, to_bytes
 from bench.record.ids import new_id, time_of
+from bench.record.serialize import from_bytes, json_schema, to_bytes
 
 BEGAN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE = new_id()

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from builders import EVALUATIONS, make_run, runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -17,8 +16,9 @@ from pydantic import ValidationError
 from bench.errors import RecordError
 from bench.record.canonical import seal
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price, RecipeRef, Run, content_of
-from bench.record.files import from_bytes, json_schema, to_bytes
 from bench.record.ids import new_id, time_of
+from bench.record.serialize import from_bytes, json_schema, to_bytes
+from tests.support.builders import EVALUATIONS, make_run, runs
 
 PRICE = Price(amount=Decimal("3.060"), currency="USD", source="a list", seen=date(2026, 11, 1))
 LEASE = LeaseOpened(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from builders import EVALUATIONS, PHASES, ending, make_run, runs
 from hypothesis import given
 
 from bench.record.documents import Evaluation, Phase, Target
 from bench.record.policy import POLICIES, fell_back, first_hit, policy_seconds
+from tests.support.builders import EVALUATIONS, PHASES, ending, make_run, runs
 
 UNREACHED = Target(at_least=0.96)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from builders import make_run, runs
 from hypothesis import given
 
 from bench.record.documents import LeaseClosed, LeaseOpened, Price, utc_now
-from bench.record.files import json_schema, to_bytes
+from bench.record.serialize import json_schema, to_bytes
+from tests.support.builders import make_run, runs
 
 EXPORTED = Path(__file__).parents[2] / "docs" / "schema" / "record.json"
 

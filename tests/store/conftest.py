@@ -7,9 +7,9 @@ import secrets
 
 import boto3
 import pytest
-import seaweedfs
 
 from bench.store import open_store
+from tests.support import seaweedfs
 
 
 @pytest.fixture

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from builders import make_run, runs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.frame import runs_frame
-from analysis.load import load
+from analysis.frames.runs import load, runs_frame
 from bench.errors import StoreError
 from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, utc_now
 from bench.store import FolderStore, read_all
+from bench.store import arrow as reading
 from bench.store import compact as layer
-from bench.store import rows as reading
+from tests.support.builders import make_run, runs
 
 GPU_PRICE = Price(amount="3.67", currency="USD", unit="gpu-hour", source="a list", seen="2026-11-01")
 

@@ -8,12 +8,12 @@ import stat
 from datetime import UTC, datetime
 
 import pytest
-from builders import make_run
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import LeaseClosed, LeaseOpened
-from bench.record.files import to_bytes
+from bench.record.serialize import to_bytes
 from bench.store import open_store, read_all
+from tests.support.builders import make_run
 
 
 def test_what_was_put_is_read_back_and_lies_at_its_key(store, root):

@@ -6,10 +6,10 @@ import errno
 import os
 
 import pytest
-from builders import make_run
 
 from bench.errors import RecordError, StoreError
 from bench.store import open_store
+from tests.support.builders import make_run
 
 
 def tree(root):

@@ -9,17 +9,17 @@ import time
 from collections import Counter
 
 import pytest
-from builders import make_run
 
-from bench.record.files import to_bytes
+from bench.record.serialize import to_bytes
 from bench.store import open_store, read_all
+from tests.support.builders import make_run
 
 # A writer dies at the k-th step that touches the file system, for every k. Before a file is forced to the
 # disk, half of it may be lost: so it is.
 KILLED_WRITER = """
 import os, signal, stat, sys
 from pathlib import Path
-from bench.record.files import from_bytes
+from bench.record.serialize import from_bytes
 from bench.store import open_store
 
 STEPS = {"open", "os.mkdir", "os.link", "os.remove", "os.rename", "fsync"}
@@ -69,7 +69,7 @@ WRITERS = """
 import os, sys
 from pathlib import Path
 from bench.errors import ConflictError
-from bench.record.files import from_bytes
+from bench.record.serialize import from_bytes
 from bench.store import open_store
 
 root, links, documents = sys.argv[1], sys.argv[2], Path(sys.argv[3])

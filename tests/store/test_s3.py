@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from builders import make_run
 
-from analysis.frame import runs_frame
-from analysis.load import load
+from analysis.frames.runs import load, runs_frame
 from bench.errors import ConflictError, RecordError, StoreError, UsageError
 from bench.record.documents import LeaseClosed, LeaseOpened
-from bench.record.files import to_bytes
 from bench.record.ids import derived_id
+from bench.record.serialize import to_bytes
 from bench.store import FolderStore, open_store, read_all
+from tests.support.builders import make_run
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -9,12 +9,12 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-import seaweedfs
-from builders import make_run
 
 from bench.record.documents import LeaseOpened
 from bench.store import open_store, read_each
 from bench.store.spool import Keeper, spools
+from tests.support import seaweedfs
+from tests.support.builders import make_run
 
 TOKEN = "planted-session-token"
 PASSWORD = "planted-password"

@@ -12,12 +12,12 @@ from threading import Event, Thread
 
 import boto3
 import pytest
-import seaweedfs
-from builders import make_run
 
-from bench.record.files import to_bytes
+from bench.record.serialize import to_bytes
 from bench.store import open_store, read_each
 from bench.store.spool import Keeper, Spool, drain
+from tests.support import seaweedfs
+from tests.support.builders import make_run
 
 pytestmark = pytest.mark.slow
 
@@ -81,8 +81,8 @@ def test_64_writers_lose_nothing_while_the_server_is_killed_three_times(server, 
 CLIENTS = """
 import hashlib, os, random, signal, sys, time
 sys.path.append(sys.argv[1])
-from builders import make_run
-from bench.record.files import to_bytes
+from tests.support.builders import make_run
+from bench.record.serialize import to_bytes
 from bench.store import open_store
 from bench.store.spool import Keeper
 
@@ -117,7 +117,7 @@ def test_a_client_killed_at_random_moments_loses_nothing_it_said_was_kept(server
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     url = "s3://bucket/records"
     done = subprocess.run(
-        [sys.executable, "-c", CLIENTS, str(Path(__file__).parents[1]), url, str(KILLS)],
+        [sys.executable, "-c", CLIENTS, str(Path(__file__).parents[2]), url, str(KILLS)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

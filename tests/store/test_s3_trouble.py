@@ -10,12 +10,12 @@ from threading import Thread
 
 import botocore.auth
 import pytest
-import seaweedfs
-from builders import make_run
 
 from bench.errors import StoreError
 from bench.store import open_store
 from bench.store.spool import Keeper, Spool, drain
+from tests.support import seaweedfs
+from tests.support.builders import make_run
 
 PASSWORD = "planted-password"
 TOKEN = "planted-session-token"

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from builders import make_run
 
 from bench.errors import ConflictError, RecordError, StoreError
-from bench.record.files import from_bytes
+from bench.record.serialize import from_bytes
 from bench.store import FolderStore, read_all
 from bench.store.spool import Keeper, Spool, drain, spool_folder, spools
+from tests.support.builders import make_run
 
 
 class Away(FolderStore):
@@ -205,7 +205,7 @@ def test_a_spool_that_cannot_be_written_is_no_matter_where_the_store_works(root,
 ON_A_DISK_OF_ITS_OWN = """
 import os, sys
 sys.path.append(sys.argv[1])
-from builders import make_run
+from tests.support.builders import make_run
 from bench.store import open_store
 from bench.store.spool import Keeper
 keeper = Keeper(open_store(sys.argv[2]))
@@ -228,7 +228,7 @@ def test_a_real_disk_that_is_full_or_read_only_loses_nothing(tmp_path, folder, m
         pytest.skip("needs unshare, and leave to mount")
     done = subprocess.run(
         [*unshare, f'mount -t tmpfs -o {mount} tmpfs "$0"; exec "$@"', str(disk), sys.executable, "-c",
-         ON_A_DISK_OF_ITS_OWN, str(Path(__file__).parents[1]), str(disk / "store")],
+         ON_A_DISK_OF_ITS_OWN, str(Path(__file__).parents[2]), str(disk / "store")],
         env={**os.environ, "BENCH_SPOOL": str(folder if spooled else disk / "spool")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

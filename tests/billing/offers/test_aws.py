@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from billing.aws_stub import Aws, serve
 
 from bench.billing.offers.aws import ask_on_demand, ask_spot
 from bench.billing.offers.quote import Query
 from bench.errors import BenchError
+from tests.support.aws_stub import Aws, serve
 
 
 @pytest.fixture

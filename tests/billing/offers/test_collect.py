@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.billing.offers import skypilot
-from bench.billing.offers.collect import collect, sources
 from bench.billing.offers.quote import Answer, Failure, Query, Quote, known
+from bench.billing.offers.sources import collect, sources
 from bench.errors import BenchError
 
 TODAY = date(2026, 11, 22)

@@ -1,0 +1,1 @@
+"""Claims of speed and cost, checked against runs and published entries."""

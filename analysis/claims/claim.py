@@ -1,0 +1,122 @@
+"""Claims of the kind "A needs 2.5 times less time than B", and what becomes of them.
+
+`claims.toml` beside this file names them. A claim is supported where the factor found, rounded to the digits
+that were claimed, is at least the claimed one: "2.5x" takes 2.45. Where the factor has an interval, all of it
+has to lie there; where the interval lies on both sides, or there is no factor, the claim is inconclusive.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from analysis.stats.intervals import Interval
+from bench.errors import UsageError
+from bench.record.documents import Part
+
+Metric = Literal["time", "cost", "gpus", "cost-per-success"]
+Verdict = Literal["supported", "not supported", "inconclusive"]
+RULE = (
+    "supported: the factor found, rounded to the digits claimed, is at least the one claimed; of an interval, all "
+    "of it. not supported: it is less; of an interval, all of it. inconclusive: neither, or the factor is unknown."
+)
+_FILE = Path(__file__).with_name("claims.toml")
+
+
+class Claim(Part):
+    """A needs `factor` times less of `metric` than B."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    text: str
+    source: str
+    metric: Metric
+    factor: Decimal = Field(gt=0, description="with the digits that were claimed")
+    a: str = Field(alias="A", description="the entry's file")
+    b: str = Field(alias="B", description="the entry's file")
+    runs_a: str | None = Field(None, alias="runs_A", description="the recipe")
+    runs_b: str | None = Field(None, alias="runs_B", description="the recipe")
+    success_a: tuple[int, int] | None = Field(None, alias="success_A", description="hits, runs")
+    note: str = ""
+
+    @field_validator("factor", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError("is to be text, as a number does not keep its digits: 2.50 claims more than 2.5")
+        return value
+
+    @property
+    def least(self) -> Decimal:
+        """The lowest factor that rounds to the claimed one."""
+        exponent = self.factor.as_tuple().exponent
+        assert isinstance(exponent, int)
+        return self.factor - Decimal(5).scaleb(exponent - 1)
+
+
+class Clock(Part):
+    """What the clock of a published entry counted."""
+
+    entry: str
+    counts_validation: bool
+    seconds_with_validation: float | None = Field(None, gt=0)
+    source: str
+
+
+class Book(Part):
+    """The claims, and what is known of the clocks of the entries they are about."""
+
+    claims: tuple[Claim, ...] = Field(alias="claim")
+    clocks: tuple[Clock, ...] = Field((), alias="clock")
+
+
+@dataclass(frozen=True)
+class Side:
+    """A or B: whose it is, and how much it takes, in `unit`; None is unknown."""
+
+    name: str
+    value: float | None
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A claim held against numbers: published ones, or those of our runs on one machine."""
+
+    claim: Claim
+    basis: str
+    a: Side
+    b: Side
+    factor: float | None
+    interval: Interval | None = None
+    verdict: Verdict
+    notes: tuple[str, ...] = ()
+
+
+def load_claims(file: Path = _FILE) -> Book:
+    """The claims in `file`."""
+    return Book.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+def chosen(book: Book, ids: tuple[str, ...]) -> list[Claim]:
+    """The claims called `ids`, or all. Raises UsageError for one that is not there."""
+    known = {claim.id: claim for claim in book.claims}
+    for name in ids:
+        if name not in known:
+            raise UsageError(f"{name!r} is no claim; there are {', '.join(known)}")
+    return [known[name] for name in ids] if ids else list(book.claims)
+
+
+def judge(claim: Claim, factor: float | None, interval: Interval | None = None, *, single: bool = False) -> Verdict:
+    """The verdict on `claim` from the factor found and its interval; `single` numbers have none and need none."""
+    if factor is None or (interval is None and not single):
+        return "inconclusive"
+    low, high = (interval.low, interval.high) if interval else (factor, factor)
+    least = float(claim.least)
+    if low >= least:
+        return "supported"
+    return "not supported" if high < least else "inconclusive"

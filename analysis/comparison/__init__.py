@@ -1,0 +1,1 @@
+"""Two recipes or machines compared: faster, cheaper, more often at the target."""

@@ -1,0 +1,145 @@
+"""A against B: what the runs of two recipes, machines or stores say about which is better, and how surely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from analysis.comparison.metrics import METRICS, Finding, Metric, find, taking_turns
+from analysis.comparison.selection import Side, select
+from analysis.stats.intervals import LEVEL
+from analysis.stats.power import POWER, visible_difference
+from bench.errors import UsageError
+from bench.record.policy import DEFAULT_POLICY, Policy
+from bench.text import CATEGORIES, clean
+
+__all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "select", "slower"]
+
+# Variances of shares below this are rounding: one image of 10,000 more or less is 1e-8.
+_NOTHING = 1e-15
+# What has to be the same for A and B to differ in the recipe alone: columns of the frame, in words.
+_CONDITIONS = {
+    "machine": "machine", "instance": "instance", "precision": "precision", "path": "execution path",
+    "convolution": "convolution", "dataset": "data set", "target": "target", "views": "views an image (TTA)",
+    "pricing_category": "price category", "torch": "torch",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The findings of A against B under a clock, one a metric, with what must be said beside them."""
+
+    policy: Policy
+    a: Side
+    b: Side
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Sequence[Metric] = METRICS) -> Comparison:
+    """A against B in each of `metrics`. Two sides with one label are told apart by (A) and (B).
+
+    Raises UsageError where a run is on both sides, or a side has no run that counts.
+    """
+    if a.label == b.label:
+        a, b = replace(a, label=f"{a.label} (A)"), replace(b, label=f"{b.label} (B)")
+    for side in (a, b):
+        if side.runs.empty:
+            raise UsageError(f"no run of {side.label} counts: clocks were read while the device was at work; run again")
+    shared = len(set(a.runs["run_id"]) & set(b.runs["run_id"]))
+    if shared:
+        raise UsageError(
+            f"{a.label} and {b.label} have {shared} runs in common; narrow one with RECIPE@MACHINE, "
+            "or name another store with --baseline-store"
+        )
+    findings = tuple(find(metric, a, b, policy) for metric in dict.fromkeys(metrics))
+    return Comparison(policy, a, b, findings, tuple(map(clean, _notes(a, b, policy, findings))))
+
+
+def slower(comparison: Comparison, share: float) -> bool | None:
+    """Whether A takes more than `share` (0.05 is 5 %) longer than B; None where the runs do not say.
+
+    True where the whole interval of the slowdown lies above, False where none of it does. Raises ValueError
+    where `time` was not compared.
+    """
+    time = next((finding for finding in comparison.findings if finding.metric == "time"), None)
+    if time is None:
+        raise ValueError("time is not among the metrics compared")
+    if time.interval is None:
+        return None
+    if 1 / time.interval.high > 1 + share:
+        return True
+    return False if 1 / time.interval.low <= 1 + share else None
+
+
+def _notes(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> Iterator[str]:
+    yield (
+        f"intervals: {100 * LEVEL:g} %, in brackets; a difference is called one where its interval leaves out "
+        f'"none". time: the {policy} clock, medians. 2x faster: half the time. n: runs of each side, or pairs.'
+    )
+    yield _design(a, b, policy, findings)
+    yield from _conditions(a, b)
+    for side in (a, b):
+        yield from _shortcomings(side, policy)
+    yield from _what_could_be_seen(a, b, findings)
+
+
+def _design(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> str:
+    if not taking_turns(a, b):
+        return "unpaired: the runs did not take turns, so a drift of the machine would show as a difference"
+    pairs = max((f.n[0] for f in findings if f.metric == "time"), default=0)
+    alone = max(len(a.runs), len(b.runs)) - pairs
+    left = f"; {alone} without a time for a partner are left out of time and cost" if alone and pairs else ""
+    return f"paired: the runs took turns in the same series, and each is compared with its neighbour{left}"
+
+
+def _conditions(a: Side, b: Side) -> Iterator[str]:
+    """What differs beside the recipe, and what a side mixes."""
+    for column, what in _CONDITIONS.items():
+        one, two = _said(a.runs, column), _said(b.runs, column)
+        if one != two:
+            also = "; this compares machines, not only recipes" if column == "machine" else ""
+            yield f"the {what} differs: {a.label} {', '.join(one)}; {b.label} {', '.join(two)}{also}"
+        elif len(one) > 1:
+            yield f"mixes more than one {what}: {', '.join(one)}"
+    for side in (a, b):
+        versions = side.runs["source_sha256"].nunique()
+        if versions > 1:
+            yield f"{side.label} mixes {versions} versions of its source"
+
+
+def _said(runs: pd.DataFrame, column: str) -> list[str]:
+    values = runs[column].dropna().unique().tolist()
+    if column == "pricing_category":
+        values = [CATEGORIES.get(value, value) for value in values]
+    return sorted({clean(str(value)) for value in values}) or ["unknown"]
+
+
+def _shortcomings(side: Side, policy: Policy) -> Iterator[str]:
+    if side.invalid:
+        yield f"{side.invalid} of {side.label} not counted: a clock was read while the device was still at work"
+    completed = side.runs["status"] == "completed"
+    broken, untimed = int((~completed).sum()), int(side.runs.loc[completed, f"{policy}_s"].isna().sum())
+    if broken:
+        yield f"{broken} of {side.label} did not complete: counted as misses, without a time"
+    if untimed:
+        yield f"{untimed} of {side.label} completed without a time under the {policy} clock; its median leaves them out"
+    copies = int(side.runs.duplicated(["seed", "machine", "source_sha256"]).sum())
+    if copies:
+        yield f"{copies} of {side.label} repeat a seed: their accuracies may be copies, which n does not know"
+
+
+def _what_could_be_seen(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:
+    for finding in findings:
+        if finding.metric != "accuracy" or finding.winner or finding.inconclusive:
+            continue
+        variance = math.fsum(float(side.runs["accuracy"].var()) for side in (a, b)) / 2
+        if variance > _NOTHING:
+            seen = visible_difference(min(finding.n), math.sqrt(variance))
+            yield (
+                f"accuracy: at this n and spread, a true difference of {100 * seen:.2g} points would be seen with a "
+                f"chance of {100 * POWER:g} %"
+            )

@@ -1,0 +1,260 @@
+"""What a comparison finds, one metric a function.
+
+Nothing is called a winner on too few runs, or where the interval holds "no difference".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, NamedTuple, get_args
+
+import pandas as pd
+
+from analysis.comparison import metrics as sentences
+from analysis.comparison.selection import Side
+from analysis.frames.runs import attempt_costs, train_costs
+from analysis.stats.cost_per_success import to_first_success
+from analysis.stats.intervals import BOOTSTRAP_FROM, Interval, ratio_of_estimates, ratio_of_medians, too_few
+from analysis.stats.two_sample import difference_of_means, difference_of_shares, paired_ratio
+from bench.record.policy import Policy
+from bench.text import three
+
+Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+Measure = Literal["ratio B / A", "difference A - B"]
+Winner = Literal["A", "B"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One metric of A against B.
+
+    `estimate` and `interval` are B / A for times and costs (above 1: A takes less) and A - B, -1..1, for
+    hits and accuracy. `winner` is None where no difference is seen; `inconclusive` says in words why nothing
+    can be said, and is None where something can.
+    """
+
+    metric: Metric
+    measure: Measure
+    n: tuple[int, int]
+    text: str
+    estimate: float | None = None
+    interval: Interval | None = None
+    winner: Winner | None = None
+    inconclusive: str | None = None
+
+
+class _Words(NamedTuple):
+    less: str  # what A is when it takes less
+    more: str
+    of: str  # what is compared
+
+
+WORDS: dict[Metric, _Words] = {
+    "time": _Words("faster", "slower", "time"),
+    "cost": _Words("cheaper", "dearer", "train cost"),
+    "time-per-success": _Words("faster to a success", "slower to a success", "time per success"),
+    "cost-per-success": _Words("cheaper per success", "dearer per success", "cost per success"),
+}
+_MACHINE = {"machine": "machines differ", "dataset": "data sets differ"}
+_SUCCESS = {**_MACHINE, "target": "targets differ"}
+_PRICE = {"pricing_category": "price categories, such as spot, differ"}
+# What makes a comparison in a metric one of unlike things, by column; machines, too, are not recipes.
+_UNLIKE: dict[Metric, dict[str, str]] = {
+    "time": _MACHINE,
+    "cost": {**_MACHINE, **_PRICE},
+    "hits": {"dataset": "data sets differ", "target": "targets differ"},
+    "accuracy": {"dataset": "data sets differ"},
+    "time-per-success": _SUCCESS,
+    "cost-per-success": {**_SUCCESS, **_PRICE},
+}
+
+
+def ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, interval: Interval | None) -> Finding:
+    """The finding of `ratio`, B / A, said the way round that is above 1. `n` are the runs behind it."""
+    if interval is None:
+        return nothing(metric, n, "resampling the runs gives no interval")
+    winner = _winner(interval, 1)
+    less, more, of = WORDS[metric]
+    if winner is None:
+        text = f"no difference in {of} is seen: {b.label} takes {times(ratio)}x that of {a.label}"
+        ends = interval.low, interval.high
+    elif winner == "A":
+        text, ends = f"{a.label} is {times(ratio)}x {less} than {b.label}", (interval.low, interval.high)
+    else:
+        text, ends = f"{a.label} is {times(1 / ratio)}x {more} than {b.label}", (1 / interval.high, 1 / interval.low)
+    return Finding(
+        metric=metric, measure="ratio B / A", n=n, estimate=ratio, interval=interval, winner=winner,
+        text=f"{text} [{times(ends[0])}, {times(ends[1])}] {_basis(metric, a, b, n, interval)}",
+    )  # fmt: skip
+
+
+def difference(
+    metric: Metric, a: Side, b: Side, n: tuple[int, int], difference: float, interval: Interval,
+    show: Callable[[float], str], say: Callable[[Winner | None, str], str],
+) -> Finding:  # fmt: skip
+    """The finding of `difference`, A - B of shares 0..1, said in points (0.01), the way round that is above 0.
+
+    `show` writes points; `say` makes the sentence of the winner and what the difference is, interval included.
+    """
+    winner = _winner(interval, 0)
+    middle, ends = difference, (interval.low, interval.high)
+    if winner == "B":
+        middle, ends = -difference, (-interval.high, -interval.low)
+    points = f"{show(100 * middle)} points [{show(100 * ends[0])}, {show(100 * ends[1])}]"
+    return Finding(
+        metric=metric, measure="difference A - B", n=n, estimate=difference, interval=interval, winner=winner,
+        text=f"{say(winner, points)} {_basis(metric, a, b, n, interval)}",
+    )  # fmt: skip
+
+
+def nothing(metric: Metric, n: tuple[int, int], why: str, said: str = "inconclusive") -> Finding:
+    """The finding that nothing can be said, with the reason `why`."""
+    measure: Measure = "ratio B / A" if metric in WORDS else "difference A - B"
+    return Finding(metric=metric, measure=measure, n=n, text=f"{said}: {why}", inconclusive=why)
+
+
+def _winner(interval: Interval, equal: float) -> Winner | None:
+    if interval.low > equal:
+        return "A"
+    return "B" if interval.high < equal else None
+
+
+def _basis(metric: Metric, a: Side, b: Side, n: tuple[int, int], interval: Interval) -> str:
+    """What a sentence rests on, and the mark of what makes its two sides unlike."""
+    marks = [what for column, what in _UNLIKE[metric].items() if set(a.runs[column]) != set(b.runs[column])]
+    return f"(n = {n[0]}, {n[1]}; {'; '.join([interval.method, *marks])})"
+
+
+def times(value: float) -> str:
+    """A ratio to three significant digits; near 1 to four, so that 1.004 does not look like no difference."""
+    if not math.isfinite(value):
+        return "∞"
+    return f"{value:.3f}" if 0.9 <= value < 1.1 else three(value)
+
+
+def find(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+    """What `metric` says of `a` against `b` under `policy`."""
+    if metric == "hits":
+        return _hits(a, b)
+    if metric == "accuracy":
+        return _accuracy(a, b)
+    unknown = _unpriced(a, b) if metric.startswith("cost") else None
+    if unknown:
+        return sentences.nothing(metric, (len(a.runs), len(b.runs)), unknown, "unknown")
+    if metric in ("time", "cost"):
+        return _per_run(metric, a, b, policy)
+    return _per_success(metric, a, b, policy)
+
+
+def taking_turns(a: Side, b: Side) -> bool:
+    """Whether all runs are from the same series: then each run has a partner, measured next to it."""
+    return set(a.runs["series_id"]) == set(b.runs["series_id"])
+
+
+def _per_run(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+    one, two = (_values(metric, side, policy) for side in (a, b))
+    paired = taking_turns(a, b)
+    if paired:
+        pairs = pd.concat([one, two], axis=1, join="inner")
+        one, two = pairs.iloc[:, 0], pairs.iloc[:, 1]
+    n = len(one), len(two)
+    few = too_few(*n)
+    if few is None and min(one.min(), two.min()) <= 0:
+        few = f"a {sentences.WORDS[metric].of} of 0 has no ratio"
+    if few:
+        return sentences.nothing(metric, n, few)
+    compare: Callable[..., tuple[float, Interval | None]] = paired_ratio if paired else ratio_of_medians
+    ratio, interval = compare(two.tolist(), one.tolist())
+    return sentences.ratio(metric, a, b, n, ratio, interval)
+
+
+def _per_success(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+    n = len(a.runs), len(b.runs)
+    few = too_few(*n, needed=BOOTSTRAP_FROM)
+    spent = [_attempts(metric, side, policy) for side in (a, b)]
+    for side, taken in zip((a, b), spent, strict=True):
+        if not side.runs["hit"].any():
+            few = few or f"no run of {side.label} reached its target"
+        if any(math.isnan(value) for value in taken):
+            few = few or f"what some runs of {side.label} took is unknown"
+        if not sum(taken) > 0:
+            few = few or f"a {sentences.WORDS[metric].of} of 0 has no ratio"
+    if few:
+        return sentences.nothing(metric, n, few)
+    (one, its), (two, others) = (
+        to_first_success(taken, side.runs["hit"].tolist()) for side, taken in zip((a, b), spent, strict=True)
+    )
+    interval = ratio_of_estimates(two, others, one, its) if its and others else None
+    return sentences.ratio(metric, a, b, n, two / one, interval)
+
+
+def _hits(a: Side, b: Side) -> Finding:
+    n = len(a.runs), len(b.runs)
+    few = too_few(*n)
+    if few:
+        return sentences.nothing("hits", n, few)
+    one, two = (int(side.runs["hit"].sum()) for side in (a, b))
+    interval = difference_of_shares(one, n[0], two, n[1])
+    shares = f"{three(100 * one / n[0])} % of runs against {three(100 * two / n[1])} %"
+
+    def say(winner: Winner | None, points: str) -> str:
+        if winner is None:
+            return (
+                f"no difference in how often the target is reached is seen: {a.label} {shares} of {b.label}, {points}"
+            )
+        return f"{a.label} reaches its target {_more(winner, 'more', 'less')} often than {b.label}: {shares}, {points}"
+
+    return sentences.difference("hits", a, b, n, one / n[0] - two / n[1], interval, three, say)
+
+
+def _accuracy(a: Side, b: Side) -> Finding:
+    one, two = (side.runs.loc[side.runs["status"] == "completed", "accuracy"].dropna().tolist() for side in (a, b))
+    n = len(one), len(two)
+    few = too_few(*n)
+    interval = difference_of_means(one, two)
+    if few or interval is None:
+        return sentences.nothing("accuracy", n, few or "nothing varies")
+    difference = math.fsum(one) / n[0] - math.fsum(two) / n[1]
+
+    def say(winner: Winner | None, points: str) -> str:
+        if winner is None:
+            return f"no difference in mean accuracy is seen: that of {a.label} minus that of {b.label} is {points}"
+        higher = _more(winner, "higher", "lower")
+        return f"the mean accuracy of {a.label} is {higher} than that of {b.label}, by {points}"
+
+    # A hundredth of a point is one image of 10,000; the mean of many runs is finer than that.
+    return sentences.difference("accuracy", a, b, n, difference, interval, lambda points: f"{points:.3f}", say)
+
+
+def _more(winner: Winner, more: str, less: str) -> str:
+    return more if winner == "A" else less
+
+
+def _values(metric: Metric, side: Side, policy: Policy) -> pd.Series[float]:
+    """What each run took, in s or in the currency, by series and index; runs without a time are left out."""
+    taken = side.runs[f"{policy}_s"] if metric == "time" else _amounts(train_costs(side.runs, policy))
+    keys = pd.MultiIndex.from_arrays([side.runs["series_id"], side.runs["series_index"]])
+    return pd.Series(list(taken), index=keys, dtype="float64").dropna()
+
+
+def _attempts(metric: Metric, side: Side, policy: Policy) -> list[float]:
+    if metric == "time-per-success":
+        return [float(value) for value in side.runs[f"{policy}_attempt_s"]]
+    return _amounts(attempt_costs(side.runs, policy))
+
+
+def _amounts(costs: Sequence[Decimal | None]) -> list[float]:
+    return [math.nan if cost is None else float(cost) for cost in costs]
+
+
+def _unpriced(a: Side, b: Side) -> str | None:
+    """Why the two have no costs to compare, in words; None where they have."""
+    for side in (a, b):
+        if side.runs["hourly"].isna().any():
+            return f"{side.label} has runs without a price"
+    currencies = sorted({*a.runs["currency"], *b.runs["currency"]})
+    return f"prices in {' and '.join(currencies)}" if len(currencies) > 1 else None

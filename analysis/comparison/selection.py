@@ -1,0 +1,53 @@
+"""The runs a name selects from a store: `recipe`, or `recipe@part of a machine's name`."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.frames.runs import counted
+from bench.errors import UsageError
+from bench.text import clean
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of a comparison.
+
+    `label` is what sentences call it; `runs` has the columns of analysis.frames.runs; `invalid` is how many more
+    runs were selected but do not count, see analysis.frames.runs.counted.
+    """
+
+    label: str
+    runs: pd.DataFrame
+    invalid: int = 0
+
+
+def select(frame: pd.DataFrame, name: str, store: str) -> Side:
+    """The runs of `frame` (of runs_frame) that `name` selects: `recipe`, or `recipe@part of a machine's name`.
+
+    `store` is what an error calls the place where `frame` is from. Raises UsageError, with the nearest name,
+    where nothing is selected.
+    """
+    recipes, machines = frame["recipe"].map(clean), frame["machine"].map(clean)
+    recipe, at, part = (name, "", "") if (recipes == name).any() else name.partition("@")
+    of_recipe = recipes == recipe
+    if not of_recipe.any():
+        raise UsageError(f"no run of {clean(recipe)!r} in {store}; {_nearest(recipe, recipes)}")
+    chosen = of_recipe & machines.str.casefold().str.contains(part.strip().casefold(), regex=False)
+    if not chosen.any():
+        there = ", ".join(sorted(set(machines[of_recipe])))
+        raise UsageError(f"no run of {clean(recipe)!r} on a machine called {clean(part)!r} in {store}; ran on: {there}")
+    selected = frame[chosen]
+    runs = counted(selected)
+    return Side(clean(recipe + at + part), runs, len(selected) - len(runs))
+
+
+def _nearest(recipe: str, recipes: pd.Series[str]) -> str:
+    there = sorted(set(recipes))
+    near = difflib.get_close_matches(recipe, there, n=1, cutoff=0.4)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"it has {', '.join(there[:5])}{' and more' if len(there) > 5 else ''}" if there else "it has no runs at all"

@@ -1,0 +1,1 @@
+"""Records as pandas frames: runs and leases."""

@@ -1,0 +1,156 @@
+"""Records to a tidy frame: one row a run, one column a fact, units in COLUMNS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.billing.cost import train_cost
+from bench.billing.prices import of_machine
+from bench.errors import RecordError
+from bench.record.documents import AnyDocument, LeaseOpened, PriceUnit, Run
+from bench.record.flat import COLUMNS as FLAT
+from bench.record.flat import Column, flat
+from bench.record.policy import Policy
+from bench.store.base import Store, read_all
+from bench.store.compact import read_runs
+
+# Names in place of types: pandas' own, each of which can hold a missing value where the fact can be missing.
+DTYPES: dict[str, Any] = {
+    "str": "string",
+    "int": "Int64",
+    "float": "float64",
+    "bool": "bool",
+    "datetime": "datetime64[us, UTC]",
+}
+
+# What a frame has beside the columns of a flat row.
+DERIVED: dict[str, Column] = {
+    "machine": Column(str, "what computed, such as `Tesla V100` or `8 x` it; cores are counted on a CPU"),
+    "instance": Column(str, "provider:instance_type of the lease; missing where it has none"),
+    "hourly": Column(Decimal, "what an hour of the whole machine costs, in `currency`; None: unknown"),
+    "images_per_second": Column(float, "training images a second of the train phases"),
+}
+COLUMNS: dict[str, Column] = {**FLAT, **DERIVED}
+
+
+def runs_frame(documents: Iterable[AnyDocument]) -> pd.DataFrame:
+    """One row a run, oldest first, with the columns of COLUMNS; leases are joined for their price.
+
+    Documents of other kinds are passed over, and a record that is there twice counts once.
+    """
+    rows = [flat(run, lease) for run, lease in runs_and_leases(documents)]
+    return tidy(pd.DataFrame(rows, columns=list(FLAT)))
+
+
+def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOpened | None]]:
+    """The runs, oldest first and each once, with the leases they ran in, where those are among the documents."""
+    runs: dict[str, Run] = {}
+    leases: dict[str, LeaseOpened] = {}
+    for document in documents:
+        if isinstance(document, Run):
+            runs[document.id] = document
+        elif isinstance(document, LeaseOpened):
+            leases[document.id] = document
+    return [(run, leases.get(run.lease_id or "")) for _, run in sorted(runs.items())]
+
+
+def tidy(rows: pd.DataFrame) -> pd.DataFrame:
+    """Flat rows (columns of bench.record.flat) with their types set and the derived columns beside them."""
+    typed = {
+        name: rows[name].astype(DTYPES[column.type.__name__]) if column.type.__name__ in DTYPES else rows[name]
+        for name, column in FLAT.items()
+    }
+    frame = pd.DataFrame(typed)
+    several = frame["device_count"].astype("string") + " x " + frame["device"]
+    frame["machine"] = frame["device"].where(frame["device_count"] == 1, several)
+    frame["instance"] = frame["provider"] + ":" + frame["instance_type"]
+    frame["hourly"] = _hourly(frame)
+    frame["images_per_second"] = (frame["images"].astype("float64") / frame["train_s"]).where(
+        (frame["train_s"] > 0) & (frame["images"] > 0)
+    )
+    return frame
+
+
+def _hourly(frame: pd.DataFrame) -> pd.Series:
+    """What an hour of each row's machine costs. Prices are few: each is worked out once."""
+    keys = ["price_amount", "price_unit", "accelerators"]
+    group = frame.groupby(keys, dropna=False, sort=False).ngroup()
+    distinct = frame[keys].groupby(group).first() if len(frame) else frame[keys]
+    hourly = {number: _machine_hourly(*row) for number, row in zip(distinct.index, distinct.to_numpy(), strict=True)}
+    return pd.Series([hourly[number] for number in group], dtype=object, index=frame.index)
+
+
+def _machine_hourly(amount: str, unit: PriceUnit, accelerators: int) -> Decimal | None:
+    if pd.isna(amount):
+        return None
+    return of_machine(Decimal(amount), unit, None if pd.isna(accelerators) else int(accelerators))
+
+
+def counted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs that count: all but those that completed with a clock read while the device was at work."""
+    return frame[(frame["status"] != "completed") | frame["valid"]]
+
+
+def train_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
+    """What each run's time under `policy` cost, in its currency; None: no such time, or no price."""
+    return _costs(frame[f"{policy}_s"], frame["hourly"])
+
+
+def attempt_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
+    """What each run used under `policy` cost, however it ended; None: unknown."""
+    return _costs(frame[f"{policy}_attempt_s"], frame["hourly"])
+
+
+def _costs(seconds: Iterable[float], hourlies: Iterable[Decimal | None]) -> list[Decimal | None]:
+    return [
+        train_cost(None if pd.isna(spent) else spent, hourly) for spent, hourly in zip(seconds, hourlies, strict=True)
+    ]
+
+
+# Arrow's own strings, and integers that can be missing: nothing is copied or widened.
+_PANDAS = {pa.string(): pd.StringDtype("pyarrow"), pa.int64(): pd.Int64Dtype()}
+
+
+def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
+    """The runs of all `stores` as a frame (columns of analysis.frames.runs.COLUMNS), oldest first, each run once.
+
+    The errors are those of the records that could not be trusted; they are not in the frame.
+    """
+    read = [read_runs(store) for store in stores]
+    rows = _each_once(pa.concat_tables([found.table for found in read]))
+    frame = tidy(rows.to_pandas(types_mapper=_PANDAS.get, date_as_object=True))
+    return frame, [error for found in read for error in found.errors]
+
+
+def load_published(stores: Iterable[Store]) -> tuple[list[AnyDocument], list[RecordError]]:
+    """The published entries of all `stores`, and an error for each that could not be trusted."""
+    return _documents(stores, "published")
+
+
+def load_beside(stores: Iterable[Store]) -> tuple[list[AnyDocument], list[RecordError]]:
+    """What a report needs beside the runs: published entries, leases and bills, and an error as above."""
+    return _documents(stores, "published", "leases", "bills")
+
+
+def _documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
+    read = [read_all(store, *kinds) for store in stores]
+    return [one for documents, _ in read for one in documents], [one for _, errors in read for one in errors]
+
+
+def _each_once(table: pa.Table) -> pa.Table:
+    """The rows by id; of several of one id the first."""
+    # In Arrow, not in pandas, which takes seconds for a million; and not at all where one recipe wrote them in order.
+    ids = table["run_id"].combine_chunks()
+    if pc.any(pc.less(ids[1:], ids[:-1])).as_py():
+        table = table.take(pc.sort_indices(ids))  # which is stable
+        ids = table["run_id"].combine_chunks()
+    again = pc.equal(ids[1:], ids[:-1])
+    if not pc.any(again).as_py():
+        return table
+    return table.filter(pa.concat_arrays([pa.array([True]), pc.invert(again)]))

@@ -1,0 +1,1 @@
+"""Plots: their data, drawn by matplotlib as SVG."""

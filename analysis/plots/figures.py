@@ -1,0 +1,178 @@
+"""The four figures of a report: each drawing with its title, its description in words, its key and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from analysis.plots import data as plot_data
+from analysis.plots import draw as plots
+from analysis.plots.data import Group
+from analysis.plots.lease_phases import lease_figure
+from analysis.plots.svg import Figure, Key
+from analysis.stats.intervals import Interval, wilson
+from bench.record.policy import Policy
+from bench.text import CATEGORIES, NONE, three
+
+if TYPE_CHECKING:
+    from analysis.report.report import Report
+
+_EPOCHS_LISTED = 24
+_PUBLISHED_NAMED = 8
+_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def figures(report: Report, groups: Sequence[Group]) -> list[Figure]:
+    """The figures of the report, whose rows are `groups`."""
+    colours = plots.colours_of(groups)
+    return [
+        _time_and_cost(groups, colours),
+        _accuracy(groups, report.policy, colours),
+        lease_figure(groups, report.runs, report.leases),
+        _hits(groups, report.policy, colours),
+    ]
+
+
+def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
+    reasons = {group.letter: plot_data.cannot_be_placed(group) for group in groups}
+    placed = [group for group in groups if reasons[group.letter] is None]
+    best = {group.letter for front in plot_data.fronts(placed) for group in front}
+    description = "No row has both a known price and a run that hit."
+    if placed:
+        cheapest, fastest = min(placed, key=_cost), min(placed, key=_time)
+        description = (
+            f"A scatter plot of {len(placed)} rows on logarithmic axes: median time upwards, median train cost to the "
+            f"right. Cheapest is {cheapest.letter} ({cheapest.name}) with {three(_cost(cheapest))} USD, fastest is "
+            f"{fastest.letter} ({fastest.name}) with {three(_time(fastest))} s."
+        )
+    return Figure(
+        name="cost",
+        title="What a run costs and how long it takes: cheaper is to the left, faster is below",
+        description=description,
+        svg=plots.time_and_cost(placed, colours) if placed else None,
+        key=tuple(_key(placed, colours)),
+        headers=("", "row", "clock", "median time, s", "interval", "median train cost, USD", "interval",
+                 "price", "beaten in both by none"),
+        rows=tuple(_placed_row(group, group.letter in best) for group in placed),
+        notes=(
+            "Filled circles are our runs, hollow diamonds published entries (one run each, on the dawnbench clock). A "
+            "thick slanted stroke is an interval: cost is time by a price, so both vary together. The thin line joins "
+            "what no other row to the same target beats in both time and cost. A letter without room is left out.",
+            *_left_out(groups, reasons),
+        ),
+    )  # fmt: skip
+
+
+def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> list[str]:
+    """A line for each reason, with the letters of the rows."""
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        if reason := reasons[group.letter]:
+            found.setdefault(reason, []).append(group.letter)
+    return [f"Left out, {reason}: {', '.join(letters)}." for reason, letters in found.items()]
+
+
+def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
+    row = group.row
+    category = CATEGORIES.get(row.pricing_category or "", "published")
+    time, cost = _between(row.time_s_interval), _between(row.train_cost_interval)
+    name = (group.letter, group.name, row.clock)
+    return (*name, three(_time(group)), time, three(_cost(group)), cost, category, "yes" if best else "no")
+
+
+def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
+    shown = [group for group in plot_data.drawn(groups) if any(plot_data.readings(run, policy) for run in group.runs)]
+    targets = sorted({group.row.target for group in shown})
+    limit = plots.lines_for(shown)
+    runs, lines = sum(len(group.runs) for group in shown), sum(min(limit, len(group.runs)) for group in shown)
+    description = "No run has an evaluation on this clock."
+    if shown:
+        description = (
+            f"A line for each of {lines} runs of {len(shown)} rows: test accuracy upwards, seconds of the {policy} "
+            f"clock to the right, a dot where the run ended. Dashed: the target, "
+            f"{' and '.join(f'{100 * target:.6g} %' for target in targets)}."
+        )
+    return Figure(
+        name="accuracy",
+        title="How accuracy rises with time: one thin line a run, a dot at its last evaluation",
+        description=description,
+        svg=plots.accuracy_by_time(shown, policy, targets, colours) if shown else None,
+        key=tuple(_key(shown, colours)),
+        headers=("", "row", "epoch", "runs", "median time, s", "lowest accuracy, %", "median accuracy, %",
+                 "highest accuracy, %"),
+        rows=tuple(line for group in shown for line in _epoch_rows(group, policy)),
+        notes=(
+            *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
+            *_not_drawn(groups, shown),
+            "Published entries are single runs whose times are on another clock, and are not drawn.",
+        ),
+    )  # fmt: skip
+
+
+def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
+    return [
+        (group.letter, group.name, f"{epoch.epoch:g}", str(epoch.runs), three(epoch.seconds),
+         *(f"{100 * accuracy:.2f}" for accuracy in epoch.accuracies))
+        for epoch in plot_data.thinned(plot_data.epochs(group, policy), _EPOCHS_LISTED)
+    ]  # fmt: skip
+
+
+def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
+    found = {group.letter: plot_data.hits(group, policy) for group in groups if group.runs}
+    shown = [group for group in plot_data.drawn(groups) if found[group.letter]]
+    ends = [f"{group.letter} {len(h.seconds)} of {h.n}" for group in shown if (h := found[group.letter])]
+    unplaced = [(group, h.unplaced) for group in groups if (h := found.get(group.letter)) and h.unplaced]
+    return Figure(
+        name="hits",
+        title="What share of the runs has hit the target by a given time",
+        description=f"A rising staircase for each of {len(shown)} rows: the share of all its runs that have hit, by "
+        f"seconds of the {policy} clock. In the end these hit: {', '.join(ends)}." if shown else "There are no runs.",
+        svg=plots.share_of_hits(shown, policy, colours) if shown else None,
+        key=tuple(_key(shown, colours)),
+        headers=("", "row", "hits", "runs", "share, %", "interval",
+                 *(f"{100 * share:g} % hit by, s" for share in _QUANTILES)),
+        rows=tuple(_hits_row(group, h) for group in shown if (h := found[group.letter])),
+        notes=(
+            "Runs that failed, were interrupted or missed count, and never hit: a line that ends below 100 % shows "
+            "them. A published entry is one run, chosen for having hit, and is not drawn.",
+            *(f"{group.letter}: {count} that hit have no time on this clock and are left out."
+              for group, count in unplaced),
+            *_not_drawn(groups, shown),
+        ),
+    )  # fmt: skip
+
+
+def _hits_row(group: Group, hits: plot_data.Hits) -> tuple[str, ...]:
+    count = len(hits.seconds)
+    interval = wilson(count, hits.n)
+    times = [hits.quantile(share) for share in _QUANTILES]
+    return (group.letter, group.name, str(count), str(hits.n), three(100 * count / hits.n),
+            f"[{three(100 * interval.low)}, {three(100 * interval.high)}]",
+            *(NONE if time is None else three(time) for time in times))  # fmt: skip
+
+
+def _key(groups: Sequence[Group], colours: plots.Colours) -> list[Key]:
+    own = [Key(group.name, colours[group.letter], group.letter) for group in groups if group.runs]
+    published = [Key(f"{group.name} (published)", -1, group.letter, hollow=True) for group in groups if not group.runs]
+    if len(published) > _PUBLISHED_NAMED:
+        published = [Key(f"{len(published)} published entries, named in the cost table", -1, hollow=True)]
+    return own + published
+
+
+def _not_drawn(groups: Sequence[Group], shown: Sequence[Group]) -> list[str]:
+    measured = sum(bool(group.runs) for group in groups)
+    if len(shown) == measured:
+        return []
+    return [f"{len(shown)} of {measured} rows of our runs are shown, those with the most runs."]
+
+
+def _between(interval: Interval | None) -> str:
+    return NONE if interval is None else f"[{three(interval.low)}, {three(interval.high)}]"
+
+
+def _cost(group: Group) -> float:
+    return float(group.row.train_cost or 0)
+
+
+def _time(group: Group) -> float:
+    return group.row.time_s or 0.0

@@ -1,0 +1,271 @@
+"""Where the time of leases went, and so their cost: by phase, and idle for the rest.
+
+A lease has the phases before its first run; its runs have theirs. What lies between and after the runs, up to the
+end of the lease, is idle. Leases that served the same rows of the table are one entry, the mean of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+import matplotlib.figure as mpl
+
+from analysis.plots.data import Group
+from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, drawn_as_svg
+from bench.record.documents import LeaseClosed, LeaseOpened, Run
+from bench.text import UNKNOWN, three
+
+FAINT = 0.45
+
+
+class Colour(NamedTuple):
+    """A number of the page's series, -1 the muted one; the second part of a kin is faint."""
+
+    number: int
+    faint: bool = False
+
+
+# The same in every report. Parts of one kin, such as build and warmup, share a colour.
+COLOURS = {
+    "provision": Colour(6), "setup": Colour(6, True), "pull": Colour(3), "data": Colour(3, True),
+    "build": Colour(5), "warmup": Colour(5, True), "prepare": Colour(2), "train": Colour(0),
+    "evaluate": Colour(1), "final_evaluate": Colour(1, True), "upload": Colour(4),
+    "idle": Colour(-1, True), "between phases": Colour(-1),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: what stands before it, the length of each part, and what stands behind it."""
+
+    label: str
+    parts: dict[str, float]
+    total: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bars along one axis, and what that shows."""
+
+    axis: str
+    bars: tuple[Bar, ...]
+
+
+def spent_by_part(panels: Sequence[Panel]) -> Svg:
+    """The panels below each other: lengths of one are not to be compared with those of another."""
+
+    def draw(figure: mpl.Figure) -> None:
+        heights = [0.7 + len(panel.bars) for panel in panels]
+        for axes, panel in zip(
+            figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0], panels, strict=True
+        ):
+            for place, bar in enumerate(panel.bars):
+                left = 0.0
+                for part, length in bar.parts.items():
+                    number, faint = COLOURS[part]
+                    axes.barh(place, length, left=left, height=0.62, color=SERIES[number] if number >= 0 else MUTED,
+                              alpha=FAINT if faint else 1, edgecolor=PAPER, linewidth=0.8)  # fmt: skip
+                    left += length
+                axes.annotate(bar.total, (left, place), (6, 0), textcoords="offset points", va="center")
+            axes.set_yticks(range(len(panel.bars)), [bar.label for bar in panel.bars])
+            axes.set_ylim(len(panel.bars) - 0.5, -0.5)
+            axes.set_xlim(0, max(sum(bar.parts.values()) for bar in panel.bars) or 1)
+            axes.grid(visible=False, axis="y")
+            axes.tick_params(axis="y", length=0)
+            axes.set_xlabel(panel.axis)
+
+    return drawn_as_svg("phases", draw, height=sum(0.9 + 0.42 * len(panel.bars) for panel in panels))
+
+
+# In the order of a bar: how a lease goes.
+PARTS = (
+    "provision", "setup", "pull", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate",
+    "upload", "idle", "between phases",
+)  # fmt: skip
+# Less than a tenth of a millisecond is the reading of the clock.
+_LEAST = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """The mean lease of `leases` like ones: seconds by part, those of 0 s left out.
+
+    `letters` are those of the rows whose runs were in it. Without a lease in the records `leases` is 0, and the
+    seconds are those of the mean run. `unclosed` leases are counted up to the end of their last run, and
+    `unlaunched` ones from the start of `bench`, for want of the machine's own beginning.
+    """
+
+    letters: tuple[str, ...]
+    leases: int
+    runs: int
+    seconds: dict[str, float]
+    hourly: Decimal | None
+    currency: str | None
+    unclosed: int = 0
+    unlaunched: int = 0
+
+    @property
+    def whole(self) -> float:
+        """Seconds of all parts."""
+        return sum(self.seconds.values())
+
+    def cost(self, seconds: float) -> float | None:
+        """What `seconds` cost, in `currency`; None where the price is unknown."""
+        return None if self.hourly is None else float(self.hourly) * seconds / 3600
+
+
+def spent(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]) -> list[Spent]:
+    """What the leases went for whose runs are in the rows `groups`, in the order of the rows.
+
+    `runs` that do not count are in no row, but cost money all the same: they are those of their lease.
+    """
+    places = {run.id: place for place, group in enumerate(groups) for run in group.runs}
+    opened = {lease.id: lease for lease in leases if isinstance(lease, LeaseOpened)}
+    closed = {lease.id: lease.stopped for lease in leases if isinstance(lease, LeaseClosed)}
+    together: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        together[run.lease_id if run.lease_id in opened else run.id].append(run)
+    alike: dict[tuple[tuple[int, ...], bool], list[str]] = defaultdict(list)
+    for key, its in together.items():
+        rows = tuple(sorted({places[run.id] for run in its if run.id in places}))
+        if rows:
+            alike[rows, key in opened].append(key)
+    return [
+        _mean([groups[place] for place in rows], [(opened.get(key), closed.get(key), together[key]) for key in keys])
+        for (rows, _), keys in sorted(alike.items())
+    ]
+
+
+def _mean(groups: Sequence[Group], found: Sequence[tuple[LeaseOpened | None, datetime | None, list[Run]]]) -> Spent:
+    total = dict.fromkeys(PARTS, 0.0)
+    for lease, stopped, runs in found:
+        for part, seconds in _seconds(lease, stopped, runs).items():
+            total[part] += seconds
+    leases = [lease for lease, _, _ in found if lease]
+    row = groups[0].row  # the price is the lease's, and so that of all its rows
+    return Spent(
+        letters=tuple(group.letter for group in groups),
+        leases=len(leases),
+        runs=sum(len(runs) for _, _, runs in found),
+        seconds={part: total[part] / len(found) for part in PARTS if total[part] / len(found) > _LEAST},
+        hourly=row.price_per_hour,
+        currency=row.currency,
+        unclosed=sum(lease is not None and stopped is None for lease, stopped, _ in found),
+        unlaunched=sum(lease.started_source == "process" for lease in leases),
+    )
+
+
+def _seconds(lease: LeaseOpened | None, stopped: datetime | None, runs: Sequence[Run]) -> dict[str, float]:
+    """Seconds by part of one lease, or of one run that has none."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for phase in (*(lease.phases if lease else ()), *(phase for run in runs for phase in run.phases)):
+        seconds[phase.name] += phase.stop - phase.start
+    for run in runs:
+        if run.phases:
+            inside = sum(phase.stop - phase.start for phase in run.phases)
+            seconds["between phases"] += max(0.0, run.phases[-1].stop - run.phases[0].start - inside)
+    if lease:
+        end = stopped or max([lease.started, *(_end(run) for run in runs)])
+        seconds["idle"] += max(0.0, (end - lease.started).total_seconds() - sum(seconds.values()))
+    return seconds
+
+
+def _end(run: Run) -> datetime:
+    return run.anchor + timedelta(seconds=run.phases[-1].stop if run.phases else 0)
+
+
+BARS_DRAWN = 8
+
+
+def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]) -> Figure:
+    """The figure of the leases whose runs are in the rows `groups`."""
+    every = [entry for entry in spent(groups, runs, leases) if entry.seconds]
+    most = sorted(every, key=lambda entry: -entry.runs)[:BARS_DRAWN]
+    shown = [entry for entry in every if entry in most]
+    parts = [part for part in PARTS if any(part in entry.seconds for entry in shown)]
+    return Figure(
+        name="phases",
+        title="Where the cost of a lease goes, phase by phase, from its start to its end",
+        description=_description(shown),
+        svg=spent_by_part(_panels(shown)) if shown else None,
+        key=tuple(Key(_spelled(part), COLOURS[part].number, faint=COLOURS[part].faint) for part in parts),
+        headers=("rows", "leases", "runs in all", "in", *map(_spelled, parts), "whole"),
+        rows=tuple(line for entry in shown for line in _rows(entry, parts)),
+        notes=(*_notes(shown), *([f"{len(shown)} of {len(every)} kinds of leases are shown, those with the most runs."]
+                                 if len(shown) < len(every) else [])),
+    )  # fmt: skip
+
+
+def _description(shown: Sequence[Spent]) -> str:
+    if not shown:
+        return "No run has phases."
+    said = [f"{_label(entry)}: {_total(entry)}, {_largest(entry)}" for entry in shown]
+    return (
+        f"{len(shown)} bars, each the mean lease of the rows it names, divided by phase, with its whole cost and time "
+        f"behind it. The whole of each and its largest part: {'; '.join(said)}."
+    )
+
+
+def _panels(shown: Sequence[Spent]) -> list[Panel]:
+    """Money for each currency, then shares for the leases of unknown price."""
+    panels = []
+    for currency in sorted({entry.currency for entry in shown if entry.hourly is not None and entry.currency}):
+        priced = [entry for entry in shown if entry.hourly is not None and entry.currency == currency]
+        bars = [Bar(_label(e), {p: e.cost(s) or 0.0 for p, s in e.seconds.items()}, _total(e)) for e in priced]
+        panels.append(Panel(f"cost of a lease, {currency}", tuple(bars)))
+    unpriced = [entry for entry in shown if entry.hourly is None]
+    if unpriced:
+        bars = [Bar(_label(e), {p: 100 * s / e.whole for p, s in e.seconds.items()}, _total(e)) for e in unpriced]
+        panels.append(Panel("price unknown: share of a lease's time, %", tuple(bars)))
+    return panels
+
+
+def _rows(entry: Spent, parts: Sequence[str]) -> list[tuple[str, ...]]:
+    seconds = [*(entry.seconds.get(part, 0.0) for part in parts), entry.whole]
+    money = [UNKNOWN if (cost := entry.cost(part)) is None else three(cost) for part in seconds]
+    start = (_label(entry), str(entry.leases), str(entry.runs))
+    return [(*start, entry.currency or "money", *money), (*start, "s", *map(three, seconds))]
+
+
+def _notes(shown: Sequence[Spent]) -> list[str]:
+    notes = [
+        "A bar is the mean of the leases that served just these rows, all their runs in it. Cost is time x price, "
+        "before the provider's minimum and rounding. idle is what is left of the lease beside its phases and its "
+        "runs; between phases, what is left of a run beside its phases."
+    ]
+    for count, what in (
+        ("unlaunched", "count from the start of bench: when the machine itself was launched is not in the records"),
+        ("unclosed", "are not closed: they count up to the end of their last run"),
+    ):
+        said = [
+            _label(e) + (f" ({n} of {e.leases})" if n < e.leases else "") for e in shown if (n := getattr(e, count))
+        ]
+        if said:
+            notes.append(f"Leases that {what}: {'; '.join(said)}.")
+    without = [_label(entry) for entry in shown if not entry.leases]
+    if without:
+        notes.append(f"No lease in the records: {'; '.join(without)}. The bar is the mean run.")
+    return notes
+
+
+def _label(entry: Spent) -> str:
+    return ", ".join(entry.letters)
+
+
+def _total(entry: Spent) -> str:
+    cost, time = entry.cost(entry.whole), f"{three(entry.whole)} s"
+    return time if cost is None else f"{three(cost)} {entry.currency}, {time}"
+
+
+def _largest(entry: Spent) -> str:
+    part = max(entry.seconds, key=entry.seconds.__getitem__)
+    return f"{_spelled(part)} {three(100 * entry.seconds[part] / entry.whole)} %"
+
+
+def _spelled(part: str) -> str:
+    return part.replace("_", " ")

@@ -1,0 +1,1 @@
+"""DAWNBench: its CIFAR-10 training entries, read and written."""

@@ -1,0 +1,153 @@
+"""Our runs as entries of DAWNBench: a JSON header and a TSV log each, as the entries' own checker wants them.
+
+The hours are those of the `dawnbench` clock (prepare and train, evaluation left out), so that the first line at
+94 % or more is the run's time under that policy. An entry is one run: a header says in `misc` how many runs of
+its kind there were and how many hit, as one run alone would not tell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.frames.runs import runs_and_leases
+from analysis.published.dawnbench.entries import TARGET
+from analysis.published.dawnbench.importer import COLUMNS, FOLDER
+from bench.billing.prices import machine_hourly
+from bench.errors import StoreError
+from bench.record.documents import AnyDocument, LeaseOpened, Run
+from bench.text import clean
+
+# What DAWNBench's clock counts, as bench.record.policy has it for `dawnbench`: evaluation is left out.
+COUNTED = ("prepare", "train")
+_UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Who hands the entries in. Records hold no names, so a person has to say."""
+
+    author: str
+    email: str
+    code_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry to write: the name of its files without their ending, and what is in them."""
+
+    stem: str
+    header: dict[str, Any]
+    log: str
+
+
+def export_entries(documents: Iterable[AnyDocument], submitter: Submitter, *, every: bool = False) -> list[Entry]:
+    """The runs that reached 94 % on CIFAR-10, as entries: the first of each recipe and machine, or `every` one."""
+    kinds: dict[tuple[Any, ...], list[tuple[Run, LeaseOpened | None]]] = {}
+    for run, lease in runs_and_leases(documents):
+        kinds.setdefault(_kind(run, lease), []).append((run, lease))
+    entries: dict[str, Entry] = {}
+    for kind in kinds.values():
+        alike = [run for run, _ in kind]
+        fit = [(run, lease) for run, lease in kind if _fit(run)]
+        for run, lease in fit if every else fit[:1]:
+            entry = _entry(run, lease, submitter, alike)
+            # The second of a name has its run's id behind it: with `every`, or where kinds differ in precision.
+            stem = entry.stem if entry.stem not in entries else f"{entry.stem}_{run.id}"
+            entries[stem] = Entry(stem, entry.header, entry.log)
+    return list(entries.values())
+
+
+def write_entries(entries: Iterable[Entry], folder: Path) -> list[Path]:
+    """Write each entry's JSON and TSV below `folder`, and return the headers' paths.
+
+    Nothing is overwritten: raises StoreError where a file holds something else, or cannot be written.
+    """
+    place = folder / FOLDER
+    written = []
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for entry in entries:
+            header = json.dumps(entry.header, indent=4, ensure_ascii=False, allow_nan=False) + "\n"
+            # The log first: a header without a log would be half an entry.
+            _create(place / f"{entry.stem}.tsv", entry.log)
+            written.append(_create(place / f"{entry.stem}.json", header))
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or place}: cannot be written ({error.strerror}); name another folder with -o"
+        ) from error
+    return written
+
+
+def _create(path: Path, text: str) -> Path:
+    data = text.encode()
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError as error:
+        if path.read_bytes() != data:
+            raise StoreError(f"{path}: is there already and differs; move it away or name another folder") from error
+    return path
+
+
+def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
+    return (run.recipe.name, run.device, run.target, lease and (lease.provider, lease.instance_type))
+
+
+def _fit(run: Run) -> bool:
+    reached = any(evaluation.accuracy >= TARGET for evaluation in run.evaluations)
+    return run.hit and run.valid and run.target.dataset == "cifar10" and reached
+
+
+def _entry(run: Run, lease: LeaseOpened | None, submitter: Submitter, alike: list[Run]) -> Entry:
+    machine = clean(run.device.name)
+    named = (submitter.author, run.recipe.name, f"{run.device.count}{machine}", "pytorch")
+    return Entry("_".join(map(_tag, named)), _header(run, lease, submitter, machine, alike), _log(run))
+
+
+def _header(
+    run: Run, lease: LeaseOpened | None, submitter: Submitter, machine: str, alike: list[Run]
+) -> dict[str, Any]:
+    price = lease.price if lease else None
+    hourly = machine_hourly(price, lease.accelerators) if lease else None
+    instance = f" ({clean(f'{lease.provider} {lease.instance_type}')})" if lease and lease.instance_type else ""
+    header: dict[str, Any] = {
+        "version": "v1.0",
+        "author": submitter.author,
+        "authorEmail": submitter.email,
+        "framework": clean(f"PyTorch {run.environment.torch or ''}"),
+        "codeURL": submitter.code_url,
+        "model": clean(run.recipe.name),
+        "hardware": f"{run.device.count} * {machine}{instance}",
+        # Their prices are in USD. Optional, so an unknown one is left out.
+        "costPerHour": float(hourly) if hourly is not None and price and price.currency == "USD" else None,
+        "timestamp": f"{run.anchor:%Y-%m-%d}",
+    }
+    misc = {
+        "bench run": run.id,
+        "seed": run.seed,
+        "precision": clean(run.device.precision),
+        "clock": "prepare and train; evaluation not counted",
+        "runs of this kind": len(alike),
+        "runs that hit": sum(other.hit for other in alike),
+    }
+    return {key: value for key, value in header.items() if value is not None} | {"misc": misc}
+
+
+def _log(run: Run) -> str:
+    lines = [COLUMNS]
+    for evaluation in run.evaluations:
+        seconds = sum(
+            phase.stop - phase.start for phase in run.phases if phase.name in COUNTED and phase.start < evaluation.at
+        )
+        # Ten digits of a percentage: 94.08, not 94.08000000000001.
+        lines.append((f"{evaluation.epoch:g}", repr(seconds / 3600), f"{100 * evaluation.accuracy:.10g}"))
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _tag(text: str) -> str:
+    return _UNFIT.sub("-", text).strip("-.") or "entry"

@@ -1,0 +1,1 @@
+"""Bills: read, matched to leases, beside the estimates."""

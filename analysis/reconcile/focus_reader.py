@@ -1,0 +1,136 @@
+"""Rows of FOCUS exports, read as a stream: CSV, also gzipped, and Parquet; files, folders and S3."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from analysis.reconcile.focus import OPTIONAL, REQUIRED, column
+from bench.errors import BenchError, RecordError, UsageError
+
+_ENDINGS = (".csv", ".csv.gz", ".parquet")
+_WANTED = {column(name): name for name in (*REQUIRED, *OPTIONAL)}
+_ROWS = 10_000  # of Parquet, held at a time
+
+
+class RowError(RecordError):
+    """A row that cannot be read: it is named and skipped."""
+
+
+def sources(name: str) -> list[str]:
+    """The files of an export: `name` itself, or all in a folder or below an S3 prefix that ends in `/`.
+
+    Raises UsageError where there are none.
+    """
+    if name.startswith("s3://"):
+        found = _listed(name) if name.endswith("/") else [name]
+    else:
+        path = Path(name)
+        found = sorted(str(file) for file in path.rglob("*")) if path.is_dir() else [name]
+    kept = [file for file in found if file.endswith(_ENDINGS)] if len(found) != 1 or found != [name] else found
+    if not kept:
+        raise UsageError(f"{name}: no .csv, .csv.gz or .parquet file here")
+    return kept
+
+
+def rows(source: str) -> Iterator[tuple[str, Mapping[str, Any] | RowError]]:
+    """Where each row of `source` stands, and its cells by `column`, or what is wrong with it.
+
+    Raises BenchError where the source cannot be read, or is no FOCUS export.
+    """
+    try:
+        with _opened(source) as file:
+            start = file.read(4)
+            file.seek(0)
+            if start == b"PAR1":
+                yield from _parquet(file, source)
+            else:
+                yield from _csv(file, source, gzipped=start[:2] == b"\x1f\x8b")
+    except OSError as error:
+        raise BenchError(f"{source}: cannot be read ({error.strerror or error})") from error
+    except (EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"{source}: is cut off or no CSV ({error}); fetch the export again") from error
+
+
+def _csv(raw: IO[bytes], source: str, *, gzipped: bool) -> Iterator[tuple[str, Mapping[str, Any] | RowError]]:
+    plain = gzip.GzipFile(fileobj=raw) if gzipped else raw
+    reader = csv.reader(io.TextIOWrapper(plain, encoding="utf-8-sig", newline=""))
+    header = next(reader, [])
+    places = _places(header, source)
+    for cells in reader:
+        where = f"{source}:{reader.line_num}"
+        if len(cells) == len(header):
+            yield where, {name: cells[place] for name, place in places.items()}
+        elif cells:
+            yield where, RowError(f"{where}: has {len(cells)} cells where the header has {len(header)}")
+
+
+def _parquet(file: IO[bytes], source: str) -> Iterator[tuple[str, Mapping[str, Any] | RowError]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(file)
+        names = table.schema_arrow.names
+        places = _places(names, source)
+        number = 0
+        for batch in table.iter_batches(_ROWS, columns=[names[place] for place in places.values()]):
+            for cells in batch.to_pylist():
+                number += 1
+                yield f"{source} row {number}", {column(name): cell for name, cell in cells.items()}
+    except pa.ArrowException as error:
+        raise BenchError(f"{source}: is no Parquet file that can be read ({error})") from error
+
+
+def _places(header: Sequence[str], source: str) -> dict[str, int]:
+    """Where each column that is wanted stands. Raises UsageError where one that FOCUS requires is missing."""
+    found = {column(name): place for place, name in enumerate(header) if column(name) in _WANTED}
+    missing = [name for name in REQUIRED if column(name) not in found]
+    if not found.keys() & {column("ResourceId"), column("Tags")}:
+        missing.append("ResourceId or Tags")
+    if missing:
+        raise UsageError(f"{source}: no FOCUS export, it lacks {', '.join(missing)}; export FOCUS 1.0, 1.1 or 1.2")
+    return found
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[IO[bytes]]:
+    if not source.startswith("s3://"):
+        with Path(source).open("rb") as file:
+            yield file
+        return
+    # Parquet is read from its end, so the object is copied first, to the disk and not into memory.
+    with tempfile.TemporaryFile() as copy:
+        from bench.store.s3_client import make_client, told
+
+        bucket, key = _bucket_and_key(source)
+        client = make_client(source)
+        with told(source):
+            shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], copy)
+        copy.seek(0)
+        yield copy
+
+
+def _listed(prefix: str) -> list[str]:
+    from bench.store.s3_client import make_client, told
+
+    bucket, key = _bucket_and_key(prefix)
+    client = make_client(prefix)
+    with told(prefix):
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        return sorted(f"s3://{bucket}/{found['Key']}" for page in pages for found in page.get("Contents", ()))
+
+
+def _bucket_and_key(url: str) -> tuple[str, str]:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise UsageError(f"{url}: names no bucket; write s3://bucket/path")
+    return bucket, key

@@ -1,0 +1,77 @@
+"""Flat files for other tools: the runs of a store, a row a run, and the rows of a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.frames.runs import COLUMNS
+from analysis.report.render import SCHEMA_VERSION
+from analysis.tables.row import Row, flat
+from bench.store.arrow import SCHEMA
+from bench.text import clean, csv_cell
+
+# What a frame has beside a compacted row. Money is exact, so it is text.
+_DERIVED = {"hourly": pa.string(), "images_per_second": pa.float64()}
+
+_OF_ROW = {
+    "int": pa.int64(), "float": pa.float64(), "Decimal": pa.float64(), "bool": pa.bool_(),
+    "tuple[str, ...]": pa.list_(pa.string()),
+}  # fmt: skip
+
+
+def as_csv(frame: pd.DataFrame) -> str:
+    """`frame` (of `runs_frame`) with a header line; unknown is an empty cell, and no cell a formula."""
+    shown = pd.DataFrame({name: frame[name].map(_cell, na_action="ignore") for name in COLUMNS}, dtype=object)
+    out = io.StringIO()
+    shown.to_csv(out, index=False, lineterminator="\n")
+    return out.getvalue()
+
+
+def as_parquet(frame: pd.DataFrame) -> bytes:
+    """`frame` (of `runs_frame`) as Parquet, the same types whatever is unknown; each column says its meaning."""
+    types = {name: SCHEMA.field(name).type for name in COLUMNS if name in SCHEMA.names} | _DERIVED
+    schema = pa.schema(
+        [
+            pa.field(name, types.get(name, pa.string()), metadata={"meaning": column.meaning})
+            for name, column in COLUMNS.items()
+        ]
+    )
+    exact = frame.assign(hourly=frame["hourly"].map(str, na_action="ignore"))[list(COLUMNS)]
+    table = pa.Table.from_pandas(exact, schema=schema, preserve_index=False).replace_schema_metadata()
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd")
+    return out.getvalue()
+
+
+def rows_as_parquet(rows: Iterable[Row]) -> bytes:
+    """The rows of a report as Parquet: columns and numbers of its CSV, the same types whatever is unknown."""
+    content = [{"schema_version": SCHEMA_VERSION, **flat(row)} for row in rows]
+    fields = [("schema_version", pa.int64()), *(pair for field in dataclasses.fields(Row) for pair in _types(field))]
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(content, pa.schema(fields)), out, compression="zstd")
+    return out.getvalue()
+
+
+def _types(field: dataclasses.Field[Any]) -> list[tuple[str, pa.DataType]]:
+    """The columns that `flat` makes of a field of Row."""
+    kind = str(field.type).removesuffix(" | None")
+    if kind != "Interval":
+        return [(field.name, _OF_ROW.get(kind, pa.string()))]
+    stem = field.name.removesuffix("_interval")
+    return [(f"{stem}_low", pa.float64()), (f"{stem}_high", pa.float64()), (f"{stem}_method", pa.string())]
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return csv_cell(clean(value))
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    # What is not a string of Python's own: numbers, days, and numpy's booleans.
+    return str(value).lower() if str(value) in ("True", "False") else value

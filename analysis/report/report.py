@@ -1,0 +1,117 @@
+"""The cost report: from documents to rows and their footnotes. `render` turns it into text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+import bench
+from analysis.claims.check import check_claims
+from analysis.claims.claim import Check
+from analysis.frames.leases import leases_frame
+from analysis.frames.runs import runs_frame
+from analysis.published.dawnbench.entries import Which, chosen_entries, few, published_documents
+from analysis.report.render import FORMATS, Format, render
+from analysis.tables.cost_table import cost_table
+from analysis.tables.footnotes import NO_RUNS, general_notes
+from analysis.tables.lease_table import LeaseRow, lease_table
+from analysis.tables.row import Row
+from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run
+from bench.record.policy import DEFAULT_POLICY, Policy
+
+__all__ = ["FORMATS", "Format", "Report", "Row", "build_report", "cost_table", "render"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A cost table with what must be said beside it, the leases that were paid for, and the claims checked.
+
+    `headline` says what the rows were made of, or how to make a first run; `footnotes` are about the whole
+    table, and each row has its own notes. `frame` (of `runs_frame`), `runs` and `leases` are what the rows were
+    made of; plots and the account of the method are made of them.
+    """
+
+    policy: Policy
+    rows: tuple[Row, ...]
+    headline: str
+    footnotes: tuple[str, ...]
+    paid: tuple[LeaseRow, ...] = ()
+    checks: tuple[Check, ...] = ()
+    frame: pd.DataFrame = field(default_factory=lambda: runs_frame([]), repr=False, compare=False)
+    runs: tuple[Run, ...] = field(default=(), repr=False, compare=False)
+    leases: tuple[LeaseOpened | LeaseClosed, ...] = field(default=(), repr=False, compare=False)
+
+
+def build_report(
+    documents: Iterable[AnyDocument],
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    which: Which = "stored",
+    most: int | None = None,
+    unreadable: int = 0,
+) -> Report:
+    """The cost report of `documents`, the published entries among them.
+
+    `which` of the published entries to show, and how many of them at most; `unreadable` is how many records of
+    the store could not be read, which a footnote then says.
+    """
+    documents = list(documents)
+    return report_of(
+        runs_frame(documents), documents, policy=policy, which=which, most=most, unreadable=unreadable
+    )  # fmt: skip
+
+
+def report_of(
+    frame: pd.DataFrame,
+    documents: Iterable[AnyDocument] = (),
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    which: Which = "stored",
+    most: int | None = None,
+    unreadable: int = 0,
+) -> Report:
+    """Like `build_report`, of a frame: `documents` need hold no more than the published entries, leases and bills.
+
+    Plots are drawn only of the runs and leases among them.
+    """
+    documents = list(documents)
+    known = published_documents(documents)
+    chosen = chosen_entries(documents, which)
+    shown = chosen if most is None else few(chosen, most)
+    rows = cost_table(frame, policy, shown)
+    footnotes = general_notes(
+        policy,
+        measured=len(frame) > 0,
+        shown=len(shown),
+        known=len(known),
+        compared=any(row.time_ratio is not None for row in rows),
+    )
+    if len(shown) < len(chosen):
+        footnotes.append(
+            f"not shown: {len(chosen) - len(shown)} more published entries of the store; "
+            "--published stored shows them, and so does every other format."
+        )
+    if unreadable:
+        footnotes.insert(0, f"records that could not be read, and so are not counted: {unreadable}.")
+    return Report(
+        policy=policy,
+        rows=tuple(rows),
+        headline=_headline(frame, rows),
+        footnotes=tuple(footnotes),
+        paid=tuple(lease_table(leases_frame(documents, frame), frame)),
+        checks=tuple(check_claims(known, frame)),
+        frame=frame,
+        runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
+        leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),
+    )
+
+
+def _headline(frame: pd.DataFrame, rows: list[Row]) -> str:
+    if frame.empty:
+        return NO_RUNS
+    groups = sum(row.kind == "measured" for row in rows)
+    runs = f"{len(frame)} run{'s' if len(frame) > 1 else ''} in {groups} row{'s' if groups > 1 else ''}"
+    newest = frame["started"].max()
+    return f"{runs}, the newest of {newest:%Y-%m-%d %H:%M} UTC; bench {bench.__version__}."

@@ -1,0 +1,1 @@
+"""Statistics: intervals, two-sample differences, cost per success, power. Pure functions."""

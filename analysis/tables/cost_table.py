@@ -1,0 +1,154 @@
+"""The cost table: runs grouped by recipe, machine, target and price, then the published entries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from analysis.frames.runs import attempt_costs, counted
+from analysis.published.dawnbench import entries as dawnbench
+from analysis.stats.intervals import Interval, mean_interval, median_interval, wilson
+from analysis.tables.footnotes import run_notes
+from analysis.tables.row import Row
+from bench.billing.cost import cost_per_success, train_cost
+from bench.record.documents import Published
+from bench.record.policy import Policy
+from bench.text import CATEGORIES, clean
+
+# On-demand and spot, or two prices of one machine, never share a row; nor do ways of computing.
+_KEYS = [
+    "recipe", "machine", "precision", "path", "convolution", "instance", "dataset", "target",
+    "hourly", "currency", "pricing_category",
+]  # fmt: skip
+
+
+def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]) -> list[Row]:
+    """Rows of the runs in `frame` (of `runs_frame`) under `policy`, then those of `entries`, in their order.
+
+    Ratios are to David Page's entry, and None where it is not among them.
+    """
+    groups = [group for _, group in frame.groupby(_KEYS, dropna=False, sort=False)]
+    measured = sorted((measured_row(group, policy) for group in groups), key=_order)
+    rows = [*measured, *map(published_row, entries)]
+    reference = next((published_row(entry) for entry in entries if entry.source_file == dawnbench.BASELINE), None)
+    return [_compared(row, reference) for row in rows] if reference else rows
+
+
+def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
+    """The row of the like runs `every`. Those that do not count are its `invalid`."""
+    runs, first = counted(every), every.iloc[0]
+    hourly: Decimal | None = first["hourly"]
+    n, hits = len(runs), int(runs["hit"].sum())
+    ended = runs["status"].value_counts()
+    accuracies = runs.loc[runs["status"] == "completed", "accuracy"].tolist()
+    times = runs[f"{policy}_s"].dropna()
+    seconds = float(times.median()) if len(times) else None
+    interval = median_interval(times.tolist())
+    return Row(
+        kind="measured",
+        recipe=clean(first["recipe"]),
+        machine=clean(first["machine"]),
+        instance=_text(first["instance"]),
+        precision=_text(first["precision"]),
+        path=_text(first["path"]),
+        convolution=_text(first["convolution"]),
+        dataset=clean(first["dataset"]),
+        target=float(first["target"]),
+        clock=policy,
+        price_per_hour=hourly,
+        currency=_text(first["currency"]),
+        pricing_category=_text(first["pricing_category"]),
+        price_source=_text(first["price_source"]),
+        price_seen=first["price_seen"],
+        runs=n,
+        completed=len(accuracies),
+        failed=int(ended.get("failed", 0)),
+        interrupted=int(ended.get("interrupted", 0)),
+        invalid=len(every) - n,
+        hits=hits,
+        p_hit=hits / n if n else None,
+        p_hit_interval=wilson(hits, n) if n else None,
+        accuracy=math.fsum(accuracies) / len(accuracies) if accuracies else None,
+        accuracy_interval=mean_interval(accuracies),
+        timed=len(times),
+        time_s=seconds,
+        time_s_interval=interval,
+        train_cost=train_cost(seconds, hourly),
+        train_cost_interval=_priced(interval, hourly),
+        cost_per_success=cost_per_success(attempt_costs(runs, policy), hits),
+        notes=run_notes(every, policy),
+    )
+
+
+def published_row(entry: Published) -> Row:
+    """The row of a published entry: one run, as its author chose it. So it has no P(hit)."""
+    hit = entry.time_to_target_s is not None
+    return Row(
+        kind="published",
+        recipe=clean(f"{entry.author}: {entry.model}"),
+        machine=clean(entry.hardware),
+        dataset=clean(entry.target.dataset),
+        target=entry.target.at_least,
+        clock="dawnbench",
+        price_per_hour=entry.cost_per_hour,
+        currency=None if entry.cost_per_hour is None else entry.currency,
+        price_source=clean(entry.source),
+        runs=1,
+        completed=1,
+        hits=int(hit),
+        accuracy=entry.accuracy_at_target if hit else entry.best_accuracy,
+        timed=int(hit),
+        time_s=entry.time_to_target_s,
+        train_cost=entry.cost,
+    )
+
+
+def _compared(row: Row, reference: Row) -> Row:
+    """The row with its ratios to `reference`, where it reached the same quality on the same images."""
+    if row.dataset != reference.dataset or row.target < reference.target or not row.hits or row.time_s is None:
+        return row
+    assert reference.time_s is not None
+    cost_ratio = None
+    if row.train_cost is not None and reference.train_cost and row.currency == reference.currency:
+        cost_ratio = float(row.train_cost / reference.train_cost)
+    return replace(
+        row,
+        time_ratio=row.time_s / reference.time_s,
+        cost_ratio=cost_ratio,
+        same_machine=_same_machine(row, reference),
+    )
+
+
+def _same_machine(row: Row, reference: Row) -> bool:
+    """Whether the reference's hardware is the row's, or names the row's instance type as one of its words."""
+    instance_type = (row.instance or row.machine).rpartition(":")[2]
+    words = reference.machine.replace("(", " ").replace(")", " ").split()
+    return row.machine == reference.machine or instance_type in words
+
+
+def _priced(interval: Interval | None, hourly: Decimal | None) -> Interval | None:
+    # One price a row: cost is time by a constant, and so is its interval.
+    if interval is None or hourly is None:
+        return None
+    low, high = train_cost(interval.low, hourly), train_cost(interval.high, hourly)
+    assert low is not None
+    assert high is not None
+    return interval._replace(low=float(low), high=float(high))
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else clean(value)
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    category = list(CATEGORIES).index(row.pricing_category) if row.pricing_category else len(CATEGORIES)
+    return (
+        row.dataset, row.target, row.recipe, row.machine, row.precision, row.path, row.convolution,
+        row.instance or "",
+        category, row.currency or "", row.price_per_hour or Decimal(0),
+    )  # fmt: skip

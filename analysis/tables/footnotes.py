@@ -1,0 +1,150 @@
+"""What must be said beside a cost table: what the clock counts, where prices come from, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.frames.runs import counted
+from analysis.published.dawnbench import entries as dawnbench
+from analysis.stats.intervals import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
+from analysis.tables.row import Row
+from bench.record.policy import Policy
+from bench.text import CATEGORIES, clean
+
+if TYPE_CHECKING:
+    from analysis.tables.lease_table import LeaseRow
+
+NO_RUNS = (
+    "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest). "
+    "Until then, the published entries:"
+)
+_UNTIMED = "; loading the data, building and warming up are not counted"
+CLOCKS: dict[Policy, str] = {
+    "airbench": f"prepare, train and final_evaluate, to the end of the run{_UNTIMED}",
+    "dawnbench": f"prepare and train, up to the first evaluation at the target{_UNTIMED}, nor is evaluation",
+    "mlperf": "prepare, train, evaluate and final_evaluate, up to the first evaluation at the target" + _UNTIMED,
+    "cold": "everything from the start of the process to the final accuracy; only the first run of a "
+    "process has such a time",
+}
+
+
+def title(policy: Policy) -> str:
+    """What the table shows."""
+    return f"Time, quality and cost of training, under the {policy} clock"
+
+
+def numbered_notes(rows: Iterable[Row | LeaseRow]) -> dict[str, int]:
+    """The notes of the rows, each once, numbered from 1 in the order of their appearance."""
+    notes = dict.fromkeys(note for row in rows for note in row.notes)
+    return {note: number for number, note in enumerate(notes, start=1)}
+
+
+def general_notes(policy: Policy, *, measured: bool, shown: int, known: int, compared: bool) -> list[str]:
+    """The notes to the whole table, with `shown` of the `known` published entries in it."""
+    notes = []
+    if measured:
+        notes += [
+            f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of the completed runs, "
+            "hits and misses alike.",
+            f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Mean accuracy: Student t. Median time "
+            f"and train cost: BCa bootstrap from {BOOTSTRAP_FROM} runs on, order statistics for {MEDIAN_FROM} "
+            f"to {BOOTSTRAP_FROM - 1}.",
+            "runs: every attempt, failed and interrupted ones too. hits: runs that completed at or above the "
+            "target. train cost: time x price. cost per success: what the clock counted of all attempts, "
+            "misses and broken ones up to their end, x price / hits.",
+            "unknown: there is no price. –: there is no answer, such as a cost per success where no run hit.",  # noqa: RUF001 -- the dash that the cells hold
+        ]
+    if shown:
+        notes.append(
+            f"published: {f'{shown} of the' if shown < known else 'all'} {known} CIFAR-10 training entries of "
+            "DAWNBench, one run each, as chosen by its author; its dawnbench clock, its price of that day, no "
+            f"interval. Source: {dawnbench.SOURCE}."
+        )
+    if compared:
+        notes.append(
+            "÷ Page's: the row's time or train cost divided by that of David Page's entry; below 1 is faster "
+            "or cheaper. Only for CIFAR-10 to 94 % or more, where a run hit. †: the machines differ, so this "
+            "compares machines and not only recipes. ‡: a spot or committed price against his on-demand one."
+            + ("" if policy == "dawnbench" else f" His time is of the dawnbench clock, not of {policy}.")
+        )
+    return notes
+
+
+def run_notes(every: pd.DataFrame, policy: Policy) -> tuple[str, ...]:
+    """The notes to a row made of the runs `every` (those not counted included)."""
+    runs = counted(every)
+    made = [_price(every), *_broken(runs), *_invalid(len(every) - len(runs)), *_unfinished(every)]
+    made += [*_untimed(runs, policy), *_few(runs, policy), *_fell_back(runs), *_mixed(runs), *_warned(runs)]
+    return tuple(clean(note) for note in made)
+
+
+def _price(every: pd.DataFrame) -> str:
+    sources = every[["price_source", "price_seen"]].dropna().drop_duplicates()
+    if sources.empty:
+        return "price: unknown, and so is every cost; bench run takes --instance or --price-per-hour"
+    first = every.iloc[0]
+    category = f"{first['pricing_category']} ({CATEGORIES[first['pricing_category']]})"
+    where = "; ".join(f"{source}, seen {seen}" for source, seen in sources.itertuples(index=False))
+    if first["hourly"] is None:
+        return f"price: per GPU, and how many GPUs the machine has is unknown; {category}; {where}"
+    return f"price: {first['hourly']:f} {first['currency']} an hour, {category}; {where}"
+
+
+def _broken(runs: pd.DataFrame) -> Iterator[str]:
+    broken = runs[runs["status"] != "completed"]
+    if len(broken):
+        said = (broken["status"] + " (" + broken["reason"] + ")").value_counts().sort_index()
+        counts = ", ".join(f"{count} {what}" for what, count in said.items())
+        yield f"{counts}: counted in runs, P(hit) and cost per success"
+
+
+def _invalid(count: int) -> Iterator[str]:
+    if count:
+        yield f"{_runs(count)} not counted anywhere: a clock was read while the device was still at work"
+
+
+def _unfinished(every: pd.DataFrame) -> Iterator[str]:
+    # A run that was interrupted and made again has its place in the series twice.
+    series = every.groupby("series_id").agg({"planned": "max", "series_index": "nunique"})
+    missing = int((series["planned"] - series["series_index"]).clip(lower=0).sum())
+    if missing:
+        yield f"{_runs(missing)} planned but not in the records: a series was stopped early, or still goes on"
+
+
+def _untimed(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
+    completed = runs[runs["status"] == "completed"]
+    count = int(completed[f"{policy}_s"].isna().sum())
+    if count:
+        yield f"{count} of {_runs(len(completed))} completed without a time under the {policy} clock"
+
+
+def _few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
+    timed = int(runs[f"{policy}_s"].notna().sum())
+    if 0 < timed < MEDIAN_FROM:
+        yield f"n = {timed}: too few for an interval of the median, which takes {MEDIAN_FROM}"
+
+
+def _fell_back(runs: pd.DataFrame) -> Iterator[str]:
+    count = int(runs["fell_back"].sum())
+    if count:
+        yield f"{_runs(count)} crossed the target and ended below it: counted as a miss"
+
+
+def _mixed(runs: pd.DataFrame) -> Iterator[str]:
+    for column, what in (("source_sha256", "versions of the recipe's source"), ("torch", "versions of torch")):
+        count = runs[column].nunique()
+        if count > 1:
+            yield f"mixes {count} {what}"
+
+
+def _warned(runs: pd.DataFrame) -> Iterator[str]:
+    count = int((runs["warnings"] > 0).sum())
+    if count:
+        yield f"{_runs(count)} recorded with warnings, such as other work on the machine; see the records"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"

@@ -1,0 +1,191 @@
+"""The table of leases: like machines together, with what they should cost, what was billed, and per success."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from analysis.frames.leases import PHASES
+from analysis.frames.runs import counted
+from bench.billing.estimate import Estimate, lease_cost_per_success
+from bench.record.lease import OWN
+from bench.text import CATEGORIES, clean
+
+# On-demand and spot never share a row, nor do two currencies; a type of machine may take several accelerators.
+_KEYS = ["provider", "instance_type", "accelerator", "accelerators", "pricing_category", "currency"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseRow:
+    """Like leases. A sum is over as many of them as stands beside it: `time_s` is of `timed` leases, and so on.
+
+    None: of no lease; `cost_per_success` is None too where the cost of one lease is unknown. Times are seconds of
+    the lease clock, money is in `currency`. `billed` is of `billed_leases`, of which `billed_partial` have a bill
+    that more may follow; `difference`, billed less estimate, is of the `compared` whose bill is complete. Text is
+    clean: see bench/text.py.
+    """
+
+    provider: str
+    instance_type: str | None
+    accelerator: str | None
+    accelerators: int | None
+    pricing_category: str | None
+    currency: str | None
+    leases: int
+    open: int
+    preempted: int
+    timed: int
+    time_s: float | None
+    charged: int
+    charged_s: float | None
+    estimated: int
+    estimate: Decimal | None
+    parts_priced: int | None
+    parts: int | None
+    billed_leases: int
+    billed_partial: int
+    billed: Decimal | None
+    compared: int
+    difference: Decimal | None
+    runs: int
+    hits: int
+    cost_per_success: Decimal | None
+    notes: tuple[str, ...] = ()
+
+
+def lease_table(leases: pd.DataFrame, runs: pd.DataFrame) -> list[LeaseRow]:
+    """Rows of the frame `leases` (of `leases_frame`) that somebody pays for; `runs` are those of `runs_frame`.
+
+    A machine of one's own is there only with a price.
+    """
+    paid = leases[(leases["provider"].str.casefold() != OWN) | leases["hourly"].notna()]
+    groups = paid.groupby(_KEYS, dropna=False, sort=False)
+    return sorted((_row(group, runs) for _, group in groups), key=_order)
+
+
+def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
+    first = leases.iloc[0]
+    known = leases[leases["estimate"].notna()]
+    # A bill in another currency than the price is not added to the others: a note says so.
+    billed = leases[(leases["billed_currency"] == leases["currency"]).fillna(value=False)]
+    complete = billed[billed["billed_complete"].astype(bool) & billed["difference"].notna()]
+    estimates = [Estimate(amount, first["currency"]) for amount in leases["estimate"]]
+    hits = int(leases["hits"].sum())
+    success = lease_cost_per_success(estimates, hits)
+    return LeaseRow(
+        provider=clean(first["provider"]),
+        instance_type=_text(first["instance_type"]),
+        accelerator=_text(first["accelerator"]),
+        accelerators=None if pd.isna(first["accelerators"]) else int(first["accelerators"]),
+        pricing_category=_text(first["pricing_category"]),
+        currency=_text(first["currency"]),
+        leases=len(leases),
+        open=int(leases["stopped"].isna().sum()),
+        preempted=int((leases["reason"] == "preempted").sum()),
+        timed=int(leases["lease_s"].count()),
+        time_s=_seconds(leases["lease_s"]),
+        charged=int(leases["billed_s"].count()),
+        charged_s=_seconds(leases["billed_s"]),
+        estimated=len(known),
+        estimate=_money(known["estimate"]),
+        parts_priced=int(known["parts_priced"].min()) if len(known) else None,
+        parts=int(known["parts"].max()) if len(known) else None,
+        billed_leases=len(billed),
+        billed_partial=len(billed) - int(billed["billed_complete"].sum()),
+        billed=_money(billed["billed"]),
+        compared=len(complete),
+        difference=_money(complete["difference"]),
+        runs=int(leases["runs"].sum()),
+        hits=hits,
+        cost_per_success=success.value if success else None,
+        notes=tuple(dict.fromkeys(map(clean, _notes(leases, runs)))),
+    )
+
+
+def _notes(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
+    yield from _prices(leases)
+    for words, source in leases[["rule", "rule_source"]].drop_duplicates().itertuples(index=False):
+        if not pd.isna(words):
+            yield f"rule: {words}" + ("" if pd.isna(source) else f"; {source}")
+    for why, count in _counts(leases["why_unknown"]):
+        yield f"cost unknown of {_leases(count)}: {why}"
+    for parts, _ in _counts(leases.loc[leases["estimate"].notna(), "unpriced"]):
+        yield f"not in the estimate, as their price or use is not known: {parts}"
+    for note, count in _counts(leases["notes"]):
+        yield f"{_leases(count)} {note}"
+    yield from _bills(leases)
+    yield from _phases(leases)
+    yield from _mixed(leases, runs)
+
+
+def _prices(leases: pd.DataFrame) -> Iterator[str]:
+    columns = ["hourly", "currency", "pricing_category", "price_source", "price_seen"]
+    for hourly, currency, category, source, seen in leases[columns].drop_duplicates().itertuples(index=False):
+        if pd.isna(source):
+            yield "price: unknown, and so is the cost; bench run takes --instance or --price-per-hour"
+        else:
+            amount = "per GPU, and how many GPUs is unknown" if hourly is None else f"{hourly:f} {currency} an hour"
+            yield f"price: {amount}, {category} ({CATEGORIES[category]}); {source}, seen {seen}"
+
+
+def _bills(leases: pd.DataFrame) -> Iterator[str]:
+    for source, count in _counts(leases["billed_source"]):
+        yield f"billed: {_leases(count)} by {'FOCUS' if source == 'focus' else 'Cost Explorer'}"
+    for why, count in _counts(leases["billed_partial"]):
+        yield f"bill of {_leases(count)} partial: {why.replace('-', ' ')}"
+    other = leases["billed_currency"].where(leases["billed_currency"] != leases["currency"])
+    for currencies, count in _counts(pd.concat([other, leases["billed_by_currency"]])):
+        yield f"{_leases(count)} billed in {currencies}: not added up"
+
+
+def _phases(leases: pd.DataFrame) -> Iterator[str]:
+    said = [
+        f"{name} {seconds.mean():.1f} s" + (f" ({len(seconds)} of {len(leases)})" if len(seconds) < len(leases) else "")
+        for name in PHASES
+        if len(seconds := leases[f"{name}_s"].dropna())
+    ]
+    if said:
+        yield f"before the first run, {'mean of the leases' if len(leases) > 1 else 'as recorded'}: {', '.join(said)}"
+
+
+def _mixed(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
+    task = ["recipe", "dataset", "target"]
+    mine = runs.loc[runs["lease_id"].isin(leases["lease_id"]), ["status", "valid", *task]]
+    tasks = counted(mine)[task].drop_duplicates()
+    if len(tasks) > 1:
+        said = [f"{recipe} ({dataset}, {100 * target:.6g} %)" for recipe, dataset, target in tasks.to_numpy()]
+        yield f"a success is a hit of any of {len(said)}: {', '.join(sorted(said)[:5])}{', …' if len(said) > 5 else ''}"
+
+
+def _counts(values: pd.Series[Any]) -> list[tuple[str, int]]:
+    return sorted(Counter(values.dropna()).items())
+
+
+def _leases(count: int) -> str:
+    return "1 lease" if count == 1 else f"{count} leases"
+
+
+def _seconds(values: pd.Series[Any]) -> float | None:
+    return float(values.sum()) if values.count() else None
+
+
+def _money(values: Iterable[Decimal]) -> Decimal | None:
+    listed = list(values)
+    return sum(listed, Decimal(0)) if listed else None
+
+
+def _text(value: Any) -> str | None:
+    return None if pd.isna(value) else clean(value)
+
+
+def _order(row: LeaseRow) -> tuple[Any, ...]:
+    category = list(CATEGORIES).index(row.pricing_category) if row.pricing_category else len(CATEGORIES)
+    return (
+        row.provider, row.instance_type or "", row.accelerator or "", row.accelerators or 0, category,
+        row.currency or "",
+    )  # fmt: skip

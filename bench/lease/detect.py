@@ -1,0 +1,106 @@
+"""Which machine this is: what the firmware, SkyPilot and the provider's metadata server say.
+
+The metadata servers share one link-local address. It is asked only where the machine's firmware, SkyPilot or
+the user names the provider, so a laptop waits for nothing and nobody else's network sees a request.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from bench.lease import aws, azure, gcp
+from bench.lease.metadata import Machine, mapping, name, text
+
+PATIENCE = 0.8  # s, for all that is asked together
+DMI = Path("/sys/class/dmi/id")
+
+
+class Provider(Protocol):
+    """What each provider's module offers. `ENDPOINT` is the variable that names another metadata server."""
+
+    ENDPOINT: str
+
+    def find(self, environ: Mapping[str, str], seconds: float) -> Machine | None:
+        """The machine this is; None where the provider does not answer in time, or not as it does."""
+
+    def preempted(self, environ: Mapping[str, str], seconds: float) -> bool:
+        """Whether it has announced that it takes the machine back."""
+
+
+_PROVIDERS: Mapping[str, Provider] = {"aws": aws, "gcp": gcp, "azure": azure}
+# What stands in the firmware's tables. EC2 on Xen, such as p3, is seen in its BIOS version only; a Hyper-V
+# machine is Azure's by its asset tag.
+_FIRMWARE = {"amazon": "aws", "google compute engine": "gcp", "7783-7084-3265-9085-8269-3286-77": "azure"}
+_TABLES = ("sys_vendor", "bios_version", "product_name", "chassis_asset_tag")
+# SkyPilot's clouds that rent out a container or a share of a host, not a machine that boots for its tenant.
+_CONTAINERS = {"kubernetes", "slurm", "ssh", "runpod", "vast"}
+T = TypeVar("T")
+
+
+def find_machine(environ: Mapping[str, str], dmi: Path = DMI) -> Machine | None:
+    """The rented machine this is; None for one's own, and for one that nothing here knows. Takes under 1 s."""
+    launched = _from_skypilot(environ)
+    found = _first([partial(p.find, environ, PATIENCE) for p in _asked(environ, dmi, launched)])
+    if found is None or launched is None or found.provider != launched.provider:
+        return launched or found
+    return replace(found, region=found.region or launched.region, zone=found.zone or launched.zone)
+
+
+def preempted(environ: Mapping[str, str], dmi: Path = DMI) -> bool:
+    """Whether the provider has announced that it takes this machine back. Takes under 1 s."""
+    asked = _asked(environ, dmi, _from_skypilot(environ))
+    return bool(_first([partial(p.preempted, environ, PATIENCE) for p in asked]))
+
+
+def _from_skypilot(environ: Mapping[str, str]) -> Machine | None:
+    """What SkyPilot tells the tasks it runs: the cloud, the region and the zone."""
+    said = mapping(environ.get("SKYPILOT_CLUSTER_INFO"))
+    cloud = name(text(said, "cloud"))
+    if cloud is None:
+        return None
+    provider = cloud.lower()
+    return Machine(
+        provider=provider,
+        region=name(text(said, "region")),
+        zone=name(text(said, "zone")),
+        container=provider in _CONTAINERS,
+    )
+
+
+def _asked(environ: Mapping[str, str], dmi: Path, launched: Machine | None) -> list[Provider]:
+    if launched is not None:
+        return [provider for key, provider in _PROVIDERS.items() if key == launched.provider]
+    firmware = " ".join(_read(dmi / table) for table in _TABLES).lower()
+    seen = {provider for words, provider in _FIRMWARE.items() if words in firmware}
+    return [provider for key, provider in _PROVIDERS.items() if key in seen or environ.get(provider.ENDPOINT)]
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _first(questions: Sequence[Callable[[], T | None]]) -> T | None:
+    """The first answer that is not None or False to `questions`, asked at once; None where none comes in time."""
+    answers: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+    until = time.monotonic() + PATIENCE
+    for question in questions:
+        # A server that trickles keeps its thread, not the caller; a daemon does not hold up the end of the process.
+        threading.Thread(target=lambda ask=question: answers.put(ask()), daemon=True).start()
+    for _ in questions:
+        try:
+            answer = answers.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            return None
+        if answer:
+            return answer
+    return None

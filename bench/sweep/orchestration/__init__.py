@@ -1,0 +1,1 @@
+"""A sweep run to its end: its cells, their state and their records."""

@@ -1,0 +1,139 @@
+"""What a cell asks for: the machine, and what it is told before and after it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from bench.errors import StoreError
+from bench.lease.lease import ACCELERATORS, ID, PRICE_SOURCE, RESOURCE, SERIES, TAGS
+from bench.lease.start import STARTED
+from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Price, utc_now
+from bench.record.lease import TAG, CloseReason
+from bench.store import Store
+from bench.sweep.orchestration.records import SWEEP_TAG, keys_in, sweep_tag
+from bench.sweep.provisioning.provisioner import Order, Rented, Used
+from bench.sweep.spec import Cell, Sweep
+
+CATALOGUE = "SkyPilot catalogue"
+# Where an S3 that is not AWS's is; what these hold is no secret.
+_PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
+
+
+def order_of(
+    sweep: Sweep, cell: Cell, launch: str, series: str, store: str, environ: Mapping[str, str], records: Path | None
+) -> Order:
+    """The order of `cell` for the launch of that id. `store` is s3://…, or empty: the records stay on the machine.
+
+    Raises StoreError where the machine would have no credentials for the store.
+    """
+    envs = {
+        **sweep.envs,
+        "BENCH_RECIPES": " ".join(sweep.recipes),
+        "BENCH_RUNS": str(sweep.runs),
+        "BENCH_STORE": store,
+        ID: launch,
+        SERIES: series,
+        TAGS: f"{SWEEP_TAG}={sweep_tag(cell)}",
+    }
+    if store:
+        envs |= {name: environ[name] for name in _PASSED_ON if environ.get(name)}
+    return Order(
+        cell.cluster, cell.task, cell.cloud, cell.spot, envs, credentials(store) if store else {}, {TAG: launch},
+        records,
+    )  # fmt: skip
+
+
+def facts(machine: Rented, started: datetime | None) -> dict[str, str]:
+    """What SkyPilot knows of the machine and does not tell it."""
+    told = {"BENCH_SPOT": "1"} if machine.spot else {}
+    if machine.hourly is not None:
+        # Without a price of its own, the type is looked up in the price book, which does not hold all.
+        told |= {"BENCH_PRICE_PER_HOUR": f"{machine.hourly:f}", PRICE_SOURCE: CATALOGUE}
+        told |= {"BENCH_INSTANCE": f"{machine.provider}:{machine.instance_type}"} if machine.instance_type else {}
+    if gpus := machine.accelerators:
+        told[ACCELERATORS] = f"{gpus.name}:{gpus.count}"
+    if machine.resource_id:
+        told[RESOURCE] = machine.resource_id
+    if started:
+        told[STARTED] = started.isoformat()
+    return told
+
+
+def credentials(store: str) -> dict[str, str]:
+    """The credentials that boto3 finds here, as SkyPilot secrets. Raises StoreError where it finds none."""
+    import boto3
+
+    found = boto3.Session().get_credentials()
+    if found is None:
+        raise StoreError(
+            f"store {store}: no credentials for the machines to write there; set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE"
+        )
+    frozen = found.get_frozen_credentials()
+    return {
+        "AWS_ACCESS_KEY_ID": frozen.access_key,
+        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+        "AWS_SESSION_TOKEN": frozen.token or "",
+    }
+
+
+def settle(
+    launch: str, tags: Mapping[str, str], machine: Rented, there: datetime | None, used: Used, reason: CloseReason,
+    store: Store,
+) -> None:  # fmt: skip
+    """Close the lease of the launch, if it is not closed, at the time that SkyPilot ended the machine.
+
+    Where the machine never came to open it, it is opened with the launcher's facts and `tags`: the machine was there,
+    and prepared from then on, since `there`. Raises StoreError where the store does not take it.
+    """
+    if used.stopped is None:
+        return
+    keys = set(keys_in(store, f"v1/leases/{launch}/"))
+    closed = LeaseClosed(id=launch, stopped=used.stopped, stopped_source="launcher", reason=reason)
+    opened = _opened(launch, tags, machine, there, used)
+    if closed.key() in keys:
+        return
+    if opened.key() not in keys:
+        store.put(opened)
+    else:
+        found = store.read(opened.key())
+        if isinstance(found, LeaseOpened):  # two clocks: nothing ends before it began
+            closed = closed.model_copy(update={"stopped": max(closed.stopped, found.started)})
+    store.put(closed)
+
+
+def _opened(
+    launch: str, tags: Mapping[str, str], machine: Rented, there: datetime | None, used: Used
+) -> LeaseOpened:  # fmt: skip
+    price = None
+    if machine.hourly is not None:
+        price = Price(
+            amount=machine.hourly, pricing_category="Dynamic" if machine.spot else "Standard", source=CATALOGUE,
+            currency="USD", seen=utc_now().date(),
+        )  # fmt: skip
+    return LeaseOpened(
+        id=launch,
+        provider=machine.provider,
+        region=machine.region,
+        zone=machine.zone,
+        instance_type=machine.instance_type,
+        resource_id=machine.resource_id,
+        accelerators=machine.accelerators,
+        price=price,
+        started=used.started,
+        started_source="launcher",
+        attempt=1,
+        phases=tuple(_phases(used, there)),
+        tags={TAG: launch, **tags},
+    )
+
+
+def _phases(used: Used, there: datetime | None) -> list[Phase]:
+    """All that a launcher sees of a machine that made no run: when it was there, and when it went."""
+    assert used.stopped is not None  # `settle` asked
+    whole = (used.stopped - used.started).total_seconds()
+    provision = min(max((there - used.started).total_seconds(), 0.0), whole) if there else whole
+    phases = [Phase(name="provision", start=0, stop=provision), Phase(name="setup", start=provision, stop=whole)]
+    return [phase for phase in phases if phase.stop > phase.start]

@@ -1,0 +1,1 @@
+"""What a sweep would take: machines, hours and dollars."""

@@ -1,0 +1,119 @@
+"""How long a cell will take: from records where there are any, else extrapolated or assumed, and which is said.
+
+    provision + set-up + for each recipe (start + runs x a run)
+
+Every length has what is expected and an upper bound. What was measured is expected at its median, and bounded by the
+most that was seen; an extrapolation is bounded as `peaks` says; the assumptions stand below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.recipes import find
+from bench.sweep.planning.history import History, Measured
+from bench.sweep.planning.peaks import speed
+
+Basis = Literal["measured", "extrapolated", "assumed"]
+
+
+@dataclass(frozen=True)
+class Length:
+    """Seconds: what is expected, the upper bound, and how they are known; `n` is how often it was measured."""
+
+    expected: float
+    upper: float
+    basis: Basis
+    n: int = 0
+
+    @property
+    def words(self) -> str:
+        """Such as "measured, n = 5"."""
+        return f"{self.basis}, n = {self.n}" if self.n else self.basis
+
+
+# Assumed until a lease of the provider is in the records: nobody measured them.
+PROVISION = Length(120, 600, "assumed")
+SETUP = Length(300, 1200, "assumed")
+# Imports, loading and compilation; the warm-up run on a GPU comes on top.
+START = Length(120, 600, "assumed")
+
+
+@dataclass(frozen=True)
+class RecipeTime:
+    """What one recipe takes in a cell: its start, which is paid once, and each of its runs."""
+
+    recipe: str
+    start: Length
+    run: Length
+
+
+@dataclass(frozen=True)
+class CellTime:
+    """What a cell takes from asking for the machine until it is gone; `idle_s` it may wait for that without work."""
+
+    provision: Length
+    setup: Length
+    recipes: tuple[RecipeTime, ...]
+    runs: int
+    idle_s: float = 0.0
+
+    @property
+    def expected(self) -> float:
+        """Seconds, all of it."""
+        work = sum(each.start.expected + self.runs * each.run.expected for each in self.recipes)
+        return self.provision.expected + self.setup.expected + work
+
+    @property
+    def upper(self) -> float:
+        """The upper bound, s."""
+        work = sum(each.start.upper + self.runs * each.run.upper for each in self.recipes)
+        return self.provision.upper + self.setup.upper + work + self.idle_s
+
+    @property
+    def basis(self) -> str:
+        """How the runs' time is known: "measured, n = 5", "extrapolated", or how many recipes each."""
+        words = [each.run.words for each in self.recipes]
+        if len(set(words)) == 1:
+            return words[0]
+        measured = sum(each.run.basis == "measured" for each in self.recipes)
+        return f"{measured} of {len(words)} measured"
+
+
+def time_of_cell(
+    recipes: Sequence[str], runs: int, gpu: str, ranks: int, provider: str, history: History, idle_s: float = 0.0
+) -> CellTime | str:
+    """What `runs` of each of `recipes` take on `ranks` of that GPU, or why nobody can say."""
+    each = []
+    for recipe in recipes:
+        run = time_of_run(recipe, gpu, ranks, history)
+        if run is None:
+            return f"no record of {recipe} on {gpu}, and nothing to extrapolate from"
+        each.append(RecipeTime(recipe, _start(recipe, gpu, ranks, run, history), run))
+    return CellTime(
+        _seen(history.provision(provider)) or PROVISION, _seen(history.setup(provider)) or SETUP, tuple(each), runs,
+        idle_s,
+    )  # fmt: skip
+
+
+def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Length | None:
+    """Seconds of one run on the airbench clock; None where there is neither a record nor a data sheet."""
+    if seen := _seen(history.run(recipe, gpu, ranks)):
+        return seen
+    known = find(recipe)
+    reached = speed(gpu, half=known.half)
+    tflop = known.tflop_parallel if ranks > 1 and known.tflop_parallel else known.tflop
+    if reached is None or tflop is None:
+        return None
+    return Length(tflop / (ranks * reached.expected), tflop / (ranks * reached.least), "extrapolated")
+
+
+def _start(recipe: str, gpu: str, ranks: int, run: Length, history: History) -> Length:
+    seen = _seen(history.start(recipe, gpu, ranks))
+    return seen or Length(START.expected + run.expected, START.upper + run.upper, "assumed")
+
+
+def _seen(measured: Measured | None) -> Length | None:
+    return measured and Length(measured.median, measured.most, "measured", measured.n)

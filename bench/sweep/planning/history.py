@@ -1,0 +1,121 @@
+"""What records say of the time and the luck of runs: the ground of an estimate, where there is any."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.billing.offers.gpus import exactly
+from bench.errors import RecordError
+from bench.recipes import find
+from bench.record.base import PhaseName
+from bench.record.lease import LeaseOpened
+from bench.record.run import label
+from bench.store import Store, read_leases
+from bench.store.compact import read_runs
+
+_COLUMNS = (
+    "run_id", "recipe", "dataset", "target", "hit", "device_kind", "device", "device_count", "airbench_s", "cold_s",
+)  # fmt: skip
+_SETUP: tuple[PhaseName, ...] = ("setup", "pull", "data")
+
+
+class Measured(NamedTuple):
+    """Seconds seen `n` times: their median, and the most."""
+
+    n: int
+    median: float
+    most: float
+
+
+class Tries(NamedTuple):
+    """How many of the recorded runs hit. `elsewhere`: on other machines, for want of runs on this one."""
+
+    hits: int
+    runs: int
+    elsewhere: bool
+
+
+@dataclass(frozen=True)
+class History:
+    """Runs as rows (of `_COLUMNS`), and the leases of machines."""
+
+    runs: Sequence[dict[str, Any]] = ()
+    leases: Sequence[LeaseOpened] = ()
+
+    def run(self, recipe: str, gpu: str, ranks: int) -> Measured | None:
+        """Seconds of a run on the airbench clock, on just this GPU."""
+        return _measured(row["airbench_s"] for row in self._on(recipe, gpu, ranks))
+
+    def start(self, recipe: str, gpu: str, ranks: int) -> Measured | None:
+        """Seconds that the first run of a process takes more: imports, loading, compilation, warming up."""
+        rows = self._on(recipe, gpu, ranks)
+        return _measured(
+            row["cold_s"] - row["airbench_s"] for row in rows if None not in (row["cold_s"], row["airbench_s"])
+        )
+
+    def tries(self, recipe: str, gpu: str | None, ranks: int) -> Tries | None:
+        """Hits among all attempts at the recipe's own target; None where there was none."""
+        target = find(recipe).target
+        all_of_it = [
+            row for row in self.runs if (row["recipe"], row["dataset"], row["target"]) == (recipe, "cifar10", target)
+        ]
+        here = [row for row in all_of_it if gpu is not None and _ran_on(row, gpu, ranks)]
+        counted = here or all_of_it
+        return Tries(sum(row["hit"] for row in counted), len(counted), elsewhere=not here) if counted else None
+
+    def provision(self, provider: str) -> Measured | None:
+        """Seconds from asking for a machine until it can be logged into."""
+        return self._phases(provider, lambda name: name == "provision")
+
+    def setup(self, provider: str) -> Measured | None:
+        """Seconds from then to the first run: setting up, pulling the image, fetching the data."""
+        return self._phases(provider, lambda name: name in _SETUP)
+
+    def _on(self, recipe: str, gpu: str, ranks: int) -> list[dict[str, Any]]:
+        return [row for row in self.runs if row["recipe"] == recipe and _ran_on(row, gpu, ranks)]
+
+    def _phases(self, provider: str, wanted: Callable[[PhaseName], bool]) -> Measured | None:
+        each = [
+            [phase.stop - phase.start for phase in lease.phases if wanted(phase.name)]
+            for lease in self.leases
+            if lease.provider.casefold() == provider.casefold()
+        ]
+        return _measured(sum(lengths) for lengths in each if lengths)
+
+
+def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[History, list[RecordError]]:
+    """What all `stores` say of `recipes`, each record counted once, and an error for each that cannot be trusted."""
+    # Runs of a recipe's other versions say nothing of this one.
+    names = {label(name, find(name).version): name for name in recipes}
+    runs: dict[str, dict[str, Any]] = {}
+    leases: dict[str, LeaseOpened] = {}
+    errors: list[RecordError] = []
+    for store in stores:
+        table, wrong = read_runs(store)
+        asked = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(names)))
+        runs |= {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in asked.to_pylist()}
+        opened, unread = read_leases(store)
+        leases |= opened
+        errors += [*wrong, *(error for error in unread if str(error) not in map(str, wrong))]
+    return History(list(runs.values()), list(leases.values())), errors
+
+
+def _ran_on(row: dict[str, Any], gpu: str, ranks: int) -> bool:
+    asked, found = exactly(gpu), exactly(row["device"])
+    return (
+        row["device_kind"] == "cuda"
+        and row["device_count"] == ranks
+        and (asked.model, asked.memory_gb) == (found.model, found.memory_gb)
+        and asked.traits <= found.traits
+    )
+
+
+def _measured(seconds: Iterable[float | None]) -> Measured | None:
+    known = [length for length in seconds if length is not None]
+    return Measured(len(known), statistics.median(known), max(known)) if known else None

@@ -1,0 +1,231 @@
+"""What a sweep would rent, how long and for how many dollars: known before anything is spent.
+
+A cell's dollars are the estimate of the lease that it would be (`bench.billing.estimate`), billing rule and parts
+included. Where a price, a rule or a time is unknown, so are the dollars: they are counted, and never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from bench.billing.estimate import Estimate, lease_cost
+from bench.billing.offers.gpus import exactly
+from bench.billing.offers.quote import STALE_AFTER, Answer, Failure, Query, Quote
+from bench.billing.offers.sources import collect, sources
+from bench.billing.parts import Usage
+from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
+from bench.sweep.planning.duration import CellTime, time_of_cell
+from bench.sweep.planning.history import History, Tries
+from bench.sweep.spec import Cell, Sweep
+from bench.sweep.task_file import Task, Wanted, task_of
+
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # any will do: only lengths count
+CURRENCY = "USD"
+_PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one that comes later
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One cell. `quote` is what it would rent, the cheapest that fits; None: no source has a price.
+
+    `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
+    `why` says why. `cost` is what is expected and `most` its upper bound.
+    """
+
+    cell: Cell
+    gpu: str | None
+    gpus: int
+    quote: Quote | None
+    runs: int
+    time: CellTime | None
+    cost: Estimate | None
+    most: Estimate | None
+    tries: Tries | None
+    why: str | None
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """What the whole cell is expected to cost, the unpriced parts left out."""
+        return self.cost.amount if self.cost else None
+
+    @property
+    def most_dollars(self) -> Decimal | None:
+        """The upper bound of that."""
+        return self.most.amount if self.most else None
+
+    @property
+    def per_success(self) -> Decimal | None:
+        """Dollars for each run that hits, at the rate of the recorded runs; None without a rate, or at 0."""
+        if self.dollars is None or self.tries is None or not self.tries.hits:
+            return None
+        return self.dollars * self.tries.runs / (self.tries.hits * self.runs)
+
+    @property
+    def per_run(self) -> Decimal | None:
+        """Dollars for each run: the least that a success can cost."""
+        return None if self.dollars is None else self.dollars / self.runs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells, the cheapest first and unknown dollars last, and the sources of prices that failed."""
+
+    sweep: Sweep
+    cells: tuple[CellPlan, ...]
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def unknown(self) -> int:
+        """Cells whose dollars nobody knows."""
+        return sum(cell.dollars is None for cell in self.cells)
+
+    @property
+    def dollars(self) -> Decimal | None:
+        """What all other cells are expected to cost; None where there are no others."""
+        return _sum(cell.dollars for cell in self.cells)
+
+    @property
+    def most_dollars(self) -> Decimal | None:
+        """The upper bound of that."""
+        return _sum(cell.most_dollars for cell in self.cells)
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds until the last cell is done, as cells run side by side; None where one is unknown."""
+        times = [cell.time for cell in self.cells]
+        return None if None in times else max(time.expected for time in times if time)
+
+    @property
+    def most_seconds(self) -> float | None:
+        """The upper bound of that."""
+        times = [cell.time for cell in self.cells]
+        return None if None in times else max(time.upper for time in times if time)
+
+    @property
+    def keeps_cost(self) -> bool | None:
+        """Whether the upper bound stays within `max_cost`. None: there is none, or nobody can say."""
+        if self.sweep.max_cost is None:
+            return None
+        if self.most_dollars is not None and self.most_dollars > self.sweep.max_cost:
+            return False
+        return None if self.unknown else True
+
+    @property
+    def keeps_duration(self) -> bool | None:
+        """Whether the upper bound stays within `max_duration`. None: there is none, or nobody can say."""
+        if self.sweep.max_duration is None:
+            return None
+        known = [cell.time.upper for cell in self.cells if cell.time]
+        if max(known, default=0.0) > self.sweep.max_duration.total_seconds():
+            return False
+        return True if len(known) == len(self.cells) else None
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def ask_all(query: Query, *, offline: bool) -> Answer:
+    """Prices of all sources, or of the price book alone where `offline`."""
+    return collect(query, sources(query, offline=offline), _PATIENCE_S)
+
+
+def plan(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -> Plan:
+    """What the sweep would rent at the prices that `ask` finds, such as `ask_all`.
+
+    Raises UsageError for a task file that cannot be planned. A source of prices that fails is named in the plan.
+    """
+    tasks = {cell: task_of(cell, sweep.envs, sweep.recipes) for cell in sweep.cells()}
+    answers = _answers(tasks, ask)
+    cells = [_cell(sweep, cell, task, answers[cell], history) for cell, task in tasks.items()]
+    cells.sort(key=lambda each: (each.dollars is None, each.dollars or 0))
+    asked = dict.fromkeys(failure for answer in answers.values() for failure in answer.failures)
+    return Plan(sweep, tuple(cells), tuple(asked))
+
+
+def _answers(tasks: Mapping[Cell, Task], ask: Callable[[Query], Answer]) -> dict[Cell, Answer]:
+    """The prices for each cell. What several cells ask for is asked for once."""
+    queries = {cell: _queries(cell, task) for cell, task in tasks.items()}
+    got = {query: ask(query) for query in dict.fromkeys(query for each in queries.values() for query in each)}
+    return {
+        cell: Answer(
+            [quote for query in each for quote in got[query].quotes],
+            [failure for query in each for failure in got[query].failures],
+        )
+        for cell, each in queries.items()
+    }
+
+
+def _queries(cell: Cell, task: Task) -> list[Query]:
+    """One a region: sources give one region of each machine, the cheapest, unless they are asked for another."""
+    return [Query(spot=cell.spot, region=region) for region in dict.fromkeys(machine.region for machine in task.wanted)]
+
+
+def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History) -> CellPlan:
+    fitting = [
+        quote
+        for machine in task.wanted
+        for quote in answer.quotes
+        if _fits(quote, machine, Query(spot=cell.spot, region=machine.region))
+    ]
+    quote = min(_up_to_date(fitting), key=lambda each: each.hourly or 0, default=None)
+    first = task.wanted[0]
+    gpu, gpus = (quote.gpu, quote.gpus) if quote else (first.gpu, first.gpus)
+    runs = sweep.runs * len(sweep.recipes)
+    tries = history.tries(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None
+    if gpu is None:
+        time: CellTime | str = "no time and no price is known for a machine without a GPU"
+    else:
+        provider = quote.provider if quote else first.provider or ""
+        time = time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
+    if isinstance(time, str):
+        return CellPlan(cell, gpu, gpus, quote, runs, None, None, None, tries, time)
+    if quote is None:
+        kind = "spot" if cell.spot else "on-demand"
+        return CellPlan(cell, gpu, gpus, None, runs, time, None, None, tries, f"no {kind} price known")
+    cost, most = (_lease(quote, task, time, upper=upper) for upper in (False, True))
+    return CellPlan(cell, gpu, gpus, quote, runs, time, cost, most, tries, cost.why)
+
+
+def _fits(quote: Quote, machine: Wanted, query: Query) -> bool:
+    return (
+        query.admits(quote)
+        and quote.hourly is not None
+        and quote.currency == CURRENCY
+        and machine.provider in (None, quote.provider)
+        and (machine.gpu is None or exactly(machine.gpu) == exactly(quote.gpu))
+        and machine.gpus in (0, quote.gpus)
+        and machine.instance_type in (None, quote.instance_type)
+        and (machine.gpu is not None or machine.instance_type is not None)
+        and (machine.at_most is None or quote.hourly <= machine.at_most)
+    )
+
+
+def _up_to_date(quotes: Sequence[Quote]) -> Iterator[Quote]:
+    """Without those of a machine whose price was seen a month later, too: it may have risen."""
+    newest: dict[tuple[str, str], date] = {}
+    for quote in quotes:
+        machine = quote.provider, quote.instance_type
+        newest[machine] = max(newest.get(machine, quote.seen), quote.seen)
+    yield from (quote for quote in quotes if newest[quote.provider, quote.instance_type] - quote.seen <= STALE_AFTER)
+
+
+def _lease(quote: Quote, task: Task, time: CellTime, *, upper: bool) -> Estimate:
+    """The lease as it would be."""
+    assert quote.hourly is not None
+    provision, whole = (time.provision.upper, time.upper) if upper else (time.provision.expected, time.expected)
+    price = Price(
+        amount=quote.hourly, currency=quote.currency, pricing_category=quote.category, source=quote.source,
+        seen=quote.seen,
+    )  # fmt: skip
+    opened = LeaseOpened(
+        provider=quote.provider, instance_type=quote.instance_type, price=price, started=_BEGINNING,
+        accelerators=Accelerators(name=quote.gpu, count=quote.gpus),
+        phases=(Phase(name="provision", start=0, stop=provision),),
+    )  # fmt: skip
+    closed = LeaseClosed(stopped=_BEGINNING + timedelta(seconds=whole), stopped_source="provider")
+    return lease_cost(opened, closed, usage=Usage(disk_gb=task.disk_gb, addresses=1))

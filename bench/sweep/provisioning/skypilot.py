@@ -1,0 +1,283 @@
+"""SkyPilot's Python API, and nothing else of it: no type of SkyPilot leaves this file. Imported when it is needed."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import io
+import os
+import re
+import sys
+import tarfile
+import threading
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bench.billing.offers.quote import known
+from bench.errors import BenchError
+from bench.record.documents import Accelerators
+from bench.record.lease import TAG
+from bench.store.base import is_record_key
+from bench.sweep.provisioning.failure import short_words
+from bench.sweep.provisioning.provisioner import Job, Order, Packed, Rented, Standing, Used
+from bench.sweep.provisioning.task_config import measuring, preparing, task_config
+
+_JOBS = {
+    "INIT": Job.WAITING, "PENDING": Job.WAITING, "SETTING_UP": Job.SETUP, "RUNNING": Job.RUNNING,
+    "SUCCEEDED": Job.DONE,
+}  # fmt: skip
+# Machines that one has already: what SkyPilot calls them stands on no bill, and holds the names of hosts.
+_OWN = {"kubernetes", "slurm", "ssh"}
+_TAIL = 1000  # lines
+_SLACK = timedelta(seconds=5)  # its books are kept in whole seconds
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep off stdout what SkyPilot says there, from its import on: stdout is for results.
+
+    What it raises comes as BenchError, in its own words.
+    """
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            yield
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("sky", "requests"):
+            raise
+        raise BenchError(f"SkyPilot: {short_words(error)}") from None
+
+
+class SkyPilot:
+    """Rents through SkyPilot's API server. See `Renting`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._launched: dict[str, str] = {}  # cluster -> request
+        self._abandoned: set[str] = set()
+
+    def check(self) -> None:
+        """Raise BenchError, with what to do, where nothing can be rented from here."""
+        os.environ.setdefault("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
+        try:
+            # mypy: SkyPilot is an extra, and not everywhere installed.
+            import sky  # type: ignore[import-not-found,unused-ignore]  # noqa: F401 -- whether it can be
+            from sky.client import sdk  # type: ignore[import-not-found,unused-ignore]
+        except ImportError as error:
+            raise BenchError(
+                f"SkyPilot is not installed here ({error}); for AWS, for example: "
+                f"{sys.executable} -m pip install 'skypilot[aws]'"
+            ) from None
+        try:
+            # What it may use it has written down when it was last checked.
+            clouds = sdk.get(sdk.enabled_clouds()) or (
+                sdk.get(sdk.check(None, verbose=False)) and sdk.get(sdk.enabled_clouds())
+            )
+        except Exception as error:  # whatever keeps its server from answering
+            raise BenchError(
+                f"SkyPilot's API server does not answer ({short_words(error)}); see `sky api info`"
+            ) from None
+        if not clouds:
+            raise BenchError("SkyPilot may use no cloud yet; `sky check` says what each of them needs")
+
+    def launch(self, order: Order) -> Rented:
+        """Rent the machine, and begin to prepare it. Returns once it is there."""
+        sky = library()
+        with self._lock:
+            if order.cluster in self._abandoned:
+                raise BenchError("given up before it began")
+        task = sky.Task.from_yaml_config(preparing(task_config(order)))
+        request = sky.launch(task, cluster_name=order.cluster)
+        with self._lock:
+            self._launched[order.cluster] = request
+            too_late = order.cluster in self._abandoned
+        if too_late:
+            sky.get(sky.api_cancel(request, silent=True))
+        setup, handle = sky.get(request)
+        return _rented(handle, setup)
+
+    def abandon(self, cluster: str) -> None:
+        """Break off a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
+        sky = library()
+        with self._lock:
+            self._abandoned.add(cluster)
+            request = self._launched.get(cluster)
+        if request:
+            sky.get(sky.api_cancel(request, silent=True))
+
+    def run(self, order: Order, machine: Rented, envs: Mapping[str, str]) -> int:
+        """Start what is to be measured, with more `envs`, and return its job."""
+        sky = library()
+        config = task_config(order)
+        config["envs"] = {**config["envs"], **envs}
+        gpus = machine.accelerators
+        task = sky.Task.from_yaml_config(measuring(config, f"{gpus.name}:{gpus.count}" if gpus else None))
+        job, _ = sky.get(sky.exec(task, cluster_name=order.cluster))
+        assert job is not None  # only a dry run has none
+        return int(job)
+
+    def job(self, cluster: str, job: int) -> Job:
+        """Where a job stands."""
+        sky = library()
+        try:
+            said = sky.get(sky.job_status(cluster, [job]))
+        except Exception:
+            if self._is_up(cluster):
+                raise
+            return Job.GONE
+        state = next(iter(said.values()))
+        return Job.WAITING if state is None else _JOBS.get(state.name, Job.FAILED)
+
+    def log(self, cluster: str, job: int) -> Sequence[str]:
+        """The last lines that the job printed."""
+        said = io.StringIO()
+        library().tail_logs(cluster, job, follow=False, tail=_TAIL, output_stream=said)
+        return said.getvalue().splitlines()
+
+    def cancel(self, cluster: str) -> None:
+        """End every job on the machine."""
+        sky = library()
+        sky.get(sky.cancel(cluster, all=True))
+
+    def records(self, cluster: str) -> Iterator[Packed]:
+        """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
+        sky = library()
+        job, _ = sky.get(sky.exec(sky.Task(name="bench-collect", run=PACK), cluster_name=cluster))
+        lines = sky.tail_logs(cluster, job, follow=True, preload_content=False)
+        return unpacked(line for line in lines if line)
+
+    def down(self, cluster: str) -> None:
+        """Give the machine back; nothing to do where there is none. Returns once it is gone."""
+        sky = library()
+        if self._status(cluster):
+            sky.get(sky.down(cluster))
+        if self._status(cluster):
+            raise BenchError("SkyPilot still has it in its list")
+
+    def used(self, cluster: str, since: datetime) -> Used | None:
+        """When the newest cluster of that name was paid for; None where none was launched since then."""
+        sky = library()
+        days = (datetime.now(UTC) - since).days + 1
+        rows = [row["usage_intervals"] for row in sky.get(sky.cost_report(days=days)) if row["name"] == cluster]
+        intervals = max(filter(None, rows), default=None, key=lambda row: row[0][0])
+        if intervals is None or (started := datetime.fromtimestamp(intervals[0][0], UTC)) < since - _SLACK:
+            return None
+        stopped = intervals[-1][1]
+        return Used(started, None if stopped is None else datetime.fromtimestamp(stopped, UTC))
+
+    def standing(self) -> Sequence[Standing]:
+        """Every machine that there is, not only those of sweeps."""
+        sky = library()
+        records = sky.get(sky.status(refresh=sky.StatusRefreshMode.AUTO))
+        return [
+            Standing(
+                record["name"],
+                record["status"].value,
+                datetime.fromtimestamp(record["launched_at"], UTC),
+                _rented(record["handle"], None) if record["handle"] else None,
+            )
+            for record in records
+        ]
+
+    def _status(self, cluster: str, *, ask: bool = False) -> list[Any]:
+        """SkyPilot's record of the cluster, if it has one; `ask` the cloud first."""
+        sky = library()
+        mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NONE
+        found: list[Any] = sky.get(sky.status([cluster], refresh=mode))
+        return found
+
+    def _is_up(self, cluster: str) -> bool:
+        return any(record["status"].name == "UP" for record in self._status(cluster, ask=True))
+
+
+def library() -> Any:
+    """The package `sky`. `check` has imported it before."""
+    import sky
+
+    return sky
+
+
+def _rented(handle: Any, setup: int | None) -> Rented:
+    had = handle.launched_resources
+    provider = str(had.cloud).lower()
+    info = handle.cached_cluster_info
+    return Rented(
+        provider=provider,
+        region=had.region,
+        zone=had.zone,
+        instance_type=had.instance_type,
+        accelerators=_accelerators(had.accelerators),
+        spot=bool(had.use_spot),
+        hourly=_hourly(had),
+        resource_id=info.head_instance_id if info and provider not in _OWN else None,
+        lease=(had.labels or {}).get(TAG),
+        setup=setup,
+    )
+
+
+def _hourly(had: Any) -> Decimal | None:
+    """USD an hour. A price of 0 is one that the catalogue does not have."""
+    try:
+        return known(Decimal(str(round(had.get_cost(3600), 6))))
+    except Exception:  # no catalogue, no entry, no network: whatever it is, the price is not known
+        return None
+
+
+def _accelerators(said: Mapping[str, Any] | None) -> Accelerators | None:
+    """The one kind that a machine has; None for a share of a GPU too."""
+    for name, count in (said or {}).items():
+        if count >= 1 and count == int(count):
+            return Accelerators(name=name, count=int(count))
+    return None
+
+
+# Prints what `unpacked` reads. A machine without the folder has made no record.
+PACK = r"""
+set -euo pipefail
+cd ~/bench-results 2>/dev/null && [ -d v1 ] || { echo 'bench-none:'; exit 0; }
+package=$(mktemp)
+trap 'rm -f "$package"' EXIT
+tar -czf "$package" v1
+base64 -w 900 "$package" | sed 's/^/bench-part:/'
+echo "bench-sha256:$(sha256sum < "$package" | cut -d ' ' -f 1)"
+"""
+_LINE = re.compile(r"bench-(none|part|sha256):([A-Za-z0-9+/=]*)")
+_LARGEST = 16 * 1024 * 1024  # bytes of a record; they are a thousandth of this
+
+
+def unpacked(lines: Iterable[str]) -> Iterator[Packed]:
+    """The records in a job's log. Raises BenchError where the package did not come whole."""
+    text: list[str] = []
+    for line in lines:
+        found = _LINE.search(line)
+        if found is None:
+            continue
+        match found[1]:
+            case "none":
+                return
+            case "part":
+                text.append(found[2])
+            case _:
+                yield from _records("".join(text), found[2])
+                return
+    raise BenchError("its log broke off before all of them had come; try again")
+
+
+def _records(text: str, digest: str) -> Iterator[Packed]:
+    try:
+        package = b64decode(text, validate=True)
+    except binascii.Error:
+        package = b""
+    if hashlib.sha256(package).hexdigest() != digest:
+        raise BenchError("the package arrived altered; try again")
+    # Read in memory: nothing that a machine sends is unpacked onto this one's disk.
+    with tarfile.open(fileobj=io.BytesIO(package), mode="r:gz") as archive:
+        for member in archive:
+            if member.isfile() and is_record_key(member.name) and member.size <= _LARGEST:
+                content = archive.extractfile(member)
+                assert content is not None  # only a folder or a link has none
+                yield Packed(member.name, content.read())

@@ -1,0 +1,229 @@
+"""The sweep file: what to run, on which machines, and what it may cost. YAML, checked before anything else is done."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from bench.errors import UsageError
+from bench.recipes import RECIPES, find
+from bench.sweep.yaml_file import YamlFile, read
+
+Pricing = Literal["on-demand", "spot"]
+
+TASKS = Path("sky")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One machine of a sweep. `cloud` is an `infra` of SkyPilot; None: whatever the task file allows.
+
+    `task` is the machine's task file, relative to the working directory unless the sweep gives a full path.
+    """
+
+    sweep: str
+    machine: str
+    cloud: str | None = None
+    spot: bool = False
+
+    @property
+    def name(self) -> str:
+        """Such as `v100-aws-us-east-1-spot`: the same for the same words of a sweep file, unique within it."""
+        return "-".join(_plain(word) for word in (self.task.stem, self.cloud, "spot" if self.spot else None) if word)
+
+    @property
+    def cluster(self) -> str:
+        """What SkyPilot calls the machine: `bench-<sweep>-<cell>`."""
+        return f"bench-{self.sweep}-{self.name}"
+
+    @property
+    def task(self) -> Path:
+        """`sky/<machine>.yaml`, or the file that the machine names itself."""
+        named = Path(self.machine)
+        return named if len(named.parts) > 1 or named.suffix else TASKS / f"{self.machine}.yaml"
+
+
+def cells(sweep: str, machines: Sequence[str], clouds: Sequence[str], pricing: Sequence[Pricing]) -> Iterator[Cell]:
+    """Every machine on every cloud at every pricing, in the order of the words; no cloud is the task file's choice."""
+    for machine, cloud, kind in product(machines, clouds or (None,), pricing):
+        yield Cell(sweep, machine, cloud, spot=kind == "spot")
+
+
+def _plain(word: str) -> str:
+    """`word` as a cluster's name may hold it."""
+    return re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")
+
+
+_LENGTH = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+# Set from the sweep itself for every cell.
+_TAKEN = {"BENCH_RECIPES": "recipes", "BENCH_RUNS": "runs", "BENCH_STORE": "store"}
+_SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+
+
+def duration(text: object) -> timedelta:
+    """A whole number and its unit: `90s`, `45m`, `2h`, `1d`. Raises ValueError for anything else."""
+    parts = _LENGTH.fullmatch(text) if isinstance(text, str) else None
+    if parts is None:
+        raise ValueError(f"{text!r} is no length of time; give a whole number with s, m, h or d: 90s, 45m, 2h, 1d")
+    try:
+        return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than anybody waits") from None
+
+
+def _known(name: str) -> str:
+    try:
+        return find(name).name
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _free(name: str) -> str:
+    if name in _TAKEN:
+        raise ValueError(f"the sweep sets this itself, from `{_TAKEN[name]}`")
+    if name in _SECRETS:
+        raise ValueError("a key does not belong into a file; set it in the shell, from where the task files take it")
+    return name
+
+
+def _text(value: object) -> object:
+    """A number as text, as the environment will have it."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+_Recipe = Annotated[
+    StrictStr,
+    AfterValidator(_known),
+    WithJsonSchema({"enum": [recipe.name for recipe in RECIPES], "type": "string"}),
+]
+_Length = Annotated[
+    timedelta,
+    BeforeValidator(duration),
+    WithJsonSchema({"pattern": f"^{_LENGTH.pattern}$", "type": "string"}),
+]
+_Dollars = Annotated[
+    Decimal,
+    Field(gt=0, allow_inf_nan=False),
+    WithJsonSchema({"exclusiveMinimum": 0, "type": "number"}),
+]
+_Variable = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_free)]
+_Value = Annotated[StrictStr, BeforeValidator(_text), WithJsonSchema({"type": ["string", "number"]})]
+
+
+class Sweep(BaseModel):
+    """A sweep. Every cell runs all recipes in turn, `runs` times each, on one machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="bench sweep")
+
+    name: StrictStr = Field(
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40, description="small letters, digits and -"
+    )
+    recipes: tuple[_Recipe, ...] = Field(min_length=1, description="recipes, as `bench recipes` lists them")
+    runs: StrictInt = Field(ge=1, le=10_000, description="runs of each recipe in each cell")
+    machines: tuple[Annotated[StrictStr, Field(min_length=1)], ...] = Field(
+        min_length=1, description="v100 for sky/v100.yaml in the working directory, or the path of a task file"
+    )
+    clouds: tuple[Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9]*(/\S+)?$")], ...] = Field(
+        (), description="aws, aws/us-east-1, slurm/ci, …: SkyPilot's `infra`; left out: what the task files allow"
+    )
+    pricing: tuple[Pricing, ...] = Field(("on-demand",), min_length=1, description="on-demand, spot, or both")
+    store: Annotated[StrictStr, Field(pattern=r"^s3://[^/\s]+(/\S*)?$")] | None = Field(
+        None,
+        description="s3://bucket/prefix, where the machines write; left out: records come home by bench collect",
+    )
+    max_cost: _Dollars | None = Field(None, description="USD for all cells together, at which all is torn down")
+    max_duration: _Length | None = Field(None, description="90s, 45m, 2h or 1d, after which all is torn down")
+    envs: dict[_Variable, _Value] = Field(
+        default_factory=dict, description="variables for every cell, such as BENCH_IMAGE"
+    )
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell, in the order of the file."""
+        return tuple(cells(self.name, self.machines, self.clouds, self.pricing))
+
+    @model_validator(mode="after")
+    def _no_twins(self) -> Sweep:
+        if len(set(self.recipes)) < len(self.recipes):
+            raise ValueError("recipes: one is named twice; raise `runs` for more of it")
+        names = [cell.name for cell in self.cells()]
+        if twins := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two cells would be called {twins[0]}; name each machine, cloud and pricing once")
+        return self
+
+
+def load(path: str | Path) -> Sweep:
+    """The sweep in the file `path`.
+
+    Raises UsageError, with the file, the line and what to do, for a file that is no sweep, and for a machine whose
+    task file is not there.
+    """
+    file = read(Path(path))
+    try:
+        sweep = Sweep.model_validate(file.content)
+    except ValidationError as error:
+        raise UsageError(_words(file, error)) from None
+    for index, cell in enumerate(cells(sweep.name, sweep.machines, (), ("on-demand",))):
+        if not cell.task.is_file():
+            raise UsageError(f"{file.at(('machines', index))}: no task file {cell.task} here{_instead(cell)}")
+    return sweep
+
+
+def _words(file: YamlFile, error: ValidationError) -> str:
+    """The first mistake, in words of a file and not of a model."""
+    first = error.errors()[0]
+    place = tuple(step for step in first["loc"] if step != "[key]")
+    match first["type"]:
+        case "extra_forbidden":
+            what = f"no such key{_nearest(str(place[-1]), Sweep.model_fields)}"
+        case "missing":
+            what = f"is missing: {Sweep.model_fields[str(place[0])].description}"
+        case "tuple_type":
+            what = "is no list; write [one, two]"
+        case "string_pattern_mismatch" | "too_short" | "string_too_long":
+            what = f"{first['input']!r} does not fit: {_description(place)}"
+        case "value_error":
+            what = str(first["ctx"]["error"])
+        case _:
+            what = f"{first['msg']}, not {first['input']!r}: {_description(place)}"
+    return f"{file.at(place)}: {what}".replace(": : ", ": ")
+
+
+def _description(place: Sequence[Any]) -> str:
+    if len(place) > 1 and place[0] == "envs":
+        return "names of letters, digits and _, with text or a number each"
+    field = Sweep.model_fields.get(str(place[0]))
+    return (field and field.description) or "see `bench schema sweep`"
+
+
+def _instead(cell: Cell) -> str:
+    """What to do about a task file that is not there."""
+    if not cell.task.parent.is_dir():
+        return f", nor a folder {cell.task.parent}; call bench where the task files lie"
+    near = _nearest(cell.task.stem, [path.stem for path in cell.task.parent.glob("*.y*ml")])
+    return near or f"; see {cell.task.parent} for what there is"
+
+
+def _nearest(name: str, known: Any) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,41 @@
+"""Text from records is anybody's text: made harmless for a terminal, a Markdown table, a spreadsheet."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import Decimal
+
+# Control, format (such as a change of writing direction), surrogate, and line and paragraph separators.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_MARKDOWN = re.compile(r"[\\`*_<>|~&]|\](?=[(\[:])")
+# Spreadsheets compute a cell that begins so, also where it is written in full width.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 -- just these
+
+
+def clean(text: str) -> str:
+    """`text` on one line, without characters that cannot be seen."""
+    seen = "".join(" " if unicodedata.category(c) in _UNSEEN else c for c in text)
+    return " ".join(seen.split())
+
+
+def escape_markdown(text: str) -> str:
+    """`text` as it stands, in a cell of a Markdown table: no markup, no new column, no link, no HTML."""
+    return _MARKDOWN.sub(lambda found: "\\" + found[0], text)
+
+
+def csv_cell(text: str) -> str:
+    """`text` for a spreadsheet: a leading apostrophe keeps it from being taken for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+# FOCUS's pricing categories, as people say them.
+CATEGORIES = {"Standard": "on-demand", "Dynamic": "spot", "Committed": "committed"}
+NONE = "–"  # noqa: RUF001 -- a dash, not a minus: there is no answer
+UNKNOWN = "unknown"
+
+
+def three(value: float | Decimal) -> str:
+    """`value` to three significant digits, without an exponent: 0.00264, 74.0, 286000."""
+    # By way of str: a half is rounded as it is printed, whether it comes as a double or exactly.
+    return format(Decimal(f"{Decimal(str(value)):.2e}"), "f") if value else "0"

@@ -1,0 +1,225 @@
+"""Claims: the rule, the Myrtle claims against the published entries, and our own runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from analysis.claims.check import amount, check_published, check_runs
+from analysis.claims.claim import Claim, chosen, judge, load_claims
+from analysis.claims.render import as_json, as_markdown, as_table
+from analysis.frames.runs import runs_frame
+from analysis.published.dawnbench.entries import published_documents
+from analysis.stats.intervals import Interval
+from bench.errors import UsageError
+from bench.record.documents import RecipeRef
+from tests.support import small_store
+
+BOOK = load_claims()
+ENTRIES = published_documents()
+PAGE, FASTEST = ENTRIES[7], ENTRIES[9]
+
+
+def a_claim(**changes) -> Claim:
+    fields = {
+        "id": "x", "text": "2x", "source": "a post", "metric": "time", "factor": "2.0",
+        "A": PAGE.source_file, "B": FASTEST.source_file, "runs_A": "fast", "runs_B": "slow",
+    }  # fmt: skip
+    return Claim.model_validate(fields | changes)
+
+
+def published(name: str):
+    (claim,) = chosen(BOOK, (name,))
+    return check_published(claim, BOOK, ENTRIES)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "verdict"),
+    [
+        ("page-time", 173.96 / 74.04, "not supported"),
+        ("page-gpus", 8, "supported"),
+        ("page-cost", 0.2582 / 0.0629, "supported"),
+        ("page-cost-fastest", 18.8, "supported"),
+        ("page-cost-success", 1 / 0.348, "not supported"),
+        ("page-time-single", 4.60, "supported"),
+    ],
+)
+def test_the_claims_about_pages_entry(name: str, factor: float, verdict: str) -> None:
+    check = published(name)
+    assert check.factor == pytest.approx(factor, rel=0.001)
+    assert check.verdict == verdict
+
+
+def test_every_claim_is_of_entries_that_are_there() -> None:
+    files = {entry.source_file for entry in ENTRIES}
+    assert len({claim.id for claim in BOOK.claims}) == len(BOOK.claims)
+    assert {file for claim in BOOK.claims for file in (claim.a, claim.b)} <= files
+    assert {clock.entry for clock in BOOK.clocks} <= files
+
+
+def test_a_claim_that_fails_says_what_it_would_take_and_what_there_was() -> None:
+    notes = published("page-time").notes
+    assert "2.5x would take 69.58 s of A, or a baseline of 185.10 s" in notes
+    assert (
+        "the nearest that earlier entries give: 2.35 (fast.ai + students, 173.96 s) and 4.60 (bkj, 340.63 s)" in notes
+    )
+
+
+def test_differing_clocks_are_noted_with_what_one_clock_would_say() -> None:
+    assert published("page-time-single").notes[-1] == (
+        "the clocks differ: B's counts validation, A's does not. With it A takes 79 s "
+        "(github.com/davidcpage/cifar10-fast), which gives 4.31: not supported"
+    )
+    assert not any("clock" in note for note in published("page-gpus").notes)
+
+
+def test_an_entry_that_is_unknown_makes_a_claim_inconclusive() -> None:
+    check = check_published(a_claim(B="nowhere.json"), BOOK, ENTRIES)
+    assert (check.verdict, check.factor, check.b.value) == ("inconclusive", None, None)
+    no_price = ENTRIES[0].source_file
+    assert check_published(a_claim(metric="cost", B=no_price), BOOK, ENTRIES).verdict == "inconclusive"
+
+
+def test_untrusted_names_are_cleaned() -> None:
+    odd = [entry.model_copy(update={"author": "x\x1b[31m\ny"}) for entry in ENTRIES]
+    check = check_published(a_claim(factor="9"), BOOK, odd)
+    assert check.a.name == "x [31m y"
+    assert all(note.isprintable() for note in check.notes)
+
+
+@pytest.mark.parametrize(("factor", "least"), [("2.5", "2.45"), ("8", "7.5"), ("4.0", "3.95"), ("10", "9.5")])
+def test_a_claim_is_taken_to_the_digits_it_states(factor: str, least: str) -> None:
+    assert a_claim(factor=factor).least == Decimal(least)
+
+
+@given(st.integers(1, 9999), st.integers(0, 3), st.floats(0.001, 1e5))
+def test_a_single_number_is_supported_where_it_rounds_to_the_claim_or_more(
+    claimed: int, digits: int, found: float
+) -> None:
+    claim = a_claim(factor=str(Decimal(claimed).scaleb(-digits)))
+    half = Decimal(5).scaleb(-digits - 1)
+    supported = Decimal(repr(found)) >= claim.factor - half
+    assume(abs(found - float(claim.factor - half)) > 1e-9)  # but for the double nearest to the edge
+    assert judge(claim, found, single=True) == ("supported" if supported else "not supported")
+
+
+@given(st.floats(0.1, 10), st.floats(0, 5), st.floats(0, 5))
+def test_an_interval_has_to_lie_on_one_side(factor: float, below: float, above: float) -> None:
+    interval = Interval(factor - below, factor + above, 0.95, "made up")
+    verdict = judge(a_claim(), factor, interval)
+    assert (verdict == "supported") == (interval.low >= 1.95)
+    assert (verdict == "not supported") == (interval.high < 1.95)
+
+
+def test_without_an_interval_runs_are_inconclusive() -> None:
+    assert judge(a_claim(), 9.0) == "inconclusive"
+    assert judge(a_claim(), None, single=True) == "inconclusive"
+
+
+def test_a_factor_is_to_be_text_that_keeps_its_digits() -> None:
+    with pytest.raises(ValidationError, match="does not keep its digits"):
+        a_claim(factor=2.5)
+
+
+def test_an_unknown_claim_names_those_there_are() -> None:
+    with pytest.raises(UsageError, match="'page-tim' is no claim; there are page-time, page-gpus"):
+        chosen(BOOK, ("page-tim",))
+
+
+def runs(slow: float, n: int = 12, **changes):
+    """`n` runs of `fast` around 60 s and `n` of `slow`, all of which hit, on one priced machine."""
+    seconds = [60 + 0.1 * k for k in range(n)]
+    lease = small_store.a_lease(1)
+    documents = [lease]
+    for first, name, scale in ((100, "fast", 1.0), (200, "slow", slow)):
+        recipe = RecipeRef(name=name, source_sha256="0" * 64)
+        times = [scale * second for second in seconds]
+        documents += small_store.a_series(first, times, lease_id=lease.id, recipe=recipe, **changes)
+    return documents
+
+
+@pytest.mark.parametrize(("slow", "verdict"), [(3.0, "supported"), (1.5, "not supported"), (1.9186, "inconclusive")])
+@pytest.mark.parametrize("metric", ["time", "cost"])
+def test_our_own_runs_on_one_machine_are_judged_by_their_interval(slow: float, verdict: str, metric: str) -> None:
+    (check,) = check_runs(a_claim(metric=metric), runs_frame(runs(slow)))
+    assert check.factor == pytest.approx(slow, rel=0.03)
+    assert check.interval is not None
+    assert check.verdict == verdict
+    assert check.basis == "runs on Tesla V100-SXM2-16GB (aws:p3.2xlarge)"
+    assert check.notes[0] == "hits: A 12 of 12 runs, B 12 of 12; medians of those that hit"
+
+
+def test_few_runs_are_inconclusive() -> None:
+    (check,) = check_runs(a_claim(), runs_frame(runs(3.0, n=3)))
+    assert check.verdict == "inconclusive"
+    assert "takes 10 runs" in check.notes[1]
+
+
+def test_runs_on_two_machines_are_not_compared() -> None:
+    documents = [d for d in runs(3.0) if getattr(d, "recipe", None) is None or d.recipe.name == "fast"]
+    other = small_store.a_lease(2, "9.99")
+    recipe = RecipeRef(name="slow", source_sha256="0" * 64)
+    elsewhere = small_store.a_series(300, [180.0] * 12, lease_id=other.id, recipe=recipe)
+    assert list(check_runs(a_claim(), runs_frame([*documents, other, *elsewhere]))) == []
+
+
+def test_a_machine_without_a_price_has_no_cost_to_compare() -> None:
+    documents = [document for document in runs(3.0) if document.kind == "run"]
+    (check,) = check_runs(a_claim(metric="cost"), runs_frame(documents))
+    assert (check.verdict, check.factor) == ("inconclusive", None)
+
+
+@pytest.mark.parametrize("changes", [{"metric": "gpus"}, {"runs_A": None}, {"runs_B": "another"}])
+def test_what_was_not_run_is_not_judged(changes) -> None:
+    assert list(check_runs(a_claim(**changes), runs_frame(runs(3.0)))) == []
+
+
+def test_no_runs_are_no_checks() -> None:
+    assert list(check_runs(a_claim(), runs_frame([]))) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [(173.9588, "s", "173.96 s"), (0.0629, "USD", "0.0629 USD"), (0.000264, "USD", "0.000264 USD"),
+     (1, "GPUs", "1 GPU"), (8, "GPUs", "8 GPUs"), (0.5, "s", "0.5 s")],
+)  # fmt: skip
+def test_amounts_keep_their_digits(value: float, unit: str, said: str) -> None:
+    assert amount(value, unit) == said
+
+
+def all_checks():
+    frame = runs_frame(runs(3.0))
+    checks = [check_published(claim, BOOK, ENTRIES) for claim in BOOK.claims]
+    return [*checks, *check_runs(a_claim(id="own", text="2x | <b>", source="a *post*"), frame)]
+
+
+@pytest.mark.parametrize(
+    ("render", "name"), [(as_table, "claims.txt"), (as_markdown, "claims.md"), (as_json, "claims.json")]
+)
+def test_the_whole_output(render, name: str) -> None:
+    """After a change that is meant: read the difference, then write the new text into the file."""
+    expected = Path(__file__).parent / "expected" / name
+    assert render(all_checks()) == expected.read_text()
+
+
+def test_all_three_formats_say_the_same() -> None:
+    checks = all_checks()
+    content = json.loads(as_json(checks))
+    assert content["schema_version"] == 1
+    for check in content["checks"]:
+        for text in (as_table(checks), as_markdown(checks)):
+            assert f"[{check['id']}] {check['basis']}" in text
+            assert f"{check['found']:.3g}"[:4] in text
+
+
+def test_a_terminal_s_table_fits_into_it(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    table = re.sub(r"\x1b\[[\d;]*m", "", as_table(all_checks(), terminal=True))
+    assert max(map(len, table.splitlines())) <= 100

@@ -1,0 +1,112 @@
+"""Records to a frame: one row a run, with its price."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.frames.runs import COLUMNS, attempt_costs, counted, runs_frame, train_costs
+from analysis.report.report import FORMATS, build_report, render
+from bench.record.documents import Accelerators, Device, LeaseClosed, Phase
+from bench.record.policy import POLICIES, attempt_seconds, policy_seconds
+from tests.support import builders
+from tests.support import small_store as a
+
+
+def test_one_row_a_run_with_its_lease():
+    frame = runs_frame([a.a_run(10, lease_id=a.an_id(1)), a.a_lease(1), LeaseClosed(id=a.an_id(1), stopped=a.NOON)])
+    assert len(frame) == 1
+    row = frame.iloc[0]
+    assert row["machine"] == "Tesla V100-SXM2-16GB"
+    assert row["instance"] == "aws:p3.2xlarge"
+    assert row["hourly"] == Decimal("3.06")
+    assert (row["pricing_category"], row["currency"]) == ("Standard", "USD")
+    assert row["airbench_s"] == 60
+    assert row["images_per_second"] == pytest.approx(1_200_000 / 57)
+    assert row["started"] == pd.Timestamp(a.NOON)
+    assert bool(row["hit"])
+    assert train_costs(frame, "airbench") == [Decimal("0.051")]
+
+
+def test_every_column_has_a_dtype_and_a_meaning_also_where_there_is_no_run():
+    frame = runs_frame([])
+    assert list(frame) == list(COLUMNS)
+    for name, column in COLUMNS.items():
+        assert column.meaning, name
+        if column.type in (float, bool):
+            assert frame[name].dtype == column.type, name
+        assert column.meaning
+
+
+def test_without_a_lease_the_price_is_unknown():
+    frame = runs_frame([a.a_run(10, lease_id=a.an_id(1)), a.a_run(11)])
+    assert list(frame["hourly"]) == [None, None]
+    assert train_costs(frame, "airbench") == [None, None]
+    assert frame["instance"].isna().all()
+
+
+def test_a_price_a_gpu_is_times_the_gpus():
+    def hourly(accelerators):
+        lease = a.a_lease(1, "2.00", unit="gpu-hour", accelerators=accelerators)
+        return runs_frame([lease, a.a_run(10, lease_id=a.an_id(1))])["hourly"][0]
+
+    assert hourly(Accelerators(name="V100", count=8)) == 16
+    assert hourly(None) is None
+
+
+def test_a_record_that_is_there_twice_counts_once():
+    assert len(runs_frame([a.a_run(10), a.a_run(10)])) == 1
+
+
+def test_cores_and_gpus_are_counted():
+    device = Device(kind="cpu", name="Xeon", count=2, precision="float32", path="eager")
+    assert runs_frame([a.a_run(10, device=device)])["machine"][0] == "2 x Xeon"
+
+
+@given(st.lists(builders.runs(), max_size=3))
+@settings(max_examples=30, deadline=None)
+def test_any_run_has_a_row_and_can_be_reported(runs):
+    frame = runs_frame(runs)
+    for form in FORMATS:
+        assert render(build_report(runs), form, terminal=False)
+    assert len(frame) == len({run.id for run in runs})
+    for policy in POLICIES:
+        assert not (frame[f"{policy}_s"] < 0).any()
+        assert len(attempt_costs(frame, policy)) == len(frame)
+
+
+def test_a_broken_run_used_its_counted_phases_up_to_its_end():
+    broken = a.a_broken_run(10)
+    assert policy_seconds(broken, "airbench") is None
+    assert {policy: attempt_seconds(broken, policy) for policy in POLICIES} == {
+        "airbench": 10, "dawnbench": 10, "mlperf": 10, "cold": None,
+    }  # fmt: skip
+    assert attempt_seconds(a.a_broken_run(10, cold=True), "cold") == 15
+
+
+def test_a_run_that_broke_before_the_clock_ran_used_nothing_of_it():
+    assert attempt_seconds(a.a_broken_run(10, phases=()), "airbench") == 0
+    assert attempt_seconds(a.a_broken_run(10, phases=(), cold=True), "cold") == 0
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_hit_used_its_policy_time(policy):
+    run = builders.make_run(cold=True)
+    assert attempt_seconds(run, policy) == policy_seconds(run, policy)
+
+
+def test_a_miss_used_everything_the_clock_counts():
+    crossed_and_fell_back = builders.make_run(evaluations=builders.ending(0.93))
+    assert policy_seconds(crossed_and_fell_back, "dawnbench") == 9
+    assert attempt_seconds(crossed_and_fell_back, "dawnbench") == 13
+
+
+def test_a_run_not_synchronised_does_not_count_but_a_broken_one_does():
+    loose = a.a_run(10, phases=(Phase(name="train", start=0, stop=1, synchronised=False),))
+    frame = runs_frame([loose, a.a_broken_run(11), a.a_run(12)])
+    assert list(counted(frame)["run_id"]) == [a.an_id(11), a.an_id(12)]
+    assert attempt_seconds(loose, "airbench") is None

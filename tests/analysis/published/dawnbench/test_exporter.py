@@ -1,0 +1,153 @@
+"""Our runs as DAWNBench entries that the entries' own checker takes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+
+from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
+from analysis.published.dawnbench.importer import read_entries
+from bench.errors import StoreError
+from bench.record.documents import Evaluation, Target
+from bench.record.policy import policy_seconds
+from tests.support import builders, small_store
+
+WHO = Submitter("An Author", "author@example.org")
+LEASE = small_store.a_lease(1)
+
+
+def check(checkout: Path) -> int:
+    """The rules of the checker of dawn-bench-entries for CIFAR-10 training; returns how many entries there are.
+
+    The header is JSON with certain fields and a date as yyyy-mm-dd; beside it lies a TSV with just three columns
+    and at least one row.
+    """
+    headers = sorted((checkout / "CIFAR10" / "train").glob("*.json"))
+    for path in headers:
+        header = json.loads(path.read_text())
+        fields = {"version", "author", "authorEmail", "framework", "model", "hardware", "timestamp"}
+        assert fields <= header.keys()
+        datetime.strptime(header["timestamp"], "%Y-%m-%d")
+        log = pd.read_csv(path.with_suffix(".tsv"), sep="\t")
+        assert sorted(log.columns) == ["epoch", "hours", "top1Accuracy"]
+        assert len(log) > 0
+    return len(headers)
+
+
+def a_run(number: int, **changes):
+    """A run of three evaluated epochs that hit 94 % in the second, on the lease."""
+    return builders.make_run(id=small_store.an_id(number), lease_id=LEASE.id, **changes)
+
+
+def test_an_entry_reads_as_a_whole() -> None:
+    (entry,) = export_entries([LEASE, a_run(2), a_run(3, seed=8, evaluations=builders.ending(0.93))], WHO)
+    assert entry.stem == "An-Author_myrtle_1Tesla-V100_pytorch"
+    assert entry.header == {
+        "version": "v1.0",
+        "author": "An Author",
+        "authorEmail": "author@example.org",
+        "framework": "PyTorch",
+        "model": "myrtle",
+        "hardware": "1 * Tesla V100 (aws p3.2xlarge)",
+        "costPerHour": 3.06,
+        "timestamp": "2026-11-22",
+        "misc": {
+            "bench run": small_store.an_id(2),
+            "seed": 7,
+            "precision": "float16",
+            "clock": "prepare and train; evaluation not counted",
+            "runs of this kind": 2,
+            "runs that hit": 1,
+        },
+    }
+    # 1 s of prepare, then 4 s an epoch.
+    hours = [repr(seconds / 3600) for seconds in (5.0, 9.0, 13.0, 13.0)]
+    rows = zip("1233", hours, ("90", "94.5", "94.8", "95"), strict=True)
+    assert entry.log == "epoch\thours\ttop1Accuracy\n" + "".join("\t".join(row) + "\n" for row in rows)
+
+
+def test_the_checker_takes_what_is_written_and_it_reads_back(tmp_path: Path) -> None:
+    entries = export_entries(small_store.a_small_store(), WHO)
+    written = write_entries(entries, tmp_path)
+    assert check(tmp_path) == len(written) == len(entries) > 0
+    read, errors = read_entries(tmp_path)
+    assert errors == []
+    assert [entry.author for entry in read] == ["An Author"] * len(entries)
+
+
+@settings(deadline=None, max_examples=30)
+@given(builders.runs())
+def test_the_checker_takes_any_run_that_hit(tmp_path_factory, run) -> None:
+    folder = tmp_path_factory.mktemp("out")
+    entries = export_entries([run], WHO)
+    write_entries(entries, folder)
+    assert check(folder) == len(entries) == int(run.hit and run.valid)
+
+
+def test_the_time_read_off_is_that_of_the_dawnbench_clock(tmp_path: Path) -> None:
+    run = a_run(2)
+    write_entries(export_entries([LEASE, run], WHO), tmp_path)
+    ((entry,), _) = read_entries(tmp_path)
+    assert entry.time_to_target_s == pytest.approx(policy_seconds(run, "dawnbench"))
+    assert entry.cost_per_hour == LEASE.price.amount
+
+
+def test_the_first_hit_of_each_recipe_and_machine_is_exported_or_every_one() -> None:
+    missed = a_run(2, evaluations=builders.ending(0.93))
+    runs = [
+        LEASE,
+        missed,
+        a_run(3),
+        a_run(4),
+        a_run(5, device=builders.make_run().device.model_copy(update={"count": 8})),
+    ]
+    assert [e.header["misc"]["bench run"] for e in export_entries(runs, WHO)] == [small_store.an_id(n) for n in (3, 5)]
+    every = export_entries(runs, WHO, every=True)
+    assert [e.header["misc"]["bench run"] for e in every] == [small_store.an_id(n) for n in (3, 4, 5)]
+    assert len({e.stem for e in every}) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "failed", "reason": "OOM"},
+        {"evaluations": builders.ending(0.9399)},
+        {"target": Target(at_least=0.94, dataset="cifar10-held-out-10000")},
+        {"target": Target(at_least=0.6), "evaluations": (Evaluation(epoch=1, accuracy=0.65, at=23, final=True),)},
+        {"phases": (builders.PHASES[0].model_copy(update={"synchronised": False}), *builders.PHASES[1:])},
+    ],
+    ids=["failed", "missed", "other images", "lower target", "clock not synchronised"],
+)
+def test_a_run_that_is_no_entry_is_left_out(changes) -> None:
+    assert export_entries([LEASE, a_run(2, **changes)], WHO) == []
+
+
+@pytest.mark.parametrize("lease", [small_store.a_lease(1, None), small_store.a_lease(1, currency="EUR")])
+def test_a_price_that_is_unknown_or_not_in_dollars_is_left_out(lease) -> None:
+    (entry,) = export_entries([lease, a_run(2)], WHO)
+    assert "costPerHour" not in entry.header
+
+
+def test_names_from_records_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    recipe = builders.make_run().recipe.model_copy(update={"name": "../../../x\x1b[31m"})
+    written = write_entries(export_entries([a_run(2, recipe=recipe)], WHO), tmp_path)
+    assert [path.parent for path in written] == [tmp_path / "CIFAR10" / "train"]
+    assert "\x1b" not in written[0].read_text()
+
+
+def test_writing_again_changes_nothing_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    entries = export_entries([LEASE, a_run(2)], WHO)
+    assert write_entries(entries, tmp_path) == write_entries(entries, tmp_path)
+    with pytest.raises(StoreError, match=r"\.tsv: is there already and differs"):
+        write_entries(export_entries([LEASE, a_run(3, evaluations=builders.ending(0.96))], WHO), tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        write_entries([], tmp_path / "file")

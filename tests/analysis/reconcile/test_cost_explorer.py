@@ -1,0 +1,117 @@
+"""Cost Explorer's answers as bills: moto's server gives the answers that a test puts there."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.reconcile.cost_explorer import charges
+from analysis.reconcile.reconcile import from_cost_explorer
+from bench.errors import BenchError
+from bench.record.bill import Bill
+from bench.store import FolderStore, read_all
+from tests.support.leases import IDS, closed, opened
+
+moto = pytest.importorskip("moto.server")
+Seed = Callable[..., None]
+
+
+@pytest.fixture
+def explorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seed]:
+    """`explorer(*answers)`: what Cost Explorer says, an answer a request."""
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL_COST_EXPLORER": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    def seed(*answers: dict[str, Any]) -> None:
+        body = json.dumps({"results": answers}).encode()
+        url = f"http://{host}:{port}/moto-api/static/ce/cost-and-usage-results"
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request).close()
+
+    try:
+        yield seed
+    finally:
+        urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
+        server.stop()
+
+
+def group(key: str, kind: str, amount: str, unit: str = "USD") -> dict[str, Any]:
+    cost = {"Amount": amount, "Unit": unit}
+    return {"Keys": [f"bench-lease${key}", kind], "Metrics": {"UnblendedCost": cost, "NetAmortizedCost": cost}}
+
+
+def day(*groups: dict[str, Any], number: int = 20, estimated: bool = False) -> dict[str, Any]:
+    period = {"Start": f"2026-11-{number}", "End": f"2026-11-{number + 1}"}
+    return {"TimePeriod": period, "Total": {}, "Groups": list(groups), "Estimated": estimated}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    store = FolderStore(str(tmp_path / "store"))
+    for document in (opened(), closed(), opened(1, resource_id="i-0def"), closed(1)):
+        store.put(document)
+    return store
+
+
+def test_tagged_charges_become_bills_over_all_pages(explorer: Seed, store: FolderStore) -> None:
+    first = {"ResultsByTime": [day(group(IDS[0], "Usage", "0.1921"), group("", "Usage", "99"))], "NextPageToken": "2"}
+    second = {"ResultsByTime": [day(group(IDS[0], "Tax", "0.0384")), day(group("gone", "Usage", "1"), number=23)]}
+    explorer(first, second)
+    done = from_cost_explorer(None, store)
+    billed, waiting = done.compared
+    assert billed.billed == Decimal("0.2305")
+    assert [(charge.category, charge.description) for charge in billed.bills[0].charges] == [
+        ("Tax", "Tax"),
+        ("Usage", "Usage"),
+    ]
+    assert (billed.partial, waiting.bills) == ((), ())
+    assert done.joined.orphans == {"gone": 1}
+    assert not done.errors
+
+
+def test_an_estimated_day_is_a_partial_bill_and_the_final_one_replaces_it(explorer: Seed, store: FolderStore) -> None:
+    explorer({"ResultsByTime": [day(group(IDS[0], "Usage", "0.1"), estimated=True)]})
+    assert from_cost_explorer(date(2026, 11, 1), store).compared[0].partial == ("not-final",)
+    explorer({"ResultsByTime": [day(group(IDS[0], "Usage", "0.1921"))]})
+    (one, _) = from_cost_explorer(date(2026, 11, 2), store).compared
+    assert (one.billed, one.partial) == (Decimal("0.1921"), ())
+    documents, _ = read_all(store)
+    assert sum(isinstance(document, Bill) for document in documents) == 2
+
+
+def test_what_cannot_be_read_of_an_answer_is_named_and_skipped(explorer: Seed, store: FolderStore) -> None:
+    broken = [group(IDS[0], "Usage", "much"), {"Keys": [], "Metrics": {}}]
+    explorer({"ResultsByTime": [day(*broken, group(IDS[0], "Usage", "0.1")), {"Groups": []}]})
+    done = from_cost_explorer(None, store)
+    assert done.compared[0].billed == Decimal("0.1")
+    assert len(done.errors) == 3
+
+
+def test_a_store_without_a_lease_on_aws_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderStore(str(tmp_path))
+    store.check_writable()
+    monkeypatch.setattr("analysis.reconcile.reconcile.charges", lambda *_: pytest.fail("a request is $0.01"))
+    assert from_cost_explorer(None, store).compared == []
+
+
+def test_cost_explorer_that_cannot_be_asked_is_one_line_without_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_COST_EXPLORER", "http://someone:secret@127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(BenchError, match="cannot be asked") as caught:
+        list(charges(date(2026, 11, 1), date(2026, 11, 2)))
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,73 @@
+"""Estimates as FOCUS: what is known, as a validator takes it and as our own reader reads it back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from analysis.reconcile.focus import column, tag_of
+from analysis.reconcile.focus_export import as_focus
+from analysis.reconcile.match import bills_of, join, leases_of
+from bench.record.documents import AnyDocument
+from tests.support.leases import IDS, closed, opened
+
+DOCUMENTS: list[AnyDocument] = [opened(), closed(), opened(1, resource_id="i-0def"), closed(1, after=7200)]
+
+
+def table(documents: list[AnyDocument]) -> list[dict[str, str]]:
+    return list(csv.DictReader(as_focus(documents)[0].splitlines()))
+
+
+def test_a_row_says_what_the_lease_should_cost_and_that_it_is_an_estimate() -> None:
+    first, second = table(DOCUMENTS)
+    assert first["BilledCost"] == first["ListCost"] == "0.1904"  # 224 s at 3.06 an hour
+    assert (first["x_Estimated"], first["BillingCurrency"], first["PricingCategory"]) == ("true", "USD", "Standard")
+    assert (first["BillingPeriodStart"], first["BillingPeriodEnd"]) == ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z")
+    assert json.loads(second["Tags"]) == {"bench-lease": IDS[1]}
+    hours = Decimal(second["PricingQuantity"]) * Decimal(second["ListUnitPrice"])
+    assert hours == pytest.approx(Decimal(second["ListCost"]))
+
+
+def test_a_lease_of_unknown_cost_is_left_out_and_named() -> None:
+    text, unknown = as_focus([opened(), opened(1, price=None), closed(1)])
+    assert len(text.splitlines()) == 1
+    assert [str(error) for error in unknown] == [
+        f"lease {IDS[0]} is left out: the lease is not closed",
+        f"lease {IDS[1]} is left out: no price",
+    ]
+
+
+def test_our_own_reader_bills_what_was_estimated() -> None:
+    rows = [{column(name): cell for name, cell in row.items()} for row in table(DOCUMENTS)]
+    assert [tag_of(row["tags"]) for row in rows] == IDS[:2]
+    done = join(((str(number), row) for number, row in enumerate(rows)), leases_of(DOCUMENTS))
+    assert not done.errors
+    assert [bill.billed_cost for bill in bills_of(done, "focus")] == [Decimal("0.1904"), Decimal("6.0945")]
+
+
+def test_names_from_records_are_one_cell_each_without_control_characters() -> None:
+    (row,) = table([opened(region='eu,"\n\x1b[2J', zone="=1+1"), closed()])
+    assert (row["RegionId"], row["AvailabilityZone"]) == ('eu," [2J', "'=1+1")
+
+
+@pytest.mark.slow
+def test_focus_validator_accepts_the_file(tmp_path: Path) -> None:
+    """`FOCUS_VALIDATOR` names the program where it is not on the path: it needs other versions of pandas than we do."""
+    validator = os.environ.get("FOCUS_VALIDATOR") or shutil.which("focus-validator")
+    if validator is None:
+        pytest.skip("needs focus-validator: pip install focus-validator 'multimethod<2' in an environment of its own")
+    (tmp_path / "focus.csv").write_text(as_focus(DOCUMENTS)[0])
+    packages = next(Path(validator).resolve().parents[1].glob("lib/python3*/site-packages"))
+    done = subprocess.run(
+        [validator, "--data-file", str(tmp_path / "focus.csv"), "--validate-version", "1.0"],
+        cwd=packages,  # it looks for its list of currencies from here
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Validation succeeded" in done.stdout, done.stdout + done.stderr

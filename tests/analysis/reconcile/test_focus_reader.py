@@ -1,0 +1,192 @@
+"""FOCUS exports as they come: CSV, gzipped, Parquet, folders, S3, and broken ones."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import tracemalloc
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.reconcile.focus import REQUIRED, charge_row
+from analysis.reconcile.focus_reader import RowError, rows, sources
+from bench.errors import BenchError, UsageError
+
+CELLS: dict[str, Any] = {
+    "BilledCost": "0.1921", "BillingCurrency": "USD", "BillingPeriodStart": "2026-11-01T00:00:00Z",
+    "BillingPeriodEnd": "2026-12-01T00:00:00Z", "ChargePeriodStart": "2026-11-20T12:00:00Z",
+    "ChargePeriodEnd": "2026-11-20T13:00:00.000Z", "ChargeCategory": "Usage", "ResourceId": "i-0abc",
+    "Tags": '{"bench-lease": "x"}', "EffectiveCost": "1E-7", "ListCost": "", "x_Other": "not read",
+}  # fmt: skip
+
+
+def written(*records: dict[str, Any], header: list[str] | None = None) -> bytes:
+    out = io.StringIO()
+    names = header or list(CELLS)
+    writer = csv.writer(out)
+    writer.writerow(names)
+    writer.writerows([record.get(name, "") for name in CELLS] for record in records)
+    return out.getvalue().encode()
+
+
+def read(path: Path) -> list[Any]:
+    return [cells if isinstance(cells, RowError) else charge_row(cells) for _, cells in rows(str(path))]
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    return tmp_path / "charges"
+
+
+def check(row: Any) -> None:
+    assert (row.resource_id, row.tag, row.billed_cost) == ("i-0abc", "x", Decimal("0.1921"))
+    assert (row.effective_cost, row.list_cost) == (Decimal("1E-7"), None)
+    assert row.charge_period == (datetime(2026, 11, 20, 12, tzinfo=UTC), datetime(2026, 11, 20, 13, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_csv_is_read_with_and_without_a_byte_order_mark(there: Path, bom: bytes) -> None:
+    there.write_bytes(bom + written(CELLS))
+    (row,) = read(there)
+    check(row)
+
+
+def test_gzip_is_known_by_its_content(there: Path) -> None:
+    there.write_bytes(gzip.compress(written(CELLS)))
+    (row,) = read(there)
+    check(row)
+
+
+@pytest.mark.parametrize("spelled", [str.lower, lambda name: "".join(f"_{c}" if c.isupper() else c for c in name)])
+def test_columns_are_known_however_a_provider_spells_them(there: Path, spelled) -> None:
+    there.write_bytes(written(CELLS, header=[spelled(name) for name in CELLS]))
+    (row,) = read(there)
+    check(row)
+
+
+def test_parquet_with_types_of_its_own_says_the_same(there: Path) -> None:
+    table = pa.table(
+        {
+            **{name: [CELLS[name]] for name in ("BillingCurrency", "ChargeCategory", "ResourceId", "x_Other")},
+            **{name: pa.array([datetime.fromisoformat(CELLS[name])], pa.timestamp("us", "UTC"))
+               for name in CELLS if "Period" in name},
+            "BilledCost": pa.array([Decimal("0.1921")], pa.decimal128(20, 4)),
+            "EffectiveCost": [1e-7],
+            "ListCost": pa.array([None], pa.float64()),
+            "Tags": pa.array([[("bench-lease", "x")]], pa.map_(pa.string(), pa.string())),
+        }
+    )  # fmt: skip
+    pq.write_table(table, there)
+    (row,) = read(there)
+    check(row)
+
+
+def test_a_row_of_another_length_is_named_and_the_next_is_read(there: Path) -> None:
+    there.write_bytes(written(CELLS) + b"a,b\r\n\r\n" + written(CELLS).split(b"\r\n", 1)[1])
+    first, second, third = read(there)
+    check(first)
+    assert str(second) == f"{there}:3: has 2 cells where the header has 12"
+    check(third)
+
+
+@pytest.mark.parametrize("name", [*REQUIRED, "ResourceId or Tags"])
+def test_a_file_that_lacks_a_column_is_no_focus_export(there: Path, name: str) -> None:
+    lost = name.split(" or ")
+    there.write_bytes(written(CELLS, header=["x" if column in lost else column for column in CELLS]))
+    with pytest.raises(UsageError, match=f"lacks .*{name}"):
+        read(there)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        gzip.compress(written(*[CELLS] * 99))[:-20],
+        written(CELLS) + b"\xff" * 20,
+        b"PAR1 and nothing",
+        b"\x1f\x8b\x08\0",
+    ],
+    ids=["gzip cut off", "no UTF-8", "no Parquet", "no gzip"],
+)
+def test_a_file_that_is_broken_ends_in_one_line(there: Path, raw: bytes) -> None:
+    there.write_bytes(raw)
+    with pytest.raises(BenchError, match=str(there)):
+        read(there)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n", b"{}"])
+def test_a_file_without_a_header_is_no_focus_export(there: Path, raw: bytes) -> None:
+    there.write_bytes(raw)
+    with pytest.raises(UsageError, match="no FOCUS export"):
+        read(there)
+
+
+def test_a_missing_file_is_named(there: Path) -> None:
+    with pytest.raises(BenchError, match=f"{there}: cannot be read"):
+        read(there)
+
+
+def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("manifest.json", "1.csv", "data/2.csv.gz", "data/3.parquet"):
+        (tmp_path / name).touch()
+    assert sources(str(tmp_path)) == [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet")]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UsageError, match=r"no \.csv"):
+        sources(str(empty))
+
+
+def test_a_big_file_is_not_held_in_memory(there: Path) -> None:
+    there.write_bytes(gzip.compress(written(*[CELLS] * 50_000), 1))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in rows(str(there))) == 50_000
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000  # 9 MB of text
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of moto's server, as the code under test gets it from its environment."""
+    import boto3
+
+    server_module = pytest.importorskip("moto.server")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test",
+            "AWS_DEFAULT_REGION": "us-east-1", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="bills")
+        yield client
+    finally:
+        server.stop()
+
+
+def test_an_export_is_read_from_s3_as_a_file_or_below_a_prefix(s3: Any) -> None:
+    s3.put_object(Bucket="bills", Key="focus/1.csv.gz", Body=gzip.compress(written(CELLS)))
+    s3.put_object(Bucket="bills", Key="focus/manifest.json", Body=b"{}")
+    assert sources("s3://bills/focus/") == sources("s3://bills/focus/1.csv.gz") == ["s3://bills/focus/1.csv.gz"]
+    ((where, cells),) = rows("s3://bills/focus/1.csv.gz")
+    assert where == "s3://bills/focus/1.csv.gz:2"
+    assert not isinstance(cells, RowError)
+    check(charge_row(cells))
+
+
+@pytest.mark.parametrize("url", ["s3://nobody/1.csv", "s3://bills/none.csv", "s3:///x"])
+def test_what_s3_does_not_have_ends_in_one_line(s3: Any, url: str) -> None:
+    with pytest.raises(BenchError, match=url):
+        list(rows(url))

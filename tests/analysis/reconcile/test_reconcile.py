@@ -1,0 +1,203 @@
+"""Charges find their leases, and their sums are the bills: partial, in their own currency, nothing twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.reconcile.focus_reader import RowError
+from analysis.reconcile.match import Compared, Join, bills_of, compare, join, leases_of, rented
+from analysis.reconcile.render import as_text
+from bench.record.bill import Bill
+from bench.record.documents import AnyDocument
+from tests.support.leases import IDS, LATER, START, closed, opened, row
+
+
+def joined(*rows: dict[str, Any] | RowError, documents: list[AnyDocument] | None = None) -> Join:
+    leases = rented(leases_of([opened(), closed()] if documents is None else documents))
+    return join(((f"x.csv:{number}", cells) for number, cells in enumerate(rows, 2)), leases)
+
+
+def bills(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> list[Bill]:
+    return list(bills_of(joined(*rows, documents=documents), "focus"))
+
+
+def compared(done: Join) -> list[Compared]:
+    return compare(done.leases, bills_of(done, "focus"))
+
+
+def tagged(lease: str = IDS[0]) -> str:
+    return f'{{"bench-lease": "{lease}"}}'
+
+
+def test_a_charge_finds_its_lease_by_the_machine_and_the_account_stays_out() -> None:
+    (bill,) = bills(row(ChargeDescription="i-0abc of 111122223333"))
+    assert (bill.lease_id, bill.joined_by, bill.billed_cost) == (IDS[0], "resource-id", Decimal("0.1921"))
+    assert bill.charges[0].resource_id == "i-0abc"
+    assert "111122223333" not in bill.model_dump_json()
+
+
+@pytest.mark.parametrize("tags", [tagged(), {"bench-lease": IDS[0]}, [("user:bench-lease", IDS[0])]])
+def test_a_charge_finds_its_lease_by_the_tag_whatever_it_is_for(tags: object) -> None:
+    (bill,) = bills(row(ResourceId="vol-1", Tags=tags))
+    assert (bill.lease_id, bill.joined_by) == (IDS[0], "tag")
+
+
+def test_the_tag_goes_before_the_machine() -> None:
+    documents: list[AnyDocument] = [opened(), closed(), opened(1, resource_id="i-0def"), closed(1)]
+    (bill,) = bills(row(Tags=tagged(IDS[1])), documents=documents)
+    assert bill.lease_id == IDS[1]
+
+
+def test_the_machines_of_one_launch_share_a_tag_and_each_has_its_own_charges() -> None:
+    launch = {"bench-lease": IDS[0]}
+    documents: list[AnyDocument] = [
+        opened(tags=launch), closed(), opened(1, resource_id="i-0def", tags=launch), closed(1),
+    ]  # fmt: skip
+    charges = [row(Tags=tagged()), row(Tags=tagged(), ResourceId="i-0def")]
+    assert [bill.lease_id for bill in bills(*charges, documents=documents)] == IDS[:2]
+    # A disk is of neither machine: it goes where the time agrees.
+    assert len(bills(row(Tags=tagged(), ResourceId="vol-1"), documents=documents)) == 1
+
+
+def test_of_two_leases_on_a_machine_a_charge_goes_to_the_one_it_overlaps_longest() -> None:
+    later = START + timedelta(hours=3)
+    second = opened(1, started=later), closed(1).model_copy(update={"stopped": later + timedelta(hours=1)})
+    charges = [row(), row(ChargePeriodStart="2026-11-20T15:00:00Z", ChargePeriodEnd="2026-11-20T16:00:00Z")]
+    assert [bill.lease_id for bill in bills(*charges, documents=[opened(), closed(), *second])] == IDS[:2]
+
+
+def test_the_hour_after_a_lease_is_still_its_own_and_another_day_is_not() -> None:
+    hour_after = row(ChargePeriodStart="2026-11-20T13:00:00Z", ChargePeriodEnd="2026-11-20T14:00:00Z")
+    day_after = row(ChargePeriodStart="2026-11-21T13:00:00Z", ChargePeriodEnd="2026-11-21T14:00:00Z")
+    done = joined(row(), hour_after, day_after)
+    assert [sum(charge.rows for charge in bill.charges) for bill in bills_of(done, "focus")] == [2]
+    assert done.stray == 1
+
+
+def test_credits_refunds_and_tax_are_added_and_said() -> None:
+    done = joined(row(), row(ChargeCategory="Credit", BilledCost="-0.05"), row(ChargeCategory="Tax", BilledCost="0.03"))
+    (one,) = compared(done)
+    assert one.billed == Decimal("0.1721")
+    assert "billed holds tax 0.0300 USD and credits of -0.0500 USD" in as_text([one], done)
+
+
+def test_currencies_are_never_added_up() -> None:
+    done = joined(row(), row(BillingCurrency="EUR", BilledCost="5"))
+    euros, dollars = compared(done)
+    assert (euros.currency, euros.billed, euros.difference) == ("EUR", Decimal(5), None)
+    assert dollars.difference == Decimal("0.1921") - Decimal("224") * Decimal("3.06") / 3600
+    assert "estimated in USD, billed in EUR: not compared" in as_text([euros, dollars], done)
+
+
+@pytest.mark.parametrize(
+    ("documents", "rows", "partial"),
+    [
+        ([opened(), closed()], [row(), LATER], ()),
+        ([opened(), closed()], [row()], ("not-final",)),
+        ([opened()], [row(), LATER], ("lease-open", "not-final")),
+        ([opened(), closed(after=7200)], [row()], ("period-not-covered", "not-final")),
+        ([opened(), closed()], [row(InvoiceId="7")], ()),
+        ([opened(), closed()], [row(InvoiceId=""), LATER], ("not-final",)),
+        ([opened(), closed()], [row(), row(BilledCost="x"), LATER], ("row-unreadable",)),
+    ],
+)
+def test_a_bill_is_partial_as_long_as_more_can_follow(documents, rows, partial: tuple[str, ...]) -> None:
+    (bill,) = bills(*rows, documents=documents)
+    assert (bill.partial, bill.complete) == (partial, not partial)
+
+
+def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one() -> None:
+    november = row(ChargePeriodStart="2026-11-30T23:00:00Z", ChargePeriodEnd="2026-12-01T00:00:00Z")
+    december = row(
+        BillingPeriodStart="2026-12-01T00:00:00Z", BillingPeriodEnd="2027-01-01T00:00:00Z",
+        ChargePeriodStart="2026-12-01T00:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z",
+    )  # fmt: skip
+    began = START.replace(day=30, hour=23)
+    documents: list[AnyDocument] = [
+        opened(started=began),
+        closed().model_copy(update={"stopped": began + timedelta(hours=2)}),
+    ]
+    (one,) = compared(joined(november, documents=documents))
+    assert one.bills[0].complete
+    assert one.partial == ("period-not-covered",)
+    (both,) = compared(joined(november, december, documents=documents))
+    assert (len(both.bills), both.billed, both.partial) == (2, Decimal("0.3842"), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"BilledCost": "oops"}, "BilledCost cannot be 'oops'"),
+        ({"BilledCost": "NaN"}, "BilledCost cannot be"),
+        ({"BilledCost": None}, "BilledCost is empty"),
+        ({"BillingCurrency": "dollars"}, "BillingCurrency cannot be"),
+        ({"ChargePeriodEnd": "2026-11-20T12:00:00Z"}, "not after ChargePeriodStart"),
+        ({"ChargePeriodStart": "last week"}, "ChargePeriodStart cannot be"),
+        ({"ChargeCategory": "Lunch"}, "ChargeCategory cannot be"),
+        ({"ListCost": "free"}, "ListCost cannot be"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_and_skipped(changes: dict[str, Any], said: str) -> None:
+    done = joined(row(), row(**changes))
+    (error,) = done.errors
+    assert str(error).startswith("x.csv:3: ")
+    assert said in str(error)
+    assert next(iter(bills_of(done, "focus"))).billed_cost == Decimal("0.1921")
+
+
+def test_what_has_no_counterpart_is_said_on_either_side() -> None:
+    documents: list[AnyDocument] = [opened(), closed(), opened(1, resource_id="i-0def"), closed(1)]
+    done = joined(row(), row(Tags=tagged("gone")), LATER, documents=documents)
+    text = as_text(compared(done), done)
+    assert "1 row is tagged with the lease gone, of which this store has no record" in text
+    assert "1 row is of nothing that bench leased" in text
+    assert "none, though the charges go on after it" in text
+    assert "The charges go up to 2026-11-23 13:00 UTC." in text
+
+
+def test_a_lease_without_a_bill_may_still_get_one() -> None:
+    done = joined()
+    assert "none yet: charges come up to a day late" in as_text(compared(done), done)
+
+
+def test_an_unknown_estimate_stays_unknown() -> None:
+    done = joined(row(), documents=[opened(price=None), closed()])
+    (one,) = compared(done)
+    assert one.difference is None
+    assert "unknown: no price" in as_text([one], done)
+
+
+def test_ones_own_machine_has_no_bill() -> None:
+    done = joined(row(), documents=[opened(provider="own"), closed()])
+    assert done.others == 1
+    assert "nothing to reconcile" in as_text(compared(done), done)
+
+
+def test_names_from_records_and_bills_cannot_steer_a_terminal() -> None:
+    done = joined(row(Tags=tagged("\\u001b[31m")), documents=[opened(provider="\x1b[2J"), closed()])
+    assert "\x1b" not in as_text(compared(done), done)
+
+
+@given(st.lists(st.decimals(-1000, 1000, places=10), min_size=1, max_size=12), st.randoms())
+def test_a_bill_holds_each_charge_once_in_whatever_order_they_come(costs: list[Decimal], chance: Random) -> None:
+    rows = [row(BilledCost=str(cost), ChargeDescription=f"kind {number % 3}") for number, cost in enumerate(costs)]
+    (first,) = bills(*rows)
+    chance.shuffle(rows)
+    (second,) = bills(*rows)
+    assert first == second
+    assert first.billed_cost == sum(costs)
+
+
+def test_what_estimates_leave_out_is_said_once() -> None:
+    left = [closed(number).model_copy(update={"stopped_source": "process"}) for number in (0, 1)]
+    done = joined(row(), documents=[opened(), opened(1, resource_id="i-0def"), *left])
+    text = as_text(compared(done), done)
+    assert "2 estimates: counted until the process ended: the machine was given back later" in text
+    assert "2 estimates: without disk, public-ip, egress, which have no price" in text

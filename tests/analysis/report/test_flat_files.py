@@ -1,0 +1,53 @@
+"""Runs as CSV and Parquet: the same numbers, and harmless text."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.frames.runs import COLUMNS, runs_frame
+from analysis.report.flat_files import as_csv, as_parquet
+from tests.support import builders, small_store
+
+FRAME = runs_frame(small_store.a_small_store())
+
+
+def test_both_hold_every_run_and_column_and_say_the_same() -> None:
+    csv = pd.read_csv(io.StringIO(as_csv(FRAME)))
+    parquet = pd.read_parquet(io.BytesIO(as_parquet(FRAME)))
+    assert list(csv.columns) == list(parquet.columns) == list(COLUMNS)
+    assert len(csv) == len(parquet) == len(FRAME)
+    for name in ("run_id", "recipe", "status", "hit", "machine"):
+        assert csv[name].tolist() == parquet[name].tolist() == FRAME[name].tolist()
+    for name in ("airbench_s", "accuracy", "seed"):
+        assert csv[name].astype(float).tolist() == pytest.approx(FRAME[name].astype(float).tolist(), nan_ok=True)
+        assert parquet[name].astype(float).tolist() == pytest.approx(csv[name].tolist(), nan_ok=True)
+
+
+def test_money_keeps_every_digit() -> None:
+    known = [str(hourly) for hourly in FRAME["hourly"] if hourly is not None]
+    assert set(known) == {"3.06", "0.918"}
+    parquet = pd.read_parquet(io.BytesIO(as_parquet(FRAME)))
+    assert parquet["hourly"].dropna().tolist() == known
+    csv = pd.read_csv(io.StringIO(as_csv(FRAME)), dtype=str)
+    assert csv["hourly"].dropna().tolist() == known
+
+
+def test_parquet_has_the_same_types_without_a_run_and_says_what_its_columns_mean() -> None:
+    full, empty = (pq.read_schema(io.BytesIO(as_parquet(frame))) for frame in (FRAME, runs_frame([])))
+    assert full == empty
+    assert full.field("airbench_s").metadata[b"meaning"].startswith(b"s under airbench")
+
+
+def test_csv_without_a_run_is_its_header() -> None:
+    assert as_csv(runs_frame([])) == ",".join(COLUMNS) + "\n"
+
+
+def test_no_cell_is_a_formula_or_holds_a_control_character() -> None:
+    recipe = builders.make_run().recipe.model_copy(update={"name": "=1+1\x1b[31m\n"})
+    text = as_csv(runs_frame([small_store.a_run(1, recipe=recipe)]))
+    assert ",'=1+1 [31m," in text
+    assert "\x1b" not in text

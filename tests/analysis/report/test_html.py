@@ -1,0 +1,260 @@
+"""The HTML report without a browser: self-contained, escaped, accessible, the same numbers as elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from analysis.report.cells import cells
+from analysis.report.html import as_html
+from analysis.report.report import build_report, render
+from analysis.tables.footnotes import numbered_notes
+from bench.cli import cli
+from bench.record.documents import Device, RecipeRef
+from bench.record.policy import POLICIES
+from bench.store import FolderStore
+from bench.text import clean
+from tests.support import builders, page
+from tests.support import small_store as a
+
+
+@pytest.fixture(scope="module")
+def report():
+    return build_report(a.a_small_store())
+
+
+@pytest.fixture(scope="module")
+def html(report):
+    return as_html(report)
+
+
+@pytest.fixture(scope="module")
+def tree(html):
+    return page.parse(html)
+
+
+def cost_table(tree):
+    return next(table for table in tree.all("table") if table.attributes.get("id") == "cost-table")
+
+
+def test_nothing_in_the_page_points_out_of_it(tree):
+    for element in tree.every():
+        for name, value in element.attributes.items():
+            assert name != "src"
+            assert not name.startswith("on")
+            assert "://" not in (value or ""), (element.tag, name, value)
+            if name in ("href", "xlink:href"):
+                assert value.startswith("#") or value == "data:,"
+            assert not re.search(r"url\((?!#)", value or "")
+    (style,) = tree.all("style")
+    assert "url(" not in style.text
+    assert "@import" not in style.text
+
+
+def test_the_policy_allows_the_one_script_and_no_request(tree):
+    (policy,) = (m.attributes["content"] for m in tree.all("meta") if "http-equiv" in m.attributes)
+    (script,) = tree.all("script")
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    assert policy.startswith("default-src 'none'; ")
+    assert f"script-src 'sha256-{digest}';" in policy
+
+
+def test_the_table_says_the_words_of_the_other_formats(report, tree):
+    notes = numbered_notes(report.rows)
+    said = [
+        [" ".join(lines) for lines in cells(row, report.policy, [notes[n] for n in row.notes])] for row in report.rows
+    ]
+    assert [row[1:] for row in cost_table(tree).rows()] == said
+
+
+def test_the_table_is_sorted_by_the_numbers_of_json(report, tree):
+    names = ["recipe", "machine", "target", "price_per_hour", "runs", "hits", "p_hit", "accuracy", "time_s",
+             "train_cost", "cost_per_success", "time_ratio", "cost_ratio"]  # fmt: skip
+    rows = cost_table(tree).all("tbody")[0].all("tr")
+    for row, in_json in zip(rows, json.loads(render(report, "json"))["rows"], strict=True):
+        values = [child.attributes["data-value"] for child in row.children if isinstance(child, page.Element)][1:]
+        for name, value in zip(names, values, strict=True):
+            assert value == ("" if in_json[name] is None else str(in_json[name])) or float(value) == in_json[name]
+
+
+def test_every_claim_is_there_with_its_verdict_and_its_notes(report, tree):
+    table = next(table for table in tree.all("table") if table.attributes.get("id") == "claim-table")
+    assert [row[-1] for row in table.rows()] == [check.verdict for check in report.checks]
+    assert table.rows()[0][:5] == [
+        "2.5x faster than the previous winner (1, 2, 3, 4) [page-time] published entries",
+        "74.04 s David Page", "173.96 s fast.ai + students", "2.5", "2.35",
+    ]  # fmt: skip
+    said = [item.text for item in tree.all("li")]
+    assert {note for check in report.checks for note in check.notes} <= set(said)
+    assert {f"claimed by: {check.claim.source}" for check in report.checks} <= set(said)
+    assert any("counts validation, A's does not" in item for item in said)
+
+
+def test_a_claim_is_checked_on_our_own_runs_too():
+    other = RecipeRef(name="fastai-wrn", source_sha256="0" * 64)
+    runs = [*a.a_series(10, a.SPREAD), *a.a_series(100, [3 * seconds for seconds in a.SPREAD], recipe=other)]
+    rows = next(
+        t for t in page.parse(as_html(build_report(runs))).all("table") if t.attributes.get("id") == "claim-table"
+    ).rows()
+    assert any("runs on Tesla V100" in row[0] and row[-1] == "supported" for row in rows)
+
+
+def test_headers_are_buttons_and_say_how_they_are_sorted(tree):
+    headers = cost_table(tree).all("thead")[0].all("th")
+    assert len(headers) == 14
+    assert all(th.attributes["aria-sort"] == "none" and th.attributes["scope"] == "col" for th in headers)
+    assert all(len(th.all("button")) == 1 for th in headers)
+
+
+def test_every_note_and_every_published_entry_is_there(report, tree):
+    said = [item.text for item in tree.all("li")]
+    assert {*report.footnotes, *numbered_notes(report.rows)} <= set(said)
+    rows = cost_table(tree).all("tbody")[0].all("tr")
+    assert [row.attributes["class"] for row in rows] == [row.kind for row in report.rows]
+    assert all(
+        ("(published)" in tr.text) == (row.kind == "published") for tr, row in zip(rows, report.rows, strict=True)
+    )
+
+
+def test_four_figures_with_text_for_those_who_do_not_see_them_and_their_numbers(tree):
+    found = tree.all("figure")
+    assert [figure.attributes["id"] for figure in found] == ["cost", "accuracy", "phases", "hits"]
+    for figure in found:
+        (svg,) = figure.all("svg")
+        (description,) = svg.all("desc")
+        (title,) = figure.all("h3")
+        assert svg.attributes["role"] == "img"
+        assert svg.attributes["aria-label"] == title.text
+        assert svg.attributes["aria-describedby"] == description.attributes["id"]
+        assert len(description.text) > 60
+        (details,) = figure.all("details")
+        (table,) = details.all("table")
+        assert len(table.rows()) >= 3
+
+
+def test_ids_are_unique_and_references_lead_somewhere(html, tree):
+    ids = [element.attributes["id"] for element in tree.every() if "id" in element.attributes]
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:href="|url\()#([\w-]+)', html)) <= set(ids)
+
+
+def test_the_method_names_every_clock_price_and_machine(tree):
+    text = tree.text
+    assert all(name in text for name in POLICIES)
+    for said in ("airbench (this report)", "price list", "2026-11-01", "no memory", "excluded", "3.11.7", "Xeon"):
+        assert said in text
+
+
+def test_what_has_no_place_among_times_and_dollars_is_said(tree):
+    (caption,) = tree.all("figure")[0].all("figcaption")
+    assert "Left out, no run reached the target: A." in caption.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "$x^2$ $\\frac{1}{0}$",
+        "{{ 7 * 7 }}{% raw %}",
+        "\x1b[31mred\x1b[0m\x00\x9b",
+        "\u202egnp.exe\u2028b",
+        "</style></svg></title><!-- ]]>",
+        "&lt;b&gt; 速い",  # no letters of the fonts that come with matplotlib
+    ],
+)
+def test_text_of_records_stays_text(text):
+    device = Device(kind="cpu", name=text, precision=text, path="eager")
+    about = {"recipe": RecipeRef(name=text, source_sha256=""), "device": device, "lease_id": a.an_id(1)}
+    lease = a.a_lease(1, source=text, provider=text)
+    written = as_html(build_report([lease, a.a_run(10, **about), a.a_broken_run(11, message=text, **about)]))
+    unseen = {c for c in written if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert unseen <= {"\n"}
+    tree = page.parse(written)
+    assert len(tree.all("script")) == len(tree.all("style")) == 1
+    assert not tree.all("img")
+    assert not tree.all("b") or all(len(b.text) <= 2 for b in tree.all("b"))  # letters of a key
+    assert cost_table(tree).rows()[0][1].startswith(clean(text))
+    assert clean(text) in [cell.text for cell in tree.all("td")]
+    assert not any(clean(text) in drawn.text for drawn in tree.all("text"))
+
+
+def test_all_published_entries_are_marked_rows_and_a_short_key():
+    tree = page.parse(as_html(build_report(a.a_small_store(), which="all")))
+    assert len(cost_table(tree).rows()) == 3 + 31
+    (key,) = tree.all("figure")[0].all("ul")
+    assert [item.text for item in key.all("li")][-1] == "20 published entries, named in the cost table"
+
+
+def test_an_empty_store_has_a_page_that_says_how_to_make_a_run():
+    tree = page.parse(as_html(build_report([])))
+    assert "bench run RECIPE" in tree.text
+    assert len(cost_table(tree).rows()) == 4
+    assert [len(figure.all("svg")) for figure in tree.all("figure")] == [1, 0, 0, 0]
+    assert tree.text.count("Nothing to draw yet.") == 3
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_clock_has_a_page(policy):
+    runs = [builders.make_run(id=a.an_id(n), cold=n == 1) for n in range(1, 4)]
+    tree = page.parse(as_html(build_report([*runs, a.a_broken_run(9)], policy=policy)))
+    assert f"{policy} (this report)" in tree.text
+
+
+def test_the_command_writes_the_page(tmp_path):
+    store = FolderStore(tmp_path / "store")
+    for document in (a.a_lease(1), a.a_run(10, lease_id=a.an_id(1))):
+        store.put(document)
+    out = tmp_path / "report.html"
+    done = CliRunner().invoke(cli, ["report", "--store", str(tmp_path / "store"), "--format", "html", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert done.output == ""
+    assert len(cost_table(page.parse(out.read_text(encoding="utf-8"))).rows()) == 5
+
+
+@pytest.mark.slow
+def test_the_same_records_make_the_same_bytes_in_another_process(html, tmp_path):
+    code = (
+        "import sys; sys.path[:0] = sys.argv[2:]\n"
+        "from tests.support import small_store; from analysis.report.report import build_report, render\n"
+        "open(sys.argv[1], 'w', encoding='utf-8').write(render(build_report(small_store.a_small_store()), 'html'))"
+    )
+    out = tmp_path / "again.html"
+    settings = tmp_path / "matplotlibrc"
+    settings.write_text("font.size: 20\n")  # a user's own settings change nothing
+    subprocess.run(
+        [sys.executable, "-c", code, str(out), str(Path(__file__).parents[3])],
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "MATPLOTLIBRC": str(settings)},
+    )
+    assert out.read_text(encoding="utf-8") == html
+
+
+@pytest.mark.slow
+def test_ten_thousand_runs_make_a_small_page():
+    seconds = [60 + (7 * k % 100) / 10 for k in range(5000)]
+    other = RecipeRef(name="other", source_sha256="0" * 64)
+    written = as_html(build_report([a.a_lease(1), *a.a_series(10, seconds, lease_id=a.an_id(1)),
+                                    *a.a_series(10_000, seconds, recipe=other)]))  # fmt: skip
+    assert len(written) < 300_000
+    assert "240 of 10000 runs are drawn, evenly chosen; the numbers are of all." in written
+
+
+@pytest.mark.slow
+@given(st.lists(builders.runs(), max_size=4), st.sampled_from(POLICIES))
+# A page takes a second: no shrinking, which takes hundreds.
+@settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+def test_any_records_make_a_page(runs, policy):
+    page.parse(as_html(build_report(runs, policy=policy)))

@@ -1,0 +1,106 @@
+"""A call of `bench run` on a machine that says it is EC2: its lease, and its end by a pre-emption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bench.lease.detect import preempted  # noqa: E402 -- after the skip
+from bench.lease.lease import Given, stay  # noqa: E402 -- after the skip
+from bench.measure import session  # noqa: E402 -- after the skip
+from bench.measure.progress import Progress  # noqa: E402 -- after the skip
+from bench.recipes import Recipe  # noqa: E402 -- after the skip
+from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run  # noqa: E402 -- after the skip
+from bench.record.ids import new_id  # noqa: E402 -- after the skip
+from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
+from bench.training.data import Cifar10  # noqa: E402 -- after the skip
+from bench.training.device import Compute  # noqa: E402 -- after the skip
+from bench.training.events import Events  # noqa: E402 -- after the skip
+
+CPU = Compute(torch.device("cpu"), torch.float32, "eager")
+NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
+EC2 = {
+    "/latest/api/token": "t",
+    "/latest/meta-data/instance-id": "i-0abc",
+    "/latest/meta-data/instance-type": "p3.2xlarge",
+    "/latest/meta-data/instance-life-cycle": "spot",
+    "/latest/dynamic/instance-identity/document": json.dumps({"pendingTime": "2026-11-22T12:00:00Z"}),
+}
+NOTICE = {"/latest/meta-data/spot/instance-action": '{"action": "terminate", "time": "2026-11-22T12:30:00Z"}'}
+
+
+@dataclass(frozen=True)
+class Signalled(Recipe):
+    """A recipe to which a signal comes while it trains, and a trainer of itself."""
+
+    number: signal.Signals = signal.SIGTERM
+    compute: Compute = CPU
+
+    def build(self, data: Cifar10, compute: Compute) -> Signalled:
+        return self
+
+    def warm_up(self) -> None:
+        pass
+
+    def run(self, seed: int, events: Events) -> None:
+        with events.phase("train"):
+            os.kill(os.getpid(), self.number)
+
+    def source_sha256(self) -> str:
+        return "0" * 64
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[AnyDocument]]:
+    """`run(number, environ)`: the records that a call leaves to which this signal comes."""
+    monkeypatch.setattr(session.cifar10, "find", lambda _: tmp_path)
+    monkeypatch.setattr(session.cifar10, "load", lambda _: Cifar10(*NO_IMAGES, *NO_IMAGES))
+
+    def call(number: signal.Signals, environ: dict[str, str]) -> list[AnyDocument]:
+        store = FolderStore(str(tmp_path / "store"))
+        lease = stay(Given(), store, environ)
+        request = session.Request(
+            recipes=[Signalled("signalled", "", 0.94, number=number)], runs=1, first_seed=0, data=None, held_out=False,
+            device="cpu", gpus=1, target=None, lease_id=lease.lease_id, opened=lease.opened, closes=lease.closes,
+            preempted=partial(preempted, environ),
+        )  # fmt: skip
+        list(session.measure(request, store, Progress(quiet=True)))
+        found, errors = read_all(store)
+        assert not errors
+        return found
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("number", "pages", "reason", "ended"),
+    [
+        (signal.SIGTERM, EC2 | NOTICE, "PREEMPTED", "preempted"),
+        (signal.SIGTERM, EC2, "USER", "interrupted"),
+        (signal.SIGINT, EC2 | NOTICE, "USER", "interrupted"),
+    ],
+)
+def test_a_run_is_pre_empted_where_ec2_gave_notice_and_sigterm_came(serve, run, number, pages, reason, ended) -> None:
+    found = run(number, {"AWS_EC2_METADATA_SERVICE_ENDPOINT": serve(pages).url})
+    (opened,) = (document for document in found if isinstance(document, LeaseOpened))
+    (closed,) = (document for document in found if isinstance(document, LeaseClosed))
+    (made,) = (document for document in found if isinstance(document, Run))
+    assert (opened.resource_id, opened.started_source) == ("i-0abc", "provider")
+    assert (made.status, made.reason, made.lease_id) == ("interrupted", reason, opened.id)
+    assert (closed.id, closed.reason, closed.stopped_source) == (opened.id, ended, "process")
+
+
+def test_a_run_opens_the_lease_of_its_launch_and_leaves_its_end_to_the_launcher(run) -> None:
+    launch = new_id()
+    opened, made = run(signal.SIGTERM, {"BENCH_LEASE_ID": launch})
+    assert (opened.id, made.lease_id, made.reason) == (launch, launch, "USER")

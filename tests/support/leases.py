@@ -1,0 +1,45 @@
+"""Leases and rows of bills for the tests of reconciliation."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from analysis.reconcile.focus import column
+from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
+
+START = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
+HOUR = START.replace(minute=0)
+IDS = [f"019aa163-e400-7000-8000-00000000000{digit}" for digit in range(5)]
+PRICE = Price(amount=Decimal("3.06"), currency="USD", source="a list", seen=date(2026, 11, 1))
+
+
+def opened(number: int = 0, **changes: Any) -> LeaseOpened:
+    """A p3.2xlarge, charged for from 30 s after START."""
+    fields: dict[str, Any] = {
+        "id": IDS[number], "provider": "aws", "region": "us-east-1", "zone": "us-east-1a",
+        "instance_type": "p3.2xlarge",
+        "resource_id": "i-0abc", "accelerators": Accelerators(name="V100", count=1), "price": PRICE, "started": START,
+        "started_source": "provider", "phases": (Phase(name="provision", start=0, stop=30),),
+    }  # fmt: skip
+    return LeaseOpened(**(fields | changes))
+
+
+def closed(number: int = 0, after: float = 254) -> LeaseClosed:
+    """Closed so many seconds after START."""
+    return LeaseClosed(id=IDS[number], stopped=START + timedelta(seconds=after), stopped_source="provider")
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    """The cells of a charge for the machine in its hour, with `changes`, by column name."""
+    cells = {
+        "BilledCost": "0.1921", "BillingCurrency": "USD", "BillingPeriodStart": "2026-11-01T00:00:00Z",
+        "BillingPeriodEnd": "2026-12-01T00:00:00Z", "ChargePeriodStart": "2026-11-20T12:00:00Z",
+        "ChargePeriodEnd": "2026-11-20T13:00:00Z", "ChargeCategory": "Usage", "ChargeDescription": "p3.2xlarge",
+        "ResourceId": "arn:aws:ec2:us-east-1:111122223333:instance/i-0abc", "Tags": "{}",
+    }  # fmt: skip
+    return {column(name): value for name, value in (cells | changes).items()}
+
+
+LATER = row(ResourceId="other", ChargePeriodStart="2026-11-23T12:00:00Z", ChargePeriodEnd="2026-11-23T13:00:00Z")

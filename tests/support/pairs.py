@@ -1,0 +1,41 @@
+"""Two recipes to compare, made for tests: runs with times and accuracies by hand."""
+
+from __future__ import annotations
+
+from analysis.comparison.compare import compare, select
+from analysis.frames.runs import runs_frame
+from bench.record.documents import Device, RecipeRef, Series
+from tests.support import small_store as a
+
+SLOW = [20.0 + k % 5 / 10 for k in range(12)]
+XEON = Device(kind="cpu", name="Xeon", count=2, precision="float32", path="eager")
+
+
+def named(name):
+    return RecipeRef(name=name, source_sha256="0" * 64)
+
+
+def series(name, first, seconds, accuracies=None, shared=None, **changes):
+    """A series of `name`, its seeds counted up; `shared` is the series it took turns in."""
+    runs = a.a_series(first, seconds, accuracies, recipe=named(name), **changes)
+    moved = Series(id=a.an_id(shared or first), index=0, planned=len(runs))
+    return [
+        run.model_copy(update={"seed": k, "series": moved.model_copy(update={"index": k})})
+        for k, run in enumerate(runs)
+    ]
+
+
+def compared(documents, one="fast", two="slow", **options):
+    frame = runs_frame(documents)
+    return compare(select(frame, one, "here"), select(frame, two, "here"), **options)
+
+
+def finding(comparison, metric):
+    return next(found for found in comparison.findings if found.metric == metric)
+
+
+def a_pair(n=12, drift=0.0, factor=2.0, **changes):
+    """`fast` and `slow` taking turns on a machine that gets slower by `drift` s a round."""
+    seconds = [20.0 + drift * k + k % 5 / 10 for k in range(n)]
+    slower_ones = [factor * value + k % 3 / 10 for k, value in enumerate(seconds)]
+    return [*series("fast", 100, seconds, **changes), *series("slow", 200, slower_ones, shared=100, **changes)]

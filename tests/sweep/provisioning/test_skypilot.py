@@ -1,0 +1,95 @@
+"""Records come home through a job's log: what bash packs, Python unpacks, or says that it did not come whole."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError, RecordError
+from bench.record.documents import Run
+from bench.record.serialize import to_bytes
+from bench.store import FolderStore
+from bench.sweep.orchestration.records import collect
+from bench.sweep.provisioning.provisioner import Packed
+from bench.sweep.provisioning.skypilot import PACK, unpacked
+from tests.support.builders import make_run
+
+
+def _log(home: Path) -> list[str]:
+    """What the job prints on a machine with that home, as SkyPilot gives it back."""
+    done = subprocess.run(["bash", "-c", PACK], env={"HOME": str(home), "PATH": "/usr/bin:/bin"}, check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    lines = [f"\x1b[36m(bench-collect, pid=7)\x1b[0m {line}" for line in done.stdout.splitlines()]
+    return ["├── Waiting for task resources on 1 node.", *lines, "✓ Job finished (status: SUCCEEDED)."]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def runs(home: Path) -> list[Run]:
+    """Forty records on the machine."""
+    store, made = FolderStore(home / "bench-results"), [make_run(seed=seed) for seed in range(40)]
+    for run in made:
+        store.put(run)
+    return made
+
+
+def test_every_record_comes_home_once(home: Path, runs: list[Run], tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    store.put(runs[0])
+    done = collect(unpacked(_log(home)), "bench-x", store)
+    assert (done.new, done.known, done.errors) == (39, 1, [])
+    assert sorted(run.id for run in runs) == sorted(store.read(key).id for key in list(store.keys()))
+
+
+def test_a_machine_without_records_has_none(home: Path) -> None:
+    home.mkdir()
+    assert list(unpacked(_log(home))) == []
+
+
+def test_a_log_that_broke_off_is_said_to_have(home: Path, runs: list[Run]) -> None:
+    with pytest.raises(BenchError, match="broke off"):
+        list(unpacked(_log(home)[:-3]))
+
+
+def test_an_altered_log_is_refused(home: Path, runs: list[Run]) -> None:
+    log = _log(home)
+    middle = len(log) // 2
+    for line in (log[middle][:-1] + ("A" if log[middle][-1] != "A" else "B"), "bench-part:%%%"):
+        with pytest.raises(BenchError, match="altered"):
+            list(unpacked([*log[:middle], line, *log[middle + 1 :]]))
+
+
+def test_a_corrupt_record_is_named_and_the_others_come(home: Path, runs: list[Run], tmp_path: Path) -> None:
+    path = home / "bench-results" / runs[3].key()
+    path.write_bytes(path.read_bytes().replace(b'"seed":3', b'"seed":4'))
+    done = collect(unpacked(_log(home)), "bench-x", FolderStore(tmp_path / "store"))
+    assert done.new == 39
+    (error,) = done.errors
+    assert isinstance(error, RecordError)
+    assert f"bench-x:bench-results/{runs[3].key()}" in str(error)
+
+
+def test_a_record_in_conflict_stays_as_it_is_here(home: Path, runs: list[Run], tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    ours = runs[0].model_copy(update={"seed": 99})
+    store.put(ours)
+    done = collect(unpacked(_log(home)), "bench-x", store)
+    assert done.new == 39
+    assert "never overwritten" in str(done.errors[0])
+    assert store.read(ours.key()) == ours
+
+
+def test_nothing_but_records_is_taken(tmp_path: Path) -> None:
+    """A record under another's name, and one outside of the store."""
+    run = make_run()
+    wrong = [Packed(make_run().key(), to_bytes(run)), Packed("v1/../../escaped.json", to_bytes(run))]
+    store = FolderStore(tmp_path / "store")
+    done = collect(wrong, "bench-x", store)
+    assert (done.new, len(done.errors)) == (0, 2)
+    assert list(store.keys()) == []

@@ -1,0 +1,112 @@
+"""A task file with what a cell sets in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bench.sweep.provisioning.provisioner import Order
+from bench.sweep.provisioning.task_config import measuring, preparing, task_config
+
+_FILE = """\
+name: bench-v100
+workdir: .
+resources:
+  any_of:
+    - {infra: aws, accelerators: V100:1}
+    - {infra: aws/us-west-2, accelerators: V100:1, use_spot: true}
+    - {infra: gcp, accelerators: V100:1}
+    - {accelerators: V100:1, disk_size: 200}
+  disk_size: 100
+  labels: {bench-lease: by-hand, team: ours}
+envs: {BENCH_RUNS: 5, BENCH_STORE: ""}
+secrets: {AWS_ACCESS_KEY_ID: ""}
+setup: bash sky/setup.sh
+run: bash sky/run.sh
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "v100.yaml"
+    path.write_text(_FILE)
+    return path
+
+
+def _config(file: Path, cloud: str | None = None, *, spot: bool = False, **more: Any) -> dict[str, Any]:
+    return task_config(Order("bench-x-v100", file, cloud, spot, {"BENCH_RUNS": "2"}, **more))
+
+
+def test_what_the_cell_says_outranks_the_file(file: Path) -> None:
+    config = _config(file, secrets={"AWS_ACCESS_KEY_ID": "x"}, labels={"bench-lease": "the-id"})
+    assert config["name"] == "bench-x-v100"
+    assert config["envs"] == {"BENCH_RUNS": "2", "BENCH_STORE": ""}
+    assert config["secrets"] == {"AWS_ACCESS_KEY_ID": "x"}
+    assert config["resources"]["labels"] == {"bench-lease": "the-id", "team": "ours"}
+    assert config["resources"]["disk_size"] == 100
+    assert config["workdir"] == "."
+
+
+@pytest.mark.parametrize("spot", [False, True])
+def test_the_pricing_is_the_cells(file: Path, spot: bool) -> None:
+    resources = _config(file, spot=spot)["resources"]
+    assert resources["use_spot"] is spot
+    assert not any("use_spot" in choice for choice in resources["any_of"])
+
+
+@pytest.mark.parametrize(
+    ("cloud", "places"),
+    [
+        (None, ["aws", "aws/us-west-2", "gcp", None]),
+        ("aws", ["aws", "aws/us-west-2", "aws"]),
+        ("aws/us-west-2", ["aws/us-west-2", "aws/us-west-2", "aws/us-west-2"]),
+        ("aws/eu-central-1", ["aws/eu-central-1", "aws/eu-central-1"]),
+        ("slurm/ci", ["slurm/ci"]),
+    ],
+)
+def test_only_the_cells_cloud_is_asked(file: Path, cloud: str | None, places: list[str | None]) -> None:
+    assert [choice.get("infra") for choice in _config(file, cloud)["resources"]["any_of"]] == places
+
+
+def test_a_file_without_choices_is_put_on_the_cloud(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("resources: {cloud: gcp, region: us-east1, accelerators: L4:1}\nrun: x\n")
+    assert _config(file, "aws")["resources"] == {
+        "accelerators": "L4:1", "infra": "aws", "use_spot": False, "labels": {},
+    }  # fmt: skip
+
+
+def test_a_region_in_the_older_words_is_kept_on_its_own_cloud(tmp_path: Path) -> None:
+    """The plan prices that region, so the machine has to be rented there."""
+    file = tmp_path / "one.yaml"
+    file.write_text("resources: {cloud: gcp, region: us-east1, accelerators: L4:1}\nrun: x\n")
+    assert _config(file, "gcp")["resources"]["infra"] == "gcp/us-east1"
+
+
+def test_a_choice_without_a_place_keeps_the_region_above_it(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("resources: {infra: aws/us-west-2, any_of: [{accelerators: V100:1}, {infra: gcp}]}\nrun: x\n")
+    assert [choice["infra"] for choice in _config(file, "aws")["resources"]["any_of"]] == ["aws/us-west-2"]
+
+
+def test_preparing_does_not_measure_and_measuring_does_not_prepare(file: Path) -> None:
+    config = _config(file)
+    assert "run" not in preparing(config)
+    assert preparing(config)["setup"] == "bash sky/setup.sh"
+    assert measuring(config, "V100:8") == {
+        "name": "bench-x-v100", "envs": config["envs"], "secrets": config["secrets"], "run": "bash sky/run.sh",
+        "resources": {"accelerators": "V100:8"},
+    }  # fmt: skip
+    assert measuring(config, None)["resources"] == {}
+
+
+def test_earlier_records_go_to_the_machine(file: Path, tmp_path: Path) -> None:
+    assert _config(file, records=tmp_path)["file_mounts"] == {"~/bench-results": str(tmp_path)}
+
+
+def test_the_file_itself_is_left_alone(file: Path) -> None:
+    _config(file, "aws")
+    assert yaml.safe_load(file.read_text())["resources"]["labels"] == {"bench-lease": "by-hand", "team": "ours"}

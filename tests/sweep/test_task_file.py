@@ -1,0 +1,119 @@
+"""What a task file asks for, in all the ways in which one can be written."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.sweep.spec import Cell
+from bench.sweep.task_file import Wanted, task_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def wanted(cloud: str | None = None) -> tuple[Wanted, ...]:
+    return task_of(Cell("s", "m", cloud), {}, ("quick",)).wanted
+
+
+@pytest.mark.parametrize(
+    ("said", "machines"),
+    [
+        ("V100:8", [("V100", 8)]),
+        ("V100", [("V100", 1)]),
+        ({"V100": 4}, [("V100", 4)]),
+        ({"V100": None}, [("V100", 1)]),
+        (["V100:1", "A100:8"], [("V100", 1), ("A100", 8)]),
+        (None, [(None, 0)]),
+    ],
+    ids=str,
+)
+def test_accelerators_in_all_their_forms(task, said, machines) -> None:
+    task("m", {"accelerators": said})
+    assert [(machine.gpu, machine.gpus) for machine in wanted()] == machines
+
+
+@pytest.mark.parametrize("key", ["any_of", "ordered"])
+def test_each_choice_takes_over_what_stands_above_it(task, key: str) -> None:
+    choices = [
+        {"infra": "aws/us-east-1/us-east-1a"},
+        {"infra": "lambda", "accelerators": "A100:1", "max_hourly_cost": 2},
+    ]
+    task("m", {"accelerators": "V100:1", "max_hourly_cost": 4.5, key: choices})
+    assert wanted() == (
+        Wanted("V100", 1, "aws", "us-east-1", None, Decimal("4.5")),
+        Wanted("A100", 1, "lambda", None, None, Decimal(2)),
+    )
+
+
+def test_the_older_words_for_a_place_and_an_instance(task) -> None:
+    task("m", {"cloud": "AWS", "region": "us-east-1", "instance_type": "p3.2xlarge"})
+    assert wanted() == (Wanted(None, 0, "aws", "us-east-1", "p3.2xlarge"),)
+
+
+def test_a_cell_s_cloud_leaves_what_it_offers(task) -> None:
+    task("m", {"accelerators": "V100:1", "any_of": [{"infra": "aws"}, {"infra": "gcp/us-central1"}, {}]})
+    assert [(m.provider, m.region) for m in wanted("gcp")] == [("gcp", "us-central1"), ("gcp", None)]
+    assert [(m.provider, m.region) for m in wanted("aws/eu-west-1")] == [("aws", "eu-west-1"), ("aws", "eu-west-1")]
+
+
+def test_a_cloud_that_the_file_does_not_name_is_a_mistake(task) -> None:
+    task("m", {"accelerators": "V100:1", "any_of": [{"infra": "aws/us-east-1"}, {"infra": "gcp"}]})
+    for cloud in ("lambda", "aws/eu-west-1"):
+        with pytest.raises(
+            UsageError, match=rf"^sky/m.yaml:1: resources: nothing here for {cloud}; it names aws/us-east-1, gcp"
+        ):
+            wanted(cloud)
+
+
+def test_disk_and_idle_time(task) -> None:
+    task("m", {"disk_size": 100, "autostop": {"idle_minutes": 5, "down": True}})
+    found = task_of(Cell("s", "m"), {}, ("quick",))
+    assert (found.disk_gb, found.idle_s) == (Decimal(100), 300)
+    task("m", {"autostop": 10})
+    found = task_of(Cell("s", "m"), {}, ("quick",))
+    assert (found.disk_gb, found.idle_s) == (None, 600)
+
+
+def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task) -> None:
+    task("m", {"accelerators": "V100:8"}, envs={"BENCH_GPUS": 8})
+    assert task_of(Cell("s", "m"), {}, ("fastai-wrn",)).ranks == 8
+    assert task_of(Cell("s", "m"), {"BENCH_GPUS": "4"}, ("fastai-wrn",)).ranks == 4
+    task("m", {"accelerators": "V100:8"}, envs={"BENCH_GPUS": None})
+    assert task_of(Cell("s", "m"), {}, ("myrtle",)).ranks == 1
+
+
+@pytest.mark.parametrize(
+    ("resources", "more", "recipes", "said"),
+    [
+        ({"accelerators": "V100:half"}, {}, ("quick",), "resources: accelerators are such as V100:1"),
+        ({"accelerators": "V100", "max_hourly_cost": "cheap"}, {}, ("quick",), "max_hourly_cost is a number"),
+        ({"accelerators": "V100", "max_hourly_cost": "nan"}, {}, ("quick",), "max_hourly_cost is a number"),
+        ({"any_of": "aws"}, {}, ("quick",), "resources.any_of: is no list of mappings"),
+        ({"any_of": ["aws"]}, {}, ("quick",), "resources.any_of: is no list of mappings"),
+        (["V100"], {}, ("quick",), "resources: is no mapping"),
+        ({}, {"envs": "A=1"}, ("quick",), "envs: is no mapping"),
+        ({}, {"num_nodes": 2}, ("quick",), "num_nodes: bench trains on one machine"),
+        ({}, {"envs": {"BENCH_GPUS": "all"}}, ("fastai-wrn",), "envs.BENCH_GPUS: 'all' is no number of GPUs"),
+        ({"accelerators": "V100:8"}, {"envs": {"BENCH_GPUS": 8}}, ("myrtle",), "8 GPUs at once, and myrtle trains"),
+        ({"accelerators": "V100:4"}, {"envs": {"BENCH_GPUS": 8}}, ("fastai-wrn",), "8 GPUs at once, and 4 to be had"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_planned_is_named_with_its_place(task, resources, more, recipes, said: str) -> None:
+    task("m", resources, **more)
+    with pytest.raises(UsageError) as raised:
+        task_of(Cell("s", "m"), {}, recipes)
+    assert str(raised.value).startswith("sky/m.yaml:")
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sky").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_task_file_of_the_repository_can_be_planned(path: Path) -> None:
+    recipe = "fastai-wrn" if path.stem == "v100x8" else "myrtle"
+    found = task_of(Cell("s", str(path)), {}, (recipe,))
+    assert found.wanted
+    assert found.idle_s == 300
+    assert all(machine.provider and machine.at_most for machine in found.wanted)
