@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.text import clean, csv_cell
+from bench.text import csv_cell, one_line
 
 _UNBOUNDED = 10_000
 
@@ -32,12 +32,12 @@ def as_table(
     for header in headers:
         table.add_column(header, justify="right" if header in numbers else "left")
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row.cells), style="dim" if row.dim else "")
+        table.add_row(*(Text(one_line(cell)) for cell in row.cells), style="dim" if row.dim else "")
     out = io.StringIO()
     console = Console(file=out, width=_UNBOUNDED, force_terminal=terminal, color_system="auto" if terminal else None)
     console.print(table)
     for line in below:
-        console.print(Text(clean(line)))
+        console.print(Text(one_line(line)))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -47,7 +47,7 @@ def as_csv(fields: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
     writer = csv.DictWriter(out, fields, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({key: csv_cell(clean(_plain(value))) for key, value in row.items()})
+        writer.writerow({key: csv_cell(one_line(_plain(value))) for key, value in row.items()})
     return out.getvalue()
 
 

@@ -13,7 +13,7 @@ _MARKDOWN = re.compile(r"[\\`*_<>|~&]|\](?=[(\[:])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 -- just these
 
 
-def clean(text: str) -> str:
+def one_line(text: str) -> str:
     """`text` on one line, without characters that cannot be seen."""
     seen = "".join(" " if unicodedata.category(c) in _UNSEEN else c for c in text)
     return " ".join(seen.split())
@@ -31,11 +31,11 @@ def csv_cell(text: str) -> str:
 
 # FOCUS's pricing categories, as people say them.
 CATEGORIES = {"Standard": "on-demand", "Dynamic": "spot", "Committed": "committed"}
-NONE = "–"  # noqa: RUF001 -- a dash, not a minus: there is no answer
+NOT_APPLICABLE = "–"  # noqa: RUF001 -- a dash, not a minus: there is no answer
 UNKNOWN = "unknown"
 
 
-def three(value: float | Decimal) -> str:
+def significant(value: float | Decimal) -> str:
     """`value` to three significant digits, without an exponent: 0.00264, 74.0, 286000."""
     # By way of str: a half is rounded as it is printed, whether it comes as a double or exactly.
     return format(Decimal(f"{Decimal(str(value)):.2e}"), "f") if value else "0"

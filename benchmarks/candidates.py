@@ -128,12 +128,17 @@ def measure(candidates: Sequence[str], seeds: Sequence[int], results: Path) -> N
         events = Timed(compute)
         trainers[candidate].run(seed, events)
         run = {
-            "candidate": candidate, "version": recipe(candidate).version, "seed": seed, "accuracy": events.accuracy,
-            "loss": round(held_out_loss(trainers[candidate]), 5), "seconds": round(events.seconds, 3),
+            "candidate": candidate,
+            "version": recipe(candidate).version,
+            "seed": seed,
+            "accuracy": events.accuracy,
+            "loss": round(held_out_loss(trainers[candidate]), 5),
+            "seconds": round(events.seconds, 3),
             "processor_seconds": round(events.worked, 3),
             "machine": f"{cores()} x {cpu_name()}" if not compute.is_cuda else torch.cuda.get_device_name(),
-            "torch": torch.__version__, "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        }  # fmt: skip
+            "torch": torch.__version__,
+            "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
         with results.open("a") as file:
             file.write(json.dumps(run) + "\n")
         print(json.dumps(run), flush=True)

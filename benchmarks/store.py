@@ -36,12 +36,20 @@ def a_run(seed: int) -> Run:
         phases.append(Phase(name="final_evaluate" if epoch == 8 else "evaluate", start=epoch + 0.8, stop=epoch + 0.9))
         evaluations.append(Evaluation(epoch=epoch, accuracy=0.93, at=epoch + 0.95, final=epoch == 8))
     return Run(
-        recipe=RecipeRef(name=f"recipe-{seed % 5}", source_sha256="0" * 64), seed=seed, target=Target(at_least=0.94),
-        series=Series(id=new_id(), index=0, planned=1), status="completed", anchor=datetime.now(UTC),
-        phases=tuple(phases), evaluations=tuple(evaluations), loss=1.1, steps=200, images=400_000,
+        recipe=RecipeRef(name=f"recipe-{seed % 5}", source_sha256="0" * 64),
+        seed=seed,
+        target=Target(at_least=0.94),
+        series=Series(id=new_id(), index=0, planned=1),
+        status="completed",
+        anchor=datetime.now(UTC),
+        phases=tuple(phases),
+        evaluations=tuple(evaluations),
+        loss=1.1,
+        steps=200,
+        images=400_000,
         device=Device(kind="cuda", name="Tesla V100", precision="float16", path="eager"),
         environment=Environment(bench="0.1.0", python="3.12.3", os="Linux", cpu="Xeon", cores=8),
-    )  # fmt: skip
+    )
 
 
 def timed(what: str, work: Callable[[], object]) -> None:
@@ -53,8 +61,10 @@ def timed(what: str, work: Callable[[], object]) -> None:
         resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     workers = len(os.sched_getaffinity(0))
-    print(f"{what}: {taken:.1f} s; peak memory so far {own:.2f} GiB, and {worker:.2f} GiB in each of {workers} workers",
-          flush=True)  # fmt: skip
+    print(
+        f"{what}: {taken:.1f} s; peak memory so far {own:.2f} GiB, and {worker:.2f} GiB in each of {workers} workers",
+        flush=True,
+    )
 
 
 def main(runs: int, copies: int) -> None:

@@ -12,7 +12,7 @@ from analysis.frames.runs import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET
 from analysis.stats.intervals import BOOTSTRAP_FROM, ratio_of_medians
 from bench.record.documents import Published
-from bench.text import clean
+from bench.text import one_line
 
 _MODEL = r"(?:(?i:nvidia|tesla|geforce)\s+)*(?:[AHKPV]\d{2,3}|[LT]4|[GR]TX\s*\d{3,4})\b"
 _PATTERNS = (
@@ -66,13 +66,13 @@ def _check(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     instance = "" if pd.isna(first["instance"]) else f" ({first['instance']})"
     return Check(
         claim=claim,
-        basis=clean(f"runs on {first['machine']}{instance}"),
+        basis=one_line(f"runs on {first['machine']}{instance}"),
         a=_runs_side(claim, a, found_a),
         b=_runs_side(claim, b, found_b),
         factor=factor,
         interval=interval,
         verdict=judge(claim, factor, interval),
-        notes=tuple(clean(note) for note in notes),
+        notes=tuple(one_line(note) for note in notes),
     )
 
 
@@ -87,7 +87,7 @@ def _values(claim: Claim, runs: pd.DataFrame) -> list[float]:
 def _runs_side(claim: Claim, runs: pd.DataFrame, values: list[float]) -> Side:
     first = runs.iloc[0]
     unit = UNITS[claim.metric] if claim.metric == "time" or pd.isna(first["currency"]) else first["currency"]
-    return Side(clean(first["recipe"]), float(pd.Series(values).median()) if values else None, clean(unit))
+    return Side(one_line(first["recipe"]), float(pd.Series(values).median()) if values else None, one_line(unit))
 
 
 _TIMED: frozenset[Metric] = frozenset({"time", "cost", "cost-per-success"})
@@ -117,7 +117,7 @@ def check_published(claim: Claim, book: Book, entries: Sequence[Published]) -> C
         b=b,
         factor=factor,
         verdict=verdict,
-        notes=tuple(clean(note) for note in notes),
+        notes=tuple(one_line(note) for note in notes),
     )
 
 
@@ -132,7 +132,7 @@ def amount(value: float, unit: str) -> str:
 
 def _entry_side(claim: Claim, entry: Published | None, file: str) -> Side:
     value = _value(claim, entry) if entry else None
-    return Side(clean(entry.author if entry else file), value, UNITS[claim.metric])
+    return Side(one_line(entry.author if entry else file), value, UNITS[claim.metric])
 
 
 def _value(claim: Claim, entry: Published) -> float | None:

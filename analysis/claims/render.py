@@ -16,7 +16,7 @@ from rich.text import Text
 from analysis.claims.check import amount
 from analysis.claims.claim import RULE, Check, Side
 from analysis.report.cells import Cell
-from bench.text import NONE, UNKNOWN, escape_markdown, three
+from bench.text import NOT_APPLICABLE, UNKNOWN, escape_markdown, significant
 
 # Of the JSON. Raise it with any change of a key's name or meaning.
 # 1  2026-11-22  first version.
@@ -79,12 +79,12 @@ def _side(side: Side) -> Cell:
 
 def _found(check: Check) -> Cell:
     if check.factor is None:
-        return (NONE,)
-    lines = [three(check.factor)]
+        return (NOT_APPLICABLE,)
+    lines = [significant(check.factor)]
     if check.interval:
-        lines.append(f"[{three(check.interval.low)}, {three(check.interval.high)}]")
+        lines.append(f"[{significant(check.interval.low)}, {significant(check.interval.high)}]")
     if check.claim.metric.startswith("cost"):  # "a quarter" is said of A/B
-        lines.append(f"(A/B {three(1 / check.factor)})")
+        lines.append(f"(A/B {significant(1 / check.factor)})")
     return tuple(lines)
 
 

@@ -14,7 +14,7 @@ from analysis.stats.intervals import LEVEL
 from analysis.stats.power import POWER, visible_difference
 from bench.errors import UsageError
 from bench.record.policy import DEFAULT_POLICY, Policy
-from bench.text import CATEGORIES, clean
+from bench.text import CATEGORIES, one_line
 
 __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "select", "slower"]
 
@@ -22,10 +22,17 @@ __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "sel
 _NOTHING = 1e-15
 # What has to be the same for A and B to differ in the recipe alone: columns of the frame, in words.
 _CONDITIONS = {
-    "machine": "machine", "instance": "instance", "precision": "precision", "path": "execution path",
-    "convolution": "convolution", "dataset": "data set", "target": "target", "views": "views an image (TTA)",
-    "pricing_category": "price category", "torch": "torch",
-}  # fmt: skip
+    "machine": "machine",
+    "instance": "instance",
+    "precision": "precision",
+    "path": "execution path",
+    "convolution": "convolution",
+    "dataset": "data set",
+    "target": "target",
+    "views": "views an image (TTA)",
+    "pricing_category": "price category",
+    "torch": "torch",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Seque
             "or name another store with --baseline-store"
         )
     findings = tuple(find(metric, a, b, policy) for metric in dict.fromkeys(metrics))
-    return Comparison(policy, a, b, findings, tuple(map(clean, _notes(a, b, policy, findings))))
+    return Comparison(policy, a, b, findings, tuple(map(one_line, _notes(a, b, policy, findings))))
 
 
 def slower(comparison: Comparison, share: float) -> bool | None:
@@ -115,7 +122,7 @@ def _said(runs: pd.DataFrame, column: str) -> list[str]:
     values = runs[column].dropna().unique().tolist()
     if column == "pricing_category":
         values = [CATEGORIES.get(value, value) for value in values]
-    return sorted({clean(str(value)) for value in values}) or ["unknown"]
+    return sorted({one_line(str(value)) for value in values}) or ["unknown"]
 
 
 def _shortcomings(side: Side, policy: Policy) -> Iterator[str]:

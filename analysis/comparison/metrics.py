@@ -20,7 +20,7 @@ from analysis.stats.cost_per_success import to_first_success
 from analysis.stats.intervals import BOOTSTRAP_FROM, Interval, ratio_of_estimates, ratio_of_medians, too_few
 from analysis.stats.two_sample import difference_of_means, difference_of_shares, paired_ratio
 from bench.record.policy import Policy
-from bench.text import three
+from bench.text import significant
 
 Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -87,15 +87,26 @@ def ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, in
     else:
         text, ends = f"{a.label} is {times(1 / ratio)}x {more} than {b.label}", (1 / interval.high, 1 / interval.low)
     return Finding(
-        metric=metric, measure="ratio B / A", n=n, estimate=ratio, interval=interval, winner=winner,
+        metric=metric,
+        measure="ratio B / A",
+        n=n,
+        estimate=ratio,
+        interval=interval,
+        winner=winner,
         text=f"{text} [{times(ends[0])}, {times(ends[1])}] {_basis(metric, a, b, n, interval)}",
-    )  # fmt: skip
+    )
 
 
 def difference(
-    metric: Metric, a: Side, b: Side, n: tuple[int, int], difference: float, interval: Interval,
-    show: Callable[[float], str], say: Callable[[Winner | None, str], str],
-) -> Finding:  # fmt: skip
+    metric: Metric,
+    a: Side,
+    b: Side,
+    n: tuple[int, int],
+    difference: float,
+    interval: Interval,
+    show: Callable[[float], str],
+    say: Callable[[Winner | None, str], str],
+) -> Finding:
     """The finding of `difference`, A - B of shares 0..1, said in points (0.01), the way round that is above 0.
 
     `show` writes points; `say` makes the sentence of the winner and what the difference is, interval included.
@@ -106,9 +117,14 @@ def difference(
         middle, ends = -difference, (-interval.high, -interval.low)
     points = f"{show(100 * middle)} points [{show(100 * ends[0])}, {show(100 * ends[1])}]"
     return Finding(
-        metric=metric, measure="difference A - B", n=n, estimate=difference, interval=interval, winner=winner,
+        metric=metric,
+        measure="difference A - B",
+        n=n,
+        estimate=difference,
+        interval=interval,
+        winner=winner,
         text=f"{say(winner, points)} {_basis(metric, a, b, n, interval)}",
-    )  # fmt: skip
+    )
 
 
 def nothing(metric: Metric, n: tuple[int, int], why: str, said: str = "inconclusive") -> Finding:
@@ -133,7 +149,7 @@ def times(value: float) -> str:
     """A ratio to three significant digits; near 1 to four, so that 1.004 does not look like no difference."""
     if not math.isfinite(value):
         return "∞"
-    return f"{value:.3f}" if 0.9 <= value < 1.1 else three(value)
+    return f"{value:.3f}" if 0.9 <= value < 1.1 else significant(value)
 
 
 def find(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
@@ -199,7 +215,7 @@ def _hits(a: Side, b: Side) -> Finding:
         return sentences.nothing("hits", n, few)
     one, two = (int(side.runs["hit"].sum()) for side in (a, b))
     interval = difference_of_shares(one, n[0], two, n[1])
-    shares = f"{three(100 * one / n[0])} % of runs against {three(100 * two / n[1])} %"
+    shares = f"{significant(100 * one / n[0])} % of runs against {significant(100 * two / n[1])} %"
 
     def say(winner: Winner | None, points: str) -> str:
         if winner is None:
@@ -208,7 +224,7 @@ def _hits(a: Side, b: Side) -> Finding:
             )
         return f"{a.label} reaches its target {_more(winner, 'more', 'less')} often than {b.label}: {shares}, {points}"
 
-    return sentences.difference("hits", a, b, n, one / n[0] - two / n[1], interval, three, say)
+    return sentences.difference("hits", a, b, n, one / n[0] - two / n[1], interval, significant, say)
 
 
 def _accuracy(a: Side, b: Side) -> Finding:

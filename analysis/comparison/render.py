@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from analysis.stats.intervals import LEVEL, median_interval, wilson
 from bench.errors import UsageError
-from bench.text import CATEGORIES, UNKNOWN, clean, escape_markdown, three
+from bench.text import CATEGORIES, UNKNOWN, escape_markdown, one_line, significant
 
 if TYPE_CHECKING:
     from analysis.comparison.compare import Comparison, Finding, Side
@@ -84,18 +84,18 @@ def _time(side: Side, policy: str) -> str:
     if not times:
         return "time unknown"
     interval = median_interval(times)
-    between = f" [{three(interval.low)}, {three(interval.high)}]" if interval else ""
-    return f"{three(float(side.runs[f'{policy}_s'].median()))} s{between}"
+    between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
+    return f"{significant(float(side.runs[f'{policy}_s'].median()))} s{between}"
 
 
 def _machines(side: Side) -> str:
-    return ", ".join(sorted({clean(name) for name in side.runs["machine"]}))
+    return ", ".join(sorted({one_line(name) for name in side.runs["machine"]}))
 
 
 def _price(side: Side) -> str:
     columns = side.runs[["hourly", "currency", "pricing_category"]]
     prices = {
-        UNKNOWN if hourly is None else f"{three(hourly)} {currency}/h {CATEGORIES.get(category, category)}"
+        UNKNOWN if hourly is None else f"{significant(hourly)} {currency}/h {CATEGORIES.get(category, category)}"
         for hourly, currency, category in columns.itertuples(index=False)
     }
     return f"price {', '.join(sorted(prices))}"
@@ -108,7 +108,7 @@ def _counts(side: Side) -> dict[str, Any]:
         "completed": int((side.runs["status"] == "completed").sum()),
         "hits": int(side.runs["hit"].sum()),
         "invalid": side.invalid,
-        "machines": sorted({clean(name) for name in side.runs["machine"]}),
+        "machines": sorted({one_line(name) for name in side.runs["machine"]}),
     }
 
 

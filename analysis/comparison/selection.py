@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.frames.runs import counted
 from bench.errors import UsageError
-from bench.text import clean
+from bench.text import one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +31,20 @@ def select(frame: pd.DataFrame, name: str, store: str) -> Side:
     `store` is what an error calls the place where `frame` is from. Raises UsageError, with the nearest name,
     where nothing is selected.
     """
-    recipes, machines = frame["recipe"].map(clean), frame["machine"].map(clean)
+    recipes, machines = frame["recipe"].map(one_line), frame["machine"].map(one_line)
     recipe, at, part = (name, "", "") if (recipes == name).any() else name.partition("@")
     of_recipe = recipes == recipe
     if not of_recipe.any():
-        raise UsageError(f"no run of {clean(recipe)!r} in {store}; {_nearest(recipe, recipes)}")
+        raise UsageError(f"no run of {one_line(recipe)!r} in {store}; {_nearest(recipe, recipes)}")
     chosen = of_recipe & machines.str.casefold().str.contains(part.strip().casefold(), regex=False)
     if not chosen.any():
         there = ", ".join(sorted(set(machines[of_recipe])))
-        raise UsageError(f"no run of {clean(recipe)!r} on a machine called {clean(part)!r} in {store}; ran on: {there}")
+        raise UsageError(
+            f"no run of {one_line(recipe)!r} on a machine called {one_line(part)!r} in {store}; ran on: {there}"
+        )
     selected = frame[chosen]
     runs = counted(selected)
-    return Side(clean(recipe + at + part), runs, len(selected) - len(runs))
+    return Side(one_line(recipe + at + part), runs, len(selected) - len(runs))
 
 
 def _nearest(recipe: str, recipes: pd.Series[str]) -> str:

@@ -15,7 +15,7 @@ from bench.billing.prices import machine_hourly
 from bench.record.bill import Bill, current
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened
 from bench.record.flat import Column
-from bench.text import clean
+from bench.text import one_line
 
 # The phases that a lease itself can have, in the order of a lease.
 PHASES = ("provision", "setup", "pull", "data")
@@ -147,7 +147,7 @@ def _phase(opened: LeaseOpened, name: str) -> float | None:
 
 def _billed(several: list[Compared]) -> dict[str, Any]:
     if len(several) > 1:
-        return {"billed_by_currency": ", ".join(sorted(clean(one.currency or "") for one in several))}
+        return {"billed_by_currency": ", ".join(sorted(one_line(one.currency or "") for one in several))}
     (one,) = several
     if one.billed is None:
         return {}

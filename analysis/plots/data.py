@@ -15,7 +15,7 @@ from analysis.tables.row import Row
 from bench.record.documents import Evaluation, Run
 from bench.record.policy import COUNTED as COUNTED
 from bench.record.policy import Policy, attempt_seconds, policy_seconds
-from bench.text import clean
+from bench.text import one_line
 
 if TYPE_CHECKING:
     from analysis.report.report import Report
@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 
 # What the runs of a row have in common: columns of the frame, with the fields of Row that hold them.
 _SHARED = {
-    "recipe": "recipe", "machine": "machine", "precision": "precision", "path": "path",
-    "convolution": "convolution", "instance": "instance", "dataset": "dataset", "target": "target",
-    "hourly": "price_per_hour", "currency": "currency", "pricing_category": "pricing_category",
-}  # fmt: skip
+    "recipe": "recipe",
+    "machine": "machine",
+    "precision": "precision",
+    "path": "path",
+    "convolution": "convolution",
+    "instance": "instance",
+    "dataset": "dataset",
+    "target": "target",
+    "hourly": "price_per_hour",
+    "currency": "currency",
+    "pricing_category": "pricing_category",
+}
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def _counts(run: Run) -> bool:
 def _plain(value: Any) -> Any:
     if pd.isna(value):
         return None
-    return clean(value) if isinstance(value, str) else value
+    return one_line(value) if isinstance(value, str) else value
 
 
 _T = TypeVar("_T")

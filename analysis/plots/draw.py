@@ -72,16 +72,30 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
             lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for curve in curves if curve]
             if not lines:
                 continue
-            axes.add_collection(LineCollection([line for line in lines if len(line) > 1], colors=colour, linewidths=0.7,
-                                               alpha=0.55))  # fmt: skip
-            axes.plot(*zip(*(line[-1] for line in lines), strict=True), "o", color=colour, markersize=3, linewidth=0,
-                      markeredgewidth=0)  # fmt: skip
+            axes.add_collection(
+                LineCollection([line for line in lines if len(line) > 1], colors=colour, linewidths=0.7, alpha=0.55)
+            )
+            axes.plot(
+                *zip(*(line[-1] for line in lines), strict=True),
+                "o",
+                color=colour,
+                markersize=3,
+                linewidth=0,
+                markeredgewidth=0,
+            )
             seconds += [second for line in lines for second, _ in line]
             ends.append((*max(line[-1] for line in lines), group.letter))
         for target in targets:
             axes.axhline(100 * target, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-            axes.annotate(f"target\n{100 * target:.6g} %", (1, 100 * target), (5, 0), fontsize=9, va="center",
-                          xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
+            axes.annotate(
+                f"target\n{100 * target:.6g} %",
+                (1, 100 * target),
+                (5, 0),
+                fontsize=9,
+                va="center",
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+            )
         axes.autoscale_view()
         axes.margins(y=0.08)
         _time_axis(axes, seconds, policy)
@@ -112,8 +126,14 @@ def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> 
             shares = [100 * hit.share_by(count) for count, _ in steps]
             last = shares[-1] if shares else 0.0
             colour, dash = SERIES[colours[group.letter]], _DASHES[index % len(_DASHES)]
-            axes.plot([start, *(s for _, s in steps), max(hit.until, start)], [0, *shares, last], color=colour,
-                      drawstyle="steps-post", linewidth=1.6, linestyle=dash)  # fmt: skip
+            axes.plot(
+                [start, *(s for _, s in steps), max(hit.until, start)],
+                [0, *shares, last],
+                color=colour,
+                drawstyle="steps-post",
+                linewidth=1.6,
+                linestyle=dash,
+            )
             ends.append((max(hit.until, start), last, group.letter))
         axes.set_ylim(-4, 108)
         _time_axis(axes, [start, *edges], policy)
@@ -129,8 +149,15 @@ def _point(axes: Axes, group: Group, colour: str) -> None:
         # Cost is time by a constant: both ends of the interval lie on one slanted line.
         axes.plot(row.train_cost_interval[:2], row.time_s_interval[:2], color=colour, linewidth=2.4)
     published = row.kind == "published"
-    axes.plot(_cost(group), _time(group), "D" if published else "o", markersize=6.5, markeredgewidth=1.5,
-              markeredgecolor=colour, markerfacecolor=PAPER if published else colour)  # fmt: skip
+    axes.plot(
+        _cost(group),
+        _time(group),
+        "D" if published else "o",
+        markersize=6.5,
+        markeredgewidth=1.5,
+        markeredgecolor=colour,
+        markerfacecolor=PAPER if published else colour,
+    )
 
 
 def _cost(group: Group) -> float:
@@ -181,6 +208,12 @@ def _letters(axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
             middle = point[0] + dx + (half if dx > 0 else 7 - half), point[1] + dy + 4
             if all(abs(middle[0] - a) > half + other or abs(middle[1] - b) > 9 for a, b, other in taken):
                 taken.append((*middle, half))
-                axes.annotate(text, (x, y), (middle[0] - point[0] - half, dy), textcoords="offset points",
-                              fontweight="bold", annotation_clip=False)  # fmt: skip
+                axes.annotate(
+                    text,
+                    (x, y),
+                    (middle[0] - point[0] - half, dy),
+                    textcoords="offset points",
+                    fontweight="bold",
+                    annotation_clip=False,
+                )
                 break

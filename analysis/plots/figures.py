@@ -12,7 +12,7 @@ from analysis.plots.lease_phases import lease_figure
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
 from bench.record.policy import Policy
-from bench.text import CATEGORIES, NONE, three
+from bench.text import CATEGORIES, NOT_APPLICABLE, significant
 
 if TYPE_CHECKING:
     from analysis.report.report import Report
@@ -42,8 +42,8 @@ def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
         cheapest, fastest = min(placed, key=_cost), min(placed, key=_time)
         description = (
             f"A scatter plot of {len(placed)} rows on logarithmic axes: median time upwards, median train cost to the "
-            f"right. Cheapest is {cheapest.letter} ({cheapest.name}) with {three(_cost(cheapest))} USD, fastest is "
-            f"{fastest.letter} ({fastest.name}) with {three(_time(fastest))} s."
+            f"right. Cheapest is {cheapest.letter} ({cheapest.name}) with {significant(_cost(cheapest))} USD, "
+            f"fastest is {fastest.letter} ({fastest.name}) with {significant(_time(fastest))} s."
         )
     return Figure(
         name="cost",
@@ -51,8 +51,17 @@ def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
         description=description,
         svg=plots.time_and_cost(placed, colours) if placed else None,
         key=tuple(_key(placed, colours)),
-        headers=("", "row", "clock", "median time, s", "interval", "median train cost, USD", "interval",
-                 "price", "beaten in both by none"),
+        headers=(
+            "",
+            "row",
+            "clock",
+            "median time, s",
+            "interval",
+            "median train cost, USD",
+            "interval",
+            "price",
+            "beaten in both by none",
+        ),
         rows=tuple(_placed_row(group, group.letter in best) for group in placed),
         notes=(
             "Filled circles are our runs, hollow diamonds published entries (one run each, on the dawnbench clock). A "
@@ -60,7 +69,7 @@ def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
             "what no other row to the same target beats in both time and cost. A letter without room is left out.",
             *_left_out(groups, reasons),
         ),
-    )  # fmt: skip
+    )
 
 
 def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> list[str]:
@@ -77,7 +86,7 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     category = CATEGORIES.get(row.pricing_category or "", "published")
     time, cost = _between(row.time_s_interval), _between(row.train_cost_interval)
     name = (group.letter, group.name, row.clock)
-    return (*name, three(_time(group)), time, three(_cost(group)), cost, category, "yes" if best else "no")
+    return (*name, significant(_time(group)), time, significant(_cost(group)), cost, category, "yes" if best else "no")
 
 
 def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
@@ -98,23 +107,37 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -
         description=description,
         svg=plots.accuracy_by_time(shown, policy, targets, colours) if shown else None,
         key=tuple(_key(shown, colours)),
-        headers=("", "row", "epoch", "runs", "median time, s", "lowest accuracy, %", "median accuracy, %",
-                 "highest accuracy, %"),
+        headers=(
+            "",
+            "row",
+            "epoch",
+            "runs",
+            "median time, s",
+            "lowest accuracy, %",
+            "median accuracy, %",
+            "highest accuracy, %",
+        ),
         rows=tuple(line for group in shown for line in _epoch_rows(group, policy)),
         notes=(
             *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
             *_not_drawn(groups, shown),
             "Published entries are single runs whose times are on another clock, and are not drawn.",
         ),
-    )  # fmt: skip
+    )
 
 
 def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
     return [
-        (group.letter, group.name, f"{epoch.epoch:g}", str(epoch.runs), three(epoch.seconds),
-         *(f"{100 * accuracy:.2f}" for accuracy in epoch.accuracies))
+        (
+            group.letter,
+            group.name,
+            f"{epoch.epoch:g}",
+            str(epoch.runs),
+            significant(epoch.seconds),
+            *(f"{100 * accuracy:.2f}" for accuracy in epoch.accuracies),
+        )
         for epoch in plot_data.thinned(plot_data.epochs(group, policy), _EPOCHS_LISTED)
-    ]  # fmt: skip
+    ]
 
 
 def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
@@ -126,29 +149,46 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Fi
         name="hits",
         title="What share of the runs has hit the target by a given time",
         description=f"A rising staircase for each of {len(shown)} rows: the share of all its runs that have hit, by "
-        f"seconds of the {policy} clock. In the end these hit: {', '.join(ends)}." if shown else "There are no runs.",
+        f"seconds of the {policy} clock. In the end these hit: {', '.join(ends)}."
+        if shown
+        else "There are no runs.",
         svg=plots.share_of_hits(shown, policy, colours) if shown else None,
         key=tuple(_key(shown, colours)),
-        headers=("", "row", "hits", "runs", "share, %", "interval",
-                 *(f"{100 * share:g} % hit by, s" for share in _QUANTILES)),
+        headers=(
+            "",
+            "row",
+            "hits",
+            "runs",
+            "share, %",
+            "interval",
+            *(f"{100 * share:g} % hit by, s" for share in _QUANTILES),
+        ),
         rows=tuple(_hits_row(group, h) for group in shown if (h := found[group.letter])),
         notes=(
             "Runs that failed, were interrupted or missed count, and never hit: a line that ends below 100 % shows "
             "them. A published entry is one run, chosen for having hit, and is not drawn.",
-            *(f"{group.letter}: {count} that hit have no time on this clock and are left out."
-              for group, count in unplaced),
+            *(
+                f"{group.letter}: {count} that hit have no time on this clock and are left out."
+                for group, count in unplaced
+            ),
             *_not_drawn(groups, shown),
         ),
-    )  # fmt: skip
+    )
 
 
 def _hits_row(group: Group, hits: plot_data.Hits) -> tuple[str, ...]:
     count = len(hits.seconds)
     interval = wilson(count, hits.n)
     times = [hits.quantile(share) for share in _QUANTILES]
-    return (group.letter, group.name, str(count), str(hits.n), three(100 * count / hits.n),
-            f"[{three(100 * interval.low)}, {three(100 * interval.high)}]",
-            *(NONE if time is None else three(time) for time in times))  # fmt: skip
+    return (
+        group.letter,
+        group.name,
+        str(count),
+        str(hits.n),
+        significant(100 * count / hits.n),
+        f"[{significant(100 * interval.low)}, {significant(100 * interval.high)}]",
+        *(NOT_APPLICABLE if time is None else significant(time) for time in times),
+    )
 
 
 def _key(groups: Sequence[Group], colours: plots.Colours) -> list[Key]:
@@ -167,7 +207,7 @@ def _not_drawn(groups: Sequence[Group], shown: Sequence[Group]) -> list[str]:
 
 
 def _between(interval: Interval | None) -> str:
-    return NONE if interval is None else f"[{three(interval.low)}, {three(interval.high)}]"
+    return NOT_APPLICABLE if interval is None else f"[{significant(interval.low)}, {significant(interval.high)}]"
 
 
 def _cost(group: Group) -> float:

@@ -18,7 +18,7 @@ import matplotlib.figure as mpl
 from analysis.plots.data import Group
 from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, drawn_as_svg
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
-from bench.text import UNKNOWN, three
+from bench.text import UNKNOWN, significant
 
 FAINT = 0.45
 
@@ -32,11 +32,20 @@ class Colour(NamedTuple):
 
 # The same in every report. Parts of one kin, such as build and warmup, share a colour.
 COLOURS = {
-    "provision": Colour(6), "setup": Colour(6, True), "pull": Colour(3), "data": Colour(3, True),
-    "build": Colour(5), "warmup": Colour(5, True), "prepare": Colour(2), "train": Colour(0),
-    "evaluate": Colour(1), "final_evaluate": Colour(1, True), "upload": Colour(4),
-    "idle": Colour(-1, True), "between phases": Colour(-1),
-}  # fmt: skip
+    "provision": Colour(6),
+    "setup": Colour(6, True),
+    "pull": Colour(3),
+    "data": Colour(3, True),
+    "build": Colour(5),
+    "warmup": Colour(5, True),
+    "prepare": Colour(2),
+    "train": Colour(0),
+    "evaluate": Colour(1),
+    "final_evaluate": Colour(1, True),
+    "upload": Colour(4),
+    "idle": Colour(-1, True),
+    "between phases": Colour(-1),
+}
 
 
 @dataclass(frozen=True)
@@ -68,8 +77,16 @@ def spent_by_part(panels: Sequence[Panel]) -> Svg:
                 left = 0.0
                 for part, length in bar.parts.items():
                     number, faint = COLOURS[part]
-                    axes.barh(place, length, left=left, height=0.62, color=SERIES[number] if number >= 0 else MUTED,
-                              alpha=FAINT if faint else 1, edgecolor=PAPER, linewidth=0.8)  # fmt: skip
+                    axes.barh(
+                        place,
+                        length,
+                        left=left,
+                        height=0.62,
+                        color=SERIES[number] if number >= 0 else MUTED,
+                        alpha=FAINT if faint else 1,
+                        edgecolor=PAPER,
+                        linewidth=0.8,
+                    )
                     left += length
                 axes.annotate(bar.total, (left, place), (6, 0), textcoords="offset points", va="center")
             axes.set_yticks(range(len(panel.bars)), [bar.label for bar in panel.bars])
@@ -84,9 +101,20 @@ def spent_by_part(panels: Sequence[Panel]) -> Svg:
 
 # In the order of a bar: how a lease goes.
 PARTS = (
-    "provision", "setup", "pull", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate",
-    "upload", "idle", "between phases",
-)  # fmt: skip
+    "provision",
+    "setup",
+    "pull",
+    "data",
+    "build",
+    "warmup",
+    "prepare",
+    "train",
+    "evaluate",
+    "final_evaluate",
+    "upload",
+    "idle",
+    "between phases",
+)
 # Less than a tenth of a millisecond is the reading of the clock.
 _LEAST = 1e-4
 
@@ -196,9 +224,15 @@ def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[
         key=tuple(Key(_spelled(part), COLOURS[part].number, faint=COLOURS[part].faint) for part in parts),
         headers=("rows", "leases", "runs in all", "in", *map(_spelled, parts), "whole"),
         rows=tuple(line for entry in shown for line in _rows(entry, parts)),
-        notes=(*_notes(shown), *([f"{len(shown)} of {len(every)} kinds of leases are shown, those with the most runs."]
-                                 if len(shown) < len(every) else [])),
-    )  # fmt: skip
+        notes=(
+            *_notes(shown),
+            *(
+                [f"{len(shown)} of {len(every)} kinds of leases are shown, those with the most runs."]
+                if len(shown) < len(every)
+                else []
+            ),
+        ),
+    )
 
 
 def _description(shown: Sequence[Spent]) -> str:
@@ -227,9 +261,9 @@ def _panels(shown: Sequence[Spent]) -> list[Panel]:
 
 def _rows(entry: Spent, parts: Sequence[str]) -> list[tuple[str, ...]]:
     seconds = [*(entry.seconds.get(part, 0.0) for part in parts), entry.whole]
-    money = [UNKNOWN if (cost := entry.cost(part)) is None else three(cost) for part in seconds]
+    money = [UNKNOWN if (cost := entry.cost(part)) is None else significant(cost) for part in seconds]
     start = (_label(entry), str(entry.leases), str(entry.runs))
-    return [(*start, entry.currency or "money", *money), (*start, "s", *map(three, seconds))]
+    return [(*start, entry.currency or "money", *money), (*start, "s", *map(significant, seconds))]
 
 
 def _notes(shown: Sequence[Spent]) -> list[str]:
@@ -258,13 +292,13 @@ def _label(entry: Spent) -> str:
 
 
 def _total(entry: Spent) -> str:
-    cost, time = entry.cost(entry.whole), f"{three(entry.whole)} s"
-    return time if cost is None else f"{three(cost)} {entry.currency}, {time}"
+    cost, time = entry.cost(entry.whole), f"{significant(entry.whole)} s"
+    return time if cost is None else f"{significant(cost)} {entry.currency}, {time}"
 
 
 def _largest(entry: Spent) -> str:
     part = max(entry.seconds, key=entry.seconds.__getitem__)
-    return f"{_spelled(part)} {three(100 * entry.seconds[part] / entry.whole)} %"
+    return f"{_spelled(part)} {significant(100 * entry.seconds[part] / entry.whole)} %"
 
 
 def _spelled(part: str) -> str:

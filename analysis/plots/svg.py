@@ -20,8 +20,11 @@ SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f
 INK, GRID, PAPER, MUTED = "#010203", "#010204", "#010205", "#010206"
 _VARIABLES = {
     **{colour: f"var(--series-{n})" for n, colour in enumerate(SERIES)},
-    INK: "var(--ink)", GRID: "var(--grid)", PAPER: "var(--paper)", MUTED: "var(--muted)",
-}  # fmt: skip
+    INK: "var(--ink)",
+    GRID: "var(--grid)",
+    PAPER: "var(--paper)",
+    MUTED: "var(--muted)",
+}
 _COLOUR = re.compile("|".join(_VARIABLES))
 
 _STYLE: Any = {  # matplotlib's types want its hundreds of keys as literals

@@ -20,9 +20,14 @@ from bench.record.lease import TAG
 
 # Cost Explorer's RECORD_TYPE -> FOCUS's ChargeCategory; the rest, such as Usage and SavingsPlanCoveredUsage, is use.
 _CATEGORIES: dict[str, ChargeCategory] = {
-    "Tax": "Tax", "Credit": "Credit", "Refund": "Credit", "Fee": "Purchase", "RIFee": "Purchase",
-    "SavingsPlanUpfrontFee": "Purchase", "SavingsPlanRecurringFee": "Purchase",
-}  # fmt: skip
+    "Tax": "Tax",
+    "Credit": "Credit",
+    "Refund": "Credit",
+    "Fee": "Purchase",
+    "RIFee": "Purchase",
+    "SavingsPlanUpfrontFee": "Purchase",
+    "SavingsPlanRecurringFee": "Purchase",
+}
 
 
 def charges(since: date, until: date) -> Iterator[ChargeRow | RowError]:

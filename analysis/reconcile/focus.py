@@ -18,13 +18,25 @@ from bench.record.bill import ChargeCategory
 from bench.record.lease import TAG
 
 REQUIRED = (
-    "BillingCurrency", "BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd",
-    "ChargeCategory", "BilledCost",
-)  # fmt: skip
+    "BillingCurrency",
+    "BillingPeriodStart",
+    "BillingPeriodEnd",
+    "ChargePeriodStart",
+    "ChargePeriodEnd",
+    "ChargeCategory",
+    "BilledCost",
+)
 OPTIONAL = (
-    "ResourceId", "Tags", "EffectiveCost", "ListCost", "ChargeDescription", "PricingCategory", "ConsumedQuantity",
-    "ConsumedUnit", "InvoiceId",
-)  # fmt: skip
+    "ResourceId",
+    "Tags",
+    "EffectiveCost",
+    "ListCost",
+    "ChargeDescription",
+    "PricingCategory",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "InvoiceId",
+)
 # An AWS account, or an Azure subscription: nobody else's business.
 _ACCOUNT = re.compile(r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE)
 T = TypeVar("T")

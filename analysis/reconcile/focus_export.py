@@ -20,24 +20,70 @@ from bench.billing.estimate import Estimate
 from bench.errors import BenchError
 from bench.record.documents import AnyDocument
 from bench.record.lease import TAG
-from bench.text import clean, csv_cell
+from bench.text import csv_cell, one_line
 
-_SERVICES = {"machine": ("Compute", "Virtual machine"), "disk": ("Storage", "Block storage"),
-             "public-ip": ("Networking", "Public address"), "egress": ("Networking", "Data transfer")}  # fmt: skip
+_SERVICES = {
+    "machine": ("Compute", "Virtual machine"),
+    "disk": ("Storage", "Block storage"),
+    "public-ip": ("Networking", "Public address"),
+    "egress": ("Networking", "Data transfer"),
+}
 _COSTS = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 # The name in a preview of FOCUS -> the name in FOCUS 1.0.
-_PREVIEW = {"ChargeType": "ChargeCategory", "InvoiceIssuer": "InvoiceIssuerName", "Provider": "ProviderName",
-            "Publisher": "PublisherName", "ResourceID": "ResourceId"}  # fmt: skip
+_PREVIEW = {
+    "ChargeType": "ChargeCategory",
+    "InvoiceIssuer": "InvoiceIssuerName",
+    "Provider": "ProviderName",
+    "Publisher": "PublisherName",
+    "ResourceID": "ResourceId",
+}
 COLUMNS = (
-    "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd",
-    "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd",
-    "ChargePeriodStart", "CommitmentDiscountCategory", "CommitmentDiscountId", "CommitmentDiscountName",
-    "CommitmentDiscountStatus", "CommitmentDiscountType", "ConsumedQuantity", "ConsumedUnit", "ContractedCost",
-    "ContractedUnitPrice", "EffectiveCost", "InvoiceIssuerName", "ListCost", "ListUnitPrice", "PricingCategory",
-    "PricingQuantity", "PricingUnit", "ProviderName", "PublisherName", "RegionId", "RegionName", "ResourceId",
-    "ResourceName", "ResourceType", "ServiceCategory", "ServiceName", "SkuId", "SkuPriceId", "SubAccountId",
-    "SubAccountName", "Tags", "AvailabilityZone", "x_Estimated", *_PREVIEW,
-)  # fmt: skip
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "SkuId",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "Tags",
+    "AvailabilityZone",
+    "x_Estimated",
+    *_PREVIEW,
+)
 
 
 def as_focus(documents: Iterable[AnyDocument]) -> tuple[str, list[BenchError]]:
@@ -103,7 +149,7 @@ def _common(lease: Lease) -> dict[str, str]:
 
 
 def _text(name: str | None) -> str:
-    return csv_cell(clean(name or ""))
+    return csv_cell(one_line(name or ""))
 
 
 def _plain(amount: Decimal) -> str:

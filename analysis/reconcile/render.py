@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.reconcile.match import LATE, Compared, Join
-from bench.text import clean
+from bench.text import one_line
 
 _WORDS = {
     "lease-open": "the lease is not closed",
@@ -49,8 +49,8 @@ def cells(one: Compared) -> list[str]:
     known = money(estimate.amount, estimate.currency)
     return [
         one.lease.id,
-        clean(one.lease.opened.provider),
-        known if estimate.why is None else f"{known}: {clean(estimate.why)}",
+        one_line(one.lease.opened.provider),
+        known if estimate.why is None else f"{known}: {one_line(estimate.why)}",
         money(one.billed, one.currency),
         money(one.difference, one.currency, sign="+") + relative,
     ]
@@ -74,7 +74,7 @@ def lines(compared: Sequence[Compared], done: Join) -> Iterator[str]:
     for note, estimates in _notes(compared).items():
         yield f"{'1 estimate' if estimates == 1 else f'{estimates:,} estimates'}: {note}"
     for tag, rows in sorted(done.orphans.items()):
-        yield f"{_rows(rows)} tagged with the lease {clean(tag)}, of which this store has no record"
+        yield f"{_rows(rows)} tagged with the lease {one_line(tag)}, of which this store has no record"
     if done.stray:
         yield f"{_rows(done.stray)} of a lease's machine, from another time than the lease"
     if done.others:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from analysis.stats.intervals import Interval
 from analysis.tables.row import Row
-from bench.text import CATEGORIES, NONE, UNKNOWN, three
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, significant
 
 Cell = tuple[str, ...]
 
@@ -18,10 +18,20 @@ Cell = tuple[str, ...]
 def headers(policy: str) -> list[Cell]:
     """The table's headers, units included. Money in another currency than USD names it in its cell."""
     return [
-        ("recipe",), ("machine",), ("target,", "% right"), ("price,", "USD/h"), ("runs",), ("hits",),
-        ("P(hit),", "%"), ("mean", "accuracy, %"), ("median time", f"({policy}), s"),
-        ("median train", "cost, USD"), ("cost per", "success, USD"), ("time", "÷ Page's"), ("cost", "÷ Page's"),
-    ]  # fmt: skip
+        ("recipe",),
+        ("machine",),
+        ("target,", "% right"),
+        ("price,", "USD/h"),
+        ("runs",),
+        ("hits",),
+        ("P(hit),", "%"),
+        ("mean", "accuracy, %"),
+        ("median time", f"({policy}), s"),
+        ("median train", "cost, USD"),
+        ("cost per", "success, USD"),
+        ("time", "÷ Page's"),
+        ("cost", "÷ Page's"),
+    ]
 
 
 NUMERIC_FROM = 2  # the columns from here on hold numbers
@@ -67,15 +77,15 @@ def _price(row: Row) -> Cell:
     if row.price_per_hour is None:
         return (UNKNOWN,)
     mark = CATEGORIES.get(row.pricing_category or "")
-    return (_in_currency(row, three(row.price_per_hour)), *([mark] if mark else []))
+    return (_in_currency(row, significant(row.price_per_hour)), *([mark] if mark else []))
 
 
 def _money(row: Row, amount: Decimal | None, interval: Interval | None = None) -> Cell:
     if row.price_per_hour is None:
         return (UNKNOWN,)
     if amount is None:
-        return (NONE,)
-    return (_in_currency(row, three(amount)), *_between(interval, three))
+        return (NOT_APPLICABLE,)
+    return (_in_currency(row, significant(amount)), *_between(interval, significant))
 
 
 def _in_currency(row: Row, amount: str) -> str:
@@ -85,11 +95,11 @@ def _in_currency(row: Row, amount: str) -> str:
 def _time(row: Row, policy: str) -> Cell:
     # Published times were taken on another clock than the header names.
     clock = [f"({row.clock})"] if row.clock != policy else []
-    return (*_estimate(row.time_s, row.time_s_interval, three), *clock)
+    return (*_estimate(row.time_s, row.time_s_interval, significant), *clock)
 
 
 def _estimate(value: float | None, interval: Interval | None, show: Callable[[float], str]) -> Cell:
-    return (NONE,) if value is None else (show(value), *_between(interval, show))
+    return (NOT_APPLICABLE,) if value is None else (show(value), *_between(interval, show))
 
 
 def _between(interval: Interval | None, show: Callable[[float], str]) -> Cell:
@@ -105,11 +115,11 @@ def _cost_ratio(row: Row) -> Cell:
 
 
 def _ratio(ratio: float | None, marks: Sequence[str]) -> Cell:
-    return (NONE,) if ratio is None else (" ".join([three(ratio), *marks]),)
+    return (NOT_APPLICABLE,) if ratio is None else (" ".join([significant(ratio), *marks]),)
 
 
 def _percent(share: float) -> str:
-    return three(100 * share)
+    return significant(100 * share)
 
 
 def _accuracy(share: float) -> str:

@@ -15,15 +15,18 @@ from analysis.frames.runs import COLUMNS
 from analysis.report.render import SCHEMA_VERSION
 from analysis.tables.row import Row, flat
 from bench.store.arrow import SCHEMA
-from bench.text import clean, csv_cell
+from bench.text import csv_cell, one_line
 
 # What a frame has beside a compacted row. Money is exact, so it is text.
 _DERIVED = {"hourly": pa.string(), "images_per_second": pa.float64()}
 
 _OF_ROW = {
-    "int": pa.int64(), "float": pa.float64(), "Decimal": pa.float64(), "bool": pa.bool_(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "Decimal": pa.float64(),
+    "bool": pa.bool_(),
     "tuple[str, ...]": pa.list_(pa.string()),
-}  # fmt: skip
+}
 
 
 def as_csv(frame: pd.DataFrame) -> str:
@@ -70,7 +73,7 @@ def _types(field: dataclasses.Field[Any]) -> list[tuple[str, pa.DataType]]:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return csv_cell(clean(value))
+        return csv_cell(one_line(value))
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
     # What is not a string of Python's own: numbers, days, and numpy's booleans.

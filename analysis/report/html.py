@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from analysis.tables.footnotes import CLOCKS
 from bench.record.documents import Run
 from bench.record.policy import POLICIES, Policy
-from bench.text import CATEGORIES, NONE, UNKNOWN, clean
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, one_line
 
 _ROWS = 40
 _MESSAGE = 200
@@ -63,8 +63,17 @@ def counts(groups: Iterable[Group]) -> Table:
         for g in groups
         if (r := g.row).kind == "measured"
     ]
-    headers = ("", "row", "runs counted", "completed", "failed", "interrupted", "excluded: not synchronised",
-               "with a time", "hits")  # fmt: skip
+    headers = (
+        "",
+        "row",
+        "runs counted",
+        "completed",
+        "failed",
+        "interrupted",
+        "excluded: not synchronised",
+        "with a time",
+        "hits",
+    )
     return _limited(headers, rows)
 
 
@@ -74,32 +83,61 @@ def prices(groups: Iterable[Group]) -> Table:
     for group in groups:
         row = group.row
         price = UNKNOWN if row.price_per_hour is None else f"{row.price_per_hour:f} {row.currency or ''}".strip()
-        category = CATEGORIES.get(row.pricing_category or "", NONE)
-        seen = row.price_seen.isoformat() if row.price_seen else NONE
-        rows.append((group.letter, group.name, price, category, row.price_source or NONE, seen))
+        category = CATEGORIES.get(row.pricing_category or "", NOT_APPLICABLE)
+        seen = row.price_seen.isoformat() if row.price_seen else NOT_APPLICABLE
+        rows.append((group.letter, group.name, price, category, row.price_source or NOT_APPLICABLE, seen))
     return _limited(("", "row", "price an hour", "category", "source", "seen"), rows)
 
 
 def broken(runs: Iterable[Run]) -> Table:
     """The runs that did not complete: why, in their own words."""
     found: Counter[tuple[str, ...]] = Counter(
-        (run.recipe.name, run.status, run.reason, run.message or NONE) for run in runs if run.reason is not None
+        (run.recipe.name, run.status, run.reason, run.message or NOT_APPLICABLE)
+        for run in runs
+        if run.reason is not None
     )
     return _counted(("recipe", "status", "reason", "message"), found)
 
 
 def environments(runs: Iterable[Run]) -> Table:
     """The machines and the software of the runs."""
-    headers = ("recipe", "device", "computed in", "GPU", "driver", "CUDA", "torch", "Python", "system", "CPU",
-               "cores", "bench", "git commit", "image")  # fmt: skip
+    headers = (
+        "recipe",
+        "device",
+        "computed in",
+        "GPU",
+        "driver",
+        "CUDA",
+        "torch",
+        "Python",
+        "system",
+        "CPU",
+        "cores",
+        "bench",
+        "git commit",
+        "image",
+    )
     return _counted(headers, Counter(map(_environment, runs)))
 
 
 def _environment(run: Run) -> tuple[str, ...]:
     e, device = run.environment, run.device
-    said = (run.recipe.name, f"{device.count} x {device.name}", f"{device.precision}, {device.path}", e.gpu, e.driver,
-            e.cuda, e.torch, e.python, e.os, e.cpu, str(e.cores), e.bench, _commit(e.git_commit, e.git_dirty),
-            e.image_digest)  # fmt: skip
+    said = (
+        run.recipe.name,
+        f"{device.count} x {device.name}",
+        f"{device.precision}, {device.path}",
+        e.gpu,
+        e.driver,
+        e.cuda,
+        e.torch,
+        e.python,
+        e.os,
+        e.cpu,
+        str(e.cores),
+        e.bench,
+        _commit(e.git_commit, e.git_dirty),
+        e.image_digest,
+    )
     return tuple(part or UNKNOWN for part in said)
 
 
@@ -119,7 +157,7 @@ def _limited(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table
 
 
 def _short(text: str) -> str:
-    text = clean(text)
+    text = one_line(text)
     return text if len(text) <= _MESSAGE else f"{text[: _MESSAGE - 1]}…"
 
 
@@ -137,9 +175,13 @@ def as_html(report: Report) -> str:
     """The whole report as a page: the cost table, leases, the claims, four plots with their numbers, and the method."""
     script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(_TEMPLATES), trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(_TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     groups = groups_of(report)
     notes, claim_notes = numbered_notes(report.rows), claims_text.numbered(report.checks)
     lease_notes = numbered_notes(report.paid)
@@ -178,9 +220,18 @@ def _cells(group: Group, report: Report, notes: dict[str, int]) -> list[Sortable
 def _values(letter: str, row: Row) -> list[str]:
     """What the columns are sorted by, in the order of `cells` with the letter before them."""
     numbers: list[float | Decimal | None] = [
-        row.target, row.price_per_hour, row.runs, row.hits, row.p_hit, row.accuracy, row.time_s, row.train_cost,
-        row.cost_per_success, row.time_ratio, row.cost_ratio,
-    ]  # fmt: skip
+        row.target,
+        row.price_per_hour,
+        row.runs,
+        row.hits,
+        row.p_hit,
+        row.accuracy,
+        row.time_s,
+        row.train_cost,
+        row.cost_per_success,
+        row.time_ratio,
+        row.cost_ratio,
+    ]
     # A letter sorts by its length first: Z, AA.
     return [f"{len(letter)}{letter}", row.recipe, row.machine, *("" if n is None else repr(float(n)) for n in numbers)]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from analysis.report.cells import Cell
 from analysis.tables.lease_table import LeaseRow
-from bench.text import CATEGORIES, NONE, UNKNOWN, three
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, significant
 
 TITLE = "Leases: what was paid for"
 FOOTNOTES = (
@@ -24,9 +24,18 @@ FOOTNOTES = (
 
 # As in the cost table, the first two columns are words and the others numbers.
 HEADERS: tuple[Cell, ...] = (
-    ("machine",), ("paid as",), ("leases",), ("time,", "s"), ("time", "charged, s"), ("estimate,", "USD"),
-    ("billed,", "USD"), ("difference,", "USD"), ("runs",), ("hits",), ("lease cost per", "success, USD"),
-)  # fmt: skip
+    ("machine",),
+    ("paid as",),
+    ("leases",),
+    ("time,", "s"),
+    ("time", "charged, s"),
+    ("estimate,", "USD"),
+    ("billed,", "USD"),
+    ("difference,", "USD"),
+    ("runs",),
+    ("hits",),
+    ("lease cost per", "success, USD"),
+)
 
 
 def cells(row: LeaseRow, marks: Sequence[int]) -> list[Cell]:
@@ -64,7 +73,7 @@ def _leases(row: LeaseRow) -> Cell:
 def _sum(row: LeaseRow, value: float | Decimal | None, of: int, *, money: bool = False) -> Cell:
     if value is None:
         return (UNKNOWN,)
-    return (_in(row.currency, three(value)) if money else three(value), *_of(row, of))
+    return (_in(row.currency, significant(value)) if money else significant(value), *_of(row, of))
 
 
 def _of(row: LeaseRow, count: int, *more: str) -> Cell:
@@ -74,23 +83,26 @@ def _of(row: LeaseRow, count: int, *more: str) -> Cell:
 
 def _billed(row: LeaseRow) -> Cell:
     if row.billed is None:
-        return (NONE,)
+        return (NOT_APPLICABLE,)
     partial = [f"{row.billed_partial} partial"] if row.billed_partial else []
-    return (_in(row.currency, three(row.billed)), *_of(row, row.billed_leases, *partial))
+    return (_in(row.currency, significant(row.billed)), *_of(row, row.billed_leases, *partial))
 
 
 def _difference(row: LeaseRow) -> Cell:
     if row.difference is None:
-        return (NONE,)
-    return (_in(row.currency, f"{'+' if row.difference > 0 else ''}{three(row.difference)}"), *_of(row, row.compared))
+        return (NOT_APPLICABLE,)
+    return (
+        _in(row.currency, f"{'+' if row.difference > 0 else ''}{significant(row.difference)}"),
+        *_of(row, row.compared),
+    )
 
 
 def _per_success(row: LeaseRow) -> Cell:
     if row.cost_per_success is None:
-        return (UNKNOWN if row.hits else NONE,)
+        return (UNKNOWN if row.hits else NOT_APPLICABLE,)
     fewer = row.parts is not None and row.parts_priced is not None and row.parts_priced < row.parts
     parts = [f"({row.parts_priced} of {row.parts} parts priced)"] if fewer else []
-    return (_in(row.currency, three(row.cost_per_success)), *parts)
+    return (_in(row.currency, significant(row.cost_per_success)), *parts)
 
 
 def _in(currency: str | None, amount: str) -> str:

@@ -58,9 +58,7 @@ def build_report(
     the store could not be read, which a footnote then says.
     """
     documents = list(documents)
-    return report_of(
-        runs_frame(documents), documents, policy=policy, which=which, most=most, unreadable=unreadable
-    )  # fmt: skip
+    return report_of(runs_frame(documents), documents, policy=policy, which=which, most=most, unreadable=unreadable)
 
 
 def report_of(

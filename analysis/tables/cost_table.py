@@ -18,13 +18,22 @@ from analysis.tables.row import Row
 from bench.billing.cost import cost_per_success, train_cost
 from bench.record.documents import Published
 from bench.record.policy import Policy
-from bench.text import CATEGORIES, clean
+from bench.text import CATEGORIES, one_line
 
 # On-demand and spot, or two prices of one machine, never share a row; nor do ways of computing.
 _KEYS = [
-    "recipe", "machine", "precision", "path", "convolution", "instance", "dataset", "target",
-    "hourly", "currency", "pricing_category",
-]  # fmt: skip
+    "recipe",
+    "machine",
+    "precision",
+    "path",
+    "convolution",
+    "instance",
+    "dataset",
+    "target",
+    "hourly",
+    "currency",
+    "pricing_category",
+]
 
 
 def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]) -> list[Row]:
@@ -51,13 +60,13 @@ def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
     interval = median_interval(times.tolist())
     return Row(
         kind="measured",
-        recipe=clean(first["recipe"]),
-        machine=clean(first["machine"]),
+        recipe=one_line(first["recipe"]),
+        machine=one_line(first["machine"]),
         instance=_text(first["instance"]),
         precision=_text(first["precision"]),
         path=_text(first["path"]),
         convolution=_text(first["convolution"]),
-        dataset=clean(first["dataset"]),
+        dataset=one_line(first["dataset"]),
         target=float(first["target"]),
         clock=policy,
         price_per_hour=hourly,
@@ -90,14 +99,14 @@ def published_row(entry: Published) -> Row:
     hit = entry.time_to_target_s is not None
     return Row(
         kind="published",
-        recipe=clean(f"{entry.author}: {entry.model}"),
-        machine=clean(entry.hardware),
-        dataset=clean(entry.target.dataset),
+        recipe=one_line(f"{entry.author}: {entry.model}"),
+        machine=one_line(entry.hardware),
+        dataset=one_line(entry.target.dataset),
         target=entry.target.at_least,
         clock="dawnbench",
         price_per_hour=entry.cost_per_hour,
         currency=None if entry.cost_per_hour is None else entry.currency,
-        price_source=clean(entry.source),
+        price_source=one_line(entry.source),
         runs=1,
         completed=1,
         hits=int(hit),
@@ -142,13 +151,21 @@ def _priced(interval: Interval | None, hourly: Decimal | None) -> Interval | Non
 
 
 def _text(value: Any) -> str | None:
-    return None if pd.isna(value) else clean(value)
+    return None if pd.isna(value) else one_line(value)
 
 
 def _order(row: Row) -> tuple[Any, ...]:
     category = list(CATEGORIES).index(row.pricing_category) if row.pricing_category else len(CATEGORIES)
     return (
-        row.dataset, row.target, row.recipe, row.machine, row.precision, row.path, row.convolution,
+        row.dataset,
+        row.target,
+        row.recipe,
+        row.machine,
+        row.precision,
+        row.path,
+        row.convolution,
         row.instance or "",
-        category, row.currency or "", row.price_per_hour or Decimal(0),
-    )  # fmt: skip
+        category,
+        row.currency or "",
+        row.price_per_hour or Decimal(0),
+    )

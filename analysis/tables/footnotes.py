@@ -12,7 +12,7 @@ from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
 from analysis.tables.row import Row
 from bench.record.policy import Policy
-from bench.text import CATEGORIES, clean
+from bench.text import CATEGORIES, one_line
 
 if TYPE_CHECKING:
     from analysis.tables.lease_table import LeaseRow
@@ -78,7 +78,7 @@ def run_notes(every: pd.DataFrame, policy: Policy) -> tuple[str, ...]:
     runs = counted(every)
     made = [_price(every), *_broken(runs), *_invalid(len(every) - len(runs)), *_unfinished(every)]
     made += [*_untimed(runs, policy), *_few(runs, policy), *_fell_back(runs), *_mixed(runs), *_warned(runs)]
-    return tuple(clean(note) for note in made)
+    return tuple(one_line(note) for note in made)
 
 
 def _price(every: pd.DataFrame) -> str:

@@ -14,7 +14,7 @@ from analysis.frames.leases import PHASES
 from analysis.frames.runs import counted
 from bench.billing.estimate import Estimate, lease_cost_per_success
 from bench.record.lease import OWN
-from bench.text import CATEGORIES, clean
+from bench.text import CATEGORIES, one_line
 
 # On-demand and spot never share a row, nor do two currencies; a type of machine may take several accelerators.
 _KEYS = ["provider", "instance_type", "accelerator", "accelerators", "pricing_category", "currency"]
@@ -78,7 +78,7 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
     hits = int(leases["hits"].sum())
     success = lease_cost_per_success(estimates, hits)
     return LeaseRow(
-        provider=clean(first["provider"]),
+        provider=one_line(first["provider"]),
         instance_type=_text(first["instance_type"]),
         accelerator=_text(first["accelerator"]),
         accelerators=None if pd.isna(first["accelerators"]) else int(first["accelerators"]),
@@ -103,7 +103,7 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
         runs=int(leases["runs"].sum()),
         hits=hits,
         cost_per_success=success.value if success else None,
-        notes=tuple(dict.fromkeys(map(clean, _notes(leases, runs)))),
+        notes=tuple(dict.fromkeys(map(one_line, _notes(leases, runs)))),
     )
 
 
@@ -180,12 +180,16 @@ def _money(values: Iterable[Decimal]) -> Decimal | None:
 
 
 def _text(value: Any) -> str | None:
-    return None if pd.isna(value) else clean(value)
+    return None if pd.isna(value) else one_line(value)
 
 
 def _order(row: LeaseRow) -> tuple[Any, ...]:
     category = list(CATEGORIES).index(row.pricing_category) if row.pricing_category else len(CATEGORIES)
     return (
-        row.provider, row.instance_type or "", row.accelerator or "", row.accelerators or 0, category,
+        row.provider,
+        row.instance_type or "",
+        row.accelerator or "",
+        row.accelerators or 0,
+        category,
         row.currency or "",
-    )  # fmt: skip
+    )

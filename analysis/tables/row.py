@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Row:
     """One row. None is unknown or without an answer; `notes` says which where it matters.
 
-    Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text is clean: see bench/text.py.
+    Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
     """
 
     kind: Literal["measured", "published"]

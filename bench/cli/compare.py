@@ -44,9 +44,15 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 )
 @click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
 def compare(
-    a: str, b: str, store: str, baseline_store: str | None, policy: str, metrics: tuple[str, ...],
-    fail_if_slower: float | None, style: str,
-) -> None:  # fmt: skip
+    a: str,
+    b: str,
+    store: str,
+    baseline_store: str | None,
+    policy: str,
+    metrics: tuple[str, ...],
+    fail_if_slower: float | None,
+    style: str,
+) -> None:
     """Compare the runs of A with those of B: faster, cheaper, more often at the target, in words with intervals.
 
     A and B are recipes, as RECIPE or as RECIPE@MACHINE, where MACHINE is any part of a machine's name. To

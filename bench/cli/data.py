@@ -15,8 +15,14 @@ def data() -> None:
 
 
 @data.command()
-@click.option("--data", "folder", metavar="FOLDER", help="Where to put them; else CIFAR10_DIR, else the cache.",
-              envvar="CIFAR10_DIR", type=click.Path(path_type=Path))  # fmt: skip
+@click.option(
+    "--data",
+    "folder",
+    metavar="FOLDER",
+    help="Where to put them; else CIFAR10_DIR, else the cache.",
+    envvar="CIFAR10_DIR",
+    type=click.Path(path_type=Path),
+)
 @click.option("--url", metavar="URL", help="A mirror of cifar-10-binary.tar.gz.  [env: CIFAR10_URL]")
 def fetch(folder: Path | None, url: str | None) -> None:
     """Download the official archive, check it and unpack it. Does nothing where verified files lie."""

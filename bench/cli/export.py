@@ -17,8 +17,14 @@ def export() -> None:
 
 @export.command()
 @options.store
-@click.option("-o", "--output", required=True, metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
-              help="Where to put CIFAR10/train; a checkout of dawn-bench-entries will do.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to put CIFAR10/train; a checkout of dawn-bench-entries will do.",
+)
 @click.option("--author", required=True, help="Who hands the entries in; records hold no names.")
 @click.option("--email", required=True, help="The author's address, which the entries' checker asks for.")
 @click.option("--code-url", metavar="URL", help="Where the code of these runs is.")
@@ -42,8 +48,13 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
 
 @export.command()
 @options.store
-@click.option("-o", "--output", metavar="FILE", help="Write it there, and not to stdout.",
-              type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write it there, and not to stdout.",
+    type=click.Path(path_type=Path, dir_okay=False),
+)
 def csv(store: str, output: Path | None) -> None:
     """Write every run as a row of CSV. A record that cannot be read is named on stderr; the exit code is then 5."""
     from analysis.frames.runs import load
@@ -57,8 +68,14 @@ def csv(store: str, output: Path | None) -> None:
 
 @export.command()
 @options.store
-@click.option("-o", "--output", required=True, metavar="FILE", help="Write it there.",
-              type=click.Path(path_type=Path, dir_okay=False))  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="Write it there.",
+    type=click.Path(path_type=Path, dir_okay=False),
+)
 def parquet(store: str, output: Path) -> None:
     """Write every run as a row of Parquet. A record that cannot be read is named; the exit code is then 5."""
     from analysis.frames.runs import load
@@ -72,8 +89,13 @@ def parquet(store: str, output: Path) -> None:
 
 @export.command()
 @options.store
-@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write it there, not to stdout.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it there, not to stdout.",
+)
 def focus(store: str, output: Path | None) -> None:
     """Write the estimates of all leases as FOCUS 1.0 (CSV).
 

@@ -32,10 +32,20 @@ def show(instance: str | None, spot: bool, price_per_hour: str | None, currency:
 
 @lease.command()
 @click.argument("lease_id", metavar="ID")
-@click.option("--stopped", required=True, metavar="TIME", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
-              help="When the machine was given back, such as 2026-11-22T12:34:56Z.")  # fmt: skip
-@click.option("--reason", default="finished", show_default=True, help="Why it ended.",
-              type=click.Choice(["finished", "failed", "interrupted", "preempted"]))  # fmt: skip
+@click.option(
+    "--stopped",
+    required=True,
+    metavar="TIME",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    help="When the machine was given back, such as 2026-11-22T12:34:56Z.",
+)
+@click.option(
+    "--reason",
+    default="finished",
+    show_default=True,
+    help="Why it ended.",
+    type=click.Choice(["finished", "failed", "interrupted", "preempted"]),
+)
 @options.store
 def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
     """Close the lease ID, which is open in the store because its machine went away before it could."""

@@ -39,10 +39,20 @@ _SWEEP = {"stores", "offline", "style"}
 )
 @click.pass_context
 def plan(
-    context: click.Context, what: tuple[str, ...], runs: int, steps: int, device: str, data: str | None,
-    instance: str | None, price_per_hour: str | None, currency: str, spot: bool, stores: tuple[str, ...], offline: bool,
+    context: click.Context,
+    what: tuple[str, ...],
+    runs: int,
+    steps: int,
+    device: str,
+    data: str | None,
+    instance: str | None,
+    price_per_hour: str | None,
+    currency: str,
+    spot: bool,
+    stores: tuple[str, ...],
+    offline: bool,
     style: str,
-) -> None:  # fmt: skip
+) -> None:
     """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars where there is a price.
 
     Nothing is recorded: an extrapolation says nothing of accuracy. Compilation and loading are not counted.
@@ -97,9 +107,17 @@ def _sweep(path: str, stores: tuple[str, ...], style: str, *, offline: bool) -> 
 
 
 def _here(
-    names: tuple[str, ...], runs: int, steps: int, device: str, data: str | None, instance: str | None,
-    price_per_hour: str | None, currency: str, *, spot: bool,
-) -> None:  # fmt: skip
+    names: tuple[str, ...],
+    runs: int,
+    steps: int,
+    device: str,
+    data: str | None,
+    instance: str | None,
+    price_per_hour: str | None,
+    currency: str,
+    *,
+    spot: bool,
+) -> None:
     from bench.billing.cost import train_cost
     from bench.billing.prices import machine_hourly
     from bench.lease.lease import open_lease

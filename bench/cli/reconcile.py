@@ -11,11 +11,19 @@ from bench.cli.output import refuse
 
 
 @click.command()
-@click.option("--focus", multiple=True, metavar="FILE|FOLDER|s3://…",
-              help="FOCUS 1.0 to 1.2 export: .csv, .csv.gz, .parquet. May be repeated, as for two months.")  # fmt: skip
+@click.option(
+    "--focus",
+    multiple=True,
+    metavar="FILE|FOLDER|s3://…",
+    help="FOCUS 1.0 to 1.2 export: .csv, .csv.gz, .parquet. May be repeated, as for two months.",
+)
 @click.option("--cost-explorer", is_flag=True, help="Ask AWS Cost Explorer, by the tag bench-lease; $0.01 a request.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY",
-              help="With --cost-explorer: from this day; else from the first lease on.")  # fmt: skip
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="With --cost-explorer: from this day; else from the first lease on.",
+)
 @options.store
 def reconcile(focus: tuple[str, ...], cost_explorer: bool, since: datetime | None, store: str) -> None:
     """Join what the provider charged to the leases in the store, and show it beside the estimates.

@@ -47,10 +47,22 @@ from bench.cli import options
 @options.machine
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
-    recipes: tuple[str, ...], runs: int, seed: int, target: float | None, device: str, gpus: int, data: str | None,
-    held_out: bool, resume: bool, store: str, instance: str | None, spot: bool, price_per_hour: str | None,
-    currency: str, quiet: bool,
-) -> None:  # fmt: skip
+    recipes: tuple[str, ...],
+    runs: int,
+    seed: int,
+    target: float | None,
+    device: str,
+    gpus: int,
+    data: str | None,
+    held_out: bool,
+    resume: bool,
+    store: str,
+    instance: str | None,
+    spot: bool,
+    price_per_hour: str | None,
+    currency: str,
+    quiet: bool,
+) -> None:
     """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
 
     Several recipes are interleaved round by round. Without a price, cost stays unknown.

@@ -36,9 +36,13 @@ def open_lease(instance: str | None, price_per_hour: str | None, currency: str, 
     if price is None:
         offer = find_offer(instance, category)
         return LeaseOpened(
-            provider=offer.provider, region=offer.region, instance_type=offer.instance_type,
-            accelerators=offer.accelerators, price=offer.price, started=utc_now(),
-        )  # fmt: skip
+            provider=offer.provider,
+            region=offer.region,
+            instance_type=offer.instance_type,
+            accelerators=offer.accelerators,
+            price=offer.price,
+            started=utc_now(),
+        )
     provider, colon, instance_type = instance.partition(":")
     if not (provider and colon and instance_type):
         raise UsageError(f"--instance {instance!r} is not PROVIDER:TYPE, such as aws:p3.2xlarge")

@@ -48,8 +48,11 @@ def _git(*words: str) -> str | None:
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *words],
-            capture_output=True, text=True, timeout=5, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

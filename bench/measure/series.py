@@ -64,9 +64,13 @@ class Measurement:
         self.trainers: dict[str, Trainer | Processes] = {}
 
     def runs(
-        self, recipes: Sequence[Recipe], n: int, first_seed: int, series_id: str | None = None,
+        self,
+        recipes: Sequence[Recipe],
+        n: int,
+        first_seed: int,
+        series_id: str | None = None,
         earlier: Sequence[Run] = (),
-    ) -> Iterator[Run]:  # fmt: skip
+    ) -> Iterator[Run]:
         """`n` runs of each recipe, round by round, with seeds `first_seed`, `first_seed` + 1, …
 
         Of a series that goes on, the `earlier` runs of the same programs are not made again, unless they were
@@ -76,7 +80,7 @@ class Measurement:
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
         ended = {
             (run.recipe.name, run.recipe.source_sha256, run.seed) for run in earlier if run.status != "interrupted"
-        }  # fmt: skip
+        }
         try:
             for index in range(n):
                 for recipe in recipes:

@@ -97,9 +97,7 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
         )
         reason: CloseReason = "failed"
         try:
-            for run in measurement.runs(
-                request.recipes, request.runs, request.first_seed, request.series, earlier
-            ):  # fmt: skip
+            for run in measurement.runs(request.recipes, request.runs, request.first_seed, request.series, earlier):
                 if run.status == "interrupted" and interrupts.received == "SIGTERM" and request.preempted():
                     run = run.model_copy(update={"reason": "PREEMPTED", "message": "the provider took the machine"})
                     reason = "preempted"

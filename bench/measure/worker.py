@@ -88,9 +88,11 @@ class _Worker:
         dist.init_process_group(
             "nccl" if compute.is_cuda else "gloo",
             store=TCPStore("127.0.0.1", port, is_master=False, timeout=limit),
-            rank=self.rank, world_size=self.size, timeout=limit,
+            rank=self.rank,
+            world_size=self.size,
+            timeout=limit,
             device_id=compute.device if compute.is_cuda else None,
-        )  # fmt: skip
+        )
         self.trainer = recipe.build(data, compute)
         self._done()
 

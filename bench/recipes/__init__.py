@@ -94,35 +94,51 @@ class Recipe:
 # counted in the same way. tests/recipes/test_published_numbers.py holds all of them to what the networks do.
 RECIPES = (
     Recipe(
-        "dawn-resnet164", "Stanford's pre-activation ResNet-164, the baseline of DAWNBench, 181 epochs (2017)", 0.94,
-        tflop=13_431, half=False,
+        "dawn-resnet164",
+        "Stanford's pre-activation ResNet-164, the baseline of DAWNBench, 181 epochs (2017)",
+        0.94,
+        tflop=13_431,
+        half=False,
     ),
     Recipe(
-        "bkj", "Ben Johnson's ResNet-18, the fastest single GPU when DAWNBench closed, 40 epochs (2018)", 0.94,
+        "bkj",
+        "Ben Johnson's ResNet-18, the fastest single GPU when DAWNBench closed, 40 epochs (2018)",
+        0.94,
         tflop=5520,
     ),
     Recipe(
-        "fastai-wrn", "fast.ai's WRN-22-6, 30 epochs on one GPU, 40 on eight (2018)", 0.94, parallel=True,
-        tflop=12_405, tflop_parallel=16_361,
+        "fastai-wrn",
+        "fast.ai's WRN-22-6, 30 epochs on one GPU, 40 on eight (2018)",
+        0.94,
+        parallel=True,
+        tflop=12_405,
+        tflop_parallel=16_361,
     ),
     Recipe("myrtle", "David Page's ResNet-9 of the DAWNBench entry, 24 epochs (2018)", 0.94, tflop=2712),
     Recipe("myrtle-tricks", "David Page's bag of tricks, 10 epochs, flipped views in testing (2019)", 0.94, tflop=1148),
     Recipe(
-        "myrtle-tricks-13ep", "David Page's bag of tricks, 13 epochs, tested on the plain image (2019)", 0.94,
+        "myrtle-tricks-13ep",
+        "David Page's bag of tricks, 13 epochs, tested on the plain image (2019)",
+        0.94,
         tflop=1480,
     ),
     Recipe("hlb", "hlb-CIFAR10 0.7, 12.1 epochs by SGD with CutMix and lookahead (2023)", 0.94, tflop=588),
     Recipe("airbench94", "Keller Jordan's airbench94, 9.9 epochs by SGD with lookahead (2024)", 0.94, tflop=360),
     Recipe(
-        "airbench94-muon", "Keller Jordan's airbench94 with the Muon optimiser, 8 epochs (2024)", 0.94,
+        "airbench94-muon",
+        "Keller Jordan's airbench94 with the Muon optimiser, 8 epochs (2024)",
+        0.94,
         tflop=298,
     ),
     Recipe(
-        "speedrun", "our own, from airbench94-muon: smaller batches, fewer epochs, at the end what is not learnt", 0.94,
-        version=3, tflop=262,
+        "speedrun",
+        "our own, from airbench94-muon: smaller batches, fewer epochs, at the end what is not learnt",
+        0.94,
+        version=3,
+        tflop=262,
     ),
     Recipe("quick", "the same network for about a minute of two CPU cores, to see the whole road", 0.80, tflop=22.4),
-)  # fmt: skip
+)
 
 
 def find(name: str) -> Recipe:

@@ -72,8 +72,11 @@ class Optimiser:
                 {"params": biases, "lr": fast, "weight_decay": decay / fast},
                 {"params": others, "lr": lr, "weight_decay": decay / lr},
             ],
-            lr=lr, momentum=settings.momentum, nesterov=True, fused=fused,
-        )  # fmt: skip
+            lr=lr,
+            momentum=settings.momentum,
+            nesterov=True,
+            fused=fused,
+        )
         self.initial = [group["lr"] for group in self.sgd.param_groups]
         self.average = Average(network)
         self.done = self.steps = 0
@@ -109,9 +112,7 @@ class Trainer(Training):
     def __init__(self, data: Cifar10, compute: Compute, settings: Settings) -> None:
         network = Network(settings.widths)
         network.scale.factor = 1 / 9
-        super().__init__(
-            data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views
-        )  # fmt: skip
+        super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views)
         self.settings, self.label_smoothing = settings, settings.label_smoothing
         self.whitening_bias = settings.whitening_epochs / settings.epochs
         self.turns = (0.0, self.whitening_bias)

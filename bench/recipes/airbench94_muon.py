@@ -59,9 +59,14 @@ class Group(nn.Sequential):
 
     def __init__(self, channels: int, width: int, activation: type[nn.Module]) -> None:
         super().__init__(
-            DiracConv(channels, width), nn.MaxPool2d(2), BiasBatchNorm(width), activation(),
-            DiracConv(width, width), BiasBatchNorm(width), activation(),
-        )  # fmt: skip
+            DiracConv(channels, width),
+            nn.MaxPool2d(2),
+            BiasBatchNorm(width),
+            activation(),
+            DiracConv(width, width),
+            BiasBatchNorm(width),
+            activation(),
+        )
 
 
 class Network(nn.Sequential):
@@ -75,10 +80,14 @@ class Network(nn.Sequential):
         groups = (Group(c, w, activation) for c, w in zip((24, *widths[:2]), widths, strict=True))
         super().__init__(
             OrderedDict(
-                whitening=Whitening(2, negatives=True, bias=True), gelu=nn.GELU(), groups=nn.Sequential(*groups),
-                pool=GlobalMaxPool(), head=nn.Linear(widths[-1], 10, bias=False), scale=Scale(1 / widths[-1]),
+                whitening=Whitening(2, negatives=True, bias=True),
+                gelu=nn.GELU(),
+                groups=nn.Sequential(*groups),
+                pool=GlobalMaxPool(),
+                head=nn.Linear(widths[-1], 10, bias=False),
+                scale=Scale(1 / widths[-1]),
             )
-        )  # fmt: skip
+        )
 
 
 class Optimisers:
@@ -101,12 +110,17 @@ class Optimisers:
                 sgd_group((norm.bias for norm in norms), settings.bias_lr),
                 sgd_group([network.head.weight], settings.head_lr),
             ],
-            lr=settings.bias_lr, momentum=settings.momentum, nesterov=True, fused=compute.is_cuda,
-        )  # fmt: skip
+            lr=settings.bias_lr,
+            momentum=settings.momentum,
+            nesterov=True,
+            fused=compute.is_cuda,
+        )
         self.muon = muon(
             (conv.weight for conv in convs),
-            lr=settings.muon_lr, momentum=settings.muon_momentum, dtype=compute.newton_schulz_dtype,
-        )  # fmt: skip
+            lr=settings.muon_lr,
+            momentum=settings.muon_momentum,
+            dtype=compute.newton_schulz_dtype,
+        )
         self.whitening_bias = settings.whitening_bias
         self.initial = [[group["lr"] for group in each.param_groups] for each in (self.sgd, self.muon)]
 
@@ -134,9 +148,7 @@ class Trainer(Training):
         self, data: Cifar10, compute: Compute, settings: Settings, activation: type[nn.Module] = nn.GELU
     ) -> None:
         network = Network(settings.widths, activation)
-        super().__init__(
-            data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views
-        )  # fmt: skip
+        super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views)
         self.settings, self.label_smoothing = settings, settings.label_smoothing
         self.turns = (0.0, settings.whitening_bias)
 

@@ -76,9 +76,15 @@ class Trainer(Training):
         """SGD on the fresh weights."""
         s = self.settings
         return ScheduledSgd(
-            self.network.parameters(), epochs=s.epochs, lr=s.lr, momentum=((0, s.momentum),),
-            weight_decay=s.weight_decay, nesterov=True, summed=s.batch, fused=self.compute.is_cuda,
-        )  # fmt: skip
+            self.network.parameters(),
+            epochs=s.epochs,
+            lr=s.lr,
+            momentum=((0, s.momentum),),
+            weight_decay=s.weight_decay,
+            nesterov=True,
+            summed=s.batch,
+            fused=self.compute.is_cuda,
+        )
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Lay out the images."""

@@ -55,9 +55,7 @@ def resnet(blocks: int, width: int, block: Callable[[int, int, int], nn.Module] 
         for index in range(blocks):
             layers.append(block(channels, wide, 2 if stage and index == 0 else 1))
             channels = wide
-    return nn.Sequential(
-        *layers, *activation(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)
-    )  # fmt: skip
+    return nn.Sequential(*layers, *activation(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
 
 
 class Trainer(Training):
@@ -80,9 +78,15 @@ class Trainer(Training):
         """SGD on the fresh weights."""
         s = self.settings
         return ScheduledSgd(
-            self.network.parameters(), epochs=s.epochs, lr=s.lr, momentum=((0, s.momentum),),
-            weight_decay=s.weight_decay, nesterov=False, summed=s.batch, fused=self.compute.is_cuda,
-        )  # fmt: skip
+            self.network.parameters(),
+            epochs=s.epochs,
+            lr=s.lr,
+            momentum=((0, s.momentum),),
+            weight_decay=s.weight_decay,
+            nesterov=False,
+            summed=s.batch,
+            fused=self.compute.is_cuda,
+        )
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Lay out the images."""

@@ -84,9 +84,7 @@ def wide_resnet(blocks: int, widen: int) -> nn.Sequential:
             stride = 2 if group and index == 0 else 1
             layers.append(basic(channels, width, stride, factor=0.2, carry_activated=True))
             channels = width
-    return nn.Sequential(
-        *layers, *activation(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)
-    )  # fmt: skip
+    return nn.Sequential(*layers, *activation(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
 
 
 class Optimiser(ScheduledSgd):
@@ -95,9 +93,14 @@ class Optimiser(ScheduledSgd):
     def __init__(self, masters: MasterWeights, settings: Settings, *, fused: bool) -> None:
         self.masters = masters
         super().__init__(
-            masters.copies, epochs=settings.epochs, lr=settings.lr, momentum=settings.momenta,
-            weight_decay=settings.weight_decay, nesterov=False, fused=fused,
-        )  # fmt: skip
+            masters.copies,
+            epochs=settings.epochs,
+            lr=settings.lr,
+            momentum=settings.momenta,
+            weight_decay=settings.weight_decay,
+            nesterov=False,
+            fused=fused,
+        )
 
     def step(self) -> None:
         """Move the weights and drop the gradients."""
@@ -129,10 +132,17 @@ class Trainer(ParallelTraining):
         """Lay out the images."""
         s = self.settings
         return Jittered(
-            self.train_images, self.train_labels, batch=s.batch, pad=s.pad, flip="random", colour=s.colour,
-            degrees=s.degrees, dtype=self.compute.dtype, generator=generator,
+            self.train_images,
+            self.train_labels,
+            batch=s.batch,
+            pad=s.pad,
+            flip="random",
+            colour=s.colour,
+            degrees=s.degrees,
+            dtype=self.compute.dtype,
+            generator=generator,
             shard=(self.compute.rank, self.compute.ranks),
-        )  # fmt: skip
+        )
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

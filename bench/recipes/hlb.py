@@ -73,9 +73,14 @@ class ImpliedResidual(Conv3x3):
 def group(channels: int, width: int) -> nn.Sequential:
     """conv, pool, BN, GELU, conv, BN, GELU: half the resolution, `width` channels."""
     return nn.Sequential(
-        ImpliedResidual(channels, width), nn.MaxPool2d(2), BiasBatchNorm(width), nn.GELU(),
-        DiracConv(width, width), BiasBatchNorm(width), nn.GELU(),
-    )  # fmt: skip
+        ImpliedResidual(channels, width),
+        nn.MaxPool2d(2),
+        BiasBatchNorm(width),
+        nn.GELU(),
+        DiracConv(width, width),
+        BiasBatchNorm(width),
+        nn.GELU(),
+    )
 
 
 class CutMix:
@@ -116,10 +121,15 @@ class Trainer(Training):
         first, second, third = settings.widths
         self.whitening = Whitening(2, negatives=True, bias=False)
         network = nn.Sequential(
-            self.whitening, nn.GELU(),
-            group(self.whitening.out_channels, first), group(first, second), group(second, third),
-            GlobalMaxPool(), nn.Linear(third, 10, bias=False), Scale(1 / 9),
-        )  # fmt: skip
+            self.whitening,
+            nn.GELU(),
+            group(self.whitening.out_channels, first),
+            group(first, second),
+            group(second, third),
+            GlobalMaxPool(),
+            nn.Linear(third, 10, bias=False),
+            Scale(1 / 9),
+        )
         super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views)
         self.settings, self.label_smoothing = settings, settings.label_smoothing
 

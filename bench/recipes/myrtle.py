@@ -51,11 +51,15 @@ def resnet9(
     two, four, eight = 2 * width, 4 * width, 8 * width
     return nn.Sequential(
         first,
-        block(width, two, True), Residual(block(two, two, False), block(two, two, False)),
+        block(width, two, True),
+        Residual(block(two, two, False), block(two, two, False)),
         block(two, four, True),
-        block(four, eight, True), Residual(block(eight, eight, False), block(eight, eight, False)),
-        GlobalMaxPool(), nn.Linear(eight, 10, bias=False), Scale(factor),
-    )  # fmt: skip
+        block(four, eight, True),
+        Residual(block(eight, eight, False), block(eight, eight, False)),
+        GlobalMaxPool(),
+        nn.Linear(eight, 10, bias=False),
+        Scale(factor),
+    )
 
 
 def block(channels: int, width: int, pool: bool) -> nn.Sequential:
@@ -69,9 +73,16 @@ class Optimiser(ScheduledSgd):
 
     def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
         super().__init__(
-            network.parameters(), epochs=settings.epochs, lr=settings.lr, momentum=((0, settings.momentum),),
-            weight_decay=settings.weight_decay, nesterov=True, summed=settings.batch, reached=True, fused=fused,
-        )  # fmt: skip
+            network.parameters(),
+            epochs=settings.epochs,
+            lr=settings.lr,
+            momentum=((0, settings.momentum),),
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+            summed=settings.batch,
+            reached=True,
+            fused=fused,
+        )
 
 
 class Trainer(Training):

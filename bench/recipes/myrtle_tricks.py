@@ -72,12 +72,20 @@ class Optimiser(ScheduledSgd):
         biases, others = biases_apart(network, GhostBatchNorm)
         factor, decay = settings.bias_factor, settings.weight_decay * settings.batch
         groups: list[dict[str, Any]] = [
-            {"params": biases, "factor": factor, "weight_decay": decay / factor}, {"params": others},
-        ]  # fmt: skip
+            {"params": biases, "factor": factor, "weight_decay": decay / factor},
+            {"params": others},
+        ]
         super().__init__(
-            groups, epochs=settings.epochs, lr=settings.lr, momentum=((0, settings.momentum),),
-            weight_decay=settings.weight_decay, nesterov=True, summed=settings.batch, reached=True, fused=fused,
-        )  # fmt: skip
+            groups,
+            epochs=settings.epochs,
+            lr=settings.lr,
+            momentum=((0, settings.momentum),),
+            weight_decay=settings.weight_decay,
+            nesterov=True,
+            summed=settings.batch,
+            reached=True,
+            fused=fused,
+        )
 
     def schedule(self, step: int, steps: int) -> None:
         """Set the learning rates for `step` of `steps`."""

@@ -70,9 +70,7 @@ class Trainer(ReferenceTrainer):
         """Muon, on a GPU for all filters of a width at once, and SGD on the fresh weights."""
         s = self.settings
         # Two cores are busy with one layer at a time, and need not fill up the narrow ones.
-        muon = partial(
-            Muon, coefficients=s.newton_schulz, rescale_every=s.rescale_every, together=self.compute.is_cuda
-        )  # fmt: skip
+        muon = partial(Muon, coefficients=s.newton_schulz, rescale_every=s.rescale_every, together=self.compute.is_cuda)
         return Optimisers(self.network, s, self.compute, muon)
 
     def prepare(self, generator: torch.Generator) -> Focused:
@@ -80,9 +78,15 @@ class Trainer(ReferenceTrainer):
         self.generator, s = generator, self.settings
         self.whiten(self.network.whitening, s.whitening_images, eps=5e-4)
         self.batches = Focused(
-            self.train_images, self.train_labels, batch=self.batch, pad=s.pad, dtype=self.compute.dtype,
-            generator=generator, start=s.focus_from, share=s.focus_share,
-        )  # fmt: skip
+            self.train_images,
+            self.train_labels,
+            batch=self.batch,
+            pad=s.pad,
+            dtype=self.compute.dtype,
+            generator=generator,
+            start=s.focus_from,
+            share=s.focus_share,
+        )
         return self.batches
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -106,7 +110,7 @@ class Trainer(ReferenceTrainer):
             return super().accuracy(views)
         return second_look(
             self.forward, self.test_images, self.test_labels, FLIP, views, self.settings.sure, self.compute.dtype
-        )  # fmt: skip
+        )
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

@@ -71,9 +71,19 @@ def content_of(document: Document) -> dict[str, Any]:
 
 
 PhaseName = Literal[
-    "provision", "setup", "pull", "data", "build", "warmup", "prepare", "train", "evaluate",
-    "final_evaluate", "upload", "idle",
-]  # fmt: skip
+    "provision",
+    "setup",
+    "pull",
+    "data",
+    "build",
+    "warmup",
+    "prepare",
+    "train",
+    "evaluate",
+    "final_evaluate",
+    "upload",
+    "idle",
+]
 
 
 class Phase(Part):

@@ -154,9 +154,14 @@ class S3Store:
             try:
                 with told(self._name, server(client)):
                     client.put_object(
-                        Bucket=self._bucket, Key=self._above + key, Body=data, ContentType="application/json",
-                        IfNoneMatch="*", ChecksumSHA256=digest, **encryption(),
-                    )  # fmt: skip
+                        Bucket=self._bucket,
+                        Key=self._above + key,
+                        Body=data,
+                        ContentType="application/json",
+                        IfNoneMatch="*",
+                        ChecksumSHA256=digest,
+                        **encryption(),
+                    )
             except S3Error as error:
                 if error.status == 412:
                     return False

@@ -49,18 +49,24 @@ _ANSWERS = {
 }
 # What boto3 itself says -> what it means. The first that fits counts.
 _TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((boto.NoCredentialsError,), "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-     "or a profile in AWS_PROFILE"),
+    (
+        (boto.NoCredentialsError,),
+        "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE",
+    ),
     ((boto.PartialCredentialsError,), f"the credentials are not complete; {_KEYS}"),
     ((boto.ProfileNotFound,), "there is no such profile; check AWS_PROFILE and ~/.aws/config"),
-    ((boto.CredentialRetrievalError, boto.SSOError, boto.TokenRetrievalError),
-     f"the credentials cannot be had; {_RENEW}"),
+    (
+        (boto.CredentialRetrievalError, boto.SSOError, boto.TokenRetrievalError),
+        f"the credentials cannot be had; {_RENEW}",
+    ),
     ((boto.ConfigParseError, boto.InvalidConfigError), "boto3's configuration is not right; check ~/.aws/config"),
     ((boto.SSLError,), "the server's certificate is not trusted; name its authority's file in AWS_CA_BUNDLE"),
     ((boto.ConnectionError, boto.HTTPClientError), f"{{server}} cannot be reached; check the network and {_ENDPOINT}"),
-    ((ValueError, boto.InvalidEndpointConfigurationError), "the endpoint's URL is not right; check "
-     f"{_ENDPOINT} and AWS_DEFAULT_REGION"),
-)  # fmt: skip
+    (
+        (ValueError, boto.InvalidEndpointConfigurationError),
+        f"the endpoint's URL is not right; check {_ENDPOINT} and AWS_DEFAULT_REGION",
+    ),
+)
 
 
 class S3Error(StoreError):

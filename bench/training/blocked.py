@@ -187,9 +187,16 @@ def share(x: Tensor, y: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _norm_act(
-    x: Tensor, mean: Tensor, var: Tensor, scale: Tensor | None, bias: Tensor, training: bool, momentum: float,
-    eps: float, activation: nn.Module,
-) -> Tensor:  # fmt: skip
+    x: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    scale: Tensor | None,
+    bias: Tensor,
+    training: bool,
+    momentum: float,
+    eps: float,
+    activation: nn.Module,
+) -> Tensor:
     """Batch norm over all images and pixels, then the activation. Moves `mean` and `var` in training."""
     flat = F.batch_norm(x.view(-1, x.shape[-1]), mean, var, scale, bias, training, momentum, eps)
     y: Tensor = activation(flat)

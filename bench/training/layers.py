@@ -154,8 +154,10 @@ def whitening_filters(images: Tensor, eps: float, size: int = 2) -> Tensor:
         # By position in the patch: every patch's value there. No copy of the patches is made.
         shifted = [
             some[:, c, y : y + height, x : x + width].reshape(-1)
-            for c in range(channels) for y in range(size) for x in range(size)
-        ]  # fmt: skip
+            for c in range(channels)
+            for y in range(size)
+            for x in range(size)
+        ]
         patches = torch.stack(shifted).double() if images.device.type == "cpu" else torch.stack(shifted)
         moment = moment + patches @ patches.T
     values, vectors = torch.linalg.eigh(moment / (len(images) * height * width))

@@ -54,9 +54,15 @@ class Training(ABC):
     turns: tuple[float, ...] = (0.0,)
 
     def __init__(
-        self, data: Cifar10, compute: Compute, network: nn.Sequential, *, batch: int, epochs: float,
+        self,
+        data: Cifar10,
+        compute: Compute,
+        network: nn.Sequential,
+        *,
+        batch: int,
+        epochs: float,
         views: tuple[View, ...] = PLAIN,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.compute, self.network = compute, network
         self.batch, self.epochs, self.views = batch, epochs, views
         self.train_images, self.train_labels = compute.place(data.train_images, data.train_labels)

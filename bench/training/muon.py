@@ -59,9 +59,16 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[Tensor], *, lr: float, momentum: float, dtype: torch.dtype = torch.bfloat16,
-        coefficients: Coefficients = NEWTON_SCHULZ, together: bool = False, rescale_every: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        params: Iterable[Tensor],
+        *,
+        lr: float,
+        momentum: float,
+        dtype: torch.dtype = torch.bfloat16,
+        coefficients: Coefficients = NEWTON_SCHULZ,
+        together: bool = False,
+        rescale_every: int = 1,
+    ) -> None:
         super().__init__(list(params), {"lr": lr, "momentum": momentum})
         self.dtype, self.coefficients, self.rescale_every, self.steps = dtype, coefficients, rescale_every, 0
         self._solve = _together if together else _each

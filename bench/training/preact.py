@@ -62,8 +62,10 @@ def bottleneck(channels: int, width: int, stride: int) -> PreActivation:
     """1x1 to a quarter of `width`, 3x3, and 1x1 to `width`."""
     narrow = width // 4
     body = (
-        conv(channels, narrow, 1), *activation(narrow),
-        conv(narrow, narrow, 3, stride), *activation(narrow),
+        conv(channels, narrow, 1),
+        *activation(narrow),
+        conv(narrow, narrow, 3, stride),
+        *activation(narrow),
         conv(narrow, width, 1),
-    )  # fmt: skip
+    )
     return PreActivation(channels, width, stride, *body)

@@ -29,14 +29,27 @@ class ScheduledSgd:
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor] | Iterable[dict[str, Any]], *, epochs: float, lr: Knots, momentum: Knots,
-        weight_decay: float, nesterov: bool, summed: int = 1, reached: bool = False, fused: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
+        *,
+        epochs: float,
+        lr: Knots,
+        momentum: Knots,
+        weight_decay: float,
+        nesterov: bool,
+        summed: int = 1,
+        reached: bool = False,
+        fused: bool = False,
+    ) -> None:
         self.epochs, self.lr, self.momentum, self.summed, self.ahead = epochs, lr, momentum, summed, int(reached)
         self.sgd = torch.optim.SGD(
-            parameters, lr=0.0, momentum=momentum[0][1], weight_decay=weight_decay * summed, nesterov=nesterov,
+            parameters,
+            lr=0.0,
+            momentum=momentum[0][1],
+            weight_decay=weight_decay * summed,
+            nesterov=nesterov,
             fused=fused,
-        )  # fmt: skip
+        )
 
     def schedule(self, step: int, steps: int) -> None:
         """Set learning rate and momentum for `step` (from 0) of `steps`."""

@@ -81,8 +81,9 @@ class _Conv3x3(torch.autograd.Function):
         for b in range(blocks):
             for i, down in enumerate(axis):
                 height = down.hi - down.lo
-                torch.mm(bt[:, down.cut : down.cut + height], x[b, down.lo : down.hi].view(height, -1),
-                         out=rows.view(k, -1))  # fmt: skip
+                torch.mm(
+                    bt[:, down.cut : down.cut + height], x[b, down.lo : down.hi].view(height, -1), out=rows.view(k, -1)
+                )
                 for j, across in enumerate(axis):
                     width = across.hi - across.lo
                     columns = bt[:, across.cut : across.cut + width].expand(k, k, width)
@@ -90,8 +91,9 @@ class _Conv3x3(torch.autograd.Function):
                     torch.bmm(columns, rows[:, across.lo : across.hi], out=tile.view(k, k, images * channels))
                     torch.bmm(tile, u, out=product)
                     torch.bmm(at.expand(k, m, k), product.view(k, k, images * filters), out=half)
-                    torch.mm(at, half.view(k, -1),
-                             out=y[b, down.first : down.last, across.first : across.last].flatten(1))  # fmt: skip
+                    torch.mm(
+                        at, half.view(k, -1), out=y[b, down.first : down.last, across.first : across.last].flatten(1)
+                    )
         ctx.save_for_backward(v, u)
         ctx.shape, ctx.out, ctx.m = x.shape, out, m
         return y
@@ -114,8 +116,9 @@ class _Conv3x3(torch.autograd.Function):
         for b in range(blocks):
             for i, down in enumerate(axis):
                 for j, across in enumerate(axis):
-                    torch.mm(a, dy[b, down.first : down.last, across.first : across.last].flatten(1),
-                             out=half.view(k, -1))  # fmt: skip
+                    torch.mm(
+                        a, dy[b, down.first : down.last, across.first : across.last].flatten(1), out=half.view(k, -1)
+                    )
                     torch.bmm(a.expand(k, k, m), half, out=dproduct.view(k, k, images * filters))
                     du.baddbmm_(v[b, i, j].transpose(1, 2), dproduct)
                     if dx is None:

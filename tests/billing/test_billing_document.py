@@ -101,14 +101,21 @@ def scenarios(price):
     if price.pricing_category == "Standard":
         yield row(
             f"ended by its user {LOST_AFTER} s into the training; a second machine trains to the end",
-            f"{lost} + {whole}", lease(price, lost, whole, reason="interrupted"),
-        )  # fmt: skip
+            f"{lost} + {whole}",
+            lease(price, lost, whole, reason="interrupted"),
+        )
         return
     yield row(f"taken back by EC2 {LOST_AFTER} s into the training", lost, lease(price, lost, reason="preempted"))
-    yield row("the same, and a second machine trains to the end", f"{lost} + {whole}",
-              lease(price, lost, whole, reason="preempted"))  # fmt: skip
-    yield row("the same, but the user ends the first one on EC2's notice", f"{lost} + {whole}",
-              lease(price, lost, whole, reason="interrupted"))  # fmt: skip
+    yield row(
+        "the same, and a second machine trains to the end",
+        f"{lost} + {whole}",
+        lease(price, lost, whole, reason="preempted"),
+    )
+    yield row(
+        "the same, but the user ends the first one on EC2's notice",
+        f"{lost} + {whole}",
+        lease(price, lost, whole, reason="interrupted"),
+    )
     yield row("taken back by EC2 after its first hour", 3700, lease(price, 3700, reason="preempted"))
 
 

@@ -147,7 +147,7 @@ def test_one_s_own_machine_has_no_parts_beside_it():
         (opened(price=None), closed(254), "no price"),
         (opened(price=opened().price.model_copy(update={"unit": "gpu-hour"})), closed(254), "how many GPUs"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_known_is_said_and_never_nothing(lease, end, why):
     found = lease_cost(lease, end)
     assert found.amount is None

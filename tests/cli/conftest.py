@@ -25,7 +25,11 @@ def bench(tmp_path: Path, environment: dict[str, str]) -> Bench:
     def call(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "bench", *words],
-            capture_output=True, text=True, cwd=tmp_path, env={**environment, **more}, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**environment, **more},
+            check=False,
+        )
 
     return call

@@ -63,9 +63,20 @@ def test_a_recipe_against_its_own_past(bench, fill, now: float, n: int, code: in
     fill("old", "quick", 10)
     fill("new", "quick", now, n)
     done = bench(
-        "compare", "quick", "quick", "--store", "new", "--baseline-store", "old", "--fail-if-slower", "5%",
-        "--metric", "hits", "--format", "json",
-    )  # fmt: skip
+        "compare",
+        "quick",
+        "quick",
+        "--store",
+        "new",
+        "--baseline-store",
+        "old",
+        "--fail-if-slower",
+        "5%",
+        "--metric",
+        "hits",
+        "--format",
+        "json",
+    )
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == (1 if said else 0)

@@ -9,9 +9,15 @@ from bench.record.documents import Published
 from bench.store import open_store, read_all
 
 HEADER = {
-    "version": "v1.0", "author": "An Author", "authorEmail": "author@example.org", "framework": "pytorch",
-    "model": "A Model", "hardware": "V100", "costPerHour": 3.06, "timestamp": "2018-11-06",
-}  # fmt: skip
+    "version": "v1.0",
+    "author": "An Author",
+    "authorEmail": "author@example.org",
+    "framework": "pytorch",
+    "model": "A Model",
+    "hardware": "V100",
+    "costPerHour": 3.06,
+    "timestamp": "2018-11-06",
+}
 WHO = ("--author", "An Author", "--email", "author@example.org")
 
 

@@ -48,8 +48,12 @@ def test_ctrl_c_leaves_a_record_and_no_process(cifar10: Path, tmp_path: Path) ->
     command = [sys.executable, "-m", "bench", "run", "fastai-wrn", "--gpus", "2", "--device", "cpu"]
     process = subprocess.Popen(
         [*command, "--data", str(cifar10), "--store", "store"],
-        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     assert process.stderr is not None
     assert "[1/1]" in process.stderr.readline()
     deadline = time.monotonic() + 120

@@ -92,8 +92,10 @@ def test_programs_read_what_people_do(call, sweep) -> None:
     assert [cell["dollars"] or "" for cell in read["cells"]] == [row["dollars"] for row in rows]
     first, *_, last = read["cells"]
     assert (first["per_hour"], first["instance"], first["parts_unpriced"]) == (
-        "1.99", "lambda:gpu_1x_a100_sxm4", ["disk", "public-ip", "egress"],
-    )  # fmt: skip
+        "1.99",
+        "lambda:gpu_1x_a100_sxm4",
+        ["disk", "public-ip", "egress"],
+    )
     assert first["parts_of_time"]["myrtle: run"]["known_by"] == "extrapolated"
     assert (last["dollars"], last["per_hour"], last["unknown_because"]) == (None, None, "no spot price known")
     known = sum(float(cell["dollars"]) for cell in read["cells"] if cell["dollars"])
@@ -140,9 +142,14 @@ def test_a_record_that_cannot_be_trusted_is_named_and_the_plan_still_comes(bench
 
 def test_prices_that_fail_are_named_on_stderr(bench, sweep) -> None:
     done = bench(
-        "plan", sweep(), AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_CONFIG_FILE="/dev/null",
-        AWS_EC2_METADATA_DISABLED="true", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="",
-    )  # fmt: skip
+        "plan",
+        sweep(),
+        AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+        AWS_CONFIG_FILE="/dev/null",
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_ACCESS_KEY_ID="",
+        AWS_SECRET_ACCESS_KEY="",
+    )
     assert done.returncode == 0
     assert "bench: aws pricing gave no prices: no AWS credentials found" in done.stderr
     assert "aws:p3.2xlarge" in done.stdout

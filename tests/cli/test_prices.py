@@ -27,9 +27,17 @@ NOWHERE = {
 
 def quote(**changes):
     fields = {
-        "provider": "acme", "instance_type": "one", "gpu": "H100", "gpus": 8, "region": "east", "category": "Dynamic",
-        "hourly": Decimal("20.00"), "currency": "USD", "source": "test", "seen": TODAY,
-    }  # fmt: skip
+        "provider": "acme",
+        "instance_type": "one",
+        "gpu": "H100",
+        "gpus": 8,
+        "region": "east",
+        "category": "Dynamic",
+        "hourly": Decimal("20.00"),
+        "currency": "USD",
+        "source": "test",
+        "seen": TODAY,
+    }
     return Quote(**(fields | changes))
 
 

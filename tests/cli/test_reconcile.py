@@ -28,12 +28,17 @@ def november(tmp_path: Path) -> FolderStore:
     store = FolderStore(str(tmp_path / "results" / "local"))
     store.put(
         LeaseOpened(
-            id=LEASE, provider="aws", instance_type="p3.2xlarge", resource_id="i-0abc",
-            accelerators=Accelerators(name="V100", count=1), started=START, started_source="provider",
+            id=LEASE,
+            provider="aws",
+            instance_type="p3.2xlarge",
+            resource_id="i-0abc",
+            accelerators=Accelerators(name="V100", count=1),
+            started=START,
+            started_source="provider",
             price=Price(amount="3.06", currency="USD", source="a list", seen=date(2026, 11, 1)),
             phases=(Phase(name="provision", start=0, stop=30),),
         )
-    )  # fmt: skip
+    )
     store.put(LeaseClosed(id=LEASE, stopped=START + timedelta(seconds=254), stopped_source="provider"))
     (tmp_path / "november.csv").write_text(example("csv"))
     return store

@@ -25,13 +25,20 @@ def test_a_run_outlives_its_store_and_is_drained_and_reported(
     with seaweedfs.running(tmp_path / "weed") as server:
         settings = {**server.environment, "BENCH_STORE": STORE, "CIFAR10_DIR": str(cifar10), "AWS_MAX_ATTEMPTS": "1"}
         boto3.client(
-            "s3", endpoint_url=server.endpoint, aws_access_key_id=seaweedfs.ACCESS_KEY,
-            aws_secret_access_key=seaweedfs.SECRET_KEY, region_name="us-east-1",
-        ).create_bucket(Bucket="bench-test")  # fmt: skip
+            "s3",
+            endpoint_url=server.endpoint,
+            aws_access_key_id=seaweedfs.ACCESS_KEY,
+            aws_secret_access_key=seaweedfs.SECRET_KEY,
+            region_name="us-east-1",
+        ).create_bucket(Bucket="bench-test")
         process = subprocess.Popen(
             [sys.executable, "-m", "bench", "run", "quick"],
-            cwd=tmp_path, env={**environment, **settings}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            cwd=tmp_path,
+            env={**environment, **settings},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert process.stderr is not None
         said = process.stderr.readline()
         assert "[1/1]" in said

@@ -63,9 +63,12 @@ def test_bounds_that_are_none(bench: Bench, file: Path, words: tuple[str, ...], 
 def test_machines_without_credentials_for_their_store_are_not_rented(bench: Bench, file: Path) -> None:
     file.write_text(file.read_text() + "store: s3://bucket/prefix\n")
     nowhere = {
-        "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
-    }  # fmt: skip
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+    }
     done = bench("sweep", "sweep.yaml", "--yes", **nowhere)
     assert done.returncode == 1
     assert "there are no credentials" in done.stderr

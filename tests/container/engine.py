@@ -46,8 +46,10 @@ class Engine:
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 ["dockerd", *folders, *network, f"--pidfile={self.folder}/docker.pid", "-H", self.host],
-                stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         deadline = time.monotonic() + 60
         while self.docker("info", check=False).returncode:
             if self.process.poll() is not None or time.monotonic() > deadline:

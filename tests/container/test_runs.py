@@ -102,10 +102,17 @@ def test_the_scripts_of_a_task_file_run_in_it(engine: Engine, image: str, data: 
     shim.write_text(f'#!/bin/bash\n[ "$1" = pull ] || exec {DOCKER} "$@"\n')
     shim.chmod(0o755)
     environ = {
-        "PATH": f"{shim.parent}:/usr/bin:/bin", "HOME": str(tmp_path), "DOCKER_HOST": engine.host,
-        "BENCH_RUNTIME": "docker", "BENCH_IMAGE": image, "BENCH_RECIPES": "quick", "BENCH_STORE": "",
-        "BENCH_ACCELERATORS": "V100:1", "BENCH_LEASE_STARTED": str(time.time() - 60), "CIFAR10_DIR": str(data),
-    }  # fmt: skip
+        "PATH": f"{shim.parent}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "DOCKER_HOST": engine.host,
+        "BENCH_RUNTIME": "docker",
+        "BENCH_IMAGE": image,
+        "BENCH_RECIPES": "quick",
+        "BENCH_STORE": "",
+        "BENCH_ACCELERATORS": "V100:1",
+        "BENCH_LEASE_STARTED": str(time.time() - 60),
+        "CIFAR10_DIR": str(data),
+    }
     subprocess.run(["bash", "sky/setup.sh"], cwd=tmp_path, env=environ, check=True)
     with (tmp_path / "log").open("w") as log:
         run = subprocess.Popen(["bash", "sky/run.sh"], cwd=tmp_path, env=environ, stdout=log, stderr=log)
@@ -128,9 +135,12 @@ def test_what_was_recorded_before_memory_ran_out_is_in_s3(
 ) -> None:
     with seaweedfs.running(tmp_path_factory.mktemp("s3")) as server:
         owner = boto3.client(
-            "s3", endpoint_url=server.endpoint, region_name="us-east-1",
-            aws_access_key_id=seaweedfs.ACCESS_KEY, aws_secret_access_key=seaweedfs.SECRET_KEY,
-        )  # fmt: skip
+            "s3",
+            endpoint_url=server.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=seaweedfs.ACCESS_KEY,
+            aws_secret_access_key=seaweedfs.SECRET_KEY,
+        )
         owner.create_bucket(Bucket="container")
         told = variables({**server.environment, "BENCH_STORE": STORE, "BENCH_INSTANCE": "aws:p3.2xlarge"})
         # quick, here of five steps, needs half of this, a batch of fastai-wrn half as much again.

@@ -36,10 +36,18 @@ _COMPUTE = "/metadata/instance/compute?api-version=2021-02-01&format=json"
 _EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
 AZURE = {
     _COMPUTE: json.dumps(
-        {"vmId": "02aab8a4-74ef", "vmSize": "Standard_NC6s_v3", "location": "eastus", "zone": "1", "priority": "Spot",
-         "name": "a-person", "subscriptionId": "secret", "osProfile": {"adminUsername": "a-person"}}
+        {
+            "vmId": "02aab8a4-74ef",
+            "vmSize": "Standard_NC6s_v3",
+            "location": "eastus",
+            "zone": "1",
+            "priority": "Spot",
+            "name": "a-person",
+            "subscriptionId": "secret",
+            "osProfile": {"adminUsername": "a-person"},
+        }
     ),
-}  # fmt: skip
+}
 
 
 def ec2(url: str, **more: str) -> dict[str, str]:

@@ -36,9 +36,11 @@ def test_the_machine_opens_it_where_the_launcher_has_not(store: FolderStore) -> 
     launch = new_id()
     began = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=3)
     environ = FIRST | {
-        "BENCH_LEASE_ID": launch, "BENCH_LEASE_STARTED": began.isoformat(), "BENCH_ACCELERATORS": "V100:1",
+        "BENCH_LEASE_ID": launch,
+        "BENCH_LEASE_STARTED": began.isoformat(),
+        "BENCH_ACCELERATORS": "V100:1",
         "BENCH_LEASE_TAGS": "bench-sweep=the-claim/v100",
-    }  # fmt: skip
+    }
     lease = opened(store, environ)
     assert (lease.id, lease.attempt, lease.started, lease.started_source) == (launch, 1, began, "launcher")
     assert (lease.resource_id, lease.accelerators and lease.accelerators.name) == ("i-0first", "V100")

@@ -70,10 +70,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[A
         store = FolderStore(str(tmp_path / "store"))
         lease = stay(Given(), store, environ)
         request = session.Request(
-            recipes=[Signalled("signalled", "", 0.94, number=number)], runs=1, first_seed=0, data=None, held_out=False,
-            device="cpu", gpus=1, target=None, lease_id=lease.lease_id, opened=lease.opened, closes=lease.closes,
+            recipes=[Signalled("signalled", "", 0.94, number=number)],
+            runs=1,
+            first_seed=0,
+            data=None,
+            held_out=False,
+            device="cpu",
+            gpus=1,
+            target=None,
+            lease_id=lease.lease_id,
+            opened=lease.opened,
+            closes=lease.closes,
             preempted=partial(preempted, environ),
-        )  # fmt: skip
+        )
         list(session.measure(request, store, Progress(quiet=True)))
         found, errors = read_all(store)
         assert not errors

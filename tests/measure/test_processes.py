@@ -147,8 +147,9 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
         both.run(40, Recorder(Clock(lambda: None), Progress(quiet=True)))
     """
     path = os.pathsep.join(sys.path)
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True,
-                              env={**os.environ, "PYTHONPATH": path})  # fmt: skip
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
     assert parent.stdout is not None
     pids = [int(word) for word in parent.stdout.readline().split()]
     assert len(pids) == 2

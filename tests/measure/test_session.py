@@ -89,10 +89,20 @@ def no_data_and_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def session(store: FolderStore, runs: int = 2, series: str | None = None) -> Iterator[tuple[Run, str]]:
     opened = LeaseOpened(provider="own", started=utc_now())
     request = Request(
-        recipes=[Instant("instant", "", 0.94)], runs=runs, first_seed=0, data=None, held_out=False, device="cpu",
-        gpus=1, target=None, lease_id=opened.id, opened=opened, closes=True, preempted=lambda: False,
+        recipes=[Instant("instant", "", 0.94)],
+        runs=runs,
+        first_seed=0,
+        data=None,
+        held_out=False,
+        device="cpu",
+        gpus=1,
+        target=None,
+        lease_id=opened.id,
+        opened=opened,
+        closes=True,
+        preempted=lambda: False,
         series=series,
-    )  # fmt: skip
+    )
     return measure(request, store, Progress(quiet=True))
 
 
@@ -143,17 +153,23 @@ def test_a_series_that_broke_off_is_gone_on_with(tmp_path: Path) -> None:
     (whole,) = (run for run, _ in session(store, runs=1, series=series))
     broken = whole.model_copy(
         update={
-            "id": new_id(), "seed": 1, "status": "interrupted", "reason": "PREEMPTED",
+            "id": new_id(),
+            "seed": 1,
+            "status": "interrupted",
+            "reason": "PREEMPTED",
             "series": Series(id=series, index=1, planned=3),
         }
-    )  # fmt: skip
+    )
     store.put(broken)
     other_program = broken.model_copy(
         update={
-            "id": new_id(), "seed": 2, "status": "failed", "reason": "OOM",
+            "id": new_id(),
+            "seed": 2,
+            "status": "failed",
+            "reason": "OOM",
             "recipe": RecipeRef(name="instant", source_sha256="1" * 64),
         }
-    )  # fmt: skip
+    )
     store.put(other_program)
     store.put(whole.model_copy(update={"id": new_id(), "seed": 2, "series": Series(id=new_id(), index=2, planned=3)}))
 

@@ -90,9 +90,14 @@ def mixing(n: int, size: int = 8) -> CutMix:
     """Images all of one value each, which is their label; no crop, and a flip changes nothing."""
     images = (torch.arange(n) * 20).to(torch.uint8)[:, None, None, None].expand(n, size, size, 3)
     augmented = Augmented(
-        images, torch.arange(n), batch=n, pad=0, flip="random", dtype=torch.float32,
+        images,
+        torch.arange(n),
+        batch=n,
+        pad=0,
+        flip="random",
+        dtype=torch.float32,
         generator=torch.Generator().manual_seed(1),
-    )  # fmt: skip
+    )
     return CutMix(augmented, 3, start=0)
 
 

@@ -19,18 +19,28 @@ from bench.record.serialize import from_bytes, json_schema, to_bytes
 BEGAN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE = new_id()
 COMPUTE = Charge(
-    description="p3.2xlarge", category="Usage", pricing_category="Standard", resource_id="i-1",
-    billed_cost=Decimal("0.8500"), list_cost=Decimal("3.06"), rows=1,
-)  # fmt: skip
+    description="p3.2xlarge",
+    category="Usage",
+    pricing_category="Standard",
+    resource_id="i-1",
+    billed_cost=Decimal("0.8500"),
+    list_cost=Decimal("3.06"),
+    rows=1,
+)
 CREDIT = Charge(description="goodwill", category="Credit", billed_cost=Decimal("-0.85"), rows=1)
 
 
 def a_bill(*charges: Charge, **changes) -> Bill:
     fields = {
-        "lease_id": LEASE, "provider": "aws", "source": "focus", "joined_by": "tag", "currency": "USD",
-        "billing_period_start": datetime(2026, 11, 1, tzinfo=UTC), "charge_period_start": BEGAN,
+        "lease_id": LEASE,
+        "provider": "aws",
+        "source": "focus",
+        "joined_by": "tag",
+        "currency": "USD",
+        "billing_period_start": datetime(2026, 11, 1, tzinfo=UTC),
+        "charge_period_start": BEGAN,
         "charge_period_end": BEGAN + timedelta(hours=1),
-    }  # fmt: skip
+    }
     return make_bill(charges=charges or (COMPUTE,), **(fields | changes))
 
 

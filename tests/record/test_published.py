@@ -28,11 +28,23 @@ CURVE = (
 
 def an_entry(**changes) -> Published:
     fields = {
-        "id": derived_id(DAY, FILE), "source": "a collection", "source_file": FILE, "author": "A", "model": "M",
-        "framework": "F", "hardware": "8 * V100", "submitted": DAY, "target": Target(at_least=0.94),
-        "time_to_target_s": 7.0, "epoch_at_target": 1, "accuracy_at_target": 0.94, "best_accuracy": 0.95,
-        "cost_per_hour": Decimal("3.060"), "cost": Decimal("0.00595"), "curve": CURVE,
-    }  # fmt: skip
+        "id": derived_id(DAY, FILE),
+        "source": "a collection",
+        "source_file": FILE,
+        "author": "A",
+        "model": "M",
+        "framework": "F",
+        "hardware": "8 * V100",
+        "submitted": DAY,
+        "target": Target(at_least=0.94),
+        "time_to_target_s": 7.0,
+        "epoch_at_target": 1,
+        "accuracy_at_target": 0.94,
+        "best_accuracy": 0.95,
+        "cost_per_hour": Decimal("3.060"),
+        "cost": Decimal("0.00595"),
+        "curve": CURVE,
+    }
     return Published(**(fields | changes))
 
 
@@ -90,7 +102,11 @@ def test_an_entry_that_contradicts_itself_is_refused(changes, said: str) -> None
 
 def test_an_entry_may_never_have_reached_the_target() -> None:
     missed = an_entry(
-        time_to_target_s=None, epoch_at_target=None, accuracy_at_target=None, best_accuracy=0.5, cost=None,
+        time_to_target_s=None,
+        epoch_at_target=None,
+        accuracy_at_target=None,
+        best_accuracy=0.5,
+        cost=None,
         curve=CURVE[:1],
-    )  # fmt: skip
+    )
     assert missed.time_to_target_s is None

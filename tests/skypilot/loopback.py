@@ -111,8 +111,9 @@ def rented(user: str, folder: Path, **variables: str) -> Iterator[Rented]:
     # sshd without PAM refuses an account locked with "!", which "*" is not.
     subprocess.run(
         ["useradd", "--create-home", "--home-dir", home, "--shell=/bin/bash", "--password=*", "-c", COMMENT, user],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+    )
     try:
         profile.write_text(
             f'if [ "$(id -un)" = {user} ]; then\n'
@@ -158,9 +159,10 @@ def sky_home(folder: Path, **variables: str) -> Iterator[dict[str, str]]:
     """
     (folder / ".sky").mkdir(parents=True, exist_ok=True)
     kept = {
-        key: value for key, value in os.environ.items()
+        key: value
+        for key, value in os.environ.items()
         if not key.startswith(("AWS_", "BENCH_", "CIFAR10_", "SKYPILOT_", "SKY_", "XDG_"))
-    }  # fmt: skip
+    }
     environment = kept | {
         "HOME": str(folder),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -193,9 +195,15 @@ def run_sky(environment: Mapping[str, str], *words: str, seconds: float = 300) -
     """Call `sky`, from the repository's root. Raises AssertionError with its output where it fails."""
     done = subprocess.run(
         [BIN / "sky", *words],
-        cwd=Path(__file__).parents[2], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
     assert done.returncode == 0, f"sky {' '.join(words)}: exit code {done.returncode}\n{done.stdout[-6000:]}"
     return done
 

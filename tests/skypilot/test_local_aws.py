@@ -74,9 +74,13 @@ def bucket(s3: seaweedfs.SeaweedFS, request: pytest.FixtureRequest, monkeypatch:
 def given(s3: seaweedfs.SeaweedFS, folder: Path, **variables: str) -> list[str]:
     """The words of a user with an S3 of his own, to whom a quick recipe will do."""
     envs = {
-        "BENCH_RECIPES": "quick", "BENCH_RUNTIME": "installed", "CIFAR10_DIR": f"{folder}/cifar10",
-        "AWS_ENDPOINT_URL": s3.endpoint, "AWS_REGION": "us-east-1", **variables,
-    }  # fmt: skip
+        "BENCH_RECIPES": "quick",
+        "BENCH_RUNTIME": "installed",
+        "CIFAR10_DIR": f"{folder}/cifar10",
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "AWS_REGION": "us-east-1",
+        **variables,
+    }
     secrets = {"AWS_ACCESS_KEY_ID": seaweedfs.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": seaweedfs.SECRET_KEY}
     words = [word for name, value in envs.items() for word in ("--env", f"{name}={value}")]
     return words + [word for name, value in secrets.items() for word in ("--secret", f"{name}={value}")]
@@ -148,8 +152,12 @@ def _sky(aws: local_aws.LocalAws, log: Path, *words: str) -> Iterator[subprocess
     with log.open("wb") as out:
         process = subprocess.Popen(
             [loopback.BIN / "sky", *words],
-            cwd=ROOT, env=aws.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=aws.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
     try:
         yield process
     finally:

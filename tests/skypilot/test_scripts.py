@@ -67,9 +67,13 @@ class Machine:
         for name in ("bash", "cat", "cp", "date", "dirname", "env", "id", "mkdir", "paste", "sed", "sleep", "timeout"):
             (self.bin / name).symlink_to(shutil.which(name) or name)
         self.environment = {
-            "PATH": str(self.bin), "HOME": str(folder / "home"), "CALLS": str(self.log), "FAIL": "",
-            "BENCH_RECIPES": "quick myrtle", "BENCH_RUNS": "3",
-        }  # fmt: skip
+            "PATH": str(self.bin),
+            "HOME": str(folder / "home"),
+            "CALLS": str(self.log),
+            "FAIL": "",
+            "BENCH_RECIPES": "quick myrtle",
+            "BENCH_RUNS": "3",
+        }
 
     def has(self, **programs: str) -> None:
         for name, text in programs.items():
@@ -80,8 +84,11 @@ class Machine:
     def start(self, script: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [shutil.which("bash") or "bash", self.checkout / "sky" / script],
-            env=self.environment | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            env=self.environment | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def call(self, script: str, status: int = 0, **variables: str) -> str:
         process = self.start(script, **variables)
@@ -205,17 +212,23 @@ def test_a_container_gets_variables_by_name_and_the_folders_of_this_machine(mach
     machine.call("run.sh", AWS_SECRET_ACCESS_KEY="planted", SKYPILOT_TASK_ID="t", BENCH_STORE="")
     fetched, ran = (call.split(" ") for call in machine.calls[-2:])
     assert (fetched[-2:], ran[-8:]) == (
-        ["data", "fetch"], ["run", "quick", "myrtle", "--runs", "3", "--resume", "--store", "/results"],
-    )  # fmt: skip
+        ["data", "fetch"],
+        ["run", "quick", "myrtle", "--runs", "3", "--resume", "--store", "/results"],
+    )
     assert "planted" not in machine.log.read_text()
     home = machine.environment["HOME"]
     pairs = set(itertools.pairwise(ran))
     assert pairs >= {
-        ("--env", "AWS_SECRET_ACCESS_KEY"), ("--env", "SKYPILOT_TASK_ID"), ("--env", "BENCH_LEASE_PHASES"),
-        ("--env", "BENCH_IMAGE_DIGEST=sha256:0123"), ("--env", "CIFAR10_DIR=/cache/bench"), ("--network", "host"),
-        ("--volume", f"{home}/bench-results:/results"), ("--volume", f"{home}/.local/state/bench:/state/bench"),
+        ("--env", "AWS_SECRET_ACCESS_KEY"),
+        ("--env", "SKYPILOT_TASK_ID"),
+        ("--env", "BENCH_LEASE_PHASES"),
+        ("--env", "BENCH_IMAGE_DIGEST=sha256:0123"),
+        ("--env", "CIFAR10_DIR=/cache/bench"),
+        ("--network", "host"),
+        ("--volume", f"{home}/bench-results:/results"),
+        ("--volume", f"{home}/.local/state/bench:/state/bench"),
         ("--user", f"{os.getuid()}:{os.getgid()}"),
-    }  # fmt: skip
+    }
     assert ("--env", "BENCH_STORE") not in pairs
     assert "--gpus" not in ran
     machine.has(nvidia_smi="#!/bin/bash\n")

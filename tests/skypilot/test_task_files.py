@@ -44,8 +44,12 @@ def machines(book: Book, tmp_path_factory: pytest.TempPathFactory) -> Machines:
         _write_catalogue(Path(environment["HOME"]), book)
         done = subprocess.run(
             [str(loopback.BIN / "python"), str(Path(__file__).with_name("optimise.py")), *map(str, FILES)],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr[-5000:]
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
@@ -97,12 +101,20 @@ def _write_catalogue(home: Path, book: Book) -> None:
     price = [book.get(key, other) for key, other in zip(keys, invented, strict=True)]
     wide = pd.DataFrame(
         {
-            "InstanceType": table["instance_type"], "AcceleratorName": table["accelerator"],
-            "AcceleratorCount": table["count"], "vCPUs": table["vcpus"], "MemoryGiB": table["memory"],
-            "GpuInfo": table["accelerator"], "Price": price, "SpotPrice": price, "Region": table["region"],
-            "AvailabilityZone": table["zone"], "Arch": "x86_64", "Generation": "V2",
+            "InstanceType": table["instance_type"],
+            "AcceleratorName": table["accelerator"],
+            "AcceleratorCount": table["count"],
+            "vCPUs": table["vcpus"],
+            "MemoryGiB": table["memory"],
+            "GpuInfo": table["accelerator"],
+            "Price": price,
+            "SpotPrice": price,
+            "Region": table["region"],
+            "AvailabilityZone": table["zone"],
+            "Arch": "x86_64",
+            "Generation": "V2",
         }
-    )  # fmt: skip
+    )
     for cloud, rows in wide.groupby(table["cloud"]):
         loopback.catalogue(
             home, str(cloud), vms=rows.replace("", None).dropna(axis="columns", how="all").to_csv(index=False)

@@ -21,9 +21,12 @@ GPU_PRICE = Price(amount="3.67", currency="USD", unit="gpu-hour", source="a list
 
 def a_lease() -> LeaseOpened:
     return LeaseOpened(
-        provider="azure", instance_type="NC24", accelerators=Accelerators(name="A100", count=2), price=GPU_PRICE,
+        provider="azure",
+        instance_type="NC24",
+        accelerators=Accelerators(name="A100", count=2),
+        price=GPU_PRICE,
         started=utc_now(),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

@@ -29,8 +29,12 @@ def bench(s3, tmp_path, spool):
     def call(*words, **more):
         return subprocess.run(
             [sys.executable, "-m", "bench", *words],
-            capture_output=True, text=True, cwd=tmp_path / "work", env={**os.environ, **more}, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            cwd=tmp_path / "work",
+            env={**os.environ, **more},
+            check=False,
+        )
 
     return call
 

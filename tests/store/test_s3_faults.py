@@ -118,8 +118,10 @@ def test_a_client_killed_at_random_moments_loses_nothing_it_said_was_kept(server
     url = "s3://bucket/records"
     done = subprocess.run(
         [sys.executable, "-c", CLIENTS, str(Path(__file__).parents[2]), url, str(KILLS)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     said = {"made": {}, "kept": {}}
     for line in done.stdout.splitlines():

@@ -227,11 +227,21 @@ def test_a_real_disk_that_is_full_or_read_only_loses_nothing(tmp_path, folder, m
     if not shutil.which("unshare") or subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
         pytest.skip("needs unshare, and leave to mount")
     done = subprocess.run(
-        [*unshare, f'mount -t tmpfs -o {mount} tmpfs "$0"; exec "$@"', str(disk), sys.executable, "-c",
-         ON_A_DISK_OF_ITS_OWN, str(Path(__file__).parents[2]), str(disk / "store")],
+        [
+            *unshare,
+            f'mount -t tmpfs -o {mount} tmpfs "$0"; exec "$@"',
+            str(disk),
+            sys.executable,
+            "-c",
+            ON_A_DISK_OF_ITS_OWN,
+            str(Path(__file__).parents[2]),
+            str(disk / "store"),
+        ],
         env={**os.environ, "BENCH_SPOOL": str(folder if spooled else disk / "spool")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     lines = done.stderr.splitlines()
     told = [line for line in lines if reason in line]
     assert told

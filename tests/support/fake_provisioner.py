@@ -77,9 +77,14 @@ class FakeRenting:
             raise RuntimeError("the request was cancelled")
         self.books[order.cluster] = Used(utc_now(), None)
         rented = Rented(
-            "aws", "us-east-1", instance_type="p3.2xlarge", spot=order.spot, hourly=plot.hourly, setup=1,
+            "aws",
+            "us-east-1",
+            instance_type="p3.2xlarge",
+            spot=order.spot,
+            hourly=plot.hourly,
+            setup=1,
             lease=order.labels.get("bench-lease"),
-        )  # fmt: skip
+        )
         self.up[order.cluster] = Machine(order, order.envs, plot, rented)
         return rented
 
@@ -92,10 +97,12 @@ class FakeRenting:
         there = self.up[order.cluster]
         there.envs = {**order.envs, **envs}
         there.opened = LeaseOpened(
-            id=there.envs["BENCH_LEASE_ID"], provider="aws", started=utc_now(),
+            id=there.envs["BENCH_LEASE_ID"],
+            provider="aws",
+            started=utc_now(),
             tags={"bench-lease": there.envs["BENCH_LEASE_ID"]}
             | dict(word.split("=") for word in there.envs["BENCH_LEASE_TAGS"].split()),
-        )  # fmt: skip
+        )
         if there.envs["BENCH_STORE"]:
             assert self.store is not None
             self.store.put(there.opened)

@@ -28,8 +28,9 @@ class Listener(Silent):
 def few(folder: Path, train: int, test: int = 1000) -> Cifar10:
     """The first `train` training images, and the last `test` of them to test on: the test set stays closed."""
     held_out = load(find(folder)).hold_out(test)
-    return Cifar10(held_out.train_images[:train], held_out.train_labels[:train],
-                   held_out.test_images, held_out.test_labels)  # fmt: skip
+    return Cifar10(
+        held_out.train_images[:train], held_out.train_labels[:train], held_out.test_images, held_out.test_labels
+    )
 
 
 def learn(training: Training, seed: int = 0) -> float:

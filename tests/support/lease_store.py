@@ -30,10 +30,16 @@ def bill(number: int, amount: str, **changes: Any) -> Bill:
     """What was charged for the hour in which the lease was, and all of it."""
     charge = Charge(description="p3.2xlarge", category="Usage", billed_cost=Decimal(amount), rows=1)
     fields: dict[str, Any] = {
-        "lease_id": a.an_id(number), "provider": "aws", "source": "focus", "joined_by": "tag", "currency": "USD",
-        "billing_period_start": datetime(2026, 11, 1, tzinfo=UTC), "charge_period_start": a.NOON,
-        "charge_period_end": a.NOON + timedelta(hours=1), "charges": (charge,),
-    }  # fmt: skip
+        "lease_id": a.an_id(number),
+        "provider": "aws",
+        "source": "focus",
+        "joined_by": "tag",
+        "currency": "USD",
+        "billing_period_start": datetime(2026, 11, 1, tzinfo=UTC),
+        "charge_period_start": a.NOON,
+        "charge_period_end": a.NOON + timedelta(hours=1),
+        "charges": (charge,),
+    }
     return make_bill(**(fields | changes))
 
 
@@ -50,11 +56,23 @@ def a_store() -> list[AnyDocument]:
     """
     spot = {"amount": "0.918", "pricing_category": "Dynamic"}
     return [
-        opened(1), closed(1, 630), *runs(1, hits=3, misses=1), bill(1, "0.52"), bill(1, "9", source="cost-explorer"),
-        opened(2), closed(2, 330), bill(2, "0.10", partial=("not-final",)),
-        opened(3, **spot), closed(3, 2000, reason="preempted"), *runs(3, hits=1),
-        opened(4, **spot), closed(4, 4030), *runs(4, hits=1),
+        opened(1),
+        closed(1, 630),
+        *runs(1, hits=3, misses=1),
+        bill(1, "0.52"),
+        bill(1, "9", source="cost-explorer"),
+        opened(2),
+        closed(2, 330),
+        bill(2, "0.10", partial=("not-final",)),
+        opened(3, **spot),
+        closed(3, 2000, reason="preempted"),
+        *runs(3, hits=1),
+        opened(4, **spot),
+        closed(4, 4030),
+        *runs(4, hits=1),
         opened(5, "1.29", provider="lambda", instance_type="gpu_1x_a100", accelerators=None, phases=()),
         *runs(5, hits=1),
-        a.a_lease(6, None, provider="own", instance_type=None), closed(6, 100), *runs(6, hits=1),
-    ]  # fmt: skip
+        a.a_lease(6, None, provider="own", instance_type=None),
+        closed(6, 100),
+        *runs(6, hits=1),
+    ]

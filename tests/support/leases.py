@@ -18,11 +18,18 @@ PRICE = Price(amount=Decimal("3.06"), currency="USD", source="a list", seen=date
 def opened(number: int = 0, **changes: Any) -> LeaseOpened:
     """A p3.2xlarge, charged for from 30 s after START."""
     fields: dict[str, Any] = {
-        "id": IDS[number], "provider": "aws", "region": "us-east-1", "zone": "us-east-1a",
+        "id": IDS[number],
+        "provider": "aws",
+        "region": "us-east-1",
+        "zone": "us-east-1a",
         "instance_type": "p3.2xlarge",
-        "resource_id": "i-0abc", "accelerators": Accelerators(name="V100", count=1), "price": PRICE, "started": START,
-        "started_source": "provider", "phases": (Phase(name="provision", start=0, stop=30),),
-    }  # fmt: skip
+        "resource_id": "i-0abc",
+        "accelerators": Accelerators(name="V100", count=1),
+        "price": PRICE,
+        "started": START,
+        "started_source": "provider",
+        "phases": (Phase(name="provision", start=0, stop=30),),
+    }
     return LeaseOpened(**(fields | changes))
 
 
@@ -34,11 +41,17 @@ def closed(number: int = 0, after: float = 254) -> LeaseClosed:
 def row(**changes: Any) -> dict[str, Any]:
     """The cells of a charge for the machine in its hour, with `changes`, by column name."""
     cells = {
-        "BilledCost": "0.1921", "BillingCurrency": "USD", "BillingPeriodStart": "2026-11-01T00:00:00Z",
-        "BillingPeriodEnd": "2026-12-01T00:00:00Z", "ChargePeriodStart": "2026-11-20T12:00:00Z",
-        "ChargePeriodEnd": "2026-11-20T13:00:00Z", "ChargeCategory": "Usage", "ChargeDescription": "p3.2xlarge",
-        "ResourceId": "arn:aws:ec2:us-east-1:111122223333:instance/i-0abc", "Tags": "{}",
-    }  # fmt: skip
+        "BilledCost": "0.1921",
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": "2026-11-01T00:00:00Z",
+        "BillingPeriodEnd": "2026-12-01T00:00:00Z",
+        "ChargePeriodStart": "2026-11-20T12:00:00Z",
+        "ChargePeriodEnd": "2026-11-20T13:00:00Z",
+        "ChargeCategory": "Usage",
+        "ChargeDescription": "p3.2xlarge",
+        "ResourceId": "arn:aws:ec2:us-east-1:111122223333:instance/i-0abc",
+        "Tags": "{}",
+    }
     return {column(name): value for name, value in (cells | changes).items()}
 
 

@@ -72,8 +72,11 @@ class SeaweedFS:
                     *("-s3.port.lance=0", "-s3.autoCreateBucket=false", f"-s3.config={identities}"),
                     f"-filer.localSocket={self.folder}/socket",
                 ],
-                cwd=self.folder, stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(self.folder)},
-            )  # fmt: skip
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "TMPDIR": str(self.folder)},
+            )
         deadline = time.monotonic() + 60
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

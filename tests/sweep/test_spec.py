@@ -52,13 +52,21 @@ envs: {BENCH_RUNTIME: venv, BENCH_GPUS: 8}
 """)
     assert (sweep.name, sweep.recipes, sweep.runs) == ("the-claim", ("myrtle", "airbench94-muon"), 5)
     assert (sweep.store, sweep.max_cost, sweep.max_duration) == (
-        "s3://bucket/prefix", Decimal("20.10"), timedelta(hours=2),
-    )  # fmt: skip
+        "s3://bucket/prefix",
+        Decimal("20.10"),
+        timedelta(hours=2),
+    )
     assert sweep.envs == {"BENCH_RUNTIME": "venv", "BENCH_GPUS": "8"}
     assert [cell.name for cell in sweep.cells()] == [
-        "v100-aws", "v100-aws-spot", "v100-gcp-us-central1", "v100-gcp-us-central1-spot",
-        "a100-aws", "a100-aws-spot", "a100-gcp-us-central1", "a100-gcp-us-central1-spot",
-    ]  # fmt: skip
+        "v100-aws",
+        "v100-aws-spot",
+        "v100-gcp-us-central1",
+        "v100-gcp-us-central1-spot",
+        "a100-aws",
+        "a100-aws-spot",
+        "a100-gcp-us-central1",
+        "a100-gcp-us-central1-spot",
+    ]
     assert sweep.cells()[1].cluster == "bench-the-claim-v100-aws-spot"
 
 
@@ -147,8 +155,9 @@ def test_a_file_that_cannot_be_read(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("45m", 2700), ("2h", 7200), ("1d", 86400)],
-)  # fmt: skip
+    ("text", "seconds"),
+    [("90s", 90), ("45m", 2700), ("2h", 7200), ("1d", 86400)],
+)
 def test_a_length_of_time(text: str, seconds: int) -> None:
     assert duration(text).total_seconds() == seconds
 

@@ -101,7 +101,7 @@ def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task) -> None:
         ({"accelerators": "V100:4"}, {"envs": {"BENCH_GPUS": 8}}, ("fastai-wrn",), "8 GPUs at once, and 4 to be had"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_cannot_be_planned_is_named_with_its_place(task, resources, more, recipes, said: str) -> None:
     task("m", resources, **more)
     with pytest.raises(UsageError) as raised:

@@ -26,12 +26,20 @@ def airbench() -> nn.Sequential:
 def residual() -> nn.Sequential:
     """Everything airbench lacks: padded whitening, 1x1, ghost groups, residuals, even maps, BN before a pool."""
     return nn.Sequential(
-        Whitening(3, negatives=False, bias=False, padding=1), nn.Conv2d(27, 16, 1, bias=False),
-        GhostBatchNorm(16, 10), nn.CELU(0.3),
-        Conv3x3(16, 32), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        Residual(Conv3x3(32, 32), GhostBatchNorm(32, 10), nn.SiLU()), Conv3x3(32, 24), nn.MaxPool2d(2),
-        GlobalMaxPool(), nn.Linear(24, 10),
-    )  # fmt: skip
+        Whitening(3, negatives=False, bias=False, padding=1),
+        nn.Conv2d(27, 16, 1, bias=False),
+        GhostBatchNorm(16, 10),
+        nn.CELU(0.3),
+        Conv3x3(16, 32),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        Residual(Conv3x3(32, 32), GhostBatchNorm(32, 10), nn.SiLU()),
+        Conv3x3(32, 24),
+        nn.MaxPool2d(2),
+        GlobalMaxPool(),
+        nn.Linear(24, 10),
+    )
 
 
 @pytest.fixture(params=[airbench, residual])

@@ -15,9 +15,15 @@ N = 100
 def focused() -> Focused:
     """100 images whose labels are their places, in batches of 10; focused on 40 % of them from the second epoch on."""
     return Focused(
-        torch.zeros(N, 4, 4, 3, dtype=torch.uint8), torch.arange(N), start=1, share=0.4, batch=10, pad=0,
-        dtype=torch.float32, generator=torch.Generator().manual_seed(0),
-    )  # fmt: skip
+        torch.zeros(N, 4, 4, 3, dtype=torch.uint8),
+        torch.arange(N),
+        start=1,
+        share=0.4,
+        batch=10,
+        pad=0,
+        dtype=torch.float32,
+        generator=torch.Generator().manual_seed(0),
+    )
 
 
 def epoch(focused: Focused) -> list[int]:

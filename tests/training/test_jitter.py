@@ -71,8 +71,16 @@ def test_two_degrees_move_the_corners_by_half_a_pixel_and_leave_black_behind() -
 def make(n: int = 400, batch: int = 100, seed: int = 0, **more: object) -> Jittered:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(n) % 10
-    return Jittered(images(n), labels, batch=batch, pad=4, flip="random", dtype=torch.float32, generator=generator,
-                    **{"colour": 0.25, "degrees": 2.0, **more})  # fmt: skip
+    return Jittered(
+        images(n),
+        labels,
+        batch=batch,
+        pad=4,
+        flip="random",
+        dtype=torch.float32,
+        generator=generator,
+        **{"colour": 0.25, "degrees": 2.0, **more},
+    )
 
 
 def test_factors_and_angles_are_uniform_in_their_range_and_new_each_epoch() -> None:

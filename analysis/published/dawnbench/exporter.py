@@ -20,7 +20,7 @@ from analysis.published.dawnbench.importer import COLUMNS, FOLDER
 from bench.billing.prices import machine_hourly
 from bench.errors import StoreError
 from bench.record.documents import AnyDocument, LeaseOpened, Run
-from bench.text import clean
+from bench.text import one_line
 
 # What DAWNBench's clock counts, as bench.record.policy has it for `dawnbench`: evaluation is left out.
 COUNTED = ("prepare", "train")
@@ -104,7 +104,7 @@ def _fit(run: Run) -> bool:
 
 
 def _entry(run: Run, lease: LeaseOpened | None, submitter: Submitter, alike: list[Run]) -> Entry:
-    machine = clean(run.device.name)
+    machine = one_line(run.device.name)
     named = (submitter.author, run.recipe.name, f"{run.device.count}{machine}", "pytorch")
     return Entry("_".join(map(_tag, named)), _header(run, lease, submitter, machine, alike), _log(run))
 
@@ -114,14 +114,14 @@ def _header(
 ) -> dict[str, Any]:
     price = lease.price if lease else None
     hourly = machine_hourly(price, lease.accelerators) if lease else None
-    instance = f" ({clean(f'{lease.provider} {lease.instance_type}')})" if lease and lease.instance_type else ""
+    instance = f" ({one_line(f'{lease.provider} {lease.instance_type}')})" if lease and lease.instance_type else ""
     header: dict[str, Any] = {
         "version": "v1.0",
         "author": submitter.author,
         "authorEmail": submitter.email,
-        "framework": clean(f"PyTorch {run.environment.torch or ''}"),
+        "framework": one_line(f"PyTorch {run.environment.torch or ''}"),
         "codeURL": submitter.code_url,
-        "model": clean(run.recipe.name),
+        "model": one_line(run.recipe.name),
         "hardware": f"{run.device.count} * {machine}{instance}",
         # Their prices are in USD. Optional, so an unknown one is left out.
         "costPerHour": float(hourly) if hourly is not None and price and price.currency == "USD" else None,
@@ -130,7 +130,7 @@ def _header(
     misc = {
         "bench run": run.id,
         "seed": run.seed,
-        "precision": clean(run.device.precision),
+        "precision": one_line(run.device.precision),
         "clock": "prepare and train; evaluation not counted",
         "runs of this kind": len(alike),
         "runs that hit": sum(other.hit for other in alike),

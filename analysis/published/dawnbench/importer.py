@@ -23,7 +23,7 @@ from bench.billing.cost import train_cost
 from bench.errors import RecordError, UsageError
 from bench.record.documents import CurvePoint, Published, Target
 from bench.record.ids import derived_id
-from bench.text import clean
+from bench.text import one_line
 
 FOLDER = "CIFAR10/train"
 COLUMNS = ("epoch", "hours", "top1Accuracy")
@@ -75,7 +75,7 @@ def read_entry(header: Path) -> Published:
 
 def _malformed(name: str, what: str) -> RecordError:
     # Both come from files that anybody may have written.
-    return RecordError(f"{clean(name)}: {clean(what)}; skipped, mend the entry and import again")
+    return RecordError(f"{one_line(name)}: {one_line(what)}; skipped, mend the entry and import again")
 
 
 def _text(path: Path) -> str:

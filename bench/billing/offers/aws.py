@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 _PRICE_LIST_REGION = "us-east-1"  # one of the few that serve the Price List API; it knows the prices of all
 # GPU machines with Linux and without extras on shared hardware, as anybody rents them.
 _PLAIN = {
-    "instanceFamily": "GPU instance", "operatingSystem": "Linux", "preInstalledSw": "NA", "tenancy": "Shared",
-    "capacitystatus": "Used", "marketoption": "OnDemand",
-}  # fmt: skip
+    "instanceFamily": "GPU instance",
+    "operatingSystem": "Linux",
+    "preInstalledSw": "NA",
+    "tenancy": "Shared",
+    "capacitystatus": "Used",
+    "marketoption": "OnDemand",
+}
 
 
 def ask_spot(query: Query, until: float) -> Answer:
@@ -117,10 +121,25 @@ def _list_prices(pricing: Any, region: str) -> Iterator[tuple[str, str, Decimal]
 
 
 def _quote(
-    name: str, gpus: Accelerators, region: str, query: Query, hourly: Decimal | None, currency: str, source: str,
+    name: str,
+    gpus: Accelerators,
+    region: str,
+    query: Query,
+    hourly: Decimal | None,
+    currency: str,
+    source: str,
     now: datetime,
-) -> Quote:  # fmt: skip
+) -> Quote:
     return Quote(
-        provider="aws", instance_type=name, gpu=gpus.name, gpus=gpus.count, region=region, category=query.category,
-        hourly=hourly, currency=currency, source=source, seen=now.astimezone(UTC).date(), seen_at=now,
-    )  # fmt: skip
+        provider="aws",
+        instance_type=name,
+        gpu=gpus.name,
+        gpus=gpus.count,
+        region=region,
+        category=query.category,
+        hourly=hourly,
+        currency=currency,
+        source=source,
+        seen=now.astimezone(UTC).date(),
+        seen_at=now,
+    )

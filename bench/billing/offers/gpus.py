@@ -7,9 +7,19 @@ from dataclasses import dataclass, replace
 
 # The memory of a model that is named without it, as SkyPilot's names have it: A100 and A100-80GB, V100 and V100-32GB.
 _USUAL_GB = {
-    "A10": 24, "A100": 40, "A10G": 24, "B200": 180, "B300": 288, "H100": 80, "H200": 141, "L4": 24, "L40": 48,
-    "L40S": 48, "T4": 16, "V100": 16,
-}  # fmt: skip
+    "A10": 24,
+    "A100": 40,
+    "A10G": 24,
+    "B200": 180,
+    "B300": 288,
+    "H100": 80,
+    "H200": 141,
+    "L4": 24,
+    "L40": 48,
+    "L40S": 48,
+    "T4": 16,
+    "V100": 16,
+}
 _MAKERS = {"NVIDIA", "TESLA", "GEFORCE", "AMD", "INSTINCT"}
 _MEMORY = re.compile(r"(\d+)\s*GI?B\b")
 
@@ -42,11 +52,7 @@ def exactly(name: str) -> Gpu:
 def matches(asked: str, name: str) -> bool:
     """Whether a GPU called `name` is what was asked for; what was not asked for, such as its memory, may differ."""
     wanted, found = parse(asked), exactly(name)
-    return (
-        wanted.model == found.model
-        and wanted.memory_gb in (None, found.memory_gb)
-        and wanted.traits <= found.traits
-    )  # fmt: skip
+    return wanted.model == found.model and wanted.memory_gb in (None, found.memory_gb) and wanted.traits <= found.traits
 
 
 def canonical(model: str, memory_gb: int) -> str:

@@ -24,18 +24,37 @@ def render(quotes: Sequence[Quote], style: str, today: date, *, terminal: bool) 
 
 
 _FIELDS = (
-    "provider", "instance_type", "gpu", "gpus", "region", "pricing_category", "per_hour", "per_gpu_hour", "currency",
-    "source", "seen", "stale",
-)  # fmt: skip
+    "provider",
+    "instance_type",
+    "gpu",
+    "gpus",
+    "region",
+    "pricing_category",
+    "per_hour",
+    "per_gpu_hour",
+    "currency",
+    "source",
+    "seen",
+    "stale",
+)
 
 
 def _row(quote: Quote, today: date) -> dict[str, Any]:
     """One price with every digit; unknown is null."""
     values = (
-        quote.provider, quote.instance_type, quote.gpu, quote.gpus, quote.region, quote.category,
-        _exact(quote.hourly), _exact(quote.per_gpu), quote.currency, quote.source,
-        (quote.seen_at or quote.seen).isoformat(), quote.stale(today),
-    )  # fmt: skip
+        quote.provider,
+        quote.instance_type,
+        quote.gpu,
+        quote.gpus,
+        quote.region,
+        quote.category,
+        _exact(quote.hourly),
+        _exact(quote.per_gpu),
+        quote.currency,
+        quote.source,
+        (quote.seen_at or quote.seen).isoformat(),
+        quote.stale(today),
+    )
     return dict(zip(_FIELDS, values, strict=True))
 
 
@@ -49,10 +68,14 @@ def _table(quotes: Sequence[Quote], today: date, *, terminal: bool) -> str:
     for quote in quotes:
         money = [_short(amount, quote.currency if unit == "price" else "") for amount in (quote.hourly, quote.per_gpu)]
         cells = (
-            f"{quote.provider}:{quote.instance_type}", f"{quote.gpus} x {quote.gpu}", quote.region or "not stated",
-            CATEGORIES[quote.category], *money, _seen(quote) + (", stale" if quote.stale(today) else ""),
+            f"{quote.provider}:{quote.instance_type}",
+            f"{quote.gpus} x {quote.gpu}",
+            quote.region or "not stated",
+            CATEGORIES[quote.category],
+            *money,
+            _seen(quote) + (", stale" if quote.stale(today) else ""),
             f"({sources[quote.source]})",
-        )  # fmt: skip
+        )
         lines.append(Line(cells, dim=quote.stale(today)))
     below = [f"({number}) {name}" for name, number in sources.items()]
     if any(quote.stale(today) for quote in quotes):

@@ -33,9 +33,12 @@ def ask(query: Query, until: float) -> Answer:
     words = {"cloud": query.cloud and query.cloud.casefold(), "model": parse(query.gpu).model if query.gpu else None}
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "bench.billing.offers.skypilot_child", json.dumps(words)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"},
-    )  # fmt: skip
+    )
     try:
         out, errors = child.communicate(timeout=max(until - time.monotonic(), 0))
     except subprocess.TimeoutExpired:

@@ -190,9 +190,14 @@ class Life:
             if used := self._shared.renting.used(self._order.cluster, self._since):
                 unknown = Rented((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
                 settle(
-                    self._launch, {SWEEP_TAG: sweep_tag(state.cell)}, state.machine or unknown, state.there, used,
-                    self._reason(outcome), self._shared.store,
-                )  # fmt: skip
+                    self._launch,
+                    {SWEEP_TAG: sweep_tag(state.cell)},
+                    state.machine or unknown,
+                    state.there,
+                    used,
+                    self._reason(outcome),
+                    self._shared.store,
+                )
         except Exception as error:  # the machine is gone, and the record can still be made by hand
             state.notes.append(f"lease {self._launch} is not closed ({short_words(error)}); see `bench lease close`")
 

@@ -40,9 +40,15 @@ def order_of(
     if store:
         envs |= {name: environ[name] for name in _PASSED_ON if environ.get(name)}
     return Order(
-        cell.cluster, cell.task, cell.cloud, cell.spot, envs, credentials(store) if store else {}, {TAG: launch},
+        cell.cluster,
+        cell.task,
+        cell.cloud,
+        cell.spot,
+        envs,
+        credentials(store) if store else {},
+        {TAG: launch},
         records,
-    )  # fmt: skip
+    )
 
 
 def facts(machine: Rented, started: datetime | None) -> dict[str, str]:
@@ -80,9 +86,14 @@ def credentials(store: str) -> dict[str, str]:
 
 
 def settle(
-    launch: str, tags: Mapping[str, str], machine: Rented, there: datetime | None, used: Used, reason: CloseReason,
+    launch: str,
+    tags: Mapping[str, str],
+    machine: Rented,
+    there: datetime | None,
+    used: Used,
+    reason: CloseReason,
     store: Store,
-) -> None:  # fmt: skip
+) -> None:
     """Close the lease of the launch, if it is not closed, at the time that SkyPilot ended the machine.
 
     Where the machine never came to open it, it is opened with the launcher's facts and `tags`: the machine was there,
@@ -104,15 +115,16 @@ def settle(
     store.put(closed)
 
 
-def _opened(
-    launch: str, tags: Mapping[str, str], machine: Rented, there: datetime | None, used: Used
-) -> LeaseOpened:  # fmt: skip
+def _opened(launch: str, tags: Mapping[str, str], machine: Rented, there: datetime | None, used: Used) -> LeaseOpened:
     price = None
     if machine.hourly is not None:
         price = Price(
-            amount=machine.hourly, pricing_category="Dynamic" if machine.spot else "Standard", source=CATALOGUE,
-            currency="USD", seen=utc_now().date(),
-        )  # fmt: skip
+            amount=machine.hourly,
+            pricing_category="Dynamic" if machine.spot else "Standard",
+            source=CATALOGUE,
+            currency="USD",
+            seen=utc_now().date(),
+        )
     return LeaseOpened(
         id=launch,
         provider=machine.provider,

@@ -51,9 +51,14 @@ class Conductor:
     """A sweep over `store`. Spot cells that are to be recovered are rented by `recovering`, all others by `renting`."""
 
     def __init__(
-        self, sweep: Sweep, renting: Renting, recovering: Renting, store: Store, environ: Mapping[str, str],
+        self,
+        sweep: Sweep,
+        renting: Renting,
+        recovering: Renting,
+        store: Store,
+        environ: Mapping[str, str],
         poll: float = 5.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._sweep, self._store, self._environ = sweep, store, environ
         self._remote = not is_folder(store)
         self.stop = Stop()

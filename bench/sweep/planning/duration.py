@@ -93,9 +93,12 @@ def time_of_cell(
             return f"no record of {recipe} on {gpu}, and nothing to extrapolate from"
         each.append(RecipeTime(recipe, _start(recipe, gpu, ranks, run, history), run))
     return CellTime(
-        _seen(history.provision(provider)) or PROVISION, _seen(history.setup(provider)) or SETUP, tuple(each), runs,
+        _seen(history.provision(provider)) or PROVISION,
+        _seen(history.setup(provider)) or SETUP,
+        tuple(each),
+        runs,
         idle_s,
-    )  # fmt: skip
+    )
 
 
 def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Length | None:

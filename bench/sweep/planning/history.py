@@ -20,8 +20,17 @@ from bench.store import Store, read_leases
 from bench.store.compact import read_runs
 
 _COLUMNS = (
-    "run_id", "recipe", "dataset", "target", "hit", "device_kind", "device", "device_count", "airbench_s", "cold_s",
-)  # fmt: skip
+    "run_id",
+    "recipe",
+    "dataset",
+    "target",
+    "hit",
+    "device_kind",
+    "device",
+    "device_count",
+    "airbench_s",
+    "cold_s",
+)
 _SETUP: tuple[PhaseName, ...] = ("setup", "pull", "data")
 
 

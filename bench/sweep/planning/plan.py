@@ -219,13 +219,19 @@ def _lease(quote: Quote, task: Task, time: CellTime, *, upper: bool) -> Estimate
     assert quote.hourly is not None
     provision, whole = (time.provision.upper, time.upper) if upper else (time.provision.expected, time.expected)
     price = Price(
-        amount=quote.hourly, currency=quote.currency, pricing_category=quote.category, source=quote.source,
+        amount=quote.hourly,
+        currency=quote.currency,
+        pricing_category=quote.category,
+        source=quote.source,
         seen=quote.seen,
-    )  # fmt: skip
+    )
     opened = LeaseOpened(
-        provider=quote.provider, instance_type=quote.instance_type, price=price, started=_BEGINNING,
+        provider=quote.provider,
+        instance_type=quote.instance_type,
+        price=price,
+        started=_BEGINNING,
         accelerators=Accelerators(name=quote.gpu, count=quote.gpus),
         phases=(Phase(name="provision", start=0, stop=provision),),
-    )  # fmt: skip
+    )
     closed = LeaseClosed(stopped=_BEGINNING + timedelta(seconds=whole), stopped_source="provider")
     return lease_cost(opened, closed, usage=Usage(disk_gb=task.disk_gb, addresses=1))

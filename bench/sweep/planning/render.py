@@ -13,8 +13,8 @@ from bench.sweep.planning.duration import PROVISION, SETUP, START, Length
 from bench.sweep.planning.peaks import EXPECTED, LEAST
 from bench.sweep.planning.plan import CURRENCY, CellPlan, Plan
 from bench.table import Line, as_csv, as_table
-from bench.text import NONE, UNKNOWN, clean, escape_markdown
-from bench.text import three as three_digits
+from bench.text import NOT_APPLICABLE, UNKNOWN, escape_markdown, one_line
+from bench.text import significant as three_digits
 
 _KEPT = {
     True: "kept by the upper bound",
@@ -52,7 +52,7 @@ def sources(plan: Plan) -> dict[str, int]:
     return {name: number for number, name in enumerate(named, 1)}
 
 
-def three(amount: Decimal | float | None) -> str:
+def significant(amount: Decimal | float | None) -> str:
     """To three significant digits; None is unknown."""
     return UNKNOWN if amount is None else three_digits(amount)
 
@@ -63,8 +63,8 @@ def _total(plan: Plan) -> str:
     said += f"{len(plan.cells)} machine{'s' * (len(plan.cells) > 1)}; total "
     if plan.dollars is None:
         return f"{said}{UNKNOWN}"
-    said += f"{'at least ' if plan.unknown else ''}{three(plan.dollars)} {CURRENCY}"
-    said += f", upper bound {three(plan.most_dollars)} {CURRENCY}"
+    said += f"{'at least ' if plan.unknown else ''}{significant(plan.dollars)} {CURRENCY}"
+    said += f", upper bound {significant(plan.most_dollars)} {CURRENCY}"
     if plan.unknown:
         said += f", and what {plan.unknown} of them cost is unknown and not in it"
     return said
@@ -125,9 +125,19 @@ def _successes(plan: Plan) -> Iterator[str]:
 
 
 _HEADERS = (
-    "cell", "file", "machine", "pricing", "USD/h", "seen", "runs", "hours", "known by", "USD", "unpriced",
+    "cell",
+    "file",
+    "machine",
+    "pricing",
+    "USD/h",
+    "seen",
+    "runs",
+    "hours",
+    "known by",
+    "USD",
+    "unpriced",
     "USD per success",
-)  # fmt: skip
+)
 _NUMBERS = {"USD/h", "runs", "hours", "USD", "USD per success"}
 
 
@@ -186,9 +196,7 @@ def _content(plan: Plan, today: date) -> dict[str, Any]:
         "schema_version": 1,
         "sweep": sweep.name,
         "recipes": list(sweep.recipes),
-        "cells": [
-            {**_row(cell, today), "parts_of_time": _parts_of_time(cell)} for cell in plan.cells
-        ],
+        "cells": [{**_row(cell, today), "parts_of_time": _parts_of_time(cell)} for cell in plan.cells],
         "total": {
             "dollars": _exact(plan.dollars),
             "dollars_at_most": _exact(plan.most_dollars),
@@ -201,7 +209,7 @@ def _content(plan: Plan, today: date) -> dict[str, Any]:
         "keeps_max_cost": plan.keeps_cost,
         "max_duration_s": sweep.max_duration.total_seconds() if sweep.max_duration else None,
         "keeps_max_duration": plan.keeps_duration,
-    }  # fmt: skip
+    }
 
 
 def _parts_of_time(cell: CellPlan) -> dict[str, Any] | None:
@@ -218,7 +226,7 @@ def _parts_of_time(cell: CellPlan) -> dict[str, Any] | None:
 
 def _rows(plan: Plan, today: date | None) -> list[tuple[str, ...]]:
     return [
-        (*_cells(cell, today, sources(plan)), _success(cell) if len(plan.sweep.recipes) == 1 else NONE)
+        (*_cells(cell, today, sources(plan)), _success(cell) if len(plan.sweep.recipes) == 1 else NOT_APPLICABLE)
         for cell in plan.cells
     ]
 
@@ -232,25 +240,25 @@ def _cells(cell: CellPlan, today: date | None, numbers: dict[str, int]) -> tuple
         str(cell.cell.task),
         f"{gpus}, {quote.provider}:{quote.instance_type}" if quote else gpus,
         _pricing(cell),
-        three(quote.hourly if quote else None),
-        f"{quote.seen}{', stale' * is_stale(quote, today)} ({numbers[quote.source]})" if quote else NONE,
+        significant(quote.hourly if quote else None),
+        f"{quote.seen}{', stale' * is_stale(quote, today)} ({numbers[quote.source]})" if quote else NOT_APPLICABLE,
         str(cell.runs),
         _with_bound(time.expected / 3600, time.upper / 3600) if time else UNKNOWN,
-        time.basis if time else NONE,
+        time.basis if time else NOT_APPLICABLE,
         _with_bound(cell.dollars, cell.most_dollars),
-        f"{len(cost.unpriced)} of {len(cost.parts)}" if cost and cost.parts else NONE,
+        f"{len(cost.unpriced)} of {len(cost.parts)}" if cost and cost.parts else NOT_APPLICABLE,
     )
 
 
 def _with_bound(expected: Decimal | float | None, most: Decimal | float | None) -> str:
-    return UNKNOWN if expected is None else f"{three(expected)}, at most {three(most)}"
+    return UNKNOWN if expected is None else f"{significant(expected)}, at most {significant(most)}"
 
 
 def _success(cell: CellPlan) -> str:
     if cell.per_success is not None and cell.tries:
         elsewhere = "*" if cell.tries.elsewhere else ""
-        return f"{three(cell.per_success)} ({cell.tries.hits} of {cell.tries.runs} hit{elsewhere})"
-    return UNKNOWN if cell.per_run is None else f"{UNKNOWN}, from {three(cell.per_run)}"
+        return f"{significant(cell.per_success)} ({cell.tries.hits} of {cell.tries.runs} hit{elsewhere})"
+    return UNKNOWN if cell.per_run is None else f"{UNKNOWN}, from {significant(cell.per_run)}"
 
 
 def _pricing(cell: CellPlan) -> str:
@@ -259,9 +267,9 @@ def _pricing(cell: CellPlan) -> str:
 
 def _markdown(rows: list[tuple[str, ...]], lines: list[str]) -> str:
     aligned = tuple("-:" if header in _NUMBERS else ":-" for header in _HEADERS)
-    table = [_HEADERS, aligned, *(tuple(escape_markdown(clean(cell)) for cell in row) for row in rows)]
+    table = [_HEADERS, aligned, *(tuple(escape_markdown(one_line(cell)) for cell in row) for row in rows)]
     written = [f"| {' | '.join(row)} |" for row in table]
-    return "\n".join([*written, "", *(f"- {escape_markdown(clean(line))}" for line in lines)]) + "\n"
+    return "\n".join([*written, "", *(f"- {escape_markdown(one_line(line))}" for line in lines)]) + "\n"
 
 
 def _exact(amount: Decimal | None) -> str | None:

@@ -24,8 +24,16 @@ from bench.sweep.yaml_file import read
 _STARTING = ("PENDING", "SUBMITTED", "STARTING")
 _OVER = {"SUCCEEDED": Job.DONE, "CANCELLED": Job.FAILED}
 _FIELDS = [
-    "job_id", "task_id", "job_name", "status", "failure_reason", "submitted_at", "cloud", "region", "zone",
-]  # fmt: skip
+    "job_id",
+    "task_id",
+    "job_name",
+    "status",
+    "failure_reason",
+    "submitted_at",
+    "cloud",
+    "region",
+    "zone",
+]
 _TAIL = 1000  # lines
 _PATIENCE_S = 600  # for a cancelled job's machine to be gone
 

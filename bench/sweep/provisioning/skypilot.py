@@ -28,9 +28,12 @@ from bench.sweep.provisioning.provisioner import Job, Order, Packed, Rented, Sta
 from bench.sweep.provisioning.task_config import measuring, preparing, task_config
 
 _JOBS = {
-    "INIT": Job.WAITING, "PENDING": Job.WAITING, "SETTING_UP": Job.SETUP, "RUNNING": Job.RUNNING,
+    "INIT": Job.WAITING,
+    "PENDING": Job.WAITING,
+    "SETTING_UP": Job.SETUP,
+    "RUNNING": Job.RUNNING,
     "SUCCEEDED": Job.DONE,
-}  # fmt: skip
+}
 # Machines that one has already: what SkyPilot calls them stands on no bill, and holds the names of hosts.
 _OWN = {"kubernetes", "slurm", "ssh"}
 _TAIL = 1000  # lines
@@ -186,7 +189,7 @@ class SkyPilot:
     def _status(self, cluster: str, *, ask: bool = False) -> list[Any]:
         """SkyPilot's record of the cluster, if it has one; `ask` the cloud first."""
         sky = library()
-        mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NONE
+        mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NOT_APPLICABLE
         found: list[Any] = sky.get(sky.status([cluster], refresh=mode))
         return found
 

@@ -29,9 +29,16 @@ PAGE, FASTEST = ENTRIES[7], ENTRIES[9]
 
 def a_claim(**changes) -> Claim:
     fields = {
-        "id": "x", "text": "2x", "source": "a post", "metric": "time", "factor": "2.0",
-        "A": PAGE.source_file, "B": FASTEST.source_file, "runs_A": "fast", "runs_B": "slow",
-    }  # fmt: skip
+        "id": "x",
+        "text": "2x",
+        "source": "a post",
+        "metric": "time",
+        "factor": "2.0",
+        "A": PAGE.source_file,
+        "B": FASTEST.source_file,
+        "runs_A": "fast",
+        "runs_B": "slow",
+    }
     return Claim.model_validate(fields | changes)
 
 
@@ -187,9 +194,15 @@ def test_no_runs_are_no_checks() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "said"),
-    [(173.9588, "s", "173.96 s"), (0.0629, "USD", "0.0629 USD"), (0.000264, "USD", "0.000264 USD"),
-     (1, "GPUs", "1 GPU"), (8, "GPUs", "8 GPUs"), (0.5, "s", "0.5 s")],
-)  # fmt: skip
+    [
+        (173.9588, "s", "173.96 s"),
+        (0.0629, "USD", "0.0629 USD"),
+        (0.000264, "USD", "0.000264 USD"),
+        (1, "GPUs", "1 GPU"),
+        (8, "GPUs", "8 GPUs"),
+        (0.5, "s", "0.5 s"),
+    ],
+)
 def test_amounts_keep_their_digits(value: float, unit: str, said: str) -> None:
     assert amount(value, unit) == said
 

@@ -48,9 +48,9 @@ def test_names_from_records_cannot_break_a_format(text):
 
 def select_name(text):
     """The name as a report shows it, which is what a reader can type."""
-    from bench.text import clean
+    from bench.text import one_line
 
-    return clean(text)
+    return one_line(text)
 
 
 @given(

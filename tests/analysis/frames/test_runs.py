@@ -83,8 +83,11 @@ def test_a_broken_run_used_its_counted_phases_up_to_its_end():
     broken = a.a_broken_run(10)
     assert policy_seconds(broken, "airbench") is None
     assert {policy: attempt_seconds(broken, policy) for policy in POLICIES} == {
-        "airbench": 10, "dawnbench": 10, "mlperf": 10, "cold": None,
-    }  # fmt: skip
+        "airbench": 10,
+        "dawnbench": 10,
+        "mlperf": 10,
+        "cold": None,
+    }
     assert attempt_seconds(a.a_broken_run(10, cold=True), "cold") == 15
 
 

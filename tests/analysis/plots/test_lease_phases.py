@@ -41,8 +41,14 @@ def test_a_lease_is_its_phases_its_runs_and_idle_for_the_rest():
     (entry,) = found(a.a_lease(1, phases=BEFORE), a_run(10, 150), a_run(11, 250), closed)
     assert (entry.letters, entry.leases, entry.runs, entry.unclosed) == (("A",), 1, 2, 0)
     assert entry.seconds == {
-        "provision": 100, "setup": 40, "warmup": 10, "prepare": 2, "train": 114, "final_evaluate": 4, "idle": 130,
-    }  # fmt: skip
+        "provision": 100,
+        "setup": 40,
+        "warmup": 10,
+        "prepare": 2,
+        "train": 114,
+        "final_evaluate": 4,
+        "idle": 130,
+    }
     assert entry.cost(entry.whole) == pytest.approx(3.06 * 400 / 3600)
 
 
@@ -82,8 +88,11 @@ def test_dollars_where_the_price_is_known_and_shares_where_not():
     assert "cost of a lease, USD" in said.svg.body
     assert "price unknown: share of a lease's time, %" in said.svg.body
     assert [row[:4] for row in said.rows] == [
-        ("A", "1", "1", "USD"), ("A", "1", "1", "s"), ("B", "0", "1", "money"), ("B", "0", "1", "s"),
-    ]  # fmt: skip
+        ("A", "1", "1", "USD"),
+        ("A", "1", "1", "s"),
+        ("B", "0", "1", "money"),
+        ("B", "0", "1", "s"),
+    ]
     assert said.rows[0][-1] == "0.174"
     assert set(said.rows[2][4:]) == {"unknown"}
     assert said.rows[3][-1] == "65.0"

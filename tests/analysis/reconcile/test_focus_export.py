@@ -68,6 +68,8 @@ def test_focus_validator_accepts_the_file(tmp_path: Path) -> None:
     done = subprocess.run(
         [validator, "--data-file", str(tmp_path / "focus.csv"), "--validate-version", "1.0"],
         cwd=packages,  # it looks for its list of currencies from here
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "Validation succeeded" in done.stdout, done.stdout + done.stderr

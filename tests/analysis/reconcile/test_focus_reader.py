@@ -21,11 +21,19 @@ from analysis.reconcile.focus_reader import RowError, rows, sources
 from bench.errors import BenchError, UsageError
 
 CELLS: dict[str, Any] = {
-    "BilledCost": "0.1921", "BillingCurrency": "USD", "BillingPeriodStart": "2026-11-01T00:00:00Z",
-    "BillingPeriodEnd": "2026-12-01T00:00:00Z", "ChargePeriodStart": "2026-11-20T12:00:00Z",
-    "ChargePeriodEnd": "2026-11-20T13:00:00.000Z", "ChargeCategory": "Usage", "ResourceId": "i-0abc",
-    "Tags": '{"bench-lease": "x"}', "EffectiveCost": "1E-7", "ListCost": "", "x_Other": "not read",
-}  # fmt: skip
+    "BilledCost": "0.1921",
+    "BillingCurrency": "USD",
+    "BillingPeriodStart": "2026-11-01T00:00:00Z",
+    "BillingPeriodEnd": "2026-12-01T00:00:00Z",
+    "ChargePeriodStart": "2026-11-20T12:00:00Z",
+    "ChargePeriodEnd": "2026-11-20T13:00:00.000Z",
+    "ChargeCategory": "Usage",
+    "ResourceId": "i-0abc",
+    "Tags": '{"bench-lease": "x"}',
+    "EffectiveCost": "1E-7",
+    "ListCost": "",
+    "x_Other": "not read",
+}
 
 
 def written(*records: dict[str, Any], header: list[str] | None = None) -> bytes:
@@ -76,14 +84,17 @@ def test_parquet_with_types_of_its_own_says_the_same(there: Path) -> None:
     table = pa.table(
         {
             **{name: [CELLS[name]] for name in ("BillingCurrency", "ChargeCategory", "ResourceId", "x_Other")},
-            **{name: pa.array([datetime.fromisoformat(CELLS[name])], pa.timestamp("us", "UTC"))
-               for name in CELLS if "Period" in name},
+            **{
+                name: pa.array([datetime.fromisoformat(CELLS[name])], pa.timestamp("us", "UTC"))
+                for name in CELLS
+                if "Period" in name
+            },
             "BilledCost": pa.array([Decimal("0.1921")], pa.decimal128(20, 4)),
             "EffectiveCost": [1e-7],
             "ListCost": pa.array([None], pa.float64()),
             "Tags": pa.array([[("bench-lease", "x")]], pa.map_(pa.string(), pa.string())),
         }
-    )  # fmt: skip
+    )
     pq.write_table(table, there)
     (row,) = read(there)
     check(row)
@@ -165,9 +176,12 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     try:
         host, port = server.get_host_and_port()
         for name, value in {
-            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "test",
-            "AWS_DEFAULT_REGION": "us-east-1", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
-        }.items():  # fmt: skip
+            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():
             monkeypatch.setenv(name, value)
         client = boto3.client("s3")
         client.create_bucket(Bucket="bills")

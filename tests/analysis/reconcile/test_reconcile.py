@@ -58,8 +58,11 @@ def test_the_tag_goes_before_the_machine() -> None:
 def test_the_machines_of_one_launch_share_a_tag_and_each_has_its_own_charges() -> None:
     launch = {"bench-lease": IDS[0]}
     documents: list[AnyDocument] = [
-        opened(tags=launch), closed(), opened(1, resource_id="i-0def", tags=launch), closed(1),
-    ]  # fmt: skip
+        opened(tags=launch),
+        closed(),
+        opened(1, resource_id="i-0def", tags=launch),
+        closed(1),
+    ]
     charges = [row(Tags=tagged()), row(Tags=tagged(), ResourceId="i-0def")]
     assert [bill.lease_id for bill in bills(*charges, documents=documents)] == IDS[:2]
     # A disk is of neither machine: it goes where the time agrees.
@@ -116,9 +119,11 @@ def test_a_bill_is_partial_as_long_as_more_can_follow(documents, rows, partial: 
 def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one() -> None:
     november = row(ChargePeriodStart="2026-11-30T23:00:00Z", ChargePeriodEnd="2026-12-01T00:00:00Z")
     december = row(
-        BillingPeriodStart="2026-12-01T00:00:00Z", BillingPeriodEnd="2027-01-01T00:00:00Z",
-        ChargePeriodStart="2026-12-01T00:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z",
-    )  # fmt: skip
+        BillingPeriodStart="2026-12-01T00:00:00Z",
+        BillingPeriodEnd="2027-01-01T00:00:00Z",
+        ChargePeriodStart="2026-12-01T00:00:00Z",
+        ChargePeriodEnd="2026-12-04T00:00:00Z",
+    )
     began = START.replace(day=30, hour=23)
     documents: list[AnyDocument] = [
         opened(started=began),

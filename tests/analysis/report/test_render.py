@@ -22,7 +22,7 @@ from analysis.report.flat_files import rows_as_parquet
 from analysis.report.report import FORMATS, build_report, render
 from bench.errors import UsageError
 from bench.record.documents import Device, RecipeRef
-from bench.text import _FORMULA, clean, csv_cell, three
+from bench.text import _FORMULA, csv_cell, one_line, significant
 from tests.support import small_store as a
 from tests.support.checkouts import an_entry
 
@@ -102,8 +102,9 @@ def test_parquet_has_the_same_types_whatever_is_unknown(report):
 def test_the_claims_are_in_the_json(report):
     checks = json.loads(render(report, "json"))["claims"]["checks"]
     assert [(check["id"], check["verdict"]) for check in checks[:2]] == [
-        ("page-time", "not supported"), ("page-gpus", "supported"),
-    ]  # fmt: skip
+        ("page-time", "not supported"),
+        ("page-gpus", "supported"),
+    ]
 
 
 def test_markdown_says_the_numbers_of_json_rounded(said_alike):
@@ -114,7 +115,7 @@ def test_markdown_says_the_numbers_of_json_rounded(said_alike):
     for cells, row in zip(markdown_rows(report), json.loads(render(report, "json"))["rows"], strict=True):
         said = " | ".join(cells)
         for name in ("price_per_hour", "train_cost", "cost_per_success", "time_s", "time_s_low", "time_ratio"):
-            assert row[name] is None or three(row[name]) in said
+            assert row[name] is None or significant(row[name]) in said
         for name in ("accuracy", "accuracy_low", "accuracy_high"):
             assert row[name] is None or f"{100 * row[name]:.2f}" in said
         assert cells[4].split(" ")[0] == str(row["runs"])
@@ -161,8 +162,9 @@ def test_records_that_could_not_be_read_are_counted_in_a_footnote():
 def hostile_report(text):
     device = Device(kind="cpu", name=text, precision="float32", path="eager")
     lease = a.a_lease(1, source=text, provider=text)
-    return build_report([lease, a.a_run(10, recipe=RecipeRef(name=text, source_sha256=""), device=device,
-                                        lease_id=a.an_id(1))])  # fmt: skip
+    return build_report(
+        [lease, a.a_run(10, recipe=RecipeRef(name=text, source_sha256=""), device=device, lease_id=a.an_id(1))]
+    )
 
 
 hostile = pytest.mark.parametrize(
@@ -212,8 +214,8 @@ def test_rich_markup_is_shown_as_it_stands():
 @given(st.text())
 @settings(deadline=None)
 def test_clean_text_is_one_visible_line(text):
-    found = clean(text)
-    assert found == clean(found)
+    found = one_line(text)
+    assert found == one_line(found)
     assert not {unicodedata.category(c) for c in found} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
     assert len(found.splitlines()) <= 1
 
@@ -240,7 +242,7 @@ def test_a_cell_of_a_spreadsheet_never_begins_a_formula(text):
     ],
 )
 def test_three_significant_digits_without_an_exponent(value, said):
-    assert three(value) == said
+    assert significant(value) == said
 
 
 def test_no_torch_and_no_matplotlib_to_write_a_report():

@@ -66,11 +66,18 @@ def test_ninety_three_runs_tell_p_hit_to_within_ten_points_each_way():
     assert found.high - found.low < 0.2
 
 
-@pytest.mark.parametrize("call", [
-    lambda: power_of(1, 0.1, 0.1), lambda: power_of(10, 0.1, 0), lambda: runs_for_difference(0, 0.1),
-    lambda: runs_for_difference(0.1, 0.1, power=1), lambda: visible_difference(10, 0.1, power=0.05),
-    lambda: runs_for_wilson_width(0), lambda: runs_for_wilson_width(0.1, 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: power_of(1, 0.1, 0.1),
+        lambda: power_of(10, 0.1, 0),
+        lambda: runs_for_difference(0, 0.1),
+        lambda: runs_for_difference(0.1, 0.1, power=1),
+        lambda: visible_difference(10, 0.1, power=0.05),
+        lambda: runs_for_wilson_width(0),
+        lambda: runs_for_wilson_width(0.1, 2),
+    ],
+)
 def test_what_cannot_be_is_refused(call):
     with pytest.raises(ValueError):  # noqa: PT011 -- each with words of its own
         call()

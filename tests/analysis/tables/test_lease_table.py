@@ -18,7 +18,7 @@ from analysis.report.report import FORMATS, Report, build_report, render
 from analysis.tables.footnotes import numbered_notes
 from analysis.tables.lease_table import LeaseRow
 from bench.record.documents import Accelerators, AnyDocument, LeaseOpened, Price, RecipeRef
-from bench.text import NONE, clean, escape_markdown, three
+from bench.text import NOT_APPLICABLE, escape_markdown, one_line, significant
 from tests.support import lease_store as ls
 from tests.support import page
 from tests.support import small_store as a
@@ -48,8 +48,10 @@ def test_the_whole_output(form: str, suffix: str, monkeypatch: pytest.MonkeyPatc
 
 def test_on_demand_and_spot_have_a_row_each_and_an_own_machine_without_a_price_has_none() -> None:
     assert [(row.provider, row.pricing_category, row.leases) for row in rows()] == [
-        ("aws", "Standard", 2), ("aws", "Dynamic", 2), ("lambda", "Standard", 1),
-    ]  # fmt: skip
+        ("aws", "Standard", 2),
+        ("aws", "Dynamic", 2),
+        ("lambda", "Standard", 1),
+    ]
 
 
 def test_every_lease_is_paid_for_whether_a_run_hit_in_it_or_not() -> None:
@@ -75,7 +77,7 @@ def test_an_open_lease_makes_the_cost_of_a_success_unknown_and_never_0() -> None
 
 def test_without_a_hit_there_is_no_cost_of_one() -> None:
     row = rows(ls.opened(1), ls.closed(1, 630), *ls.runs(1, hits=0, misses=2))[0]
-    assert lease_cells.cells(row, [])[-1] == (NONE,)
+    assert lease_cells.cells(row, [])[-1] == (NOT_APPLICABLE,)
 
 
 def test_a_provider_whose_rule_nobody_knows_has_an_unknown_cost() -> None:
@@ -92,17 +94,25 @@ def test_leases_without_a_price_are_apart_and_say_so() -> None:
 
 
 def test_a_machine_of_ones_own_is_there_with_a_price_and_all_of_it_is_priced() -> None:
-    row = rows(ls.opened(1, "0.36", provider="own", instance_type=None, accelerators=None), ls.closed(1, 100),
-               *ls.runs(1, hits=1))[0]  # fmt: skip
+    row = rows(
+        ls.opened(1, "0.36", provider="own", instance_type=None, accelerators=None),
+        ls.closed(1, 100),
+        *ls.runs(1, hits=1),
+    )[0]
     assert lease_cells.cells(row, [1])[0] == ("own (1)",)
     assert lease_cells.cells(row, [])[-1] == ("0.0100",)
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"instance_type": "p3.8xlarge"}, {"currency": "EUR"}, {"pricing_category": "Committed"},
-     {"accelerators": Accelerators(name="V100", count=4)}, {"provider": "gcp"}],
-)  # fmt: skip
+    [
+        {"instance_type": "p3.8xlarge"},
+        {"currency": "EUR"},
+        {"pricing_category": "Committed"},
+        {"accelerators": Accelerators(name="V100", count=4)},
+        {"provider": "gcp"},
+    ],
+)
 def test_what_is_not_like_shares_no_row(other: dict[str, Any]) -> None:
     assert [row.leases for row in rows(ls.opened(1), ls.opened(2, **other))] == [1, 1]
 
@@ -152,7 +162,7 @@ def test_markdown_and_html_and_the_table_say_the_numbers_of_json() -> None:
     table = render(of, "table", terminal=False)
     for row, cells in zip(in_json["rows"], in_markdown, strict=True):
         for name, place in (("time_s", 3), ("charged_s", 4), ("estimate", 5), ("billed", 6), ("cost_per_success", 10)):
-            wanted = ("unknown", NONE) if row[name] is None else (three(row[name]),)
+            wanted = ("unknown", NOT_APPLICABLE) if row[name] is None else (significant(row[name]),)
             assert cells[place].split(" ")[0] in wanted
         assert cells[8:10] == [str(row["runs"]), str(row["hits"])]
         assert all(word in table for cell in cells for word in cell.split())
@@ -195,7 +205,7 @@ def test_text_of_records_stays_text(text: str) -> None:
     lines = render(of, "markdown").partition(TITLE)[2].replace("\\|", "").splitlines()
     assert {line.count("|") for line in lines if line.startswith("| ")} == {12}
     (row,) = next(t for t in page.parse(as_html(of)).all("table") if t.attributes.get("id") == "lease-table").rows()
-    shown = clean(text)
+    shown = one_line(text)
     assert row[0].startswith(f"{shown}:{shown} (")
     assert shown in render(of, "table", terminal=False)
 

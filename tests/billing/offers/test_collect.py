@@ -21,10 +21,17 @@ TODAY = date(2026, 11, 22)
 
 def quote(hourly="1.00", provider="acme", **changes):
     fields = {
-        "provider": provider, "instance_type": "one", "gpu": "H100", "gpus": 1, "region": "east",
-        "category": "Standard", "hourly": None if hourly is None else Decimal(hourly), "currency": "USD",
-        "source": "test", "seen": TODAY,
-    }  # fmt: skip
+        "provider": provider,
+        "instance_type": "one",
+        "gpu": "H100",
+        "gpus": 1,
+        "region": "east",
+        "category": "Standard",
+        "hourly": None if hourly is None else Decimal(hourly),
+        "currency": "USD",
+        "source": "test",
+        "seen": TODAY,
+    }
     return Quote(**(fields | changes))
 
 

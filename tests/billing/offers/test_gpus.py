@@ -50,8 +50,15 @@ def test_another_gpu_does_not(asked, name):
 
 @pytest.mark.parametrize(
     ("model", "memory", "name"),
-    [("A100", 40, "A100"), ("A100", 80, "A100-80GB"), ("V100", 16, "V100"), ("V100", 32, "V100-32GB"),
-     ("A10G", 22, "A10G"), ("B200", 179, "B200"), ("K80", 12, "K80")],
-)  # fmt: skip
+    [
+        ("A100", 40, "A100"),
+        ("A100", 80, "A100-80GB"),
+        ("V100", 16, "V100"),
+        ("V100", 32, "V100-32GB"),
+        ("A10G", 22, "A10G"),
+        ("B200", 179, "B200"),
+        ("K80", 12, "K80"),
+    ],
+)
 def test_a_model_is_named_with_its_memory_where_that_is_not_the_usual_one(model, memory, name):
     assert canonical(model, memory) == name

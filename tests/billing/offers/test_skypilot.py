@@ -150,8 +150,11 @@ def test_the_catalogue_of_skypilot_itself(tmp_path, monkeypatch):
     """With a catalogue of three rows, as SkyPilot keeps it; nothing is fetched for a file put there by hand."""
     folder = tmp_path / ".sky" / "catalogs" / "v8" / "aws"
     folder.mkdir(parents=True)
-    rows = [("3.06", "0.56", "us-east-1", "use1-az1"), ("3.06", "0.48", "us-east-1", "use1-az2"),
-            ("3.305", "0.0", "eu-west-1", "euw1-az1")]  # fmt: skip
+    rows = [
+        ("3.06", "0.56", "us-east-1", "use1-az1"),
+        ("3.06", "0.48", "us-east-1", "use1-az2"),
+        ("3.305", "0.0", "eu-west-1", "euw1-az1"),
+    ]
     lines = [
         f"p3.2xlarge,V100,1,8,61,{GPU},{price},{spot},{region},{zone},x86_64" for price, spot, region, zone in rows
     ]

@@ -58,8 +58,12 @@ class Call:
         with output.open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bench", *map(str, words)],
-                cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-            )  # fmt: skip
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
 
     def ended(self, code: int) -> str:
         """What it printed; it must end with this exit code."""

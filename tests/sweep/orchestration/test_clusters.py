@@ -27,9 +27,13 @@ def _rent(renting: FakeRenting, cell: str, **envs: str) -> str:
     """A machine of the sweep `trial`, with two runs on it; the id of its lease."""
     launch = new_id()
     given = {
-        "BENCH_RECIPES": "quick", "BENCH_RUNS": "2", "BENCH_STORE": "", "BENCH_LEASE_ID": launch,
-        "BENCH_SERIES_ID": launch, "BENCH_LEASE_TAGS": f"bench-sweep=trial/{cell}",
-    }  # fmt: skip
+        "BENCH_RECIPES": "quick",
+        "BENCH_RUNS": "2",
+        "BENCH_STORE": "",
+        "BENCH_LEASE_ID": launch,
+        "BENCH_SERIES_ID": launch,
+        "BENCH_LEASE_TAGS": f"bench-sweep=trial/{cell}",
+    }
     order = Order(f"bench-trial-{cell}", Path("v100.yaml"), None, False, given | envs, labels={"bench-lease": launch})
     machine = renting.launch(order)
     renting.run(order, machine, {})
@@ -46,8 +50,9 @@ def test_machines_are_chosen_by_sweep_or_by_name(store: FolderStore) -> None:
     renting.up["somebodys"] = renting.up.pop("bench-trial-x")
     renting.books["somebodys"] = renting.books["bench-trial-x"]
     assert [found.cluster for found in chosen(renting.standing(), "trial")] == [
-        "bench-trial-v100", "bench-trial-a100-spot",
-    ]  # fmt: skip
+        "bench-trial-v100",
+        "bench-trial-a100-spot",
+    ]
     assert [found.cluster for found in chosen(renting.standing(), "bench-trial-v100")] == ["bench-trial-v100"]
     assert len(chosen(renting.standing(), None)) == 2, "somebody else's machine is none of a sweep's"
     assert chosen(renting.standing(), "tri") == []

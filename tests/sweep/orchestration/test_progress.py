@@ -42,8 +42,11 @@ def test_off_a_terminal_a_line_comes_with_every_change_and_not_between(cell: Cel
         cell.runs = 4
         lines.show([cell])
     assert [line.split(",")[0] for line in shown.getvalue().splitlines()] == [
-        "v100: queued", "v100: provisioning", "v100: run 1 of 10", "v100: run 5 of 10",
-    ]  # fmt: skip
+        "v100: queued",
+        "v100: provisioning",
+        "v100: run 1 of 10",
+        "v100: run 5 of 10",
+    ]
 
 
 def test_on_a_terminal_the_lines_are_one_table_that_is_written_over(cell: CellState) -> None:

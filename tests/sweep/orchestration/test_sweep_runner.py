@@ -58,9 +58,12 @@ def conduct(sweep: Sweep, store: FolderStore) -> Conduct:
     """`conduct(renting, **changes)`: run the sweep; how it ended, and what was shown."""
 
     def run(
-        renting: FakeRenting, cost: str | None = None, duration: float | None = None,
-        recovering: FakeRenting | None = None, **changes: object,
-    ) -> tuple[Made, str]:  # fmt: skip
+        renting: FakeRenting,
+        cost: str | None = None,
+        duration: float | None = None,
+        recovering: FakeRenting | None = None,
+        **changes: object,
+    ) -> tuple[Made, str]:
         asked = sweep.model_copy(update=changes)
         conductor = Conductor(asked, renting, recovering or FakeRenting(), store, {}, poll=0.01)
         conductor.look()

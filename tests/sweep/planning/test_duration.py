@@ -42,7 +42,7 @@ def run(seconds: float = 15.0, gpu: str = "Tesla V100-SXM2-16GB", count: int = 1
 def lease(provider: str, *phases: tuple[str, float, float]) -> LeaseOpened:
     return LeaseOpened(
         provider=provider, started=NOW, phases=tuple(Phase(name=name, start=a, stop=b) for name, a, b in phases)
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -104,9 +104,12 @@ def test_hits_are_counted_on_the_same_gpu_and_elsewhere_only_where_there_are_non
 
 def test_a_hit_of_another_target_says_nothing(store) -> None:
     """quick's own is 80 %."""
-    assert history(store, run(recipe=RecipeRef(name="quick", source_sha256="0" * 64)), recipes=("quick",)).tries(
-        "quick", "V100", 1
-    ) is None  # fmt: skip
+    assert (
+        history(store, run(recipe=RecipeRef(name="quick", source_sha256="0" * 64)), recipes=("quick",)).tries(
+            "quick", "V100", 1
+        )
+        is None
+    )
 
 
 def test_another_version_of_a_recipe_says_nothing(store) -> None:

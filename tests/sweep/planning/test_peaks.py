@@ -90,10 +90,16 @@ def test_slow_memory_lowers_what_is_reached() -> None:
 @pytest.mark.parametrize(
     ("name", "row"),
     [
-        ("H100", "H100-PCIe"), ("H100-SXM", "H100-SXM"), ("H100-80GB", "H100-PCIe"), ("A100", "A100"),
-        ("A100-80GB", "A100-80GB"), ("NVIDIA A100-SXM4-80GB", "A100-80GB"), ("V100-32GB", "V100"), ("t4", "T4"),
+        ("H100", "H100-PCIe"),
+        ("H100-SXM", "H100-SXM"),
+        ("H100-80GB", "H100-PCIe"),
+        ("A100", "A100"),
+        ("A100-80GB", "A100-80GB"),
+        ("NVIDIA A100-SXM4-80GB", "A100-80GB"),
+        ("V100-32GB", "V100"),
+        ("t4", "T4"),
     ],
-)  # fmt: skip
+)
 def test_a_name_finds_its_data_sheet_and_of_several_the_slowest(name: str, row: str) -> None:
     assert peak(name).gpu == row
 

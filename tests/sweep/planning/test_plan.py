@@ -21,10 +21,17 @@ V100 = {"accelerators": "V100:1", "infra": "aws"}
 
 def quote(hourly: str | None = "3.06", **changes) -> Quote:
     fields = {
-        "provider": "aws", "instance_type": "p3.2xlarge", "gpu": "V100", "gpus": 1, "region": None,
-        "category": "Standard", "hourly": None if hourly is None else Decimal(hourly), "currency": "USD",
-        "source": "test", "seen": date(2026, 11, 1),
-    }  # fmt: skip
+        "provider": "aws",
+        "instance_type": "p3.2xlarge",
+        "gpu": "V100",
+        "gpus": 1,
+        "region": None,
+        "category": "Standard",
+        "hourly": None if hourly is None else Decimal(hourly),
+        "currency": "USD",
+        "source": "test",
+        "seen": date(2026, 11, 1),
+    }
     return Quote(**(fields | changes))
 
 
@@ -43,9 +50,15 @@ def only(found: Plan):
 def tried(hits: int, runs: int, gpu: str = "V100") -> History:
     """So many runs of myrtle, of 36 s each."""
     row = {
-        "recipe": "myrtle", "dataset": "cifar10", "target": 0.94, "device_kind": "cuda", "device": gpu,
-        "device_count": 1, "airbench_s": 36.0, "cold_s": None,
-    }  # fmt: skip
+        "recipe": "myrtle",
+        "dataset": "cifar10",
+        "target": 0.94,
+        "device_kind": "cuda",
+        "device": gpu,
+        "device_count": 1,
+        "airbench_s": 36.0,
+        "cold_s": None,
+    }
     return History([row | {"hit": index < hits} for index in range(runs)])
 
 
@@ -106,8 +119,10 @@ def test_a_region_is_asked_for(task) -> None:
     east, west = quote("3.00", region="us-east-1"), quote("2.00", region="us-west-2")
     found = planned(east, west, clouds=["aws/us-east-1", "aws/us-west-2", "aws"])
     assert {cell.cell.name: cell.quote for cell in found.cells} == {
-        "m-aws-us-east-1": east, "m-aws-us-west-2": west, "m-aws": west,
-    }  # fmt: skip
+        "m-aws-us-east-1": east,
+        "m-aws-us-west-2": west,
+        "m-aws": west,
+    }
 
 
 def test_without_a_price_the_dollars_are_unknown_and_counted_and_the_time_is_not(task) -> None:

@@ -19,8 +19,13 @@ from tests.support.builders import make_run
 
 def _log(home: Path) -> list[str]:
     """What the job prints on a machine with that home, as SkyPilot gives it back."""
-    done = subprocess.run(["bash", "-c", PACK], env={"HOME": str(home), "PATH": "/usr/bin:/bin"}, check=True,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-c", PACK],
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     lines = [f"\x1b[36m(bench-collect, pid=7)\x1b[0m {line}" for line in done.stdout.splitlines()]
     return ["├── Waiting for task resources on 1 node.", *lines, "✓ Job finished (status: SUCCEEDED)."]
 

@@ -75,8 +75,11 @@ def test_a_file_without_choices_is_put_on_the_cloud(tmp_path: Path) -> None:
     file = tmp_path / "one.yaml"
     file.write_text("resources: {cloud: gcp, region: us-east1, accelerators: L4:1}\nrun: x\n")
     assert _config(file, "aws")["resources"] == {
-        "accelerators": "L4:1", "infra": "aws", "use_spot": False, "labels": {},
-    }  # fmt: skip
+        "accelerators": "L4:1",
+        "infra": "aws",
+        "use_spot": False,
+        "labels": {},
+    }
 
 
 def test_a_region_in_the_older_words_is_kept_on_its_own_cloud(tmp_path: Path) -> None:
@@ -97,9 +100,12 @@ def test_preparing_does_not_measure_and_measuring_does_not_prepare(file: Path) -
     assert "run" not in preparing(config)
     assert preparing(config)["setup"] == "bash sky/setup.sh"
     assert measuring(config, "V100:8") == {
-        "name": "bench-x-v100", "envs": config["envs"], "secrets": config["secrets"], "run": "bash sky/run.sh",
+        "name": "bench-x-v100",
+        "envs": config["envs"],
+        "secrets": config["secrets"],
+        "run": "bash sky/run.sh",
         "resources": {"accelerators": "V100:8"},
-    }  # fmt: skip
+    }
     assert measuring(config, None)["resources"] == {}
 
 
