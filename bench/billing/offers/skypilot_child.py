@@ -23,9 +23,9 @@ _OWN = {"kubernetes", "ssh", "slurm", "vsphere"}
 
 def main(words: dict[str, str | None], out: TextIO) -> None:
     """Print the machines with a GPU of the model (None: any) of one cloud (None: all)."""
-    from sky.catalog import list_accelerators  # type: ignore[import-not-found,unused-ignore]  # an extra
-    from sky.catalog.common import get_catalog_path  # type: ignore[import-not-found,unused-ignore]  # an extra
-    from sky.skylet.constants import ALL_CLOUDS  # type: ignore[import-not-found,unused-ignore]  # an extra
+    from sky.catalog import list_accelerators
+    from sky.catalog.common import get_catalog_path
+    from sky.skylet.constants import ALL_CLOUDS
 
     asked = words["cloud"]
     clouds = [cloud for cloud in ALL_CLOUDS if cloud not in _OWN and asked in (None, cloud)]

@@ -67,9 +67,8 @@ class SkyPilot:
         """Raise BenchError, with what to do, where nothing can be rented from here."""
         os.environ.setdefault("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
         try:
-            # mypy: SkyPilot is an extra, and not everywhere installed.
-            import sky  # type: ignore[import-not-found,unused-ignore]  # noqa: F401 -- whether it can be
-            from sky.client import sdk  # type: ignore[import-not-found,unused-ignore]
+            import sky  # noqa: F401 -- whether it can be
+            from sky.client import sdk
         except ImportError as error:
             raise BenchError(
                 f"SkyPilot is not installed here ({error}); for AWS, for example: "
