@@ -34,7 +34,7 @@ from scipy.optimize import minimize_scalar  # noqa: E402 -- see above
 from analysis.stats.intervals import mean_interval  # noqa: E402 -- see above
 from analysis.stats.two_sample import paired_ratio  # noqa: E402 -- see above
 from bench.errors import BenchError, UsageError  # noqa: E402 -- see above
-from bench.measure.environment import cores, cpu_name  # noqa: E402 -- see above
+from bench.host import cores, cpu_name  # noqa: E402 -- see above
 from bench.recipes import Recipe, find  # noqa: E402 -- see above
 from bench.record.documents import PhaseName  # noqa: E402 -- see above
 from bench.training import data as cifar10  # noqa: E402 -- see above

@@ -24,7 +24,7 @@ keep_freed_memory()  # before torch is imported, and so all other imports come a
 import numpy as np  # noqa: E402 -- see above
 import torch  # noqa: E402 -- see above
 
-from bench.measure.environment import cores, cpu_name  # noqa: E402 -- see above
+from bench.host import cores, cpu_name  # noqa: E402 -- see above
 from bench.recipes.airbench94_muon import Optimisers, Settings, Trainer  # noqa: E402 -- see above
 from bench.training.data import Cifar10  # noqa: E402 -- see above
 from bench.training.device import Compute  # noqa: E402 -- see above

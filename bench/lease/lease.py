@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from bench.billing.prices import find_offer, given_price
 from bench.errors import RecordError, StoreError, UsageError
+from bench.host import boot_id
 from bench.lease.detect import find_machine
 from bench.lease.metadata import Machine, name
-from bench.lease.start import Began, began, boot_id, phases
+from bench.lease.start import Began, began, phases
 from bench.record.documents import Accelerators, LeaseClosed, PricingCategory, utc_now
 from bench.record.ids import derived_id, time_of
 from bench.record.lease import OWN, TAG, CloseReason, LeaseOpened

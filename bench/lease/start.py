@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple, get_args
 
 from bench.errors import UsageError
+from bench.host import boot_id, boot_time, process_time
 from bench.lease.metadata import Machine
-from bench.measure.clock import process_start
 from bench.record.documents import Phase, PhaseName
 from bench.record.lease import StartedSource
 
@@ -74,22 +72,6 @@ def phases(start: Began, environ: Mapping[str, str]) -> tuple[Phase, ...]:
     return tuple(made)
 
 
-def boot_time() -> datetime | None:
-    """When this machine (for a container, its host) booted; None where the system does not say."""
-    try:
-        running = time.clock_gettime(time.CLOCK_BOOTTIME)
-    except (AttributeError, OSError):  # not on macOS
-        return None
-    return datetime.now(UTC) - timedelta(seconds=running)
-
-
-def process_time() -> datetime:
-    """When this process began; now, where the system does not say."""
-    start = process_start()
-    age = 0.0 if start is None else time.perf_counter() - start
-    return datetime.now(UTC) - timedelta(seconds=age)
-
-
 def _after(start: datetime, instant: datetime) -> float:
     return max(0.0, round((instant - start).total_seconds(), 6))
 
@@ -117,11 +99,3 @@ def _instant(told: str, variable: str, now: datetime) -> datetime:
     if at > now + timedelta(minutes=1):
         raise UsageError(f"{variable}: {told} has not come yet; is the clock of one machine wrong?")
     return at
-
-
-def boot_id() -> str | None:
-    """The kernel's random name for this boot; None where the system has none."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from bench.record.documents import Phase, PhaseName
 
@@ -54,14 +52,3 @@ class Clock:
     def drift(self) -> float:
         """How many seconds the wall clock moved against the monotonic one since the anchor."""
         return (datetime.now(UTC) - self.anchor).total_seconds() - self.now()
-
-
-def process_start() -> float | None:
-    """When this process began, as a reading of `time.perf_counter`; None where the system does not say."""
-    try:
-        # Field 22 is the start in clock ticks since boot; the name in field 2 may hold spaces and brackets.
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    except (OSError, AttributeError, ValueError, IndexError):
-        return None
-    return time.perf_counter() - age

@@ -10,27 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 import bench
+from bench.host import cores, cpu_name
 from bench.record.documents import Environment
-
-
-def cpu_name() -> str:
-    """The processor's own name for itself."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Hardware") and value.strip():
-                return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "unknown"
-
-
-def cores() -> int:
-    """Processors this process may use, which can be fewer than the machine has."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
 
 
 def _memory_bytes() -> int | None:

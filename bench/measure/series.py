@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 import torch
 
+from bench.host import cores, cpu_name
 from bench.measure.clock import Clock
 from bench.measure.distributed import Processes, WorkerFailed
-from bench.measure.environment import cores, cpu_name, describe
+from bench.measure.environment import describe
 from bench.measure.failure import explain
 from bench.measure.gpu import Gpu
 from bench.measure.progress import Progress

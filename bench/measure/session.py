@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
-from bench.measure.clock import process_start
+from bench.host import process_start
 from bench.measure.progress import Progress
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe

@@ -23,8 +23,8 @@ import torch
 import torch.distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, as its documentation has it
 
+from bench.host import cores
 from bench.measure.clock import Clock
-from bench.measure.environment import cores
 from bench.measure.failure import explain
 from bench.recipes import Trainer
 from bench.record.documents import Evaluation, PhaseName

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bench.measure.clock import Clock, process_start
+from bench.host import process_start
+from bench.measure.clock import Clock
 
 
 def nothing() -> None:

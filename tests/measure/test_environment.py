@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.host import cores
 from bench.measure import environment
-from bench.measure.environment import cores, describe
+from bench.measure.environment import describe
 
 
 def test_the_environment_names_neither_host_nor_user_nor_folder() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from bench.measure.clock import process_start  # noqa: E402 -- after the skip
+from bench.host import process_start  # noqa: E402 -- after the skip
 from bench.measure.progress import Progress  # noqa: E402 -- after the skip
 from bench.measure.series import Measurement  # noqa: E402 -- after the skip
 from bench.measure.signals import Interrupts  # noqa: E402 -- after the skip
