@@ -2,13 +2,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# SkyPilot keeps click below 8.2 and so has an environment of its own.
+# SkyPilot keeps click below 8.2 and so has an environment of its own, as has the validator of FOCUS files.
 CLOUD_VENV ?= .venv-cloud
+FOCUS_VENV ?= .venv-focus
+FLOORS_VENV ?= .venv-floors
 STORE ?= results/local
 RUNS ?= 1
 IMAGE ?= bench
 
-.PHONY: run quick report test test-container test-cloud check image lock setup cloud-venv data clean
+.PHONY: run quick report test test-all test-floors test-container test-cloud check image lock setup data clean
+.PHONY: cloud-venv focus-venv floors-venv
 
 run: setup data  ## train airbench94-muon, then report
 	$(BIN)/bench run airbench94-muon --runs $(RUNS) --store $(STORE)
@@ -21,13 +24,23 @@ quick: setup data  ## the same road in about a minute and a half
 report: setup  ## the cost table of STORE
 	$(BIN)/bench report --store $(STORE)
 
-test: check  ## lint, types, and every test, the slow ones too
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: check  ## lint, types, and every test that is not slow, on all cores
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow' $(PYTEST_ARGS)
 
-check: setup
+# Slow tests train, or wait for servers that die: one after another, each with the whole machine.
+test-all: export BENCH_FOCUS_VALIDATOR := $(abspath $(FOCUS_VENV)/bin/focus-validator)
+test-all: focus-venv test  ## the slow tests too
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+check: setup  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What needs no torch, with the lowest versions that pyproject.toml admits.
+test-floors: floors-venv
+	$(FLOORS_VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow' $(PYTEST_ARGS) \
+		tests/analysis tests/billing tests/cli tests/lease tests/record tests/store tests/sweep
 
 # A Docker engine on this machine, as root; tests/container says what it needs.
 test-container: setup  ## what needs an engine: the image built, runs inside it
@@ -65,9 +78,26 @@ $(CLOUD_VENV)/.ready: pyproject.toml
 	$(CLOUD_VENV)/bin/python -m pip install --quiet --editable '.[cloud,cloud-test]'
 	touch $@
 
+# multimethod 2 breaks its newest release.
+focus-venv: $(FOCUS_VENV)/.ready  ## an environment with focus-validator
+
+$(FOCUS_VENV)/.ready: Makefile
+	test -x $(FOCUS_VENV)/bin/python || $(PYTHON) -m venv $(FOCUS_VENV)
+	$(FOCUS_VENV)/bin/python -m pip install --quiet focus-validator 'multimethod<2'
+	touch $@
+
+floors-venv: $(FLOORS_VENV)/.ready  ## an environment with the lowest versions of the dependencies, without torch
+
+$(FLOORS_VENV)/.ready: pyproject.toml | setup
+	mkdir -p build
+	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --quiet --output-file build/floors.txt
+	test -x $(FLOORS_VENV)/bin/python || $(PYTHON) -m venv $(FLOORS_VENV)
+	$(FLOORS_VENV)/bin/python -m pip install --quiet --constraint build/floors.txt --editable '.[dev]'
+	touch $@
+
 # CIFAR10_DIR where it is set, else the official archive, once.
 data: setup
 	test -n "$$CIFAR10_DIR" || $(BIN)/bench data fetch
 
 clean:
-	rm -rf $(VENV) $(CLOUD_VENV) build *.egg-info
+	rm -rf $(VENV) $(CLOUD_VENV) $(FOCUS_VENV) $(FLOORS_VENV) build *.egg-info

@@ -8,15 +8,33 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+# Workers of pytest-xdist share the cores: one thread each. Read when torch and numpy are loaded, so before all else.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
 from bench.record.documents import Run
 from tests.support import builders
 
+ROOT = Path(__file__).parents[1]
+
 # A busy machine is no defect: how long an example takes is not a fact that tests state.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+# Folders whose tests train or measure time: one after another, on one worker.
+TRAINING = ("tests/measure/", "tests/recipes/", "tests/training/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker, for their fixtures, and all that train on another."""
+    for item in items:
+        file = item.path.relative_to(ROOT).as_posix()
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("training" if file.startswith(TRAINING) else file))
 
 
 @pytest.fixture(scope="session")
