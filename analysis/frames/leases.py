@@ -1,21 +1,29 @@
-"""Leases to a tidy frame: one row a lease, with what it should cost, what was billed, and the runs it was for."""
+"""Leases with their estimates and bills, and as a tidy frame: one row a lease, with the runs it was for.
+
+A bill stands beside the estimate of its lease, currency by currency; nothing here reads a provider's files.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from analysis.frames.runs import DTYPES, counted
-from analysis.reconcile.match import Compared, Lease, compare, leases_of
+from bench.billing.estimate import Estimate, lease_cost
 from bench.billing.prices import machine_hourly
-from bench.record.bill import Bill, current
+from bench.record.bill import Bill, Partial, current
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened
 from bench.record.flat import Column
+from bench.record.lease import OWN
 from bench.text import one_line
+
+# Providers charge in whole hours: a charge within one of a lease can be the lease's.
+NEAR = timedelta(hours=1)
 
 # The phases that a lease itself can have, in the order of a lease.
 PHASES = ("provision", "setup", "pull", "data")
@@ -60,21 +68,116 @@ COLUMNS: dict[str, Column] = {
 }
 
 
+@dataclass(frozen=True)
+class Lease:
+    """A lease from its two records; `closed` is None while it is open."""
+
+    opened: LeaseOpened
+    closed: LeaseClosed | None
+
+    @property
+    def stopped(self) -> datetime | None:
+        """When it ended; None while it is open."""
+        return self.closed.stopped if self.closed else None
+
+    @property
+    def id(self) -> str:
+        """The lease's id."""
+        return self.opened.id
+
+    def estimate(self) -> Estimate:
+        """What it should cost, by its price and its provider's rule."""
+        return lease_cost(self.opened, self.closed)
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """A lease with its estimate and its bills in one currency; without bills where none has arrived."""
+
+    lease: Lease
+    estimate: Estimate
+    bills: tuple[Bill, ...]
+    partial: tuple[Partial, ...]
+
+    @property
+    def billed(self) -> Decimal | None:
+        """What was charged, credits and tax included; None where no bill has arrived."""
+        return sum((bill.billed_cost for bill in self.bills), Decimal(0)) if self.bills else None
+
+    @property
+    def currency(self) -> str | None:
+        """The bills' currency; without any, the estimate's."""
+        return self.bills[0].currency if self.bills else self.estimate.currency
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Billed less estimated; None where one of them is unknown, or the currencies differ."""
+        same = self.estimate.currency == self.currency
+        if self.billed is None or self.estimate.amount is None or not same:
+            return None
+        return self.billed - self.estimate.amount
+
+
+def leases_of(documents: Iterable[AnyDocument]) -> dict[str, Lease]:
+    """The leases by id, each with its end."""
+    listed = list(documents)
+    closed = {document.id: document for document in listed if isinstance(document, LeaseClosed)}
+    return {
+        document.id: Lease(document, closed.get(document.id))
+        for document in listed
+        if isinstance(document, LeaseOpened)
+    }
+
+
+def rented(leases: Mapping[str, Lease]) -> dict[str, Lease]:
+    """The leases that a provider bills: all but those of one's own machines."""
+    return {key: lease for key, lease in leases.items() if lease.opened.provider != OWN}
+
+
+def oldest_first(leases: Mapping[str, Lease]) -> list[Lease]:
+    """The leases by their start."""
+    return sorted(leases.values(), key=lambda lease: (lease.opened.started, lease.id))
+
+
+def reconcile(leases: Mapping[str, Lease], bills: Iterable[Bill]) -> list[Reconciliation]:
+    """Each lease beside its bills, oldest lease first: one entry a currency, also where no bill has arrived."""
+    by_lease: dict[str, dict[str, list[Bill]]] = {}
+    for bill in bills:
+        by_lease.setdefault(bill.lease_id, {}).setdefault(bill.currency, []).append(bill)
+    reconciliations = []
+    for lease in oldest_first(leases):
+        estimate = lease.estimate()
+        for _, in_currency in sorted(by_lease.get(lease.id, {"": []}).items()):
+            reasons = [reason for bill in in_currency for reason in bill.partial]
+            if in_currency and not _covered(lease, in_currency):
+                reasons.append("period-not-covered")
+            partial = tuple(dict.fromkeys(reasons))
+            reconciliations.append(Reconciliation(lease, estimate, tuple(in_currency), partial))
+    return reconciliations
+
+
+def _covered(lease: Lease, bills: list[Bill]) -> bool:
+    """Whether the bills reach from the lease's start to its end; a lease over the turn of a month has two."""
+    begins = min(bill.charge_period_start for bill in bills) <= lease.opened.started + NEAR
+    return begins and (lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped)
+
+
 def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.DataFrame:
     """One row a lease, oldest first, with the columns of COLUMNS; `runs` (of `runs_frame`) are joined by `lease_id`.
 
-    Documents of other kinds are passed over, and a record that is there twice counts once.
+    Documents of other kinds are ignored, and a record that is there twice counts once.
     """
     kept = [document for document in documents if isinstance(document, LeaseOpened | LeaseClosed | Bill)]
-    found: dict[str, list[Compared]] = {}
-    for one in compare(leases_of(kept), _of_one_source(document for document in kept if isinstance(document, Bill))):
-        found.setdefault(one.lease.id, []).append(one)
-    rows = pd.DataFrame([_row(several) for several in found.values()], columns=list(COLUMNS), dtype=object)
-    # In plain integers, as a lease without a run has none, and that is known.
-    mine = counted(runs[["lease_id", "status", "valid", "hit"]])
-    mine = mine[mine["lease_id"].isin(rows["lease_id"])].groupby("lease_id")["hit"].agg(["size", "sum"])
+    bills = _of_one_source(document for document in kept if isinstance(document, Bill))
+    by_lease: dict[str, list[Reconciliation]] = {}
+    for reconciliation in reconcile(leases_of(kept), bills):
+        by_lease.setdefault(reconciliation.lease.id, []).append(reconciliation)
+    rows = pd.DataFrame([_row(by_currency) for by_currency in by_lease.values()], columns=list(COLUMNS), dtype=object)
+    # A lease without a run has 0 of them, which is known and not missing.
+    in_lease = counted(runs[["lease_id", "status", "valid", "hit"]])
+    in_lease = in_lease[in_lease["lease_id"].isin(rows["lease_id"])].groupby("lease_id")["hit"].agg(["size", "sum"])
     for name, column in (("runs", "size"), ("hits", "sum")):
-        rows[name] = rows["lease_id"].map(mine[column]).astype("Int64").fillna(0)
+        rows[name] = rows["lease_id"].map(in_lease[column]).astype("Int64").fillna(0)
     return pd.DataFrame({name: _typed(rows[name], column) for name, column in COLUMNS.items()})
 
 
@@ -93,12 +196,11 @@ def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     return values.where(values.notna(), None) if dtype is None else values.astype(dtype)
 
 
-def _row(several: list[Compared]) -> dict[str, Any]:
-    """The row of a lease, without its runs; `several` are its bills by currency, or one without a bill."""
-    one, lease = several[0], several[0].lease
-    estimate, opened, price = one.estimate, lease.opened, lease.opened.price
-    billed = _billed(several)
-    rule = estimate.rule
+def _row(by_currency: list[Reconciliation]) -> dict[str, Any]:
+    """The row of a lease, without its runs, from its reconciliations, one a currency."""
+    lease, estimate = by_currency[0].lease, by_currency[0].estimate
+    opened, price, rule = lease.opened, lease.opened.price, estimate.rule
+    billed = _billed(by_currency)
     return {
         "lease_id": lease.id,
         "provider": opened.provider,
@@ -111,7 +213,7 @@ def _row(several: list[Compared]) -> dict[str, Any]:
         "pricing_category": price.pricing_category if price else None,
         "price_source": price.source if price else None,
         "price_seen": price.seen if price else None,
-        **_ended(lease),
+        **_times(lease),
         "billed_s": float(estimate.billed_seconds) if estimate.billed_seconds is not None else None,
         **{f"{name}_s": _phase(opened, name) for name in PHASES},
         "rule": rule.words if rule else None,
@@ -126,7 +228,7 @@ def _row(several: list[Compared]) -> dict[str, Any]:
     }
 
 
-def _ended(lease: Lease) -> dict[str, Any]:
+def _times(lease: Lease) -> dict[str, Any]:
     opened, closed = lease.opened, lease.closed
     seconds = (closed.stopped - opened.started).total_seconds() if closed else None
     return {
@@ -135,27 +237,27 @@ def _ended(lease: Lease) -> dict[str, Any]:
         "stopped": closed.stopped if closed else None,
         "stopped_source": closed.stopped_source if closed else None,
         "reason": closed.reason if closed else None,
-        # A clock that was set in between tells no time.
+        # Below 0 where the clock was set in between.
         "lease_s": seconds if seconds is not None and seconds >= 0 else None,
     }
 
 
 def _phase(opened: LeaseOpened, name: str) -> float | None:
-    found = [phase.stop - phase.start for phase in opened.phases if phase.name == name]
-    return sum(found) if found else None
+    seconds = [phase.stop - phase.start for phase in opened.phases if phase.name == name]
+    return sum(seconds) if seconds else None
 
 
-def _billed(several: list[Compared]) -> dict[str, Any]:
-    if len(several) > 1:
-        return {"billed_by_currency": ", ".join(sorted(one_line(one.currency or "") for one in several))}
-    (one,) = several
-    if one.billed is None:
+def _billed(by_currency: list[Reconciliation]) -> dict[str, Any]:
+    if len(by_currency) > 1:
+        return {"billed_by_currency": ", ".join(sorted(one_line(bills.currency or "") for bills in by_currency))}
+    (bills,) = by_currency
+    if bills.billed is None:
         return {}
     return {
-        "billed": one.billed,
-        "billed_currency": one.currency,
-        "billed_complete": not one.partial,
-        "billed_partial": ", ".join(one.partial) or None,
-        "billed_source": one.bills[0].source,
-        "difference": one.difference,
+        "billed": bills.billed,
+        "billed_currency": bills.currency,
+        "billed_complete": not bills.partial,
+        "billed_partial": ", ".join(bills.partial) or None,
+        "billed_source": bills.bills[0].source,
+        "difference": bills.difference,
     }

@@ -12,8 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from analysis.reconcile.focus import ChargeRow
-from analysis.reconcile.focus_reader import RowError
+from analysis.reconcile.focus import ChargeRow, RowError
 from bench.errors import BenchError
 from bench.record.bill import ChargeCategory
 from bench.record.lease import TAG

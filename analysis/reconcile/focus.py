@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, get_args
 
+from bench.errors import RecordError
 from bench.record.bill import ChargeCategory
 from bench.record.lease import TAG
 
@@ -41,6 +42,10 @@ OPTIONAL = (
 _ACCOUNT = re.compile(r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE)
 T = TypeVar("T")
 _PRICING = ("Standard", "Dynamic", "Committed", "Other")
+
+
+class RowError(RecordError):
+    """A row that cannot be read: it is named and skipped."""
 
 
 @dataclass(frozen=True)

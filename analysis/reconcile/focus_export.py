@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from analysis.reconcile.match import Lease, leases_of, rented
+from analysis.frames.leases import Lease, leases_of, oldest_first, rented
 from bench.billing.cost import SECONDS_PER_HOUR
 from bench.billing.estimate import Estimate
 from bench.errors import BenchError
@@ -91,7 +91,7 @@ def as_focus(documents: Iterable[AnyDocument]) -> tuple[str, list[BenchError]]:
     out, unknown = io.StringIO(), []
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for lease in sorted(rented(leases_of(documents)).values(), key=lambda lease: (lease.opened.started, lease.id)):
+    for lease in oldest_first(rented(leases_of(documents))):
         estimate = lease.estimate()
         if estimate.amount is None:
             unknown.append(BenchError(f"lease {lease.id} is left out: {estimate.why}"))

@@ -13,16 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from analysis.reconcile.focus import OPTIONAL, REQUIRED, column
-from bench.errors import BenchError, RecordError, UsageError
+from analysis.reconcile.focus import OPTIONAL, REQUIRED, RowError, column
+from bench.errors import BenchError, UsageError
 
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 _WANTED = {column(name): name for name in (*REQUIRED, *OPTIONAL)}
 _ROWS = 10_000  # of Parquet, held at a time
-
-
-class RowError(RecordError):
-    """A row that cannot be read: it is named and skipped."""
 
 
 def sources(name: str) -> list[str]:

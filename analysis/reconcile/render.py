@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analysis.reconcile.match import LATE, Compared, Join
+from analysis.frames.leases import Reconciliation
+from analysis.reconcile.match import LATE, MatchResult
 from bench.text import one_line
 
 _WORDS = {
@@ -25,23 +26,23 @@ _BESIDE = (("tax", "Tax"), ("credits of", "Credit"))
 _HEADERS = ("lease", "provider", "estimate", "billed", "difference")
 
 
-def as_text(compared: Sequence[Compared], done: Join) -> str:
+def as_text(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> str:
     """The table, then a line for each thing that has no counterpart."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, header in enumerate((*_HEADERS, "bill")):
         table.add_column(header, justify="right" if 2 <= place <= 4 else "left", no_wrap=True)
-    for one in compared:
-        table.add_row(*map(Text, cells(one)), Text(_state(one, done)))
+    for one in reconciliations:
+        table.add_row(*map(Text, cells(one)), Text(_state(one, matched)))
     out = io.StringIO()
     console = Console(file=out, width=10_000, color_system=None)
-    if compared:
+    if reconciliations:
         console.print(table)
-    for line in lines(compared, done):
+    for line in lines(reconciliations, matched):
         console.print(Text(line))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def cells(one: Compared) -> list[str]:
+def cells(one: Reconciliation) -> list[str]:
     """The lease, its provider, estimate, bill and difference."""
     estimate, relative = one.estimate, ""
     if one.difference is not None and estimate.amount:
@@ -61,47 +62,47 @@ def money(amount: Decimal | None, currency: str | None, sign: str = "") -> str:
     return "unknown" if amount is None else f"{amount:{sign}.4f} {currency}"
 
 
-def lines(compared: Sequence[Compared], done: Join) -> Iterator[str]:
+def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> Iterator[str]:
     """What the table leaves out."""
-    if not compared:
+    if not reconciliations:
         yield "No lease of a provider in this store: nothing to reconcile."
-    for one in compared:
+    for one in reconciliations:
         beside = [f"{word} {money(cost, one.currency)}" for word, kind in _BESIDE if (cost := _of(one, kind))]
         if beside:
             yield f"{one.lease.id}: billed holds {' and '.join(beside)}, which no estimate does"
         if one.bills and one.estimate.currency not in (None, one.currency):
             yield f"{one.lease.id}: estimated in {one.estimate.currency}, billed in {one.currency}: not compared"
-    for note, estimates in _notes(compared).items():
+    for note, estimates in _notes(reconciliations).items():
         yield f"{'1 estimate' if estimates == 1 else f'{estimates:,} estimates'}: {note}"
-    for tag, rows in sorted(done.orphans.items()):
+    for tag, rows in sorted(matched.orphans.items()):
         yield f"{_rows(rows)} tagged with the lease {one_line(tag)}, of which this store has no record"
-    if done.stray:
-        yield f"{_rows(done.stray)} of a lease's machine, from another time than the lease"
-    if done.others:
-        yield f"{_rows(done.others)} of nothing that bench leased"
-    if done.until:
-        yield f"The charges go up to {done.until:%Y-%m-%d %H:%M} UTC."
+    if matched.out_of_period:
+        yield f"{_rows(matched.out_of_period)} of a lease's machine, from another time than the lease"
+    if matched.unrelated:
+        yield f"{_rows(matched.unrelated)} of nothing that bench leased"
+    if matched.until:
+        yield f"The charges go up to {matched.until:%Y-%m-%d %H:%M} UTC."
 
 
-def _state(one: Compared, done: Join) -> str:
+def _state(one: Reconciliation, matched: MatchResult) -> str:
     if one.bills:
         words = [_WORDS[reason] for reason in one.partial]
         return f"partial: {', '.join(words)}" if words else "complete"
     stopped = one.lease.stopped
-    if stopped is None or done.until is None or done.until < stopped + LATE:
+    if stopped is None or matched.until is None or matched.until < stopped + LATE:
         return "none yet: charges come up to a day late"
     return "none, though the charges go on after it"
 
 
-def _of(one: Compared, kind: str) -> Decimal:
+def _of(one: Reconciliation, kind: str) -> Decimal:
     charges = (charge for bill in one.bills for charge in bill.charges)
     return sum((charge.billed_cost for charge in charges if charge.category == kind), Decimal(0))
 
 
-def _notes(compared: Sequence[Compared]) -> Counter[str]:
+def _notes(reconciliations: Sequence[Reconciliation]) -> Counter[str]:
     """What the estimates leave out, and how many of them do: said once, however many leases there are."""
     found: Counter[str] = Counter()
-    for estimate in {one.lease.id: one.estimate for one in compared if one.estimate.amount is not None}.values():
+    for estimate in {one.lease.id: one.estimate for one in reconciliations if one.estimate.amount is not None}.values():
         found.update(estimate.notes)
         if estimate.unpriced:
             found[f"without {', '.join(estimate.unpriced)}, which have no price"] += 1

@@ -38,6 +38,6 @@ def reconcile(focus: tuple[str, ...], cost_explorer: bool, since: datetime | Non
     if bool(focus) == cost_explorer:
         raise click.UsageError("name the bill: either --focus FILE or --cost-explorer")
     opened = open_store(store)
-    done = from_focus(focus, opened) if focus else from_cost_explorer(since.date() if since else None, opened)
-    click.echo(as_text(done.compared, done.joined), nl=False)
-    refuse(done.errors)
+    result = from_focus(focus, opened) if focus else from_cost_explorer(since.date() if since else None, opened)
+    click.echo(as_text(result.reconciliations, result.matched), nl=False)
+    refuse(result.errors)

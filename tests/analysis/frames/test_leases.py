@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 
@@ -119,3 +121,8 @@ def test_types_are_the_same_whatever_is_known(documents: list[AnyDocument]) -> N
 def test_the_oldest_lease_is_first() -> None:
     later = ls.opened(1, started=a.NOON + timedelta(hours=1))
     assert list(frame([later, ls.opened(2)]).index) == [a.an_id(2), a.an_id(1)]
+
+
+def test_a_report_loads_no_reader_of_bills() -> None:
+    code = "import sys, analysis.report.report; print(*(name for name in sys.modules if 'reconcile' in name))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"

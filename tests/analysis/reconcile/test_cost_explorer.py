@@ -72,23 +72,23 @@ def test_tagged_charges_become_bills_over_all_pages(explorer: Seed, store: Folde
     first = {"ResultsByTime": [day(group(IDS[0], "Usage", "0.1921"), group("", "Usage", "99"))], "NextPageToken": "2"}
     second = {"ResultsByTime": [day(group(IDS[0], "Tax", "0.0384")), day(group("gone", "Usage", "1"), number=23)]}
     explorer(first, second)
-    done = from_cost_explorer(None, store)
-    billed, waiting = done.compared
+    result = from_cost_explorer(None, store)
+    billed, waiting = result.reconciliations
     assert billed.billed == Decimal("0.2305")
     assert [(charge.category, charge.description) for charge in billed.bills[0].charges] == [
         ("Tax", "Tax"),
         ("Usage", "Usage"),
     ]
     assert (billed.partial, waiting.bills) == ((), ())
-    assert done.joined.orphans == {"gone": 1}
-    assert not done.errors
+    assert result.matched.orphans == {"gone": 1}
+    assert not result.errors
 
 
 def test_an_estimated_day_is_a_partial_bill_and_the_final_one_replaces_it(explorer: Seed, store: FolderStore) -> None:
     explorer({"ResultsByTime": [day(group(IDS[0], "Usage", "0.1"), estimated=True)]})
-    assert from_cost_explorer(date(2026, 11, 1), store).compared[0].partial == ("not-final",)
+    assert from_cost_explorer(date(2026, 11, 1), store).reconciliations[0].partial == ("not-final",)
     explorer({"ResultsByTime": [day(group(IDS[0], "Usage", "0.1921"))]})
-    (one, _) = from_cost_explorer(date(2026, 11, 2), store).compared
+    (one, _) = from_cost_explorer(date(2026, 11, 2), store).reconciliations
     assert (one.billed, one.partial) == (Decimal("0.1921"), ())
     documents, _ = read_all(store)
     assert sum(isinstance(document, Bill) for document in documents) == 2
@@ -97,16 +97,16 @@ def test_an_estimated_day_is_a_partial_bill_and_the_final_one_replaces_it(explor
 def test_what_cannot_be_read_of_an_answer_is_named_and_skipped(explorer: Seed, store: FolderStore) -> None:
     broken = [group(IDS[0], "Usage", "much"), {"Keys": [], "Metrics": {}}]
     explorer({"ResultsByTime": [day(*broken, group(IDS[0], "Usage", "0.1")), {"Groups": []}]})
-    done = from_cost_explorer(None, store)
-    assert done.compared[0].billed == Decimal("0.1")
-    assert len(done.errors) == 3
+    result = from_cost_explorer(None, store)
+    assert result.reconciliations[0].billed == Decimal("0.1")
+    assert len(result.errors) == 3
 
 
 def test_a_store_without_a_lease_on_aws_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FolderStore(str(tmp_path))
     store.check_writable()
     monkeypatch.setattr("analysis.reconcile.reconcile.charges", lambda *_: pytest.fail("a request is $0.01"))
-    assert from_cost_explorer(None, store).compared == []
+    assert from_cost_explorer(None, store).reconciliations == []
 
 
 def test_cost_explorer_that_cannot_be_asked_is_one_line_without_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.frames.leases import leases_of
 from analysis.reconcile.focus import column, tag_of
 from analysis.reconcile.focus_export import as_focus
-from analysis.reconcile.match import bills_of, join, leases_of
+from analysis.reconcile.match import bills_of, match
 from bench.record.documents import AnyDocument
 from tests.support.leases import IDS, closed, opened
 
@@ -47,9 +48,9 @@ def test_a_lease_of_unknown_cost_is_left_out_and_named() -> None:
 def test_our_own_reader_bills_what_was_estimated() -> None:
     rows = [{column(name): cell for name, cell in row.items()} for row in table(DOCUMENTS)]
     assert [tag_of(row["tags"]) for row in rows] == IDS[:2]
-    done = join(((str(number), row) for number, row in enumerate(rows)), leases_of(DOCUMENTS))
-    assert not done.errors
-    assert [bill.billed_cost for bill in bills_of(done, "focus")] == [Decimal("0.1904"), Decimal("6.0945")]
+    result = match(((str(number), row) for number, row in enumerate(rows)), leases_of(DOCUMENTS))
+    assert not result.errors
+    assert [bill.billed_cost for bill in bills_of(result, "focus")] == [Decimal("0.1904"), Decimal("6.0945")]
 
 
 def test_names_from_records_are_one_cell_each_without_control_characters() -> None:
@@ -65,11 +66,11 @@ def test_focus_validator_accepts_the_file(tmp_path: Path) -> None:
         pytest.skip("needs focus-validator: pip install focus-validator 'multimethod<2' in an environment of its own")
     (tmp_path / "focus.csv").write_text(as_focus(DOCUMENTS)[0])
     packages = next(Path(validator).resolve().parents[1].glob("lib/python3*/site-packages"))
-    done = subprocess.run(
+    result = subprocess.run(
         [validator, "--data-file", str(tmp_path / "focus.csv"), "--validate-version", "1.0"],
         cwd=packages,  # it looks for its list of currencies from here
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "Validation succeeded" in done.stdout, done.stdout + done.stderr
+    assert "Validation succeeded" in result.stdout, result.stdout + result.stderr

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.reconcile.focus import REQUIRED, charge_row
-from analysis.reconcile.focus_reader import RowError, rows, sources
+from analysis.reconcile.focus import REQUIRED, RowError, charge_row
+from analysis.reconcile.focus_reader import rows, sources
 from bench.errors import BenchError, UsageError
 
 CELLS: dict[str, Any] = {

@@ -11,25 +11,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.reconcile.focus_reader import RowError
-from analysis.reconcile.match import Compared, Join, bills_of, compare, join, leases_of, rented
+from analysis.frames.leases import Reconciliation, leases_of, reconcile, rented
+from analysis.reconcile.focus import RowError
+from analysis.reconcile.match import MatchResult, bills_of, match
 from analysis.reconcile.render import as_text
 from bench.record.bill import Bill
 from bench.record.documents import AnyDocument
 from tests.support.leases import IDS, LATER, START, closed, opened, row
 
 
-def joined(*rows: dict[str, Any] | RowError, documents: list[AnyDocument] | None = None) -> Join:
+def joined(*rows: dict[str, Any] | RowError, documents: list[AnyDocument] | None = None) -> MatchResult:
     leases = rented(leases_of([opened(), closed()] if documents is None else documents))
-    return join(((f"x.csv:{number}", cells) for number, cells in enumerate(rows, 2)), leases)
+    return match(((f"x.csv:{number}", cells) for number, cells in enumerate(rows, 2)), leases)
 
 
 def bills(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> list[Bill]:
     return list(bills_of(joined(*rows, documents=documents), "focus"))
 
 
-def compared(done: Join) -> list[Compared]:
-    return compare(done.leases, bills_of(done, "focus"))
+def compared(result: MatchResult) -> list[Reconciliation]:
+    return reconcile(result.leases, bills_of(result, "focus"))
 
 
 def tagged(lease: str = IDS[0]) -> str:
@@ -79,24 +80,26 @@ def test_of_two_leases_on_a_machine_a_charge_goes_to_the_one_it_overlaps_longest
 def test_the_hour_after_a_lease_is_still_its_own_and_another_day_is_not() -> None:
     hour_after = row(ChargePeriodStart="2026-11-20T13:00:00Z", ChargePeriodEnd="2026-11-20T14:00:00Z")
     day_after = row(ChargePeriodStart="2026-11-21T13:00:00Z", ChargePeriodEnd="2026-11-21T14:00:00Z")
-    done = joined(row(), hour_after, day_after)
-    assert [sum(charge.rows for charge in bill.charges) for bill in bills_of(done, "focus")] == [2]
-    assert done.stray == 1
+    result = joined(row(), hour_after, day_after)
+    assert [sum(charge.rows for charge in bill.charges) for bill in bills_of(result, "focus")] == [2]
+    assert result.out_of_period == 1
 
 
 def test_credits_refunds_and_tax_are_added_and_said() -> None:
-    done = joined(row(), row(ChargeCategory="Credit", BilledCost="-0.05"), row(ChargeCategory="Tax", BilledCost="0.03"))
-    (one,) = compared(done)
+    result = joined(
+        row(), row(ChargeCategory="Credit", BilledCost="-0.05"), row(ChargeCategory="Tax", BilledCost="0.03")
+    )
+    (one,) = compared(result)
     assert one.billed == Decimal("0.1721")
-    assert "billed holds tax 0.0300 USD and credits of -0.0500 USD" in as_text([one], done)
+    assert "billed holds tax 0.0300 USD and credits of -0.0500 USD" in as_text([one], result)
 
 
 def test_currencies_are_never_added_up() -> None:
-    done = joined(row(), row(BillingCurrency="EUR", BilledCost="5"))
-    euros, dollars = compared(done)
+    result = joined(row(), row(BillingCurrency="EUR", BilledCost="5"))
+    euros, dollars = compared(result)
     assert (euros.currency, euros.billed, euros.difference) == ("EUR", Decimal(5), None)
     assert dollars.difference == Decimal("0.1921") - Decimal("224") * Decimal("3.06") / 3600
-    assert "estimated in USD, billed in EUR: not compared" in as_text([euros, dollars], done)
+    assert "estimated in USD, billed in EUR: not compared" in as_text([euros, dollars], result)
 
 
 @pytest.mark.parametrize(
@@ -150,17 +153,17 @@ def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one(
     ],
 )
 def test_a_row_that_cannot_be_read_is_named_and_skipped(changes: dict[str, Any], said: str) -> None:
-    done = joined(row(), row(**changes))
-    (error,) = done.errors
+    result = joined(row(), row(**changes))
+    (error,) = result.errors
     assert str(error).startswith("x.csv:3: ")
     assert said in str(error)
-    assert next(iter(bills_of(done, "focus"))).billed_cost == Decimal("0.1921")
+    assert next(iter(bills_of(result, "focus"))).billed_cost == Decimal("0.1921")
 
 
 def test_what_has_no_counterpart_is_said_on_either_side() -> None:
     documents: list[AnyDocument] = [opened(), closed(), opened(1, resource_id="i-0def"), closed(1)]
-    done = joined(row(), row(Tags=tagged("gone")), LATER, documents=documents)
-    text = as_text(compared(done), done)
+    result = joined(row(), row(Tags=tagged("gone")), LATER, documents=documents)
+    text = as_text(compared(result), result)
     assert "1 row is tagged with the lease gone, of which this store has no record" in text
     assert "1 row is of nothing that bench leased" in text
     assert "none, though the charges go on after it" in text
@@ -168,26 +171,26 @@ def test_what_has_no_counterpart_is_said_on_either_side() -> None:
 
 
 def test_a_lease_without_a_bill_may_still_get_one() -> None:
-    done = joined()
-    assert "none yet: charges come up to a day late" in as_text(compared(done), done)
+    result = joined()
+    assert "none yet: charges come up to a day late" in as_text(compared(result), result)
 
 
 def test_an_unknown_estimate_stays_unknown() -> None:
-    done = joined(row(), documents=[opened(price=None), closed()])
-    (one,) = compared(done)
+    result = joined(row(), documents=[opened(price=None), closed()])
+    (one,) = compared(result)
     assert one.difference is None
-    assert "unknown: no price" in as_text([one], done)
+    assert "unknown: no price" in as_text([one], result)
 
 
 def test_ones_own_machine_has_no_bill() -> None:
-    done = joined(row(), documents=[opened(provider="own"), closed()])
-    assert done.others == 1
-    assert "nothing to reconcile" in as_text(compared(done), done)
+    result = joined(row(), documents=[opened(provider="own"), closed()])
+    assert result.unrelated == 1
+    assert "nothing to reconcile" in as_text(compared(result), result)
 
 
 def test_names_from_records_and_bills_cannot_steer_a_terminal() -> None:
-    done = joined(row(Tags=tagged("\\u001b[31m")), documents=[opened(provider="\x1b[2J"), closed()])
-    assert "\x1b" not in as_text(compared(done), done)
+    result = joined(row(Tags=tagged("\\u001b[31m")), documents=[opened(provider="\x1b[2J"), closed()])
+    assert "\x1b" not in as_text(compared(result), result)
 
 
 @given(st.lists(st.decimals(-1000, 1000, places=10), min_size=1, max_size=12), st.randoms())
@@ -202,7 +205,7 @@ def test_a_bill_holds_each_charge_once_in_whatever_order_they_come(costs: list[D
 
 def test_what_estimates_leave_out_is_said_once() -> None:
     left = [closed(number).model_copy(update={"stopped_source": "process"}) for number in (0, 1)]
-    done = joined(row(), documents=[opened(), opened(1, resource_id="i-0def"), *left])
-    text = as_text(compared(done), done)
+    result = joined(row(), documents=[opened(), opened(1, resource_id="i-0def"), *left])
+    text = as_text(compared(result), result)
     assert "2 estimates: counted until the process ended: the machine was given back later" in text
     assert "2 estimates: without disk, public-ip, egress, which have no price" in text
