@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from analysis.claims.claim import Book, Check, Claim, Metric, Side, chosen, judge, load_claims
+from analysis.claims.claim import Book, Check, Claim, Metric, Operand, chosen, judge, load_claims
 from analysis.frames.runs import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET
 from analysis.stats.intervals import BOOTSTRAP_FROM, ratio_of_medians
@@ -67,8 +67,8 @@ def _check(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     return Check(
         claim=claim,
         basis=one_line(f"runs on {first['machine']}{instance}"),
-        a=_runs_side(claim, a, found_a),
-        b=_runs_side(claim, b, found_b),
+        a=_runs_operand(claim, a, found_a),
+        b=_runs_operand(claim, b, found_b),
         factor=factor,
         interval=interval,
         verdict=judge(claim, factor, interval),
@@ -84,10 +84,10 @@ def _values(claim: Claim, runs: pd.DataFrame) -> list[float]:
     return [seconds for seconds in hits["dawnbench_s"].dropna().tolist() if seconds > 0]
 
 
-def _runs_side(claim: Claim, runs: pd.DataFrame, values: list[float]) -> Side:
+def _runs_operand(claim: Claim, runs: pd.DataFrame, values: list[float]) -> Operand:
     first = runs.iloc[0]
     unit = UNITS[claim.metric] if claim.metric == "time" or pd.isna(first["currency"]) else first["currency"]
-    return Side(one_line(first["recipe"]), float(pd.Series(values).median()) if values else None, one_line(unit))
+    return Operand(one_line(first["recipe"]), float(pd.Series(values).median()) if values else None, one_line(unit))
 
 
 _TIMED: frozenset[Metric] = frozenset({"time", "cost", "cost-per-success"})
@@ -96,10 +96,10 @@ _TIMED: frozenset[Metric] = frozenset({"time", "cost", "cost-per-success"})
 def check_published(claim: Claim, book: Book, entries: Sequence[Published]) -> Check:
     """`claim` held against its two entries; what is not among `entries` is unknown."""
     known = {entry.source_file: entry for entry in entries}
-    a, b = _entry_side(claim, known.get(claim.a), claim.a), _entry_side(claim, known.get(claim.b), claim.b)
+    a, b = _entry_operand(claim, known.get(claim.a), claim.a), _entry_operand(claim, known.get(claim.b), claim.b)
     if claim.success_a and a.value is not None:
         hits, runs = claim.success_a
-        a = Side(a.name, a.value * runs / hits, a.unit)
+        a = Operand(a.name, a.value * runs / hits, a.unit)
     factor = _ratio(a, b)
     verdict = judge(claim, factor, single=True)
     notes = [claim.note] if claim.note else []
@@ -130,9 +130,9 @@ def amount(value: float, unit: str) -> str:
     return f"{value:.{digits}f} {unit}" if value >= 10**-digits * 100 else f"{value:.3g} {unit}"
 
 
-def _entry_side(claim: Claim, entry: Published | None, file: str) -> Side:
+def _entry_operand(claim: Claim, entry: Published | None, file: str) -> Operand:
     value = _value(claim, entry) if entry else None
-    return Side(one_line(entry.author if entry else file), value, UNITS[claim.metric])
+    return Operand(one_line(entry.author if entry else file), value, UNITS[claim.metric])
 
 
 def _value(claim: Claim, entry: Published) -> float | None:
@@ -143,11 +143,11 @@ def _value(claim: Claim, entry: Published) -> float | None:
     return None if entry.cost is None else float(entry.cost)
 
 
-def _ratio(a: Side, b: Side) -> float | None:
+def _ratio(a: Operand, b: Operand) -> float | None:
     return b.value / a.value if a.value and b.value else None
 
 
-def _needs(claim: Claim, a: Side, b: Side, known: Mapping[str, Published]) -> list[str]:
+def _needs(claim: Claim, a: Operand, b: Operand, known: Mapping[str, Published]) -> list[str]:
     """What the claimed factor would have taken, and the nearest to it that earlier entries give."""
     assert a.value is not None
     assert b.value is not None

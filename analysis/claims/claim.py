@@ -75,7 +75,7 @@ class Book(Part):
 
 
 @dataclass(frozen=True)
-class Side:
+class Operand:
     """A or B: whose it is, and how much it takes, in `unit`; None is unknown."""
 
     name: str
@@ -89,8 +89,8 @@ class Check:
 
     claim: Claim
     basis: str
-    a: Side
-    b: Side
+    a: Operand
+    b: Operand
     factor: float | None
     interval: Interval | None = None
     verdict: Verdict

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.claims.check import amount
-from analysis.claims.claim import RULE, Check, Side
+from analysis.claims.claim import RULE, Check, Operand
 from analysis.report.cells import Cell
 from bench.text import NOT_APPLICABLE, UNKNOWN, escape_markdown, significant
 
@@ -65,15 +65,15 @@ def cells(check: Check, numbers: dict[str, int]) -> list[Cell]:
     marks = ", ".join(str(numbers[note]) for note in check.notes)
     return [
         (f"{check.claim.text} ({marks})" if marks else check.claim.text, f"[{check.claim.id}] {check.basis}"),
-        _side(check.a),
-        _side(check.b),
+        _operand(check.a),
+        _operand(check.b),
         (str(check.claim.factor),),
         _found(check),
         (check.verdict,),
     ]
 
 
-def _side(side: Side) -> Cell:
+def _operand(side: Operand) -> Cell:
     return (UNKNOWN if side.value is None else amount(side.value, side.unit), side.name)
 
 

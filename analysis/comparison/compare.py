@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from analysis.comparison.metrics import METRICS, Finding, Metric, find, taking_turns
+from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
 from analysis.stats.intervals import LEVEL
 from analysis.stats.power import POWER, visible_difference
@@ -62,7 +62,7 @@ def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Seque
             f"{a.label} and {b.label} have {shared} runs in common; narrow one with RECIPE@MACHINE, "
             "or name another store with --baseline-store"
         )
-    findings = tuple(find(metric, a, b, policy) for metric in dict.fromkeys(metrics))
+    findings = tuple(compare_metric(metric, a, b, policy) for metric in dict.fromkeys(metrics))
     return Comparison(policy, a, b, findings, tuple(map(one_line, _notes(a, b, policy, findings))))
 
 
@@ -95,7 +95,7 @@ def _notes(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> Ite
 
 
 def _design(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> str:
-    if not taking_turns(a, b):
+    if not interleaved(a, b):
         return "unpaired: the runs did not take turns, so a drift of the machine would show as a difference"
     pairs = max((f.n[0] for f in findings if f.metric == "time"), default=0)
     alone = max(len(a.runs), len(b.runs)) - pairs

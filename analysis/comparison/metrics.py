@@ -152,7 +152,7 @@ def times(value: float) -> str:
     return f"{value:.3f}" if 0.9 <= value < 1.1 else significant(value)
 
 
-def find(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+def compare_metric(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
     """What `metric` says of `a` against `b` under `policy`."""
     if metric == "hits":
         return _hits(a, b)
@@ -166,14 +166,14 @@ def find(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
     return _per_success(metric, a, b, policy)
 
 
-def taking_turns(a: Side, b: Side) -> bool:
+def interleaved(a: Side, b: Side) -> bool:
     """Whether all runs are from the same series: then each run has a partner, measured next to it."""
     return set(a.runs["series_id"]) == set(b.runs["series_id"])
 
 
 def _per_run(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
     one, two = (_values(metric, side, policy) for side in (a, b))
-    paired = taking_turns(a, b)
+    paired = interleaved(a, b)
     if paired:
         pairs = pd.concat([one, two], axis=1, join="inner")
         one, two = pairs.iloc[:, 0], pairs.iloc[:, 1]
