@@ -24,10 +24,10 @@ def collect(cluster: str, store: str) -> None:
 
     opened = open_store(store)
     with quietly():
-        renting = SkyPilot()
-        renting.check()
+        provisioner = SkyPilot()
+        provisioner.check()
         try:
-            packed = list(renting.records(cluster))
+            packed = list(provisioner.records(cluster))
         except Exception as error:  # SkyPilot and its clouds raise what they like
             raise BenchError(f"{cluster}: {of_error(error).words}") from None
     done = bring(packed, cluster, opened)

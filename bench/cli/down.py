@@ -27,7 +27,6 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
     from bench.cli.sweep import confirm
     from bench.store import open_store
     from bench.sweep.orchestration.clusters import chosen, end
-    from bench.sweep.provisioning.managed import ManagedJobs
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
     if (which is None) != everything:
@@ -35,19 +34,19 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
     name, place = named(which, store)
     opened = open_store(place)
     with quietly():
-        renting = SkyPilot()
-        renting.check()
-        machines = [(found, by) for by in (renting, ManagedJobs()) for found in chosen(by.standing(), name)]
+        provisioner = SkyPilot()
+        provisioner.check()
+        machines = chosen(provisioner.clusters(), name)
     if not machines:
         click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
         return
     if not yes:
-        click.echo("\n".join(machine.cluster for machine, _ in machines), err=True)
+        click.echo("\n".join(machine.cluster for machine in machines), err=True)
         confirm("Give these back?")
     corrupt: list[BenchError] = []
     failed = False
     with quietly(), ThreadPoolExecutor(len(machines)) as pool:
-        ending = [(machine, pool.submit(end, machine, by, opened)) for machine, by in machines]
+        ending = [(machine, pool.submit(end, machine, provisioner, opened)) for machine in machines]
     for machine, future in ending:
         try:
             done = future.result()

@@ -18,15 +18,13 @@ def status(sweep: str | None, store: str) -> None:
     from bench.store import open_store
     from bench.sweep.orchestration.clusters import chosen, rows
     from bench.sweep.orchestration.progress import span
-    from bench.sweep.provisioning.managed import ManagedJobs
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
     name, place = named(sweep, store)
     with quietly():
-        renting = SkyPilot()
-        renting.check()
-        machines = [*renting.standing(), *ManagedJobs().standing()]
-        found, trouble = rows(chosen(machines, name), open_store(place))
+        provisioner = SkyPilot()
+        provisioner.check()
+        found, trouble = rows(chosen(provisioner.clusters(), name), open_store(place))
     for row in found:
         price = "price unknown" if row.hourly is None else f"{row.hourly} USD/h"
         dollars = "unknown" if row.dollars is None else f"{row.dollars:.2f}"

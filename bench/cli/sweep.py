@@ -15,7 +15,7 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.sweep.orchestration.state import CellState
-    from bench.sweep.orchestration.sweep_runner import Made
+    from bench.sweep.orchestration.sweep_runner import SweepResult
     from bench.sweep.spec import Sweep
 
 
@@ -36,28 +36,27 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
 
     from bench.store import open_store
     from bench.sweep.orchestration.progress import Lines
-    from bench.sweep.orchestration.state import Bounds, Stage
-    from bench.sweep.orchestration.sweep_runner import Conductor
-    from bench.sweep.provisioning.managed import ManagedJobs
+    from bench.sweep.orchestration.state import Budget, Stage
+    from bench.sweep.orchestration.sweep_runner import SweepRunner
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
     from bench.sweep.spec import load
 
     asked = load(path)
-    bounds = Bounds(
+    bounds = Budget(
         _dollars(max_cost) if max_cost is not None else asked.max_cost,
         _time(max_duration) if max_duration is not None else asked.max_duration,
     )
-    conductor = Conductor(asked, SkyPilot(), ManagedJobs(), open_store(asked.store or store), os.environ)
-    queued = [state for state in conductor.look() if state.stage is Stage.QUEUED]
+    runner = SweepRunner(asked, SkyPilot(), open_store(asked.store or store), os.environ)
+    queued = [state for state in runner.load_state() if state.stage is Stage.QUEUED]
     if queued:
         _show_plan(asked, queued, bounds.cost)
         if not yes:
             confirm("Go on?")
         with quietly():
-            conductor.check()
-            made = conductor.run(bounds, Lines())
+            runner.check()
+            made = runner.run(bounds, Lines())
     else:
-        made = conductor.made()
+        made = runner.made()
     _report(made)
     sys.exit(made.exit_code)
 
@@ -109,7 +108,7 @@ def _show_plan(asked: Sweep, queued: Sequence[CellState], most: Decimal | None) 
     click.echo(f"{asked.name}: {words}. By cell: bench plan", err=True)
 
 
-def _report(made: Made) -> None:
+def _report(made: SweepResult) -> None:
     """How each cell ended, on stdout; what is left to do, on stderr."""
     from bench.sweep.orchestration.progress import in_words
     from bench.sweep.provisioning.failure import plain

@@ -37,7 +37,7 @@ def place(words: Mapping[str, Any]) -> Place:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ResourceRequest:
     """One of the machines that a task file would take. None: it does not say, and any will do.
 
     `gpus` are those of the machine; 0 is one without.
@@ -55,7 +55,7 @@ class Wanted:
 class Task:
     """A cell's task file. Runs use `ranks` GPUs at once; the machine is given back after `idle_s` without work."""
 
-    wanted: tuple[Wanted, ...]
+    requests: tuple[ResourceRequest, ...]
     ranks: int
     disk_gb: Decimal | None
     idle_s: float
@@ -70,7 +70,7 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     resources = _mapping(file, ("resources",))
     if file.content.get("num_nodes", 1) != 1:
         raise UsageError(f"{file.at(('num_nodes',))}: bench trains on one machine; leave it out")
-    wanted = tuple(_narrowed(cell, file, list(_wanted(file, resources))))
+    requests = tuple(_narrowed(cell, file, list(_requests(file, resources))))
     ranks = _ranks(file, {**_mapping(file, ("envs",)), **envs})
     alone = [name for name in recipes if not find(name).parallel]
     if ranks > 1 and alone:
@@ -78,10 +78,10 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
             f"{file.at(('envs', 'BENCH_GPUS'))}: {ranks} GPUs at once, and {', '.join(alone)} trains on one only; "
             "give it a machine with one GPU"
         )
-    for machine in wanted:
+    for machine in requests:
         if 0 < machine.gpus < ranks:
             raise UsageError(f"{file.at(('envs', 'BENCH_GPUS'))}: {ranks} GPUs at once, and {machine.gpus} to be had")
-    return Task(wanted, ranks, _disk(resources), _idle(resources))
+    return Task(requests, ranks, _disk(resources), _idle(resources))
 
 
 def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _wanted(file: YamlFile, resources: dict[str, Any]) -> Iterator[Wanted]:
+def _requests(file: YamlFile, resources: dict[str, Any]) -> Iterator[ResourceRequest]:
     """Every machine of `any_of` or `ordered`, each with what stands above them."""
     key = "any_of" if "any_of" in resources else "ordered"
     choices = resources.get(key) or [{}]
@@ -105,7 +105,7 @@ def _wanted(file: YamlFile, resources: dict[str, Any]) -> Iterator[Wanted]:
         try:
             at_most = _dollars(both.get("max_hourly_cost"))
             for gpu, gpus in _accelerators(both.get("accelerators")):
-                yield Wanted(gpu, gpus, provider, region, both.get("instance_type"), at_most)
+                yield ResourceRequest(gpu, gpus, provider, region, both.get("instance_type"), at_most)
         except (ValueError, InvalidOperation):
             raise UsageError(
                 f"{file.at(('resources',))}: accelerators are such as V100:1, max_hourly_cost is a number"
@@ -134,12 +134,12 @@ def _accelerators(said: Any) -> Iterator[tuple[str | None, int]]:
             yield name.strip(), int(count or 1)
 
 
-def _narrowed(cell: Cell, file: YamlFile, wanted: list[Wanted]) -> Iterator[Wanted]:
+def _narrowed(cell: Cell, file: YamlFile, requests: list[ResourceRequest]) -> Iterator[ResourceRequest]:
     """Those on the cell's cloud, in its region where it names one."""
     asked = place({"infra": cell.cloud})
-    fitting = [machine for machine in wanted if Place(machine.provider, machine.region).meets(asked)]
+    fitting = [machine for machine in requests if Place(machine.provider, machine.region).meets(asked)]
     if not fitting:
-        held = ", ".join(sorted({"/".join(filter(None, (m.provider, m.region))) for m in wanted}))
+        held = ", ".join(sorted({"/".join(filter(None, (m.provider, m.region))) for m in requests}))
         raise UsageError(f"{file.at(('resources',))}: nothing here for {cell.cloud}; it names {held}")
     for machine in fitting:
         yield replace(machine, provider=asked.provider or machine.provider, region=asked.region or machine.region)

@@ -13,7 +13,7 @@ from bench.recipes import find
 from bench.record.documents import LeaseOpened, RecipeRef, Run, Series, utc_now
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore, Store
-from bench.sweep.provisioning.provisioner import Job, Order, Packed, Rented, Standing, Used
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, RawRecord, Uptime
 from tests.support.builders import make_run
 
 
@@ -39,16 +39,16 @@ class Plot:
 
 @dataclass
 class Machine:
-    order: Order
+    request: LaunchRequest
     envs: Mapping[str, str]
     plot: Plot
-    rented: Rented
+    rented: Instance
     made: list[Run] = field(default_factory=list)
     opened: LeaseOpened | None = None
     cancelled: bool = False
 
 
-class FakeRenting:
+class FakeProvisioner:
     """Rents as the plots say, by cell name. `store`: where machines with a BENCH_STORE write.
 
     `up` are the machines that are there, `calls` what was asked, in order.
@@ -58,44 +58,44 @@ class FakeRenting:
         self.store = store
         self.plots = {name.replace("_", "-"): plot for name, plot in plots.items()}
         self.up: dict[str, Machine] = {}
-        self.books: dict[str, Used] = {}
+        self.books: dict[str, Uptime] = {}
         self.calls: list[str] = []
-        self.orders: dict[str, Order] = {}
+        self.orders: dict[str, LaunchRequest] = {}
         self._abandoned: dict[str, threading.Event] = {}
 
     def check(self) -> None:
         self.calls.append("check")
 
-    def launch(self, order: Order) -> Rented:
-        self.calls.append(f"launch {order.cluster}")
-        self.orders[order.cluster] = order
-        plot = self.plots.get(order.cluster.removeprefix("bench-trial-"), Plot())
+    def launch(self, request: LaunchRequest) -> Instance:
+        self.calls.append(f"launch {request.cluster}")
+        self.orders[request.cluster] = request
+        plot = self.plots.get(request.cluster.removeprefix("bench-trial-"), Plot())
         if plot.refuses:
             raise plot.refuses
         if plot.hangs == "launch":
-            self._given_up(order.cluster).wait(20)
+            self._given_up(request.cluster).wait(20)
             raise RuntimeError("the request was cancelled")
-        self.books[order.cluster] = Used(utc_now(), None)
-        rented = Rented(
+        self.books[request.cluster] = Uptime(utc_now(), None)
+        rented = Instance(
             "aws",
             "us-east-1",
             instance_type="p3.2xlarge",
-            spot=order.spot,
+            spot=request.spot,
             hourly=plot.hourly,
             setup=1,
-            lease=order.labels.get("bench-lease"),
+            lease=request.labels.get("bench-lease"),
         )
-        self.up[order.cluster] = Machine(order, order.envs, plot, rented)
+        self.up[request.cluster] = Machine(request, request.envs, plot, rented)
         return rented
 
-    def abandon(self, cluster: str) -> None:
-        self.calls.append(f"abandon {cluster}")
+    def cancel_launch(self, cluster: str) -> None:
+        self.calls.append(f"cancel_launch {cluster}")
         self._given_up(cluster).set()
 
-    def run(self, order: Order, machine: Rented, envs: Mapping[str, str]) -> int:
-        self.calls.append(f"run {order.cluster}")
-        there = self.up[order.cluster]
-        there.envs = {**order.envs, **envs}
+    def run(self, request: LaunchRequest, machine: Instance, envs: Mapping[str, str]) -> int:
+        self.calls.append(f"run {request.cluster}")
+        there = self.up[request.cluster]
+        there.envs = {**request.envs, **envs}
         there.opened = LeaseOpened(
             id=there.envs["BENCH_LEASE_ID"],
             provider="aws",
@@ -130,14 +130,14 @@ class FakeRenting:
         self.calls.append(f"cancel {cluster}")
         self.up[cluster].cancelled = True
 
-    def records(self, cluster: str) -> Iterable[Packed]:
+    def records(self, cluster: str) -> Iterable[RawRecord]:
         self.calls.append(f"records {cluster}")
         machine = self.up[cluster]
         if machine.plot.records_fail:
             machine.plot.records_fail -= 1
             raise BenchError("its log broke off")
-        documents = [*_before(machine.order), *([machine.opened] if machine.opened else []), *machine.made]
-        return [Packed(document.key(), to_bytes(document)) for document in documents]
+        documents = [*_before(machine.request), *([machine.opened] if machine.opened else []), *machine.made]
+        return [RawRecord(document.key(), to_bytes(document)) for document in documents]
 
     def down(self, cluster: str) -> None:
         self.calls.append(f"down {cluster}")
@@ -148,18 +148,20 @@ class FakeRenting:
         if self.up.pop(cluster, None):
             self.books[cluster] = self.books[cluster]._replace(stopped=utc_now())
 
-    def used(self, cluster: str, since: datetime) -> Used | None:
+    def uptime(self, cluster: str, since: datetime) -> Uptime | None:
         return self.books.get(cluster)
 
-    def standing(self) -> Sequence[Standing]:
-        return [Standing(name, "UP", self.books[name].started, machine.rented) for name, machine in self.up.items()]
+    def clusters(self) -> Sequence[ClusterStatus]:
+        return [
+            ClusterStatus(name, "UP", self.books[name].started, machine.rented) for name, machine in self.up.items()
+        ]
 
     def _given_up(self, cluster: str) -> threading.Event:
         return self._abandoned.setdefault(cluster, threading.Event())
 
     def _left(self, machine: Machine) -> list[tuple[str, int]]:
         """What `bench run --resume` would still make."""
-        known = machine.made + _before(machine.order)
+        known = machine.made + _before(machine.request)
         if self.store is not None:
             documents = [self.store.read(key) for key in self.store.keys("v1/runs/")]
             known += [found for found in documents if isinstance(found, Run)]
@@ -187,9 +189,9 @@ class FakeRenting:
             self.store.put(run)
 
 
-def _before(order: Order) -> list[Run]:
+def _before(request: LaunchRequest) -> list[Run]:
     """The records that were put on the machine."""
-    if order.records is None:
+    if request.records is None:
         return []
-    store = FolderStore(order.records)
+    store = FolderStore(request.records)
     return [found for found in map(store.read, store.keys()) if isinstance(found, Run)]

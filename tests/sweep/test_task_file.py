@@ -9,13 +9,13 @@ import pytest
 
 from bench.errors import UsageError
 from bench.sweep.spec import Cell
-from bench.sweep.task_file import Wanted, task_of
+from bench.sweep.task_file import ResourceRequest, task_of
 
 ROOT = Path(__file__).parents[2]
 
 
-def wanted(cloud: str | None = None) -> tuple[Wanted, ...]:
-    return task_of(Cell("s", "m", cloud), {}, ("quick",)).wanted
+def requests(cloud: str | None = None) -> tuple[ResourceRequest, ...]:
+    return task_of(Cell("s", "m", cloud), {}, ("quick",)).requests
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def wanted(cloud: str | None = None) -> tuple[Wanted, ...]:
 )
 def test_accelerators_in_all_their_forms(task, said, machines) -> None:
     task("m", {"accelerators": said})
-    assert [(machine.gpu, machine.gpus) for machine in wanted()] == machines
+    assert [(machine.gpu, machine.gpus) for machine in requests()] == machines
 
 
 @pytest.mark.parametrize("key", ["any_of", "ordered"])
@@ -42,21 +42,21 @@ def test_each_choice_takes_over_what_stands_above_it(task, key: str) -> None:
         {"infra": "lambda", "accelerators": "A100:1", "max_hourly_cost": 2},
     ]
     task("m", {"accelerators": "V100:1", "max_hourly_cost": 4.5, key: choices})
-    assert wanted() == (
-        Wanted("V100", 1, "aws", "us-east-1", None, Decimal("4.5")),
-        Wanted("A100", 1, "lambda", None, None, Decimal(2)),
+    assert requests() == (
+        ResourceRequest("V100", 1, "aws", "us-east-1", None, Decimal("4.5")),
+        ResourceRequest("A100", 1, "lambda", None, None, Decimal(2)),
     )
 
 
 def test_the_older_words_for_a_place_and_an_instance(task) -> None:
     task("m", {"cloud": "AWS", "region": "us-east-1", "instance_type": "p3.2xlarge"})
-    assert wanted() == (Wanted(None, 0, "aws", "us-east-1", "p3.2xlarge"),)
+    assert requests() == (ResourceRequest(None, 0, "aws", "us-east-1", "p3.2xlarge"),)
 
 
 def test_a_cell_s_cloud_leaves_what_it_offers(task) -> None:
     task("m", {"accelerators": "V100:1", "any_of": [{"infra": "aws"}, {"infra": "gcp/us-central1"}, {}]})
-    assert [(m.provider, m.region) for m in wanted("gcp")] == [("gcp", "us-central1"), ("gcp", None)]
-    assert [(m.provider, m.region) for m in wanted("aws/eu-west-1")] == [("aws", "eu-west-1"), ("aws", "eu-west-1")]
+    assert [(m.provider, m.region) for m in requests("gcp")] == [("gcp", "us-central1"), ("gcp", None)]
+    assert [(m.provider, m.region) for m in requests("aws/eu-west-1")] == [("aws", "eu-west-1"), ("aws", "eu-west-1")]
 
 
 def test_a_cloud_that_the_file_does_not_name_is_a_mistake(task) -> None:
@@ -65,7 +65,7 @@ def test_a_cloud_that_the_file_does_not_name_is_a_mistake(task) -> None:
         with pytest.raises(
             UsageError, match=rf"^sky/m.yaml:1: resources: nothing here for {cloud}; it names aws/us-east-1, gcp"
         ):
-            wanted(cloud)
+            requests(cloud)
 
 
 def test_disk_and_idle_time(task) -> None:
@@ -114,6 +114,6 @@ def test_what_cannot_be_planned_is_named_with_its_place(task, resources, more, r
 def test_every_task_file_of_the_repository_can_be_planned(path: Path) -> None:
     recipe = "fastai-wrn" if path.stem == "v100x8" else "myrtle"
     found = task_of(Cell("s", str(path)), {}, (recipe,))
-    assert found.wanted
+    assert found.requests
     assert found.idle_s == 300
-    assert all(machine.provider and machine.at_most for machine in found.wanted)
+    assert all(machine.provider and machine.at_most for machine in found.requests)

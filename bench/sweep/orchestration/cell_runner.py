@@ -12,11 +12,11 @@ from bench.errors import BenchError
 from bench.record.documents import Run, utc_now
 from bench.record.lease import CloseReason
 from bench.store import Store
-from bench.sweep.orchestration.launch import facts, settle
-from bench.sweep.orchestration.records import SWEEP_TAG, Tally, collect, ended, sweep_tag
-from bench.sweep.orchestration.state import CellState, Stage, Stop, Stopped
-from bench.sweep.provisioning.failure import NEVER_HAD, Outcome, of_error, of_job, short_words
-from bench.sweep.provisioning.provisioner import Job, Order, Rented, Renting
+from bench.sweep.orchestration.launch import close_lease, machine_environment
+from bench.sweep.orchestration.records import SWEEP_TAG, RunIndex, collect, ended, sweep_tag
+from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
+from bench.sweep.provisioning.failure import NOT_PROVISIONED, Outcome, of_error, of_job, short_words
+from bench.sweep.provisioning.provisioner import Instance, Job, LaunchRequest, Provisioner
 from bench.sweep.spec import Sweep
 
 _KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")
@@ -25,35 +25,41 @@ _TRIES = 3
 
 
 @dataclass(frozen=True)
-class Sweeping:
+class SweepContext:
     """What the cells of a running sweep share. `stays`: records stay on the machines, and are collected into `store`.
 
     `poll` is how many seconds pass between two questions about a job.
     """
 
     sweep: Sweep
-    renting: Renting
+    provisioner: Provisioner
     store: Store
     stays: bool
-    tally: Tally
-    stop: Stop
+    tally: RunIndex
+    stop: StopSignal
     poll: float = 5.0
 
 
-class Life:
+class CellRunner:
     """One cell. `earlier` are the runs that its series had before."""
 
     def __init__(
-        self, state: CellState, order: Order, launch: str, series: str, earlier: Iterable[Run], shared: Sweeping
+        self,
+        state: CellState,
+        request: LaunchRequest,
+        launch: str,
+        series: str,
+        earlier: Iterable[Run],
+        shared: SweepContext,
     ) -> None:
-        self.state, self._order, self._launch, self._series = state, order, launch, series
+        self.state, self._order, self._launch, self._series = state, request, launch, series
         self._shared = shared
         self._earlier = {run.id for run in earlier}
         self._printed: set[str] = set()
         self._known = state.runs
         self._since = utc_now()
 
-    def live(self) -> None:
+    def run(self) -> None:
         """From the launch to the end of the machine. Raises nothing: the state says how it went."""
         state = self.state
         job: Job | None = None
@@ -63,7 +69,7 @@ class Life:
             state.enter(Stage.PROVISIONING)
             self._shared.stop.wait(0)
             job, log = self._work()
-        except Stopped:
+        except SweepStopped:
             pass
         except Exception as error:  # SkyPilot and its clouds raise what they like; here it ends one cell only
             if self._shared.stop.because is None:
@@ -79,24 +85,24 @@ class Life:
             self._settle()
             state.enter(self._end(job))
 
-    def break_off(self) -> None:
+    def cancel_launch(self) -> None:
         """Break off the launch, from another thread: everywhere else the cell hears itself that the sweep stops."""
         if self.state.stage in (Stage.QUEUED, Stage.PROVISIONING):
             with suppress(Exception):  # the cell tries it too, and says why it fails
-                self._shared.renting.abandon(self._order.cluster)
+                self._shared.provisioner.cancel_launch(self._order.cluster)
 
     def _work(self) -> tuple[Job, list[str]]:
         """Rent, prepare and measure: how the last job ended, and what it printed."""
-        renting, cluster = self._shared.renting, self._order.cluster
-        machine = renting.launch(self._order)
+        provisioner, cluster = self._shared.provisioner, self._order.cluster
+        machine = provisioner.launch(self._order)
         self.state.had(machine)
         if machine.setup is not None:
             self.state.enter(Stage.SETUP)
             ended = self._wait(machine.setup)
             if ended is not Job.DONE:
                 return ended, self._log(machine.setup)
-        used = renting.used(cluster, self._since)
-        job = renting.run(self._order, machine, facts(machine, used.started if used else None))
+        uptime = provisioner.uptime(cluster, self._since)
+        job = provisioner.run(self._order, machine, machine_environment(machine, uptime.started if uptime else None))
         self.state.enter(Stage.RUNNING)
         return self._wait(job, self._count), self._log(job)
 
@@ -106,7 +112,7 @@ class Life:
         while True:
             self._shared.stop.wait(self._shared.poll)
             try:
-                now = self._shared.renting.job(self._order.cluster, job)
+                now = self._shared.provisioner.job(self._order.cluster, job)
                 if seen and now is Job.RUNNING:
                     seen(job)
                 failures = 0
@@ -126,18 +132,18 @@ class Life:
 
     def _log(self, job: int) -> list[str]:
         try:
-            return list(self._shared.renting.log(self._order.cluster, job))
+            return list(self._shared.provisioner.log(self._order.cluster, job))
         except Exception:  # for words about a failure: without them it is one all the same
             return []
 
     def _bring_home(self, job: Job | None) -> bool:
         """Collect what would go with the machine. False where it could not be, and there is something to lose."""
-        state, renting, cluster = self.state, self._shared.renting, self._order.cluster
+        state, provisioner, cluster = self.state, self._shared.provisioner, self._order.cluster
         if state.there is None or job is Job.GONE:
             return True
         try:
             if job is None:
-                renting.cancel(cluster)
+                provisioner.cancel(cluster)
         except Exception as error:
             state.notes.append(f"its jobs could not be ended: {short_words(error)}")
         if not self._shared.stays or state.stage is not Stage.RUNNING:
@@ -154,7 +160,7 @@ class Life:
 
     def _collect(self) -> None:
         cluster, store = self._order.cluster, self._shared.store
-        done = collect(self._shared.renting.records(cluster), cluster, store)
+        done = collect(self._shared.provisioner.records(cluster), cluster, store)
         self.state.notes += [str(error) for error in done.errors]
 
     def _made(self) -> list[Run]:
@@ -169,13 +175,13 @@ class Life:
 
     def _give_back(self, job: Job | None) -> None:
         """End the machine, and name it where that fails."""
-        cluster, renting = self._order.cluster, self._shared.renting
+        cluster, provisioner = self._order.cluster, self._shared.provisioner
         self.state.enter(Stage.TEARDOWN)
 
         def end() -> None:
             if self.state.machine is None:
-                renting.abandon(cluster)
-            renting.down(cluster)
+                provisioner.cancel_launch(cluster)
+            provisioner.down(cluster)
 
         if trouble := _tried(end, self._shared.poll):
             self.state.left = f"sky down {cluster}"
@@ -184,17 +190,17 @@ class Life:
     def _settle(self) -> None:
         """Close the lease, if there was a machine to pay for."""
         state, outcome = self.state, self.state.outcome
-        if state.left or (state.machine is None and outcome and outcome.why in NEVER_HAD):
+        if state.left or (state.machine is None and outcome and outcome.why in NOT_PROVISIONED):
             return
         try:
-            if used := self._shared.renting.used(self._order.cluster, self._since):
-                unknown = Rented((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
-                settle(
+            if uptime := self._shared.provisioner.uptime(self._order.cluster, self._since):
+                unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
+                close_lease(
                     self._launch,
                     {SWEEP_TAG: sweep_tag(state.cell)},
                     state.machine or unknown,
                     state.there,
-                    used,
+                    uptime,
                     self._reason(outcome),
                     self._shared.store,
                 )

@@ -12,10 +12,10 @@ from bench.errors import BenchError, StoreError, UsageError
 from bench.lease.lease import known
 from bench.record.documents import Run, utc_now
 from bench.store import Store, read_each, read_leases
-from bench.sweep.orchestration.launch import settle
+from bench.sweep.orchestration.launch import close_lease
 from bench.sweep.orchestration.records import SWEEP_TAG, Collected, collect
 from bench.sweep.provisioning.failure import short_words
-from bench.sweep.provisioning.provisioner import Renting, Standing
+from bench.sweep.provisioning.provisioner import ClusterStatus, Provisioner
 
 PREFIX = "bench-"
 _UP = "UP"
@@ -38,15 +38,15 @@ class Row:
         return train_cost(self.age.total_seconds(), self.hourly)
 
 
-def chosen(standing: Iterable[Standing], name: str | None) -> list[Standing]:
+def chosen(clusters: Iterable[ClusterStatus], name: str | None) -> list[ClusterStatus]:
     """The machines of the sweep, or with the cluster's name, that is called `name`; None: those of all sweeps."""
     if name is None:
-        return [machine for machine in standing if machine.cluster.startswith(PREFIX)]
+        return [machine for machine in clusters if machine.cluster.startswith(PREFIX)]
     of_sweep = f"{PREFIX}{name}-"
-    return [machine for machine in standing if machine.cluster == name or machine.cluster.startswith(of_sweep)]
+    return [machine for machine in clusters if machine.cluster == name or machine.cluster.startswith(of_sweep)]
 
 
-def rows(machines: Iterable[Standing], store: Store) -> tuple[list[Row], StoreError | None]:
+def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], StoreError | None]:
     """A row a machine, and why their runs could not be counted, if they could not."""
     trouble, counted = None, {}
     try:
@@ -66,7 +66,7 @@ def rows(machines: Iterable[Standing], store: Store) -> tuple[list[Row], StoreEr
     ], trouble
 
 
-def end(machine: Standing, renting: Renting, store: Store) -> Collected:
+def end(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> Collected:
     """Bring its records home, give it back, and close its lease.
 
     Raises BenchError where its records cannot be had, and then it stays; or where it cannot be given back.
@@ -75,24 +75,24 @@ def end(machine: Standing, renting: Renting, store: Store) -> Collected:
     done = Collected()
     try:
         if machine.state == _UP:
-            renting.cancel(cluster)
-            done = collect(renting.records(cluster), cluster, store)
+            provisioner.cancel(cluster)
+            done = collect(provisioner.records(cluster), cluster, store)
     except Exception as error:
         raise BenchError(
             f"{cluster}: its records could not be brought home, so it stays ({short_words(error)}); "
             f"try again, or let them go: sky down {cluster}"
         ) from None
     try:
-        renting.down(cluster)
+        provisioner.down(cluster)
     except Exception as error:
         raise BenchError(
             f"{cluster}: could not be given back ({short_words(error)}); try: sky down {cluster}"
         ) from None
-    _close(machine, renting, store)
+    _close(machine, provisioner, store)
     return done
 
 
-def _close(machine: Standing, renting: Renting, store: Store) -> None:
+def _close(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> None:
     if machine.machine is None or machine.machine.lease is None:
         return
     try:
@@ -100,8 +100,8 @@ def _close(machine: Standing, renting: Renting, store: Store) -> None:
     except UsageError:  # by hand: the machine has its own
         return
     try:
-        if used := renting.used(machine.cluster, _LONG_AGO):
-            settle(launch, {}, machine.machine, None, used, "interrupted", store)
+        if uptime := provisioner.uptime(machine.cluster, _LONG_AGO):
+            close_lease(launch, {}, machine.machine, None, uptime, "interrupted", store)
     except Exception as error:
         raise BenchError(
             f"{machine.cluster} is given back, and its lease {launch} is not closed ({short_words(error)}); "

@@ -13,7 +13,7 @@ from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Price, utc_n
 from bench.record.lease import TAG, CloseReason
 from bench.store import Store
 from bench.sweep.orchestration.records import SWEEP_TAG, keys_in, sweep_tag
-from bench.sweep.provisioning.provisioner import Order, Rented, Used
+from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, Uptime
 from bench.sweep.spec import Cell, Sweep
 
 CATALOGUE = "SkyPilot catalogue"
@@ -21,9 +21,9 @@ CATALOGUE = "SkyPilot catalogue"
 _PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
 
 
-def order_of(
+def launch_request(
     sweep: Sweep, cell: Cell, launch: str, series: str, store: str, environ: Mapping[str, str], records: Path | None
-) -> Order:
+) -> LaunchRequest:
     """The order of `cell` for the launch of that id. `store` is s3://…, or empty: the records stay on the machine.
 
     Raises StoreError where the machine would have no credentials for the store.
@@ -39,19 +39,19 @@ def order_of(
     }
     if store:
         envs |= {name: environ[name] for name in _PASSED_ON if environ.get(name)}
-    return Order(
+    return LaunchRequest(
         cell.cluster,
         cell.task,
         cell.cloud,
         cell.spot,
         envs,
-        credentials(store) if store else {},
+        store_credentials(store) if store else {},
         {TAG: launch},
         records,
     )
 
 
-def facts(machine: Rented, started: datetime | None) -> dict[str, str]:
+def machine_environment(machine: Instance, started: datetime | None) -> dict[str, str]:
     """What SkyPilot knows of the machine and does not tell it."""
     told = {"BENCH_SPOT": "1"} if machine.spot else {}
     if machine.hourly is not None:
@@ -67,7 +67,7 @@ def facts(machine: Rented, started: datetime | None) -> dict[str, str]:
     return told
 
 
-def credentials(store: str) -> dict[str, str]:
+def store_credentials(store: str) -> dict[str, str]:
     """The credentials that boto3 finds here, as SkyPilot secrets. Raises StoreError where it finds none."""
     import boto3
 
@@ -85,12 +85,12 @@ def credentials(store: str) -> dict[str, str]:
     }
 
 
-def settle(
+def close_lease(
     launch: str,
     tags: Mapping[str, str],
-    machine: Rented,
+    machine: Instance,
     there: datetime | None,
-    used: Used,
+    uptime: Uptime,
     reason: CloseReason,
     store: Store,
 ) -> None:
@@ -99,11 +99,11 @@ def settle(
     Where the machine never came to open it, it is opened with the launcher's facts and `tags`: the machine was there,
     and prepared from then on, since `there`. Raises StoreError where the store does not take it.
     """
-    if used.stopped is None:
+    if uptime.stopped is None:
         return
     keys = set(keys_in(store, f"v1/leases/{launch}/"))
-    closed = LeaseClosed(id=launch, stopped=used.stopped, stopped_source="launcher", reason=reason)
-    opened = _opened(launch, tags, machine, there, used)
+    closed = LeaseClosed(id=launch, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
+    opened = _opened(launch, tags, machine, there, uptime)
     if closed.key() in keys:
         return
     if opened.key() not in keys:
@@ -115,7 +115,9 @@ def settle(
     store.put(closed)
 
 
-def _opened(launch: str, tags: Mapping[str, str], machine: Rented, there: datetime | None, used: Used) -> LeaseOpened:
+def _opened(
+    launch: str, tags: Mapping[str, str], machine: Instance, there: datetime | None, uptime: Uptime
+) -> LeaseOpened:
     price = None
     if machine.hourly is not None:
         price = Price(
@@ -134,18 +136,18 @@ def _opened(launch: str, tags: Mapping[str, str], machine: Rented, there: dateti
         resource_id=machine.resource_id,
         accelerators=machine.accelerators,
         price=price,
-        started=used.started,
+        started=uptime.started,
         started_source="launcher",
         attempt=1,
-        phases=tuple(_phases(used, there)),
+        phases=tuple(_phases(uptime, there)),
         tags={TAG: launch, **tags},
     )
 
 
-def _phases(used: Used, there: datetime | None) -> list[Phase]:
+def _phases(uptime: Uptime, there: datetime | None) -> list[Phase]:
     """All that a launcher sees of a machine that made no run: when it was there, and when it went."""
-    assert used.stopped is not None  # `settle` asked
-    whole = (used.stopped - used.started).total_seconds()
-    provision = min(max((there - used.started).total_seconds(), 0.0), whole) if there else whole
+    assert uptime.stopped is not None  # `settle` asked
+    whole = (uptime.stopped - uptime.started).total_seconds()
+    provision = min(max((there - uptime.started).total_seconds(), 0.0), whole) if there else whole
     phases = [Phase(name="provision", start=0, stop=provision), Phase(name="setup", start=provision, stop=whole)]
     return [phase for phase in phases if phase.stop > phase.start]

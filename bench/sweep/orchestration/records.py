@@ -13,7 +13,7 @@ from bench.record.documents import AnyDocument, LeaseOpened, Run, utc_now
 from bench.record.lease import TAG
 from bench.store import Store
 from bench.store.base import parse, read_each
-from bench.sweep.provisioning.provisioner import Packed
+from bench.sweep.provisioning.provisioner import RawRecord
 from bench.sweep.spec import Cell, Sweep
 
 
@@ -27,7 +27,7 @@ class Collected:
     documents: list[AnyDocument] = field(default_factory=list)
 
 
-def collect(packed: Iterable[Packed], source: str, store: Store) -> Collected:
+def collect(packed: Iterable[RawRecord], source: str, store: Store) -> Collected:
     """Put what lies on the machine `source` into `store`.
 
     A record that is corrupt, or in conflict with another, is named in the answer. Raises StoreError where the store
@@ -86,7 +86,7 @@ def series_of(leases: Iterable[LeaseOpened]) -> str | None:
     return next((lease.tags.get(TAG, lease.id) for lease in leases), None)
 
 
-class Tally:
+class RunIndex:
     """The runs in a store by their series. Any thread may ask."""
 
     def __init__(self, store: Store) -> None:

@@ -11,8 +11,8 @@ from enum import Enum
 
 from bench.billing.cost import train_cost
 from bench.record.documents import utc_now
-from bench.sweep.provisioning.failure import NEVER_HAD, Outcome
-from bench.sweep.provisioning.provisioner import Rented
+from bench.sweep.provisioning.failure import NOT_PROVISIONED, Outcome
+from bench.sweep.provisioning.provisioner import Instance
 from bench.sweep.spec import Cell
 
 
@@ -49,7 +49,7 @@ class CellState:
     stage: Stage = Stage.QUEUED
     began: datetime | None = None
     ended: datetime | None = None
-    machine: Rented | None = None
+    machine: Instance | None = None
     there: datetime | None = None
     outcome: Outcome | None = None
     left: str | None = None
@@ -64,7 +64,7 @@ class CellState:
             self.ended = now
         self.stage = stage
 
-    def had(self, machine: Rented) -> None:
+    def had(self, machine: Instance) -> None:
         """The machine is there."""
         self.machine, self.there = machine, utc_now()
 
@@ -74,12 +74,12 @@ class CellState:
 
     def dollars(self) -> Decimal | None:
         """Price x elapsed, before any billing rule; None where there may be a machine and no price is known."""
-        if self.began is None or (self.machine is None and self.outcome and self.outcome.why in NEVER_HAD):
+        if self.began is None or (self.machine is None and self.outcome and self.outcome.why in NOT_PROVISIONED):
             return Decimal(0)
         return train_cost(self.elapsed().total_seconds(), self.machine.hourly if self.machine else None)
 
 
-class Because(Enum):
+class StopReason(Enum):
     """Why a sweep stops early."""
 
     SIGNAL = "interrupted"
@@ -88,18 +88,18 @@ class Because(Enum):
     DEFECT = "an error in bench itself"
 
 
-class Stopped(Exception):  # noqa: N818 -- somebody's wish, not an error
+class SweepStopped(Exception):  # noqa: N818 -- somebody's wish, not an error
     """The sweep stops; raised where a cell waits."""
 
 
-class Stop:
+class StopSignal:
     """Whether the sweep stops. The first reason stands."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
-        self.because: Because | None = None
+        self.because: StopReason | None = None
 
-    def ask(self, because: Because) -> None:
+    def ask(self, because: StopReason) -> None:
         """Stop everything. Safe in a signal handler."""
         if self.because is None:
             self.because = because
@@ -108,21 +108,21 @@ class Stop:
     def wait(self, seconds: float) -> None:
         """Wait for so long. Raises Stopped as soon as the sweep stops."""
         if self._asked.wait(seconds):
-            raise Stopped
+            raise SweepStopped
 
 
 @dataclass(frozen=True)
-class Bounds:
+class Budget:
     """USD for all cells together, and time from the first launch on. None: no bound."""
 
     cost: Decimal | None = None
     duration: timedelta | None = None
 
-    def reached(self, cells: Iterable[CellState], elapsed: timedelta) -> Because | None:
+    def reached(self, cells: Iterable[CellState], elapsed: timedelta) -> StopReason | None:
         """Which bound is reached, if one is. A machine without a known price counts as nothing: see `uncounted`."""
         if self.cost is not None and spent(cells) >= self.cost:
-            return Because.COST
-        return Because.DURATION if self.duration is not None and elapsed >= self.duration else None
+            return StopReason.COST
+        return StopReason.DURATION if self.duration is not None and elapsed >= self.duration else None
 
     def uncounted(self, cells: Iterable[CellState]) -> list[CellState]:
         """The cells whose machine has no known price, so that `cost` cannot be held for them."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -17,13 +17,12 @@ from bench.errors import BenchError
 from bench.record.documents import Run
 from bench.record.ids import new_id
 from bench.store import FolderStore, Store
-from bench.sweep.orchestration.cell_runner import Life, Sweeping
-from bench.sweep.orchestration.launch import order_of
+from bench.sweep.orchestration.cell_runner import CellRunner, SweepContext
+from bench.sweep.orchestration.launch import launch_request
 from bench.sweep.orchestration.progress import Lines
-from bench.sweep.orchestration.records import Tally, ended, leases_of, series_of
-from bench.sweep.orchestration.state import Because, Bounds, CellState, Stage, Stop
-from bench.sweep.provisioning.managed import recovers
-from bench.sweep.provisioning.provisioner import Renting
+from bench.sweep.orchestration.records import RunIndex, ended, leases_of, series_of
+from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
+from bench.sweep.provisioning.provisioner import Provisioner
 from bench.sweep.spec import Cell, Sweep
 
 _LOOK_S = 0.5
@@ -31,46 +30,44 @@ _COUNT_S = 10.0
 
 
 @dataclass(frozen=True)
-class Made:
+class SweepResult:
     """How a sweep ended."""
 
     cells: Sequence[CellState]
-    because: Because | None
+    because: StopReason | None
 
     @property
     def exit_code(self) -> int:
         """130 interrupted; 1 a machine is left; 6 a cell failed or a bound was reached; 0."""
-        if self.because is Because.SIGNAL:
+        if self.because is StopReason.SIGNAL:
             return 130
         if any(cell.left for cell in self.cells):
             return 1
         return 6 if self.because or any(cell.outcome for cell in self.cells) else 0
 
 
-class Conductor:
-    """A sweep over `store`. Spot cells that are to be recovered are rented by `recovering`, all others by `renting`."""
+class SweepRunner:
+    """A sweep over `store`, on machines that `renting` rents."""
 
     def __init__(
         self,
         sweep: Sweep,
-        renting: Renting,
-        recovering: Renting,
+        provisioner: Provisioner,
         store: Store,
         environ: Mapping[str, str],
         poll: float = 5.0,
     ) -> None:
         self._sweep, self._store, self._environ = sweep, store, environ
         self._remote = not is_folder(store)
-        self.stop = Stop()
+        self.stop = StopSignal()
         self._signals = 0
         self._stopping = False
-        self._shared = Sweeping(sweep, renting, store, not self._remote, Tally(store), self.stop, poll)
-        self._recovering = recovering
-        self._lives: list[Life] = []
+        self._shared = SweepContext(sweep, provisioner, store, not self._remote, RunIndex(store), self.stop, poll)
+        self._lives: list[CellRunner] = []
         self.cells: list[CellState] = []
         self._series: dict[Cell, tuple[str, list[Run]]] = {}
 
-    def look(self) -> Sequence[CellState]:
+    def load_state(self) -> Sequence[CellState]:
         """Every cell, as the store has it: a cell with enough runs is skipped. Raises StoreError."""
         self._store.check_writable()
         self._shared.tally.refresh()
@@ -86,16 +83,15 @@ class Conductor:
 
     def check(self) -> None:
         """Raise BenchError where nothing can be rented, or a machine of an earlier call still is."""
-        self._shared.renting.check()
+        self._shared.provisioner.check()
         queued = {state.cell.cluster for state in self.cells if state.stage is Stage.QUEUED}
-        standing = [*self._shared.renting.standing(), *self._recovering.standing()]
-        if still := sorted({machine.cluster for machine in standing} & queued):
+        if still := sorted({machine.cluster for machine in self._shared.provisioner.clusters()} & queued):
             raise BenchError(
                 f"{', '.join(still)}: still there from an earlier call; `bench down {self._sweep.name}` brings its "
                 "records home and gives it back"
             )
 
-    def run(self, bounds: Bounds, lines: Lines) -> Made:
+    def run(self, bounds: Budget, lines: Lines) -> SweepResult:
         """Run every cell that is queued, at once, and return when every machine is given back.
 
         A second signal returns at once; machines that are not given back by then are named. Raises StoreError before
@@ -105,7 +101,7 @@ class Conductor:
             self._lives = [self._life(state, Path(folder)) for state in self.cells if state.stage is Stage.QUEUED]
             # Daemons: after a second signal nothing waits for them.
             threads = [
-                threading.Thread(target=life.live, name=life.state.cell.name, daemon=True) for life in self._lives
+                threading.Thread(target=life.run, name=life.state.cell.name, daemon=True) for life in self._lives
             ]
             with self._listening(), lines:
                 for thread in threads:
@@ -113,7 +109,7 @@ class Conductor:
                 try:
                     self._watch(threads, bounds, lines)
                 except BaseException:
-                    self._stop(Because.DEFECT)
+                    self._stop(StopReason.DEFECT)
                     for thread in threads:
                         thread.join()
                     raise
@@ -122,11 +118,11 @@ class Conductor:
                 state.left = f"bench down {state.cell.cluster}"
         return self.made()
 
-    def made(self) -> Made:
+    def made(self) -> SweepResult:
         """How the sweep stands."""
-        return Made(self.cells, self.stop.because)
+        return SweepResult(self.cells, self.stop.because)
 
-    def _life(self, state: CellState, folder: Path) -> Life:
+    def _life(self, state: CellState, folder: Path) -> CellRunner:
         launch = new_id()
         series, earlier = self._series[state.cell]
         series = series or launch
@@ -137,11 +133,10 @@ class Conductor:
             for run in earlier:  # with them `bench run --resume` there knows what is left to do
                 FolderStore(records).put(run)
         store = self._store.name if self._remote else ""
-        order = order_of(self._sweep, state.cell, launch, series, store, self._environ, records)
-        shared = replace(self._shared, renting=self._recovering) if recovers(order) else self._shared
-        return Life(state, order, launch, series, earlier, shared)
+        request = launch_request(self._sweep, state.cell, launch, series, store, self._environ, records)
+        return CellRunner(state, request, launch, series, earlier, self._shared)
 
-    def _watch(self, threads: Sequence[threading.Thread], bounds: Bounds, lines: Lines) -> None:
+    def _watch(self, threads: Sequence[threading.Thread], bounds: Budget, lines: Lines) -> None:
         began = counted = time.monotonic()
         told: set[str] = set()
         while any(thread.is_alive() for thread in threads) and self._signals < 2:
@@ -171,12 +166,12 @@ class Conductor:
                 series, _ = self._series[state.cell]
                 state.runs = max(state.runs, len(ended(self._sweep, self._shared.tally.runs(series))))
 
-    def _stop(self, because: Because) -> None:
+    def _stop(self, because: StopReason) -> None:
         """Break off the launches in flight; all other cells hear it where they wait."""
         self._stopping = True
         self.stop.ask(because)
         for life in self._lives:
-            threading.Thread(target=life.break_off, daemon=True).start()
+            threading.Thread(target=life.cancel_launch, daemon=True).start()
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -184,7 +179,7 @@ class Conductor:
 
         def heard(number: int, frame: FrameType | None) -> None:
             self._signals += 1
-            self.stop.ask(Because.SIGNAL)
+            self.stop.ask(StopReason.SIGNAL)
 
         old = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

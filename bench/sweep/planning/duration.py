@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.recipes import find
-from bench.sweep.planning.history import History, Measured
+from bench.sweep.planning.history import History, Sample
 from bench.sweep.planning.peaks import speed
 
 Basis = Literal["measured", "extrapolated", "assumed"]
 
 
 @dataclass(frozen=True)
-class Length:
+class Duration:
     """Seconds: what is expected, the upper bound, and how they are known; `n` is how often it was measured."""
 
     expected: float
@@ -35,10 +35,10 @@ class Length:
 
 
 # Assumed until a lease of the provider is in the records: nobody measured them.
-PROVISION = Length(120, 600, "assumed")
-SETUP = Length(300, 1200, "assumed")
+PROVISION = Duration(120, 600, "assumed")
+SETUP = Duration(300, 1200, "assumed")
 # Imports, loading and compilation; the warm-up run on a GPU comes on top.
-START = Length(120, 600, "assumed")
+START = Duration(120, 600, "assumed")
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,16 @@ class RecipeTime:
     """What one recipe takes in a cell: its start, which is paid once, and each of its runs."""
 
     recipe: str
-    start: Length
-    run: Length
+    start: Duration
+    run: Duration
 
 
 @dataclass(frozen=True)
 class CellTime:
     """What a cell takes from asking for the machine until it is gone; `idle_s` it may wait for that without work."""
 
-    provision: Length
-    setup: Length
+    provision: Duration
+    setup: Duration
     recipes: tuple[RecipeTime, ...]
     runs: int
     idle_s: float = 0.0
@@ -101,7 +101,7 @@ def time_of_cell(
     )
 
 
-def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Length | None:
+def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Duration | None:
     """Seconds of one run on the airbench clock; None where there is neither a record nor a data sheet."""
     if seen := _seen(history.run(recipe, gpu, ranks)):
         return seen
@@ -110,13 +110,13 @@ def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Length |
     tflop = known.tflop_parallel if ranks > 1 and known.tflop_parallel else known.tflop
     if reached is None or tflop is None:
         return None
-    return Length(tflop / (ranks * reached.expected), tflop / (ranks * reached.least), "extrapolated")
+    return Duration(tflop / (ranks * reached.expected), tflop / (ranks * reached.least), "extrapolated")
 
 
-def _start(recipe: str, gpu: str, ranks: int, run: Length, history: History) -> Length:
+def _start(recipe: str, gpu: str, ranks: int, run: Duration, history: History) -> Duration:
     seen = _seen(history.start(recipe, gpu, ranks))
-    return seen or Length(START.expected + run.expected, START.upper + run.upper, "assumed")
+    return seen or Duration(START.expected + run.expected, START.upper + run.upper, "assumed")
 
 
-def _seen(measured: Measured | None) -> Length | None:
-    return measured and Length(measured.median, measured.most, "measured", measured.n)
+def _seen(measured: Sample | None) -> Duration | None:
+    return measured and Duration(measured.median, measured.most, "measured", measured.n)

@@ -34,7 +34,7 @@ _COLUMNS = (
 _SETUP: tuple[PhaseName, ...] = ("setup", "pull", "data")
 
 
-class Measured(NamedTuple):
+class Sample(NamedTuple):
     """Seconds seen `n` times: their median, and the most."""
 
     n: int
@@ -42,7 +42,7 @@ class Measured(NamedTuple):
     most: float
 
 
-class Tries(NamedTuple):
+class HitRate(NamedTuple):
     """How many of the recorded runs hit. `elsewhere`: on other machines, for want of runs on this one."""
 
     hits: int
@@ -57,18 +57,18 @@ class History:
     runs: Sequence[dict[str, Any]] = ()
     leases: Sequence[LeaseOpened] = ()
 
-    def run(self, recipe: str, gpu: str, ranks: int) -> Measured | None:
+    def run(self, recipe: str, gpu: str, ranks: int) -> Sample | None:
         """Seconds of a run on the airbench clock, on just this GPU."""
         return _measured(row["airbench_s"] for row in self._on(recipe, gpu, ranks))
 
-    def start(self, recipe: str, gpu: str, ranks: int) -> Measured | None:
+    def start(self, recipe: str, gpu: str, ranks: int) -> Sample | None:
         """Seconds that the first run of a process takes more: imports, loading, compilation, warming up."""
         rows = self._on(recipe, gpu, ranks)
         return _measured(
             row["cold_s"] - row["airbench_s"] for row in rows if None not in (row["cold_s"], row["airbench_s"])
         )
 
-    def tries(self, recipe: str, gpu: str | None, ranks: int) -> Tries | None:
+    def hit_rate(self, recipe: str, gpu: str | None, ranks: int) -> HitRate | None:
         """Hits among all attempts at the recipe's own target; None where there was none."""
         target = find(recipe).target
         all_of_it = [
@@ -76,22 +76,22 @@ class History:
         ]
         here = [row for row in all_of_it if gpu is not None and _ran_on(row, gpu, ranks)]
         counted = here or all_of_it
-        return Tries(sum(row["hit"] for row in counted), len(counted), elsewhere=not here) if counted else None
+        return HitRate(sum(row["hit"] for row in counted), len(counted), elsewhere=not here) if counted else None
 
-    def provision(self, provider: str) -> Measured | None:
+    def provision(self, provider: str) -> Sample | None:
         """Seconds from asking for a machine until it can be logged into."""
         return self._phases(provider, lambda name: name == "provision")
 
-    def setup(self, provider: str) -> Measured | None:
+    def setup(self, provider: str) -> Sample | None:
         """Seconds from then to the first run: setting up, pulling the image, fetching the data."""
         return self._phases(provider, lambda name: name in _SETUP)
 
     def _on(self, recipe: str, gpu: str, ranks: int) -> list[dict[str, Any]]:
         return [row for row in self.runs if row["recipe"] == recipe and _ran_on(row, gpu, ranks)]
 
-    def _phases(self, provider: str, wanted: Callable[[PhaseName], bool]) -> Measured | None:
+    def _phases(self, provider: str, counts: Callable[[PhaseName], bool]) -> Sample | None:
         each = [
-            [phase.stop - phase.start for phase in lease.phases if wanted(phase.name)]
+            [phase.stop - phase.start for phase in lease.phases if counts(phase.name)]
             for lease in self.leases
             if lease.provider.casefold() == provider.casefold()
         ]
@@ -125,6 +125,6 @@ def _ran_on(row: dict[str, Any], gpu: str, ranks: int) -> bool:
     )
 
 
-def _measured(seconds: Iterable[float | None]) -> Measured | None:
+def _measured(seconds: Iterable[float | None]) -> Sample | None:
     known = [length for length in seconds if length is not None]
-    return Measured(len(known), statistics.median(known), max(known)) if known else None
+    return Sample(len(known), statistics.median(known), max(known)) if known else None

@@ -18,9 +18,9 @@ from bench.billing.offers.sources import collect, sources
 from bench.billing.parts import Usage
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
 from bench.sweep.planning.duration import CellTime, time_of_cell
-from bench.sweep.planning.history import History, Tries
+from bench.sweep.planning.history import History, HitRate
 from bench.sweep.spec import Cell, Sweep
-from bench.sweep.task_file import Task, Wanted, task_of
+from bench.sweep.task_file import ResourceRequest, Task, task_of
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # any will do: only lengths count
 CURRENCY = "USD"
@@ -43,7 +43,7 @@ class CellPlan:
     time: CellTime | None
     cost: Estimate | None
     most: Estimate | None
-    tries: Tries | None
+    hit_rate: HitRate | None
     why: str | None
 
     @property
@@ -59,9 +59,9 @@ class CellPlan:
     @property
     def per_success(self) -> Decimal | None:
         """Dollars for each run that hits, at the rate of the recorded runs; None without a rate, or at 0."""
-        if self.dollars is None or self.tries is None or not self.tries.hits:
+        if self.dollars is None or self.hit_rate is None or not self.hit_rate.hits:
             return None
-        return self.dollars * self.tries.runs / (self.tries.hits * self.runs)
+        return self.dollars * self.hit_rate.runs / (self.hit_rate.hits * self.runs)
 
     @property
     def per_run(self) -> Decimal | None:
@@ -162,36 +162,38 @@ def _answers(tasks: Mapping[Cell, Task], ask: Callable[[Query], Answer]) -> dict
 
 def _queries(cell: Cell, task: Task) -> list[Query]:
     """One a region: sources give one region of each machine, the cheapest, unless they are asked for another."""
-    return [Query(spot=cell.spot, region=region) for region in dict.fromkeys(machine.region for machine in task.wanted)]
+    return [
+        Query(spot=cell.spot, region=region) for region in dict.fromkeys(machine.region for machine in task.requests)
+    ]
 
 
 def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History) -> CellPlan:
     fitting = [
         quote
-        for machine in task.wanted
+        for machine in task.requests
         for quote in answer.quotes
         if _fits(quote, machine, Query(spot=cell.spot, region=machine.region))
     ]
     quote = min(_up_to_date(fitting), key=lambda each: each.hourly or 0, default=None)
-    first = task.wanted[0]
+    first = task.requests[0]
     gpu, gpus = (quote.gpu, quote.gpus) if quote else (first.gpu, first.gpus)
     runs = sweep.runs * len(sweep.recipes)
-    tries = history.tries(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None
+    hit_rate = history.hit_rate(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None
     if gpu is None:
         time: CellTime | str = "no time and no price is known for a machine without a GPU"
     else:
         provider = quote.provider if quote else first.provider or ""
         time = time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
     if isinstance(time, str):
-        return CellPlan(cell, gpu, gpus, quote, runs, None, None, None, tries, time)
+        return CellPlan(cell, gpu, gpus, quote, runs, None, None, None, hit_rate, time)
     if quote is None:
         kind = "spot" if cell.spot else "on-demand"
-        return CellPlan(cell, gpu, gpus, None, runs, time, None, None, tries, f"no {kind} price known")
+        return CellPlan(cell, gpu, gpus, None, runs, time, None, None, hit_rate, f"no {kind} price known")
     cost, most = (_lease(quote, task, time, upper=upper) for upper in (False, True))
-    return CellPlan(cell, gpu, gpus, quote, runs, time, cost, most, tries, cost.why)
+    return CellPlan(cell, gpu, gpus, quote, runs, time, cost, most, hit_rate, cost.why)
 
 
-def _fits(quote: Quote, machine: Wanted, query: Query) -> bool:
+def _fits(quote: Quote, machine: ResourceRequest, query: Query) -> bool:
     return (
         query.admits(quote)
         and quote.hourly is not None

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.billing.offers.quote import Quote
-from bench.sweep.planning.duration import PROVISION, SETUP, START, Length
+from bench.sweep.planning.duration import PROVISION, SETUP, START, Duration
 from bench.sweep.planning.peaks import EXPECTED, LEAST
 from bench.sweep.planning.plan import CURRENCY, CellPlan, Plan
 from bench.table import Line, as_csv, as_table
@@ -90,7 +90,7 @@ def _times(plan: Plan) -> Iterator[str]:
     )
 
 
-def _stretch(lengths: list[Length], usual: Length) -> str:
+def _stretch(lengths: list[Duration], usual: Duration) -> str:
     """How the same stretch of all cells is known."""
     said = sorted({length.words for length in lengths if length.basis == "measured"})
     if any(length.basis == "assumed" for length in lengths):
@@ -118,7 +118,7 @@ def _successes(plan: Plan) -> Iterator[str]:
         yield "USD per success: none, as several recipes share a machine"
         return
     yield "USD per success: the dollars of the machine by the runs that should hit, at the rate of the recorded runs"
-    if any(cell.per_success is not None and cell.tries and cell.tries.elsewhere for cell in plan.cells):
+    if any(cell.per_success is not None and cell.hit_rate and cell.hit_rate.elsewhere for cell in plan.cells):
         yield "*: the rate of runs on other machines, as none on this GPU is recorded"
     if any(cell.per_success is None and cell.per_run is not None for cell in plan.cells):
         yield "unknown, from: no recorded run tells how many hit; a success costs that of a run at least"
@@ -159,7 +159,7 @@ def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
 
 def _row(cell: CellPlan, today: date) -> dict[str, Any]:
     """One cell, unknown is null."""
-    quote, time, cost, tries = cell.quote, cell.time, cell.cost, cell.tries
+    quote, time, cost, hit_rate = cell.quote, cell.time, cell.cost, cell.hit_rate
     return {
         "cell": cell.cell.name,
         "task": str(cell.cell.task),
@@ -181,9 +181,9 @@ def _row(cell: CellPlan, today: date) -> dict[str, Any]:
         "dollars_at_most": _exact(cell.most_dollars),
         "parts_priced": list(cost.priced) if cost else [],
         "parts_unpriced": list(cost.unpriced) if cost else [],
-        "hits": tries.hits if tries else None,
-        "tries": tries.runs if tries else None,
-        "tries_elsewhere": tries.elsewhere if tries else None,
+        "hits": hit_rate.hits if hit_rate else None,
+        "tries": hit_rate.runs if hit_rate else None,
+        "tries_elsewhere": hit_rate.elsewhere if hit_rate else None,
         "dollars_per_run": _exact(cell.per_run),
         "dollars_per_success": _exact(cell.per_success),
         "unknown_because": cell.why,
@@ -255,9 +255,9 @@ def _with_bound(expected: Decimal | float | None, most: Decimal | float | None) 
 
 
 def _success(cell: CellPlan) -> str:
-    if cell.per_success is not None and cell.tries:
-        elsewhere = "*" if cell.tries.elsewhere else ""
-        return f"{significant(cell.per_success)} ({cell.tries.hits} of {cell.tries.runs} hit{elsewhere})"
+    if cell.per_success is not None and cell.hit_rate:
+        elsewhere = "*" if cell.hit_rate.elsewhere else ""
+        return f"{significant(cell.per_success)} ({cell.hit_rate.hits} of {cell.hit_rate.runs} hit{elsewhere})"
     return UNKNOWN if cell.per_run is None else f"{UNKNOWN}, from {significant(cell.per_run)}"
 
 

@@ -13,17 +13,13 @@ from bench.sweep.provisioning.provisioner import Job
 
 Why = Literal["CAPACITY", "QUOTA", "PREEMPTED", "OOM", "ERROR"]
 
-NEVER_HAD = ("CAPACITY", "QUOTA")  # why a machine was refused: nothing was paid for
+NOT_PROVISIONED = ("CAPACITY", "QUOTA")  # why a machine was refused: nothing was paid for
 # What the clouds' own words for it have in common: VcpuLimitExceeded, QUOTA_EXCEEDED, "quota 'GPUS' exceeded", …
 _QUOTA = re.compile(r"quota|limit.?exceeded|exceed\w*.{0,40}limit", re.IGNORECASE)
 _NOBODY = re.compile(r"catalog does not contain|not enabled|no cloud access|no infra", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _MEMORY = re.compile(r"out of memory|OutOfMemory|exit code 137|\[137\]|oom.?kill", re.IGNORECASE)
 _LONGEST = 300
-
-
-class NoMachine(Exception):  # noqa: N818 -- the clouds' answer, not a defect
-    """No cloud has the machine; the text is what they say."""
 
 
 class Outcome(NamedTuple):
@@ -41,7 +37,7 @@ def of_error(error: BaseException) -> Outcome:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     tried: Sequence[BaseException] = getattr(error, "failover_history", None) or ()
     said = [plain(str(each)) for each in (error, *tried)]
-    if not kinds & {"ResourcesUnavailableError", "NoMachine"}:
+    if "ResourcesUnavailableError" not in kinds:
         return Outcome("ERROR", short_words(error))
     if not tried and _NOBODY.search(said[0]):
         return Outcome("ERROR", in_short(said[0]))

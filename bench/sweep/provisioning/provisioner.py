@@ -14,7 +14,7 @@ from bench.record.documents import Accelerators
 
 
 @dataclass(frozen=True)
-class Order:
+class LaunchRequest:
     """One machine to rent. `cloud` is an `infra` of SkyPilot; None: the task file's choice.
 
     `envs`, `secrets` and `labels` are set over those of the task file. `records` is a folder of earlier records to
@@ -32,7 +32,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Rented:
+class Instance:
     """A machine as it was had. `hourly` is its price now, USD. None: not known.
 
     `setup` is the job that prepares it; None: there is nothing to prepare. `lease` is its tag `bench-lease`.
@@ -66,7 +66,7 @@ class Job(Enum):
         return self in (Job.DONE, Job.FAILED, Job.GONE)
 
 
-class Used(NamedTuple):
+class Uptime(NamedTuple):
     """When a machine was paid for, by SkyPilot's books; `stopped` None: it still is."""
 
     started: datetime
@@ -74,23 +74,23 @@ class Used(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Standing:
+class ClusterStatus:
     """A machine that is there now, or being made or ended: what `bench status` shows."""
 
     cluster: str
     state: str
     launched: datetime
-    machine: Rented | None
+    machine: Instance | None
 
 
-class Packed(NamedTuple):
+class RawRecord(NamedTuple):
     """A record as it lies on a machine: its key, and its bytes unread."""
 
     key: str
     raw: bytes
 
 
-class Renting(Protocol):
+class Provisioner(Protocol):
     """Rents machines. A call may take minutes; each may be made from a thread of its own.
 
     All but `check` raise whatever the library raises: `outcome.py` puts it into words.
@@ -99,13 +99,13 @@ class Renting(Protocol):
     def check(self) -> None:
         """Raise BenchError, with what to do, where nothing can be rented from here."""
 
-    def launch(self, order: Order) -> Rented:
+    def launch(self, request: LaunchRequest) -> Instance:
         """Rent the machine, and begin to prepare it. Returns once it is there."""
 
-    def abandon(self, cluster: str) -> None:
+    def cancel_launch(self, cluster: str) -> None:
         """Break off a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
 
-    def run(self, order: Order, machine: Rented, envs: Mapping[str, str]) -> int:
+    def run(self, request: LaunchRequest, machine: Instance, envs: Mapping[str, str]) -> int:
         """Start what is to be measured, with more `envs`, and return its job."""
 
     def job(self, cluster: str, job: int) -> Job:
@@ -117,14 +117,14 @@ class Renting(Protocol):
     def cancel(self, cluster: str) -> None:
         """End every job on the machine."""
 
-    def records(self, cluster: str) -> Iterable[Packed]:
+    def records(self, cluster: str) -> Iterable[RawRecord]:
         """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
 
     def down(self, cluster: str) -> None:
         """Give the machine back; nothing to do where there is none. Returns once it is gone."""
 
-    def used(self, cluster: str, since: datetime) -> Used | None:
+    def uptime(self, cluster: str, since: datetime) -> Uptime | None:
         """When the newest cluster of that name was paid for; None where none was launched since then."""
 
-    def standing(self) -> Sequence[Standing]:
+    def clusters(self) -> Sequence[ClusterStatus]:
         """Every machine that there is, not only those of sweeps."""

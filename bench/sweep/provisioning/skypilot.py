@@ -24,7 +24,7 @@ from bench.record.documents import Accelerators
 from bench.record.lease import TAG
 from bench.store.base import is_record_key
 from bench.sweep.provisioning.failure import short_words
-from bench.sweep.provisioning.provisioner import Job, Order, Packed, Rented, Standing, Used
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, RawRecord, Uptime
 from bench.sweep.provisioning.task_config import measuring, preparing, task_config
 
 _JOBS = {
@@ -56,12 +56,12 @@ def quietly() -> Iterator[None]:
 
 
 class SkyPilot:
-    """Rents through SkyPilot's API server. See `Renting`."""
+    """Rents through SkyPilot's API server. See `Provisioner`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._launched: dict[str, str] = {}  # cluster -> request
-        self._abandoned: set[str] = set()
+        self._launches: dict[str, str] = {}  # cluster -> SkyPilot's request
+        self._cancelled: set[str] = set()
 
     def check(self) -> None:
         """Raise BenchError, with what to do, where nothing can be rented from here."""
@@ -86,39 +86,39 @@ class SkyPilot:
         if not clouds:
             raise BenchError("SkyPilot may use no cloud yet; `sky check` says what each of them needs")
 
-    def launch(self, order: Order) -> Rented:
+    def launch(self, request: LaunchRequest) -> Instance:
         """Rent the machine, and begin to prepare it. Returns once it is there."""
         sky = library()
         with self._lock:
-            if order.cluster in self._abandoned:
-                raise BenchError("given up before it began")
-        task = sky.Task.from_yaml_config(preparing(task_config(order)))
-        request = sky.launch(task, cluster_name=order.cluster)
+            if request.cluster in self._cancelled:
+                raise BenchError("cancelled before it began")
+        task = sky.Task.from_yaml_config(preparing(task_config(request)))
+        request_id = sky.launch(task, cluster_name=request.cluster)
         with self._lock:
-            self._launched[order.cluster] = request
-            too_late = order.cluster in self._abandoned
+            self._launches[request.cluster] = request_id
+            too_late = request.cluster in self._cancelled
         if too_late:
-            sky.get(sky.api_cancel(request, silent=True))
-        setup, handle = sky.get(request)
-        return _rented(handle, setup)
+            sky.get(sky.api_cancel(request_id, silent=True))
+        setup, handle = sky.get(request_id)
+        return _instance(handle, setup)
 
-    def abandon(self, cluster: str) -> None:
+    def cancel_launch(self, cluster: str) -> None:
         """Break off a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
         sky = library()
         with self._lock:
-            self._abandoned.add(cluster)
-            request = self._launched.get(cluster)
-        if request:
-            sky.get(sky.api_cancel(request, silent=True))
+            self._cancelled.add(cluster)
+            request_id = self._launches.get(cluster)
+        if request_id:
+            sky.get(sky.api_cancel(request_id, silent=True))
 
-    def run(self, order: Order, machine: Rented, envs: Mapping[str, str]) -> int:
+    def run(self, request: LaunchRequest, machine: Instance, envs: Mapping[str, str]) -> int:
         """Start what is to be measured, with more `envs`, and return its job."""
         sky = library()
-        config = task_config(order)
+        config = task_config(request)
         config["envs"] = {**config["envs"], **envs}
         gpus = machine.accelerators
         task = sky.Task.from_yaml_config(measuring(config, f"{gpus.name}:{gpus.count}" if gpus else None))
-        job, _ = sky.get(sky.exec(task, cluster_name=order.cluster))
+        job, _ = sky.get(sky.exec(task, cluster_name=request.cluster))
         assert job is not None  # only a dry run has none
         return int(job)
 
@@ -145,7 +145,7 @@ class SkyPilot:
         sky = library()
         sky.get(sky.cancel(cluster, all=True))
 
-    def records(self, cluster: str) -> Iterator[Packed]:
+    def records(self, cluster: str) -> Iterator[RawRecord]:
         """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
         sky = library()
         job, _ = sky.get(sky.exec(sky.Task(name="bench-collect", run=PACK), cluster_name=cluster))
@@ -160,7 +160,7 @@ class SkyPilot:
         if self._status(cluster):
             raise BenchError("SkyPilot still has it in its list")
 
-    def used(self, cluster: str, since: datetime) -> Used | None:
+    def uptime(self, cluster: str, since: datetime) -> Uptime | None:
         """When the newest cluster of that name was paid for; None where none was launched since then."""
         sky = library()
         days = (datetime.now(UTC) - since).days + 1
@@ -169,18 +169,18 @@ class SkyPilot:
         if intervals is None or (started := datetime.fromtimestamp(intervals[0][0], UTC)) < since - _SLACK:
             return None
         stopped = intervals[-1][1]
-        return Used(started, None if stopped is None else datetime.fromtimestamp(stopped, UTC))
+        return Uptime(started, None if stopped is None else datetime.fromtimestamp(stopped, UTC))
 
-    def standing(self) -> Sequence[Standing]:
+    def clusters(self) -> Sequence[ClusterStatus]:
         """Every machine that there is, not only those of sweeps."""
         sky = library()
         records = sky.get(sky.status(refresh=sky.StatusRefreshMode.AUTO))
         return [
-            Standing(
+            ClusterStatus(
                 record["name"],
                 record["status"].value,
                 datetime.fromtimestamp(record["launched_at"], UTC),
-                _rented(record["handle"], None) if record["handle"] else None,
+                _instance(record["handle"], None) if record["handle"] else None,
             )
             for record in records
         ]
@@ -203,11 +203,11 @@ def library() -> Any:
     return sky
 
 
-def _rented(handle: Any, setup: int | None) -> Rented:
+def _instance(handle: Any, setup: int | None) -> Instance:
     had = handle.launched_resources
     provider = str(had.cloud).lower()
     info = handle.cached_cluster_info
-    return Rented(
+    return Instance(
         provider=provider,
         region=had.region,
         zone=had.zone,
@@ -251,7 +251,7 @@ _LINE = re.compile(r"bench-(none|part|sha256):([A-Za-z0-9+/=]*)")
 _LARGEST = 16 * 1024 * 1024  # bytes of a record; they are a thousandth of this
 
 
-def unpacked(lines: Iterable[str]) -> Iterator[Packed]:
+def unpacked(lines: Iterable[str]) -> Iterator[RawRecord]:
     """The records in a job's log. Raises BenchError where the package did not come whole."""
     text: list[str] = []
     for line in lines:
@@ -269,7 +269,7 @@ def unpacked(lines: Iterable[str]) -> Iterator[Packed]:
     raise BenchError("its log broke off before all of them had come; try again")
 
 
-def _records(text: str, digest: str) -> Iterator[Packed]:
+def _records(text: str, digest: str) -> Iterator[RawRecord]:
     try:
         package = b64decode(text, validate=True)
     except binascii.Error:
@@ -282,4 +282,4 @@ def _records(text: str, digest: str) -> Iterator[Packed]:
             if member.isfile() and is_record_key(member.name) and member.size <= _LARGEST:
                 content = archive.extractfile(member)
                 assert content is not None  # only a folder or a link has none
-                yield Packed(member.name, content.read())
+                yield RawRecord(member.name, content.read())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from bench.sweep.provisioning.provisioner import Order
+from bench.sweep.provisioning.provisioner import LaunchRequest
 from bench.sweep.task_file import infra, place
 from bench.sweep.yaml_file import read
 
@@ -13,15 +13,15 @@ _PLACE = ("infra", "cloud", "region", "zone", "use_spot")
 _RECORDS = "~/bench-results"
 
 
-def task_config(order: Order) -> dict[str, Any]:
+def task_config(request: LaunchRequest) -> dict[str, Any]:
     """The whole task of `order`, as its YAML would say it."""
-    config = copy.deepcopy(read(order.task).content)
-    config["name"] = order.cluster
-    config["envs"] = {**(config.get("envs") or {}), **order.envs}
-    config["secrets"] = {**(config.get("secrets") or {}), **order.secrets}
-    config["resources"] = _resources(order, config.get("resources") or {})
-    if order.records:
-        config["file_mounts"] = {**(config.get("file_mounts") or {}), _RECORDS: str(order.records)}
+    config = copy.deepcopy(read(request.task).content)
+    config["name"] = request.cluster
+    config["envs"] = {**(config.get("envs") or {}), **request.envs}
+    config["secrets"] = {**(config.get("secrets") or {}), **request.secrets}
+    config["resources"] = _resources(request, config.get("resources") or {})
+    if request.records:
+        config["file_mounts"] = {**(config.get("file_mounts") or {}), _RECORDS: str(request.records)}
     return config
 
 
@@ -36,30 +36,30 @@ def measuring(config: dict[str, Any], accelerators: str | None) -> dict[str, Any
     return kept | {"resources": {"accelerators": accelerators} if accelerators else {}}
 
 
-def _resources(order: Order, said: dict[str, Any]) -> dict[str, Any]:
+def _resources(request: LaunchRequest, said: dict[str, Any]) -> dict[str, Any]:
     """The resources, on the order's cloud and at its pricing."""
-    made = _placed(order, said, said)
+    made = _placed(request, said, said)
     for key in ("any_of", "ordered"):
         if key in said:
             # A choice that names no place is where the words above it say.
             both = [(choice, {**said, **choice}) for choice in said[key]]
-            made[key] = [_placed(order, choice, whole) for choice, whole in both if _fits(order, whole)]
-    made["use_spot"] = order.spot
-    made["labels"] = {**(made.get("labels") or {}), **order.labels}
+            made[key] = [_placed(request, choice, whole) for choice, whole in both if _fits(request, whole)]
+    made["use_spot"] = request.spot
+    made["labels"] = {**(made.get("labels") or {}), **request.labels}
     return made
 
 
-def _fits(order: Order, whole: dict[str, Any]) -> bool:
+def _fits(request: LaunchRequest, whole: dict[str, Any]) -> bool:
     """Whether a choice is on the order's cloud, in its region where it names one."""
-    return place(whole).meets(place({"infra": order.cloud}))
+    return place(whole).meets(place({"infra": request.cloud}))
 
 
-def _placed(order: Order, words: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+def _placed(request: LaunchRequest, words: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
     """`words` with the order's cloud, if it names one, in place of that of `whole`, and without their own pricing."""
-    dropped = _PLACE if order.cloud else ("use_spot",)
+    dropped = _PLACE if request.cloud else ("use_spot",)
     kept = {key: value for key, value in words.items() if key not in dropped}
-    if order.cloud is None:
+    if request.cloud is None:
         return kept
     own = infra(whole)
     # A file that says more than the sweep, such as the region, keeps it.
-    return {**kept, "infra": own if own.lower().startswith(f"{order.cloud.lower()}/") else order.cloud}
+    return {**kept, "infra": own if own.lower().startswith(f"{request.cloud.lower()}/") else request.cloud}

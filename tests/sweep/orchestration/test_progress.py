@@ -11,9 +11,9 @@ from rich.console import Console
 
 from bench.record.documents import utc_now
 from bench.sweep.orchestration.progress import Lines, in_words, span
-from bench.sweep.orchestration.state import Because, Bounds, CellState, Stage
+from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason
 from bench.sweep.provisioning.failure import Outcome
-from bench.sweep.provisioning.provisioner import Rented
+from bench.sweep.provisioning.provisioner import Instance
 from bench.sweep.spec import Cell
 
 
@@ -25,7 +25,7 @@ def cell() -> CellState:
 def _an_hour(cell: CellState, hourly: str | None) -> CellState:
     """The cell an hour after its launch, at that price."""
     cell.enter(Stage.PROVISIONING)
-    cell.had(Rented("aws", hourly=Decimal(hourly) if hourly else None))
+    cell.had(Instance("aws", hourly=Decimal(hourly) if hourly else None))
     cell.began = utc_now() - timedelta(hours=1)
     return cell
 
@@ -104,9 +104,9 @@ def test_spans(seconds: float, words: str) -> None:
 def test_bounds(cell: CellState) -> None:
     hour = timedelta(hours=1)
     priced, unpriced = _an_hour(cell, "3.06"), _an_hour(CellState(Cell("trial", "a100"), 1), None)
-    assert Bounds().reached([priced], hour * 1000) is None
-    assert Bounds(cost=Decimal("3.06")).reached([priced, unpriced], hour) is Because.COST
-    assert Bounds(cost=Decimal("3.07")).reached([priced, unpriced], hour) is None
-    assert Bounds(cost=Decimal("3.07"), duration=hour).reached([priced], hour) is Because.DURATION
-    assert Bounds(cost=Decimal(1)).uncounted([priced, unpriced]) == [unpriced]
-    assert Bounds().uncounted([unpriced]) == []
+    assert Budget().reached([priced], hour * 1000) is None
+    assert Budget(cost=Decimal("3.06")).reached([priced, unpriced], hour) is StopReason.COST
+    assert Budget(cost=Decimal("3.07")).reached([priced, unpriced], hour) is None
+    assert Budget(cost=Decimal("3.07"), duration=hour).reached([priced], hour) is StopReason.DURATION
+    assert Budget(cost=Decimal(1)).uncounted([priced, unpriced]) == [unpriced]
+    assert Budget().uncounted([unpriced]) == []

@@ -19,13 +19,13 @@ from bench.errors import BenchError
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.store import FolderStore
 from bench.sweep.orchestration.progress import Lines
-from bench.sweep.orchestration.state import Because, Bounds
-from bench.sweep.orchestration.sweep_runner import Conductor, Made
-from bench.sweep.provisioning.provisioner import Job, Order
+from bench.sweep.orchestration.state import Budget, StopReason
+from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
+from bench.sweep.provisioning.provisioner import Job, LaunchRequest
 from bench.sweep.spec import Sweep
-from tests.support.fake_provisioner import FakeRenting, Plot
+from tests.support.fake_provisioner import FakeProvisioner, Plot
 
-Conduct = Callable[..., tuple[Made, str]]
+Conduct = Callable[..., tuple[SweepResult, str]]
 
 
 class ResourcesUnavailableError(Exception):
@@ -58,18 +58,17 @@ def conduct(sweep: Sweep, store: FolderStore) -> Conduct:
     """`conduct(renting, **changes)`: run the sweep; how it ended, and what was shown."""
 
     def run(
-        renting: FakeRenting,
+        provisioner: FakeProvisioner,
         cost: str | None = None,
         duration: float | None = None,
-        recovering: FakeRenting | None = None,
         **changes: object,
-    ) -> tuple[Made, str]:
+    ) -> tuple[SweepResult, str]:
         asked = sweep.model_copy(update=changes)
-        conductor = Conductor(asked, renting, recovering or FakeRenting(), store, {}, poll=0.01)
-        conductor.look()
+        runner = SweepRunner(asked, provisioner, store, {}, poll=0.01)
+        runner.load_state()
         shown = io.StringIO()
-        bounds = Bounds(Decimal(cost) if cost else None, timedelta(seconds=duration) if duration else None)
-        made = conductor.run(bounds, Lines(Console(file=shown, width=200)))
+        bounds = Budget(Decimal(cost) if cost else None, timedelta(seconds=duration) if duration else None)
+        made = runner.run(bounds, Lines(Console(file=shown, width=200)))
         return made, shown.getvalue()
 
     return run
@@ -101,35 +100,35 @@ def _press_ctrl_c() -> None:
 
 
 def test_every_cell_runs_at_once_and_all_records_come_home(conduct: Conduct, store: FolderStore) -> None:
-    renting = FakeRenting()
-    made, shown = conduct(renting)
+    provisioner = FakeProvisioner()
+    made, shown = conduct(provisioner)
     assert [cell.runs for cell in made.cells] == [4, 4, 4]
     assert made.exit_code == 0
-    assert renting.up == {}
+    assert provisioner.up == {}
     assert len(_runs(store)) == 12
     assert {(lease.reason, lease.stopped_source) for lease in _closed(store)} == {("finished", "launcher")}
     assert "v100: done, 4 of 4 runs recorded" in shown
 
 
 def test_a_machine_is_told_what_skypilot_knows_of_it(conduct: Conduct, sweep: Sweep) -> None:
-    renting = FakeRenting(v100=Plot(hangs="run", makes=0))
+    provisioner = FakeProvisioner(v100=Plot(hangs="run", makes=0))
     seen: dict[str, str] = {}
 
     def look() -> None:
-        seen.update(renting.up["bench-trial-v100"].envs)
+        seen.update(provisioner.up["bench-trial-v100"].envs)
         _press_ctrl_c()
 
-    _once(lambda: "run bench-trial-v100" in renting.calls, look)
-    conduct(renting, machines=sweep.machines[:1], envs={"BENCH_IMAGE": "bench:1"})
+    _once(lambda: "run bench-trial-v100" in provisioner.calls, look)
+    conduct(provisioner, machines=sweep.machines[:1], envs={"BENCH_IMAGE": "bench:1"})
     assert seen["BENCH_PRICE_PER_HOUR"] == "3.60"
     assert seen["BENCH_PRICE_SOURCE"] == "SkyPilot catalogue"
     assert seen["BENCH_INSTANCE"] == "aws:p3.2xlarge"
     assert seen["BENCH_LEASE_STARTED"]
     assert seen["BENCH_LEASE_TAGS"] == "bench-sweep=trial/v100"
     assert seen["BENCH_IMAGE"] == "bench:1"
-    order = renting.orders["bench-trial-v100"]
-    assert order.labels == {"bench-lease": order.envs["BENCH_LEASE_ID"]}
-    assert order.secrets == {}
+    request = provisioner.orders["bench-trial-v100"]
+    assert request.labels == {"bench-lease": request.envs["BENCH_LEASE_ID"]}
+    assert request.secrets == {}
 
 
 @pytest.mark.parametrize(
@@ -147,17 +146,17 @@ def test_a_machine_is_told_what_skypilot_knows_of_it(conduct: Conduct, sweep: Sw
     ],
 )
 def test_a_cell_that_fails_says_why_and_the_others_go_on(conduct: Conduct, plot: Plot, why: str) -> None:
-    renting = FakeRenting(a100=plot)
-    made, shown = conduct(renting)
+    provisioner = FakeProvisioner(a100=plot)
+    made, shown = conduct(provisioner)
     assert f"a100: failed {why}" in shown
     assert [cell.runs for cell in made.cells if cell.cell.name != "a100"] == [4, 4]
     assert made.exit_code == 6
-    assert renting.up == {}
+    assert provisioner.up == {}
 
 
 def test_a_spot_machine_that_is_gone_was_preempted(conduct: Conduct, sweep: Sweep, store: FolderStore) -> None:
     made, shown = conduct(
-        FakeRenting(v100_spot=Plot(ends=Job.GONE, makes=1)), machines=sweep.machines[:1], pricing=("spot",)
+        FakeProvisioner(v100_spot=Plot(ends=Job.GONE, makes=1)), machines=sweep.machines[:1], pricing=("spot",)
     )
     assert "v100-spot: failed PREEMPTED: the provider took the machine back" in shown
     assert made.exit_code == 6
@@ -165,7 +164,7 @@ def test_a_spot_machine_that_is_gone_was_preempted(conduct: Conduct, sweep: Swee
 
 
 def test_what_was_never_had_is_in_no_lease_and_costs_nothing(conduct: Conduct, store: FolderStore) -> None:
-    made, _ = conduct(FakeRenting(v100=Plot(refuses=FULL)))
+    made, _ = conduct(FakeProvisioner(v100=Plot(refuses=FULL)))
     assert made.cells[0].dollars() == 0
     assert len(_closed(store)) == 2
 
@@ -173,8 +172,8 @@ def test_what_was_never_had_is_in_no_lease_and_costs_nothing(conduct: Conduct, s
 def test_a_machine_that_made_no_run_is_on_record_all_the_same(
     conduct: Conduct, sweep: Sweep, store: FolderStore
 ) -> None:
-    renting = FakeRenting(v100=Plot(setup_ends=Job.FAILED))
-    conduct(renting, machines=sweep.machines[:1])
+    provisioner = FakeProvisioner(v100=Plot(setup_ends=Job.FAILED))
+    conduct(provisioner, machines=sweep.machines[:1])
     (closed,) = _closed(store)
     opened = store.read(f"v1/leases/{closed.id}/opened.json")
     assert isinstance(opened, LeaseOpened)
@@ -190,16 +189,16 @@ def test_a_machine_that_made_no_run_is_on_record_all_the_same(
 @pytest.mark.parametrize("where", ["launch", "setup", "run"])
 def test_a_signal_gives_every_machine_back(conduct: Conduct, store: FolderStore, where: str, number: int) -> None:
     before = signal.getsignal(signal.SIGINT)
-    renting = FakeRenting(v100=Plot(hangs=where, makes=1))
+    provisioner = FakeProvisioner(v100=Plot(hangs=where, makes=1))
     there = {
-        "launch": lambda: "launch bench-trial-v100" in renting.calls,
-        "setup": lambda: "bench-trial-v100" in renting.up,
-        "run": lambda: renting.up["bench-trial-v100"].made if "bench-trial-v100" in renting.up else False,
+        "launch": lambda: "launch bench-trial-v100" in provisioner.calls,
+        "setup": lambda: "bench-trial-v100" in provisioner.up,
+        "run": lambda: provisioner.up["bench-trial-v100"].made if "bench-trial-v100" in provisioner.up else False,
     }
     _once(there[where], lambda: os.kill(os.getpid(), number))
-    made, shown = conduct(renting)
+    made, shown = conduct(provisioner)
     assert made.exit_code == 130
-    assert renting.up == {}
+    assert provisioner.up == {}
     assert "interrupted: giving all machines back" in shown
     assert "v100: stopped" in shown
     if where == "run":
@@ -209,38 +208,38 @@ def test_a_signal_gives_every_machine_back(conduct: Conduct, store: FolderStore,
 
 
 def test_a_launch_is_broken_off_before_its_machine_is_given_back(conduct: Conduct, sweep: Sweep) -> None:
-    renting = FakeRenting(v100=Plot(hangs="launch"))
-    _once(lambda: "launch bench-trial-v100" in renting.calls, _press_ctrl_c)
-    conduct(renting, machines=sweep.machines[:1])
-    assert renting.calls.index("abandon bench-trial-v100") < renting.calls.index("down bench-trial-v100")
+    provisioner = FakeProvisioner(v100=Plot(hangs="launch"))
+    _once(lambda: "launch bench-trial-v100" in provisioner.calls, _press_ctrl_c)
+    conduct(provisioner, machines=sweep.machines[:1])
+    assert provisioner.calls.index("cancel_launch bench-trial-v100") < provisioner.calls.index("down bench-trial-v100")
 
 
 def test_jobs_end_and_records_come_before_the_machine_goes(conduct: Conduct, sweep: Sweep) -> None:
-    renting = FakeRenting(v100=Plot(hangs="run", makes=1))
-    _once(lambda: "bench-trial-v100" in renting.up and renting.up["bench-trial-v100"].made, _press_ctrl_c)
-    conduct(renting, machines=sweep.machines[:1])
-    last = [call.split()[0] for call in renting.calls][-3:]
+    provisioner = FakeProvisioner(v100=Plot(hangs="run", makes=1))
+    _once(lambda: "bench-trial-v100" in provisioner.up and provisioner.up["bench-trial-v100"].made, _press_ctrl_c)
+    conduct(provisioner, machines=sweep.machines[:1])
+    last = [call.split()[0] for call in provisioner.calls][-3:]
     assert last == ["cancel", "records", "down"]
 
 
 def test_max_cost_gives_every_machine_back(conduct: Conduct) -> None:
-    made, shown = conduct(FakeRenting(v100=Plot(hangs="run"), a100=Plot(hangs="setup")), cost="0.0005")
-    assert made.because is Because.COST
+    made, shown = conduct(FakeProvisioner(v100=Plot(hangs="run"), a100=Plot(hangs="setup")), cost="0.0005")
+    assert made.because is StopReason.COST
     assert made.exit_code == 6
     assert "max_cost is reached: giving all machines back" in shown
 
 
 def test_max_duration_gives_every_machine_back_also_without_a_price(conduct: Conduct) -> None:
     plot = Plot(hangs="run", hourly=None)
-    made, shown = conduct(FakeRenting(v100=plot), cost="0.01", duration=0.3)
-    assert made.because is Because.DURATION
+    made, shown = conduct(FakeProvisioner(v100=plot), cost="0.01", duration=0.3)
+    assert made.because is StopReason.DURATION
     assert "v100: no price is known, so max_cost does not count it" in shown
     assert "unknown USD" in shown
 
 
 def test_what_cannot_be_given_back_is_named_with_the_command(conduct: Conduct) -> None:
-    renting = FakeRenting(v100=Plot(down_fails=99))
-    made, _ = conduct(renting)
+    provisioner = FakeProvisioner(v100=Plot(down_fails=99))
+    made, _ = conduct(provisioner)
     (left,) = [cell for cell in made.cells if cell.left]
     assert left.left == "sky down bench-trial-v100"
     assert left.notes == ["it could not be given back: the cloud says no"]
@@ -248,76 +247,61 @@ def test_what_cannot_be_given_back_is_named_with_the_command(conduct: Conduct) -
 
 
 def test_giving_back_is_tried_again(conduct: Conduct) -> None:
-    renting = FakeRenting(v100=Plot(down_fails=2))
-    made, _ = conduct(renting)
+    provisioner = FakeProvisioner(v100=Plot(down_fails=2))
+    made, _ = conduct(provisioner)
     assert made.exit_code == 0
-    assert renting.up == {}
+    assert provisioner.up == {}
 
 
 def test_bringing_records_home_is_tried_again(conduct: Conduct, store: FolderStore) -> None:
-    made, _ = conduct(FakeRenting(v100=Plot(records_fail=2)))
+    made, _ = conduct(FakeProvisioner(v100=Plot(records_fail=2)))
     assert made.exit_code == 0
     assert len(_runs(store)) == 12
 
 
 def test_a_machine_whose_records_cannot_be_had_stays(conduct: Conduct) -> None:
-    renting = FakeRenting(v100=Plot(records_fail=99))
-    made, _ = conduct(renting)
-    assert list(renting.up) == ["bench-trial-v100"]
+    provisioner = FakeProvisioner(v100=Plot(records_fail=99))
+    made, _ = conduct(provisioner)
+    assert list(provisioner.up) == ["bench-trial-v100"]
     assert made.cells[0].left == "bench collect bench-trial-v100 && bench down bench-trial-v100"
     assert made.exit_code == 1
 
 
 def test_a_server_that_is_busy_for_a_moment_stops_nothing(conduct: Conduct) -> None:
-    made, _ = conduct(FakeRenting(v100=Plot(job_fails=4)))
+    made, _ = conduct(FakeProvisioner(v100=Plot(job_fails=4)))
     assert made.exit_code == 0
 
 
 def test_a_server_that_stays_away_ends_the_cell_and_its_machine(conduct: Conduct) -> None:
-    renting = FakeRenting(v100=Plot(job_fails=99))
-    _, shown = conduct(renting)
+    provisioner = FakeProvisioner(v100=Plot(job_fails=99))
+    _, shown = conduct(provisioner)
     assert "v100: failed ERROR: the server is busy" in shown
-    assert renting.up == {}
+    assert provisioner.up == {}
 
 
 def test_a_defect_in_the_watch_leaves_no_machine(conduct: Conduct, monkeypatch: pytest.MonkeyPatch) -> None:
-    renting = FakeRenting(v100=Plot(hangs="run"))
+    provisioner = FakeProvisioner(v100=Plot(hangs="run"))
 
     def fail(*_: object) -> None:
-        if "run bench-trial-v100" in renting.calls:
+        if "run bench-trial-v100" in provisioner.calls:
             raise ZeroDivisionError
 
     monkeypatch.setattr(Lines, "show", fail)
     with pytest.raises(ZeroDivisionError):
-        conduct(renting)
-    assert renting.up == {}
+        conduct(provisioner)
+    assert provisioner.up == {}
 
 
 def test_a_second_signal_ends_it_at_once_and_names_what_is_left(conduct: Conduct, sweep: Sweep) -> None:
-    renting = FakeRenting(v100=Plot(hangs="run"))
+    provisioner = FakeProvisioner(v100=Plot(hangs="run"))
     slow = threading.Event()
-    renting.down = lambda cluster: slow.wait(20) and None  # type: ignore[method-assign]  # a cloud that takes its time
-    _once(lambda: "run bench-trial-v100" in renting.calls, _press_ctrl_c)
-    _once(lambda: "records bench-trial-v100" in renting.calls, _press_ctrl_c)
-    made, _ = conduct(renting, machines=sweep.machines[:1])
+    provisioner.down = lambda cluster: slow.wait(20) and None  # type: ignore[method-assign]  # a cloud that takes its time
+    _once(lambda: "run bench-trial-v100" in provisioner.calls, _press_ctrl_c)
+    _once(lambda: "records bench-trial-v100" in provisioner.calls, _press_ctrl_c)
+    made, _ = conduct(provisioner, machines=sweep.machines[:1])
     slow.set()
     assert made.cells[0].left == "bench down bench-trial-v100"
     assert made.exit_code == 130
-
-
-def test_spot_with_recovery_is_a_managed_job_and_all_else_a_plain_machine(
-    conduct: Conduct, sweep: Sweep, store: FolderStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.is_folder", lambda store: False)
-    monkeypatch.setattr("bench.sweep.orchestration.launch.credentials", lambda store: {})
-    Path(sweep.machines[0]).write_text(
-        "resources: {accelerators: V100:1, job_recovery: {strategy: FAILOVER}}\nrun: true\n"
-    )
-    plain, recovering = FakeRenting(store), FakeRenting(store)
-    made, _ = conduct(plain, recovering=recovering, machines=sweep.machines[:2], pricing=("on-demand", "spot"))
-    assert made.exit_code == 0
-    assert sorted(recovering.orders) == ["bench-trial-v100-spot"]
-    assert sorted(plain.orders) == ["bench-trial-a100", "bench-trial-a100-spot", "bench-trial-v100"]
 
 
 @pytest.mark.parametrize("remote", [False, True])
@@ -326,19 +310,21 @@ def test_the_same_call_goes_on_with_what_is_missing(
 ) -> None:
     if remote:  # a folder that the machines reach too: to the sweep it is a store like S3
         monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.is_folder", lambda store: False)
-        monkeypatch.setattr("bench.sweep.orchestration.launch.credentials", lambda store: {"AWS_ACCESS_KEY_ID": "x"})
+        monkeypatch.setattr(
+            "bench.sweep.orchestration.launch.store_credentials", lambda store: {"AWS_ACCESS_KEY_ID": "x"}
+        )
     there = store if remote else None
-    first = FakeRenting(there, v100=Plot(makes=3, ends=Job.FAILED), h100=Plot(refuses=FULL))
+    first = FakeProvisioner(there, v100=Plot(makes=3, ends=Job.FAILED), h100=Plot(refuses=FULL))
     made, _ = conduct(first)
     assert [cell.runs for cell in made.cells] == [3, 4, 0]
-    second = FakeRenting(there)
+    second = FakeProvisioner(there)
     made, shown = conduct(second)
     assert [cell.runs for cell in made.cells] == [4, 4, 4]
     assert "a100: nothing to do, 4 of 4 runs recorded" in shown
     assert not any("a100" in call for call in second.calls)
     runs = _runs(store)
     assert len(runs) == len({(run.recipe.name, run.seed, run.series.id) for run in runs}) == 12
-    made, _ = conduct(FakeRenting(there))
+    made, _ = conduct(FakeProvisioner(there))
     assert made.exit_code == 0
 
 
@@ -346,23 +332,23 @@ def test_a_failed_run_counts_and_an_interrupted_one_is_made_again(
     conduct: Conduct, sweep: Sweep, store: FolderStore
 ) -> None:
     one = {"machines": sweep.machines[:1], "recipes": ("quick",)}
-    conduct(FakeRenting(v100=Plot(makes=1, fails_with="ERROR", ends=Job.FAILED)), **one)
-    made, _ = conduct(FakeRenting(v100=Plot()), **one)
+    conduct(FakeProvisioner(v100=Plot(makes=1, fails_with="ERROR", ends=Job.FAILED)), **one)
+    made, _ = conduct(FakeProvisioner(v100=Plot()), **one)
     assert made.cells[0].runs == 2
     assert [run.status for run in _runs(store)] == ["failed", "completed"]
 
 
 def test_more_runs_are_made_where_more_are_asked_for(conduct: Conduct, sweep: Sweep, store: FolderStore) -> None:
-    conduct(FakeRenting(), machines=sweep.machines[:1])
-    made, _ = conduct(FakeRenting(), machines=sweep.machines[:1], runs=3)
+    conduct(FakeProvisioner(), machines=sweep.machines[:1])
+    made, _ = conduct(FakeProvisioner(), machines=sweep.machines[:1], runs=3)
     assert made.cells[0].runs == 6
     assert len(_runs(store)) == 6
 
 
 def test_a_machine_of_an_earlier_call_is_not_rented_again(sweep: Sweep, store: FolderStore) -> None:
-    renting = FakeRenting()
-    conductor = Conductor(sweep, renting, FakeRenting(), store, {})
-    conductor.look()
-    renting.launch(Order("bench-trial-v100", Path("v100.yaml"), None, spot=False, envs={}))
+    provisioner = FakeProvisioner()
+    runner = SweepRunner(sweep, provisioner, store, {})
+    runner.load_state()
+    provisioner.launch(LaunchRequest("bench-trial-v100", Path("v100.yaml"), None, spot=False, envs={}))
     with pytest.raises(BenchError, match="bench-trial-v100: still there from an earlier call; `bench down trial`"):
-        conductor.check()
+        runner.check()

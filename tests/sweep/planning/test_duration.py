@@ -16,12 +16,12 @@ from bench.sweep.planning.duration import (
     SETUP,
     START,
     CellTime,
-    Length,
+    Duration,
     RecipeTime,
     time_of_cell,
     time_of_run,
 )
-from bench.sweep.planning.history import History, Measured, Tries, read_history
+from bench.sweep.planning.history import History, HitRate, Sample, read_history
 from tests.support.builders import ending, make_run
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -62,7 +62,7 @@ def history(store: FolderStore, *documents, recipes: tuple[str, ...] = ("myrtle"
 
 def test_a_recorded_time_goes_before_an_extrapolation(store) -> None:
     seen = history(store, *(run(seconds) for seconds in (14.0, 15.0, 19.0)))
-    assert time_of_run("myrtle", "V100", 1, seen) == Length(15.0, 19.0, "measured", 3)
+    assert time_of_run("myrtle", "V100", 1, seen) == Duration(15.0, 19.0, "measured", 3)
     assert time_of_run("myrtle", "A100", 1, seen).basis == "extrapolated"
     assert time_of_run("bkj", "V100", 1, seen).basis == "extrapolated"
 
@@ -87,25 +87,25 @@ def test_runs_on_more_gpus_or_on_a_processor_or_without_an_end_do_not_count(stor
     broken = run(status="failed", reason="OOM")
     seen = history(store, run(count=8), run(kind="cpu", gpu="V100"), broken)
     assert seen.run("myrtle", "V100", 1) is None
-    assert seen.run("myrtle", "V100", 8) == Measured(1, 15.0, 15.0)
+    assert seen.run("myrtle", "V100", 8) == Sample(1, 15.0, 15.0)
 
 
 def test_the_start_is_what_the_first_run_of_a_process_took_more(store) -> None:
-    assert history(store, run(), run(cold=True)).start("myrtle", "V100", 1) == Measured(1, 10.0, 10.0)
+    assert history(store, run(), run(cold=True)).start("myrtle", "V100", 1) == Sample(1, 10.0, 10.0)
 
 
 def test_hits_are_counted_on_the_same_gpu_and_elsewhere_only_where_there_are_none(store) -> None:
     broken = run(status="failed", reason="OOM")
     seen = history(store, run(), run(accuracy=0.93), broken, run(gpu="NVIDIA A100-SXM4-40GB"))
-    assert seen.tries("myrtle", "V100", 1) == Tries(1, 3, elsewhere=False)
-    assert seen.tries("myrtle", "T4", 1) == Tries(2, 4, elsewhere=True)
-    assert seen.tries("bkj", "V100", 1) is None
+    assert seen.hit_rate("myrtle", "V100", 1) == HitRate(1, 3, elsewhere=False)
+    assert seen.hit_rate("myrtle", "T4", 1) == HitRate(2, 4, elsewhere=True)
+    assert seen.hit_rate("bkj", "V100", 1) is None
 
 
 def test_a_hit_of_another_target_says_nothing(store) -> None:
     """quick's own is 80 %."""
     assert (
-        history(store, run(recipe=RecipeRef(name="quick", source_sha256="0" * 64)), recipes=("quick",)).tries(
+        history(store, run(recipe=RecipeRef(name="quick", source_sha256="0" * 64)), recipes=("quick",)).hit_rate(
             "quick", "V100", 1
         )
         is None
@@ -115,8 +115,8 @@ def test_a_hit_of_another_target_says_nothing(store) -> None:
 def test_another_version_of_a_recipe_says_nothing(store) -> None:
     other = RecipeRef(name="myrtle", version=2, source_sha256="0" * 64)
     seen = history(store, run(), run(recipe=other))
-    assert seen.run("myrtle", "V100", 1) == Measured(1, 15.0, 15.0)
-    assert seen.tries("myrtle", "V100", 1) == Tries(1, 1, elsewhere=False)
+    assert seen.run("myrtle", "V100", 1) == Sample(1, 15.0, 15.0)
+    assert seen.hit_rate("myrtle", "V100", 1) == HitRate(1, 1, elsewhere=False)
 
 
 def test_provision_and_set_up_come_from_the_leases_of_the_same_provider(store) -> None:
@@ -127,8 +127,8 @@ def test_provision_and_set_up_come_from_the_leases_of_the_same_provider(store) -
         lease("gcp", ("setup", 0, 600)),
         lease("own"),
     )
-    assert seen.provision("AWS") == Measured(2, 120.0, 140.0)
-    assert seen.setup("aws") == Measured(1, 75.0, 75.0)
+    assert seen.provision("AWS") == Sample(2, 120.0, 140.0)
+    assert seen.setup("aws") == Sample(1, 75.0, 75.0)
     assert (seen.provision("gcp"), seen.setup("own")) == (None, None)
 
 
@@ -174,7 +174,7 @@ def test_without_a_data_sheet_or_a_record_the_time_is_unknown() -> None:
 
 
 lengths = st.builds(
-    lambda expected, more: Length(expected, expected + more, "measured", 1), st.floats(0, 1e5), st.floats(0, 1e5)
+    lambda expected, more: Duration(expected, expected + more, "measured", 1), st.floats(0, 1e5), st.floats(0, 1e5)
 )
 
 

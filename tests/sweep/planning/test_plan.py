@@ -190,8 +190,8 @@ def test_a_success_costs_the_cell_by_the_runs_that_should_hit(task) -> None:
     task("m", V100)
     cell = only(planned(quote(), history=tried(3, 4)))
     assert cell.per_success == cell.dollars * 4 / (3 * 5)
-    assert not cell.tries.elsewhere
-    assert only(planned(quote(), history=tried(3, 4, gpu="A100"))).tries.elsewhere
+    assert not cell.hit_rate.elsewhere
+    assert only(planned(quote(), history=tried(3, 4, gpu="A100"))).hit_rate.elsewhere
 
 
 @pytest.mark.parametrize("history", [History(), tried(0, 3)], ids=["no run", "no hit"])
@@ -205,7 +205,7 @@ def test_without_a_hit_a_success_costs_nobody_knows_what_but_a_run_at_least(task
 def test_of_several_recipes_on_a_machine_no_success_is_priced(task) -> None:
     task("m", V100)
     cell = only(planned(quote(), history=tried(3, 4), recipes=["myrtle", "bkj"]))
-    assert (cell.runs, cell.tries, cell.per_success) == (10, None, None)
+    assert (cell.runs, cell.hit_rate, cell.per_success) == (10, None, None)
 
 
 def test_several_gpus_share_the_work(task) -> None:

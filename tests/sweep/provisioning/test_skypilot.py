@@ -12,7 +12,7 @@ from bench.record.documents import Run
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore
 from bench.sweep.orchestration.records import collect
-from bench.sweep.provisioning.provisioner import Packed
+from bench.sweep.provisioning.provisioner import RawRecord
 from bench.sweep.provisioning.skypilot import PACK, unpacked
 from tests.support.builders import make_run
 
@@ -93,7 +93,7 @@ def test_a_record_in_conflict_stays_as_it_is_here(home: Path, runs: list[Run], t
 def test_nothing_but_records_is_taken(tmp_path: Path) -> None:
     """A record under another's name, and one outside of the store."""
     run = make_run()
-    wrong = [Packed(make_run().key(), to_bytes(run)), Packed("v1/../../escaped.json", to_bytes(run))]
+    wrong = [RawRecord(make_run().key(), to_bytes(run)), RawRecord("v1/../../escaped.json", to_bytes(run))]
     store = FolderStore(tmp_path / "store")
     done = collect(wrong, "bench-x", store)
     assert (done.new, len(done.errors)) == (0, 2)

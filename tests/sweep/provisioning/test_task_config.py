@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bench.sweep.provisioning.provisioner import Order
+from bench.sweep.provisioning.provisioner import LaunchRequest
 from bench.sweep.provisioning.task_config import measuring, preparing, task_config
 
 _FILE = """\
@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def _config(file: Path, cloud: str | None = None, *, spot: bool = False, **more: Any) -> dict[str, Any]:
-    return task_config(Order("bench-x-v100", file, cloud, spot, {"BENCH_RUNS": "2"}, **more))
+    return task_config(LaunchRequest("bench-x-v100", file, cloud, spot, {"BENCH_RUNS": "2"}, **more))
 
 
 def test_what_the_cell_says_outranks_the_file(file: Path) -> None:
