@@ -18,7 +18,7 @@ def outside(run: Run) -> float:
     """The share, 0..1, of the time from `prepare` to the final accuracy that no phase holds."""
     begin = next(phase.start for phase in run.phases if phase.name == "prepare")
     end = next(evaluation.at for evaluation in run.evaluations if evaluation.final)
-    inside = sum(phase.stop - phase.start for phase in run.phases if phase.start >= begin)
+    inside = sum(phase.seconds for phase in run.phases if phase.start >= begin)
     return 1 - inside / (end - begin)
 
 

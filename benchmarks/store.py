@@ -21,8 +21,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.frames.runs import load
-from bench.record.documents import Device, Environment, Evaluation, Phase, RecipeRef, Run, Series, Target
-from bench.record.ids import new_id, time_of
+from bench.record.documents import (
+    Device,
+    Environment,
+    Evaluation,
+    Phase,
+    RecipeRef,
+    Run,
+    Series,
+    Target,
+    new_id,
+    time_of,
+)
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore
 from bench.store.compact import compact, read_compact

@@ -16,10 +16,8 @@ import pandas as pd
 from analysis.frames.runs import DTYPES, counted
 from bench.billing.estimate import Estimate, lease_cost
 from bench.billing.prices import machine_hourly
-from bench.record.bill import Bill, Partial, current
-from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened
+from bench.record.documents import OWN, AnyDocument, Bill, LeaseClosed, LeaseOpened, Partial, current_bills
 from bench.record.flat import Column
-from bench.record.lease import OWN
 from bench.text import one_line
 
 # Providers charge in whole hours: a charge within one of a lease can be the lease's.
@@ -183,7 +181,7 @@ def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.Dat
 
 def _of_one_source(bills: Iterable[Bill]) -> list[Bill]:
     """The bills that count: of a lease with both, FOCUS's, which say more than Cost Explorer's."""
-    best = current(bills)
+    best = current_bills(bills)
     in_focus = {bill.lease_id for bill in best if bill.source == "focus"}
     return [bill for bill in best if bill.source == "focus" or bill.lease_id not in in_focus]
 
@@ -243,7 +241,7 @@ def _times(lease: Lease) -> dict[str, Any]:
 
 
 def _phase(opened: LeaseOpened, name: str) -> float | None:
-    seconds = [phase.stop - phase.start for phase in opened.phases if phase.name == name]
+    seconds = [phase.seconds for phase in opened.phases if phase.name == name]
     return sum(seconds) if seconds else None
 
 

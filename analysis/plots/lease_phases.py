@@ -192,10 +192,10 @@ def _seconds(lease: LeaseOpened | None, stopped: datetime | None, runs: Sequence
     """Seconds by part of one lease, or of one run that has none."""
     seconds: defaultdict[str, float] = defaultdict(float)
     for phase in (*(lease.phases if lease else ()), *(phase for run in runs for phase in run.phases)):
-        seconds[phase.name] += phase.stop - phase.start
+        seconds[phase.name] += phase.seconds
     for run in runs:
         if run.phases:
-            inside = sum(phase.stop - phase.start for phase in run.phases)
+            inside = sum(phase.seconds for phase in run.phases)
             seconds["between phases"] += max(0.0, run.phases[-1].stop - run.phases[0].start - inside)
     if lease:
         end = stopped or max([lease.started, *(_end(run) for run in runs)])

@@ -14,8 +14,7 @@ from typing import Any
 
 from analysis.reconcile.focus import ChargeRow, RowError
 from bench.errors import BenchError
-from bench.record.bill import ChargeCategory
-from bench.record.lease import TAG
+from bench.record.documents import LEASE_TAG, ChargeCategory
 
 # Cost Explorer's RECORD_TYPE -> FOCUS's ChargeCategory; the rest, such as Usage and SavingsPlanCoveredUsage, is use.
 _CATEGORIES: dict[str, ChargeCategory] = {
@@ -58,8 +57,8 @@ def _results(since: date, until: date) -> Iterator[dict[str, Any]]:
         "TimePeriod": {"Start": since.isoformat(), "End": until.isoformat()},
         "Granularity": "DAILY",
         "Metrics": ["UnblendedCost", "NetAmortizedCost"],
-        "GroupBy": [{"Type": "TAG", "Key": TAG}, {"Type": "DIMENSION", "Key": "RECORD_TYPE"}],
-        "Filter": {"Not": {"Tags": {"Key": TAG, "MatchOptions": ["ABSENT"]}}},
+        "GroupBy": [{"Type": "TAG", "Key": LEASE_TAG}, {"Type": "DIMENSION", "Key": "RECORD_TYPE"}],
+        "Filter": {"Not": {"Tags": {"Key": LEASE_TAG, "MatchOptions": ["ABSENT"]}}},
     }
     try:
         client = boto3.client("ce", region_name="us-east-1")  # it has no other
@@ -84,7 +83,7 @@ def _results(since: date, until: date) -> Iterator[dict[str, Any]]:
 def _row(group: dict[str, Any], period: tuple[datetime, datetime], *, final: bool) -> ChargeRow | None:
     """The charge in `group`; None for one without a lease."""
     key, kind = group["Keys"]
-    tag = key.removeprefix(f"{TAG}$")
+    tag = key.removeprefix(f"{LEASE_TAG}$")
     if not tag:
         return None
     cost = group["Metrics"]["UnblendedCost"]

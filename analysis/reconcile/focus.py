@@ -15,8 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar, get_args
 
 from bench.errors import RecordError
-from bench.record.bill import ChargeCategory
-from bench.record.lease import TAG
+from bench.record.documents import LEASE_TAG, ChargeCategory
 
 REQUIRED = (
     "BillingCurrency",
@@ -76,7 +75,7 @@ def column(spelled: str) -> str:
 def tag_of(cell: Any) -> str | None:
     """The lease that a cell of `Tags` names: JSON, a mapping, or a list of pairs; None where it names none."""
     if isinstance(cell, str):
-        if TAG not in cell:  # nearly always, in a big file
+        if LEASE_TAG not in cell:  # nearly always, in a big file
             return None
         try:
             cell = json.loads(cell)
@@ -86,7 +85,7 @@ def tag_of(cell: Any) -> str | None:
         pairs = dict(cell.items() if isinstance(cell, Mapping) else cell or ())
     except (TypeError, ValueError):
         return None
-    value = pairs.get(TAG, pairs.get(f"user:{TAG}"))  # AWS marks the tags that users made
+    value = pairs.get(LEASE_TAG, pairs.get(f"user:{LEASE_TAG}"))  # AWS marks the tags that users made
     return value if isinstance(value, str) and value else None
 
 

@@ -18,8 +18,7 @@ from analysis.frames.leases import Lease, leases_of, oldest_first, rented
 from bench.billing.cost import SECONDS_PER_HOUR
 from bench.billing.estimate import Estimate
 from bench.errors import BenchError
-from bench.record.documents import AnyDocument
-from bench.record.lease import TAG
+from bench.record.documents import LEASE_TAG, AnyDocument
 from bench.text import csv_cell, one_line
 
 _SERVICES = {
@@ -143,7 +142,7 @@ def _common(lease: Lease) -> dict[str, str]:
         "ResourceType": instance,
         "SkuId": f"{provider}/{instance}",
         "AvailabilityZone": _text(opened.zone),
-        "Tags": json.dumps({TAG: lease.id}),
+        "Tags": json.dumps({LEASE_TAG: lease.id}),
         "x_Estimated": "true",
     }
 

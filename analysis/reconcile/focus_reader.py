@@ -105,22 +105,22 @@ def _opened(source: str) -> Iterator[IO[bytes]]:
         return
     # Parquet is read from its end, so the object is copied first, to the disk and not into memory.
     with tempfile.TemporaryFile() as copy:
-        from bench.store.s3_client import make_client, told
+        from bench.store.s3_client import make_client, translate_errors
 
         bucket, key = _bucket_and_key(source)
         client = make_client(source)
-        with told(source):
+        with translate_errors(source):
             shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], copy)
         copy.seek(0)
         yield copy
 
 
 def _listed(prefix: str) -> list[str]:
-    from bench.store.s3_client import make_client, told
+    from bench.store.s3_client import make_client, translate_errors
 
     bucket, key = _bucket_and_key(prefix)
     client = make_client(prefix)
-    with told(prefix):
+    with translate_errors(prefix):
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
         return sorted(f"s3://{bucket}/{found['Key']}" for page in pages for found in page.get("Contents", ()))
 

@@ -16,8 +16,7 @@ from typing import Any
 
 from analysis.frames.leases import NEAR, Lease
 from analysis.reconcile.focus import ChargeRow, RowError, charge_row, column, instant, resource_of, tag_of
-from bench.record.bill import Bill, BillSource, Charge, JoinedBy, Partial, make_bill, sum_known
-from bench.record.lease import TAG
+from bench.record.documents import LEASE_TAG, Bill, BillSource, Charge, JoinedBy, Partial, make_bill, sum_known
 
 # Charges come up to a day late; two days after a lease ended they are taken to be complete.
 LATE = timedelta(hours=48)
@@ -57,7 +56,7 @@ def by_tag(leases: Mapping[str, Lease]) -> dict[str, list[Lease]]:
     """The leases by the tag on their machines. The machines of one launch share a tag."""
     tagged: dict[str, list[Lease]] = {}
     for lease in leases.values():
-        tagged.setdefault(lease.opened.tags.get(TAG, lease.id), []).append(lease)
+        tagged.setdefault(lease.opened.tags.get(LEASE_TAG, lease.id), []).append(lease)
     return tagged
 
 

@@ -13,8 +13,7 @@ from analysis.reconcile.focus import RowError
 from analysis.reconcile.focus_reader import rows, sources
 from analysis.reconcile.match import MatchResult, bills_of, by_tag, match, nearest
 from bench.errors import BenchError
-from bench.record.bill import Bill, BillSource, current
-from bench.record.documents import AnyDocument
+from bench.record.documents import AnyDocument, Bill, BillSource, current_bills
 from bench.store import Store, read_all
 
 
@@ -73,5 +72,5 @@ def _reconciled(
         store.put(bill)
     stored = [document for document in documents if isinstance(document, Bill)]
     # The other source counts the same money again, so the two are never added.
-    of_source = [bill for bill in current([*stored, *bills]) if bill.source == source]
+    of_source = [bill for bill in current_bills([*stored, *bills]) if bill.source == source]
     return Reconciled(reconcile(matched.leases, of_source), matched, [*errors, *matched.errors])

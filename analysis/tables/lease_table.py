@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.frames.leases import PHASES
 from analysis.frames.runs import counted
 from bench.billing.estimate import Estimate, lease_cost_per_success
-from bench.record.lease import OWN
+from bench.record.documents import OWN
 from bench.text import CATEGORIES, one_line
 
 # On-demand and spot never share a row, nor do two currencies; a type of machine may take several accelerators.

@@ -15,8 +15,7 @@ from bench.billing.cost import Amount, total, train_cost
 from bench.billing.parts import BESIDE, PartCost, Usage, part_cost
 from bench.billing.prices import machine_hourly
 from bench.billing.rules import EndedBy, Interval, Rule, billed_in_all, exact_seconds, rule_for
-from bench.record.documents import LeaseClosed, LeaseOpened, PricingCategory
-from bench.record.lease import OWN
+from bench.record.documents import OWN, LeaseClosed, LeaseOpened, PricingCategory
 
 
 @dataclass(frozen=True)

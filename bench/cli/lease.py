@@ -84,4 +84,4 @@ def in_words(given: Given, environ: Mapping[str, str]) -> Iterator[str]:
     )
     yield f"began: {lease.started:%Y-%m-%dT%H:%M:%SZ} ({_SOURCES[lease.started_source]})"
     for phase in lease.phases:
-        yield f"{phase.name}: {phase.stop - phase.start:.0f} s"
+        yield f"{phase.name}: {phase.seconds:.0f} s"

@@ -68,11 +68,11 @@ def drain(store: str | None) -> None:
     from bench.store.spool import Spool, drain, spool_folder, spools
 
     errors = []
-    waiting = spools() if store is None else [Spool(open_store(store).place)]
+    waiting = spools() if store is None else [Spool(open_store(store).locator)]
     for spool in waiting:
-        done = drain(spool, open_store(spool.place))
+        done = drain(spool, open_store(spool.locator))
         errors += done.errors
-        click.echo(f"{spool.place}: {done.stored} records put, {len(spool.waiting())} wait")
+        click.echo(f"{spool.locator}: {done.stored} records put, {len(spool.waiting())} wait")
     if not waiting:
         click.echo(f"no record waits in {spool_folder()}")
     for error in errors:

@@ -16,9 +16,18 @@ from bench.host import boot_id
 from bench.lease.detect import find_machine
 from bench.lease.metadata import Machine, name
 from bench.lease.start import Began, began, phases
-from bench.record.documents import Accelerators, LeaseClosed, PricingCategory, utc_now
-from bench.record.ids import derived_id, time_of
-from bench.record.lease import OWN, TAG, CloseReason, LeaseOpened
+from bench.record.documents import (
+    LEASE_TAG,
+    OWN,
+    Accelerators,
+    CloseReason,
+    LeaseClosed,
+    LeaseOpened,
+    PricingCategory,
+    derived_id,
+    time_of,
+    utc_now,
+)
 from bench.store import Store
 
 
@@ -172,7 +181,7 @@ def _following(opened: LeaseOpened, start: Began, store: Store) -> Stay:
 
 
 def _tagged(opened: LeaseOpened, lease_id: str) -> LeaseOpened:
-    return opened.model_copy(update={"id": lease_id, "tags": opened.tags | {TAG: lease_id}})
+    return opened.model_copy(update={"id": lease_id, "tags": opened.tags | {LEASE_TAG: lease_id}})
 
 
 def _accelerators(environ: Mapping[str, str]) -> Accelerators | None:
@@ -245,7 +254,7 @@ def on_launch(launch: Launch, opened: LeaseOpened, store: Store) -> tuple[str, L
     machine = _fingerprint(opened)
     for attempt in count(1):
         lease_id = launch.id if attempt == 1 else derived_id(time_of(launch.id).date(), f"{launch.id} {attempt}")
-        tags = opened.tags | {TAG: launch.id} | ({MACHINE_TAG: machine} if machine else {})
+        tags = opened.tags | {LEASE_TAG: launch.id} | ({MACHINE_TAG: machine} if machine else {})
         ours = opened.model_copy(update={"id": lease_id, "tags": tags, "attempt": opened.attempt or attempt})
         try:
             there = store.read(ours.key()) if ours.key() in store.keys(f"v1/leases/{lease_id}/") else None

@@ -10,8 +10,7 @@ from typing import NamedTuple, get_args
 from bench.errors import UsageError
 from bench.host import boot_id, boot_time, process_time
 from bench.lease.metadata import Machine
-from bench.record.documents import Phase, PhaseName
-from bench.record.lease import StartedSource
+from bench.record.documents import Phase, PhaseName, StartedSource
 
 STARTED = "BENCH_LEASE_STARTED"
 PHASES = "BENCH_LEASE_PHASES"

@@ -29,8 +29,8 @@ from bench.record.documents import (
     Series,
     Status,
     Target,
+    new_id,
 )
-from bench.record.ids import new_id
 from bench.record.policy import DEFAULT_POLICY, policy_seconds
 from bench.training.data import Cifar10
 from bench.training.device import Compute

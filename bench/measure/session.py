@@ -13,10 +13,9 @@ from bench.host import process_start
 from bench.measure.progress import Progress
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe
-from bench.record.documents import LeaseClosed, LeaseOpened, PhaseName, Run, utc_now
-from bench.record.lease import CloseReason
+from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, PhaseName, Run, utc_now
 from bench.store import Store
-from bench.store.spool import Keeper
+from bench.store.spool import SpooledWriter
 from bench.training import data as cifar10
 from bench.training.memory import keep_freed_memory
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 from datetime import timedelta
 
-from bench.record.ids import time_of
+from bench.record.documents import time_of
 from bench.store.base import read_each
 
 
@@ -81,10 +80,10 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
         images = cifar10.load(folder)
         if request.held_out:
             images = images.hold_out()
-    interrupts, keeper = Interrupts(), Keeper(store)
+    interrupts, writer = Interrupts(), SpooledWriter(store)
     with interrupts.listening():
         if request.opened:
-            keeper.put(request.opened)
+            writer.put(request.opened)
         measurement = Measurement(
             images,
             compute,
@@ -101,15 +100,15 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
                 if run.status == "interrupted" and interrupts.received == "SIGTERM" and request.preempted():
                     run = run.model_copy(update={"reason": "PREEMPTED", "message": "the provider took the machine"})
                     reason = "preempted"
-                key = keeper.put(run)
-                keeper.catch_up()  # here and not at the start, where the clock of a cold run is going
+                key = writer.put(run)
+                writer.drain()  # here and not at the start, where the clock of a cold run is going
                 yield run, key
             if reason != "preempted":
                 reason = "interrupted" if interrupts.received else "finished"
         finally:
             if request.closes:
-                keeper.put(LeaseClosed(id=request.lease_id, stopped=utc_now(), reason=reason))
-    keeper.finish()
+                writer.put(LeaseClosed(id=request.lease_id, stopped=utc_now(), reason=reason))
+    writer.finish()
 
 
 def prepared(device: Choice) -> Compute:

@@ -95,6 +95,11 @@ class Phase(Part):
     epoch: float | None = Field(None, description="epochs finished when the phase ended, where it has one")
     synchronised: bool = Field(True, description="the device had finished its work at both edges")
 
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.stop - self.start
+
     @model_validator(mode="after")
     def _ordered(self) -> Phase:
         if self.stop < self.start:

@@ -44,7 +44,7 @@ class Bill(Document):
     """What was charged for the lease `lease_id` in the billing period that begins at `billing_period_start`.
 
     `id` follows from the content, so that the same charges read twice are the same record. A later export that
-    says more is another record of the same lease and period; `current` tells which of them counts.
+    says more is another record of the same lease and period; `current_bills` tells which of them counts.
     """
 
     kind: Literal["bill"] = "bill"
@@ -92,7 +92,7 @@ def make_bill(*, charges: Iterable[Charge], **fields: Any) -> Bill:
     return Bill(id=_id_of(Bill.model_construct(**fields)), **fields)
 
 
-def current(bills: Iterable[Bill]) -> list[Bill]:
+def current_bills(bills: Iterable[Bill]) -> list[Bill]:
     """The bill that counts for each lease, billing period, currency and source, in the order of those.
 
     A complete one goes before a partial one; then the one with more of the period; then the one of more rows.

@@ -1,9 +1,8 @@
 """The documents `bench` writes: a run, a lease opened or closed, a bill, an entry published elsewhere.
 
-They are immutable, versioned and checksummed.
-
-Each is one JSON file. Times inside a run are seconds on the monotonic clock, counted from `anchor`, the one
-UTC instant a run holds. Unknown is null, never 0. This is the one place to import them from.
+They are immutable, versioned and checksummed, one JSON file each. Times inside a run are seconds on the monotonic
+clock, counted from `anchor`, the one UTC instant a run holds. Unknown is null, never 0. Everything outside this
+package imports documents, their parts and ids from here.
 """
 
 from __future__ import annotations
@@ -13,8 +12,32 @@ from typing import Annotated
 from pydantic import Field
 
 from bench.record.base import SCHEMA_VERSION, Document, Money, Part, Phase, PhaseName, Target, Utc, content_of, utc_now
-from bench.record.bill import Bill, Charge
-from bench.record.lease import Accelerators, LeaseClosed, LeaseOpened, Price, PriceUnit, PricingCategory
+from bench.record.bill import (
+    Bill,
+    BillSource,
+    Charge,
+    ChargeCategory,
+    JoinedBy,
+    Partial,
+    current_bills,
+    make_bill,
+    sum_known,
+)
+from bench.record.ids import derived_id, new_id, time_of
+from bench.record.lease import (
+    LEASE_TAG,
+    OWN,
+    Accelerators,
+    CloseReason,
+    LeaseClosed,
+    LeaseEdge,
+    LeaseOpened,
+    Price,
+    PriceUnit,
+    PricingCategory,
+    StartedSource,
+    lease_key,
+)
 from bench.record.published import CurvePoint, Published
 from bench.record.run import (
     Device,
@@ -26,24 +49,33 @@ from bench.record.run import (
     Run,
     Series,
     Status,
+    recipe_label,
 )
 
 __all__ = [
+    "LEASE_TAG",
+    "OWN",
     "SCHEMA_VERSION",
     "Accelerators",
     "AnyDocument",
     "Bill",
+    "BillSource",
     "Charge",
+    "ChargeCategory",
+    "CloseReason",
     "CurvePoint",
     "Device",
     "Document",
     "Environment",
     "Evaluation",
     "ExecutionPath",
+    "JoinedBy",
     "LeaseClosed",
+    "LeaseEdge",
     "LeaseOpened",
     "Money",
     "Part",
+    "Partial",
     "Phase",
     "PhaseName",
     "Price",
@@ -54,10 +86,19 @@ __all__ = [
     "RecipeRef",
     "Run",
     "Series",
+    "StartedSource",
     "Status",
     "Target",
     "Utc",
     "content_of",
+    "current_bills",
+    "derived_id",
+    "lease_key",
+    "make_bill",
+    "new_id",
+    "recipe_label",
+    "sum_known",
+    "time_of",
     "utc_now",
 ]
 

@@ -86,7 +86,7 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
         "loss": run.loss,
         **{f"{policy}_s": policy_seconds(run, policy) for policy in POLICIES},
         **{f"{policy}_attempt_s": attempt_seconds(run, policy) for policy in POLICIES},
-        "train_s": sum(phase.stop - phase.start for phase in run.phases if phase.name == "train"),
+        "train_s": sum(phase.seconds for phase in run.phases if phase.name == "train"),
         "images": run.images,
         "warnings": len(run.warnings),
         "device_kind": run.device.kind,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bench.record.base import Document, Money, Part, Phase, Utc
 
-TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
+LEASE_TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
 OWN = "own"  # the provider of a machine that nobody bills
 PricingCategory = Literal["Standard", "Dynamic", "Committed"]  # FOCUS's words: on-demand, spot, reserved
 PriceUnit = Literal["machine-hour", "gpu-hour"]
@@ -18,6 +18,7 @@ PriceUnit = Literal["machine-hour", "gpu-hour"]
 StartedSource = Literal["provider", "launcher", "boot", "process"]
 # process: when `bench` was done, which is before the machine was given back.
 StoppedSource = Literal["provider", "launcher", "user", "process"]
+LeaseEdge = Literal["opened", "closed"]
 CloseReason = Literal["finished", "failed", "interrupted", "preempted"]
 
 
@@ -58,7 +59,7 @@ class LeaseOpened(Document):
 
     def key(self) -> str:
         """`v1/leases/<id>/opened.json`."""
-        return f"v1/leases/{self.id}/opened.json"
+        return lease_key(self.id, "opened")
 
 
 class LeaseClosed(Document):
@@ -71,4 +72,9 @@ class LeaseClosed(Document):
 
     def key(self) -> str:
         """`v1/leases/<id>/closed.json`."""
-        return f"v1/leases/{self.id}/closed.json"
+        return lease_key(self.id, "closed")
+
+
+def lease_key(lease_id: str, edge: LeaseEdge) -> str:
+    """The key of the record that opens or closes a lease."""
+    return f"v1/leases/{lease_id}/{edge}.json"

@@ -56,7 +56,7 @@ def policy_seconds(run: Run, policy: Policy) -> float | None:
         if hit is None:
             return None
         counted = [phase for phase in counted if phase.start < hit.at]
-    return sum(phase.stop - phase.start for phase in counted)
+    return sum(phase.seconds for phase in counted)
 
 
 def attempt_seconds(run: Run, policy: Policy) -> float | None:
@@ -77,4 +77,4 @@ def attempt_seconds(run: Run, policy: Policy) -> float | None:
         if not run.cold:
             return None
         return run.phases[-1].stop - run.phases[0].start if run.phases else 0.0
-    return sum(phase.stop - phase.start for phase in run.phases if phase.name in COUNTED[policy])
+    return sum(phase.seconds for phase in run.phases if phase.name in COUNTED[policy])

@@ -35,11 +35,11 @@ class RecipeRef(Part):
 
     @property
     def label(self) -> str:
-        """See `label`."""
-        return label(self.name, self.version)
+        """See `recipe_label`."""
+        return recipe_label(self.name, self.version)
 
 
-def label(recipe: str, version: int) -> str:
+def recipe_label(recipe: str, version: int) -> str:
     """The recipe's name, from its second version on with that: runs of two versions are never counted together."""
     return recipe if version == 1 else f"{recipe} v{version}"
 

@@ -22,7 +22,7 @@ class Store(Protocol):
         """The store as the user spelled it."""
 
     @property
-    def place(self) -> str:
+    def locator(self) -> str:
         """The store in words that `open_store` takes from any folder: an absolute path, or a URL."""
 
     def check_writable(self) -> None:

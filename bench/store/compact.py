@@ -27,7 +27,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from bench.errors import RecordError, StoreError
-from bench.record.ids import new_id, time_of
+from bench.record.documents import new_id, time_of
 from bench.store.arrow import FILE_SHA256, SCHEMA, Rows, read_rows
 from bench.store.base import ROOT, Store, is_record_key, read_leases
 from bench.store.folder import FolderStore

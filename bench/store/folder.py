@@ -47,7 +47,7 @@ class FolderStore:
         return self._name
 
     @property
-    def place(self) -> str:
+    def locator(self) -> str:
         """The folder's absolute path."""
         return str(self._root.absolute())
 

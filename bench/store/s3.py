@@ -21,7 +21,7 @@ from bench.record.documents import AnyDocument
 from bench.record.serialize import to_bytes
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
 from bench.store.concurrency import in_processes, in_threads
-from bench.store.s3_client import S3Error, encryption, make_client, server, told
+from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
 
 _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)
 # It stays there: a bucket that takes records need not let anyone delete.
@@ -51,7 +51,7 @@ class S3Store:
         return self._name
 
     @property
-    def place(self) -> str:
+    def locator(self) -> str:
         """The store's URL, which means the same wherever it is written."""
         return self._name
 
@@ -89,7 +89,7 @@ class S3Store:
         """The object under `key`, unread. Raises RecordError, naming it, if it is missing; StoreError if S3 fails."""
         client, name = self._client, self._above + require_record_key(key)
         try:
-            with told(self._name, server(client)):
+            with translate_errors(self._name, server(client)):
                 body: bytes = client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
         except S3Error as error:
             if error.code != "NoSuchKey":
@@ -143,7 +143,7 @@ class S3Store:
 
     def _pages(self, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:
         client = self._client
-        with told(self._name, server(client)):
+        with translate_errors(self._name, server(client)):
             pages = client.get_paginator("list_objects_v2")
             yield from pages.paginate(Bucket=self._bucket, Prefix=self._above + prefix, **more)
 
@@ -152,7 +152,7 @@ class S3Store:
         client, digest = self._client, b64encode(hashlib.sha256(data).digest()).decode()
         for attempt in range(1, _TRIES + 1):
             try:
-                with told(self._name, server(client)):
+                with translate_errors(self._name, server(client)):
                     client.put_object(
                         Bucket=self._bucket,
                         Key=self._above + key,

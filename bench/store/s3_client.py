@@ -78,7 +78,7 @@ class S3Error(StoreError):
 
 
 @contextmanager
-def told(store: str, server: str | None = None) -> Iterator[None]:
+def translate_errors(store: str, server: str | None = None) -> Iterator[None]:
     """Raise S3Error for what boto3 raises inside. `server` is the host and port that is asked for `store`."""
     try:
         yield
@@ -115,7 +115,7 @@ _ALGORITHMS = ("AES256", "aws:kms", "aws:kms:dsse")
 
 def make_client(store: str) -> Any:
     """A client for the store called `store`. Raises StoreError where boto3's settings do not do."""
-    with told(store):
+    with translate_errors(store):
         client = boto3.Session().client(
             "s3",
             config=Config(

@@ -1,6 +1,6 @@
 """The spool: where records wait on the local disk until their store has confirmed them.
 
-    <spool>/<group>/store           the store's place, such as s3://bucket/prefix
+    <spool>/<group>/store           the store's locator, such as s3://bucket/prefix
     <spool>/<group>/<sha256>.json   a record meant for it
 
 A record is forced to the disk here before its store is asked, and removed once the store has it. So a store that is
@@ -36,18 +36,18 @@ def spool_folder() -> Path:
 
 
 class Spool:
-    """The records that wait for the store at `place`."""
+    """The records that wait for the store at `locator`."""
 
-    def __init__(self, place: str) -> None:
-        self.place = place
-        self._folder = spool_folder() / hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+    def __init__(self, locator: str) -> None:
+        self.locator = locator
+        self._folder = spool_folder() / hashlib.sha256(os.fsencode(locator)).hexdigest()[:16]
 
     def add(self, document: AnyDocument) -> Path:
         """Keep `document`, and return its file once it would survive a crash. Raises OSError."""
         scratch = self._folder / ".tmp"
         make_folders(scratch)
         if not (self._folder / _STORE).exists():
-            create_file(self._folder / _STORE, os.fsencode(self.place), scratch)
+            create_file(self._folder / _STORE, os.fsencode(self.locator), scratch)
         data = to_bytes(document)
         # By content, so that two documents of one key, which are in conflict, are both kept.
         path = self._folder / f"{hashlib.sha256(data).hexdigest()}.json"
@@ -72,10 +72,10 @@ class Spool:
 def spools() -> list[Spool]:
     """The spool of every store that records wait for. Raises StoreError where one cannot be read."""
     try:
-        places = [os.fsdecode(path.read_bytes()) for path in sorted(spool_folder().glob(f"*/{_STORE}"))]
+        locators = [os.fsdecode(path.read_bytes()) for path in sorted(spool_folder().glob(f"*/{_STORE}"))]
     except OSError as error:
         raise _unreadable(error) from error
-    return [spool for place in places if (spool := Spool(place)).waiting()]
+    return [spool for locator in locators if (spool := Spool(locator)).waiting()]
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,12 @@ def _unreadable(error: OSError) -> StoreError:
     return StoreError(f"spool {spool_folder()}: {error.strerror} ({error.filename}); name another in BENCH_SPOOL")
 
 
-class Keeper:
+class SpooledWriter:
     """Puts documents into a store by way of its spool, and loses none where the store fails."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._spool = Spool(store.place)
+        self._spool = Spool(store.locator)
         self._refused: list[Path | None] = []  # in the spool, or nowhere but on stderr
         self._reached = False
 
@@ -154,7 +154,7 @@ class Keeper:
                     spooled.unlink(missing_ok=True)
         return document.key()
 
-    def catch_up(self) -> None:
+    def drain(self) -> None:
         """Put what waits for this store, from this call or an earlier one, if the store was there just now."""
         if not self._reached:
             return
@@ -164,7 +164,7 @@ class Keeper:
 
     def finish(self) -> None:
         """Say what still waits for this store. Raises StoreError where a record of this call is not in it."""
-        self.catch_up()
+        self.drain()
         waiting = len(self._spool.waiting())
         drainable = f"`bench store drain` puts {'it' if waiting == 1 else 'them'} there, or says why not"
         missing = sum(path is None or path.exists() for path in self._refused)

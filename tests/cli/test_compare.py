@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.compare import METRICS
-from bench.record.documents import Evaluation, Phase, RecipeRef, Series
-from bench.record.ids import new_id
+from bench.record.documents import Evaluation, Phase, RecipeRef, Series, new_id
 from bench.store import open_store
 
 

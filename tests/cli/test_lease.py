@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from bench.record.documents import LeaseClosed, LeaseOpened, utc_now
-from bench.record.ids import new_id
+from bench.record.documents import LeaseClosed, LeaseOpened, new_id, utc_now
 from bench.store import FolderStore
 
 # SkyPilot's word for it, with the metadata service of whatever machine the tests run on left alone.

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.record.bill import Bill
-from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
+from bench.record.documents import Accelerators, Bill, LeaseClosed, LeaseOpened, Phase, Price
 from bench.store import FolderStore, read_all
 
 DOCS = Path(__file__).parents[2] / "docs" / "reconcile.md"

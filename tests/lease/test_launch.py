@@ -8,8 +8,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.lease.lease import Given, Stay, series_of, stay
-from bench.record.documents import LeaseOpened
-from bench.record.ids import new_id, time_of
+from bench.record.documents import LeaseOpened, new_id, time_of
 from bench.store import FolderStore
 
 pytestmark = pytest.mark.usefixtures("own_firmware")

@@ -13,8 +13,7 @@ from bench.billing.prices import Offer
 from bench.errors import ConflictError, UsageError
 from bench.host import boot_time
 from bench.lease.lease import Given, Stay, close, stay
-from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Price
-from bench.record.ids import new_id
+from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Price, new_id
 from bench.store import FolderStore
 
 pytestmark = pytest.mark.usefixtures("own_firmware")

@@ -20,8 +20,13 @@ from bench.lease.lease import Given, stay  # noqa: E402 -- after the skip
 from bench.measure import session  # noqa: E402 -- after the skip
 from bench.measure.progress import Progress  # noqa: E402 -- after the skip
 from bench.recipes import Recipe  # noqa: E402 -- after the skip
-from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run  # noqa: E402 -- after the skip
-from bench.record.ids import new_id  # noqa: E402 -- after the skip
+from bench.record.documents import (  # noqa: E402 -- after the skip
+    AnyDocument,
+    LeaseClosed,
+    LeaseOpened,
+    Run,
+    new_id,
+)
 from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.device import Compute  # noqa: E402 -- after the skip

@@ -56,7 +56,7 @@ def test_runs_of_two_processes_hold_what_the_first_tells_on_the_parent_s_clock(
     assert [phase.name for phase in first.phases] == ["build", "warmup", "prepare", "train", "final_evaluate"]
     assert [phase.name for phase in second.phases] == ["prepare", "train", "final_evaluate"]
     prepare, *_, last = second.phases
-    assert prepare.stop - prepare.start >= 0.02
+    assert prepare.seconds >= 0.02
     assert 0 <= prepare.start < second.evaluations[0].at - 0.02
     assert last.stop <= second.evaluations[0].at
     assert capfd.readouterr().out == ""  # what a worker prints is not among the results
@@ -94,7 +94,7 @@ def test_a_process_that_does_nothing_more_is_no_hang(monkeypatch: pytest.MonkeyP
     assert re.match("rank 0 of 2: .*[Tt]imed out", run.message or ""), run.message
     train = run.phases[-1]
     assert train.name == "train"
-    assert train.stop - train.start < 60
+    assert train.seconds < 60
 
 
 @pytest.mark.slow

@@ -21,12 +21,12 @@ from bench.record.documents import (  # noqa: E402 -- after the skip
     RecipeRef,
     Run,
     Series,
+    new_id,
     utc_now,
 )
-from bench.record.ids import new_id  # noqa: E402 -- after the skip
 from bench.record.policy import policy_seconds  # noqa: E402 -- after the skip
 from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
-from bench.store.spool import Keeper, spools  # noqa: E402 -- after the skip
+from bench.store.spool import SpooledWriter, spools  # noqa: E402 -- after the skip
 from bench.training import data as cifar10  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.device import Compute  # noqa: E402 -- after the skip
@@ -116,7 +116,7 @@ def test_no_clock_counts_the_storing_of_a_run(tmp_path: Path) -> None:
 
 def test_catching_up_is_off_the_clock_of_a_cold_run(tmp_path: Path, make_run: Callable[..., Run]) -> None:
     earlier = [make_run() for _ in range(16)]
-    waiting = Keeper(Failing(tmp_path / "there"))
+    waiting = SpooledWriter(Failing(tmp_path / "there"))
     for run in earlier:
         waiting.put(run)
     assert len(spools()[0].waiting()) == 16

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.record.bill import Bill, Charge, current, make_bill
-from bench.record.ids import new_id, time_of
+from bench.record.documents import Bill, Charge, current_bills, make_bill, new_id, time_of
 from bench.record.serialize import from_bytes, json_schema, to_bytes
 
 BEGAN = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -96,11 +95,15 @@ def test_a_bill_that_contradicts_itself_is_refused(change, said: str) -> None:
 def test_a_complete_bill_counts_before_a_partial_one_and_a_later_before_an_earlier() -> None:
     partial = a_bill(COMPUTE, CREDIT, charge_period_end=BEGAN + timedelta(hours=9), partial=("not-final",))
     early, late = a_bill(), a_bill(charge_period_end=BEGAN + timedelta(hours=2))
-    assert current([early, partial, late]) == current([late, early, partial]) == [late]
-    assert current([partial]) == [partial]
+    assert current_bills([early, partial, late]) == current_bills([late, early, partial]) == [late]
+    assert current_bills([partial]) == [partial]
 
 
 def test_bills_of_other_months_and_other_sources_count_beside_each_other() -> None:
     december = a_bill(billing_period_start=datetime(2026, 12, 1, tzinfo=UTC))
     explorer = a_bill(source="cost-explorer")
-    assert {bill.id for bill in current([a_bill(), december, explorer])} == {a_bill().id, december.id, explorer.id}
+    assert {bill.id for bill in current_bills([a_bill(), december, explorer])} == {
+        a_bill().id,
+        december.id,
+        explorer.id,
+    }

@@ -15,8 +15,18 @@ from pydantic import ValidationError
 
 from bench.errors import RecordError
 from bench.record.canonical import seal
-from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price, RecipeRef, Run, content_of
-from bench.record.ids import new_id, time_of
+from bench.record.documents import (
+    Accelerators,
+    LeaseClosed,
+    LeaseOpened,
+    Phase,
+    Price,
+    RecipeRef,
+    Run,
+    content_of,
+    new_id,
+    time_of,
+)
 from bench.record.serialize import from_bytes, json_schema, to_bytes
 from tests.support.builders import EVALUATIONS, make_run, runs
 

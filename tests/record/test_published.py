@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.record.documents import CurvePoint, Published, Target
-from bench.record.ids import derived_id, time_of
+from bench.record.documents import CurvePoint, Published, Target, derived_id, time_of
 from bench.record.serialize import from_bytes, json_schema, to_bytes
 
 DAY = date(2018, 11, 6)

@@ -14,8 +14,7 @@ from botocore.exceptions import ClientError
 
 from analysis.frames.runs import load, runs_frame
 from bench.errors import ConflictError, RecordError, StoreError, UsageError
-from bench.record.documents import LeaseClosed, LeaseOpened
-from bench.record.ids import derived_id
+from bench.record.documents import LeaseClosed, LeaseOpened, derived_id
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore, open_store, read_all
 from tests.support.builders import make_run
@@ -182,7 +181,7 @@ def test_encryption_that_s3_does_not_have_is_refused(store, monkeypatch, setting
 
 @pytest.mark.parametrize("url", ["s3://bucket/a//b/", "S3://bucket/a/b", Path("s3://bucket/a/b")])
 def test_one_store_has_one_name(url):
-    assert open_store(url).name == open_store(url).place == "s3://bucket/a/b"
+    assert open_store(url).name == open_store(url).locator == "s3://bucket/a/b"
 
 
 def test_many_processes_read_what_one_reads(store, monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 
 from bench.record.documents import LeaseOpened
 from bench.store import open_store, read_each
-from bench.store.spool import Keeper, spools
+from bench.store.spool import SpooledWriter, spools
 from tests.support import seaweedfs
 from tests.support.builders import make_run
 
@@ -59,7 +59,7 @@ def test_a_report_and_an_export_of_an_s3_store_are_those_of_a_folder_with_the_sa
     for document in read_each(open_store(url)):
         folder.put(document)
     for words in (["report", "--format", "json"], ["export", "csv"], ["claims", "--format", "json"]):
-        done, expected = (bench(*words, "--store", store) for store in (url, folder.place))
+        done, expected = (bench(*words, "--store", store) for store in (url, folder.locator))
         assert done.returncode == expected.returncode == 0, done.stderr
         assert done.stdout == expected.stdout
         assert done.stdout
@@ -118,9 +118,9 @@ def test_drain_puts_what_waits_for_each_store_where_it_was_meant_to_go(bench, bu
         away.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
         away.setenv("AWS_MAX_ATTEMPTS", "1")
         for run in runs[:2]:
-            Keeper(open_store(bucket)).put(run)
+            SpooledWriter(open_store(bucket)).put(run)
         elsewhere.write_text("in the way")
-        Keeper(open_store(elsewhere)).put(runs[2])
+        SpooledWriter(open_store(elsewhere)).put(runs[2])
         elsewhere.unlink()
         done = bench("store", "drain", "--store", bucket)
         assert (done.returncode, done.stdout) == (1, f"{bucket}: 0 records put, 2 wait\n")
@@ -151,7 +151,7 @@ def test_no_secret_is_in_anything_that_is_written(bench, url, bucket, tmp_path, 
         with monkeypatch.context() as wrong:
             for name, value in settings.items():
                 wrong.setenv(name, value)
-            Keeper(open_store(url)).put(make_run())
+            SpooledWriter(open_store(url)).put(make_run())
             said += [bench(*words, "--store", url) for words in (["report"], ["store", "verify"], ["store", "drain"])]
             assert {done.returncode for done in said[-3:]} == {1}
     said.append(bench("report", "--store", f"s3://{seaweedfs.ACCESS_KEY}:{PASSWORD}@bucket/x"))

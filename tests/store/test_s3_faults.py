@@ -15,7 +15,7 @@ import pytest
 
 from bench.record.serialize import to_bytes
 from bench.store import open_store, read_each
-from bench.store.spool import Keeper, Spool, drain
+from bench.store.spool import Spool, SpooledWriter, drain
 from tests.support import seaweedfs
 from tests.support.builders import make_run
 
@@ -49,12 +49,12 @@ def test_64_writers_lose_nothing_while_the_server_is_killed_three_times(server, 
     url, runs, done = "s3://bucket/records", [make_run(seed=seed) for seed in range(RECORDS)], Event()
     store = open_store(url)
     store.check_writable()
-    keepers = [Keeper(store) for _ in range(WRITERS)]
+    spooled = [SpooledWriter(store) for _ in range(WRITERS)]
     written = [0] * WRITERS
 
     def write(writer):
         for run in runs[writer::WRITERS]:
-            keepers[writer].put(run)
+            spooled[writer].put(run)
             written[writer] += 1
 
     def crash():
@@ -84,7 +84,7 @@ sys.path.append(sys.argv[1])
 from tests.support.builders import make_run
 from bench.record.serialize import to_bytes
 from bench.store import open_store
-from bench.store.spool import Keeper
+from bench.store.spool import SpooledWriter
 
 def say(what, run):
     os.write(1, f"{what} {run.key()} {hashlib.sha256(to_bytes(run)).hexdigest()}\\n".encode())
@@ -92,11 +92,11 @@ def say(what, run):
 def write(away):
     if away:
         os.environ["AWS_ENDPOINT_URL_S3"] = "http://127.0.0.1:9"
-    keeper = Keeper(open_store(sys.argv[2]))
+    writer = SpooledWriter(open_store(sys.argv[2]))
     for seed in range(10**9):
         run = make_run(seed=seed)
         say("made", run)
-        keeper.put(run)
+        writer.put(run)
         say("kept", run)
         os.write(ready, b".")
 

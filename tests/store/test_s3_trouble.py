@@ -13,7 +13,7 @@ import pytest
 
 from bench.errors import StoreError
 from bench.store import open_store
-from bench.store.spool import Keeper, Spool, drain
+from bench.store.spool import Spool, SpooledWriter, drain
 from tests.support import seaweedfs
 from tests.support.builders import make_run
 
@@ -66,7 +66,7 @@ def test_settings_that_do_not_do_are_refused_before_a_run_and_a_record_is_kept_i
         with pytest.raises(StoreError) as error:
             store.check_writable()
         one_line_without_a_secret(error.value, store, said)
-        Keeper(store).put(run)
+        SpooledWriter(store).put(run)
     assert said in capsys.readouterr().err
     files = [path.read_text() for path in spool.rglob("*") if path.is_file()]
     assert not [secret for secret in SECRETS if any(secret in text for text in files)]

@@ -15,7 +15,7 @@ import pytest
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.serialize import from_bytes
 from bench.store import FolderStore, read_all
-from bench.store.spool import Keeper, Spool, drain, spool_folder, spools
+from bench.store.spool import Spool, SpooledWriter, drain, spool_folder, spools
 from tests.support.builders import make_run
 
 
@@ -45,9 +45,9 @@ def test_the_spool_lies_where_the_user_says_else_with_the_users_state(monkeypatc
 
 
 def test_a_store_that_works_leaves_nothing_in_the_spool(root, capsys):
-    run, keeper = make_run(), Keeper(FolderStore(root))
-    assert keeper.put(run) == run.key()
-    keeper.finish()
+    run, writer = make_run(), SpooledWriter(FolderStore(root))
+    assert writer.put(run) == run.key()
+    writer.finish()
     assert read_all(FolderStore(root)) == ([run], [])
     assert spools() == []
     assert capsys.readouterr().err == ""
@@ -58,34 +58,34 @@ def test_a_record_lies_in_the_spool_while_its_store_is_asked(root):
 
     class Looking(FolderStore):
         def put(self, document):
-            seen.extend(from_bytes(path.read_bytes(), "x") for path in Spool(self.place).waiting())
+            seen.extend(from_bytes(path.read_bytes(), "x") for path in Spool(self.locator).waiting())
             return super().put(document)
 
     run = make_run()
-    Keeper(Looking(root)).put(run)
+    SpooledWriter(Looking(root)).put(run)
     assert seen == [run]
 
 
 def test_a_record_that_its_store_does_not_take_is_kept_and_the_place_is_said(root, capsys):
-    run, keeper = make_run(), Keeper(Away(root))
-    assert keeper.put(run) == run.key()
+    run, writer = make_run(), SpooledWriter(Away(root))
+    assert writer.put(run) == run.key()
     (path,) = Spool(str(root)).waiting()
     assert from_bytes(path.read_bytes(), "x") == run
     assert capsys.readouterr().err == f"bench: store there: cannot be reached; the record is kept in {path}\n"
     with pytest.raises(StoreError, match=f"^1 record of this call is not in {root}; `bench store drain` puts it there"):
-        keeper.finish()
+        writer.finish()
 
 
 def test_a_store_that_comes_back_gets_what_it_missed(root, capsys):
     store, runs = Away(root), [make_run() for _ in range(3)]
-    keeper = Keeper(store)
+    writer = SpooledWriter(store)
     for run in runs[:2]:
-        keeper.put(run)
-        keeper.catch_up()
+        writer.put(run)
+        writer.drain()
     store.back = True
-    keeper.put(runs[2])
-    keeper.catch_up()
-    keeper.finish()
+    writer.put(runs[2])
+    writer.drain()
+    writer.finish()
     assert read_all(store) == (sorted(runs, key=lambda run: run.key()), [])
     assert "2 records that waited in the spool are in" in capsys.readouterr().err
     assert spools() == []
@@ -93,29 +93,29 @@ def test_a_store_that_comes_back_gets_what_it_missed(root, capsys):
 
 def test_records_of_an_earlier_call_go_into_the_same_store_and_no_other(root, tmp_path):
     mine, other = make_run(), make_run()
-    Keeper(Away(root)).put(mine)
-    Keeper(Away(tmp_path / "other")).put(other)
-    keeper, last = Keeper(FolderStore(root)), make_run()
-    keeper.put(last)
-    keeper.finish()
+    SpooledWriter(Away(root)).put(mine)
+    SpooledWriter(Away(tmp_path / "other")).put(other)
+    writer, last = SpooledWriter(FolderStore(root)), make_run()
+    writer.put(last)
+    writer.finish()
     assert read_all(FolderStore(root)) == (sorted([mine, last], key=lambda run: run.key()), [])
-    assert [spool.place for spool in spools()] == [str(tmp_path / "other")]
+    assert [spool.locator for spool in spools()] == [str(tmp_path / "other")]
 
 
 def test_a_store_named_from_another_folder_is_the_same_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Keeper(Away("results")).put(make_run())
+    SpooledWriter(Away("results")).put(make_run())
     (spool,) = spools()
-    assert spool.place == str(tmp_path / "results")
+    assert spool.locator == str(tmp_path / "results")
 
 
 def test_draining_twice_changes_nothing(root):
     run, store = make_run(), FolderStore(root)
-    Keeper(Away(root)).put(run)
+    SpooledWriter(Away(root)).put(run)
     (spool,) = spools()
     assert drain(spool, store).stored == 1
     assert drain(spool, store).stored == 0
-    Keeper(Away(root)).put(run)  # the store has it already
+    SpooledWriter(Away(root)).put(run)  # the store has it already
     assert drain(spool, store).stored == 1
     assert read_all(store) == ([run], [])
     assert spool.waiting() == []
@@ -125,9 +125,9 @@ def test_a_conflict_is_reported_and_both_records_are_kept(root, capsys):
     store, first = FolderStore(root), make_run()
     second = first.model_copy(update={"seed": 8})
     store.put(first)
-    keeper = Keeper(store)
-    keeper.put(second)
-    keeper.put(make_run())
+    writer = SpooledWriter(store)
+    writer.put(second)
+    writer.put(make_run())
     (spool,) = spools()
     done = drain(spool, store)
     (error,) = done.errors
@@ -138,15 +138,15 @@ def test_a_conflict_is_reported_and_both_records_are_kept(root, capsys):
     assert from_bytes(path.read_bytes(), "x") == second
     assert store.read(first.key()) == first
     with pytest.raises(StoreError, match="1 record of this call is not in"):
-        keeper.finish()
-    Keeper(store).finish()
+        writer.finish()
+    SpooledWriter(store).finish()
     assert "1 record of other calls is not in" in capsys.readouterr().err
 
 
 def test_a_damaged_record_is_named_and_stays_and_the_others_go(root):
     runs = [make_run() for _ in range(3)]
     for run in runs:
-        Keeper(Away(root)).put(run)
+        SpooledWriter(Away(root)).put(run)
     (spool,) = spools()
     bad = next(path for path in spool.waiting() if runs[0].id in path.read_text())
     bad.write_bytes(bad.read_bytes()[:-5])
@@ -160,7 +160,7 @@ def test_a_damaged_record_is_named_and_stays_and_the_others_go(root):
 
 def test_a_store_that_is_still_away_is_told_once_and_everything_stays(root):
     for _ in range(5):
-        Keeper(Away(root)).put(make_run())
+        SpooledWriter(Away(root)).put(make_run())
     (spool,) = spools()
     done = drain(spool, Away(root))
     assert [str(error) for error in done.errors] == ["store there: cannot be reached"]
@@ -170,7 +170,7 @@ def test_a_store_that_is_still_away_is_told_once_and_everything_stays(root):
 def test_several_drainers_at_once_lose_and_double_nothing(root):
     runs = [make_run() for _ in range(40)]
     for run in runs:
-        Keeper(Away(root)).put(run)
+        SpooledWriter(Away(root)).put(run)
     (spool,) = spools()
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: drain(spool, FolderStore(root)), range(4)))
@@ -181,8 +181,8 @@ def test_several_drainers_at_once_lose_and_double_nothing(root):
 
 def test_what_neither_store_nor_spool_takes_goes_to_stderr_as_the_record_it_is(root, folder, capsys):
     folder.write_text("a file in the way")
-    run, keeper = make_run(), Keeper(Away(root))
-    keeper.put(run)
+    run, writer = make_run(), SpooledWriter(Away(root))
+    writer.put(run)
     said, record, rest = capsys.readouterr().err.split("\n")
     assert rest == ""
     assert said.startswith("bench: store there: cannot be reached; and the spool ")
@@ -190,13 +190,13 @@ def test_what_neither_store_nor_spool_takes_goes_to_stderr_as_the_record_it_is(r
     assert run.key() in said
     assert from_bytes(f"{record}\n".encode(), "x") == run
     with pytest.raises(StoreError, match="1 record of this call is not in"):
-        keeper.finish()
+        writer.finish()
 
 
 def test_a_spool_that_cannot_be_written_is_no_matter_where_the_store_works(root, folder, capsys):
     folder.write_text("a file in the way")
     run = make_run()
-    Keeper(FolderStore(root)).put(run)
+    SpooledWriter(FolderStore(root)).put(run)
     assert FolderStore(root).read(run.key()) == run
     assert capsys.readouterr().err == ""
 
@@ -207,12 +207,12 @@ import os, sys
 sys.path.append(sys.argv[1])
 from tests.support.builders import make_run
 from bench.store import open_store
-from bench.store.spool import Keeper
-keeper = Keeper(open_store(sys.argv[2]))
+from bench.store.spool import SpooledWriter
+writer = SpooledWriter(open_store(sys.argv[2]))
 runs = [make_run(message="x" * 50_000, status="failed", reason="ERROR", evaluations=()) for _ in range(4)]
 for run in runs:
-    keeper.put(run)
-keeper.finish()
+    writer.put(run)
+writer.finish()
 """
 
 

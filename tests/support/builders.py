@@ -18,8 +18,8 @@ from bench.record.documents import (
     Run,
     Series,
     Target,
+    new_id,
 )
-from bench.record.ids import new_id
 
 # Three epochs; 90 %, 94.5 % and 94.8 %, then 95 % with test-time augmentation. The target is 94 %.
 PHASES = (

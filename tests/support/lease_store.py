@@ -6,8 +6,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bench.record.bill import Bill, Charge, make_bill
-from bench.record.documents import Accelerators, AnyDocument, LeaseClosed, LeaseOpened, Phase, Run
+from bench.record.documents import (
+    Accelerators,
+    AnyDocument,
+    Bill,
+    Charge,
+    LeaseClosed,
+    LeaseOpened,
+    Phase,
+    Run,
+    make_bill,
+)
 from tests.support import small_store as a
 
 V100 = Accelerators(name="V100", count=1)

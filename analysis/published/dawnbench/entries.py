@@ -15,8 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from bench.record.documents import AnyDocument, Published, Target
-from bench.record.ids import derived_id
+from bench.record.documents import AnyDocument, Published, Target, derived_id
 
 SOURCE = "github.com/stanford-futuredata/dawn-bench-entries"
 TARGET = 0.94

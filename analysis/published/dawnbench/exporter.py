@@ -141,9 +141,7 @@ def _header(
 def _log(run: Run) -> str:
     lines = [COLUMNS]
     for evaluation in run.evaluations:
-        seconds = sum(
-            phase.stop - phase.start for phase in run.phases if phase.name in COUNTED and phase.start < evaluation.at
-        )
+        seconds = sum(phase.seconds for phase in run.phases if phase.name in COUNTED and phase.start < evaluation.at)
         # Ten digits of a percentage: 94.08, not 94.08000000000001.
         lines.append((f"{evaluation.epoch:g}", repr(seconds / 3600), f"{100 * evaluation.accuracy:.10g}"))
     return "".join("\t".join(line) + "\n" for line in lines)

@@ -21,8 +21,7 @@ from pydantic import ValidationError
 from analysis.published.dawnbench.entries import SOURCE, TARGET
 from bench.billing.cost import train_cost
 from bench.errors import RecordError, UsageError
-from bench.record.documents import CurvePoint, Published, Target
-from bench.record.ids import derived_id
+from bench.record.documents import CurvePoint, Published, Target, derived_id
 from bench.text import one_line
 
 FOLDER = "CIFAR10/train"

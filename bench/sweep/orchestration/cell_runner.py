@@ -9,8 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bench.errors import BenchError
-from bench.record.documents import Run, utc_now
-from bench.record.lease import CloseReason
+from bench.record.documents import CloseReason, Run, utc_now
 from bench.store import Store
 from bench.sweep.orchestration.launch import close_lease, machine_environment
 from bench.sweep.orchestration.records import SWEEP_TAG, RunIndex, collect, ended, sweep_tag

@@ -9,8 +9,7 @@ from pathlib import Path
 from bench.errors import StoreError
 from bench.lease.lease import ACCELERATORS, ID, PRICE_SOURCE, RESOURCE, SERIES, TAGS
 from bench.lease.start import STARTED
-from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Price, utc_now
-from bench.record.lease import TAG, CloseReason
+from bench.record.documents import LEASE_TAG, CloseReason, LeaseClosed, LeaseOpened, Phase, Price, utc_now
 from bench.store import Store
 from bench.sweep.orchestration.records import SWEEP_TAG, keys_in, sweep_tag
 from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, Uptime
@@ -46,7 +45,7 @@ def launch_request(
         cell.spot,
         envs,
         store_credentials(store) if store else {},
-        {TAG: launch},
+        {LEASE_TAG: launch},
         records,
     )
 
@@ -140,7 +139,7 @@ def _opened(
         started_source="launcher",
         attempt=1,
         phases=tuple(_phases(uptime, there)),
-        tags={TAG: launch, **tags},
+        tags={LEASE_TAG: launch, **tags},
     )
 
 

@@ -9,8 +9,7 @@ from datetime import timedelta
 
 from bench.errors import BenchError, ConflictError, RecordError, StoreError
 from bench.recipes import find
-from bench.record.documents import AnyDocument, LeaseOpened, Run, utc_now
-from bench.record.lease import TAG
+from bench.record.documents import LEASE_TAG, AnyDocument, LeaseOpened, Run, utc_now
 from bench.store import Store
 from bench.store.base import parse, read_each
 from bench.sweep.provisioning.provisioner import RawRecord
@@ -83,7 +82,7 @@ def leases_of(cells: Iterable[Cell], store: Store) -> dict[Cell, list[LeaseOpene
 
 def series_of(leases: Iterable[LeaseOpened]) -> str | None:
     """The series that a cell's runs belong to: it has the id of the cell's first launch. None: it had none yet."""
-    return next((lease.tags.get(TAG, lease.id) for lease in leases), None)
+    return next((lease.tags.get(LEASE_TAG, lease.id) for lease in leases), None)
 
 
 class RunIndex:

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.errors import BenchError
-from bench.record.documents import Run
-from bench.record.ids import new_id
+from bench.record.documents import Run, new_id
 from bench.store import FolderStore, Store
 from bench.sweep.orchestration.cell_runner import CellRunner, SweepContext
 from bench.sweep.orchestration.launch import launch_request

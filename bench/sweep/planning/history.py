@@ -13,9 +13,7 @@ import pyarrow.compute as pc
 from bench.billing.offers.gpus import exactly
 from bench.errors import RecordError
 from bench.recipes import find
-from bench.record.base import PhaseName
-from bench.record.lease import LeaseOpened
-from bench.record.run import label
+from bench.record.documents import LeaseOpened, PhaseName, recipe_label
 from bench.store import Store, read_leases
 from bench.store.compact import read_runs
 
@@ -91,7 +89,7 @@ class History:
 
     def _phases(self, provider: str, counts: Callable[[PhaseName], bool]) -> Sample | None:
         each = [
-            [phase.stop - phase.start for phase in lease.phases if counts(phase.name)]
+            [phase.seconds for phase in lease.phases if counts(phase.name)]
             for lease in self.leases
             if lease.provider.casefold() == provider.casefold()
         ]
@@ -101,7 +99,7 @@ class History:
 def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[History, list[RecordError]]:
     """What all `stores` say of `recipes`, each record counted once, and an error for each that cannot be trusted."""
     # Runs of a recipe's other versions say nothing of this one.
-    names = {label(name, find(name).version): name for name in recipes}
+    names = {recipe_label(name, find(name).version): name for name in recipes}
     runs: dict[str, dict[str, Any]] = {}
     leases: dict[str, LeaseOpened] = {}
     errors: list[RecordError] = []

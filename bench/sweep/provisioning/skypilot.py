@@ -20,8 +20,7 @@ from typing import Any
 
 from bench.billing.offers.quote import known
 from bench.errors import BenchError
-from bench.record.documents import Accelerators
-from bench.record.lease import TAG
+from bench.record.documents import LEASE_TAG, Accelerators
 from bench.store.base import is_record_key
 from bench.sweep.provisioning.failure import short_words
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, RawRecord, Uptime
@@ -216,7 +215,7 @@ def _instance(handle: Any, setup: int | None) -> Instance:
         spot=bool(had.use_spot),
         hourly=_hourly(had),
         resource_id=info.head_instance_id if info and provider not in _OWN else None,
-        lease=(had.labels or {}).get(TAG),
+        lease=(had.labels or {}).get(LEASE_TAG),
         setup=setup,
     )
 

@@ -15,7 +15,7 @@ import pytest
 from analysis.reconcile.cost_explorer import charges
 from analysis.reconcile.reconcile import from_cost_explorer
 from bench.errors import BenchError
-from bench.record.bill import Bill
+from bench.record.documents import Bill
 from bench.store import FolderStore, read_all
 from tests.support.leases import IDS, closed, opened
 

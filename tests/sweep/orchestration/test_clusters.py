@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.record.documents import LeaseClosed, LeaseOpened
-from bench.record.ids import new_id
+from bench.record.documents import LeaseClosed, LeaseOpened, new_id
 from bench.store import FolderStore
 from bench.sweep.orchestration.clusters import chosen, end, rows
 from bench.sweep.provisioning.provisioner import LaunchRequest
