@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 from decimal import Decimal
 
 # Control, format (such as a change of writing direction), surrogate, and line and paragraph separators.
@@ -27,6 +29,19 @@ def escape_markdown(text: str) -> str:
 def csv_cell(text: str) -> str:
     """`text` for a spreadsheet: a leading apostrophe keeps it from being taken for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`, `10,000 runs`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:
+    """`did you mean a or b?`: of `names`, at most `most` that hold `name`, or else are near it; empty for none."""
+    typed, known = name.casefold(), {each.casefold(): each for each in names}
+    longer = [key for key in known if typed and typed in key]
+    near = difflib.get_close_matches(typed, longer or known, n=most, cutoff=0 if longer else 0.6)
+    return f"did you mean {' or '.join(known[key] for key in near)}?" if near else ""
 
 
 # FOCUS's pricing categories, as people say them.

@@ -12,7 +12,7 @@ from analysis.frames.runs import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET
 from analysis.stats.intervals import BOOTSTRAP_FROM, ratio_of_medians
 from bench.record.documents import Published
-from bench.text import one_line
+from bench.text import one_line, plural
 
 _MODEL = r"(?:(?i:nvidia|tesla|geforce)\s+)*(?:[AHKPV]\d{2,3}|[LT]4|[GR]TX\s*\d{3,4})\b"
 _PATTERNS = (
@@ -124,7 +124,7 @@ def check_published(claim: Claim, book: Book, entries: Sequence[Published]) -> C
 def amount(value: float, unit: str) -> str:
     """`value` with its unit, as DAWNBench's tables show it: seconds to 2 decimals, money to 4."""
     if unit == "GPUs":
-        return f"{value:g} GPU{'' if value == 1 else 's'}"
+        return plural(round(value), "GPU")
     digits = 2 if unit == "s" else 4
     # A cost of a few hundredths of a cent would be lost.
     return f"{value:.{digits}f} {unit}" if value >= 10**-digits * 100 else f"{value:.3g} {unit}"

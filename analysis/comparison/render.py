@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from analysis.stats.intervals import LEVEL, median_interval, wilson
 from bench.errors import UsageError
-from bench.text import CATEGORIES, UNKNOWN, escape_markdown, one_line, significant
+from bench.text import CATEGORIES, UNKNOWN, escape_markdown, one_line, plural, significant
 
 if TYPE_CHECKING:
     from analysis.comparison.compare import Comparison, Finding, Side
@@ -74,7 +74,7 @@ def _side(side: Side, policy: str) -> str:
     share = wilson(hits, n)
     target = ", ".join(f"{100 * value:.6g} %" for value in sorted(side.runs["target"].unique()))
     return (
-        f"{side.label}: {n} run{'s' if n > 1 else ''} on {_machines(side)}; median {_time(side, policy)}; "
+        f"{side.label}: {plural(n, 'run')} on {_machines(side)}; median {_time(side, policy)}; "
         f"{hits} of {n} reached {target}, P(hit) [{100 * share.low:.0f}, {100 * share.high:.0f}] %; {_price(side)}"
     )
 

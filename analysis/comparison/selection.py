@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 import pandas as pd
 
 from analysis.frames.runs import counted
 from bench.errors import UsageError
-from bench.text import one_line
+from bench.text import did_you_mean, one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +48,6 @@ def select(frame: pd.DataFrame, name: str, store: str) -> Side:
 
 def _nearest(recipe: str, recipes: pd.Series[str]) -> str:
     there = sorted(set(recipes))
-    near = difflib.get_close_matches(recipe, there, n=1, cutoff=0.4)
-    if near:
-        return f"did you mean {near[0]}?"
+    if near := did_you_mean(recipe, there):
+        return near
     return f"it has {', '.join(there[:5])}{' and more' if len(there) > 5 else ''}" if there else "it has no runs at all"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from analysis.frames.leases import Reconciliation
 from analysis.reconcile.match import LATE, MatchResult
-from bench.text import one_line
+from bench.text import one_line, plural
 
 _WORDS = {
     "lease-open": "the lease is not closed",
@@ -73,7 +73,7 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
         if one.bills and one.estimate.currency not in (None, one.currency):
             yield f"{one.lease.id}: estimated in {one.estimate.currency}, billed in {one.currency}: not compared"
     for note, estimates in _notes(reconciliations).items():
-        yield f"{'1 estimate' if estimates == 1 else f'{estimates:,} estimates'}: {note}"
+        yield f"{plural(estimates, 'estimate')}: {note}"
     for tag, rows in sorted(matched.orphans.items()):
         yield f"{_rows(rows)} tagged with the lease {one_line(tag)}, of which this store has no record"
     if matched.out_of_period:
@@ -110,4 +110,4 @@ def _notes(reconciliations: Sequence[Reconciliation]) -> Counter[str]:
 
 
 def _rows(number: int) -> str:
-    return "1 row is" if number == 1 else f"{number:,} rows are"
+    return f"{plural(number, 'row')} {'is' if number == 1 else 'are'}"

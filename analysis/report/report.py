@@ -20,6 +20,7 @@ from analysis.tables.lease_table import LeaseRow, lease_table
 from analysis.tables.row import Row
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run
 from bench.record.policy import DEFAULT_POLICY, Policy
+from bench.text import plural
 
 __all__ = ["FORMATS", "Format", "Report", "Row", "build_report", "cost_table", "render"]
 
@@ -110,6 +111,6 @@ def _headline(frame: pd.DataFrame, rows: list[Row]) -> str:
     if frame.empty:
         return NO_RUNS
     groups = sum(row.kind == "measured" for row in rows)
-    runs = f"{len(frame)} run{'s' if len(frame) > 1 else ''} in {groups} row{'s' if groups > 1 else ''}"
+    runs = f"{plural(len(frame), 'run')} in {plural(groups, 'row')}"
     newest = frame["started"].max()
     return f"{runs}, the newest of {newest:%Y-%m-%d %H:%M} UTC; bench {bench.__version__}."

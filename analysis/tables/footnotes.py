@@ -12,7 +12,7 @@ from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
 from analysis.tables.row import Row
 from bench.record.policy import Policy
-from bench.text import CATEGORIES, one_line
+from bench.text import CATEGORIES, one_line, plural
 
 if TYPE_CHECKING:
     from analysis.tables.lease_table import LeaseRow
@@ -103,7 +103,7 @@ def _broken(runs: pd.DataFrame) -> Iterator[str]:
 
 def _invalid(count: int) -> Iterator[str]:
     if count:
-        yield f"{_runs(count)} not counted anywhere: a clock was read while the device was still at work"
+        yield f"{plural(count, 'run')} not counted anywhere: a clock was read while the device was still at work"
 
 
 def _unfinished(every: pd.DataFrame) -> Iterator[str]:
@@ -111,14 +111,14 @@ def _unfinished(every: pd.DataFrame) -> Iterator[str]:
     series = every.groupby("series_id").agg({"planned": "max", "series_index": "nunique"})
     missing = int((series["planned"] - series["series_index"]).clip(lower=0).sum())
     if missing:
-        yield f"{_runs(missing)} planned but not in the records: a series was stopped early, or still goes on"
+        yield f"{plural(missing, 'run')} planned but not in the records: a series was stopped early, or still goes on"
 
 
 def _untimed(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
     completed = runs[runs["status"] == "completed"]
     count = int(completed[f"{policy}_s"].isna().sum())
     if count:
-        yield f"{count} of {_runs(len(completed))} completed without a time under the {policy} clock"
+        yield f"{count} of {plural(len(completed), 'run')} completed without a time under the {policy} clock"
 
 
 def _few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
 def _fell_back(runs: pd.DataFrame) -> Iterator[str]:
     count = int(runs["fell_back"].sum())
     if count:
-        yield f"{_runs(count)} crossed the target and ended below it: counted as a miss"
+        yield f"{plural(count, 'run')} crossed the target and ended below it: counted as a miss"
 
 
 def _mixed(runs: pd.DataFrame) -> Iterator[str]:
@@ -143,8 +143,4 @@ def _mixed(runs: pd.DataFrame) -> Iterator[str]:
 def _warned(runs: pd.DataFrame) -> Iterator[str]:
     count = int((runs["warnings"] > 0).sum())
     if count:
-        yield f"{_runs(count)} recorded with warnings, such as other work on the machine; see the records"
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
+        yield f"{plural(count, 'run')} recorded with warnings, such as other work on the machine; see the records"

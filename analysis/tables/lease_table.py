@@ -14,7 +14,7 @@ from analysis.frames.leases import PHASES
 from analysis.frames.runs import counted
 from bench.billing.estimate import Estimate, lease_cost_per_success
 from bench.record.documents import OWN
-from bench.text import CATEGORIES, one_line
+from bench.text import CATEGORIES, one_line, plural
 
 # On-demand and spot never share a row, nor do two currencies; a type of machine may take several accelerators.
 _KEYS = ["provider", "instance_type", "accelerator", "accelerators", "pricing_category", "currency"]
@@ -113,11 +113,11 @@ def _notes(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
         if not pd.isna(words):
             yield f"rule: {words}" + ("" if pd.isna(source) else f"; {source}")
     for why, count in _counts(leases["why_unknown"]):
-        yield f"cost unknown of {_leases(count)}: {why}"
+        yield f"cost unknown of {plural(count, 'lease')}: {why}"
     for parts, _ in _counts(leases.loc[leases["estimate"].notna(), "unpriced"]):
         yield f"not in the estimate, as their price or use is not known: {parts}"
     for note, count in _counts(leases["notes"]):
-        yield f"{_leases(count)} {note}"
+        yield f"{plural(count, 'lease')} {note}"
     yield from _bills(leases)
     yield from _phases(leases)
     yield from _mixed(leases, runs)
@@ -135,12 +135,12 @@ def _prices(leases: pd.DataFrame) -> Iterator[str]:
 
 def _bills(leases: pd.DataFrame) -> Iterator[str]:
     for source, count in _counts(leases["billed_source"]):
-        yield f"billed: {_leases(count)} by {'FOCUS' if source == 'focus' else 'Cost Explorer'}"
+        yield f"billed: {plural(count, 'lease')} by {'FOCUS' if source == 'focus' else 'Cost Explorer'}"
     for why, count in _counts(leases["billed_partial"]):
-        yield f"bill of {_leases(count)} partial: {why.replace('-', ' ')}"
+        yield f"bill of {plural(count, 'lease')} partial: {why.replace('-', ' ')}"
     other = leases["billed_currency"].where(leases["billed_currency"] != leases["currency"])
     for currencies, count in _counts(pd.concat([other, leases["billed_by_currency"]])):
-        yield f"{_leases(count)} billed in {currencies}: not added up"
+        yield f"{plural(count, 'lease')} billed in {currencies}: not added up"
 
 
 def _phases(leases: pd.DataFrame) -> Iterator[str]:
@@ -164,10 +164,6 @@ def _mixed(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
 
 def _counts(values: pd.Series[Any]) -> list[tuple[str, int]]:
     return sorted(Counter(values.dropna()).items())
-
-
-def _leases(count: int) -> str:
-    return "1 lease" if count == 1 else f"{count} leases"
 
 
 def _seconds(values: pd.Series[Any]) -> float | None:

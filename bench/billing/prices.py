@@ -8,7 +8,6 @@ always goes before it.
 from __future__ import annotations
 
 import csv
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from importlib.resources import files
 
 from bench.errors import UsageError
 from bench.record.documents import Accelerators, Price, PriceUnit, PricingCategory
+from bench.text import did_you_mean
 
 # More an hour than any machine costs: beyond it, arithmetic overflows before a table does.
 _ABSURD = Decimal(1_000_000_000)
@@ -74,7 +74,11 @@ def find_offer(name: str, category: PricingCategory = "Standard", region: str | 
     """
     named = [offer for offer in price_book() if offer.name.casefold() == name.casefold()]
     if not named:
-        raise UsageError(f"no price for {name} in the price book{_nearest(name)}; or give --price-per-hour")
+        near = did_you_mean(name, (offer.name for offer in price_book()), most=3)
+        raise UsageError(
+            f"no price for {name} in the price book (bench/billing/prices.csv); "
+            f"{f'{near} Or ' if near else ''}give --price-per-hour"
+        )
     offers = [offer for offer in named if offer.price.pricing_category == category]
     if not offers:
         held = sorted({offer.price.pricing_category for offer in named})
@@ -92,16 +96,6 @@ def _in_region(offers: Sequence[Offer], name: str, region: str | None) -> Offer:
         return offers[0]
     where = f"in {region}" if region else "without a region"
     raise UsageError(f"no price for {name} {where}, only in {', '.join(held)}; or give --price-per-hour")
-
-
-def _nearest(name: str) -> str:
-    typed = name.casefold()
-    # A bare instance type is a common slip: with its provider it is a name.
-    known = {offer.instance_type.casefold(): offer.name for offer in price_book()}
-    known |= {offer.name.casefold(): offer.name for offer in price_book()}
-    begun = [spelling for spelling in known if typed and spelling.startswith(typed)]
-    near = dict.fromkeys(known[match] for match in begun[:3] or difflib.get_close_matches(typed, known))
-    return f"; did you mean {' or '.join(near)}" if near else " (bench/billing/prices.csv is all of it)"
 
 
 def given_price(

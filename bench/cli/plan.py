@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from bench.cli import options
 from bench.errors import UsageError
+from bench.text import plural
 
 _HERE = {"runs", "steps", "device", "data", "instance", "spot", "price_per_hour", "currency"}
 _SWEEP = {"stores", "offline", "style"}
@@ -140,7 +141,7 @@ def _here(
         seconds = guess.total * runs
         cost = train_cost(seconds, hourly)
         click.echo(
-            f"{recipe.name}: about {seconds:.3g} s for {runs} run{'s' * (runs > 1)}, "
+            f"{recipe.name}: about {seconds:.3g} s for {plural(runs, 'run')}, "
             + (f"{cost:.3g} {currency}" if cost is not None else "cost unknown (no price)")
             + f"; extrapolated from {guess.sampled} of {guess.steps} steps, {trainer.compute.path}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from bench.errors import UsageError
+from bench.text import did_you_mean
 
 if TYPE_CHECKING:
     from bench.training.data import Cifar10
@@ -146,6 +146,4 @@ def find(name: str) -> Recipe:
     by_name = {recipe.name: recipe for recipe in RECIPES}
     if name in by_name:
         return by_name[name]
-    near = difflib.get_close_matches(name, by_name, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else "`bench recipes` lists them"
-    raise UsageError(f"no recipe is called {name!r}; {hint}")
+    raise UsageError(f"no recipe is called {name!r}; {did_you_mean(name, by_name) or '`bench recipes` lists them'}")

@@ -23,6 +23,7 @@ from bench.record.serialize import from_bytes, to_bytes
 from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder
 from bench.store.base import Store
 from bench.store.concurrency import in_threads
+from bench.text import plural
 
 _STORE = "store"
 
@@ -160,7 +161,7 @@ class SpooledWriter:
             return
         with suppress(StoreError):  # what stays in the spool is counted in the end
             if done := drain(self._spool, self._store).stored:
-                _say(f"{_records(done)} that waited in the spool {_are(done)} in {self._store.name} now")
+                _say(f"{plural(done, 'record')} that waited in the spool {_are(done)} in {self._store.name} now")
 
     def finish(self) -> None:
         """Say what still waits for this store. Raises StoreError where a record of this call is not in it."""
@@ -169,9 +170,11 @@ class SpooledWriter:
         drainable = f"`bench store drain` puts {'it' if waiting == 1 else 'them'} there, or says why not"
         missing = sum(path is None or path.exists() for path in self._refused)
         if missing:
-            raise StoreError(f"{_records(missing)} of this call {_are(missing)} not in {self._store.name}; {drainable}")
+            raise StoreError(
+                f"{plural(missing, 'record')} of this call {_are(missing)} not in {self._store.name}; {drainable}"
+            )
         if waiting:
-            _say(f"{_records(waiting)} of other calls {_are(waiting)} not in {self._store.name}; {drainable}")
+            _say(f"{plural(waiting, 'record')} of other calls {_are(waiting)} not in {self._store.name}; {drainable}")
 
     def _refuse(self, document: AnyDocument, why: BenchError, spooled: Path | OSError) -> None:
         if isinstance(spooled, Path):
@@ -189,10 +192,6 @@ class SpooledWriter:
 def _say(line: str) -> None:
     """On stderr even where progress is quiet: it is about what was measured."""
     sys.stderr.write(f"bench: {line}\n")
-
-
-def _records(n: int) -> str:
-    return "1 record" if n == 1 else f"{n} records"
 
 
 def _are(n: int) -> str:

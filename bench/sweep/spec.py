@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from pydantic import (
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
 from bench.sweep.yaml_file import YamlFile, read
+from bench.text import did_you_mean
 
 Pricing = Literal["on-demand", "spot"]
 
@@ -195,7 +195,7 @@ def _words(file: YamlFile, error: ValidationError) -> str:
     place = tuple(step for step in first["loc"] if step != "[key]")
     match first["type"]:
         case "extra_forbidden":
-            what = f"no such key{_nearest(str(place[-1]), Sweep.model_fields)}"
+            what = "; ".join(filter(None, ("no such key", did_you_mean(str(place[-1]), Sweep.model_fields))))
         case "missing":
             what = f"is missing: {Sweep.model_fields[str(place[0])].description}"
         case "tuple_type":
@@ -220,10 +220,5 @@ def _instead(cell: Cell) -> str:
     """What to do about a task file that is not there."""
     if not cell.task.parent.is_dir():
         return f", nor a folder {cell.task.parent}; call bench where the task files lie"
-    near = _nearest(cell.task.stem, [path.stem for path in cell.task.parent.glob("*.y*ml")])
-    return near or f"; see {cell.task.parent} for what there is"
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = did_you_mean(cell.task.stem, (path.stem for path in cell.task.parent.glob("*.y*ml")))
+    return f"; {near or f'see {cell.task.parent} for what there is'}"

@@ -13,7 +13,7 @@ from bench.sweep.planning.duration import PROVISION, SETUP, START, Duration
 from bench.sweep.planning.peaks import EXPECTED, LEAST
 from bench.sweep.planning.plan import CURRENCY, CellPlan, Plan
 from bench.table import Line, as_csv, as_table
-from bench.text import NOT_APPLICABLE, UNKNOWN, escape_markdown, one_line
+from bench.text import NOT_APPLICABLE, UNKNOWN, escape_markdown, one_line, plural
 from bench.text import significant as three_digits
 
 _KEPT = {
@@ -59,8 +59,8 @@ def significant(amount: Decimal | float | None) -> str:
 
 def _total(plan: Plan) -> str:
     sweep = plan.sweep
-    said = f"{sweep.name}: {sweep.runs} run{'s' * (sweep.runs > 1)} each of {', '.join(sweep.recipes)}, "
-    said += f"{len(plan.cells)} machine{'s' * (len(plan.cells) > 1)}; total "
+    said = f"{sweep.name}: {plural(sweep.runs, 'run')} each of {', '.join(sweep.recipes)}, "
+    said += f"{plural(len(plan.cells), 'machine')}; total "
     if plan.dollars is None:
         return f"{said}{UNKNOWN}"
     said += f"{'at least ' if plan.unknown else ''}{significant(plan.dollars)} {CURRENCY}"

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from bench.errors import BenchError
 from bench.record.documents import Run
 from bench.sweep.provisioning.provisioner import Job
+from bench.text import plural
 
 Why = Literal["CAPACITY", "QUOTA", "PREEMPTED", "OOM", "ERROR"]
 
@@ -81,5 +82,4 @@ def _failures(failed: Sequence[Run]) -> str:
     """Such as "2 runs failed (OOM): out of memory with batch 512"."""
     reasons = ", ".join(sorted(Counter(run.reason or "ERROR" for run in failed)))
     message = plain(next((run.message for run in failed if run.message), ""))
-    number = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
-    return in_short(f"{number} failed ({reasons})" + (f": {message}" if message else ""))
+    return in_short(f"{plural(len(failed), 'run')} failed ({reasons})" + (f": {message}" if message else ""))
