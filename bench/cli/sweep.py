@@ -83,29 +83,28 @@ def _time(text: str) -> timedelta:
 def confirm(question: str) -> None:
     """Ask on stderr. Raises Abort for a no, and UsageError where nobody is there to answer."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is here to be asked; give --yes")
+        raise UsageError("not a terminal, so the question cannot be asked; give --yes")
     click.confirm(question, abort=True, err=True)
 
 
 def _show_plan(asked: Sweep, queued: Sequence[CellState], most: Decimal | None) -> None:
-    """What is about to be rented, in a line; `bench plan` has it by cell."""
-    from functools import partial
+    """What is about to be rented, on a line, by the same records and prices as `bench plan`."""
+    from dataclasses import replace
 
-    from bench.sweep.planning.history import History
-    from bench.sweep.planning.plan import ask_all, plan
+    from bench.cli.plan import planned_from_records
 
+    planned, errors = planned_from_records(asked)
     cells = {state.cell for state in queued}
-    planned = [each for each in plan(asked, History(), partial(ask_all, offline=False)).cells if each.cell in cells]
-    known = [each for each in planned if each.dollars is not None]
-    dollars = sum((each.dollars or Decimal(0) for each in known), Decimal(0))
-    upper = sum((each.most_dollars or Decimal(0) for each in known), Decimal(0))
-    words = f"{len(queued)} of {len(asked.cells())} cells to run"
-    if known:
-        words += f", about {dollars:.2f} USD, at most {upper:.2f}"
-    if unknown := len(planned) - len(known):
-        words += f"; the cost of {unknown} is unknown"
-    words += f"; all is given back at {most} USD" if most else ""
-    click.echo(f"{asked.name}: {words}. By cell: bench plan", err=True)
+    planned = replace(planned, cells=tuple(each for each in planned.cells if each.cell in cells))
+    for error in errors:
+        click.echo(f"bench: {error}", err=True)
+    line = f"{len(queued)} of {len(asked.cells())} cells to run"
+    if planned.dollars is not None:
+        line += f", about {planned.dollars:.2f} USD, at most {planned.most_dollars:.2f}"
+    if planned.unknown:
+        line += f"; the cost of {planned.unknown} is unknown"
+    line += f"; all is given back at {most} USD" if most else ""
+    click.echo(f"{asked.name}: {line}. By cell: bench plan", err=True)
 
 
 def _report(made: SweepResult) -> None:

@@ -1,6 +1,9 @@
 """`bench sweep`, `status`, `collect` and `down` as a person calls them who has not set up everything yet."""
 
+from __future__ import annotations
+
 import importlib.util
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +11,22 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.record.documents import Device
+from bench.store import FolderStore
+from tests.support.builders import make_run
+
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 NO_SKYPILOT = pytest.mark.skipif(
     (spec := importlib.util.find_spec("sky")) is not None and spec.origin is not None, reason="SkyPilot is installed"
 )
+# Without credentials of AWS, wherever they might come from.
+NO_AWS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": "/dev/null",
+    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    "AWS_ACCESS_KEY_ID": "",
+    "AWS_SECRET_ACCESS_KEY": "",
+}
 
 
 @pytest.fixture
@@ -19,7 +34,7 @@ def file(tmp_path: Path) -> Path:
     """A sweep of one cell."""
     (tmp_path / "v100.yaml").write_text("resources: {infra: aws, accelerators: V100:1}\nrun: bash sky/run.sh\n")
     path = tmp_path / "sweep.yaml"
-    path.write_text(yaml.safe_dump({"name": "one", "recipes": ["quick"], "runs": 2, "machines": ["./v100.yaml"]}))
+    path.write_text(yaml.safe_dump({"name": "one", "recipes": ["myrtle"], "runs": 2, "machines": ["./v100.yaml"]}))
     return path
 
 
@@ -27,55 +42,76 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "words", [("sweep", "sweep.yaml", "--yes"), ("status",), ("collect", "bench-one-v100"), ("down", "--all")]
 )
-def test_without_skypilot_it_is_said_how_to_get_it(bench: Bench, file: Path, words: tuple[str, ...]) -> None:
-    done = bench(*words)
-    assert done.returncode == 1
-    assert "SkyPilot is not installed here" in done.stderr
-    assert "pip install 'skypilot[aws]'" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_without_skypilot_the_command_that_installs_it_is_named(
+    bench: Bench, file: Path, words: tuple[str, ...]
+) -> None:
+    result = bench(*words)
+    assert result.returncode == 1
+    assert "pip install 'skypilot[aws]'" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
-def test_the_plan_is_shown_and_nobody_there_to_say_yes_is_said(bench: Bench, file: Path) -> None:
-    done = bench("sweep", "sweep.yaml", "--max-cost", "2.50")
-    assert done.returncode == 2
-    plan, refusal = done.stderr.splitlines()[-2:]
-    assert plan.startswith("one: 1 of 1 cells to run, about ")
-    assert "USD, at most" in plan
-    assert "all is given back at 2.50 USD" in plan
-    assert refusal == "bench: nobody is here to be asked; give --yes"
+def _asked(bench: Bench, *words: str) -> list[str]:
+    """What `bench sweep` printed before it would have asked, off a terminal."""
+    result = bench("sweep", "sweep.yaml", *words, **NO_AWS)
+    assert result.returncode == 2
+    *lines, refusal = result.stderr.splitlines()
+    assert "--yes" in refusal
+    return lines
+
+
+def test_the_price_is_shown_before_it_asks(bench: Bench, file: Path) -> None:
+    line = _asked(bench, "--max-cost", "2.50")[-1]
+    assert line.startswith("one: 1 of 1 cells ")
+    assert line.count("USD") == 2
+    assert "2.50 USD" in line
+
+
+def test_the_price_is_that_of_bench_plan_by_the_same_records(bench: Bench, file: Path, tmp_path: Path) -> None:
+    extrapolated = _asked(bench)[-1]
+    store = FolderStore(tmp_path / "results" / "local")
+    store.check_writable()
+    gpu = Device(kind="cuda", name="Tesla V100-SXM2-16GB", precision="float16", path="graphs")
+    for _ in range(3):
+        store.put(make_run(device=gpu))
+    (cell,) = json.loads(bench("plan", "sweep.yaml", "--format", "json", **NO_AWS).stdout)["cells"]
+    assert cell["time_known_by"] == "measured, n = 3"
+    line = _asked(bench)[-1]
+    assert f"{float(cell['dollars']):.2f} USD, at most {float(cell['dollars_at_most']):.2f}" in line
+    assert line != extrapolated
+
+
+def test_a_record_that_cannot_be_trusted_is_named_and_the_price_still_comes(
+    bench: Bench, file: Path, tmp_path: Path
+) -> None:
+    store = FolderStore(tmp_path / "results" / "local")
+    store.check_writable()
+    path = store.root / store.put(make_run(seed=7))
+    path.write_bytes(path.read_bytes().replace(b'"seed":7', b'"seed":8'))
+    *named, price = _asked(bench)
+    assert any(path.name in line for line in named)
+    assert "USD" in price
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--max-cost", "0"), "--max-cost 0: is no amount of dollars above 0"),
-        (("--max-cost", "twenty"), "--max-cost twenty: is no amount"),
-        (("--max-cost", "NaN"), "--max-cost NaN: is no amount"),
-        (("--max-duration", "2"), "--max-duration: '2' is no length of time"),
-    ],
+    "words", [("--max-cost", "0"), ("--max-cost", "twenty"), ("--max-cost", "NaN"), ("--max-duration", "2")]
 )
-def test_bounds_that_are_none(bench: Bench, file: Path, words: tuple[str, ...], said: str) -> None:
-    done = bench("sweep", "sweep.yaml", "--yes", *words)
-    assert done.returncode == 2
-    assert said in done.stderr
+def test_a_budget_that_is_none_is_a_usage_error(bench: Bench, file: Path, words: tuple[str, ...]) -> None:
+    result = bench("sweep", "sweep.yaml", "--yes", *words)
+    assert result.returncode == 2
+    assert all(word in result.stderr for word in words)
 
 
 def test_machines_without_credentials_for_their_store_are_not_rented(bench: Bench, file: Path) -> None:
     file.write_text(file.read_text() + "store: s3://bucket/prefix\n")
-    nowhere = {
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "AWS_ACCESS_KEY_ID": "",
-        "AWS_SECRET_ACCESS_KEY": "",
-    }
-    done = bench("sweep", "sweep.yaml", "--yes", **nowhere)
-    assert done.returncode == 1
-    assert "there are no credentials" in done.stderr
+    result = bench("sweep", "sweep.yaml", "--yes", **NO_AWS)
+    assert result.returncode == 1
+    assert "s3://bucket/prefix" in result.stderr
+    assert "credentials" in result.stderr
 
 
-def test_down_wants_one_thing(bench: Bench) -> None:
-    for words in ((), ("one", "--all")):
-        done = bench("down", *words)
-        assert done.returncode == 2
-        assert "a sweep or a cluster, or --all" in done.stderr
+@pytest.mark.parametrize("words", [(), ("one", "--all")])
+def test_down_takes_one_name_or_all(bench: Bench, words: tuple[str, ...]) -> None:
+    result = bench("down", *words)
+    assert result.returncode == 2
+    assert "--all" in result.stderr

@@ -1,0 +1,59 @@
+"""bench estimate: seconds and dollars of recipes on this machine, from a few steps of each."""
+
+from __future__ import annotations
+
+import click
+
+from bench.cli import options
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
+@click.option("--steps", default=3, show_default=True, type=click.IntRange(1), help="Steps to time of each kind.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@options.data
+@options.machine
+def estimate(
+    recipes: tuple[str, ...],
+    runs: int,
+    steps: int,
+    device: str,
+    data: str | None,
+    instance: str | None,
+    price_per_hour: str | None,
+    currency: str,
+    spot: bool,
+) -> None:
+    """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars where there is a price.
+
+    Nothing is recorded: an extrapolation says nothing of accuracy. Compilation and loading are not counted. What a
+    sweep would take and cost on rented machines is said by `bench plan SWEEP.yaml`.
+    """
+    from bench.billing.cost import train_cost
+    from bench.billing.prices import machine_hourly
+    from bench.lease.lease import open_lease
+    from bench.measure.session import prepared
+    from bench.recipes import find
+    from bench.text import plural
+    from bench.training import data as cifar10
+
+    found = [find(name) for name in dict.fromkeys(recipes)]
+    lease = open_lease(instance, price_per_hour, currency, spot=spot)
+    hourly = machine_hourly(lease.price, lease.accelerators)
+    folder = cifar10.find(data)
+    compute, images = prepared(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these
+    from bench.measure.extrapolate import extrapolate
+    from bench.training.loop import Training
+
+    for recipe in found:
+        trainer = recipe.build(images, compute)
+        assert isinstance(trainer, Training)  # as every recipe's is
+        extrapolation = extrapolate(trainer, steps)
+        seconds = extrapolation.total * runs
+        cost = train_cost(seconds, hourly)
+        click.echo(
+            f"{recipe.name}: about {seconds:.3g} s for {plural(runs, 'run')}, "
+            + (f"{cost:.3g} {currency}" if cost is not None else "cost unknown (no price)")
+            + f"; extrapolated from {extrapolation.sampled} of {extrapolation.steps} steps, {trainer.compute.path}"
+        )
