@@ -17,6 +17,7 @@ from bench.record.documents import AnyDocument, LeaseOpened, PriceUnit, Run
 from bench.record.flat import COLUMNS as FLAT
 from bench.record.flat import Column, flat
 from bench.record.policy import Policy
+from bench.record.sources import comparable
 from bench.store.base import Store, read_all
 from bench.store.compact import read_runs
 
@@ -67,6 +68,8 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
         for name, column in FLAT.items()
     }
     frame = pd.DataFrame(typed)
+    hashes = frame["source_sha256"]
+    frame["source_sha256"] = hashes.map({each: comparable(each) for each in hashes.unique()}).astype(hashes.dtype)
     several = frame["device_count"].astype("string") + " x " + frame["device"]
     frame["machine"] = frame["device"].where(frame["device_count"] == 1, several)
     frame["instance"] = frame["provider"] + ":" + frame["instance_type"]

@@ -79,9 +79,7 @@ class Measurement:
         """
         series_id = series_id or new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
-        ended = {
-            (run.recipe.name, run.recipe.source_sha256, run.seed) for run in earlier if run.status != "interrupted"
-        }
+        ended = {(run.recipe.name, run.recipe.source, run.seed) for run in earlier if run.status != "interrupted"}
         try:
             for index in range(n):
                 for recipe in recipes:

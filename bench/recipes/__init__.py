@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from bench.errors import UsageError
+from bench.recipes.source import source_sha256
 from bench.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -76,18 +74,8 @@ class Recipe:
         return cast(Build, importlib.import_module(self.module).build)(data, compute)
 
     def source_sha256(self) -> str:
-        """SHA-256 over the source that decides what is trained: the recipe, those it builds on, what all share."""
-        here = Path(__file__).parent
-        own, found = [here / f"{self.module.rpartition('.')[2]}.py"], set[Path]()
-        while own:
-            path = own.pop()
-            found.add(path)
-            based_on = re.findall(rf"^from {__name__}\.(\w+) import", path.read_text(), re.MULTILINE)
-            own += [here / f"{name}.py" for name in based_on if here / f"{name}.py" not in found]
-        digest = hashlib.sha256(self.name.encode())
-        for path in sorted(found) + sorted((here.parent / "training").glob("*.py")):
-            digest.update(path.read_bytes())
-        return digest.hexdigest()
+        """What decides how it trains, as a hash: see bench.recipes.source."""
+        return source_sha256(self.module)
 
 
 # Published are the TFLOP of myrtle (without its test), myrtle-tricks, airbench94 and airbench94-muon; the others are

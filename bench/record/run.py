@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from bench.record.base import Document, Part, Phase, Target, Utc
 from bench.record.ids import time_of
+from bench.record.sources import comparable
 
 Status = Literal["completed", "failed", "interrupted"]
 # DIVERGED: the loss was no longer a number.
@@ -32,6 +33,11 @@ class RecipeRef(Part):
     name: str = Field(min_length=1)
     version: int = Field(1, ge=1, description="raised where what it trains or tests becomes another thing")
     source_sha256: str
+
+    @property
+    def source(self) -> str:
+        """The source's hash, comparable with those of all other records."""
+        return comparable(self.source_sha256)
 
     @property
     def label(self) -> str:

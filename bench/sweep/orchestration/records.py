@@ -125,5 +125,5 @@ def ended(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
         if run.status != "interrupted"
         and run.recipe.name in sources
         and run.seed < sweep.runs
-        and (any_source or run.recipe.source_sha256 == sources[run.recipe.name])
+        and (any_source or run.recipe.source == sources[run.recipe.name])
     }

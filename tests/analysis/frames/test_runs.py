@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.frames.runs import COLUMNS, attempt_costs, counted, runs_frame, train_costs
 from analysis.report.report import FORMATS, build_report, render
-from bench.record.documents import Accelerators, Device, LeaseClosed, Phase
+from bench.record.documents import Accelerators, Device, LeaseClosed, Phase, RecipeRef
 from bench.record.policy import POLICIES, attempt_seconds, policy_seconds
 from tests.support import builders
 from tests.support import small_store as a
@@ -113,3 +113,16 @@ def test_a_run_not_synchronised_does_not_count_but_a_broken_one_does():
     frame = runs_frame([loose, a.a_broken_run(11), a.a_run(12)])
     assert list(counted(frame)["run_id"]) == [a.an_id(11), a.an_id(12)]
     assert attempt_seconds(loose, "airbench") is None
+
+
+def test_sources_that_differed_in_text_alone_are_one_and_others_are_not() -> None:
+    """Hashes over whole files of airbench94-muon at commits 30e91fe, 5baa911 and 1b8c666."""
+    shared = "1725d7c0ae4fdc6404e6a78730f7d188d6b40c7119f688752a706d7075a85120"
+    reflowed = "60bc06c8c4650a819de8b63b26f891d7490737f9d3efaf1a27e09303ee26b8f0"
+    changed = "a5939a513944c409733af9c7c6b611d6ef5538436b026bafe92b54dc909fc253"
+    runs = [
+        a.a_run(10 + index, recipe=RecipeRef(name="airbench94-muon", source_sha256=source))
+        for index, source in enumerate((shared, reflowed, changed))
+    ]
+    sources = runs_frame(runs)["source_sha256"]
+    assert sources[0] == sources[1] != sources[2]
