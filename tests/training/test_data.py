@@ -155,7 +155,6 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fetch_downloads_verifies_and_unpacks_after_a_failure(archive: Path, tmp_path: Path, no_waiting: None) -> None:
-    pytest.importorskip("torchvision")
     mirror = Mirror(archive.parent, failures=1)
     folder = data.fetch(tmp_path / "cache", mirror.url, md5=md5(archive))
     data.verify(folder)
@@ -170,17 +169,73 @@ def test_fetch_does_nothing_where_verified_files_lie(folder: Path) -> None:
 def test_an_archive_with_another_checksum_is_refused_and_leaves_nothing(
     archive: Path, tmp_path: Path, no_waiting: None
 ) -> None:
-    pytest.importorskip("torchvision")
     with pytest.raises(DataError, match="name a mirror with --url"):
         data.fetch(tmp_path / "cache", Mirror(archive.parent).url, md5="0" * 32)
     assert not list((tmp_path / "cache").iterdir())
 
 
 def test_an_unreachable_mirror_is_one_line(tmp_path: Path, official: dict[str, bytes], no_waiting: None) -> None:
-    pytest.importorskip("torchvision")
     with pytest.raises(DataError, match="try again") as caught:
         data.fetch(tmp_path / "cache", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
     assert "\n" not in str(caught.value)
+
+
+class Slow:
+    """A loopback web server that begins to answer, then sends `block` every `pause_s`; a pause of None never ends."""
+
+    def __init__(self, block: bytes, pause_s: float | None) -> None:
+        self.requests = 0
+        self.over = threading.Event()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(handler) -> None:  # noqa: N805 -- `self` is the server here
+                self.requests += 1
+                handler.send_response(200)
+                handler.send_header("Content-Length", "1000000")
+                handler.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    handler.wfile.write(block)
+                    while not self.over.wait(pause_s):
+                        handler.wfile.write(block)
+
+            def log_message(handler, *words: object) -> None:  # noqa: N805 -- as above
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/{data.ARCHIVE}"
+
+
+@pytest.mark.parametrize("pause_s", [None, 0.01], ids=["stalls", "trickles"])
+def test_a_download_that_does_not_end_is_given_up_and_tried_again(
+    pause_s: float | None, tmp_path: Path, no_waiting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "STALLED_S", 0.2)
+    monkeypatch.setattr(data, "SLOW_S", 0.2)
+    server = Slow(b"x" * 10, pause_s)
+    with pytest.raises(DataError, match=server.url):
+        data.fetch(tmp_path / "cache", server.url, attempts=2)
+    server.over.set()
+    assert server.requests == 2
+    assert not list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_archive_that_lies_there_is_taken_if_it_is_whole(archive: Path, tmp_path: Path, whole: bool) -> None:
+    (tmp_path / "cache").mkdir()
+    content = archive.read_bytes()
+    (tmp_path / "cache" / data.ARCHIVE).write_bytes(content if whole else content[:-1])
+    mirror = Mirror(archive.parent)
+    data.verify(data.fetch(tmp_path / "cache", mirror.url, md5=md5(archive)))
+    assert mirror.requests == (0 if whole else 1)
+
+
+def test_what_is_no_address_is_one_line(tmp_path: Path, official: dict[str, bytes], no_waiting: None) -> None:
+    with pytest.raises(DataError, match="nowhere"):
+        data.fetch(tmp_path / "cache", "nowhere")
 
 
 def test_the_official_files_pass(cifar10: Path) -> None:
