@@ -1,4 +1,4 @@
-"""Help: cheap, complete, and the same story as the README."""
+"""Help: cheap and complete."""
 
 import subprocess
 import sys
@@ -45,11 +45,6 @@ def test_every_command_has_help_for_itself_and_each_option(name: str) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option) and not isinstance(parameter.type, click.Choice):
             assert parameter.help, f"{name} {parameter.opts}"
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_in_the_readme(name: str) -> None:
-    assert f"bench {name}" in (ROOT / "README.md").read_text()
 
 
 def test_help_lists_every_command() -> None:
