@@ -23,25 +23,21 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from bench.training.memory import keep_freed_memory
+import torch
+import torch.nn.functional as F
+from scipy.optimize import minimize_scalar
 
-keep_freed_memory()  # before torch is imported, and so all other imports come after it
-
-import torch  # noqa: E402 -- see above
-import torch.nn.functional as F  # noqa: E402 -- see above
-from scipy.optimize import minimize_scalar  # noqa: E402 -- see above
-
-from analysis.stats.intervals import mean_interval  # noqa: E402 -- see above
-from analysis.stats.two_sample import paired_ratio  # noqa: E402 -- see above
-from bench.errors import BenchError, UsageError  # noqa: E402 -- see above
-from bench.host import cores, cpu_name  # noqa: E402 -- see above
-from bench.recipes import Recipe, find  # noqa: E402 -- see above
-from bench.record.documents import PhaseName  # noqa: E402 -- see above
-from bench.training import data as cifar10  # noqa: E402 -- see above
-from bench.training.device import Compute, choose  # noqa: E402 -- see above
-from bench.training.evaluate import FLIP, outputs  # noqa: E402 -- see above
-from bench.training.events import Silent  # noqa: E402 -- see above
-from bench.training.loop import Training  # noqa: E402 -- see above
+from analysis.stats.intervals import mean_interval
+from analysis.stats.two_sample import paired_ratio
+from bench.errors import BenchError, UsageError
+from bench.host import cores, cpu_name
+from bench.recipes import Recipe, find
+from bench.record.documents import PhaseName
+from bench.training import data as cifar10
+from bench.training.device import Compute, choose, keep_freed_memory
+from bench.training.evaluate import FLIP, outputs
+from bench.training.events import Silent
+from bench.training.loop import Training
 
 CLOCK = ("prepare", "train", "final_evaluate")
 
@@ -197,6 +193,7 @@ def main() -> None:
     parser.add_argument("candidates", nargs="+")
     parser.add_argument("--seeds", type=seeds, default="0-0", help="first-last, such as 0-4")
     arguments = parser.parse_args()
+    keep_freed_memory()
     try:
         for candidate in arguments.candidates:
             changes(candidate)  # all of them before the first hour is spent

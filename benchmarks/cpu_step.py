@@ -17,17 +17,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench.training.memory import keep_freed_memory
+import numpy as np
+import torch
 
-keep_freed_memory()  # before torch is imported, and so all other imports come after it
-
-import numpy as np  # noqa: E402 -- see above
-import torch  # noqa: E402 -- see above
-
-from bench.host import cores, cpu_name  # noqa: E402 -- see above
-from bench.recipes.airbench94_muon import Optimisers, Settings, Trainer  # noqa: E402 -- see above
-from bench.training.data import Cifar10  # noqa: E402 -- see above
-from bench.training.device import Compute  # noqa: E402 -- see above
+from bench.host import cores, cpu_name
+from bench.recipes.airbench94_muon import Optimisers, Settings, Trainer
+from bench.training.data import Cifar10
+from bench.training.device import Compute, keep_freed_memory
 
 CPU = Compute(torch.device("cpu"), torch.float32, "eager")
 WAYS = {
@@ -58,6 +54,7 @@ def stepper(compute: Compute) -> Callable[[], None]:
 
 def main(rounds: int) -> None:
     """Measure and print a table: median and range of each way, and its ratio to the plain one, round by round."""
+    keep_freed_memory()
     steppers = {name: stepper(compute) for name, compute in WAYS.items()}
     for step in steppers.values():
         step()

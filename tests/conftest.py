@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 # Workers of pytest-xdist share the cores: one thread each. Read when torch and numpy are loaded, so before all else.
@@ -24,6 +25,10 @@ ROOT = Path(__file__).parents[1]
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+
+# Where torch is missing, as on a laptop that only reports, what trains is left out.
+NEEDS_TORCH = ["lease/test_run.py", "measure/test_*.py", "recipes/test_*.py", "training/test_*.py"]
+collect_ignore_glob = [] if find_spec("torch") else NEEDS_TORCH
 
 # Folders whose tests train or measure time: one after another, on one worker.
 TRAINING = ("tests/measure/", "tests/recipes/", "tests/training/")

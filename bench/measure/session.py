@@ -17,7 +17,6 @@ from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, PhaseN
 from bench.store import Store
 from bench.store.spool import SpooledWriter
 from bench.training import data as cifar10
-from bench.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from bench.training.device import Choice, Compute
@@ -113,11 +112,11 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
 
 def prepared(device: Choice) -> Compute:
     """The device to train on, with the allocator tuned for it. Raises BenchError where torch is not installed."""
-    keep_freed_memory()  # before torch takes its first gigabyte
     try:
-        from bench.training.device import choose
+        from bench.training.device import choose, keep_freed_memory
     except ImportError as error:
         raise BenchError(f"training needs torch ({error}); pip install 'trainbench[train]'") from error
+    keep_freed_memory()
     return choose(device)
 
 

@@ -28,9 +28,8 @@ from bench.measure.clock import Clock
 from bench.measure.failure import explain
 from bench.recipes import Trainer
 from bench.record.documents import Evaluation, PhaseName
-from bench.training.device import Compute, choose
+from bench.training.device import Compute, choose, keep_freed_memory
 from bench.training.events import Silent
-from bench.training.memory import keep_freed_memory
 
 
 def work(connection: Connection, rank: int, size: int, port: int, patience: float) -> None:

@@ -26,14 +26,12 @@ from torch import nn
 
 from bench.recipes.airbench94_muon import Network
 from bench.training.augment import Augmented
-from bench.training.average import Average
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP_AND_SHIFT, View
 from bench.training.layers import BiasBatchNorm
 from bench.training.loop import Training
-from bench.training.schedule import piecewise_linear
-from bench.training.sgd import Knots, biases_apart
+from bench.training.optimisers import Average, Knots, biases_apart, piecewise_linear
 
 
 @dataclass(frozen=True)

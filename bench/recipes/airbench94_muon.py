@@ -31,7 +31,7 @@ from bench.training.device import Compute
 from bench.training.evaluate import FLIP_AND_SHIFT, View
 from bench.training.layers import BiasBatchNorm, DiracConv, GlobalMaxPool, Scale, Whitening
 from bench.training.loop import Training
-from bench.training.muon import Muon
+from bench.training.optimisers import Muon
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ from torch import Tensor, nn
 
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10
-from bench.training.device import Compute
+from bench.training.device import Compute, eager_on_cpu
+from bench.training.layers import activation, basic, conv
 from bench.training.loop import Training
-from bench.training.preact import activation, basic, conv, eager_on_cpu
-from bench.training.sgd import Knots, ScheduledSgd
+from bench.training.optimisers import Knots, ScheduledSgd
 
 
 @dataclass(frozen=True)

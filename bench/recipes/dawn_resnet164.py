@@ -26,11 +26,11 @@ from torch import nn
 
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10
-from bench.training.device import Compute
+from bench.training.device import Compute, eager_on_cpu
 from bench.training.events import Events
+from bench.training.layers import activation, bottleneck, conv
 from bench.training.loop import Training
-from bench.training.preact import activation, bottleneck, conv, eager_on_cpu
-from bench.training.sgd import Knots, ScheduledSgd
+from bench.training.optimisers import Knots, ScheduledSgd
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from bench.training.augment import Jittered
 from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.jitter import Jittered
+from bench.training.device import Compute, eager_on_cpu
+from bench.training.layers import activation, basic, conv
+from bench.training.optimisers import Knots, MasterWeights, ScheduledSgd
 from bench.training.parallel import ParallelTraining
-from bench.training.preact import activation, basic, conv, eager_on_cpu
-from bench.training.sgd import Knots, MasterWeights, ScheduledSgd
 
 LOSS_SCALE = 512
 

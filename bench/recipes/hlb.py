@@ -36,7 +36,7 @@ from bench.training.device import Compute
 from bench.training.evaluate import FLIP, View
 from bench.training.layers import BiasBatchNorm, Conv3x3, DiracConv, GlobalMaxPool, Scale, Whitening
 from bench.training.loop import Training
-from bench.training.sgd import Knots
+from bench.training.optimisers import Knots
 
 # airbench94 counts all that one gradient moves a weight by, with momentum 0.85; hlb what it moves it by at once.
 _IN_ALL = 1 + 1 / (1 - 0.85)

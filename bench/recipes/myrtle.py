@@ -27,7 +27,7 @@ from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.layers import Conv3x3, GlobalMaxPool, Residual, Scale
 from bench.training.loop import Training
-from bench.training.sgd import Knots, ScheduledSgd
+from bench.training.optimisers import Knots, ScheduledSgd
 
 
 @dataclass(frozen=True)

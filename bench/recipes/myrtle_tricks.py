@@ -27,13 +27,12 @@ from torch import nn
 
 from bench.recipes.myrtle import resnet9
 from bench.training.augment import Augmented
-from bench.training.average import Average
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP, View
 from bench.training.layers import Conv3x3, GhostBatchNorm, Whitening
 from bench.training.loop import Training
-from bench.training.sgd import Knots, ScheduledSgd, biases_apart
+from bench.training.optimisers import Average, Knots, ScheduledSgd, biases_apart
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from torch import Tensor, nn
 from bench.recipes.airbench94_muon import Optimisers
 from bench.recipes.airbench94_muon import Settings as Reference
 from bench.recipes.airbench94_muon import Trainer as ReferenceTrainer
+from bench.training.augment import Focused
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP, View, second_look
-from bench.training.focus import Focused
-from bench.training.muon import Coefficients, Muon
+from bench.training.optimisers import Coefficients, Muon
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ shuffle, the crop and the flip together, and what comes out lies channels-last i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,9 @@ from torch import Tensor
 # Mean and standard deviation of CIFAR-10's training images by channel, on the 0..1 scale.
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
+
+# Red, green and blue in luminance (ITU-R BT.601).
+_LUMA = (0.299, 0.587, 0.114)
 
 
 @cache
@@ -127,3 +131,72 @@ class Augmented:
         y = rows[picked, None] + along
         x = columns[picked, None] + across
         return self.padded[picked[:, None, None], y[:, :, None], x[:, None, :]]
+
+
+class Jittered(Augmented):
+    """Augmented, with each image's brightness, contrast and saturation changed at random, and turned a little.
+
+    Each of the three factors lies in 1 - `colour` .. 1 + `colour`, the angle within `degrees` either way. Without
+    rounding and clipping, the order of the three makes no difference; here the image is clipped once, after them.
+    Turning takes the nearest pixel, black outside the image.
+    """
+
+    def __init__(self, *words: Any, colour: float, degrees: float, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self.colour, self.degrees = colour, degrees
+        self.drawn = torch.empty(0)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """See Augmented."""
+        device = self.padded.device
+        self.drawn = torch.rand(len(self.labels), 4, generator=self.generator, device=device) * 2 - 1
+        return super().__iter__()
+
+    def _cut(self, picked: Tensor, rows: Tensor, columns: Tensor, flips: Tensor) -> Tensor:
+        drawn = self.drawn[picked]
+        images = recolour(super()._cut(picked, rows, columns, flips), 1 + self.colour * drawn[:, :3])
+        return turn(images, math.radians(self.degrees) * drawn[:, 3])
+
+
+def recolour(images: Tensor, factors: Tensor) -> Tensor:
+    """Images 0..255 [n, h, w, 3] with brightness, contrast and saturation times `factors` [n, 3]: float32."""
+    brightness, contrast, saturation = factors.view(-1, 3, 1, 1, 1).unbind(1)
+    x = images.float() * brightness
+    grey = (x * torch.tensor(_LUMA, device=x.device)).sum(-1, keepdim=True)
+    x = torch.lerp(grey.mean((1, 2), keepdim=True), x, contrast)
+    grey = torch.lerp(grey.mean((1, 2), keepdim=True), grey, contrast)
+    return torch.lerp(grey, x, saturation).clamp(0, 255)
+
+
+def turn(images: Tensor, angles: Tensor) -> Tensor:
+    """Float images [n, h, w, 3] turned about their centre by `angles` [n], in radians."""
+    sin, cos, zero = angles.sin(), angles.cos(), torch.zeros_like(angles)
+    matrices = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
+    x = images.permute(0, 3, 1, 2)
+    grid = F.affine_grid(matrices, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, mode="nearest", align_corners=False).permute(0, 2, 3, 1).contiguous()
+
+
+class Focused(Augmented):
+    """As Augmented, but from epoch `start` (from 0) on it shows only the `share` of the images with the largest losses.
+
+    Those losses are the ones that each image had when it was last seen, so they cost nothing: `heard` takes them. An
+    epoch stays as long, and so shows some of these images more than once.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, *, start: int, share: float, **how: Any) -> None:
+        super().__init__(images, labels, **how)
+        self.start, self.kept = start, round(share * len(labels))
+        self.losses = torch.full((len(labels),), math.inf, device=labels.device)
+
+    def heard(self, losses: Tensor) -> None:
+        """Keep the losses [batch] of the images that came last."""
+        self.losses[self.picked] = losses
+
+    def order(self) -> Tensor:
+        """The images of this epoch, in their order: int64 [n]."""
+        if self.epoch < self.start:
+            return super().order()
+        hardest = self.losses.topk(self.kept).indices
+        passes = [hardest[self.shuffled(self.kept)] for _ in range(math.ceil(len(self.labels) / self.kept))]
+        return torch.cat(passes)[: len(self.labels)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import shutil
 import sysconfig
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -134,3 +135,21 @@ def fastest_convolution() -> tuple[torch.dtype, bool]:
     with torch.inference_mode():
         best = {key: min([seconds(way) for _ in range(4)][1:]) for key, way in ways.items()}
     return min(best, key=best.__getitem__)
+
+
+def eager_on_cpu(compute: Compute) -> Compute:
+    """`compute`, never compiled on a processor: pre-activation networks get no faster, and take minutes to compile."""
+    return compute if compute.is_cuda else replace(compute, path="eager")
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed, for the next step to use.
+
+    A training step frees and takes gigabytes. glibc hands large blocks back to the system at once, and then each
+    page of the next one faults and is zeroed again: a step can take twice as long. Another C library is left alone.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        m_trim_threshold, m_mmap_max = -1, -4
+        libc.mallopt(m_mmap_max, 0)
+        libc.mallopt(m_trim_threshold, -1)

@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.training.augment import Augmented, normalise
-from bench.training.call import as_called
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
+from bench.training.execution import as_called
 from bench.training.layers import Whitening
 
 

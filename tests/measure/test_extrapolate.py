@@ -4,17 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402 -- after the skip
-
-from bench.measure import extrapolate as module  # noqa: E402 -- after the skip
-from bench.measure.extrapolate import extrapolate  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.device import Compute  # noqa: E402 -- after the skip
-from bench.training.evaluate import FLIP  # noqa: E402 -- after the skip
-from bench.training.loop import Training  # noqa: E402 -- after the skip
+from bench.measure import extrapolate as module
+from bench.measure.extrapolate import extrapolate
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from bench.training.evaluate import FLIP
+from bench.training.loop import Training
 
 IMAGES = np.zeros((40, 3, 8, 8), np.uint8)
 
@@ -42,19 +40,19 @@ class Paced(Training):
         self.clock, self.half = clock, 0
         self.forward = self.look
 
-    def look(self, images: "torch.Tensor") -> "torch.Tensor":
+    def look(self, images: torch.Tensor) -> torch.Tensor:
         if not self.network.training:
             self.clock.now += 5
         return self.network(images)
 
-    def prepare(self, generator: "torch.Generator") -> "Paced":
+    def prepare(self, generator: torch.Generator) -> "Paced":
         self.clock.now += 2
         return self
 
     def __len__(self) -> int:
         return 4
 
-    def __iter__(self) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for _ in range(4):
             yield torch.zeros(10, 3, 8, 8), torch.zeros(10, dtype=torch.int64)
 

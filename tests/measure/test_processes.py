@@ -16,18 +16,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.errors import UsageError  # noqa: E402 -- after the skip
-from bench.measure import distributed as processes  # noqa: E402 -- after the skip
-from bench.measure.progress import Progress  # noqa: E402 -- after the skip
-from bench.measure.series import Measurement  # noqa: E402 -- after the skip
-from bench.measure.signals import Interrupts  # noqa: E402 -- after the skip
-from bench.recipes import find  # noqa: E402 -- after the skip
-from bench.record.documents import Run  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from tests.support.parallel_recipes import CPU, Scripted  # noqa: E402 -- after the skip
+from bench.errors import UsageError
+from bench.measure import distributed as processes
+from bench.measure.progress import Progress
+from bench.measure.series import Measurement
+from bench.measure.signals import Interrupts
+from bench.recipes import find
+from bench.record.documents import Run
+from bench.training.data import Cifar10
+from tests.support.parallel_recipes import CPU, Scripted
 
 NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
 

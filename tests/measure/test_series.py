@@ -7,20 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.host import process_start  # noqa: E402 -- after the skip
-from bench.measure.progress import Progress  # noqa: E402 -- after the skip
-from bench.measure.series import Measurement  # noqa: E402 -- after the skip
-from bench.measure.signals import Interrupts  # noqa: E402 -- after the skip
-from bench.recipes import Recipe  # noqa: E402 -- after the skip
-from bench.record.documents import Run  # noqa: E402 -- after the skip
-from bench.record.policy import policy_seconds  # noqa: E402 -- after the skip
-from bench.record.serialize import from_bytes, to_bytes  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.device import Compute  # noqa: E402 -- after the skip
-from bench.training.events import Events  # noqa: E402 -- after the skip
+from bench.host import process_start
+from bench.measure.progress import Progress
+from bench.measure.series import Measurement
+from bench.measure.signals import Interrupts
+from bench.recipes import Recipe
+from bench.record.documents import Run
+from bench.record.policy import policy_seconds
+from bench.record.serialize import from_bytes, to_bytes
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from bench.training.events import Events
 
 CPU = Compute(torch.device("cpu"), torch.float32, "eager")
 NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)

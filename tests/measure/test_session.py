@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.errors import StoreError  # noqa: E402 -- after the skip
-from bench.measure.progress import Progress  # noqa: E402 -- after the skip
-from bench.measure.session import Request, measure  # noqa: E402 -- after the skip
-from bench.recipes import Recipe  # noqa: E402 -- after the skip
-from bench.record.documents import (  # noqa: E402 -- after the skip
+from bench.errors import StoreError
+from bench.measure.progress import Progress
+from bench.measure.session import Request, measure
+from bench.recipes import Recipe
+from bench.record.documents import (
     AnyDocument,
     LeaseOpened,
     RecipeRef,
@@ -24,13 +23,13 @@ from bench.record.documents import (  # noqa: E402 -- after the skip
     new_id,
     utc_now,
 )
-from bench.record.policy import policy_seconds  # noqa: E402 -- after the skip
-from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
-from bench.store.spool import SpooledWriter, spools  # noqa: E402 -- after the skip
-from bench.training import data as cifar10  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.device import Compute  # noqa: E402 -- after the skip
-from bench.training.events import Events  # noqa: E402 -- after the skip
+from bench.record.policy import policy_seconds
+from bench.store import FolderStore, read_all
+from bench.store.spool import SpooledWriter, spools
+from bench.training import data as cifar10
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from bench.training.events import Events
 
 CPU = Compute(torch.device("cpu"), torch.float32, "eager")
 NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)

@@ -1,13 +1,12 @@
 """airbench94 against its published numbers; size, length and arithmetic are in test_published_numbers."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.recipes.airbench94 import Optimiser, Settings, Trainer  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.layers import BiasBatchNorm, Scale  # noqa: E402 -- after the skip
-from tests.support.learning import CPU  # noqa: E402 -- after the skip
+from bench.recipes.airbench94 import Optimiser, Settings, Trainer
+from bench.training.data import Cifar10
+from bench.training.layers import BiasBatchNorm, Scale
+from tests.support.learning import CPU
 
 # 11.5 for 1,024 images, over the 1 + 1 / (1 - 0.85) that one gradient moves a weight by in all.
 PEAK = 11.5 / 1024 / (1 + 1 / 0.15)
@@ -51,7 +50,7 @@ def test_the_fast_biases_are_the_six_batch_norms(small: Trainer) -> None:
     assert len(norms) == 6
 
 
-def without_gradients(optimiser: Optimiser, weight: "torch.Tensor", steps: int) -> list[float]:
+def without_gradients(optimiser: Optimiser, weight: torch.Tensor, steps: int) -> list[float]:
     """`weight` is the number of the step before each step; what the optimiser makes of that, after each."""
     after = []
     for step in range(steps):

@@ -1,12 +1,11 @@
 """airbench94-muon against its published numbers; size, length and arithmetic are in test_published_numbers."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.recipes.airbench94_muon import Network, Optimisers, Settings, Trainer  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from tests.support.learning import CPU  # noqa: E402 -- after the skip
+from bench.recipes.airbench94_muon import Network, Optimisers, Settings, Trainer
+from bench.training.data import Cifar10
+from tests.support.learning import CPU
 
 
 @pytest.fixture

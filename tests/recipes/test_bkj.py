@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402 -- after the skip
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
-
-from bench.recipes.bkj import AverageAndMax, Settings, Trainer, resnet18  # noqa: E402 -- after the skip
-from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
+from bench.recipes.bkj import AverageAndMax, Settings, Trainer, resnet18
+from tests.support.learning import CPU, few, learn
 
 WIDTHS = (64, 128, 256, 256)
 

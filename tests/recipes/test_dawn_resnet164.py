@@ -5,14 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402 -- after the skip
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
-
-from bench.recipes.dawn_resnet164 import Settings, Trainer, resnet  # noqa: E402 -- after the skip
-from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
+from bench.recipes.dawn_resnet164 import Settings, Trainer, resnet
+from tests.support.learning import CPU, few, learn
 
 
 @pytest.fixture(scope="module")

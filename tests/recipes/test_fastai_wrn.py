@@ -3,20 +3,18 @@
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402 -- after the skip
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
-
-from bench.measure.clock import Clock  # noqa: E402 -- after the skip
-from bench.measure.distributed import Processes  # noqa: E402 -- after the skip
-from bench.measure.progress import Progress  # noqa: E402 -- after the skip
-from bench.measure.recorder import Recorder  # noqa: E402 -- after the skip
-from bench.recipes.fastai_wrn import Settings, Trainer, settings_for, wide_resnet  # noqa: E402 -- after the skip
-from bench.training.layers import GhostBatchNorm  # noqa: E402 -- after the skip
-from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
-from tests.support.parallel_recipes import SmallWrn  # noqa: E402 -- after the skip
+from bench.measure.clock import Clock
+from bench.measure.distributed import Processes
+from bench.measure.progress import Progress
+from bench.measure.recorder import Recorder
+from bench.recipes.fastai_wrn import Settings, Trainer, settings_for, wide_resnet
+from bench.training.layers import GhostBatchNorm
+from tests.support.learning import CPU, few, learn
+from tests.support.parallel_recipes import SmallWrn
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.recipes import airbench94, airbench94_muon, hlb, myrtle, myrtle_tricks  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.events import Silent  # noqa: E402 -- after the skip
-from tests.support.learning import CPU  # noqa: E402 -- after the skip
+from bench.recipes import airbench94, airbench94_muon, hlb, myrtle, myrtle_tricks
+from bench.training.data import Cifar10
+from bench.training.events import Silent
+from tests.support.learning import CPU
 
 RECIPES = {
     airbench94: {"widths": (8, 8, 8)},

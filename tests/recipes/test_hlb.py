@@ -1,14 +1,13 @@
 """hlb against its published numbers; size and length are in test_published_numbers."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.recipes.hlb import CutMix, ImpliedResidual, Settings, Trainer  # noqa: E402 -- after the skip
-from bench.training.augment import Augmented  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.layers import Scale, Whitening  # noqa: E402 -- after the skip
-from tests.support.learning import CPU  # noqa: E402 -- after the skip
+from bench.recipes.hlb import CutMix, ImpliedResidual, Settings, Trainer
+from bench.training.augment import Augmented
+from bench.training.data import Cifar10
+from bench.training.layers import Scale, Whitening
+from tests.support.learning import CPU
 
 PEAK = 1.525 / 1024
 
@@ -101,7 +100,7 @@ def mixing(n: int, size: int = 8) -> CutMix:
     return CutMix(augmented, 3, start=0)
 
 
-def value(image: "torch.Tensor") -> float:
+def value(image: torch.Tensor) -> float:
     """The most frequent value of an image [h, w]."""
     return round(image.flatten().mode().values.item(), 4)
 

@@ -1,13 +1,12 @@
 """myrtle and myrtle-tricks against their published numbers; sizes and lengths are in test_published_numbers."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.recipes import myrtle, myrtle_tricks, myrtle_tricks_13ep  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.layers import GhostBatchNorm, Scale  # noqa: E402 -- after the skip
-from tests.support.learning import CPU  # noqa: E402 -- after the skip
+from bench.recipes import myrtle, myrtle_tricks, myrtle_tricks_13ep
+from bench.training.data import Cifar10
+from bench.training.layers import GhostBatchNorm, Scale
+from tests.support.learning import CPU
 
 TEN, THIRTEEN = myrtle_tricks.Settings(width=8, batch=64), myrtle_tricks_13ep.SETTINGS
 

@@ -7,18 +7,16 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-torch = pytest.importorskip("torch")
-
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402 -- after the skip
-
-from bench.recipes import RECIPES, Recipe, find  # noqa: E402 -- after the skip
-from bench.recipes.fastai_wrn import settings_for  # noqa: E402 -- after the skip
-from bench.training.blocked import can_block  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.device import Compute  # noqa: E402 -- after the skip
-from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, View  # noqa: E402 -- after the skip
-from tests.support.learning import CPU  # noqa: E402 -- after the skip
+from bench.recipes import RECIPES, Recipe, find
+from bench.recipes.fastai_wrn import settings_for
+from bench.training.blocked import can_block
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, View
+from tests.support.learning import CPU
 
 
 class Published(NamedTuple):

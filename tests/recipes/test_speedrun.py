@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.recipes.speedrun import Settings, Trainer  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from tests.support.learning import CPU, few, learn  # noqa: E402 -- after the skip
+from bench.recipes.speedrun import Settings, Trainer
+from bench.training.data import Cifar10
+from tests.support.learning import CPU, few, learn
 
 
 @pytest.fixture

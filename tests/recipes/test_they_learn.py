@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.recipes import airbench94, airbench94_muon, hlb, myrtle, myrtle_tricks  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.device import Compute  # noqa: E402 -- after the skip
-from tests.support.learning import few, learn  # noqa: E402 -- after the skip
+from bench.recipes import airbench94, airbench94_muon, hlb, myrtle, myrtle_tricks
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from tests.support.learning import few, learn
 
 # By Winograd on blocked activations: as a CPU trains, which the tests of blocked.py hold against torch's own way.
 CPU = Compute(torch.device("cpu"), torch.float32, "eager", winograd=True)

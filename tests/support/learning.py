@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from bench.training.data import Cifar10, find, load
-from bench.training.device import Compute
+from bench.training.device import Compute, keep_freed_memory
 from bench.training.events import Silent
 from bench.training.loop import Training
-from bench.training.memory import keep_freed_memory
 
 CPU = Compute(torch.device("cpu"), torch.float32, "eager")
 

@@ -4,24 +4,23 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.training.augment import MEAN, STD, Augmented, normalise, reflect_pad, squares, zero_pad  # noqa: E402 -- after the skip
+from bench.training.augment import MEAN, STD, Augmented, normalise, reflect_pad, squares, zero_pad
 
 
-def random_images(n: int, size: int = 8) -> "torch.Tensor":
+def random_images(n: int, size: int = 8) -> torch.Tensor:
     return torch.randint(0, 256, (n, size, size, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
 
 
-def loader(images: "torch.Tensor", *, batch: int, pad: int = 0, seed: int = 0, **options: Any) -> Augmented:
+def loader(images: torch.Tensor, *, batch: int, pad: int = 0, seed: int = 0, **options: Any) -> Augmented:
     """Labels are the positions of the images, so that a batch tells which images it holds."""
     labels = torch.arange(len(images))
     generator = torch.Generator().manual_seed(seed)
     return Augmented(images, labels, batch=batch, pad=pad, dtype=torch.float32, generator=generator, **options)
 
 
-def mirrored(batches: Augmented, images: "torch.Tensor") -> list[bool]:
+def mirrored(batches: Augmented, images: torch.Tensor) -> list[bool]:
     """Which of `images` the next epoch, of one batch without shifts, shows mirrored; in their order."""
     plain = normalise(images, torch.float32)
     ((seen, labels),) = list(batches)
@@ -111,14 +110,14 @@ def test_crops_are_windows_of_the_padded_image_and_every_shift_occurs() -> None:
 def test_the_same_seed_gives_the_same_batches_and_another_seed_others() -> None:
     images = random_images(8)
 
-    def batch(seed: int) -> "torch.Tensor":
+    def batch(seed: int) -> torch.Tensor:
         return next(iter(loader(images, batch=8, pad=2, seed=seed)))[0]
 
     assert torch.equal(batch(3), batch(3))
     assert not torch.equal(batch(3), batch(4))
 
 
-def holes(images: "torch.Tensor", value: float) -> "torch.Tensor":
+def holes(images: torch.Tensor, value: float) -> torch.Tensor:
     """Which pixels are `value` in all channels: bool [n, h, w]."""
     return (images == value).all(1)
 

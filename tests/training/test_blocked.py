@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402 -- after the skip
-
-from bench.recipes.airbench94_muon import Network as Airbench  # noqa: E402 -- after the skip
-from bench.training.blocked import Blocked, block_of, can_block  # noqa: E402 -- after the skip
-from bench.training.layers import (  # noqa: E402 -- after the skip
+from bench.recipes.airbench94_muon import Network as Airbench
+from bench.training.blocked import Blocked, block_of, can_block
+from bench.training.layers import (
     Conv3x3,
     GhostBatchNorm,
     GlobalMaxPool,
@@ -71,7 +69,7 @@ def test_it_is_the_same_function_and_moves_the_same_running_statistics(
             assert torch.allclose(value, after[name], rtol=1e-3, atol=1e-4), name
 
 
-def gradients(forward: Callable[..., "torch.Tensor"], network: nn.Sequential) -> dict[str, "torch.Tensor"]:
+def gradients(forward: Callable[..., torch.Tensor], network: nn.Sequential) -> dict[str, torch.Tensor]:
     images, labels = torch.randn(60, 3, 32, 32), torch.arange(60) % 10
     network.zero_grad()
     torch.nn.functional.cross_entropy(forward(images), labels, reduction="sum").backward()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.training import device  # noqa: E402 -- after the skip
+from bench.training import device
 
 
 @pytest.mark.parametrize(

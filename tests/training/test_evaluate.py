@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.training.augment import normalise, reflect_pad  # noqa: E402 -- after the skip
-from bench.training.blocked import Blocked  # noqa: E402 -- after the skip
-from bench.training.evaluate import (  # noqa: E402 -- after the skip
+from bench.training.augment import normalise, reflect_pad
+from bench.training.blocked import Blocked
+from bench.training.evaluate import (
     FLIP,
     FLIP_AND_SHIFT,
     PLAIN,
@@ -17,14 +16,14 @@ from bench.training.evaluate import (  # noqa: E402 -- after the skip
     logits,
     second_look,
 )
-from bench.training.layers import Conv3x3, GhostBatchNorm, GlobalMaxPool  # noqa: E402 -- after the skip
+from bench.training.layers import Conv3x3, GhostBatchNorm, GlobalMaxPool
 
 
-def random_images(n: int) -> "torch.Tensor":
+def random_images(n: int) -> torch.Tensor:
     return torch.randint(0, 256, (n, 8, 8, 3), generator=torch.Generator().manual_seed(2)).to(torch.uint8)
 
 
-def network() -> "torch.nn.Module":
+def network() -> torch.nn.Module:
     torch.manual_seed(0)
     return torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 10)
@@ -40,7 +39,7 @@ def test_six_views_are_the_centre_at_half_and_two_shifts_at_a_quarter_each_also_
     images, net = random_images(5), network()
     padded = normalise(reflect_pad(images, 1), torch.float32)
 
-    def both(x: "torch.Tensor") -> "torch.Tensor":
+    def both(x: torch.Tensor) -> torch.Tensor:
         return 0.5 * net(x) + 0.5 * net(x.flip(-1))
 
     with torch.no_grad():
@@ -85,7 +84,7 @@ def test_a_second_look_changes_only_the_answers_in_doubt_whatever_the_other_imag
     assert not torch.equal(expected, first.argmax(1))
     assert not torch.equal(expected, second.argmax(1))
 
-    def share(sure: float, labels: "torch.Tensor") -> float:
+    def share(sure: float, labels: torch.Tensor) -> float:
         return second_look(net, images, labels, PLAIN, FLIP_AND_SHIFT, sure, torch.float32)
 
     assert share(sure, expected) == 1.0

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.training.focus import Focused  # noqa: E402 -- after the skip
+from bench.training.augment import Focused
 
 N = 100
 

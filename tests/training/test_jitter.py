@@ -3,22 +3,25 @@
 import math
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
+from bench.training.augment import (
+    Jittered,
+    normalise,
+    recolour,
+    turn,
+)
 
-from bench.training.augment import normalise  # noqa: E402 -- after the skip
-from bench.training.jitter import Jittered, recolour, turn  # noqa: E402 -- after the skip
 
-
-def images(n: int = 4, high: int = 256) -> "torch.Tensor":
+def images(n: int = 4, high: int = 256) -> torch.Tensor:
     return torch.randint(high, (n, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def factors(brightness: float = 1, contrast: float = 1, saturation: float = 1, n: int = 4) -> "torch.Tensor":
+def factors(brightness: float = 1, contrast: float = 1, saturation: float = 1, n: int = 4) -> torch.Tensor:
     return torch.tensor([[float(brightness), contrast, saturation]]).expand(n, 3)
 
 
-def luminance(x: "torch.Tensor") -> "torch.Tensor":
+def luminance(x: torch.Tensor) -> torch.Tensor:
     return x.float() @ torch.tensor([0.299, 0.587, 0.114])
 
 

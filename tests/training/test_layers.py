@@ -1,18 +1,27 @@
 """The layers that recipes share."""
 
+from __future__ import annotations
+
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-
-import bench.training.layers as layers  # noqa: E402 -- after the skip
-from bench.training.layers import (  # noqa: E402 -- after the skip
+import bench.training.layers as layers
+from bench.training.device import (
+    Compute,
+    eager_on_cpu,
+)
+from bench.training.layers import (
     BiasBatchNorm,
     DiracConv,
     GhostBatchNorm,
     GlobalMaxPool,
+    PreActivation,
     Residual,
     Scale,
     Whitening,
+    basic,
+    bottleneck,
     whitening_filters,
 )
 
@@ -150,3 +159,41 @@ def test_ghost_batch_norm_keeps_half_precision_outside_and_counts_in_float32() -
     y = norm(x)
     assert y.dtype == torch.bfloat16
     assert torch.allclose(y.float(), norm(x.float()), atol=0.05)
+
+
+def silent(block: PreActivation) -> PreActivation:
+    """The block with a branch of nothing but zeros."""
+    nn.init.zeros_([layer for layer in block.body if isinstance(layer, nn.Conv2d)][-1].weight)
+    return block.eval()
+
+
+@pytest.mark.parametrize("make", [basic, bottleneck])
+def test_where_the_shape_stays_the_block_carries_its_input(make) -> None:
+    x = torch.randn(2, 16, 8, 8)
+    block = silent(make(16, 16, 1))
+    assert block.shortcut is None
+    assert torch.equal(block(x), x)
+
+
+@pytest.mark.parametrize("make", [basic, bottleneck])
+def test_where_the_shape_changes_it_projects_the_activated_input(make) -> None:
+    x = torch.randn(2, 16, 8, 8)
+    block = silent(make(16, 32, 2))
+    y = block(x)
+    assert y.shape == (2, 32, 4, 4)
+    assert torch.equal(y, block.shortcut(block.activated(x)))
+
+
+def test_it_can_carry_the_activated_input_and_weigh_its_branch() -> None:
+    x = torch.randn(2, 16, 8, 8)
+    whole, fifth = basic(16, 16, 1).eval(), basic(16, 16, 1, factor=0.2, carry_activated=True).eval()
+    fifth.load_state_dict(whole.state_dict())
+    activated = whole.activated(x)
+    assert torch.allclose(fifth(x), activated + 0.2 * whole.body(activated))
+    assert torch.equal(silent(fifth)(x), activated)
+    assert activated.min() == 0
+
+
+def test_only_a_processor_is_kept_from_compiling() -> None:
+    paths = [eager_on_cpu(Compute(torch.device(kind), torch.float32, "compiled")).path for kind in ("cpu", "cuda")]
+    assert paths == ["eager", "compiled"]

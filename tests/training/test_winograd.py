@@ -1,17 +1,16 @@
 """Winograd convolution computes what a direct convolution computes."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from bench.training.blocked import _Pool, share  # noqa: E402 -- after the skip
-from bench.training.winograd import conv3x3, tiles, transforms  # noqa: E402 -- after the skip
+from bench.training.blocked import _Pool, share
+from bench.training.winograd import conv3x3, tiles, transforms
 
 # size of the map, outputs kept, tile: every combination that the airbench network has, and the smallest.
 SHAPES = [(31, 30, 6), (15, 15, 5), (15, 14, 7), (7, 7, 7), (7, 6, 6), (3, 3, 3), (4, 4, 2), (3, 3, 1)]
 
 
-def blocked(images: "torch.Tensor", blocks: int) -> "torch.Tensor":
+def blocked(images: torch.Tensor, blocks: int) -> torch.Tensor:
     """[n, C, h, w] to [blocks, h, w, n / blocks, C]."""
     return images.view(blocks, -1, *images.shape[1:]).permute(0, 3, 4, 1, 2).contiguous()
 

@@ -1,8 +1,4 @@
-"""CUDA graphs of a network's training step, for GPUs on which torch.compile does not pay.
-
-On a V100 the many small kernels of these networks are launched more slowly than they run. A captured graph is
-launched whole.
-"""
+"""A network as it is called on a device: eager, compiled, on blocked activations, or by CUDA graphs."""
 
 from __future__ import annotations
 
@@ -12,7 +8,23 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from bench.training.blocked import Blocked, can_block
+from bench.training.device import Compute
 from bench.training.layers import Whitening
+
+
+def as_called(network: nn.Sequential, compute: Compute) -> tuple[Callable[[Tensor], Tensor], bool]:
+    """`network` called the fastest way, and whether its convolutions are Winograd's."""
+    compiles = compute.path == "compiled"
+    # A function is compiled anew for every shape, of which a network has more than the eight that are allowed.
+    torch._dynamo.config.recompile_limit = 64
+    if compute.winograd and can_block(network):
+        return Blocked(network, compiled=compiles), True
+    if compiles:
+        return torch.compile(network, mode="max-autotune" if compute.is_cuda else None, dynamic=False), False
+    if compute.path == "graphs":
+        return Graphed(network), False
+    return network, False
 
 
 class _Alone(nn.Module):

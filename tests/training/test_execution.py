@@ -1,15 +1,13 @@
 """How a network is called on a CPU. What a GPU does otherwise is seen on a GPU."""
 
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402 -- after the skip
-
-from bench.training.blocked import Blocked  # noqa: E402 -- after the skip
-from bench.training.call import as_called  # noqa: E402 -- after the skip
-from bench.training.device import Compute  # noqa: E402 -- after the skip
-from bench.training.layers import Conv3x3  # noqa: E402 -- after the skip
+from bench.training.blocked import Blocked
+from bench.training.device import Compute
+from bench.training.execution import as_called
+from bench.training.layers import Conv3x3
 
 KNOWN, UNKNOWN = nn.Sequential(Conv3x3(3, 4), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 5))
 

@@ -1,0 +1,232 @@
+"""Schedules, SGD by epoch, float32 copies of the weights, Muon, averages of the weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.training.optimisers import Average, MasterWeights, Muon, ScheduledSgd, orthogonalise, piecewise_linear
+
+positions = st.floats(-100, 100).map(lambda x: round(x, 3))
+values = st.floats(-10, 10)
+knots = st.dictionaries(positions, values, min_size=1, max_size=6).map(lambda made: sorted(made.items()))
+
+
+@given(knots, st.floats(-200, 200))
+def test_a_value_lies_between_those_of_the_knots(knots: list[tuple[float, float]], at: float) -> None:
+    heights = [value for _, value in knots]
+    assert min(heights) - 1e-9 <= piecewise_linear(at, knots) <= max(heights) + 1e-9
+
+
+@given(knots)
+def test_a_knot_is_met_exactly_and_outside_the_line_is_flat(knots: list[tuple[float, float]]) -> None:
+    for position, value in knots:
+        assert piecewise_linear(position, knots) == value
+    assert piecewise_linear(knots[0][0] - 1, knots) == knots[0][1]
+    assert piecewise_linear(knots[-1][0] + 1, knots) == knots[-1][1]
+
+
+@given(st.floats(0, 1))
+def test_between_two_knots_it_is_a_straight_line(share: float) -> None:
+    assert piecewise_linear(2 + 3 * share, [(2, 10), (5, 4)]) == pytest.approx(10 - 6 * share)
+
+
+def test_at_a_jump_the_later_value_holds() -> None:
+    knots = [(0, 1), (2, 1), (2, 5), (4, 5)]
+    assert [piecewise_linear(at, knots) for at in (1.999, 2, 3)] == [1, 5, 5]
+
+
+def test_knots_out_of_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="positions are not in order"):
+        piecewise_linear(1, [(2, 0), (1, 0)])
+
+
+KNOTS = ((0.0, 0.0), (2.0, 0.4), (4.0, 0.0))
+
+
+def sgd(parameters, **changes):
+    words = {"epochs": 4, "lr": KNOTS, "momentum": ((0, 0.9), (4, 0.5)), "weight_decay": 0.01, "nesterov": True}
+    return ScheduledSgd(parameters, **{**words, **changes})
+
+
+@pytest.mark.parametrize(("step", "lr", "momentum"), [(0, 0, 0.9), (50, 0.2, 0.8), (100, 0.4, 0.7), (150, 0.2, 0.6)])
+def test_rate_and_momentum_follow_their_lines(step: int, lr: float, momentum: float) -> None:
+    optimiser = sgd([torch.zeros(3, requires_grad=True)])
+    optimiser.schedule(step, 200)
+    (group,) = optimiser.sgd.param_groups
+    assert group["lr"] == pytest.approx(lr)
+    assert group["momentum"] == pytest.approx(momentum)
+
+
+def test_a_summed_loss_moves_the_weights_as_the_mean_does() -> None:
+    start = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    data = torch.randn(8, 5, generator=torch.Generator().manual_seed(1))
+    ends = []
+    for summed in (1, 8):
+        weight = start.clone().requires_grad_()
+        optimiser = sgd([weight], summed=summed)
+        for step in range(20):
+            optimiser.schedule(step, 20)
+            losses = (data @ weight - 1).square()
+            (losses.mean() if summed == 1 else losses.sum()).backward()
+            optimiser.step()
+            assert weight.grad is None
+        ends.append(weight.detach())
+    assert torch.allclose(*ends, rtol=1e-4)
+
+
+def test_steps_too_small_for_half_precision_add_up_in_the_copies() -> None:
+    weight = torch.ones(1, dtype=torch.float16, requires_grad=True)
+    masters = MasterWeights([weight], scale=512)
+    optimiser = torch.optim.SGD(masters.copies, lr=1e-4)
+    for _ in range(100):
+        weight.grad = torch.full((1,), 512.0, dtype=torch.float16)
+        masters.take_gradients()
+        optimiser.step()
+        masters.hand_back()
+    assert masters.copies[0].item() == pytest.approx(0.99, rel=1e-5)
+    assert weight.item() == pytest.approx(0.99, abs=1e-3)
+    assert weight.dtype == torch.float16
+
+
+def test_frozen_weights_have_no_copy() -> None:
+    frozen, trained = torch.zeros(2), torch.zeros(3, requires_grad=True)
+    assert [len(copy) for copy in MasterWeights([frozen, trained], 1).copies] == [3]
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (64, 576), (256, 64)])
+def test_orthogonalise_brings_every_singular_value_near_one(shape: tuple[int, int]) -> None:
+    """Five steps land in the band that the coefficients converge to; they are not meant to reach 1 exactly."""
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonalise(torch.randn(shape), steps=5, dtype=torch.float32))
+    assert values.min() > 0.4
+    assert values.max() < 1.3
+
+
+def test_orthogonalise_is_the_transpose_of_itself_transposed() -> None:
+    matrix = torch.randn(48, 16)
+    wide = orthogonalise(matrix.T.contiguous(), dtype=torch.float32)
+    assert torch.allclose(orthogonalise(matrix, dtype=torch.float32), wide.T, atol=1e-5)
+
+
+def test_orthogonalise_keeps_the_directions_of_the_singular_vectors() -> None:
+    u, _, vh = torch.linalg.svd(torch.randn(16, 32), full_matrices=False)
+    matrix = u @ torch.diag(torch.linspace(1, 3, 16)) @ vh
+    diagonal = u.T @ orthogonalise(matrix, steps=5, dtype=torch.float32) @ vh.T
+    assert torch.allclose(diagonal, torch.diag(torch.diagonal(diagonal)), atol=1e-4)
+
+
+def test_bfloat16_and_float32_agree_within_bfloat16() -> None:
+    matrix = torch.randn(64, 256)
+    low, high = orthogonalise(matrix, dtype=torch.bfloat16), orthogonalise(matrix, dtype=torch.float32)
+    assert (low - high).norm() / high.norm() < 0.05
+
+
+def test_a_step_rescales_the_weight_and_then_moves_it_along_the_orthogonalised_lookahead() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(8, 4, 3, 3, requires_grad=True)
+    before = weight.detach().clone()
+    muon = Muon([weight], lr=0.1, momentum=0.6, dtype=torch.float32)
+    momentum = torch.zeros(8, 36)
+    for _ in range(2):
+        gradient = torch.randn(8, 36)
+        weight.grad = gradient.view(8, 4, 3, 3).clone()
+        muon.step()
+        momentum = 0.6 * momentum + gradient
+        update = orthogonalise(gradient + 0.6 * momentum, dtype=torch.float32)
+        before = before * 8**0.5 / before.norm() - 0.1 * update.view(8, 4, 3, 3)
+        assert torch.allclose(weight, before, atol=1e-5)
+
+
+def test_a_weight_without_a_gradient_is_left_alone() -> None:
+    weight = torch.randn(4, 2, 3, 3, requires_grad=True)
+    before = weight.detach().clone()
+    Muon([weight], lr=0.1, momentum=0.6).step()
+    assert torch.equal(weight, before)
+
+
+def test_filters_taken_together_move_as_they_do_one_by_one() -> None:
+    """Zero columns and batches change nothing, whatever order the shapes come in."""
+    torch.manual_seed(0)
+    starts = [torch.randn(shape) for shape in [(8, 3, 3, 3), (16, 8, 3, 3), (8, 8, 3, 3), (16, 16, 3, 3)]]
+    gradients = [torch.randn_like(start) for start in starts]
+    moved = []
+    for together in (False, True):
+        weights = [start.clone().requires_grad_() for start in starts]
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient.clone()
+        Muon(weights, lr=0.1, momentum=0.6, dtype=torch.float32, together=together).step()
+        moved.append(weights)
+    for one, other in zip(*moved, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_filters_are_rescaled_at_the_first_step_and_every_so_many_after_it() -> None:
+    weight = (5 * torch.ones(4, 2, 3, 3)).requires_grad_()
+    muon = Muon([weight], lr=0.0, momentum=0.6, rescale_every=3)
+    norms = []
+    for _ in range(4):
+        with torch.no_grad():
+            weight.mul_(2)
+        weight.grad = torch.randn_like(weight)
+        muon.step()
+        norms.append(weight.norm().item())
+    assert norms == pytest.approx([2, 4, 8, 2])
+
+
+@pytest.fixture
+def network() -> torch.nn.Sequential:
+    """One weight of 1, a batch norm with running mean 0, and a count of batches, which is no weight."""
+    made = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
+    torch.nn.init.ones_(made[0].weight)
+    return made
+
+
+def state(network: torch.nn.Sequential) -> tuple[float, float, int]:
+    return network[0].weight.item(), network[1].running_mean.item(), network[1].num_batches_tracked.item()
+
+
+def change(network: torch.nn.Sequential) -> None:
+    """The weight is 3, the running mean 4, the count 7."""
+    torch.nn.init.constant_(network[0].weight, 3)
+    network[1].running_mean.fill_(4)
+    network[1].num_batches_tracked.fill_(7)
+
+
+def test_it_keeps_its_share_and_takes_the_rest_running_statistics_too(network: torch.nn.Sequential) -> None:
+    average = Average(network)
+    change(network)
+    average.update(0.75)
+    assert state(network) == (3, 4, 7)
+    average.hand_over()
+    assert state(network) == (1.5, 1.0, 7)
+
+
+def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: torch.nn.Sequential) -> None:
+    average = Average(network)
+    change(network)
+    with average.in_place():
+        assert state(network) == (1, 0, 7)
+    assert state(network) == (3, 4, 7)
+
+
+def test_the_trained_weights_come_back_after_an_error_too(network: torch.nn.Sequential) -> None:
+    average = Average(network)
+    change(network)
+    with pytest.raises(KeyboardInterrupt), average.in_place():
+        raise KeyboardInterrupt
+    assert state(network) == (3, 4, 7)
+
+
+def test_training_goes_on_from_a_handed_over_average_through_the_same_tensors(network: torch.nn.Sequential) -> None:
+    weight = network[0].weight
+    sgd = torch.optim.SGD([weight], lr=1.0)
+    average = Average(network)
+    change(network)
+    average.update(0.5)
+    average.hand_over()
+    weight.grad = torch.ones_like(weight)
+    sgd.step()
+    assert network[0].weight.item() == 1.0  # the mean of 1 and 3, less the gradient
