@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bench.errors import RecordError, StoreError
 from bench.record.documents import AnyDocument, LeaseOpened
@@ -12,6 +12,13 @@ from bench.record.serialize import from_bytes
 ROOT = "v1"
 
 Leases = dict[str, LeaseOpened]
+
+
+class RawRecord(NamedTuple):
+    """A record on its way into a store: its key, and its bytes, which nobody has checked."""
+
+    key: str
+    raw: bytes
 
 
 class Store(Protocol):
