@@ -23,8 +23,8 @@ import seaweedfs  # noqa: E402 -- after the path
 from store import a_run  # noqa: E402 -- after the path
 
 from analysis.frames.runs import load  # noqa: E402 -- after the path
+from bench.concurrency import THREADS, in_threads  # noqa: E402 -- after the path
 from bench.store import open_store, read_all  # noqa: E402 -- after the path
-from bench.store.concurrency import THREADS, in_threads  # noqa: E402 -- after the path
 
 
 def timed(what: str, work: Callable[[], object]) -> None:

@@ -21,6 +21,7 @@ ORDER = [
     "bench.host",
     "bench.concurrency",
     "bench.record",
+    "bench.variables",
     "bench.training",
     "bench.recipes",  # below store and billing: a recipe knows of no record and no price
     "bench.store",

@@ -32,14 +32,14 @@ def estimate(
     """
     from bench.billing.cost import train_cost
     from bench.billing.prices import machine_hourly
-    from bench.lease.lease import open_lease
+    from bench.lease.describe import MachineOptions, lease_by_options
     from bench.measure.session import prepared
     from bench.recipes import find
     from bench.text import plural
     from bench.training import data as cifar10
 
     found = [find(name) for name in dict.fromkeys(recipes)]
-    lease = open_lease(instance, price_per_hour, currency, spot=spot)
+    lease = lease_by_options(MachineOptions(instance, price_per_hour, currency, spot))
     hourly = machine_hourly(lease.price, lease.accelerators)
     folder = cifar10.find(data)
     compute, images = prepared(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these

@@ -8,9 +8,10 @@ from datetime import datetime
 import click
 
 from bench.cli import options
+from bench.lease.describe import MachineOptions, describe
 from bench.lease.detect import find_machine
-from bench.lease.lease import Given, describe, launch_of
-from bench.lease.start import began
+from bench.lease.lease import launch_of
+from bench.lease.start import lease_start
 
 
 @click.group()
@@ -24,9 +25,7 @@ def show(instance: str | None, spot: bool, price_per_hour: str | None, currency:
     """Print what `bench run` finds out here: the machine, when its lease began, its price. Nothing is stored."""
     import os
 
-    from bench.lease.lease import Given
-
-    for line in in_words(Given(instance, price_per_hour, currency, spot), os.environ):
+    for line in in_words(MachineOptions(instance, price_per_hour, currency, spot), os.environ):
         click.echo(line)
 
 
@@ -49,10 +48,10 @@ def show(instance: str | None, spot: bool, price_per_hour: str | None, currency:
 @options.store
 def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
     """Close the lease ID, which is open in the store because its machine went away before it could."""
-    from bench.lease.lease import close as end
+    from bench.lease.lease import close_lease
     from bench.store import open_store
 
-    click.echo(end(lease_id, stopped, reason, open_store(store)))  # type: ignore[arg-type]  # click.Choice allows just these
+    click.echo(close_lease(lease_id, stopped, reason, open_store(store)))  # type: ignore[arg-type]  # click.Choice allows just these
 
 
 _SOURCES = {
@@ -63,10 +62,10 @@ _SOURCES = {
 }
 
 
-def in_words(given: Given, environ: Mapping[str, str]) -> Iterator[str]:
+def in_words(machine_options: MachineOptions, environ: Mapping[str, str]) -> Iterator[str]:
     """`name: value` for each fact; `unknown` where nothing says. Raises UsageError like `bench run`."""
     machine = find_machine(environ)
-    lease = describe(given, machine, began(machine, environ), environ)
+    lease = describe(machine_options, machine, lease_start(machine, environ), environ)
     launch = launch_of(environ)
     yield f"lease: of the launch {launch.id}" if launch else "lease: opened by the next `bench run`"
     yield f"provider: {lease.provider}"
@@ -74,7 +73,7 @@ def in_words(given: Given, environ: Mapping[str, str]) -> Iterator[str]:
         yield f"{field.replace('_', ' ')}: {getattr(lease, field) or 'unknown'}"
     gpus = lease.accelerators
     yield f"accelerators: {f'{gpus.count} x {gpus.name}' if gpus else 'unknown'}"
-    spot = given.spot or (machine.spot if machine else None)
+    spot = machine_options.spot or (machine.spot if machine else None)
     yield f"spot: {'unknown' if spot is None else 'yes' if spot else 'no'}"
     price = lease.price
     yield "price: " + (

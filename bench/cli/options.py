@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import click
 
+from bench import variables
+
 
 class _Name(click.types.StringParamType):
     def split_envvar_value(self, rv: str) -> list[str]:
@@ -15,22 +17,22 @@ class _Name(click.types.StringParamType):
 
 store = click.option(
     "--store",
-    envvar="BENCH_STORE",
+    envvar=variables.STORE.name,
     default="results/local",
     show_default=True,
     metavar="FOLDER|s3://…",
-    help="Where records live.  [env: BENCH_STORE]",
+    help=f"Where records live.  [env: {variables.STORE.name}]",
 )
 stores = click.option(
     "--store",
     "stores",
-    envvar="BENCH_STORE",
+    envvar=variables.STORE.name,
     default=["results/local"],
     show_default=True,
     multiple=True,
     type=_Name(),
     metavar="FOLDER|s3://…",
-    help="Where records live; may be repeated.  [env: BENCH_STORE]",
+    help=f"Where records live; may be repeated.  [env: {variables.STORE.name}]",
 )
 data = click.option(
     "--data",
@@ -40,7 +42,7 @@ data = click.option(
 _MACHINE = (
     click.option(
         "--instance",
-        envvar="BENCH_INSTANCE",
+        envvar=variables.INSTANCE.name,
         show_envvar=True,
         metavar="PROVIDER:TYPE",
         help="What this machine is, such as aws:p3.2xlarge: its price comes from the price book.",
@@ -48,20 +50,20 @@ _MACHINE = (
     click.option(
         "--spot",
         is_flag=True,
-        envvar="BENCH_SPOT",
+        envvar=variables.SPOT.name,
         show_envvar=True,
         help="It is a spot machine (with --instance or --price-per-hour).",
     ),
     click.option(
         "--price-per-hour",
-        envvar="BENCH_PRICE_PER_HOUR",
+        envvar=variables.PRICE_PER_HOUR.name,
         show_envvar=True,
         metavar="AMOUNT",
         help="What an hour of this machine costs.",
     ),
     click.option(
         "--currency",
-        envvar="BENCH_CURRENCY",
+        envvar=variables.CURRENCY.name,
         show_envvar=True,
         default="USD",
         show_default=True,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bench.errors import UsageError
+from bench.variables import STORE
 
 if TYPE_CHECKING:
     from bench.errors import RecordError
@@ -38,7 +39,7 @@ class _PlanCommand(click.Command):
     "stores",
     multiple=True,
     metavar="FOLDER|s3://…",
-    help="Records to learn times from; may be repeated.  [default: results, results/local and BENCH_STORE]",
+    help=f"Records to learn times from; may be repeated.  [default: results, results/local and {STORE.name}]",
 )
 @click.option("--offline", is_flag=True, help="Only the price book that comes with bench.")
 @click.option(
@@ -83,6 +84,6 @@ def planned_from_records(
     from bench.sweep.planning.plan import plan as plan_sweep
 
     usual = [folder for folder in ("results", "results/local") if Path(folder, "v1").is_dir()]
-    usual += [named] if (named := os.environ.get("BENCH_STORE")) else []
+    usual += [named] if (named := STORE.read(os.environ)) else []
     history, errors = read_history((open_store(store) for store in stores or usual), sweep.recipes)
     return plan_sweep(sweep, history, partial(ask_all, offline=offline)), errors

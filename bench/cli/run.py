@@ -70,15 +70,16 @@ def run(
     import os
     from functools import partial
 
+    from bench.lease.describe import MachineOptions
     from bench.lease.detect import preempted
-    from bench.lease.lease import Given, series_of, stay
+    from bench.lease.lease import acquire_lease, series_of
     from bench.measure.progress import Progress
     from bench.measure.session import Request, measure
     from bench.recipes import find
     from bench.store import open_store
 
     opened_store = open_store(store)
-    lease = stay(Given(instance, price_per_hour, currency, spot), opened_store, os.environ)
+    lease = acquire_lease(MachineOptions(instance, price_per_hour, currency, spot), opened_store, os.environ)
     request = Request(
         recipes=[find(name) for name in dict.fromkeys(recipes)],
         runs=runs,

@@ -1,1 +1,1 @@
-"""The clouds: which machine this is, what lease it is on, and the renting of others."""
+"""The lease of the machine this runs on: which machine it is, since when it is paid for, at what price."""

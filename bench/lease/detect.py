@@ -1,4 +1,4 @@
-"""Which machine this is: what the firmware, SkyPilot and the provider's metadata server say.
+"""Detection of the rented machine this is, by its firmware, SkyPilot and the provider's metadata server.
 
 The metadata servers share one link-local address. It is asked only where the machine's firmware, SkyPilot or
 the user names the provider, so a laptop waits for nothing and nobody else's network sees a request.
@@ -6,15 +6,13 @@ the user names the provider, so a laptop waits for nothing and nobody else's net
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+from bench.concurrency import answers_within
 from bench.lease import aws, azure, gcp
 from bench.lease.metadata import Machine, mapping, name, text
 
@@ -41,45 +39,46 @@ _FIRMWARE = {"amazon": "aws", "google compute engine": "gcp", "7783-7084-3265-90
 _TABLES = ("sys_vendor", "bios_version", "product_name", "chassis_asset_tag")
 # SkyPilot's clouds that rent out a container or a share of a host, not a machine that boots for its tenant.
 _CONTAINERS = {"kubernetes", "slurm", "ssh", "runpod", "vast"}
-T = TypeVar("T")
 
 
 def find_machine(environ: Mapping[str, str], dmi: Path = DMI) -> Machine | None:
     """The rented machine this is; None for one's own, and for one that nothing here knows. Takes under 1 s."""
     launched = _from_skypilot(environ)
-    found = _first([partial(p.find, environ, PATIENCE) for p in _asked(environ, dmi, launched)])
-    if found is None or launched is None or found.provider != launched.provider:
-        return launched or found
-    return replace(found, region=found.region or launched.region, zone=found.zone or launched.zone)
+    questions = {name: partial(p.find, environ, PATIENCE) for name, p in _asked(environ, dmi, launched).items()}
+    detected = next((machine for _, machine in answers_within(PATIENCE, questions) if machine), None)
+    if detected is None or launched is None or detected.provider != launched.provider:
+        return launched or detected
+    return replace(detected, region=detected.region or launched.region, zone=detected.zone or launched.zone)
 
 
 def preempted(environ: Mapping[str, str], dmi: Path = DMI) -> bool:
     """Whether the provider has announced that it takes this machine back. Takes under 1 s."""
     asked = _asked(environ, dmi, _from_skypilot(environ))
-    return bool(_first([partial(p.preempted, environ, PATIENCE) for p in asked]))
+    questions = {name: partial(provider.preempted, environ, PATIENCE) for name, provider in asked.items()}
+    return any(announced for _, announced in answers_within(PATIENCE, questions))
 
 
 def _from_skypilot(environ: Mapping[str, str]) -> Machine | None:
     """What SkyPilot tells the tasks it runs: the cloud, the region and the zone."""
-    said = mapping(environ.get("SKYPILOT_CLUSTER_INFO"))
-    cloud = name(text(said, "cloud"))
+    cluster = mapping(environ.get("SKYPILOT_CLUSTER_INFO"))
+    cloud = name(text(cluster, "cloud"))
     if cloud is None:
         return None
     provider = cloud.lower()
     return Machine(
         provider=provider,
-        region=name(text(said, "region")),
-        zone=name(text(said, "zone")),
+        region=name(text(cluster, "region")),
+        zone=name(text(cluster, "zone")),
         container=provider in _CONTAINERS,
     )
 
 
-def _asked(environ: Mapping[str, str], dmi: Path, launched: Machine | None) -> list[Provider]:
+def _asked(environ: Mapping[str, str], dmi: Path, launched: Machine | None) -> dict[str, Provider]:
     if launched is not None:
-        return [provider for key, provider in _PROVIDERS.items() if key == launched.provider]
+        return {key: provider for key, provider in _PROVIDERS.items() if key == launched.provider}
     firmware = " ".join(_read(dmi / table) for table in _TABLES).lower()
-    seen = {provider for words, provider in _FIRMWARE.items() if words in firmware}
-    return [provider for key, provider in _PROVIDERS.items() if key in seen or environ.get(provider.ENDPOINT)]
+    named = {provider for words, provider in _FIRMWARE.items() if words in firmware}
+    return {key: provider for key, provider in _PROVIDERS.items() if key in named or environ.get(provider.ENDPOINT)}
 
 
 def _read(file: Path) -> str:
@@ -87,20 +86,3 @@ def _read(file: Path) -> str:
         return file.read_text(errors="replace").strip()
     except OSError:
         return ""
-
-
-def _first(questions: Sequence[Callable[[], T | None]]) -> T | None:
-    """The first answer that is not None or False to `questions`, asked at once; None where none comes in time."""
-    answers: queue.SimpleQueue[T | None] = queue.SimpleQueue()
-    until = time.monotonic() + PATIENCE
-    for question in questions:
-        # A server that trickles keeps its thread, not the caller; a daemon does not hold up the end of the process.
-        threading.Thread(target=lambda ask=question: answers.put(ask()), daemon=True).start()
-    for _ in questions:
-        try:
-            answer = answers.get(timeout=max(0.0, until - time.monotonic()))
-        except queue.Empty:
-            return None
-        if answer:
-            return answer
-    return None

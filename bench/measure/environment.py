@@ -12,6 +12,7 @@ from pathlib import Path
 import bench
 from bench.host import cores, cpu_name
 from bench.record.documents import Environment
+from bench.variables import GIT_COMMIT, IMAGE_DIGEST
 
 
 def _memory_bytes() -> int | None:
@@ -44,7 +45,7 @@ def _commit() -> tuple[str | None, bool | None]:
     if commit := _git("rev-parse", "HEAD"):
         status = _git("status", "--porcelain", "--untracked-files=no")
         return commit, None if status is None else bool(status)
-    built = os.environ.get("BENCH_GIT_COMMIT", "")  # as `git describe --dirty` writes it
+    built = GIT_COMMIT.read(os.environ) or ""  # as `git describe --dirty` writes it
     return (built.removesuffix("-dirty"), built.endswith("-dirty")) if built else (None, None)
 
 
@@ -72,5 +73,5 @@ def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None
         gpu=gpu,
         git_commit=commit,
         git_dirty=dirty,
-        image_digest=os.environ.get("BENCH_IMAGE_DIGEST") or None,
+        image_digest=IMAGE_DIGEST.read(os.environ),
     )

@@ -39,6 +39,17 @@ class Accelerators(Part):
     name: str
     count: int = Field(ge=1)
 
+    @classmethod
+    def parse(cls, text: str) -> Accelerators:
+        """Those that SkyPilot writes `V100:8`, or `V100` for one. Raises ValueError."""
+        name, _, count = text.partition(":")
+        if not name or not (count or "1").isdecimal() or int(count or 1) < 1:
+            raise ValueError(f"{text!r} is not NAME:NUMBER, such as V100:8")
+        return cls(name=name, count=int(count or 1))
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.count}"
+
 
 class LeaseOpened(Document):
     """A machine, from the moment it is paid for. `id` is the lease's id."""

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.store.base import Store, read_all, read_each, read_leases
+from bench.store.base import Store, lease_edges, read_all, read_each, read_leases
 from bench.store.folder import FolderStore
 
-__all__ = ["FolderStore", "Store", "open_store", "read_all", "read_each", "read_leases"]
+__all__ = ["FolderStore", "Store", "lease_edges", "open_store", "read_all", "read_each", "read_leases"]
 
 # Two letters at least, so that a drive letter is a folder; one slash, as a path library leaves of two.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from bench.concurrency import in_processes
 from bench.errors import RecordError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
 from bench.store import Store, open_store
 from bench.store.base import Leases, parse
-from bench.store.concurrency import in_processes
 
 FILE_SHA256 = "file_sha256"
 _TYPES: dict[str, pa.DataType] = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, get_args
 
 from bench.errors import RecordError, StoreError
-from bench.record.documents import AnyDocument, LeaseOpened
+from bench.record.documents import AnyDocument, LeaseEdge, LeaseOpened, lease_key
 from bench.record.serialize import from_bytes
 
 ROOT = "v1"
@@ -113,6 +113,12 @@ def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
             assert isinstance(lease, LeaseOpened)  # only a lease has its place there
             leases[lease.id] = lease
     return leases, errors
+
+
+def lease_edges(store: Store, lease_id: str) -> set[LeaseEdge]:
+    """Which records of the lease are there. Raises StoreError where there is no store."""
+    keys = set(store.keys(f"{ROOT}/leases/{lease_id}/"))
+    return {edge for edge in get_args(LeaseEdge) if lease_key(lease_id, edge) in keys}
 
 
 def require_record_key(key: str) -> str:

@@ -16,11 +16,11 @@ from functools import cache, cached_property, partial
 from itertools import chain
 from typing import Any
 
+from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument
 from bench.record.serialize import to_bytes
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
-from bench.store.concurrency import in_processes, in_threads
 from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
 
 _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)

@@ -14,8 +14,9 @@ from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bench import variables
+from bench.concurrency import THREADS
 from bench.errors import StoreError, UsageError
-from bench.store.concurrency import THREADS
 
 _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile in AWS_PROFILE"
 _RENEW = "renew them, for example with `aws sso login`"
@@ -145,10 +146,12 @@ def encryption() -> dict[str, str]:
 
     Raises UsageError for an algorithm that S3 does not have.
     """
-    key = os.environ.get("BENCH_S3_SSE_KMS_KEY_ID")
-    algorithm = os.environ.get("BENCH_S3_SSE") or ("aws:kms" if key else "")
+    key = variables.S3_SSE_KMS_KEY_ID.read(os.environ)
+    algorithm = variables.S3_SSE.read(os.environ) or ("aws:kms" if key else "")
     if not algorithm:
         return {}
     if algorithm not in _ALGORITHMS or (key and algorithm == "AES256"):
-        raise UsageError(f"BENCH_S3_SSE is {algorithm!r}; S3 has {', '.join(_ALGORITHMS)}, a key only with aws:kms")
+        raise UsageError(
+            f"{variables.S3_SSE.name} is {algorithm!r}; S3 has {', '.join(_ALGORITHMS)}, a key only with aws:kms"
+        )
     return {"ServerSideEncryption": algorithm, **({"SSEKMSKeyId": key} if key else {})}

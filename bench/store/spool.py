@@ -17,20 +17,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.concurrency import in_threads
 from bench.errors import BenchError, ConflictError, StoreError
 from bench.record.documents import AnyDocument
 from bench.record.serialize import from_bytes, to_bytes
 from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder
 from bench.store.base import Store
-from bench.store.concurrency import in_threads
 from bench.text import plural
+from bench.variables import SPOOL
 
 _STORE = "store"
 
 
 def spool_folder() -> Path:
     """`$BENCH_SPOOL`, else `$XDG_STATE_HOME/bench/spool`, else `~/.local/state/bench/spool`."""
-    if named := os.environ.get("BENCH_SPOOL"):
+    if named := SPOOL.read(os.environ):
         return Path(named)
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 -- never raises
     return Path(state) / "bench" / "spool"
@@ -124,7 +125,7 @@ def _move(path: Path, store: Store) -> BenchError | None:
 
 
 def _unreadable(error: OSError) -> StoreError:
-    return StoreError(f"spool {spool_folder()}: {error.strerror} ({error.filename}); name another in BENCH_SPOOL")
+    return StoreError(f"spool {spool_folder()}: {error.strerror} ({error.filename}); name another in {SPOOL.name}")
 
 
 class SpooledWriter:

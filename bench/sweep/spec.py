@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from bench import variables
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
 from bench.sweep.yaml_file import YamlFile, read
@@ -77,7 +78,7 @@ def _plain(word: str) -> str:
 _LENGTH = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # Set from the sweep itself for every cell.
-_TAKEN = {"BENCH_RECIPES": "recipes", "BENCH_RUNS": "runs", "BENCH_STORE": "store"}
+_TAKEN = {variables.RECIPES.name: "recipes", variables.RUNS.name: "runs", variables.STORE.name: "store"}
 _SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 
@@ -155,7 +156,7 @@ class Sweep(BaseModel):
     max_cost: _Dollars | None = Field(None, description="USD for all cells together, at which all is torn down")
     max_duration: _Length | None = Field(None, description="90s, 45m, 2h or 1d, after which all is torn down")
     envs: dict[_Variable, _Value] = Field(
-        default_factory=dict, description="variables for every cell, such as BENCH_IMAGE"
+        default_factory=dict, description=f"variables for every cell, such as {variables.IMAGE.name}"
     )
 
     def cells(self) -> tuple[Cell, ...]:

@@ -9,8 +9,12 @@ from typing import Any, NamedTuple
 
 from bench.errors import UsageError
 from bench.recipes import find
+from bench.record.documents import Accelerators
 from bench.sweep.spec import Cell
 from bench.sweep.yaml_file import YamlFile, read
+from bench.variables import GPUS
+
+_GPUS = ("envs", GPUS.name)
 
 
 class Place(NamedTuple):
@@ -75,12 +79,12 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     alone = [name for name in recipes if not find(name).parallel]
     if ranks > 1 and alone:
         raise UsageError(
-            f"{file.at(('envs', 'BENCH_GPUS'))}: {ranks} GPUs at once, and {', '.join(alone)} trains on one only; "
+            f"{file.at(_GPUS)}: {ranks} GPUs at once, and {', '.join(alone)} trains on one only; "
             "give it a machine with one GPU"
         )
     for machine in requests:
         if 0 < machine.gpus < ranks:
-            raise UsageError(f"{file.at(('envs', 'BENCH_GPUS'))}: {ranks} GPUs at once, and {machine.gpus} to be had")
+            raise UsageError(f"{file.at(_GPUS)}: {ranks} GPUs at once, and {machine.gpus} to be had")
     return Task(requests, ranks, _disk(resources), _idle(resources))
 
 
@@ -130,8 +134,8 @@ def _accelerators(said: Any) -> Iterator[tuple[str | None, int]]:
         yield from ((str(name), 1 if count is None else int(count)) for name, count in said.items())
     else:
         for each in said if isinstance(said, list) else [said]:
-            name, _, count = str(each).partition(":")
-            yield name.strip(), int(count or 1)
+            gpus = Accelerators.parse(str(each).replace(" ", ""))
+            yield gpus.name, gpus.count
 
 
 def _narrowed(cell: Cell, file: YamlFile, requests: list[ResourceRequest]) -> Iterator[ResourceRequest]:
@@ -146,10 +150,10 @@ def _narrowed(cell: Cell, file: YamlFile, requests: list[ResourceRequest]) -> It
 
 
 def _ranks(file: YamlFile, envs: Mapping[str, Any]) -> int:
-    said = envs.get("BENCH_GPUS") or 1
-    if not str(said).isdecimal() or int(said) < 1:
-        raise UsageError(f"{file.at(('envs', 'BENCH_GPUS'))}: {said!r} is no number of GPUs; give 1 or more")
-    return int(said)
+    try:
+        return GPUS.parse(str(envs.get(GPUS.name) or 1))
+    except ValueError as error:
+        raise UsageError(f"{file.at(_GPUS)}: {error}") from None
 
 
 def _disk(resources: Mapping[str, Any]) -> Decimal | None:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.published.dawnbench.entries import published_documents
-from bench.lease.lease import open_lease
+from bench.lease.describe import MachineOptions, lease_by_options
 from bench.record.documents import LeaseClosed
 from bench.store import open_store
 
@@ -74,7 +74,7 @@ def test_a_rented_machine_has_its_lease_in_the_report_and_a_corrupt_one_is_named
     bench, tmp_path: Path, make_run
 ) -> None:
     store = open_store(tmp_path / "store")
-    lease = open_lease("aws:p3.2xlarge", "3.06", "USD", spot=False)
+    lease = lease_by_options(MachineOptions("aws:p3.2xlarge", "3.06"))
     ended = LeaseClosed(id=lease.id, stopped=lease.started + timedelta(seconds=600))
     for document in (lease, ended, make_run(lease_id=lease.id)):
         store.put(document)

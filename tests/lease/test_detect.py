@@ -13,20 +13,11 @@ import pytest
 
 from bench.lease.detect import find_machine, preempted
 from bench.lease.metadata import Machine
+from tests.support.metadata_server import EC2_NOTICE, Page, Serve, ec2_pages
 
-TOKEN = "a-token"
-IDENTITY = {"accountId": "123456789012", "instanceId": "i-0abc", "pendingTime": "2026-11-22T12:00:00Z"}
-EC2 = {
-    "/latest/api/token": TOKEN,
-    "/latest/meta-data/instance-id": "i-0abc",
-    "/latest/meta-data/instance-type": "p3.2xlarge",
-    "/latest/meta-data/instance-life-cycle": "spot",
-    "/latest/meta-data/placement/region": "us-east-1",
-    "/latest/meta-data/placement/availability-zone": "us-east-1a",
-    "/latest/dynamic/instance-identity/document": json.dumps(IDENTITY),
-}
+EC2 = ec2_pages()
 _GCE = "/computeMetadata/v1/instance"
-GCE = {
+GCE: dict[str, Page] = {
     f"{_GCE}/id": "4711",
     f"{_GCE}/zone": "projects/123/zones/us-central1-a",
     f"{_GCE}/machine-type": "projects/123/machineTypes/a2-highgpu-1g",
@@ -34,7 +25,7 @@ GCE = {
 }
 _COMPUTE = "/metadata/instance/compute?api-version=2021-02-01&format=json"
 _EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
-AZURE = {
+AZURE: dict[str, Page] = {
     _COMPUTE: json.dumps(
         {
             "vmId": "02aab8a4-74ef",
@@ -78,7 +69,7 @@ def no_dmi(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_ec2_tells_everything_and_each_question_carries_the_token(serve, no_dmi: Path) -> None:
+def test_ec2_tells_everything_and_each_question_carries_the_token(serve: Serve, no_dmi: Path) -> None:
     server = serve(EC2)
     assert find_machine(ec2(server.url), no_dmi) == Machine(
         "aws", "us-east-1", "us-east-1a", "p3.2xlarge", "i-0abc", datetime(2026, 11, 22, 12, tzinfo=UTC), spot=True
@@ -86,16 +77,16 @@ def test_ec2_tells_everything_and_each_question_carries_the_token(serve, no_dmi:
     method, path, headers = server.asked[0]
     assert (method, path) == ("PUT", "/latest/api/token")
     assert headers["X-aws-ec2-metadata-token-ttl-seconds"] == "60"
-    assert all(headers["X-aws-ec2-metadata-token"] == TOKEN for _, _, headers in server.asked[1:])
+    assert all(headers["X-aws-ec2-metadata-token"] == "a-token" for _, _, headers in server.asked[1:])
 
 
-def test_ec2_without_a_token_is_not_asked_further(serve, no_dmi: Path) -> None:
+def test_ec2_without_a_token_is_not_asked_further(serve: Serve, no_dmi: Path) -> None:
     server = serve(EC2 | {"/latest/api/token": (403, "no")})
     assert find_machine(ec2(server.url), no_dmi) is None
     assert len(server.asked) == 1
 
 
-def test_ec2_without_an_identity_document_has_no_launch_time(serve, no_dmi: Path) -> None:
+def test_ec2_without_an_identity_document_has_no_launch_time(serve: Serve, no_dmi: Path) -> None:
     pages = {path: body for path, body in EC2.items() if "identity" not in path}
     found = find_machine(ec2(serve(pages).url), no_dmi)
     assert found is not None
@@ -103,24 +94,24 @@ def test_ec2_without_an_identity_document_has_no_launch_time(serve, no_dmi: Path
 
 
 @pytest.mark.parametrize("document", ["", "[]", "{", '{"pendingTime": 7}', '{"pendingTime": "yesterday"}', "[" * 60000])
-def test_a_garbled_identity_document_is_no_launch_time(serve, no_dmi: Path, document: str) -> None:
+def test_a_garbled_identity_document_is_no_launch_time(serve: Serve, no_dmi: Path, document: str) -> None:
     found = find_machine(ec2(serve(EC2 | {"/latest/dynamic/instance-identity/document": document}).url), no_dmi)
     assert found is not None
     assert found.launched is None
 
 
 @pytest.mark.parametrize("answer", ["<html>Sign in to this network</html>", "", "i-\x1b[31m", "x" * 100_000, "é"])
-def test_an_identifier_that_is_none_is_not_believed(serve, no_dmi: Path, answer: str) -> None:
+def test_an_identifier_that_is_none_is_not_believed(serve: Serve, no_dmi: Path, answer: str) -> None:
     assert find_machine(ec2(serve(EC2 | {"/latest/meta-data/instance-id": answer}).url), no_dmi) is None
 
 
-def test_ec2_is_not_asked_where_the_user_forbids_it(serve, no_dmi: Path) -> None:
+def test_ec2_is_not_asked_where_the_user_forbids_it(serve: Serve, no_dmi: Path) -> None:
     server = serve(EC2)
     assert find_machine(ec2(server.url, AWS_EC2_METADATA_DISABLED="TRUE"), no_dmi) is None
     assert server.asked == []
 
 
-def test_a_proxy_is_never_asked(serve, no_dmi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_never_asked(serve: Serve, no_dmi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = serve({})
     for variable in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(variable, proxy.url)
@@ -128,8 +119,8 @@ def test_a_proxy_is_never_asked(serve, no_dmi: Path, monkeypatch: pytest.MonkeyP
     assert proxy.asked == []
 
 
-def test_a_redirect_is_not_followed(serve, no_dmi: Path) -> None:
-    def elsewhere(handler) -> None:
+def test_a_redirect_is_not_followed(serve: Serve, no_dmi: Path) -> None:
+    def elsewhere(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(302)
         handler.send_header("Location", f"{target.url}/latest/meta-data/instance-id")
         handler.end_headers()
@@ -141,7 +132,7 @@ def test_a_redirect_is_not_followed(serve, no_dmi: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [silence, trickle])
-def test_a_server_that_does_not_end_its_answer_is_left_within_a_second(serve, no_dmi: Path, page) -> None:
+def test_a_server_that_does_not_end_its_answer_is_left_within_a_second(serve: Serve, no_dmi: Path, page: Page) -> None:
     servers = [serve(EC2 | {"/latest/api/token": page}), serve({f"{_GCE}/id": page}), serve({_COMPUTE: page})]
     environ = ec2(servers[0].url, GCE_METADATA_HOST=servers[1].host, AZURE_METADATA_ENDPOINT=servers[2].url)
     began = time.monotonic()
@@ -160,7 +151,7 @@ def test_a_closed_port_finds_nothing(no_dmi: Path) -> None:
         assert find_machine(ec2(f"http://127.0.0.1:{taken.getsockname()[1]}"), no_dmi) is None
 
 
-def test_compute_engine_is_found_without_its_project(serve, no_dmi: Path) -> None:
+def test_compute_engine_is_found_without_its_project(serve: Serve, no_dmi: Path) -> None:
     server = serve(GCE, Metadata_Flavor="Google")
     assert find_machine({"GCE_METADATA_HOST": server.host}, no_dmi) == Machine(
         "gcp", "us-central1", "us-central1-a", "a2-highgpu-1g", "4711", spot=False
@@ -168,11 +159,11 @@ def test_compute_engine_is_found_without_its_project(serve, no_dmi: Path) -> Non
     assert all(headers["Metadata-Flavor"] == "Google" for _, _, headers in server.asked)
 
 
-def test_a_server_that_does_not_sign_as_google_is_not_compute_engine(serve, no_dmi: Path) -> None:
+def test_a_server_that_does_not_sign_as_google_is_not_compute_engine(serve: Serve, no_dmi: Path) -> None:
     assert find_machine({"GCE_METADATA_HOST": serve(GCE).host}, no_dmi) is None
 
 
-def test_azure_is_found_without_a_persons_name_in_it(serve, no_dmi: Path) -> None:
+def test_azure_is_found_without_a_persons_name_in_it(serve: Serve, no_dmi: Path) -> None:
     server = serve(AZURE)
     found = find_machine({"AZURE_METADATA_ENDPOINT": server.url}, no_dmi)
     assert found == Machine("azure", "eastus", "1", "Standard_NC6s_v3", "02aab8a4-74ef", spot=True)
@@ -180,7 +171,7 @@ def test_azure_is_found_without_a_persons_name_in_it(serve, no_dmi: Path) -> Non
 
 
 @pytest.mark.parametrize("body", ["", "null", "[]", '{"vmId": 7}', "{"])
-def test_what_is_not_azures_answer_is_not_azure(serve, no_dmi: Path, body: str) -> None:
+def test_what_is_not_azures_answer_is_not_azure(serve: Serve, no_dmi: Path, body: str) -> None:
     assert find_machine({"AZURE_METADATA_ENDPOINT": serve({_COMPUTE: body}).url}, no_dmi) is None
 
 
@@ -202,7 +193,9 @@ def test_a_machine_that_nothing_names_asks_nobody(no_dmi: Path, monkeypatch: pyt
         ("chassis_asset_tag", "7783-7084-3265-9085-8269-3286-77", "azure"),
     ],
 )
-def test_the_firmware_says_whom_to_ask(serve, no_dmi: Path, monkeypatch, table: str, words: str, provider: str) -> None:
+def test_the_firmware_says_whom_to_ask(
+    serve: Serve, no_dmi: Path, monkeypatch: pytest.MonkeyPatch, table: str, words: str, provider: str
+) -> None:
     server = serve(EC2 | GCE | AZURE, Metadata_Flavor="Google")
     for module in ("aws", "gcp", "azure"):
         monkeypatch.setattr(f"bench.lease.{module}.ADDRESS", server.url)
@@ -228,14 +221,14 @@ def test_a_share_of_a_host_is_no_machine_that_boots(no_dmi: Path, cloud: str) ->
     assert found.container
 
 
-def test_skypilot_and_ec2_complete_each_other(serve, no_dmi: Path) -> None:
+def test_skypilot_and_ec2_complete_each_other(serve: Serve, no_dmi: Path) -> None:
     pages = {path: body for path, body in EC2.items() if "region" not in path}
     found = find_machine(skypilot("AWS", **ec2(serve(pages).url)), no_dmi)
     assert found is not None
     assert (found.region, found.zone, found.resource_id) == ("us-west-2", "us-east-1a", "i-0abc")
 
 
-def test_skypilots_word_stands_where_the_server_is_silent(serve, no_dmi: Path) -> None:
+def test_skypilots_word_stands_where_the_server_is_silent(serve: Serve, no_dmi: Path) -> None:
     assert find_machine(skypilot("AWS", **ec2(serve({}).url)), no_dmi) == Machine("aws", "us-west-2")
 
 
@@ -244,14 +237,13 @@ def test_a_garbled_word_of_skypilots_is_none(no_dmi: Path, said: str) -> None:
     assert find_machine({"SKYPILOT_CLUSTER_INFO": said}, no_dmi) is None
 
 
-def test_a_notice_of_ec2_is_a_pre_emption(serve, no_dmi: Path) -> None:
-    notice = {"/latest/meta-data/spot/instance-action": '{"action": "terminate", "time": "2026-11-22T12:02:00Z"}'}
-    assert preempted(ec2(serve(EC2 | notice).url), no_dmi)
+def test_a_notice_of_ec2_is_a_pre_emption(serve: Serve, no_dmi: Path) -> None:
+    assert preempted(ec2(serve(EC2 | EC2_NOTICE).url), no_dmi)
     assert not preempted(ec2(serve(EC2).url), no_dmi)
 
 
 @pytest.mark.parametrize(("said", "taken"), [("TRUE", True), ("FALSE", False)])
-def test_compute_engine_says_whether_it_pre_empts(serve, no_dmi: Path, said: str, taken: bool) -> None:
+def test_compute_engine_says_whether_it_pre_empts(serve: Serve, no_dmi: Path, said: str, taken: bool) -> None:
     server = serve(GCE | {f"{_GCE}/preempted": said}, Metadata_Flavor="Google")
     assert preempted({"GCE_METADATA_HOST": server.host}, no_dmi) is taken
 
@@ -260,7 +252,7 @@ def test_compute_engine_says_whether_it_pre_empts(serve, no_dmi: Path, said: str
     ("events", "taken"),
     [([{"EventType": "Preempt"}], True), ([{"EventType": "Reboot"}], False), ([], False), ("x", False), ([7], False)],
 )
-def test_azure_announces_an_eviction(serve, no_dmi: Path, events: object, taken: bool) -> None:
+def test_azure_announces_an_eviction(serve: Serve, no_dmi: Path, events: object, taken: bool) -> None:
     server = serve({_EVENTS: json.dumps({"Events": events})})
     assert preempted({"AZURE_METADATA_ENDPOINT": server.url}, no_dmi) is taken
 

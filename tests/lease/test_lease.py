@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,49 +11,44 @@ import pytest
 from bench.billing.prices import Offer
 from bench.errors import ConflictError, UsageError
 from bench.host import boot_time
-from bench.lease.lease import Given, Stay, close, stay
+from bench.lease.describe import MachineOptions
+from bench.lease.lease import LeaseHandle, acquire_lease, close_lease
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Price, new_id
 from bench.store import FolderStore
+from tests.support.metadata_server import Serve, ec2_pages
 
 pytestmark = pytest.mark.usefixtures("own_firmware")
 
 LAUNCHED = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 MINUTE = timedelta(minutes=1)
+Boots = Callable[[datetime | None], None]
 
 
 @pytest.fixture
-def ec2(serve) -> dict[str, str]:
-    """The environment of a p3.2xlarge on spot, launched at LAUNCHED."""
-    document = json.dumps({"pendingTime": f"{LAUNCHED:%Y-%m-%dT%H:%M:%SZ}"})
-    pages = {
-        "/latest/api/token": "t",
-        "/latest/meta-data/instance-id": "i-0abc",
-        "/latest/meta-data/instance-type": "p3.2xlarge",
-        "/latest/meta-data/instance-life-cycle": "on-demand",
-        "/latest/meta-data/placement/region": "us-east-1",
-        "/latest/dynamic/instance-identity/document": document,
-    }
+def ec2(serve: Serve) -> dict[str, str]:
+    """The environment of a p3.2xlarge, launched at LAUNCHED."""
+    pages = ec2_pages(f"{LAUNCHED:%Y-%m-%dT%H:%M:%SZ}", "on-demand")
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": serve(pages).url}
 
 
-def opened(given: Given, store: FolderStore, environ: Mapping[str, str]) -> LeaseOpened:
-    made = stay(given, store, environ).opened
+def opened(given: MachineOptions, store: FolderStore, environ: Mapping[str, str]) -> LeaseOpened:
+    made = acquire_lease(given, store, environ).opened
     assert made is not None
     return made
 
 
-def close_enough(one: datetime, other: datetime | None) -> bool:
-    return other is not None and abs(one - other) < timedelta(seconds=2)
+def close_enough(a: datetime, b: datetime | None) -> bool:
+    return b is not None and abs(a - b) < timedelta(seconds=2)
 
 
 def test_ones_own_machine_is_leased_from_the_start_of_the_process(store: FolderStore) -> None:
-    lease = opened(Given(), store, {})
+    lease = opened(MachineOptions(), store, {})
     assert (lease.provider, lease.started_source, lease.price, lease.phases) == ("own", "process", None, ())
     assert lease.tags == {"bench-lease": lease.id}
 
 
-def test_ec2_says_when_it_was_launched_and_the_book_what_it_costs(store: FolderStore, ec2) -> None:
-    lease = opened(Given(), store, ec2)
+def test_ec2_says_when_it_was_launched_and_the_book_what_it_costs(store: FolderStore, ec2: dict[str, str]) -> None:
+    lease = opened(MachineOptions(), store, ec2)
     assert (lease.provider, lease.instance_type, lease.resource_id) == ("aws", "p3.2xlarge", "i-0abc")
     assert (lease.started, lease.started_source) == (LAUNCHED, "provider")
     assert lease.accelerators == Accelerators(name="V100", count=1)
@@ -63,53 +57,55 @@ def test_ec2_says_when_it_was_launched_and_the_book_what_it_costs(store: FolderS
     assert lease.tags == {"bench-lease": lease.id}
 
 
-def test_a_price_is_that_of_the_machines_region(store: FolderStore, ec2, monkeypatch) -> None:
+def test_a_price_is_that_of_the_machines_region(
+    store: FolderStore, ec2: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
     def find_offer(name: str, category: str, region: str | None) -> Offer:
         asked.append((name, category, region))
         raise UsageError("no such price")
 
-    monkeypatch.setattr("bench.lease.lease.find_offer", find_offer)
-    lease = opened(Given(spot=True), store, ec2)
+    monkeypatch.setattr("bench.lease.describe.find_offer", find_offer)
+    lease = opened(MachineOptions(spot=True), store, ec2)
     assert asked == [("aws:p3.2xlarge", "Dynamic", "us-east-1")]
     assert lease.price is None  # unknown, and no error: the user did not ask for this price
 
 
-def test_what_the_launcher_says_of_the_price_outranks_the_book(store: FolderStore, ec2) -> None:
+def test_what_the_launcher_says_of_the_price_outranks_the_book(store: FolderStore, ec2: dict[str, str]) -> None:
     environ = ec2 | {"BENCH_PRICE_SOURCE": "SkyPilot catalogue v8 at launch", "BENCH_ACCELERATORS": "V100:8"}
-    lease = opened(Given(price_per_hour="0.55", spot=True), store, environ)
+    lease = opened(MachineOptions(price_per_hour="0.55", spot=True), store, environ)
     assert isinstance(lease.price, Price)
     assert (lease.price.amount, lease.price.pricing_category) == (Decimal("0.55"), "Dynamic")
     assert lease.price.source == "SkyPilot catalogue v8 at launch"
     assert lease.accelerators == Accelerators(name="V100", count=8)
 
 
-def test_an_instance_given_by_the_user_outranks_what_the_machine_says(store: FolderStore, ec2) -> None:
-    assert opened(Given(instance="aws:g5.xlarge"), store, ec2).instance_type == "g5.xlarge"
+def test_an_instance_given_by_the_user_outranks_what_the_machine_says(store: FolderStore, ec2: dict[str, str]) -> None:
+    assert opened(MachineOptions(instance="aws:g5.xlarge"), store, ec2).instance_type == "g5.xlarge"
 
 
 def test_without_a_launch_time_a_machine_is_leased_from_its_boot(store: FolderStore) -> None:
-    lease = opened(Given(), store, {"SKYPILOT_CLUSTER_INFO": '{"cloud": "Lambda"}'})
+    lease = opened(MachineOptions(), store, {"SKYPILOT_CLUSTER_INFO": '{"cloud": "Lambda"}'})
     assert lease.started_source == "boot"
     assert close_enough(lease.started, boot_time())
 
 
 def test_a_container_is_not_leased_from_the_boot_of_its_host(store: FolderStore) -> None:
-    assert opened(Given(), store, {"SKYPILOT_CLUSTER_INFO": '{"cloud": "Slurm"}'}).started_source == "process"
+    assert opened(MachineOptions(), store, {"SKYPILOT_CLUSTER_INFO": '{"cloud": "Slurm"}'}).started_source == "process"
 
 
 @pytest.mark.parametrize("spelling", ["{:.0f}", "{:.3f}", "iso", "offset"])
-def test_the_launchers_time_goes_before_the_providers(store: FolderStore, ec2, spelling: str) -> None:
+def test_the_launchers_time_goes_before_the_providers(store: FolderStore, ec2: dict[str, str], spelling: str) -> None:
     at = LAUNCHED + MINUTE
     texts = {"iso": f"{at:%Y-%m-%dT%H:%M:%SZ}", "offset": f"{at + 60 * MINUTE:%Y-%m-%dT%H:%M:%S}+01:00"}
-    told = texts.get(spelling) or spelling.format(at.timestamp())
-    lease = opened(Given(), store, ec2 | {"BENCH_LEASE_STARTED": told})
+    value = texts.get(spelling) or spelling.format(at.timestamp())
+    lease = opened(MachineOptions(), store, ec2 | {"BENCH_LEASE_STARTED": value})
     assert (lease.started, lease.started_source) == (at, "launcher")
 
 
 @pytest.fixture
-def boots(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime | None], None]:
+def boots(monkeypatch: pytest.MonkeyPatch) -> Boots:
     """`boots(when)`: the machine booted then."""
     return lambda when: monkeypatch.setattr("bench.lease.start.boot_time", lambda: when)
 
@@ -120,85 +116,91 @@ def marks(**minutes: int) -> dict[str, str]:
     return {"BENCH_LEASE_PHASES": "\n".join(words)}
 
 
-def test_phases_follow_each_other_from_the_launch_to_this_process(store: FolderStore, ec2, boots) -> None:
+def test_phases_follow_each_other_from_the_launch_to_this_process(
+    store: FolderStore, ec2: dict[str, str], boots: Boots
+) -> None:
     boots(None)
-    lease = opened(Given(), store, ec2 | marks(setup=2, pull=5))
+    lease = opened(MachineOptions(), store, ec2 | marks(setup=2, pull=5))
     assert [(p.name, p.start, p.stop) for p in lease.phases[:2]] == [("provision", 0, 120), ("setup", 120, 300)]
     assert (lease.phases[2].name, lease.phases[2].start) == ("pull", 300)
     assert 300 < lease.phases[2].stop <= 660
 
 
-def test_provisioning_ends_with_the_boot_where_charging_begins(store: FolderStore, ec2, boots) -> None:
+def test_provisioning_ends_with_the_boot_where_charging_begins(
+    store: FolderStore, ec2: dict[str, str], boots: Boots
+) -> None:
     boots(LAUNCHED + MINUTE)
-    lease = opened(Given(), store, ec2 | marks(data=5))
+    lease = opened(MachineOptions(), store, ec2 | marks(data=5))
     assert [(p.name, p.start) for p in lease.phases] == [("provision", 0), ("setup", 60), ("data", 300)]
 
 
-def test_without_names_only_the_time_up_to_the_boot_has_one(store: FolderStore, ec2, boots) -> None:
+def test_without_names_only_the_time_up_to_the_boot_has_one(
+    store: FolderStore, ec2: dict[str, str], boots: Boots
+) -> None:
     boots(LAUNCHED + MINUTE)
-    assert [(p.name, p.stop) for p in opened(Given(), store, ec2).phases] == [("provision", 60)]
+    assert [(p.name, p.stop) for p in opened(MachineOptions(), store, ec2).phases] == [("provision", 60)]
     boots(LAUNCHED - MINUTE)  # a machine that was stopped and started again, or a host's boot
-    assert opened(Given(), store, ec2).phases == ()
+    assert opened(MachineOptions(), store, ec2).phases == ()
 
 
-def test_phases_from_before_the_lease_are_left_out(store: FolderStore, ec2, boots) -> None:
+def test_phases_from_before_the_lease_are_left_out(store: FolderStore, ec2: dict[str, str], boots: Boots) -> None:
     boots(None)
-    lease = opened(Given(), store, ec2 | marks(setup=-9, data=1))
+    lease = opened(MachineOptions(), store, ec2 | marks(setup=-9, data=1))
     assert [(phase.name, phase.start) for phase in lease.phases] == [("setup", 0), ("data", 60)]
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value"),
     [
-        ("BENCH_LEASE_STARTED", "yesterday", "no time"),
-        ("BENCH_LEASE_STARTED", "2026-11-22T12:00:00", "no time"),
-        ("BENCH_LEASE_STARTED", "nan", "no time"),
-        ("BENCH_LEASE_STARTED", "1e300", "no time"),
-        ("BENCH_LEASE_STARTED", "2999-01-01T00:00:00Z", "has not come yet"),
-        ("BENCH_LEASE_PHASES", "setup", "is not PHASE=TIME"),
-        ("BENCH_LEASE_PHASES", "lunch=1795345200", "is not PHASE=TIME"),
-        ("BENCH_LEASE_PHASES", "setup=1700000100 data=1700000000", "not in order"),
-        ("BENCH_ACCELERATORS", "V100:none", "is not NAME:NUMBER"),
-        ("BENCH_ACCELERATORS", ":0", "is not NAME:NUMBER"),
-        ("BENCH_LEASE_ATTEMPT", "0", "count from 1"),
+        ("BENCH_LEASE_STARTED", "yesterday"),
+        ("BENCH_LEASE_STARTED", "2026-11-22T12:00:00"),
+        ("BENCH_LEASE_STARTED", "nan"),
+        ("BENCH_LEASE_STARTED", "1e300"),
+        ("BENCH_LEASE_STARTED", "2999-01-01T00:00:00Z"),
+        ("BENCH_LEASE_PHASES", "setup"),
+        ("BENCH_LEASE_PHASES", "lunch=1795345200"),
+        ("BENCH_LEASE_PHASES", "setup=1700000100 data=1700000000"),
+        ("BENCH_ACCELERATORS", "V100:none"),
+        ("BENCH_ACCELERATORS", ":0"),
+        ("BENCH_LEASE_ATTEMPT", "0"),
     ],
 )
-def test_a_variable_that_cannot_be_meant_is_named(store: FolderStore, variable: str, value: str, said: str) -> None:
-    with pytest.raises(UsageError, match=f"^{variable}: .*{said}"):
-        stay(Given(), store, {variable: value})
+def test_a_variable_that_cannot_be_meant_is_named(store: FolderStore, variable: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"^{variable}: "):
+        acquire_lease(MachineOptions(), store, {variable: value})
 
 
 def test_the_attempt_is_kept(store: FolderStore) -> None:
-    assert opened(Given(), store, {"BENCH_LEASE_ATTEMPT": "2"}).attempt == 2
+    assert opened(MachineOptions(), store, {"BENCH_LEASE_ATTEMPT": "2"}).attempt == 2
 
 
-def test_a_second_call_on_a_machine_goes_on_where_the_first_ended(store: FolderStore, ec2) -> None:
-    first = opened(Given(), store, ec2)
+def test_a_second_call_on_a_machine_goes_on_where_the_first_ended(store: FolderStore, ec2: dict[str, str]) -> None:
+    first = opened(MachineOptions(), store, ec2)
     store.put(first)
     ended = datetime.now(UTC) - timedelta(seconds=30)
     store.put(LeaseClosed(id=first.id, stopped=ended))
-    second = stay(Given(), store, ec2)
+    second = acquire_lease(MachineOptions(), store, ec2)
     assert second.opened is not None
     assert second.lease_id == second.opened.id != first.id
     assert (second.opened.started, second.opened.phases, second.closes) == (ended, (), True)
     assert second.opened.tags == {"bench-lease": second.lease_id}
 
 
-def test_a_lease_that_a_killed_process_left_open_is_joined_and_closed(store: FolderStore, ec2) -> None:
-    first = opened(Given(), store, ec2)
+def test_a_lease_that_a_killed_process_left_open_is_joined_and_closed(store: FolderStore, ec2: dict[str, str]) -> None:
+    first = opened(MachineOptions(), store, ec2)
     store.put(first)
-    assert stay(Given(), store, ec2) == Stay(first.id, None, closes=True)
+    assert acquire_lease(MachineOptions(), store, ec2) == LeaseHandle(first.id, None, closes=True)
 
 
-def test_two_machines_have_two_leases(store: FolderStore, ec2, serve) -> None:
+def test_two_machines_have_two_leases(store: FolderStore, ec2: dict[str, str], serve: Serve) -> None:
     other = serve({"/latest/api/token": "t", "/latest/meta-data/instance-id": "i-0def"})
-    first = opened(Given(), store, ec2)
-    second = opened(Given(), store, {"AWS_EC2_METADATA_SERVICE_ENDPOINT": other.url})
+    first = opened(MachineOptions(), store, ec2)
+    second = opened(MachineOptions(), store, {"AWS_EC2_METADATA_SERVICE_ENDPOINT": other.url})
     assert first.id != second.id
 
 
 def test_two_calls_on_ones_own_machine_have_two_leases(store: FolderStore) -> None:
-    assert stay(Given(), store, {}).lease_id != stay(Given(), store, {}).lease_id
+    assert acquire_lease(MachineOptions(), store, {}).lease_id != acquire_lease(MachineOptions(), store, {}).lease_id
 
 
 def a_lease(store: FolderStore) -> LeaseOpened:
@@ -209,21 +211,22 @@ def a_lease(store: FolderStore) -> LeaseOpened:
 
 def test_a_lease_is_closed_from_outside_once(store: FolderStore) -> None:
     lease = a_lease(store)
-    key = close(lease.id, LAUNCHED + MINUTE, "preempted", store)
+    key = close_lease(lease.id, LAUNCHED + MINUTE, "preempted", store)
     closed = store.read(key)
     assert isinstance(closed, LeaseClosed)
     assert (closed.stopped, closed.stopped_source, closed.reason) == (LAUNCHED + MINUTE, "user", "preempted")
-    assert close(lease.id, LAUNCHED + MINUTE, "preempted", store) == key
+    assert close_lease(lease.id, LAUNCHED + MINUTE, "preempted", store) == key
     with pytest.raises(ConflictError):
-        close(lease.id, LAUNCHED + 2 * MINUTE, "preempted", store)
+        close_lease(lease.id, LAUNCHED + 2 * MINUTE, "preempted", store)
 
 
 def test_a_lease_cannot_end_before_it_began(store: FolderStore) -> None:
-    with pytest.raises(UsageError, match="began at"):
-        close(a_lease(store).id, LAUNCHED - MINUTE, "finished", store)
+    with pytest.raises(UsageError, match=str(LAUNCHED.year)):
+        close_lease(a_lease(store).id, LAUNCHED - MINUTE, "finished", store)
 
 
 def test_a_lease_that_was_never_opened_is_not_closed(store: FolderStore) -> None:
     a_lease(store)
-    with pytest.raises(UsageError, match="was opened in this store"):
-        close(new_id(), LAUNCHED, "finished", store)
+    unknown = new_id()
+    with pytest.raises(UsageError, match=unknown):
+        close_lease(unknown, LAUNCHED, "finished", store)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -15,11 +14,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from bench.lease.describe import MachineOptions  # noqa: E402 -- after the skip
 from bench.lease.detect import preempted  # noqa: E402 -- after the skip
-from bench.lease.lease import Given, stay  # noqa: E402 -- after the skip
+from bench.lease.lease import acquire_lease  # noqa: E402 -- after the skip
 from bench.measure import session  # noqa: E402 -- after the skip
 from bench.measure.progress import Progress  # noqa: E402 -- after the skip
-from bench.recipes import Recipe  # noqa: E402 -- after the skip
+from bench.recipes import Recipe, Trainer  # noqa: E402 -- after the skip
 from bench.record.documents import (  # noqa: E402 -- after the skip
     AnyDocument,
     LeaseClosed,
@@ -28,20 +28,16 @@ from bench.record.documents import (  # noqa: E402 -- after the skip
     new_id,
 )
 from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
+from bench.training import data as cifar10  # noqa: E402 -- after the skip
 from bench.training.data import Cifar10  # noqa: E402 -- after the skip
 from bench.training.device import Compute  # noqa: E402 -- after the skip
 from bench.training.events import Events  # noqa: E402 -- after the skip
+from tests.support.metadata_server import EC2_NOTICE, Page, Serve, ec2_pages  # noqa: E402 -- after the skip
 
 CPU = Compute(torch.device("cpu"), torch.float32, "eager")
 NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
-EC2 = {
-    "/latest/api/token": "t",
-    "/latest/meta-data/instance-id": "i-0abc",
-    "/latest/meta-data/instance-type": "p3.2xlarge",
-    "/latest/meta-data/instance-life-cycle": "spot",
-    "/latest/dynamic/instance-identity/document": json.dumps({"pendingTime": "2026-11-22T12:00:00Z"}),
-}
-NOTICE = {"/latest/meta-data/spot/instance-action": '{"action": "terminate", "time": "2026-11-22T12:30:00Z"}'}
+EC2 = ec2_pages()
+Runs = Callable[[signal.Signals, dict[str, str]], list[AnyDocument]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Signalled(Recipe):
     number: signal.Signals = signal.SIGTERM
     compute: Compute = CPU
 
-    def build(self, data: Cifar10, compute: Compute) -> Signalled:
+    def build(self, data: Cifar10, compute: Compute) -> Trainer:
         return self
 
     def warm_up(self) -> None:
@@ -66,14 +62,14 @@ class Signalled(Recipe):
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[AnyDocument]]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """`run(number, environ)`: the records that a call leaves to which this signal comes."""
-    monkeypatch.setattr(session.cifar10, "find", lambda _: tmp_path)
-    monkeypatch.setattr(session.cifar10, "load", lambda _: Cifar10(*NO_IMAGES, *NO_IMAGES))
+    monkeypatch.setattr(cifar10, "find", lambda _: tmp_path)
+    monkeypatch.setattr(cifar10, "load", lambda _: Cifar10(*NO_IMAGES, *NO_IMAGES))
 
     def call(number: signal.Signals, environ: dict[str, str]) -> list[AnyDocument]:
         store = FolderStore(str(tmp_path / "store"))
-        lease = stay(Given(), store, environ)
+        lease = acquire_lease(MachineOptions(), store, environ)
         request = session.Request(
             recipes=[Signalled("signalled", "", 0.94, number=number)],
             runs=1,
@@ -99,12 +95,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[A
 @pytest.mark.parametrize(
     ("number", "pages", "reason", "ended"),
     [
-        (signal.SIGTERM, EC2 | NOTICE, "PREEMPTED", "preempted"),
+        (signal.SIGTERM, EC2 | EC2_NOTICE, "PREEMPTED", "preempted"),
         (signal.SIGTERM, EC2, "USER", "interrupted"),
-        (signal.SIGINT, EC2 | NOTICE, "USER", "interrupted"),
+        (signal.SIGINT, EC2 | EC2_NOTICE, "USER", "interrupted"),
     ],
 )
-def test_a_run_is_pre_empted_where_ec2_gave_notice_and_sigterm_came(serve, run, number, pages, reason, ended) -> None:
+def test_a_run_is_pre_empted_where_ec2_gave_notice_and_sigterm_came(
+    serve: Serve, run: Runs, number: signal.Signals, pages: dict[str, Page], reason: str, ended: str
+) -> None:
     found = run(number, {"AWS_EC2_METADATA_SERVICE_ENDPOINT": serve(pages).url})
     (opened,) = (document for document in found if isinstance(document, LeaseOpened))
     (closed,) = (document for document in found if isinstance(document, LeaseClosed))
@@ -114,7 +112,9 @@ def test_a_run_is_pre_empted_where_ec2_gave_notice_and_sigterm_came(serve, run, 
     assert (closed.id, closed.reason, closed.stopped_source) == (opened.id, ended, "process")
 
 
-def test_a_run_opens_the_lease_of_its_launch_and_leaves_its_end_to_the_launcher(run) -> None:
+def test_a_run_opens_the_lease_of_its_launch_and_leaves_its_end_to_the_launcher(run: Runs) -> None:
     launch = new_id()
     opened, made = run(signal.SIGTERM, {"BENCH_LEASE_ID": launch})
+    assert isinstance(opened, LeaseOpened)
+    assert isinstance(made, Run)
     assert (opened.id, made.lease_id, made.reason) == (launch, launch, "USER")

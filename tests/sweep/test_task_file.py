@@ -96,7 +96,7 @@ def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task) -> None:
         (["V100"], {}, ("quick",), "resources: is no mapping"),
         ({}, {"envs": "A=1"}, ("quick",), "envs: is no mapping"),
         ({}, {"num_nodes": 2}, ("quick",), "num_nodes: bench trains on one machine"),
-        ({}, {"envs": {"BENCH_GPUS": "all"}}, ("fastai-wrn",), "envs.BENCH_GPUS: 'all' is no number of GPUs"),
+        ({}, {"envs": {"BENCH_GPUS": "all"}}, ("fastai-wrn",), "envs.BENCH_GPUS: 'all'"),
         ({"accelerators": "V100:8"}, {"envs": {"BENCH_GPUS": 8}}, ("myrtle",), "8 GPUs at once, and myrtle trains"),
         ({"accelerators": "V100:4"}, {"envs": {"BENCH_GPUS": 8}}, ("fastai-wrn",), "8 GPUs at once, and 4 to be had"),
     ],

@@ -1,14 +1,14 @@
-"""Asks every source of prices at the same time, for a few seconds. One that fails takes no other with it."""
+"""All sources of prices, asked at the same time for a few seconds. One that fails takes no other with it."""
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from bench.billing.offers import aws, book, skypilot
 from bench.billing.offers.quote import Answer, Failure, Query, in_short
+from bench.concurrency import answers_within
 from bench.errors import BenchError
 
 # SkyPilot needs 3 to 6 s to be imported.
@@ -20,15 +20,15 @@ Ask = Callable[[Query, float], Answer]
 
 
 def sources(query: Query, *, offline: bool) -> dict[str, Ask]:
-    """Who can answer the query: the book always; AWS and SkyPilot unless off-line."""
-    found: dict[str, Ask] = {"price book": book.ask}
+    """The sources that can answer the query: the book always; AWS and SkyPilot unless off-line."""
+    asked: dict[str, Ask] = {"price book": book.ask}
     if offline:
-        return found
+        return asked
     if query.wants("aws"):
-        found |= {"aws spot": aws.ask_spot} if query.spot else {"aws pricing": aws.ask_on_demand}
+        asked |= {"aws spot": aws.ask_spot} if query.spot else {"aws pricing": aws.ask_on_demand}
     if skypilot.installed():
-        found["skypilot"] = skypilot.ask
-    return found
+        asked["skypilot"] = skypilot.ask
+    return asked
 
 
 def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S) -> Answer:
@@ -36,27 +36,14 @@ def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S)
 
     Returns after at most `seconds`. Raises BenchError where every source failed.
     """
-    until = time.monotonic() + seconds
-    answers: queue.SimpleQueue[tuple[str, Answer]] = queue.SimpleQueue()
-
-    def put(name: str, ask: Ask) -> None:
-        answers.put((name, _ask(name, ask, query, until - _GRACE_S)))
-
-    for name, ask in asked.items():
-        # A daemon: a source that hangs does not keep the command from ending.
-        threading.Thread(target=put, args=(name, ask), daemon=True).start()
-    got: dict[str, Answer] = {}
-    while len(got) < len(asked) and (left := until - time.monotonic()) > 0:
-        try:
-            name, answer = answers.get(timeout=left)
-        except queue.Empty:
-            break
-        got[name] = answer
-    late = [Failure(name, f"no answer within {seconds:g} s") for name in asked if name not in got]
-    failures = [*(failure for answer in got.values() for failure in answer.failures), *late]
-    if not any(answer.quotes or not answer.failures for answer in got.values()):
+    until = time.monotonic() + seconds - _GRACE_S
+    questions = {name: partial(_ask, name, ask, query, until) for name, ask in asked.items()}
+    answers = dict(answers_within(seconds, questions))
+    late = [Failure(name, f"no answer within {seconds:g} s") for name in asked if name not in answers]
+    failures = [*(failure for answer in answers.values() for failure in answer.failures), *late]
+    if not any(answer.quotes or not answer.failures for answer in answers.values()):
         raise BenchError("no source of prices answered: " + "; ".join(f"{f.source}: {f.why}" for f in failures))
-    quotes = [quote for answer in got.values() for quote in answer.quotes if query.admits(quote)]
+    quotes = [quote for answer in answers.values() for quote in answer.quotes if query.admits(quote)]
     quotes.sort(key=lambda q: (q.per_gpu is None, q.currency, q.per_gpu or 0, q.provider, q.instance_type, q.source))
     return Answer(quotes, failures)
 

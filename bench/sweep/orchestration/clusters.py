@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from bench.billing.cost import train_cost
-from bench.errors import BenchError, StoreError, UsageError
-from bench.lease.lease import known
+from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, utc_now
 from bench.store import Store, read_each, read_leases
 from bench.sweep.orchestration.launch import close_lease
 from bench.sweep.orchestration.records import SWEEP_TAG, Collected, collect
 from bench.sweep.provisioning.failure import short_words
 from bench.sweep.provisioning.provisioner import ClusterStatus, Provisioner
+from bench.variables import lease_or_series_id
 
 PREFIX = "bench-"
 _UP = "UP"
@@ -96,8 +96,8 @@ def _close(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> No
     if machine.machine is None or machine.machine.lease is None:
         return
     try:
-        launch = known(machine.machine.lease, "lease")
-    except UsageError:  # by hand: the machine has its own
+        launch = lease_or_series_id(machine.machine.lease)
+    except ValueError:  # by hand: the machine has its own
         return
     try:
         if uptime := provisioner.uptime(machine.cluster, _LONG_AGO):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from bench import variables
 from bench.errors import StoreError
-from bench.lease.lease import ACCELERATORS, ID, PRICE_SOURCE, RESOURCE, SERIES, TAGS
-from bench.lease.start import STARTED
 from bench.record.documents import LEASE_TAG, CloseReason, LeaseClosed, LeaseOpened, Phase, Price, utc_now
 from bench.store import Store
 from bench.sweep.orchestration.records import SWEEP_TAG, keys_in, sweep_tag
@@ -29,12 +29,12 @@ def launch_request(
     """
     envs = {
         **sweep.envs,
-        "BENCH_RECIPES": " ".join(sweep.recipes),
-        "BENCH_RUNS": str(sweep.runs),
-        "BENCH_STORE": store,
-        ID: launch,
-        SERIES: series,
-        TAGS: f"{SWEEP_TAG}={sweep_tag(cell)}",
+        variables.RECIPES.name: " ".join(sweep.recipes),
+        variables.RUNS.name: str(sweep.runs),
+        variables.STORE.name: store,
+        variables.LEASE_ID.name: launch,
+        variables.SERIES_ID.name: series,
+        variables.LEASE_TAGS.name: f"{SWEEP_TAG}={sweep_tag(cell)}",
     }
     if store:
         envs |= {name: environ[name] for name in _PASSED_ON if environ.get(name)}
@@ -52,18 +52,19 @@ def launch_request(
 
 def machine_environment(machine: Instance, started: datetime | None) -> dict[str, str]:
     """What SkyPilot knows of the machine and does not tell it."""
-    told = {"BENCH_SPOT": "1"} if machine.spot else {}
+    values: dict[variables.Variable[Any], str] = {variables.SPOT: "1"} if machine.spot else {}
     if machine.hourly is not None:
         # Without a price of its own, the type is looked up in the price book, which does not hold all.
-        told |= {"BENCH_PRICE_PER_HOUR": f"{machine.hourly:f}", PRICE_SOURCE: CATALOGUE}
-        told |= {"BENCH_INSTANCE": f"{machine.provider}:{machine.instance_type}"} if machine.instance_type else {}
-    if gpus := machine.accelerators:
-        told[ACCELERATORS] = f"{gpus.name}:{gpus.count}"
+        values |= {variables.PRICE_PER_HOUR: f"{machine.hourly:f}", variables.PRICE_SOURCE: CATALOGUE}
+        if machine.instance_type:
+            values[variables.INSTANCE] = f"{machine.provider}:{machine.instance_type}"
+    if machine.accelerators:
+        values[variables.ACCELERATORS] = str(machine.accelerators)
     if machine.resource_id:
-        told[RESOURCE] = machine.resource_id
+        values[variables.RESOURCE_ID] = machine.resource_id
     if started:
-        told[STARTED] = started.isoformat()
-    return told
+        values[variables.LEASE_STARTED] = started.isoformat()
+    return {variable.name: value for variable, value in values.items()}
 
 
 def store_credentials(store: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from bench.store import Store
 from bench.store.base import parse, read_each
 from bench.sweep.provisioning.provisioner import RawRecord
 from bench.sweep.spec import Cell, Sweep
+from bench.variables import IMAGE
 
 
 @dataclass
@@ -118,7 +119,7 @@ def ended(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
     A recipe whose source has changed since is another one. What an image holds cannot be seen from here.
     """
     sources = {name: find(name).source_sha256() for name in sweep.recipes}
-    any_source = bool(sweep.envs.get("BENCH_IMAGE"))
+    any_source = bool(IMAGE.read(sweep.envs))
     return {
         (run.recipe.name, run.seed)
         for run in runs

@@ -116,7 +116,7 @@ class SkyPilot:
         config = task_config(request)
         config["envs"] = {**config["envs"], **envs}
         gpus = machine.accelerators
-        task = sky.Task.from_yaml_config(measuring(config, f"{gpus.name}:{gpus.count}" if gpus else None))
+        task = sky.Task.from_yaml_config(measuring(config, str(gpus) if gpus else None))
         job, _ = sky.get(sky.exec(task, cluster_name=request.cluster))
         assert job is not None  # only a dry run has none
         return int(job)

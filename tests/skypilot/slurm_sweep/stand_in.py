@@ -10,7 +10,8 @@ import os
 import sys
 import time
 
-from bench.lease.lease import Given, series_of, stay
+from bench.lease.describe import MachineOptions
+from bench.lease.lease import acquire_lease, series_of
 from bench.measure.session import runs_of
 from bench.recipes import find
 from bench.record.documents import RecipeRef, Series
@@ -29,7 +30,7 @@ def main() -> None:
     store = open_store(given.store)
     store.check_writable()
     price, instance = os.environ["BENCH_PRICE_PER_HOUR"], os.environ["BENCH_INSTANCE"]
-    lease = stay(Given(instance, price), store, os.environ)
+    lease = acquire_lease(MachineOptions(instance, price), store, os.environ)
     if lease.opened:
         store.put(lease.opened)
     series = series_of(os.environ)

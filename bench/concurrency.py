@@ -1,14 +1,18 @@
-"""Many requests to a store at once, in order, and only so many of them in memory."""
+"""Much work at once: in order and with bounded memory, or whatever answers by a deadline."""
 
 from __future__ import annotations
 
 import multiprocessing
-import os
+import queue
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
+
+from bench.host import cores
 
 # A request waits for the network for most of its time; with more of them Python itself becomes the limit.
 THREADS = 16
@@ -28,10 +32,25 @@ def in_threads(work: Callable[[A], B], items: Iterable[A]) -> Generator[B, None,
 
 def in_processes(work: Callable[[A], B], items: Iterable[A]) -> Generator[B, None, None]:
     """The same, by a process for each core; two results for each wait at most. All of it must be picklable."""
-    cores = len(os.sched_getaffinity(0))
     # Not fork: boto3 and Arrow have started threads by now.
-    with ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from _in_order(pool, work, items, ahead=2 * cores)
+    with ProcessPoolExecutor(cores(), mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from _in_order(pool, work, items, ahead=2 * cores())
+
+
+def answers_within(seconds: float, questions: Mapping[str, Callable[[], A]]) -> Iterator[tuple[str, A]]:
+    """The name and answer of each of `questions` as they come, all asked at once; those later than `seconds` never.
+
+    A question must not raise. One that hangs keeps its thread, but neither the caller nor the end of the process.
+    """
+    until = time.monotonic() + seconds
+    answers: queue.SimpleQueue[tuple[str, A]] = queue.SimpleQueue()
+    for name, ask in questions.items():
+        threading.Thread(target=lambda name=name, ask=ask: answers.put((name, ask())), daemon=True).start()
+    for _ in questions:
+        try:
+            yield answers.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            return
 
 
 def _in_order(pool: Executor, work: Callable[[A], B], items: Iterable[A], ahead: int) -> Generator[B, None, None]:

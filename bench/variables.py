@@ -1,0 +1,135 @@
+"""The BENCH_* variables: their names, what they mean, and how each value is read.
+
+The first group are options of commands, the second what a launcher tells the machine it rented, the third settings of
+a host or an image, the last what only the scripts in sky/ read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Generic, TypeVar, get_args
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:  # else pydantic would be loaded for `bench run --help`
+    from bench.record.documents import Accelerators, PhaseName
+
+T = TypeVar("T")
+_TAG = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})=([A-Za-z0-9][A-Za-z0-9._/-]{0,254})", re.ASCII)
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Variable(Generic[T]):
+    """One variable. `parse` raises ValueError for a text that cannot be meant."""
+
+    name: str
+    meaning: str
+    parse: Callable[[str], T]
+
+    def read(self, environ: Mapping[str, str]) -> T | None:
+        """Its value; None where it is not set, or empty. Raises UsageError, naming the variable."""
+        text = environ.get(self.name)
+        if not text:
+            return None
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise UsageError(f"{self.name}: {error}") from None
+
+
+def lease_or_series_id(text: str) -> str:
+    """`text`, if it can be an id. Raises ValueError."""
+    from bench.record.documents import time_of
+
+    try:
+        time_of(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no id; one looks like 019aab8c-6c00-7000-8000-000000000000") from None
+    return text
+
+
+def _accelerators(text: str) -> Accelerators:
+    from bench.record.documents import Accelerators
+
+    return Accelerators.parse(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{text!r} is not a number of 1 or more")
+    return int(text)
+
+
+def _tags(text: str) -> dict[str, str]:
+    matches = {word: _TAG.fullmatch(word) for word in text.split()}
+    for word, match in matches.items():
+        if match is None:
+            raise ValueError(f"{word!r} is not NAME=VALUE, such as bench-sweep=the-claim/v100")
+    return {match[1]: match[2] for match in matches.values() if match}
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromtimestamp(float(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        try:
+            at = datetime.fromisoformat(text)
+            at = at.astimezone(UTC) if at.tzinfo else at
+        except (ValueError, OverflowError):
+            at = datetime.max
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} is no time; give Unix seconds (date +%s) or 2026-11-22T12:00:00Z")
+    if at > datetime.now(UTC) + _MINUTE:  # two clocks may be that far apart
+        raise ValueError(f"{text} has not come yet; is the clock of one machine wrong?")
+    return at
+
+
+def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:
+    from bench.record.documents import PhaseName
+
+    phases: dict[str, PhaseName] = {name: name for name in get_args(PhaseName)}
+    starts = []
+    for word in text.split():
+        name, _, instant = word.partition("=")
+        if name not in phases or not instant:
+            raise ValueError(f"{word!r} is not PHASE=TIME, such as setup=1795345200")
+        starts.append((phases[name], _instant(instant)))
+    if any(later < earlier for (_, earlier), (_, later) in pairwise(starts)):
+        raise ValueError("the phases are not in order of time")
+    return starts
+
+
+STORE = Variable("BENCH_STORE", "where records live: a folder, or s3://bucket/prefix", str)
+INSTANCE = Variable("BENCH_INSTANCE", "what the machine is, such as aws:p3.2xlarge", str)
+SPOT = Variable("BENCH_SPOT", "1: it is a spot machine", str)
+PRICE_PER_HOUR = Variable("BENCH_PRICE_PER_HOUR", "what an hour of the machine costs", str)
+CURRENCY = Variable("BENCH_CURRENCY", "of BENCH_PRICE_PER_HOUR, ISO 4217", str)
+
+LEASE_ID = Variable("BENCH_LEASE_ID", "the launch that rented this machine", lease_or_series_id)
+LEASE_TAGS = Variable("BENCH_LEASE_TAGS", "tags for the lease's record: name=value name=value", _tags)
+LEASE_STARTED = Variable("BENCH_LEASE_STARTED", "when the machine began to be paid for", _instant)
+LEASE_PHASES = Variable("BENCH_LEASE_PHASES", "when each phase before the run began: phase=instant …", _phase_starts)
+LEASE_ATTEMPT = Variable("BENCH_LEASE_ATTEMPT", "which machine of the same task this is, from 1", _count)
+SERIES_ID = Variable("BENCH_SERIES_ID", "the series that `bench run --resume` continues", lease_or_series_id)
+RESOURCE_ID = Variable("BENCH_RESOURCE_ID", "the provider's name for the machine, as on its bill", str)
+ACCELERATORS = Variable("BENCH_ACCELERATORS", "as SkyPilot writes them: V100:8", _accelerators)
+PRICE_SOURCE = Variable("BENCH_PRICE_SOURCE", "where BENCH_PRICE_PER_HOUR was read", str)
+
+SPOOL = Variable("BENCH_SPOOL", "where records wait for a store that cannot be reached", str)
+S3_SSE = Variable("BENCH_S3_SSE", "how S3 is to encrypt records: AES256, aws:kms or aws:kms:dsse", str)
+S3_SSE_KMS_KEY_ID = Variable("BENCH_S3_SSE_KMS_KEY_ID", "the key for it, with aws:kms", str)
+GIT_COMMIT = Variable("BENCH_GIT_COMMIT", "the commit an image was built from, as `git describe --dirty` has it", str)
+IMAGE_DIGEST = Variable("BENCH_IMAGE_DIGEST", "which image this is", str)
+
+RECIPES = Variable("BENCH_RECIPES", "what is run", str)
+RUNS = Variable("BENCH_RUNS", "runs of each recipe", _count)
+GPUS = Variable("BENCH_GPUS", "GPUs that train together", _count)
+IMAGE = Variable("BENCH_IMAGE", "an image to pull, in place of the Dockerfile", str)
+RUNTIME = Variable("BENCH_RUNTIME", "how bench runs there: auto, docker, venv or installed", str)
+
+VARIABLES = {value.name: value for value in list(globals().values()) if isinstance(value, Variable)}

@@ -1,0 +1,60 @@
+"""Every BENCH_* variable is known in one place, and documented."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.variables import ACCELERATORS, LEASE_TAGS, VARIABLES
+
+ROOT = Path(__file__).parents[1]
+NAME = re.compile(r"BENCH_[A-Z0-9_]+")
+# Switches of the test suite itself.
+OF_TESTS = {"BENCH_FOCUS_VALIDATOR", "BENCH_TEST_CLOUD", "BENCH_TEST_CONTAINER", "BENCH_TEST_PYTHON"}
+
+
+def docstrings(tree: ast.Module) -> set[ast.expr]:
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    return {body[0].value for body in bodies if body and isinstance(body[0], ast.Expr)}
+
+
+@pytest.mark.parametrize("top", ["bench", "analysis"])
+def test_a_name_is_spelled_in_one_module_only(top: str) -> None:
+    spelled = {
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / top).rglob("*.py")
+        if path != ROOT / "bench" / "variables.py"
+        for tree in [ast.parse(path.read_text(encoding="utf-8"))]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node not in docstrings(tree) and NAME.search(str(node.value))
+    }
+    assert spelled == set()
+
+
+@pytest.mark.parametrize("pattern", ["sky/*.sh", "sky/*.yaml", "sky/*.md", "docs/*.md", "README.md", "Dockerfile"])
+def test_what_scripts_and_documents_name_is_known(pattern: str) -> None:
+    named = {name for path in ROOT.glob(pattern) for name in NAME.findall(path.read_text(encoding="utf-8"))}
+    assert named - set(VARIABLES) - OF_TESTS == set()
+
+
+def test_each_variable_is_documented() -> None:
+    pages = [ROOT / "README.md", ROOT / "Dockerfile", ROOT / "sky" / "README.md", *(ROOT / "docs").rglob("*.md")]
+    text = " ".join(page.read_text(encoding="utf-8") for page in pages)
+    assert set(VARIABLES) - set(NAME.findall(text)) == set()
+
+
+@pytest.mark.parametrize("text", ["V100:8", "A100-80GB:1"])
+def test_accelerators_are_written_as_they_are_read(text: str) -> None:
+    assert str(ACCELERATORS.parse(text)) == text
+
+
+def test_accelerators_without_a_number_are_one() -> None:
+    assert str(ACCELERATORS.parse("T4")) == "T4:1"
+
+
+@pytest.mark.parametrize("environ", [{}, {"BENCH_LEASE_TAGS": ""}])
+def test_an_empty_variable_is_one_that_is_not_set(environ: dict[str, str]) -> None:
+    assert LEASE_TAGS.read(environ) is None
