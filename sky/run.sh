@@ -3,26 +3,23 @@
 # A call on a machine that has made some of the runs, or in place of one that was taken back, makes only the rest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly STATE=.machine HERE=$HOME/bench-results
-RUNTIME='' DOCKER=() IMAGE='' DIGEST=''
+# shellcheck source=sky/common.sh
+source sky/common.sh
+# GRACE: seconds from SIGTERM at the deadline to SIGKILL. IDLE_MINUTES: autostop's in every task file.
+readonly HERE=$HOME/bench-results GRACE=60 IDLE_MINUTES=5
+RUNTIME='' DOCKER=() IMAGE='' DIGEST='' DEADLINE=''
 
 main() {
-  [[ -r $STATE/runtime ]] || { echo "sky/run.sh: run sky/setup.sh first" >&2; exit 1; }
+  [[ -r $STATE/runtime ]] || fail "run sky/setup.sh first"
   # shellcheck source=/dev/null
   source "$STATE/runtime"
+  refuse_several_machines
   unset_empty
-  if [[ -z ${CIFAR10_DIR:-} ]]; then
-    echo "data=$(date +%s)" >>"$STATE/phases"
-    bench data fetch
-  fi
-  BENCH_LEASE_PHASES=$(paste -sd ' ' "$STATE/phases")
-  export BENCH_LEASE_PHASES
-  local status=0 recipes words
-  read -ra recipes <<<"${BENCH_RECIPES:?is not set; give it recipes, such as myrtle}"
-  words=("${recipes[@]}" --runs "${BENCH_RUNS:-1}" --resume)
-  [[ -z ${BENCH_GPUS:-} ]] || words+=(--gpus "$BENCH_GPUS")
-  bench run "${words[@]}" --store "${BENCH_STORE:-$(in_runtime "$HERE" /results)}" || status=$?
-  say_where
+  : "${BENCH_RECIPES:?is not set; give it recipes, such as myrtle}"
+  find_deadline
+  local status=0
+  fetch_data && run_recipes || status=$?
+  if [[ -e $STATE/overdue ]]; then status=6; fi
   exit "$status"
 }
 
@@ -36,6 +33,37 @@ unset_empty() {
   [[ -z ${AWS_REGION:-} ]] || export AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-$AWS_REGION}
 }
 
+# The one of setup.sh, so that a time from now on counts from there; the next job without a set-up has its own.
+find_deadline() {
+  rm -f "$STATE/overdue"
+  if [[ -e $STATE/deadline ]]; then
+    DEADLINE=$(<"$STATE/deadline")
+    rm -f "$STATE/deadline"
+  else
+    DEADLINE=$(deadline)
+  fi
+}
+
+fetch_data() {
+  [[ -z ${CIFAR10_DIR:-} ]] || return 0
+  mark data
+  bench data fetch
+}
+
+run_recipes() {
+  local status=0 recipes words
+  BENCH_LEASE_PHASES=$(paste -sd ' ' "$STATE/phases")
+  export BENCH_LEASE_PHASES
+  read -ra recipes <<<"$BENCH_RECIPES"
+  words=("${recipes[@]}" --runs "${BENCH_RUNS:-1}" --resume)
+  [[ -z ${BENCH_GPUS:-} ]] || words+=(--gpus "$BENCH_GPUS")
+  # Where there is a GPU it is what is paid for: bench must not fall back to the processor.
+  ! has_gpu || words+=(--device cuda)
+  bench run "${words[@]}" --store "${BENCH_STORE:-$(in_runtime "$HERE" /results)}" || status=$?
+  say_where
+  return "$status"
+}
+
 bench() {
   case $RUNTIME in
     docker) contained "$@" ;;
@@ -47,17 +75,24 @@ bench() {
 # As the user of this machine, so that what is mounted may be written. --network host: the clouds' metadata services
 # answer only there. A variable is passed by its name: its value is no word for the process list.
 contained() {
-  local cache=$HOME/.cache/bench state=$HOME/.local/state/bench name words
-  mkdir -p "$cache" "$state" "$HERE"
-  words=(run --rm --init --network host --shm-size 8g --user "$(id -u):$(id -g)" --env "BENCH_IMAGE_DIGEST=$DIGEST"
-    --volume "$HERE:/results" --volume "$state:/state/bench")
+  local compiled=$DATA/compiled state=$HOME/.local/state/bench name words
+  mkdir -p "$compiled" "$state" "$HERE"
+  words=(run --rm --init --name "bench-$$" --network host --shm-size 8g --user "$(id -u):$(id -g)"
+    --env "BENCH_IMAGE_DIGEST=$DIGEST" --volume "$HERE:/results" --volume "$state:/state/bench"
+    # What torch.compile made outlives the container, as it does outside.
+    --volume "$compiled:/compiled" --env TORCHINDUCTOR_CACHE_DIR=/compiled/inductor --env TRITON_CACHE_DIR=/compiled/triton)
   if [[ -n ${CIFAR10_DIR:-} ]]; then
     words+=(--volume "$CIFAR10_DIR:/data:ro")
   else
-    words+=(--volume "$cache:/cache/bench" --env XDG_CACHE_HOME=/cache --env CIFAR10_DIR=/cache/bench)
+    words+=(--volume "$DATA:/cache/bench" --env XDG_CACHE_HOME=/cache --env CIFAR10_DIR=/cache/bench)
   fi
-  for name in "${!BENCH_@}" "${!AWS_@}" "${!SKYPILOT_@}"; do words+=(--env "$name"); done
-  ! nvidia-smi -L >/dev/null 2>&1 || words+=(--gpus all)
+  # SkyPilot puts the user's profile there; /tmp is the image's HOME.
+  [[ ! -d $HOME/.aws ]] || words+=(--volume "$HOME/.aws:/tmp/.aws:ro")
+  for name in "${!BENCH_@}" "${!AWS_@}" "${!SKYPILOT_@}" "${!GCE_METADATA_@}" "${!AZURE_METADATA_@}" CIFAR10_URL \
+    {HTTP,HTTPS,NO}_PROXY {http,https,no}_proxy; do
+    [[ -z ${!name+given} ]] || words+=(--env "$name")
+  done
+  ! has_gpu || words+=(--gpus all)
   attended "${DOCKER[@]}" "${words[@]}" "$IMAGE" "$@"
 }
 
@@ -67,16 +102,33 @@ in_runtime() {
 
 # Runs a program and passes SIGTERM on to it, then waits for the records that it still writes.
 attended() {
-  local child status told=yes
+  local child status told=yes limit=''
+  set -m # a process group each, which can be ended as a whole
   "$@" &
   child=$!
   trap 'told=yes; kill -TERM "$child" 2>/dev/null || true' TERM INT
+  [[ -z $DEADLINE ]] || { end_at_deadline "$child" & limit=$!; }
+  set +m
   while [[ -n $told ]]; do
     told='' status=0
     wait "$child" || status=$?
   done
   trap - TERM INT
+  [[ -z $limit ]] || kill -KILL -- "-$limit" 2>/dev/null || true
   return "$status"
+}
+
+# SIGTERM, upon which bench records the run in flight and closes the lease; SIGKILL to what is left.
+end_at_deadline() {
+  local left=$((DEADLINE - $(date +%s)))
+  ((left <= 0)) || sleep "$left"
+  : >"$STATE/overdue"
+  say "BENCH_DEADLINE has come: bench is told to stop"
+  kill -TERM "$1"
+  sleep "$GRACE"
+  say "bench did not stop within $GRACE s: it is killed"
+  [[ $RUNTIME != docker* ]] || "${DOCKER[@]}" kill "bench-$$" >/dev/null
+  kill -KILL -- "-$1"
 }
 
 say_where() {
@@ -85,7 +137,7 @@ say_where() {
     echo "The records are in $BENCH_STORE: bench report --store $BENCH_STORE"
   else
     cluster=$(sed -n 's/.*"cluster_name": *"\([^"]*\)".*/\1/p' <<<"${SKYPILOT_CLUSTER_INFO:-}")
-    echo "The records are in ~/bench-results on this machine, which goes when it has been idle for 5 minutes." \
+    echo "The records are in ~/bench-results on this machine, which goes when it has been idle for $IDLE_MINUTES minutes." \
       "Before that: bench collect ${cluster:-CLUSTER}"
   fi
 }
