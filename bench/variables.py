@@ -129,7 +129,8 @@ IMAGE_DIGEST = Variable("BENCH_IMAGE_DIGEST", "which image this is", str)
 RECIPES = Variable("BENCH_RECIPES", "what is run", str)
 RUNS = Variable("BENCH_RUNS", "runs of each recipe", _count)
 GPUS = Variable("BENCH_GPUS", "GPUs that train together", _count)
-IMAGE = Variable("BENCH_IMAGE", "an image to pull, in place of the Dockerfile", str)
-RUNTIME = Variable("BENCH_RUNTIME", "how bench runs there: auto, docker, venv or installed", str)
+IMAGE = Variable("BENCH_IMAGE", "an image to pull and to run in", str)
+RUNTIME = Variable("BENCH_RUNTIME", "how bench runs there: auto, venv, docker, docker-build or installed", str)
+DEADLINE = Variable("BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", str)
 
 VARIABLES = {value.name: value for value in list(globals().values()) if isinstance(value, Variable)}
