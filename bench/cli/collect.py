@@ -1,4 +1,4 @@
-"""bench collect: records that lie on a rented machine, brought home."""
+"""bench collect: the records on a rented machine, copied into a store."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def collect(cluster: str, store: str) -> None:
     from bench.cli.output import refuse
     from bench.errors import BenchError
     from bench.store import open_store
-    from bench.sweep.orchestration.records import collect as bring
-    from bench.sweep.provisioning.failure import of_error
+    from bench.sweep.provisioning.collect import collect as collect_records
+    from bench.sweep.provisioning.failure import failure_of_error
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
     opened = open_store(store)
@@ -27,9 +27,9 @@ def collect(cluster: str, store: str) -> None:
         provisioner = SkyPilot()
         provisioner.check()
         try:
-            packed = list(provisioner.records(cluster))
+            records = list(provisioner.records(cluster))
         except Exception as error:  # SkyPilot and its clouds raise what they like
-            raise BenchError(f"{cluster}: {of_error(error).words}") from None
-    done = bring(packed, cluster, opened)
-    click.echo(f"{opened.name}: {done.new} records came from {cluster}, {done.known} were there already")
-    refuse(done.errors)
+            raise BenchError(f"{cluster}: {failure_of_error(error).words}") from None
+    collected = collect_records(records, cluster, opened)
+    click.echo(f"{opened.name}: {collected.new} records came from {cluster}, {collected.known} were there already")
+    refuse(collected.errors)

@@ -26,7 +26,7 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
     from bench.cli.status import named
     from bench.cli.sweep import confirm
     from bench.store import open_store
-    from bench.sweep.orchestration.clusters import chosen, end
+    from bench.sweep.orchestration.clusters import end, select
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
     if (which is None) != everything:
@@ -36,7 +36,7 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()
-        machines = chosen(provisioner.clusters(), name)
+        machines = select(provisioner.clusters(), name)
     if not machines:
         click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
         return
@@ -49,13 +49,13 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
         ending = [(machine, pool.submit(end, machine, provisioner, opened)) for machine in machines]
     for machine, future in ending:
         try:
-            done = future.result()
+            collected = future.result()
         except BenchError as error:
             failed = True
             click.echo(f"bench: {error}", err=True)
             continue
-        click.echo(f"{machine.cluster}: given back; {done.new} records came, {done.known} were there already")
-        corrupt += done.errors
+        click.echo(f"{machine.cluster}: given back; {collected.new} records came, {collected.known} were there already")
+        corrupt += collected.errors
     if failed:
         sys.exit(BenchError.exit_code)
     refuse(corrupt)

@@ -16,7 +16,7 @@ def status(sweep: str | None, store: str) -> None:
     The runs are those that the store has from each.
     """
     from bench.store import open_store
-    from bench.sweep.orchestration.clusters import chosen, rows
+    from bench.sweep.orchestration.clusters import rows, select
     from bench.sweep.orchestration.progress import span
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
@@ -24,16 +24,16 @@ def status(sweep: str | None, store: str) -> None:
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()
-        found, trouble = rows(chosen(provisioner.clusters(), name), open_store(place))
-    for row in found:
+        machines, error = rows(select(provisioner.clusters(), name), open_store(place))
+    for row in machines:
         price = "price unknown" if row.hourly is None else f"{row.hourly} USD/h"
         dollars = "unknown" if row.dollars is None else f"{row.dollars:.2f}"
         runs = "unknown" if row.runs is None else str(row.runs)
         click.echo(f"{row.cluster}: {row.state}, {span(row.age)}, {price}, {dollars} USD so far, runs: {runs}")
-    if not found:
+    if not machines:
         click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
-    elif trouble:
-        click.echo(f"bench: {trouble}", err=True)
+    elif error:
+        click.echo(f"bench: {error}", err=True)
 
 
 def named(sweep: str | None, store: str) -> tuple[str | None, str]:
@@ -44,5 +44,5 @@ def named(sweep: str | None, store: str) -> tuple[str | None, str]:
 
     if sweep is None or not Path(sweep).is_file():
         return sweep, store
-    asked = load(sweep)
-    return asked.name, asked.store or store
+    loaded = load(sweep)
+    return loaded.name, loaded.store or store

@@ -41,24 +41,24 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
     from bench.sweep.spec import load
 
-    asked = load(path)
-    bounds = Budget(
-        _dollars(max_cost) if max_cost is not None else asked.max_cost,
-        _time(max_duration) if max_duration is not None else asked.max_duration,
+    loaded = load(path)
+    budget = Budget(
+        _dollars(max_cost) if max_cost is not None else loaded.max_cost,
+        _time(max_duration) if max_duration is not None else loaded.max_duration,
     )
-    runner = SweepRunner(asked, SkyPilot(), open_store(asked.store or store), os.environ)
+    runner = SweepRunner(loaded, SkyPilot(), open_store(loaded.store or store), os.environ)
     queued = [state for state in runner.load_state() if state.stage is Stage.QUEUED]
     if queued:
-        _show_plan(asked, queued, bounds.cost)
+        _show_plan(loaded, queued, budget.cost)
         if not yes:
             confirm("Go on?")
         with quietly():
             runner.check()
-            made = runner.run(bounds, Lines())
+            result = runner.run(budget, Lines())
     else:
-        made = runner.made()
-    _report(made)
-    sys.exit(made.exit_code)
+        result = runner.result()
+    _report(result)
+    sys.exit(result.exit_code)
 
 
 def _dollars(text: str) -> Decimal:
@@ -87,37 +87,37 @@ def confirm(question: str) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _show_plan(asked: Sweep, queued: Sequence[CellState], most: Decimal | None) -> None:
+def _show_plan(loaded: Sweep, queued: Sequence[CellState], most: Decimal | None) -> None:
     """What is about to be rented, on a line, by the same records and prices as `bench plan`."""
     from dataclasses import replace
 
     from bench.cli.plan import planned_from_records
 
-    planned, errors = planned_from_records(asked)
+    planned, errors = planned_from_records(loaded)
     cells = {state.cell for state in queued}
     planned = replace(planned, cells=tuple(each for each in planned.cells if each.cell in cells))
     for error in errors:
         click.echo(f"bench: {error}", err=True)
-    line = f"{len(queued)} of {len(asked.cells())} cells to run"
+    line = f"{len(queued)} of {len(loaded.cells())} cells to run"
     if planned.dollars is not None:
         line += f", about {planned.dollars:.2f} USD, at most {planned.most_dollars:.2f}"
     if planned.unknown:
         line += f"; the cost of {planned.unknown} is unknown"
     line += f"; all is given back at {most} USD" if most else ""
-    click.echo(f"{asked.name}: {line}. By cell: bench plan", err=True)
+    click.echo(f"{loaded.name}: {line}. By cell: bench plan", err=True)
 
 
-def _report(made: SweepResult) -> None:
+def _report(result: SweepResult) -> None:
     """How each cell ended, on stdout; what is left to do, on stderr."""
-    from bench.sweep.orchestration.progress import in_words
+    from bench.sweep.orchestration.progress import cell_line
     from bench.sweep.provisioning.failure import plain
 
-    for state in made.cells:
-        click.echo(in_words(state))
-    for state in made.cells:
+    for state in result.cells:
+        click.echo(cell_line(state))
+    for state in result.cells:
         for note in state.notes:
             click.echo(f"bench: {state.cell.name}: {plain(note)}", err=True)
-    for state in made.cells:
+    for state in result.cells:
         if state.left:
             click.echo(
                 f"bench: {state.cell.name}: its machine may still cost money; give it back: {state.left}", err=True

@@ -13,7 +13,8 @@ from bench.recipes import find
 from bench.record.documents import LeaseOpened, RecipeRef, Run, Series, utc_now
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore, Store
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, RawRecord, Uptime
+from bench.sweep.provisioning.collect import RawRecord
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime
 from tests.support.builders import make_run
 
 
@@ -42,8 +43,8 @@ class Machine:
     request: LaunchRequest
     envs: Mapping[str, str]
     plot: Plot
-    rented: Instance
-    made: list[Run] = field(default_factory=list)
+    instance: Instance
+    runs: list[Run] = field(default_factory=list)
     opened: LeaseOpened | None = None
     cancelled: bool = False
 
@@ -61,7 +62,7 @@ class FakeProvisioner:
         self.books: dict[str, Uptime] = {}
         self.calls: list[str] = []
         self.orders: dict[str, LaunchRequest] = {}
-        self._abandoned: dict[str, threading.Event] = {}
+        self._cancellations: dict[str, threading.Event] = {}
 
     def check(self) -> None:
         self.calls.append("check")
@@ -73,39 +74,39 @@ class FakeProvisioner:
         if plot.refuses:
             raise plot.refuses
         if plot.hangs == "launch":
-            self._given_up(request.cluster).wait(20)
+            self._cancelled(request.cluster).wait(20)
             raise RuntimeError("the request was cancelled")
         self.books[request.cluster] = Uptime(utc_now(), None)
-        rented = Instance(
+        instance = Instance(
             "aws",
             "us-east-1",
             instance_type="p3.2xlarge",
             spot=request.spot,
             hourly=plot.hourly,
             setup=1,
-            lease=request.labels.get("bench-lease"),
+            lease_label=request.lease_id,
         )
-        self.up[request.cluster] = Machine(request, request.envs, plot, rented)
-        return rented
+        self.up[request.cluster] = Machine(request, request.envs, plot, instance)
+        return instance
 
     def cancel_launch(self, cluster: str) -> None:
         self.calls.append(f"cancel_launch {cluster}")
-        self._given_up(cluster).set()
+        self._cancelled(cluster).set()
 
-    def run(self, request: LaunchRequest, machine: Instance, envs: Mapping[str, str]) -> int:
+    def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
         self.calls.append(f"run {request.cluster}")
-        there = self.up[request.cluster]
-        there.envs = {**request.envs, **envs}
-        there.opened = LeaseOpened(
-            id=there.envs["BENCH_LEASE_ID"],
+        machine = self.up[request.cluster]
+        machine.envs = {**request.envs, **envs}
+        machine.opened = LeaseOpened(
+            id=machine.envs["BENCH_LEASE_ID"],
             provider="aws",
             started=utc_now(),
-            tags={"bench-lease": there.envs["BENCH_LEASE_ID"]}
-            | dict(word.split("=") for word in there.envs["BENCH_LEASE_TAGS"].split()),
+            tags={"bench-lease": machine.envs["BENCH_LEASE_ID"]}
+            | dict(word.split("=") for word in machine.envs["BENCH_LEASE_TAGS"].split()),
         )
-        if there.envs["BENCH_STORE"]:
+        if machine.envs["BENCH_STORE"]:
             assert self.store is not None
-            self.store.put(there.opened)
+            self.store.put(machine.opened)
         return 2
 
     def job(self, cluster: str, job: int) -> Job:
@@ -117,14 +118,14 @@ class FakeProvisioner:
         if job == 1:
             return Job.SETUP if plot.hangs == "setup" else plot.setup_ends
         left = self._left(machine)
-        if left and (plot.makes is None or len(machine.made) < plot.makes):
+        if left and (plot.makes is None or len(machine.runs) < plot.makes):
             self._make(machine, *left[0])
             return Job.RUNNING
         return Job.RUNNING if plot.hangs == "run" else plot.ends
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         machine = self.up[cluster]
-        return [*(f"(bench, pid=7) {run.key()}" for run in machine.made), *machine.plot.log]
+        return [*(f"(bench, pid=7) {run.key()}" for run in machine.runs), *machine.plot.log]
 
     def cancel(self, cluster: str) -> None:
         self.calls.append(f"cancel {cluster}")
@@ -136,7 +137,7 @@ class FakeProvisioner:
         if machine.plot.records_fail:
             machine.plot.records_fail -= 1
             raise BenchError("its log broke off")
-        documents = [*_before(machine.request), *([machine.opened] if machine.opened else []), *machine.made]
+        documents = [*_earlier_runs(machine.request), *([machine.opened] if machine.opened else []), *machine.runs]
         return [RawRecord(document.key(), to_bytes(document)) for document in documents]
 
     def down(self, cluster: str) -> None:
@@ -153,45 +154,45 @@ class FakeProvisioner:
 
     def clusters(self) -> Sequence[ClusterStatus]:
         return [
-            ClusterStatus(name, "UP", self.books[name].started, machine.rented) for name, machine in self.up.items()
+            ClusterStatus(name, "UP", self.books[name].started, machine.instance) for name, machine in self.up.items()
         ]
 
-    def _given_up(self, cluster: str) -> threading.Event:
-        return self._abandoned.setdefault(cluster, threading.Event())
+    def _cancelled(self, cluster: str) -> threading.Event:
+        return self._cancellations.setdefault(cluster, threading.Event())
 
     def _left(self, machine: Machine) -> list[tuple[str, int]]:
         """What `bench run --resume` would still make."""
-        known = machine.made + _before(machine.request)
+        runs = machine.runs + _earlier_runs(machine.request)
         if self.store is not None:
             documents = [self.store.read(key) for key in self.store.keys("v1/runs/")]
-            known += [found for found in documents if isinstance(found, Run)]
+            runs += [document for document in documents if isinstance(document, Run)]
         series = machine.envs["BENCH_SERIES_ID"]
-        ended = {
-            (run.recipe.name, run.seed) for run in known if run.series.id == series and run.status != "interrupted"
+        finished = {
+            (run.recipe.name, run.seed) for run in runs if run.series.id == series and run.status != "interrupted"
         }
         recipes = machine.envs["BENCH_RECIPES"].split()
         seeds = range(int(machine.envs["BENCH_RUNS"]))
-        return [(recipe, seed) for seed in seeds for recipe in recipes if (recipe, seed) not in ended]
+        return [(recipe, seed) for seed in seeds for recipe in recipes if (recipe, seed) not in finished]
 
     def _make(self, machine: Machine, recipe: str, seed: int) -> None:
-        why = machine.plot.fails_with
-        failed = {"status": "failed", "reason": why, "message": f"{why} with batch 512", "evaluations": ()}
+        reason = machine.plot.fails_with
+        failed = {"status": "failed", "reason": reason, "message": f"{reason} with batch 512", "evaluations": ()}
         run = make_run(
             seed=seed,
             recipe=RecipeRef(name=recipe, source_sha256=find(recipe).source_sha256()),
             series=Series(id=machine.envs["BENCH_SERIES_ID"], index=seed, planned=int(machine.envs["BENCH_RUNS"])),
             lease_id=machine.envs["BENCH_LEASE_ID"],
-            **(failed if why else {}),
+            **(failed if reason else {}),
         )
-        machine.made.append(run)
+        machine.runs.append(run)
         if machine.envs["BENCH_STORE"]:
             assert self.store is not None
             self.store.put(run)
 
 
-def _before(request: LaunchRequest) -> list[Run]:
+def _earlier_runs(request: LaunchRequest) -> list[Run]:
     """The records that were put on the machine."""
     if request.records is None:
         return []
     store = FolderStore(request.records)
-    return [found for found in map(store.read, store.keys()) if isinstance(found, Run)]
+    return [document for document in map(store.read, store.keys()) if isinstance(document, Run)]

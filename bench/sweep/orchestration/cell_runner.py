@@ -1,231 +1,239 @@
-"""The life of one cell: its machine is rented, prepared, measured on, and given back whatever happens."""
+"""Runs one cell: its machine is rented, prepared, measured on, and given back whatever happens."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from bench.errors import BenchError
-from bench.record.documents import CloseReason, Run, utc_now
-from bench.store import Store
-from bench.sweep.orchestration.launch import close_lease, machine_environment
-from bench.sweep.orchestration.records import SWEEP_TAG, RunIndex, collect, ended, sweep_tag
+from bench.record.documents import CloseReason, utc_now
+from bench.store import FolderStore, Store
+from bench.sweep.orchestration.launch import machine_environment
+from bench.sweep.orchestration.records import SWEEP_TAG, RunIndex, close_lease, finished_runs, sweep_tag
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
-from bench.sweep.provisioning.failure import NOT_PROVISIONED, Outcome, of_error, of_job, short_words
+from bench.sweep.provisioning.collect import Collected, collect
+from bench.sweep.provisioning.failure import error_line, failure_of_error, failure_of_job
 from bench.sweep.provisioning.provisioner import Instance, Job, LaunchRequest, Provisioner
 from bench.sweep.spec import Sweep
 
 _KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")
-_PATIENCE = 5  # questions about a job that may fail in a row
+_COUNT_S = 10.0  # between two looks into the store
 _TRIES = 3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class SweepContext:
-    """What the cells of a running sweep share. `stays`: records stay on the machines, and are collected into `store`.
-
-    `poll` is how many seconds pass between two questions about a job.
-    """
+    """What the cells of a running sweep share. `poll` is how many seconds pass between two questions about a job."""
 
     sweep: Sweep
     provisioner: Provisioner
     store: Store
-    stays: bool
-    tally: RunIndex
+    index: RunIndex
     stop: StopSignal
     poll: float = 5.0
 
+    @property
+    def collects(self) -> bool:
+        """Whether records stay on the machines, which cannot write to the store, until they are collected."""
+        return is_folder(self.store)
+
+
+def is_folder(store: Store) -> bool:
+    """Whether machines cannot write to the store themselves."""
+    return isinstance(store, FolderStore)
+
 
 class CellRunner:
-    """One cell. `earlier` are the runs that its series had before."""
+    """One cell, run in a thread of its own.
 
-    def __init__(
-        self,
-        state: CellState,
-        request: LaunchRequest,
-        launch: str,
-        series: str,
-        earlier: Iterable[Run],
-        shared: SweepContext,
-    ) -> None:
-        self.state, self._order, self._launch, self._series = state, request, launch, series
-        self._shared = shared
-        self._earlier = {run.id for run in earlier}
+    `state` is immutable and only that thread replaces it: whoever reads it sees the cell as it was at one moment.
+    """
+
+    def __init__(self, state: CellState, request: LaunchRequest, context: SweepContext) -> None:
+        self.state, self._request, self._context = state, request, context
+        self._provisioner, self._cluster = context.provisioner, request.cluster
+        self._began = utc_now()
+        self._runs_before = state.runs
+        self._ids_before = {run.id for run in context.index.runs(state.series)}
         self._printed: set[str] = set()
-        self._known = state.runs
-        self._since = utc_now()
 
     def run(self) -> None:
-        """From the launch to the end of the machine. Raises nothing: the state says how it went."""
-        state = self.state
+        """From the launch to the end of the machine. Raises nothing: `state` says how it went."""
         job: Job | None = None
-        log: list[str] = []
-        self._since = utc_now()
-        try:
-            state.enter(Stage.PROVISIONING)
-            self._shared.stop.wait(0)
-            job, log = self._work()
-        except SweepStopped:
-            pass
-        except Exception as error:  # SkyPilot and its clouds raise what they like; here it ends one cell only
-            if self._shared.stop.because is None:
-                state.outcome = of_error(error)
-        finally:
-            preparing = state.stage is Stage.SETUP
-            safe = self._bring_home(job)
-            made = self._made()
-            if job is not None:
-                state.outcome = of_job(job, log, made, spot=self._order.spot, preparing=preparing)
-            if safe:
-                self._give_back(job)
-            self._settle()
-            state.enter(self._end(job))
+        # What was raised is the cell's failure by then, and ends this cell only.
+        with suppress(Exception), self._provisioned() as instance:
+            log: list[str] = []
+            try:
+                job, log = self._measure(instance)
+            finally:
+                self._bring_home(job)
+            runs = [run for run in self._context.index.runs(self.state.series) if run.id not in self._ids_before]
+            in_setup = self.state.stage is Stage.SETUP
+            self._update(failure=failure_of_job(job, log, runs, spot=self._request.spot, in_setup=in_setup))
+        self._enter(Stage.FAILED if self.state.failure else Stage.STOPPED if job is None else Stage.DONE)
 
     def cancel_launch(self) -> None:
-        """Break off the launch, from another thread: everywhere else the cell hears itself that the sweep stops."""
+        """Cancel the launch, from another thread: everywhere else the cell hears itself that the sweep stops."""
         if self.state.stage in (Stage.QUEUED, Stage.PROVISIONING):
             with suppress(Exception):  # the cell tries it too, and says why it fails
-                self._shared.provisioner.cancel_launch(self._order.cluster)
+                self._provisioner.cancel_launch(self._cluster)
 
-    def _work(self) -> tuple[Job, list[str]]:
-        """Rent, prepare and measure: how the last job ended, and what it printed."""
-        provisioner, cluster = self._shared.provisioner, self._order.cluster
-        machine = provisioner.launch(self._order)
-        self.state.had(machine)
-        if machine.setup is not None:
-            self.state.enter(Stage.SETUP)
-            ended = self._wait(machine.setup)
+    @contextmanager
+    def _provisioned(self) -> Iterator[Instance]:
+        """The cell's machine. Whatever happens inside, it is given back and its lease closed.
+
+        It stays only where `left` says so, as records on it would go with it. What is raised is the failure, unless
+        the sweep stops.
+        """
+        try:
+            self._began = utc_now()
+            self._enter(Stage.PROVISIONING)
+            self._context.stop.wait(0)
+            instance = self._provisioner.launch(self._request)
+            self._update(instance=instance, provisioned_at=utc_now())
+            yield instance
+        except SweepStopped:
+            raise
+        except Exception as error:  # SkyPilot and its clouds raise what they like
+            if self._context.stop.reason is None:
+                self._update(failure=failure_of_error(error))
+            raise
+        finally:
+            if not self.state.left:
+                self._give_back()
+            if not self.state.left and not self.state.never_provisioned:
+                self._close_lease()
+
+    def _measure(self, instance: Instance) -> tuple[Job, list[str]]:
+        """Prepare the machine, and run the recipes on it: how the last job ended, and what it printed."""
+        if instance.setup is not None:
+            self._enter(Stage.SETUP)
+            ended = self._wait(instance.setup)
             if ended is not Job.DONE:
-                return ended, self._log(machine.setup)
-        uptime = provisioner.uptime(cluster, self._since)
-        job = provisioner.run(self._order, machine, machine_environment(machine, uptime.started if uptime else None))
-        self.state.enter(Stage.RUNNING)
-        return self._wait(job, self._count), self._log(job)
+                return ended, self._log(instance.setup)
+        uptime = self._provisioner.uptime(self._cluster, self._began)
+        environment = machine_environment(instance, uptime.started if uptime else None)
+        job = self._provisioner.run(self._request, instance, environment)
+        self._enter(Stage.RUNNING)
+        return self._wait(job, self._count_runs), self._log(job)
 
-    def _wait(self, job: int, seen: Callable[[int], None] | None = None) -> Job:
-        """Ask until the job is over, and tell `seen` while it runs. Raises what asking raises time and again."""
-        failures = 0
+    def _wait(self, job: int, while_running: Callable[[int], None] | None = None) -> Job:
+        """Ask until the job is over. Raises what asking raises five times in a row: a server may be busy."""
+
+        def ask() -> Job:
+            state = self._provisioner.job(self._cluster, job)
+            if while_running and state is Job.RUNNING:
+                while_running(job)
+            return state
+
         while True:
-            self._shared.stop.wait(self._shared.poll)
-            try:
-                now = self._shared.provisioner.job(self._order.cluster, job)
-                if seen and now is Job.RUNNING:
-                    seen(job)
-                failures = 0
-            except Exception:  # a server that is busy, a network that is away for a moment
-                failures += 1
-                if failures == _PATIENCE:
-                    raise
-                continue
-            if now.over:
-                return now
+            self._context.stop.wait(self._context.poll)
+            state = _retry(ask, 5, self._context.poll, self._context.stop.wait)
+            if state.over:
+                return state
 
-    def _count(self, job: int) -> None:
-        """Count the records that `bench run` has printed; where they go to a store, it is the store that counts."""
-        if self._shared.stays:
+    def _count_runs(self, job: int) -> None:
+        """Count the records that `bench run` has printed; where they go to a store, those in the store."""
+        if self._context.collects:
             self._printed.update(key for line in self._log(job) for key in _KEY.findall(line))
-            self.state.runs = self._known + len(self._printed)
+            self._update(runs=self._runs_before + len(self._printed))
+        else:
+            with suppress(BenchError):  # away for a moment: it is asked again, at the latest in the end
+                self._count_recorded(_COUNT_S)
+
+    def _count_recorded(self, max_age: float = 0.0) -> None:
+        self._context.index.refresh(max_age)
+        runs = self._context.index.runs(self.state.series)
+        self._update(runs=len(finished_runs(self._context.sweep, runs)))
 
     def _log(self, job: int) -> list[str]:
         try:
-            return list(self._shared.provisioner.log(self._order.cluster, job))
+            return list(self._provisioner.log(self._cluster, job))
         except Exception:  # for words about a failure: without them it is one all the same
             return []
 
-    def _bring_home(self, job: Job | None) -> bool:
-        """Collect what would go with the machine. False where it could not be, and there is something to lose."""
-        state, provisioner, cluster = self.state, self._shared.provisioner, self._order.cluster
-        if state.there is None or job is Job.GONE:
-            return True
+    def _bring_home(self, job: Job | None) -> None:
+        """Collect what would go with the machine, and count it. `left` is set where that failed and loses something."""
+        if job is None:
+            try:
+                self._provisioner.cancel(self._cluster)
+            except Exception as error:
+                self._note(f"its jobs could not be cancelled: {error_line(error)}")
+        if self._context.collects and self.state.stage is Stage.RUNNING and job is not Job.GONE:
+            self._enter(Stage.COLLECTING)
+            try:
+                collected = _retry(self._collect, _TRIES, self._context.poll)
+                self._note(*map(str, collected.errors))
+            except Exception as error:
+                self._note(f"its records could not be collected: {error_line(error)}")
+                if self._printed:
+                    self._update(left=f"bench collect {self._cluster} && bench down {self._cluster}")
         try:
-            if job is None:
-                provisioner.cancel(cluster)
-        except Exception as error:
-            state.notes.append(f"its jobs could not be ended: {short_words(error)}")
-        if not self._shared.stays or state.stage is not Stage.RUNNING:
-            return True
-        state.enter(Stage.COLLECTING)
-        trouble = _tried(self._collect, self._shared.poll)
-        if trouble is None:
-            return True
-        state.notes.append(f"its records could not be brought home: {short_words(trouble)}")
-        if not self._printed:
-            return True
-        state.left = f"bench collect {cluster} && bench down {cluster}"
-        return False
-
-    def _collect(self) -> None:
-        cluster, store = self._order.cluster, self._shared.store
-        done = collect(self._shared.provisioner.records(cluster), cluster, store)
-        self.state.notes += [str(error) for error in done.errors]
-
-    def _made(self) -> list[Run]:
-        """The runs that were made on this machine; with those before them they are counted for the last time."""
-        try:
-            self._shared.tally.refresh()
+            self._count_recorded()
         except BenchError as error:
-            self.state.notes.append(str(error))
-        runs = self._shared.tally.runs(self._series)
-        self.state.runs = len(ended(self._shared.sweep, runs))
-        return [run for run in runs if run.id not in self._earlier]
+            self._note(str(error))
 
-    def _give_back(self, job: Job | None) -> None:
-        """End the machine, and name it where that fails."""
-        cluster, provisioner = self._order.cluster, self._shared.provisioner
-        self.state.enter(Stage.TEARDOWN)
+    def _collect(self) -> Collected:
+        return collect(self._provisioner.records(self._cluster), self._cluster, self._context.store)
 
-        def end() -> None:
-            if self.state.machine is None:
-                provisioner.cancel_launch(cluster)
-            provisioner.down(cluster)
-
-        if trouble := _tried(end, self._shared.poll):
-            self.state.left = f"sky down {cluster}"
-            self.state.notes.append(f"it could not be given back: {short_words(trouble)}")
-
-    def _settle(self) -> None:
-        """Close the lease, if there was a machine to pay for."""
-        state, outcome = self.state, self.state.outcome
-        if state.left or (state.machine is None and outcome and outcome.why in NOT_PROVISIONED):
-            return
+    def _give_back(self) -> None:
+        """Terminate the machine; `left` is the command for it where that fails."""
+        self._enter(Stage.TEARDOWN)
         try:
-            if uptime := self._shared.provisioner.uptime(self._order.cluster, self._since):
-                unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
+            _retry(self._terminate, _TRIES, self._context.poll)
+        except Exception as error:
+            self._update(left=f"sky down {self._cluster}")
+            self._note(f"it could not be given back: {error_line(error)}")
+
+    def _terminate(self) -> None:
+        if self.state.instance is None:
+            self._provisioner.cancel_launch(self._cluster)
+        self._provisioner.down(self._cluster)
+
+    def _close_lease(self) -> None:
+        """Close the lease, if there was a machine to pay for."""
+        state = self.state
+        unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
+        try:
+            if uptime := self._provisioner.uptime(self._cluster, self._began):
                 close_lease(
-                    self._launch,
-                    {SWEEP_TAG: sweep_tag(state.cell)},
-                    state.machine or unknown,
-                    state.there,
+                    self._context.store,
+                    state.lease_id,
+                    state.instance or unknown,
                     uptime,
-                    self._reason(outcome),
-                    self._shared.store,
+                    self._close_reason(),
+                    state.provisioned_at,
+                    {SWEEP_TAG: sweep_tag(state.cell)},
                 )
         except Exception as error:  # the machine is gone, and the record can still be made by hand
-            state.notes.append(f"lease {self._launch} is not closed ({short_words(error)}); see `bench lease close`")
+            self._note(f"lease {state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
 
-    def _reason(self, outcome: Outcome | None) -> CloseReason:
-        if outcome is None:
-            return "interrupted" if self._shared.stop.because else "finished"
-        return "preempted" if outcome.why == "PREEMPTED" else "failed"
+    def _close_reason(self) -> CloseReason:
+        if self.state.failure is None:
+            return "interrupted" if self._context.stop.reason else "finished"
+        return "preempted" if self.state.failure.reason == "PREEMPTED" else "failed"
 
-    def _end(self, job: Job | None) -> Stage:
-        if self.state.outcome:
-            return Stage.FAILED
-        return Stage.STOPPED if job is None else Stage.DONE
+    def _enter(self, stage: Stage) -> None:
+        self.state = self.state.enter(stage)
+
+    def _note(self, *notes: str) -> None:
+        self._update(notes=self.state.notes + notes)
+
+    def _update(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
 
 
-def _tried(action: Callable[[], None], pause: float) -> Exception | None:
-    """Why `action` failed each time of a few; None where it did not."""
-    for attempt in range(1, _TRIES + 1):
+def _retry(action: Callable[[], T], attempts: int, pause: float, sleep: Callable[[float], None] = time.sleep) -> T:
+    """What `action` returns. Raises what it raises in the last of `attempts`."""
+    for attempt in range(1, attempts):
         try:
-            action()
-        except Exception as error:  # SkyPilot and its clouds raise what they like
-            if attempt == _TRIES:
-                return error
-            time.sleep(pause * attempt)
-        else:
-            return None
-    raise AssertionError("the last try returns")
+            return action()
+        except Exception:  # SkyPilot and its clouds raise what they like
+            sleep(pause * attempt)
+    return action()

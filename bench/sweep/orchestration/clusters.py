@@ -9,13 +9,12 @@ from decimal import Decimal
 
 from bench.billing.cost import train_cost
 from bench.errors import BenchError, StoreError
-from bench.record.documents import Run, utc_now
+from bench.record.documents import Run, time_of, utc_now
 from bench.store import Store, read_each, read_leases
-from bench.sweep.orchestration.launch import close_lease
-from bench.sweep.orchestration.records import SWEEP_TAG, Collected, collect
-from bench.sweep.provisioning.failure import short_words
-from bench.sweep.provisioning.provisioner import ClusterStatus, Provisioner
-from bench.variables import lease_or_series_id
+from bench.sweep.orchestration.records import SWEEP_TAG, close_lease
+from bench.sweep.provisioning.collect import Collected, collect
+from bench.sweep.provisioning.failure import error_line
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner
 
 PREFIX = "bench-"
 _UP = "UP"
@@ -38,7 +37,7 @@ class Row:
         return train_cost(self.age.total_seconds(), self.hourly)
 
 
-def chosen(clusters: Iterable[ClusterStatus], name: str | None) -> list[ClusterStatus]:
+def select(clusters: Iterable[ClusterStatus], name: str | None) -> list[ClusterStatus]:
     """The machines of the sweep, or with the cluster's name, that is called `name`; None: those of all sweeps."""
     if name is None:
         return [machine for machine in clusters if machine.cluster.startswith(PREFIX)]
@@ -48,65 +47,72 @@ def chosen(clusters: Iterable[ClusterStatus], name: str | None) -> list[ClusterS
 
 def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], StoreError | None]:
     """A row a machine, and why their runs could not be counted, if they could not."""
-    trouble, counted = None, {}
+    error, runs = None, {}
     try:
-        counted = _runs_by_cluster(store)
-    except StoreError as error:
-        trouble = error
+        runs = _runs_by_cluster(store)
+    except StoreError as raised:
+        error = raised
     now = utc_now()
     return [
         Row(
             machine.cluster,
             machine.state,
             max(now - machine.launched, timedelta(0)),
-            machine.machine.hourly if machine.machine else None,
-            counted.get(machine.cluster),
+            machine.instance.hourly if machine.instance else None,
+            runs.get(machine.cluster),
         )
         for machine in machines
-    ], trouble
+    ], error
 
 
 def end(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> Collected:
-    """Bring its records home, give it back, and close its lease.
+    """Collect its records, give it back, and close its lease.
 
     Raises BenchError where its records cannot be had, and then it stays; or where it cannot be given back.
     """
     cluster = machine.cluster
-    done = Collected()
+    collected = Collected()
     try:
         if machine.state == _UP:
             provisioner.cancel(cluster)
-            done = collect(provisioner.records(cluster), cluster, store)
+            collected = collect(provisioner.records(cluster), cluster, store)
     except Exception as error:
         raise BenchError(
-            f"{cluster}: its records could not be brought home, so it stays ({short_words(error)}); "
+            f"{cluster}: its records could not be collected, so it stays ({error_line(error)}); "
             f"try again, or let them go: sky down {cluster}"
         ) from None
     try:
         provisioner.down(cluster)
     except Exception as error:
-        raise BenchError(
-            f"{cluster}: could not be given back ({short_words(error)}); try: sky down {cluster}"
-        ) from None
+        raise BenchError(f"{cluster}: could not be given back ({error_line(error)}); try: sky down {cluster}") from None
     _close(machine, provisioner, store)
-    return done
+    return collected
 
 
 def _close(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> None:
-    if machine.machine is None or machine.machine.lease is None:
-        return
-    try:
-        launch = lease_or_series_id(machine.machine.lease)
-    except ValueError:  # by hand: the machine has its own
+    """Close its lease, unless it was launched by hand: then the machine closes its own."""
+    lease_id = _lease_id(machine.instance)
+    if machine.instance is None or lease_id is None:
         return
     try:
         if uptime := provisioner.uptime(machine.cluster, _LONG_AGO):
-            close_lease(launch, {}, machine.machine, None, uptime, "interrupted", store)
+            close_lease(store, lease_id, machine.instance, uptime, "interrupted")
     except Exception as error:
         raise BenchError(
-            f"{machine.cluster} is given back, and its lease {launch} is not closed ({short_words(error)}); "
+            f"{machine.cluster} is given back, and its lease {lease_id} is not closed ({error_line(error)}); "
             "see `bench lease close`"
         ) from None
+
+
+def _lease_id(instance: Instance | None) -> str | None:
+    """The lease that the machine's label names, if it names one."""
+    if instance is None or instance.lease_label is None:
+        return None
+    try:
+        time_of(instance.lease_label)
+    except ValueError:
+        return None
+    return instance.lease_label
 
 
 def _runs_by_cluster(store: Store) -> dict[str, int]:
@@ -116,8 +122,8 @@ def _runs_by_cluster(store: Store) -> dict[str, int]:
         for lease in read_leases(store)[0].values()
         if (tag := lease.tags.get(SWEEP_TAG))
     }
-    counted = dict.fromkeys(clusters.values(), 0)
-    for found in read_each(store, list(store.keys("v1/runs/"))):
-        if isinstance(found, Run) and found.lease_id in clusters:
-            counted[clusters[found.lease_id]] += 1
-    return counted
+    counts = dict.fromkeys(clusters.values(), 0)
+    for run in read_each(store, list(store.keys("v1/runs/"))):
+        if isinstance(run, Run) and run.lease_id in clusters:
+            counts[clusters[run.lease_id]] += 1
+    return counts

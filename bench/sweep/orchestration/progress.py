@@ -19,7 +19,7 @@ class Lines:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
         self._live = Live(console=self.console, auto_refresh=False)
-        self._said: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
 
     def __enter__(self) -> Lines:
         if self.console.is_terminal:
@@ -39,16 +39,16 @@ class Lines:
             self._live.update(table, refresh=True)
             return
         for cell in cells:
-            if self._said.get(cell.cell.name) != step(cell):
-                self._said[cell.cell.name] = step(cell)
-                self.say(in_words(cell))
+            if self._shown.get(cell.cell.name) != step(cell):
+                self._shown[cell.cell.name] = step(cell)
+                self.say(cell_line(cell))
 
     def say(self, line: str) -> None:
         """A line of its own."""
         self.console.print(line, markup=False, soft_wrap=True)
 
 
-def in_words(cell: CellState) -> str:
+def cell_line(cell: CellState) -> str:
     """A cell on one line."""
     return f"{cell.cell.name}: {', '.join([step(cell), *filter(None, _counted(cell))])}"
 
@@ -57,8 +57,8 @@ def step(cell: CellState) -> str:
     """Where a cell stands, in words."""
     if cell.stage is Stage.RUNNING:
         return f"run {min(cell.runs + 1, cell.planned)} of {cell.planned}"
-    if cell.outcome and cell.stage is Stage.FAILED:
-        return f"failed {cell.outcome.why}: {cell.outcome.words}"
+    if cell.failure and cell.stage is Stage.FAILED:
+        return f"failed {cell.failure.reason}: {cell.failure.words}"
     if cell.stage.over:
         return f"{cell.stage.value}, {cell.runs} of {cell.planned} runs recorded"
     return str(cell.stage.value)
@@ -66,7 +66,7 @@ def step(cell: CellState) -> str:
 
 def _counted(cell: CellState) -> Iterator[str]:
     """Elapsed time and dollars, of a cell that has begun."""
-    if cell.began is None:
+    if cell.started is None:
         yield from ("", "")
         return
     yield span(cell.elapsed())

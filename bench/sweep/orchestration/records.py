@@ -1,66 +1,31 @@
-"""Brings records home: from a machine into a store, each checked and none overwritten."""
+"""The records of a sweep in a store: its leases by their tag, its runs by their series, and leases that it closes."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import timedelta
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
-from bench.errors import BenchError, ConflictError, RecordError, StoreError
+from bench.errors import StoreError
 from bench.recipes import find
-from bench.record.documents import LEASE_TAG, AnyDocument, LeaseOpened, Run, utc_now
-from bench.store import Store
-from bench.store.base import parse, read_each
-from bench.sweep.provisioning.provisioner import RawRecord
+from bench.record.documents import (
+    LEASE_TAG,
+    CloseReason,
+    LeaseClosed,
+    LeaseOpened,
+    Phase,
+    Price,
+    Run,
+    utc_now,
+)
+from bench.store import Store, read_each
+from bench.sweep.provisioning.provisioner import Instance, Uptime
 from bench.sweep.spec import Cell, Sweep
 from bench.variables import IMAGE
 
-
-@dataclass
-class Collected:
-    """How many records came, how many were there already, and what could not be taken."""
-
-    new: int = 0
-    known: int = 0
-    errors: list[BenchError] = field(default_factory=list)
-    documents: list[AnyDocument] = field(default_factory=list)
-
-
-def collect(packed: Iterable[RawRecord], source: str, store: Store) -> Collected:
-    """Put what lies on the machine `source` into `store`.
-
-    A record that is corrupt, or in conflict with another, is named in the answer. Raises StoreError where the store
-    does not take records at all.
-    """
-    store.check_writable()
-    there = set(keys_in(store))
-    done = Collected()
-    for record in packed:
-        try:
-            document = parse(record.raw, record.key, f"{source}:bench-results/{record.key}")
-            store.put(document)
-        except (RecordError, ConflictError) as error:
-            done.errors.append(error)
-            continue
-        done.documents.append(document)
-        if record.key in there:
-            done.known += 1
-        else:
-            done.new += 1
-    return done
-
-
-def keys_in(store: Store, prefix: str = "v1/") -> list[str]:
-    """The keys of a store; none where it has not been begun."""
-    try:
-        return list(store.keys(prefix))
-    except StoreError:
-        store.check_writable()  # a store that is away is not an empty one
-        return []
-
-
 SWEEP_TAG = "bench-sweep"
+CATALOGUE = "SkyPilot catalogue"  # the source of a price
 
 
 def sweep_tag(cell: Cell) -> str:
@@ -68,22 +33,20 @@ def sweep_tag(cell: Cell) -> str:
     return f"{cell.sweep}/{cell.name}"
 
 
-def leases_of(cells: Iterable[Cell], store: Store) -> dict[Cell, list[LeaseOpened]]:
-    """The leases that each cell has had, by their tag, the oldest first. Corrupt records are passed over."""
+def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None]:
+    """The series that each cell's runs belong to: it has the id of the cell's first launch. None: it had none yet.
+
+    Leases that cannot be trusted are skipped.
+    """
     tagged = {sweep_tag(cell): cell for cell in cells}
-    found: dict[Cell, list[LeaseOpened]] = {cell: [] for cell in tagged.values()}
-    keys = [key for key in keys_in(store, "v1/leases/") if key.endswith("/opened.json")]
-    for document in read_each(store, keys):
-        if isinstance(document, LeaseOpened) and (cell := tagged.get(document.tags.get(SWEEP_TAG, ""))):
-            found[cell].append(document)
-    for leases in found.values():
-        leases.sort(key=lambda lease: lease.started)
-    return found
-
-
-def series_of(leases: Iterable[LeaseOpened]) -> str | None:
-    """The series that a cell's runs belong to: it has the id of the cell's first launch. None: it had none yet."""
-    return next((lease.tags.get(LEASE_TAG, lease.id) for lease in leases), None)
+    first: dict[Cell, LeaseOpened] = {}
+    keys = [key for key in _keys(store, "v1/leases/") if key.endswith("/opened.json")]
+    for lease in read_each(store, keys):
+        if isinstance(lease, LeaseOpened) and (cell := tagged.get(lease.tags.get(SWEEP_TAG, ""))):
+            first[cell] = min(first.get(cell, lease), lease, key=lambda lease: lease.started)
+    return {
+        cell: first[cell].tags.get(LEASE_TAG, first[cell].id) if cell in first else None for cell in tagged.values()
+    }
 
 
 class RunIndex:
@@ -94,18 +57,25 @@ class RunIndex:
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._runs: dict[str, list[Run]] = {}
+        self._refreshed = 0.0
 
-    def refresh(self) -> None:
-        """Read what has come: everything the first time, then what is of these days. Raises StoreError."""
-        today = utc_now()
-        these = [f"v1/runs/{today + timedelta(days=off):%Y/%m/%d}/" for off in (-1, 0, 1)]
-        days = these if self._seen else ["v1/runs/"]
+    def refresh(self, max_age: float = 0.0) -> None:
+        """Read what has come: everything the first time, then what is of these days. Raises StoreError.
+
+        Nothing is read where the last time is no more than `max_age` seconds ago.
+        """
         with self._lock:
-            keys = [key for day in days for key in keys_in(self._store, day) if key not in self._seen]
-            for found in read_each(self._store, keys) if keys else ():
-                if isinstance(found, Run):
-                    self._runs.setdefault(found.series.id, []).append(found)
+            if max_age and time.monotonic() - self._refreshed <= max_age:
+                return
+            today = utc_now()
+            days = [f"v1/runs/{today + timedelta(days=off):%Y/%m/%d}/" for off in (-1, 0, 1)]
+            prefixes = days if self._seen else ["v1/runs/"]
+            keys = [key for prefix in prefixes for key in _keys(self._store, prefix) if key not in self._seen]
+            for run in read_each(self._store, keys) if keys else ():
+                if isinstance(run, Run):
+                    self._runs.setdefault(run.series.id, []).append(run)
             self._seen.update(keys)
+            self._refreshed = time.monotonic()
 
     def runs(self, series: str | None) -> list[Run]:
         """The runs of a series that have been read."""
@@ -113,7 +83,7 @@ class RunIndex:
             return list(self._runs.get(series, ())) if series else []
 
 
-def ended(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
+def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
     """Recipe and seed of the runs that need not be made again: those that `bench run --resume` would leave out.
 
     A recipe whose source has changed since is another one. What an image holds cannot be seen from here.
@@ -128,3 +98,76 @@ def ended(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
         and run.seed < sweep.runs
         and (any_source or run.recipe.source == sources[run.recipe.name])
     }
+
+
+def close_lease(
+    store: Store,
+    lease_id: str,
+    instance: Instance,
+    uptime: Uptime,
+    reason: CloseReason,
+    provisioned_at: datetime | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Close a lease, if it is not closed, at the time that SkyPilot terminated the machine.
+
+    Where the machine never came to open it, it is opened with the launcher's facts and `tags`: the machine was there
+    since `provisioned_at`, and prepared from then on. Raises StoreError where the store does not take it.
+    """
+    if uptime.stopped is None:
+        return
+    keys = set(_keys(store, f"v1/leases/{lease_id}/"))
+    closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
+    if closed.key() in keys:
+        return
+    opened = LeaseOpened(
+        id=lease_id,
+        provider=instance.provider,
+        region=instance.region,
+        zone=instance.zone,
+        instance_type=instance.instance_type,
+        resource_id=instance.resource_id,
+        accelerators=instance.accelerators,
+        price=_price(instance),
+        started=uptime.started,
+        started_source="launcher",
+        attempt=1,
+        phases=tuple(_phases(uptime.started, uptime.stopped, provisioned_at)),
+        tags={LEASE_TAG: lease_id, **(tags or {})},
+    )
+    if opened.key() not in keys:
+        store.put(opened)
+    else:
+        by_machine = store.read(opened.key())
+        if isinstance(by_machine, LeaseOpened):  # two clocks: nothing ends before it began
+            closed = closed.model_copy(update={"stopped": max(closed.stopped, by_machine.started)})
+    store.put(closed)
+
+
+def _price(instance: Instance) -> Price | None:
+    if instance.hourly is None:
+        return None
+    return Price(
+        amount=instance.hourly,
+        pricing_category="Dynamic" if instance.spot else "Standard",
+        source=CATALOGUE,
+        currency="USD",
+        seen=utc_now().date(),
+    )
+
+
+def _phases(started: datetime, stopped: datetime, provisioned_at: datetime | None) -> list[Phase]:
+    """All that a launcher sees of a machine that made no run: when it was there, and when it went."""
+    whole = (stopped - started).total_seconds()
+    provision = min(max((provisioned_at - started).total_seconds(), 0.0), whole) if provisioned_at else whole
+    phases = [Phase(name="provision", start=0, stop=provision), Phase(name="setup", start=provision, stop=whole)]
+    return [phase for phase in phases if phase.seconds > 0]
+
+
+def _keys(store: Store, prefix: str) -> list[str]:
+    """The keys of a store; none where it has not been begun."""
+    try:
+        return list(store.keys(prefix))
+    except StoreError:
+        store.check_writable()  # a store that is away is not an empty one
+        return []

@@ -1,17 +1,17 @@
-"""Where each cell of a running sweep stands. Written by the cell's own thread, read by the one that shows it."""
+"""The state of a running sweep: where each cell stands, and whether and why the sweep stops."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
 from bench.billing.cost import train_cost
 from bench.record.documents import utc_now
-from bench.sweep.provisioning.failure import NOT_PROVISIONED, Outcome
+from bench.sweep.provisioning.failure import NOT_PROVISIONED, Failure
 from bench.sweep.provisioning.provisioner import Instance
 from bench.sweep.spec import Cell
 
@@ -36,47 +36,49 @@ class Stage(Enum):
         return self in (Stage.DONE, Stage.FAILED, Stage.STOPPED, Stage.SKIPPED)
 
 
-@dataclass
+@dataclass(frozen=True)
 class CellState:
-    """One cell. `runs` of `planned` are recorded; its machine is `there` since then.
+    """One cell at one moment: `runs` of `planned` are recorded, all in the series `series`.
 
-    `left` is the command for a machine that could not be given back, `notes` is what else a person should know.
+    `lease_id` is that of its machine; `started` and `stopped` bound the time that is paid for, as far as can be seen
+    from here. `left` is the command for a machine that could not be given back, `notes` is what else a person should
+    know.
     """
 
     cell: Cell
     planned: int
     runs: int = 0
+    series: str | None = None
+    lease_id: str = ""
     stage: Stage = Stage.QUEUED
-    began: datetime | None = None
-    ended: datetime | None = None
-    machine: Instance | None = None
-    there: datetime | None = None
-    outcome: Outcome | None = None
+    started: datetime | None = None
+    stopped: datetime | None = None
+    instance: Instance | None = None
+    provisioned_at: datetime | None = None
+    failure: Failure | None = None
     left: str | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
-    def enter(self, stage: Stage) -> None:
-        """The cell goes on to `stage`; its time begins with the first that is paid for, and ends with the last."""
+    def enter(self, stage: Stage) -> CellState:
+        """The cell as it enters `stage`; its time begins with the first that is paid for, and stops with the last."""
         now = utc_now()
-        if stage is Stage.PROVISIONING:
-            self.began = now
-        if stage.over and self.began:
-            self.ended = now
-        self.stage = stage
-
-    def had(self, machine: Instance) -> None:
-        """The machine is there."""
-        self.machine, self.there = machine, utc_now()
+        started = now if stage is Stage.PROVISIONING else self.started
+        return replace(self, stage=stage, started=started, stopped=now if stage.over and started else self.stopped)
 
     def elapsed(self) -> timedelta:
-        """How long its machine has been paid for, as far as can be seen from here."""
-        return (self.ended or utc_now()) - self.began if self.began else timedelta(0)
+        """How long its machine has been paid for."""
+        return (self.stopped or utc_now()) - self.started if self.started else timedelta(0)
 
     def dollars(self) -> Decimal | None:
         """Price x elapsed, before any billing rule; None where there may be a machine and no price is known."""
-        if self.began is None or (self.machine is None and self.outcome and self.outcome.why in NOT_PROVISIONED):
+        if self.started is None or self.never_provisioned:
             return Decimal(0)
-        return train_cost(self.elapsed().total_seconds(), self.machine.hourly if self.machine else None)
+        return train_cost(self.elapsed().total_seconds(), self.instance.hourly if self.instance else None)
+
+    @property
+    def never_provisioned(self) -> bool:
+        """Whether no machine was to be had, so that nothing was paid for."""
+        return self.instance is None and self.failure is not None and self.failure.reason in NOT_PROVISIONED
 
 
 class StopReason(Enum):
@@ -96,18 +98,18 @@ class StopSignal:
     """Whether the sweep stops. The first reason stands."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
-        self.because: StopReason | None = None
+        self._event = threading.Event()
+        self.reason: StopReason | None = None
 
-    def ask(self, because: StopReason) -> None:
+    def set(self, reason: StopReason) -> None:
         """Stop everything. Safe in a signal handler."""
-        if self.because is None:
-            self.because = because
-            self._asked.set()
+        if self.reason is None:
+            self.reason = reason
+            self._event.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait for so long. Raises Stopped as soon as the sweep stops."""
-        if self._asked.wait(seconds):
+        """Wait for so long. Raises SweepStopped as soon as the sweep stops."""
+        if self._event.wait(seconds):
             raise SweepStopped
 
 
@@ -118,17 +120,12 @@ class Budget:
     cost: Decimal | None = None
     duration: timedelta | None = None
 
-    def reached(self, cells: Iterable[CellState], elapsed: timedelta) -> StopReason | None:
+    def exceeded(self, cells: Iterable[CellState], elapsed: timedelta) -> StopReason | None:
         """Which bound is reached, if one is. A machine without a known price counts as nothing: see `uncounted`."""
-        if self.cost is not None and spent(cells) >= self.cost:
+        if self.cost is not None and sum((cell.dollars() or Decimal(0) for cell in cells), Decimal(0)) >= self.cost:
             return StopReason.COST
         return StopReason.DURATION if self.duration is not None and elapsed >= self.duration else None
 
     def uncounted(self, cells: Iterable[CellState]) -> list[CellState]:
         """The cells whose machine has no known price, so that `cost` cannot be held for them."""
-        return [cell for cell in cells if self.cost is not None and cell.machine and cell.machine.hourly is None]
-
-
-def spent(cells: Iterable[CellState]) -> Decimal:
-    """Dollars so far of all cells whose dollars are known."""
-    return sum((cell.dollars() or Decimal(0) for cell in cells), Decimal(0))
+        return [cell for cell in cells if self.cost is not None and cell.instance and cell.instance.hourly is None]

@@ -8,24 +8,23 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
 from bench.errors import BenchError
-from bench.record.documents import Run, new_id
+from bench.record.documents import new_id
 from bench.store import FolderStore, Store
 from bench.sweep.orchestration.cell_runner import CellRunner, SweepContext
 from bench.sweep.orchestration.launch import launch_request
 from bench.sweep.orchestration.progress import Lines
-from bench.sweep.orchestration.records import RunIndex, ended, leases_of, series_of
+from bench.sweep.orchestration.records import RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
 from bench.sweep.provisioning.provisioner import Provisioner
-from bench.sweep.spec import Cell, Sweep
+from bench.sweep.spec import Sweep
 
-_LOOK_S = 0.5
-_COUNT_S = 10.0
+_WATCH_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,161 +32,143 @@ class SweepResult:
     """How a sweep ended."""
 
     cells: Sequence[CellState]
-    because: StopReason | None
+    reason: StopReason | None
 
     @property
     def exit_code(self) -> int:
         """130 interrupted; 1 a machine is left; 6 a cell failed or a bound was reached; 0."""
-        if self.because is StopReason.SIGNAL:
+        if self.reason is StopReason.SIGNAL:
             return 130
         if any(cell.left for cell in self.cells):
             return 1
-        return 6 if self.because or any(cell.outcome for cell in self.cells) else 0
+        return 6 if self.reason or any(cell.failure for cell in self.cells) else 0
 
 
 class SweepRunner:
-    """A sweep over `store`, on machines that `renting` rents."""
+    """A sweep over `store`, on machines that `provisioner` rents."""
 
     def __init__(
-        self,
-        sweep: Sweep,
-        provisioner: Provisioner,
-        store: Store,
-        environ: Mapping[str, str],
-        poll: float = 5.0,
+        self, sweep: Sweep, provisioner: Provisioner, store: Store, environ: Mapping[str, str], poll: float = 5.0
     ) -> None:
-        self._sweep, self._store, self._environ = sweep, store, environ
-        self._remote = not is_folder(store)
-        self.stop = StopSignal()
+        self._sweep, self._environ = sweep, environ
+        self._context = SweepContext(sweep, provisioner, store, RunIndex(store), StopSignal(), poll)
+        self._states: Sequence[CellState] = ()  # before the launch
+        self._runners: dict[str, CellRunner] = {}  # by cell
         self._signals = 0
-        self._stopping = False
-        self._shared = SweepContext(sweep, provisioner, store, not self._remote, RunIndex(store), self.stop, poll)
-        self._lives: list[CellRunner] = []
-        self.cells: list[CellState] = []
-        self._series: dict[Cell, tuple[str, list[Run]]] = {}
+
+    @property
+    def cells(self) -> list[CellState]:
+        """Every cell as it is now, in the order of the file."""
+        return [
+            self._runners[state.cell.name].state if state.cell.name in self._runners else state
+            for state in self._states
+        ]
 
     def load_state(self) -> Sequence[CellState]:
         """Every cell, as the store has it: a cell with enough runs is skipped. Raises StoreError."""
-        self._store.check_writable()
-        self._shared.tally.refresh()
-        for cell, leases in leases_of(self._sweep.cells(), self._store).items():
-            series = series_of(leases)
-            runs = self._shared.tally.runs(series)
-            there = len(ended(self._sweep, runs))
-            state = CellState(cell, self._sweep.runs * len(self._sweep.recipes), there)
-            state.stage = Stage.SKIPPED if there == state.planned else Stage.QUEUED
-            self.cells.append(state)
-            self._series[cell] = series or "", runs
+        store, index = self._context.store, self._context.index
+        store.check_writable()
+        index.refresh()
+        planned = self._sweep.runs * len(self._sweep.recipes)
+        states = []
+        for cell, series in series_by_cell(self._sweep.cells(), store).items():
+            runs = len(finished_runs(self._sweep, index.runs(series)))
+            stage = Stage.SKIPPED if runs == planned else Stage.QUEUED
+            states.append(CellState(cell, planned, runs, series, stage=stage))
+        self._states = states
         return self.cells
 
     def check(self) -> None:
         """Raise BenchError where nothing can be rented, or a machine of an earlier call still is."""
-        self._shared.provisioner.check()
-        queued = {state.cell.cluster for state in self.cells if state.stage is Stage.QUEUED}
-        if still := sorted({machine.cluster for machine in self._shared.provisioner.clusters()} & queued):
+        self._context.provisioner.check()
+        queued = {state.cell.cluster for state in self._states if state.stage is Stage.QUEUED}
+        if rented := sorted({machine.cluster for machine in self._context.provisioner.clusters()} & queued):
             raise BenchError(
-                f"{', '.join(still)}: still there from an earlier call; `bench down {self._sweep.name}` brings its "
+                f"{', '.join(rented)}: still there from an earlier call; `bench down {self._sweep.name}` brings its "
                 "records home and gives it back"
             )
 
-    def run(self, bounds: Budget, lines: Lines) -> SweepResult:
+    def run(self, budget: Budget, lines: Lines) -> SweepResult:
         """Run every cell that is queued, at once, and return when every machine is given back.
 
         A second signal returns at once; machines that are not given back by then are named. Raises StoreError before
         anything is rented where the machines could not write.
         """
         with tempfile.TemporaryDirectory(prefix="bench-sweep-") as folder:
-            self._lives = [self._life(state, Path(folder)) for state in self.cells if state.stage is Stage.QUEUED]
+            queued = [state for state in self._states if state.stage is Stage.QUEUED]
+            self._runners = {state.cell.name: self._runner(state, Path(folder)) for state in queued}
             # Daemons: after a second signal nothing waits for them.
             threads = [
-                threading.Thread(target=life.run, name=life.state.cell.name, daemon=True) for life in self._lives
+                threading.Thread(target=runner.run, name=name, daemon=True) for name, runner in self._runners.items()
             ]
-            with self._listening(), lines:
+            with self._signals_handled(), lines:
                 for thread in threads:
                     thread.start()
                 try:
-                    self._watch(threads, bounds, lines)
+                    self._watch(threads, budget, lines)
                 except BaseException:
                     self._stop(StopReason.DEFECT)
                     for thread in threads:
                         thread.join()
                     raise
-        for state in self.cells:
-            if not state.stage.over and not state.left:
-                state.left = f"bench down {state.cell.cluster}"
-        return self.made()
+            return self.result()
 
-    def made(self) -> SweepResult:
-        """How the sweep stands."""
-        return SweepResult(self.cells, self.stop.because)
+    def result(self) -> SweepResult:
+        """How the sweep ended; what a cell that has not ended may have rented is `left`."""
+        cells = [
+            cell if cell.stage.over or cell.left else replace(cell, left=f"bench down {cell.cell.cluster}")
+            for cell in self.cells
+        ]
+        return SweepResult(cells, self._context.stop.reason)
 
-    def _life(self, state: CellState, folder: Path) -> CellRunner:
-        launch = new_id()
-        series, earlier = self._series[state.cell]
-        series = series or launch
-        self._series[state.cell] = series, earlier
-        records = None
-        if earlier and not self._remote:
-            records = folder / state.cell.name
-            for run in earlier:  # with them `bench run --resume` there knows what is left to do
-                FolderStore(records).put(run)
-        store = self._store.name if self._remote else ""
-        request = launch_request(self._sweep, state.cell, launch, series, store, self._environ, records)
-        return CellRunner(state, request, launch, series, earlier, self._shared)
+    def _runner(self, state: CellState, folder: Path) -> CellRunner:
+        """What runs a cell. Its earlier runs go to the machine: with them `bench run --resume` knows what is left."""
+        lease_id = new_id()
+        state = replace(state, lease_id=lease_id, series=state.series or lease_id)
+        earlier = self._context.index.runs(state.series) if self._context.collects else []
+        records = folder / state.cell.name if earlier else None
+        for run in earlier:
+            FolderStore(folder / state.cell.name).put(run)
+        store = "" if self._context.collects else self._context.store.name
+        return CellRunner(state, launch_request(self._sweep, state, store, self._environ, records), self._context)
 
-    def _watch(self, threads: Sequence[threading.Thread], bounds: Budget, lines: Lines) -> None:
-        began = counted = time.monotonic()
-        told: set[str] = set()
+    def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
+        began = time.monotonic()
+        unpriced: set[str] = set()
+        stopping = False
         while any(thread.is_alive() for thread in threads) and self._signals < 2:
-            now = time.monotonic()
-            if self._remote and now - counted > _COUNT_S:
-                counted = now
-                self._count()
-            for state in bounds.uncounted(self.cells):
-                if state.cell.name not in told:
-                    told.add(state.cell.name)
-                    lines.say(f"{state.cell.name}: no price is known, so max_cost does not count it")
-            because = self.stop.because or bounds.reached(self.cells, timedelta(seconds=now - began))
-            if because and not self._stopping:
-                lines.say(f"{because.value}: giving all machines back")
-                self._stop(because)
-            lines.show(self.cells)
-            time.sleep(min(_LOOK_S, self._shared.poll))
+            cells = self.cells
+            for cell in budget.uncounted(cells):
+                if cell.cell.name not in unpriced:
+                    unpriced.add(cell.cell.name)
+                    lines.say(f"{cell.cell.name}: no price is known, so max_cost does not count it")
+            elapsed = timedelta(seconds=time.monotonic() - began)
+            reason = self._context.stop.reason or budget.exceeded(cells, elapsed)
+            if reason and not stopping:
+                stopping = True
+                lines.say(f"{reason.value}: giving all machines back")
+                self._stop(reason)
+            lines.show(cells)
+            time.sleep(min(_WATCH_S, self._context.poll))
         lines.show(self.cells)
 
-    def _count(self) -> None:
-        try:
-            self._shared.tally.refresh()
-        except BenchError:  # away for a moment; in the end it is asked again, by each cell
-            return
-        for state in self.cells:
-            if state.stage is not Stage.QUEUED:
-                series, _ = self._series[state.cell]
-                state.runs = max(state.runs, len(ended(self._sweep, self._shared.tally.runs(series))))
-
-    def _stop(self, because: StopReason) -> None:
-        """Break off the launches in flight; all other cells hear it where they wait."""
-        self._stopping = True
-        self.stop.ask(because)
-        for life in self._lives:
-            threading.Thread(target=life.cancel_launch, daemon=True).start()
+    def _stop(self, reason: StopReason) -> None:
+        """Cancel the launches in flight; all other cells hear it where they wait."""
+        self._context.stop.set(reason)
+        for runner in self._runners.values():
+            threading.Thread(target=runner.cancel_launch, daemon=True).start()
 
     @contextmanager
-    def _listening(self) -> Iterator[None]:
+    def _signals_handled(self) -> Iterator[None]:
         """SIGINT and SIGTERM stop the sweep."""
 
-        def heard(number: int, frame: FrameType | None) -> None:
+        def handle(number: int, frame: FrameType | None) -> None:
             self._signals += 1
-            self.stop.ask(StopReason.SIGNAL)
+            self._context.stop.set(StopReason.SIGNAL)
 
-        old = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
-
-
-def is_folder(store: Store) -> bool:
-    """Whether machines cannot write to the store themselves."""
-    return isinstance(store, FolderStore)

@@ -1,4 +1,4 @@
-"""What a sweep asks of whoever rents the machines. `skypilot.py` answers it; the tests have an answer of their own."""
+"""What a sweep asks of whoever rents the machines: `skypilot.py` answers it, and a stand-in of the tests."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bench.record.documents import Accelerators
+from bench.sweep.provisioning.collect import RawRecord
 
 
 @dataclass(frozen=True)
 class LaunchRequest:
     """One machine to rent. `cloud` is an `infra` of SkyPilot; None: the task file's choice.
 
-    `envs`, `secrets` and `labels` are set over those of the task file. `records` is a folder of earlier records to
-    put on the machine, so that it can go on with them.
+    `envs` and `secrets` are set over those of the task file; `lease_id` becomes its label `bench-lease`. `records` is
+    a folder of earlier records to put on the machine, so that it can go on with them.
     """
 
     cluster: str
     task: Path
     cloud: str | None
     spot: bool
+    lease_id: str
     envs: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    labels: Mapping[str, str] = field(default_factory=dict)
     records: Path | None = None
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A machine as it was had. `hourly` is its price now, USD. None: not known.
+    """A machine as it was rented. `hourly` is its price now, USD. None: not known.
 
-    `setup` is the job that prepares it; None: there is nothing to prepare. `lease` is its tag `bench-lease`.
+    `setup` is the job that prepares it; None: there is nothing to prepare. `lease_label` is its label `bench-lease`.
     """
 
     provider: str
@@ -47,11 +48,11 @@ class Instance:
     hourly: Decimal | None = None
     resource_id: str | None = None
     setup: int | None = None
-    lease: str | None = None
+    lease_label: str | None = None
 
 
 class Job(Enum):
-    """Where a job on a machine stands. GONE: its machine is no longer there."""
+    """The state of a job on a machine. GONE: the machine is no longer there."""
 
     WAITING = "waiting"
     SETUP = "setup"
@@ -75,25 +76,18 @@ class Uptime(NamedTuple):
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """A machine that is there now, or being made or ended: what `bench status` shows."""
+    """A machine that is there now, or being made or terminated: what `bench status` shows."""
 
     cluster: str
     state: str
     launched: datetime
-    machine: Instance | None
-
-
-class RawRecord(NamedTuple):
-    """A record as it lies on a machine: its key, and its bytes unread."""
-
-    key: str
-    raw: bytes
+    instance: Instance | None
 
 
 class Provisioner(Protocol):
     """Rents machines. A call may take minutes; each may be made from a thread of its own.
 
-    All but `check` raise whatever the library raises: `outcome.py` puts it into words.
+    All but `check` raise whatever the library raises: `failure.py` gives the reason and the words for it.
     """
 
     def check(self) -> None:
@@ -103,25 +97,25 @@ class Provisioner(Protocol):
         """Rent the machine, and begin to prepare it. Returns once it is there."""
 
     def cancel_launch(self, cluster: str) -> None:
-        """Break off a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
+        """Cancel a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
 
-    def run(self, request: LaunchRequest, machine: Instance, envs: Mapping[str, str]) -> int:
+    def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
         """Start what is to be measured, with more `envs`, and return its job."""
 
     def job(self, cluster: str, job: int) -> Job:
-        """Where a job stands."""
+        """The state of a job."""
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         """The last lines that the job printed."""
 
     def cancel(self, cluster: str) -> None:
-        """End every job on the machine."""
+        """Cancel every job on the machine."""
 
     def records(self, cluster: str) -> Iterable[RawRecord]:
         """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
 
     def down(self, cluster: str) -> None:
-        """Give the machine back; nothing to do where there is none. Returns once it is gone."""
+        """Terminate the machine; nothing to do where there is none. Returns once it is gone."""
 
     def uptime(self, cluster: str, since: datetime) -> Uptime | None:
         """When the newest cluster of that name was paid for; None where none was launched since then."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import io
 import os
-import re
 import sys
-import tarfile
 import threading
-from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,10 +16,10 @@ from typing import Any
 from bench.billing.offers.quote import known
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
-from bench.store.base import is_record_key
-from bench.sweep.provisioning.failure import short_words
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, RawRecord, Uptime
-from bench.sweep.provisioning.task_config import measuring, preparing, task_config
+from bench.sweep.provisioning.collect import PACK, RawRecord, unpack
+from bench.sweep.provisioning.failure import error_line
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime
+from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
 
 _JOBS = {
     "INIT": Job.WAITING,
@@ -51,7 +46,7 @@ def quietly() -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in ("sky", "requests"):
             raise
-        raise BenchError(f"SkyPilot: {short_words(error)}") from None
+        raise BenchError(f"SkyPilot: {error_line(error)}") from None
 
 
 class SkyPilot:
@@ -80,18 +75,18 @@ class SkyPilot:
             )
         except Exception as error:  # whatever keeps its server from answering
             raise BenchError(
-                f"SkyPilot's API server does not answer ({short_words(error)}); see `sky api info`"
+                f"SkyPilot's API server does not answer ({error_line(error)}); see `sky api info`"
             ) from None
         if not clouds:
             raise BenchError("SkyPilot may use no cloud yet; `sky check` says what each of them needs")
 
     def launch(self, request: LaunchRequest) -> Instance:
         """Rent the machine, and begin to prepare it. Returns once it is there."""
-        sky = library()
+        sky = _sky()
         with self._lock:
             if request.cluster in self._cancelled:
                 raise BenchError("cancelled before it began")
-        task = sky.Task.from_yaml_config(preparing(task_config(request)))
+        task = sky.Task.from_yaml_config(setup_config(task_config(request)))
         request_id = sky.launch(task, cluster_name=request.cluster)
         with self._lock:
             self._launches[request.cluster] = request_id
@@ -102,58 +97,58 @@ class SkyPilot:
         return _instance(handle, setup)
 
     def cancel_launch(self, cluster: str) -> None:
-        """Break off a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
-        sky = library()
+        """Cancel a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
+        sky = _sky()
         with self._lock:
             self._cancelled.add(cluster)
             request_id = self._launches.get(cluster)
         if request_id:
             sky.get(sky.api_cancel(request_id, silent=True))
 
-    def run(self, request: LaunchRequest, machine: Instance, envs: Mapping[str, str]) -> int:
+    def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
         """Start what is to be measured, with more `envs`, and return its job."""
-        sky = library()
+        sky = _sky()
         config = task_config(request)
         config["envs"] = {**config["envs"], **envs}
-        gpus = machine.accelerators
-        task = sky.Task.from_yaml_config(measuring(config, str(gpus) if gpus else None))
+        gpus = instance.accelerators
+        task = sky.Task.from_yaml_config(run_config(config, str(gpus) if gpus else None))
         job, _ = sky.get(sky.exec(task, cluster_name=request.cluster))
         assert job is not None  # only a dry run has none
         return int(job)
 
     def job(self, cluster: str, job: int) -> Job:
-        """Where a job stands."""
-        sky = library()
+        """The state of a job."""
+        sky = _sky()
         try:
-            said = sky.get(sky.job_status(cluster, [job]))
+            states = sky.get(sky.job_status(cluster, [job]))
         except Exception:
             if self._is_up(cluster):
                 raise
             return Job.GONE
-        state = next(iter(said.values()))
+        state = next(iter(states.values()))
         return Job.WAITING if state is None else _JOBS.get(state.name, Job.FAILED)
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         """The last lines that the job printed."""
-        said = io.StringIO()
-        library().tail_logs(cluster, job, follow=False, tail=_TAIL, output_stream=said)
-        return said.getvalue().splitlines()
+        printed = io.StringIO()
+        _sky().tail_logs(cluster, job, follow=False, tail=_TAIL, output_stream=printed)
+        return printed.getvalue().splitlines()
 
     def cancel(self, cluster: str) -> None:
-        """End every job on the machine."""
-        sky = library()
+        """Cancel every job on the machine."""
+        sky = _sky()
         sky.get(sky.cancel(cluster, all=True))
 
     def records(self, cluster: str) -> Iterator[RawRecord]:
         """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
-        sky = library()
+        sky = _sky()
         job, _ = sky.get(sky.exec(sky.Task(name="bench-collect", run=PACK), cluster_name=cluster))
         lines = sky.tail_logs(cluster, job, follow=True, preload_content=False)
-        return unpacked(line for line in lines if line)
+        return unpack(line for line in lines if line)
 
     def down(self, cluster: str) -> None:
-        """Give the machine back; nothing to do where there is none. Returns once it is gone."""
-        sky = library()
+        """Terminate the machine; nothing to do where there is none. Returns once it is gone."""
+        sky = _sky()
         if self._status(cluster):
             sky.get(sky.down(cluster))
         if self._status(cluster):
@@ -161,7 +156,7 @@ class SkyPilot:
 
     def uptime(self, cluster: str, since: datetime) -> Uptime | None:
         """When the newest cluster of that name was paid for; None where none was launched since then."""
-        sky = library()
+        sky = _sky()
         days = (datetime.now(UTC) - since).days + 1
         rows = [row["usage_intervals"] for row in sky.get(sky.cost_report(days=days)) if row["name"] == cluster]
         intervals = max(filter(None, rows), default=None, key=lambda row: row[0][0])
@@ -172,7 +167,7 @@ class SkyPilot:
 
     def clusters(self) -> Sequence[ClusterStatus]:
         """Every machine that there is, not only those of sweeps."""
-        sky = library()
+        sky = _sky()
         records = sky.get(sky.status(refresh=sky.StatusRefreshMode.AUTO))
         return [
             ClusterStatus(
@@ -186,7 +181,7 @@ class SkyPilot:
 
     def _status(self, cluster: str, *, ask: bool = False) -> list[Any]:
         """SkyPilot's record of the cluster, if it has one; `ask` the cloud first."""
-        sky = library()
+        sky = _sky()
         mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NOT_APPLICABLE
         found: list[Any] = sky.get(sky.status([cluster], refresh=mode))
         return found
@@ -195,7 +190,7 @@ class SkyPilot:
         return any(record["status"].name == "UP" for record in self._status(cluster, ask=True))
 
 
-def library() -> Any:
+def _sky() -> Any:
     """The package `sky`. `check` has imported it before."""
     import sky
 
@@ -203,82 +198,34 @@ def library() -> Any:
 
 
 def _instance(handle: Any, setup: int | None) -> Instance:
-    had = handle.launched_resources
-    provider = str(had.cloud).lower()
+    resources = handle.launched_resources
+    provider = str(resources.cloud).lower()
     info = handle.cached_cluster_info
     return Instance(
         provider=provider,
-        region=had.region,
-        zone=had.zone,
-        instance_type=had.instance_type,
-        accelerators=_accelerators(had.accelerators),
-        spot=bool(had.use_spot),
-        hourly=_hourly(had),
+        region=resources.region,
+        zone=resources.zone,
+        instance_type=resources.instance_type,
+        accelerators=_accelerators(resources.accelerators),
+        spot=bool(resources.use_spot),
+        hourly=_hourly(resources),
         resource_id=info.head_instance_id if info and provider not in _OWN else None,
-        lease=(had.labels or {}).get(LEASE_TAG),
+        lease_label=(resources.labels or {}).get(LEASE_TAG),
         setup=setup,
     )
 
 
-def _hourly(had: Any) -> Decimal | None:
+def _hourly(resources: Any) -> Decimal | None:
     """USD an hour. A price of 0 is one that the catalogue does not have."""
     try:
-        return known(Decimal(str(round(had.get_cost(3600), 6))))
+        return known(Decimal(str(round(resources.get_cost(3600), 6))))
     except Exception:  # no catalogue, no entry, no network: whatever it is, the price is not known
         return None
 
 
-def _accelerators(said: Mapping[str, Any] | None) -> Accelerators | None:
+def _accelerators(counts: Mapping[str, Any] | None) -> Accelerators | None:
     """The one kind that a machine has; None for a share of a GPU too."""
-    for name, count in (said or {}).items():
+    for name, count in (counts or {}).items():
         if count >= 1 and count == int(count):
             return Accelerators(name=name, count=int(count))
     return None
-
-
-# Prints what `unpacked` reads. A machine without the folder has made no record.
-PACK = r"""
-set -euo pipefail
-cd ~/bench-results 2>/dev/null && [ -d v1 ] || { echo 'bench-none:'; exit 0; }
-package=$(mktemp)
-trap 'rm -f "$package"' EXIT
-tar -czf "$package" v1
-base64 -w 900 "$package" | sed 's/^/bench-part:/'
-echo "bench-sha256:$(sha256sum < "$package" | cut -d ' ' -f 1)"
-"""
-_LINE = re.compile(r"bench-(none|part|sha256):([A-Za-z0-9+/=]*)")
-_LARGEST = 16 * 1024 * 1024  # bytes of a record; they are a thousandth of this
-
-
-def unpacked(lines: Iterable[str]) -> Iterator[RawRecord]:
-    """The records in a job's log. Raises BenchError where the package did not come whole."""
-    text: list[str] = []
-    for line in lines:
-        found = _LINE.search(line)
-        if found is None:
-            continue
-        match found[1]:
-            case "none":
-                return
-            case "part":
-                text.append(found[2])
-            case _:
-                yield from _records("".join(text), found[2])
-                return
-    raise BenchError("its log broke off before all of them had come; try again")
-
-
-def _records(text: str, digest: str) -> Iterator[RawRecord]:
-    try:
-        package = b64decode(text, validate=True)
-    except binascii.Error:
-        package = b""
-    if hashlib.sha256(package).hexdigest() != digest:
-        raise BenchError("the package arrived altered; try again")
-    # Read in memory: nothing that a machine sends is unpacked onto this one's disk.
-    with tarfile.open(fileobj=io.BytesIO(package), mode="r:gz") as archive:
-        for member in archive:
-            if member.isfile() and is_record_key(member.name) and member.size <= _LARGEST:
-                content = archive.extractfile(member)
-                assert content is not None  # only a folder or a link has none
-                yield RawRecord(member.name, content.read())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from bench.record.documents import LEASE_TAG
 from bench.sweep.provisioning.provisioner import LaunchRequest
 from bench.sweep.task_file import infra, place
 from bench.sweep.yaml_file import read
@@ -14,7 +15,7 @@ _RECORDS = "~/bench-results"
 
 
 def task_config(request: LaunchRequest) -> dict[str, Any]:
-    """The whole task of `order`, as its YAML would say it."""
+    """The whole task of `request`, as its YAML would say it."""
     config = copy.deepcopy(read(request.task).content)
     config["name"] = request.cluster
     config["envs"] = {**(config.get("envs") or {}), **request.envs}
@@ -25,37 +26,37 @@ def task_config(request: LaunchRequest) -> dict[str, Any]:
     return config
 
 
-def preparing(config: dict[str, Any]) -> dict[str, Any]:
+def setup_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part that rents the machine and prepares it."""
     return {key: value for key, value in config.items() if key != "run"}
 
 
-def measuring(config: dict[str, Any], accelerators: str | None) -> dict[str, Any]:
+def run_config(config: dict[str, Any], accelerators: str | None) -> dict[str, Any]:
     """The part that measures, on the machine as it was prepared, with its `accelerators`, such as V100:1."""
     kept = {key: value for key, value in config.items() if key in ("name", "envs", "secrets", "run")}
     return kept | {"resources": {"accelerators": accelerators} if accelerators else {}}
 
 
-def _resources(request: LaunchRequest, said: dict[str, Any]) -> dict[str, Any]:
-    """The resources, on the order's cloud and at its pricing."""
-    made = _placed(request, said, said)
+def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any]:
+    """The resources of the file, on the request's cloud and at its pricing."""
+    resources = _placed(request, of_file, of_file)
     for key in ("any_of", "ordered"):
-        if key in said:
+        if key in of_file:
             # A choice that names no place is where the words above it say.
-            both = [(choice, {**said, **choice}) for choice in said[key]]
-            made[key] = [_placed(request, choice, whole) for choice, whole in both if _fits(request, whole)]
-    made["use_spot"] = request.spot
-    made["labels"] = {**(made.get("labels") or {}), **request.labels}
-    return made
+            choices = [(choice, {**of_file, **choice}) for choice in of_file[key]]
+            resources[key] = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
+    resources["use_spot"] = request.spot
+    resources["labels"] = {**(resources.get("labels") or {}), LEASE_TAG: request.lease_id}
+    return resources
 
 
 def _fits(request: LaunchRequest, whole: dict[str, Any]) -> bool:
-    """Whether a choice is on the order's cloud, in its region where it names one."""
+    """Whether a choice is on the request's cloud, in its region where it names one."""
     return place(whole).meets(place({"infra": request.cloud}))
 
 
 def _placed(request: LaunchRequest, words: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-    """`words` with the order's cloud, if it names one, in place of that of `whole`, and without their own pricing."""
+    """`words` with the request's cloud, if it names one, in place of that of `whole`, and without their own pricing."""
     dropped = _PLACE if request.cloud else ("use_spot",)
     kept = {key: value for key, value in words.items() if key not in dropped}
     if request.cloud is None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError
+from bench.errors import BenchError, StoreError
 from bench.record.documents import LeaseClosed, LeaseOpened, new_id
 from bench.store import FolderStore
-from bench.sweep.orchestration.clusters import chosen, end, rows
+from bench.sweep.orchestration.clusters import end, rows, select
 from bench.sweep.provisioning.provisioner import LaunchRequest
 from tests.support.builders import make_run
 from tests.support.fake_provisioner import FakeProvisioner, Plot
@@ -33,9 +33,7 @@ def _rent(provisioner: FakeProvisioner, cell: str, **envs: str) -> str:
         "BENCH_SERIES_ID": launch,
         "BENCH_LEASE_TAGS": f"bench-sweep=trial/{cell}",
     }
-    request = LaunchRequest(
-        f"bench-trial-{cell}", Path("v100.yaml"), None, False, given | envs, labels={"bench-lease": launch}
-    )
+    request = LaunchRequest(f"bench-trial-{cell}", Path("v100.yaml"), None, False, launch, given | envs)
     machine = provisioner.launch(request)
     provisioner.run(request, machine, {})
     for _ in range(2):
@@ -50,29 +48,29 @@ def test_machines_are_chosen_by_sweep_or_by_name(store: FolderStore) -> None:
     _rent(provisioner, "x")
     provisioner.up["somebodys"] = provisioner.up.pop("bench-trial-x")
     provisioner.books["somebodys"] = provisioner.books["bench-trial-x"]
-    assert [found.cluster for found in chosen(provisioner.clusters(), "trial")] == [
+    assert [machine.cluster for machine in select(provisioner.clusters(), "trial")] == [
         "bench-trial-v100",
         "bench-trial-a100-spot",
     ]
-    assert [found.cluster for found in chosen(provisioner.clusters(), "bench-trial-v100")] == ["bench-trial-v100"]
-    assert len(chosen(provisioner.clusters(), None)) == 2, "somebody else's machine is none of a sweep's"
-    assert chosen(provisioner.clusters(), "tri") == []
+    assert [machine.cluster for machine in select(provisioner.clusters(), "bench-trial-v100")] == ["bench-trial-v100"]
+    assert len(select(provisioner.clusters(), None)) == 2, "somebody else's machine is none of a sweep's"
+    assert select(provisioner.clusters(), "tri") == []
 
 
 def test_a_row_has_price_age_and_the_runs_in_the_store(store: FolderStore) -> None:
     provisioner = FakeProvisioner(a100=Plot(hourly=None))
     launch = _rent(provisioner, "v100")
     _rent(provisioner, "a100")
-    found, trouble = rows(provisioner.clusters(), store)
-    assert [row.runs for row in found] == [None, None]
-    assert "no such folder" in str(trouble)
+    machines, error = rows(provisioner.clusters(), store)
+    assert [row.runs for row in machines] == [None, None]
+    assert isinstance(error, StoreError)
     opened = provisioner.up["bench-trial-v100"].opened
     assert opened is not None
     store.put(opened)
     store.put(make_run(lease_id=launch))
     store.put(make_run())
-    (v100, a100), trouble = rows(provisioner.clusters(), store)
-    assert trouble is None
+    (v100, a100), error = rows(provisioner.clusters(), store)
+    assert error is None
     assert (v100.runs, a100.runs) == (1, None)
     assert v100.hourly == Decimal("3.60")
     assert v100.dollars is not None
@@ -83,9 +81,9 @@ def test_the_end_of_a_machine(store: FolderStore) -> None:
     provisioner = FakeProvisioner()
     launch = _rent(provisioner, "v100")
     (machine,) = provisioner.clusters()
-    done = end(machine, provisioner, store)
+    collected = end(machine, provisioner, store)
     assert [call.split()[0] for call in provisioner.calls][-3:] == ["cancel", "records", "down"]
-    assert done.new == 3
+    assert collected.new == 3
     closed = store.read(f"v1/leases/{launch}/closed.json")
     assert isinstance(closed, LeaseClosed)
     assert (closed.reason, closed.stopped_source) == ("interrupted", "launcher")
@@ -103,7 +101,7 @@ def test_a_machine_that_was_launched_by_hand_closes_its_own_lease(store: FolderS
     provisioner = FakeProvisioner()
     launch = _rent(provisioner, "v100")
     machine = provisioner.up["bench-trial-v100"]
-    machine.rented = replace(machine.rented, lease="by-hand")
+    machine.instance = replace(machine.instance, lease_label="by-hand")
     end(provisioner.clusters()[0], provisioner, store)
     assert f"v1/leases/{launch}/closed.json" not in set(store.keys())
 
@@ -111,7 +109,7 @@ def test_a_machine_that_was_launched_by_hand_closes_its_own_lease(store: FolderS
 def test_a_machine_whose_records_cannot_be_had_stays(store: FolderStore) -> None:
     provisioner = FakeProvisioner(v100=Plot(records_fail=9))
     _rent(provisioner, "v100")
-    with pytest.raises(BenchError, match=r"could not be brought home, so it stays .*let them go: sky down bench-trial"):
+    with pytest.raises(BenchError, match=r"^bench-trial-v100: .*: sky down bench-trial-v100$"):
         end(provisioner.clusters()[0], provisioner, store)
     assert provisioner.up
 
@@ -119,5 +117,5 @@ def test_a_machine_whose_records_cannot_be_had_stays(store: FolderStore) -> None
 def test_what_cannot_be_given_back_is_named(store: FolderStore) -> None:
     provisioner = FakeProvisioner(v100=Plot(down_fails=9))
     _rent(provisioner, "v100")
-    with pytest.raises(BenchError, match=r"could not be given back \(the cloud says no\); try: sky down bench-trial"):
+    with pytest.raises(BenchError, match=r"^bench-trial-v100: .*the cloud says no.*: sky down bench-trial-v100$"):
         end(provisioner.clusters()[0], provisioner, store)

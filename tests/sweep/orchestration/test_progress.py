@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from bench.record.documents import utc_now
-from bench.sweep.orchestration.progress import Lines, in_words, span
+from bench.sweep.orchestration.progress import Lines, cell_line, span
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason
-from bench.sweep.provisioning.failure import Outcome
+from bench.sweep.provisioning.failure import Failure
 from bench.sweep.provisioning.provisioner import Instance
 from bench.sweep.spec import Cell
 
@@ -24,23 +25,18 @@ def cell() -> CellState:
 
 def _an_hour(cell: CellState, hourly: str | None) -> CellState:
     """The cell an hour after its launch, at that price."""
-    cell.enter(Stage.PROVISIONING)
-    cell.had(Instance("aws", hourly=Decimal(hourly) if hourly else None))
-    cell.began = utc_now() - timedelta(hours=1)
-    return cell
+    instance = Instance("aws", hourly=Decimal(hourly) if hourly else None)
+    return replace(cell.enter(Stage.PROVISIONING), instance=instance, started=utc_now() - timedelta(hours=1))
 
 
 def test_off_a_terminal_a_line_comes_with_every_change_and_not_between(cell: CellState) -> None:
     shown = io.StringIO()
     with Lines(Console(file=shown, width=200)) as lines:
         lines.show([cell])
-        cell.enter(Stage.PROVISIONING)
         for _ in range(3):
-            lines.show([cell])
-        cell.enter(Stage.RUNNING)
-        lines.show([cell])
-        cell.runs = 4
-        lines.show([cell])
+            lines.show([cell.enter(Stage.PROVISIONING)])
+        lines.show([cell.enter(Stage.RUNNING)])
+        lines.show([replace(cell.enter(Stage.RUNNING), runs=4)])
     assert [line.split(",")[0] for line in shown.getvalue().splitlines()] == [
         "v100: queued",
         "v100: provisioning",
@@ -54,41 +50,36 @@ def test_on_a_terminal_the_lines_are_one_table_that_is_written_over(cell: CellSt
     other = CellState(Cell("trial", "a100", spot=True), planned=10)
     with Lines(Console(file=shown, width=80, force_terminal=True)) as lines:
         lines.show([cell, other])
-        _an_hour(cell, "3.06").enter(Stage.SETUP)
-        lines.show([cell, other])
+        lines.show([_an_hour(cell, "3.06").enter(Stage.SETUP), other])
     assert "v100       setup   1:00:00  3.06 USD" in shown.getvalue()
     assert "\x1b[1A" in shown.getvalue()
 
 
 def test_dollars_without_a_price_are_unknown(cell: CellState) -> None:
-    assert in_words(_an_hour(cell, None)).endswith("1:00:00, unknown USD")
+    assert cell_line(_an_hour(cell, None)).endswith("1:00:00, unknown USD")
 
 
 def test_a_launch_that_goes_on_may_cost_something_already(cell: CellState) -> None:
-    cell.enter(Stage.PROVISIONING)
+    cell = cell.enter(Stage.PROVISIONING)
     assert cell.dollars() is None
-    cell.outcome = Outcome("CAPACITY", "none to be had")
-    assert cell.dollars() == 0
+    assert replace(cell, failure=Failure("CAPACITY", "none to be had")).dollars() == 0
 
 
 def test_the_clock_stops_when_the_machine_is_given_back(cell: CellState) -> None:
-    _an_hour(cell, "3.06").enter(Stage.DONE)
-    ended = cell.elapsed()
-    assert cell.elapsed() == ended
-    assert in_words(cell) == "v100: done, 0 of 10 runs recorded, 1:00:00, 3.06 USD"
+    cell = _an_hour(cell, "3.06").enter(Stage.DONE)
+    elapsed = cell.elapsed()
+    assert cell.elapsed() == elapsed
+    assert cell_line(cell) == "v100: done, 0 of 10 runs recorded, 1:00:00, 3.06 USD"
 
 
 def test_a_failure_says_why(cell: CellState) -> None:
-    cell.enter(Stage.PROVISIONING)
-    cell.outcome = Outcome("QUOTA", "limit 0 in us-east-1")
-    cell.enter(Stage.FAILED)
-    assert in_words(cell).startswith("v100: failed QUOTA: limit 0 in us-east-1")
+    cell = replace(cell, failure=Failure("QUOTA", "limit 0 in us-east-1")).enter(Stage.FAILED)
+    assert cell_line(cell).startswith("v100: failed QUOTA: limit 0 in us-east-1")
 
 
 def test_words_of_others_are_no_markup(cell: CellState) -> None:
     shown = io.StringIO()
-    cell.outcome = Outcome("ERROR", "[bold]x[/bold] [137]")
-    cell.enter(Stage.FAILED)
+    cell = replace(cell, failure=Failure("ERROR", "[bold]x[/bold] [137]")).enter(Stage.FAILED)
     with Lines(Console(file=shown, width=200)) as lines:
         lines.show([cell])
     assert "[bold]x[/bold] [137]" in shown.getvalue()
@@ -101,12 +92,12 @@ def test_spans(seconds: float, words: str) -> None:
     assert span(timedelta(seconds=seconds)) == words
 
 
-def test_bounds(cell: CellState) -> None:
+def test_a_budget_is_exceeded_by_dollars_or_by_time(cell: CellState) -> None:
     hour = timedelta(hours=1)
     priced, unpriced = _an_hour(cell, "3.06"), _an_hour(CellState(Cell("trial", "a100"), 1), None)
-    assert Budget().reached([priced], hour * 1000) is None
-    assert Budget(cost=Decimal("3.06")).reached([priced, unpriced], hour) is StopReason.COST
-    assert Budget(cost=Decimal("3.07")).reached([priced, unpriced], hour) is None
-    assert Budget(cost=Decimal("3.07"), duration=hour).reached([priced], hour) is StopReason.DURATION
+    assert Budget().exceeded([priced], hour * 1000) is None
+    assert Budget(cost=Decimal("3.06")).exceeded([priced, unpriced], hour) is StopReason.COST
+    assert Budget(cost=Decimal("3.07")).exceeded([priced, unpriced], hour) is None
+    assert Budget(cost=Decimal("3.07"), duration=hour).exceeded([priced], hour) is StopReason.DURATION
     assert Budget(cost=Decimal(1)).uncounted([priced, unpriced]) == [unpriced]
     assert Budget().uncounted([unpriced]) == []

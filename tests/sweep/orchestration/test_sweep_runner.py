@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import threading
 import time
@@ -19,13 +20,13 @@ from bench.errors import BenchError
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.store import FolderStore
 from bench.sweep.orchestration.progress import Lines
-from bench.sweep.orchestration.state import Budget, StopReason
+from bench.sweep.orchestration.state import Budget, Stage, StopReason
 from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
 from bench.sweep.provisioning.provisioner import Job, LaunchRequest
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, Plot
 
-Conduct = Callable[..., tuple[SweepResult, str]]
+RunSweep = Callable[..., tuple[SweepResult, str]]
 
 
 class ResourcesUnavailableError(Exception):
@@ -54,33 +55,30 @@ def store(tmp_path: Path) -> FolderStore:
 
 
 @pytest.fixture
-def conduct(sweep: Sweep, store: FolderStore) -> Conduct:
-    """`conduct(renting, **changes)`: run the sweep; how it ended, and what was shown."""
+def run_sweep(sweep: Sweep, store: FolderStore) -> RunSweep:
+    """`run_sweep(renting, **changes)`: run the sweep; how it ended, and what was shown."""
 
     def run(
-        provisioner: FakeProvisioner,
-        cost: str | None = None,
-        duration: float | None = None,
-        **changes: object,
+        provisioner: FakeProvisioner, cost: str | None = None, duration: float | None = None, **changes: object
     ) -> tuple[SweepResult, str]:
-        asked = sweep.model_copy(update=changes)
-        runner = SweepRunner(asked, provisioner, store, {}, poll=0.01)
+        changed = sweep.model_copy(update=changes)
+        runner = SweepRunner(changed, provisioner, store, {}, poll=0.01)
         runner.load_state()
         shown = io.StringIO()
-        bounds = Budget(Decimal(cost) if cost else None, timedelta(seconds=duration) if duration else None)
-        made = runner.run(bounds, Lines(Console(file=shown, width=200)))
-        return made, shown.getvalue()
+        budget = Budget(Decimal(cost) if cost else None, timedelta(seconds=duration) if duration else None)
+        result = runner.run(budget, Lines(Console(file=shown, width=200)))
+        return result, shown.getvalue()
 
     return run
 
 
 def _runs(store: FolderStore) -> list[Run]:
-    return [found for found in map(store.read, store.keys("v1/runs/")) if isinstance(found, Run)]
+    return [run for run in map(store.read, store.keys("v1/runs/")) if isinstance(run, Run)]
 
 
 def _closed(store: FolderStore) -> list[LeaseClosed]:
     keys = [key for key in store.keys("v1/leases/") if key.endswith("closed.json")]
-    return [found for found in map(store.read, keys) if isinstance(found, LeaseClosed)]
+    return [lease for lease in map(store.read, keys) if isinstance(lease, LeaseClosed)]
 
 
 def _once(holds: Callable[[], object], action: Callable[[], object]) -> None:
@@ -99,18 +97,18 @@ def _press_ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_every_cell_runs_at_once_and_all_records_come_home(conduct: Conduct, store: FolderStore) -> None:
+def test_every_cell_runs_at_once_and_all_records_come_home(run_sweep: RunSweep, store: FolderStore) -> None:
     provisioner = FakeProvisioner()
-    made, shown = conduct(provisioner)
-    assert [cell.runs for cell in made.cells] == [4, 4, 4]
-    assert made.exit_code == 0
+    result, shown = run_sweep(provisioner)
+    assert [cell.runs for cell in result.cells] == [4, 4, 4]
+    assert result.exit_code == 0
     assert provisioner.up == {}
     assert len(_runs(store)) == 12
     assert {(lease.reason, lease.stopped_source) for lease in _closed(store)} == {("finished", "launcher")}
-    assert "v100: done, 4 of 4 runs recorded" in shown
+    assert shown.count("done, 4 of 4") == 3
 
 
-def test_a_machine_is_told_what_skypilot_knows_of_it(conduct: Conduct, sweep: Sweep) -> None:
+def test_a_machine_is_told_what_skypilot_knows_of_it(run_sweep: RunSweep, sweep: Sweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(hangs="run", makes=0))
     seen: dict[str, str] = {}
 
@@ -119,7 +117,7 @@ def test_a_machine_is_told_what_skypilot_knows_of_it(conduct: Conduct, sweep: Sw
         _press_ctrl_c()
 
     _once(lambda: "run bench-trial-v100" in provisioner.calls, look)
-    conduct(provisioner, machines=sweep.machines[:1], envs={"BENCH_IMAGE": "bench:1"})
+    run_sweep(provisioner, machines=sweep.machines[:1], envs={"BENCH_IMAGE": "bench:1"})
     assert seen["BENCH_PRICE_PER_HOUR"] == "3.60"
     assert seen["BENCH_PRICE_SOURCE"] == "SkyPilot catalogue"
     assert seen["BENCH_INSTANCE"] == "aws:p3.2xlarge"
@@ -127,53 +125,65 @@ def test_a_machine_is_told_what_skypilot_knows_of_it(conduct: Conduct, sweep: Sw
     assert seen["BENCH_LEASE_TAGS"] == "bench-sweep=trial/v100"
     assert seen["BENCH_IMAGE"] == "bench:1"
     request = provisioner.orders["bench-trial-v100"]
-    assert request.labels == {"bench-lease": request.envs["BENCH_LEASE_ID"]}
+    assert request.lease_id == request.envs["BENCH_LEASE_ID"]
     assert request.secrets == {}
 
 
 @pytest.mark.parametrize(
-    ("plot", "why"),
+    ("plot", "reason", "words"),
     [
-        (Plot(refuses=FULL), "CAPACITY: Failed to acquire"),
-        (Plot(refuses=ResourcesUnavailableError("x", "no zones", "VcpuLimitExceeded: you have 0")), "QUOTA: VcpuLimit"),
-        (Plot(refuses=ResourcesUnavailableError("Catalog does not contain any L5")), "ERROR: Catalog does not"),
-        (Plot(refuses=OSError("no route to host")), "ERROR: no route to host"),
-        (Plot(setup_ends=Job.FAILED, log=["pip: no space left"]), "ERROR: setup failed: pip: no space left"),
-        (Plot(makes=1, fails_with="OOM", ends=Job.FAILED), "OOM: 1 run failed (OOM): OOM with batch 512"),
-        (Plot(makes=1, ends=Job.FAILED, log=["Killed", "[137]"]), "OOM: the job failed: [137]"),
-        (Plot(makes=0, ends=Job.FAILED), "ERROR: the job failed: it printed nothing"),
-        (Plot(makes=1, ends=Job.GONE), "ERROR: the machine is gone"),
+        (Plot(refuses=FULL), "CAPACITY", "Failed to acquire"),
+        (
+            Plot(refuses=ResourcesUnavailableError("x", "no zones", "VcpuLimitExceeded: you have 0")),
+            "QUOTA",
+            "VcpuLimit",
+        ),
+        (Plot(refuses=ResourcesUnavailableError("Catalog does not contain any L5")), "ERROR", "L5"),
+        (Plot(refuses=OSError("no route to host")), "ERROR", "no route to host"),
+        (Plot(setup_ends=Job.FAILED, log=["pip: no space left"]), "ERROR", "setup failed: pip: no space left"),
+        (Plot(makes=1, fails_with="OOM", ends=Job.FAILED), "OOM", "1 run failed (OOM): OOM with batch 512"),
+        (Plot(makes=1, ends=Job.FAILED, log=["Killed", "[137]"]), "OOM", "[137]"),
+        (Plot(makes=0, ends=Job.FAILED), "ERROR", ""),
+        (Plot(makes=1, ends=Job.GONE), "ERROR", ""),
     ],
 )
-def test_a_cell_that_fails_says_why_and_the_others_go_on(conduct: Conduct, plot: Plot, why: str) -> None:
+def test_a_cell_that_fails_has_its_reason_and_the_others_go_on(
+    run_sweep: RunSweep, plot: Plot, reason: str, words: str
+) -> None:
     provisioner = FakeProvisioner(a100=plot)
-    made, shown = conduct(provisioner)
-    assert f"a100: failed {why}" in shown
-    assert [cell.runs for cell in made.cells if cell.cell.name != "a100"] == [4, 4]
-    assert made.exit_code == 6
+    result, shown = run_sweep(provisioner)
+    v100, a100, h100 = result.cells
+    assert a100.failure is not None
+    assert a100.failure.reason == reason
+    assert words in a100.failure.words
+    assert f"a100: failed {reason}: {a100.failure.words}" in shown
+    assert (v100.runs, h100.runs) == (4, 4)
+    assert result.exit_code == 6
     assert provisioner.up == {}
 
 
-def test_a_spot_machine_that_is_gone_was_preempted(conduct: Conduct, sweep: Sweep, store: FolderStore) -> None:
-    made, shown = conduct(
+def test_a_spot_machine_that_is_gone_was_preempted(run_sweep: RunSweep, sweep: Sweep, store: FolderStore) -> None:
+    result, _ = run_sweep(
         FakeProvisioner(v100_spot=Plot(ends=Job.GONE, makes=1)), machines=sweep.machines[:1], pricing=("spot",)
     )
-    assert "v100-spot: failed PREEMPTED: the provider took the machine back" in shown
-    assert made.exit_code == 6
+    (cell,) = result.cells
+    assert cell.failure is not None
+    assert cell.failure.reason == "PREEMPTED"
+    assert result.exit_code == 6
     assert [lease.reason for lease in _closed(store)] == ["preempted"]
 
 
-def test_what_was_never_had_is_in_no_lease_and_costs_nothing(conduct: Conduct, store: FolderStore) -> None:
-    made, _ = conduct(FakeProvisioner(v100=Plot(refuses=FULL)))
-    assert made.cells[0].dollars() == 0
+def test_what_was_never_had_is_in_no_lease_and_costs_nothing(run_sweep: RunSweep, store: FolderStore) -> None:
+    result, _ = run_sweep(FakeProvisioner(v100=Plot(refuses=FULL)))
+    assert result.cells[0].dollars() == 0
     assert len(_closed(store)) == 2
 
 
 def test_a_machine_that_made_no_run_is_on_record_all_the_same(
-    conduct: Conduct, sweep: Sweep, store: FolderStore
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore
 ) -> None:
     provisioner = FakeProvisioner(v100=Plot(setup_ends=Job.FAILED))
-    conduct(provisioner, machines=sweep.machines[:1])
+    run_sweep(provisioner, machines=sweep.machines[:1])
     (closed,) = _closed(store)
     opened = store.read(f"v1/leases/{closed.id}/opened.json")
     assert isinstance(opened, LeaseOpened)
@@ -187,99 +197,100 @@ def test_a_machine_that_made_no_run_is_on_record_all_the_same(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("where", ["launch", "setup", "run"])
-def test_a_signal_gives_every_machine_back(conduct: Conduct, store: FolderStore, where: str, number: int) -> None:
+def test_a_signal_gives_every_machine_back(run_sweep: RunSweep, store: FolderStore, where: str, number: int) -> None:
     before = signal.getsignal(signal.SIGINT)
     provisioner = FakeProvisioner(v100=Plot(hangs=where, makes=1))
     there = {
         "launch": lambda: "launch bench-trial-v100" in provisioner.calls,
         "setup": lambda: "bench-trial-v100" in provisioner.up,
-        "run": lambda: provisioner.up["bench-trial-v100"].made if "bench-trial-v100" in provisioner.up else False,
+        "run": lambda: provisioner.up["bench-trial-v100"].runs if "bench-trial-v100" in provisioner.up else False,
     }
     _once(there[where], lambda: os.kill(os.getpid(), number))
-    made, shown = conduct(provisioner)
-    assert made.exit_code == 130
+    result, _ = run_sweep(provisioner)
+    assert result.exit_code == 130
     assert provisioner.up == {}
-    assert "interrupted: giving all machines back" in shown
-    assert "v100: stopped" in shown
+    assert result.reason is StopReason.SIGNAL
+    assert result.cells[0].stage is Stage.STOPPED
     if where == "run":
-        assert made.cells[0].runs == 1, "what had ended came home"
+        assert result.cells[0].runs == 1, "what had ended came home"
         assert "interrupted" in {lease.reason for lease in _closed(store)}
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_launch_is_broken_off_before_its_machine_is_given_back(conduct: Conduct, sweep: Sweep) -> None:
+def test_a_launch_is_broken_off_before_its_machine_is_given_back(run_sweep: RunSweep, sweep: Sweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(hangs="launch"))
     _once(lambda: "launch bench-trial-v100" in provisioner.calls, _press_ctrl_c)
-    conduct(provisioner, machines=sweep.machines[:1])
+    run_sweep(provisioner, machines=sweep.machines[:1])
     assert provisioner.calls.index("cancel_launch bench-trial-v100") < provisioner.calls.index("down bench-trial-v100")
 
 
-def test_jobs_end_and_records_come_before_the_machine_goes(conduct: Conduct, sweep: Sweep) -> None:
+def test_jobs_end_and_records_come_before_the_machine_goes(run_sweep: RunSweep, sweep: Sweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(hangs="run", makes=1))
-    _once(lambda: "bench-trial-v100" in provisioner.up and provisioner.up["bench-trial-v100"].made, _press_ctrl_c)
-    conduct(provisioner, machines=sweep.machines[:1])
+    _once(lambda: "bench-trial-v100" in provisioner.up and provisioner.up["bench-trial-v100"].runs, _press_ctrl_c)
+    run_sweep(provisioner, machines=sweep.machines[:1])
     last = [call.split()[0] for call in provisioner.calls][-3:]
     assert last == ["cancel", "records", "down"]
 
 
-def test_max_cost_gives_every_machine_back(conduct: Conduct) -> None:
-    made, shown = conduct(FakeProvisioner(v100=Plot(hangs="run"), a100=Plot(hangs="setup")), cost="0.0005")
-    assert made.because is StopReason.COST
-    assert made.exit_code == 6
-    assert "max_cost is reached: giving all machines back" in shown
+def test_max_cost_gives_every_machine_back(run_sweep: RunSweep) -> None:
+    result, shown = run_sweep(FakeProvisioner(v100=Plot(hangs="run"), a100=Plot(hangs="setup")), cost="0.0005")
+    assert result.reason is StopReason.COST
+    assert result.exit_code == 6
+    assert "max_cost" in shown
 
 
-def test_max_duration_gives_every_machine_back_also_without_a_price(conduct: Conduct) -> None:
+def test_max_duration_gives_every_machine_back_also_without_a_price(run_sweep: RunSweep) -> None:
     plot = Plot(hangs="run", hourly=None)
-    made, shown = conduct(FakeProvisioner(v100=plot), cost="0.01", duration=0.3)
-    assert made.because is StopReason.DURATION
-    assert "v100: no price is known, so max_cost does not count it" in shown
+    result, shown = run_sweep(FakeProvisioner(v100=plot), cost="0.01", duration=0.3)
+    assert result.reason is StopReason.DURATION
+    assert re.search("^v100: .*max_cost", shown, re.MULTILINE), "what max_cost cannot count is named"
     assert "unknown USD" in shown
 
 
-def test_what_cannot_be_given_back_is_named_with_the_command(conduct: Conduct) -> None:
+def test_what_cannot_be_given_back_is_named_with_the_command(run_sweep: RunSweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(down_fails=99))
-    made, _ = conduct(provisioner)
-    (left,) = [cell for cell in made.cells if cell.left]
+    result, _ = run_sweep(provisioner)
+    (left,) = [cell for cell in result.cells if cell.left]
     assert left.left == "sky down bench-trial-v100"
-    assert left.notes == ["it could not be given back: the cloud says no"]
-    assert made.exit_code == 1
+    (note,) = left.notes
+    assert note.endswith(": the cloud says no")
+    assert result.exit_code == 1
 
 
-def test_giving_back_is_tried_again(conduct: Conduct) -> None:
+def test_giving_back_is_tried_again(run_sweep: RunSweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(down_fails=2))
-    made, _ = conduct(provisioner)
-    assert made.exit_code == 0
+    result, _ = run_sweep(provisioner)
+    assert result.exit_code == 0
     assert provisioner.up == {}
 
 
-def test_bringing_records_home_is_tried_again(conduct: Conduct, store: FolderStore) -> None:
-    made, _ = conduct(FakeProvisioner(v100=Plot(records_fail=2)))
-    assert made.exit_code == 0
+def test_bringing_records_home_is_tried_again(run_sweep: RunSweep, store: FolderStore) -> None:
+    result, _ = run_sweep(FakeProvisioner(v100=Plot(records_fail=2)))
+    assert result.exit_code == 0
     assert len(_runs(store)) == 12
 
 
-def test_a_machine_whose_records_cannot_be_had_stays(conduct: Conduct) -> None:
+def test_a_machine_whose_records_cannot_be_had_stays(run_sweep: RunSweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(records_fail=99))
-    made, _ = conduct(provisioner)
+    result, _ = run_sweep(provisioner)
     assert list(provisioner.up) == ["bench-trial-v100"]
-    assert made.cells[0].left == "bench collect bench-trial-v100 && bench down bench-trial-v100"
-    assert made.exit_code == 1
+    assert result.cells[0].left == "bench collect bench-trial-v100 && bench down bench-trial-v100"
+    assert result.exit_code == 1
 
 
-def test_a_server_that_is_busy_for_a_moment_stops_nothing(conduct: Conduct) -> None:
-    made, _ = conduct(FakeProvisioner(v100=Plot(job_fails=4)))
-    assert made.exit_code == 0
+def test_a_server_that_is_busy_for_a_moment_stops_nothing(run_sweep: RunSweep) -> None:
+    result, _ = run_sweep(FakeProvisioner(v100=Plot(job_fails=4)))
+    assert result.exit_code == 0
 
 
-def test_a_server_that_stays_away_ends_the_cell_and_its_machine(conduct: Conduct) -> None:
+def test_a_server_that_stays_away_ends_the_cell_and_its_machine(run_sweep: RunSweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(job_fails=99))
-    _, shown = conduct(provisioner)
-    assert "v100: failed ERROR: the server is busy" in shown
+    result, _ = run_sweep(provisioner)
+    assert result.cells[0].failure == ("ERROR", "the server is busy")
     assert provisioner.up == {}
 
 
-def test_a_defect_in_the_watch_leaves_no_machine(conduct: Conduct, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_in_the_watch_leaves_no_machine(run_sweep: RunSweep, monkeypatch: pytest.MonkeyPatch) -> None:
     provisioner = FakeProvisioner(v100=Plot(hangs="run"))
 
     def fail(*_: object) -> None:
@@ -288,60 +299,60 @@ def test_a_defect_in_the_watch_leaves_no_machine(conduct: Conduct, monkeypatch: 
 
     monkeypatch.setattr(Lines, "show", fail)
     with pytest.raises(ZeroDivisionError):
-        conduct(provisioner)
+        run_sweep(provisioner)
     assert provisioner.up == {}
 
 
-def test_a_second_signal_ends_it_at_once_and_names_what_is_left(conduct: Conduct, sweep: Sweep) -> None:
+def test_a_second_signal_ends_it_at_once_and_names_what_is_left(run_sweep: RunSweep, sweep: Sweep) -> None:
     provisioner = FakeProvisioner(v100=Plot(hangs="run"))
     slow = threading.Event()
     provisioner.down = lambda cluster: slow.wait(20) and None  # type: ignore[method-assign]  # a cloud that takes its time
     _once(lambda: "run bench-trial-v100" in provisioner.calls, _press_ctrl_c)
     _once(lambda: "records bench-trial-v100" in provisioner.calls, _press_ctrl_c)
-    made, _ = conduct(provisioner, machines=sweep.machines[:1])
+    result, _ = run_sweep(provisioner, machines=sweep.machines[:1])
     slow.set()
-    assert made.cells[0].left == "bench down bench-trial-v100"
-    assert made.exit_code == 130
+    assert result.cells[0].left == "bench down bench-trial-v100"
+    assert result.exit_code == 130
 
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_the_same_call_goes_on_with_what_is_missing(
-    conduct: Conduct, store: FolderStore, monkeypatch: pytest.MonkeyPatch, remote: bool
+    run_sweep: RunSweep, store: FolderStore, monkeypatch: pytest.MonkeyPatch, remote: bool
 ) -> None:
     if remote:  # a folder that the machines reach too: to the sweep it is a store like S3
-        monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.is_folder", lambda store: False)
+        monkeypatch.setattr("bench.sweep.orchestration.cell_runner.is_folder", lambda store: False)
         monkeypatch.setattr(
             "bench.sweep.orchestration.launch.store_credentials", lambda store: {"AWS_ACCESS_KEY_ID": "x"}
         )
     there = store if remote else None
     first = FakeProvisioner(there, v100=Plot(makes=3, ends=Job.FAILED), h100=Plot(refuses=FULL))
-    made, _ = conduct(first)
-    assert [cell.runs for cell in made.cells] == [3, 4, 0]
+    result, _ = run_sweep(first)
+    assert [cell.runs for cell in result.cells] == [3, 4, 0]
     second = FakeProvisioner(there)
-    made, shown = conduct(second)
-    assert [cell.runs for cell in made.cells] == [4, 4, 4]
-    assert "a100: nothing to do, 4 of 4 runs recorded" in shown
+    result, _ = run_sweep(second)
+    assert [cell.runs for cell in result.cells] == [4, 4, 4]
+    assert result.cells[1].stage is Stage.SKIPPED
     assert not any("a100" in call for call in second.calls)
     runs = _runs(store)
     assert len(runs) == len({(run.recipe.name, run.seed, run.series.id) for run in runs}) == 12
-    made, _ = conduct(FakeProvisioner(there))
-    assert made.exit_code == 0
+    result, _ = run_sweep(FakeProvisioner(there))
+    assert result.exit_code == 0
 
 
 def test_a_failed_run_counts_and_an_interrupted_one_is_made_again(
-    conduct: Conduct, sweep: Sweep, store: FolderStore
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore
 ) -> None:
-    one = {"machines": sweep.machines[:1], "recipes": ("quick",)}
-    conduct(FakeProvisioner(v100=Plot(makes=1, fails_with="ERROR", ends=Job.FAILED)), **one)
-    made, _ = conduct(FakeProvisioner(v100=Plot()), **one)
-    assert made.cells[0].runs == 2
+    one: dict[str, object] = {"machines": sweep.machines[:1], "recipes": ("quick",)}
+    run_sweep(FakeProvisioner(v100=Plot(makes=1, fails_with="ERROR", ends=Job.FAILED)), **one)
+    result, _ = run_sweep(FakeProvisioner(v100=Plot()), **one)
+    assert result.cells[0].runs == 2
     assert [run.status for run in _runs(store)] == ["failed", "completed"]
 
 
-def test_more_runs_are_made_where_more_are_asked_for(conduct: Conduct, sweep: Sweep, store: FolderStore) -> None:
-    conduct(FakeProvisioner(), machines=sweep.machines[:1])
-    made, _ = conduct(FakeProvisioner(), machines=sweep.machines[:1], runs=3)
-    assert made.cells[0].runs == 6
+def test_more_runs_are_made_where_more_are_asked_for(run_sweep: RunSweep, sweep: Sweep, store: FolderStore) -> None:
+    run_sweep(FakeProvisioner(), machines=sweep.machines[:1])
+    result, _ = run_sweep(FakeProvisioner(), machines=sweep.machines[:1], runs=3)
+    assert result.cells[0].runs == 6
     assert len(_runs(store)) == 6
 
 
@@ -349,6 +360,6 @@ def test_a_machine_of_an_earlier_call_is_not_rented_again(sweep: Sweep, store: F
     provisioner = FakeProvisioner()
     runner = SweepRunner(sweep, provisioner, store, {})
     runner.load_state()
-    provisioner.launch(LaunchRequest("bench-trial-v100", Path("v100.yaml"), None, spot=False, envs={}))
-    with pytest.raises(BenchError, match="bench-trial-v100: still there from an earlier call; `bench down trial`"):
+    provisioner.launch(LaunchRequest("bench-trial-v100", Path("v100.yaml"), None, False, "", {}))
+    with pytest.raises(BenchError, match=r"^bench-trial-v100: .*`bench down trial`"):
         runner.check()

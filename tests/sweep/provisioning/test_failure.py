@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import StoreError
-from bench.sweep.provisioning.failure import of_error, of_job
+from bench.sweep.provisioning.failure import failure_of_error, failure_of_job
 from bench.sweep.provisioning.provisioner import Job
 from tests.support.builders import make_run
 
@@ -23,7 +23,7 @@ class KubeAPIUnreachableError(ResourcesUnavailableError):
 
 
 @pytest.mark.parametrize(
-    ("tried", "why"),
+    ("tried", "reason"),
     [
         (["InsufficientInstanceCapacity: no p3.2xlarge in us-east-1a"], "CAPACITY"),
         (["ZONE_RESOURCE_POOL_EXHAUSTED"], "CAPACITY"),
@@ -33,9 +33,9 @@ class KubeAPIUnreachableError(ResourcesUnavailableError):
         (["no capacity in us-east-1a", "VcpuLimitExceeded"], "QUOTA"),
     ],
 )
-def test_why_no_machine_was_to_be_had(tried: list[str], why: str) -> None:
-    assert of_error(ResourcesUnavailableError("all failed", *tried)).why == why
-    assert of_error(KubeAPIUnreachableError("all failed", *tried)).why == why
+def test_the_reason_why_no_machine_was_to_be_had(tried: list[str], reason: str) -> None:
+    assert failure_of_error(ResourcesUnavailableError("all failed", *tried)).reason == reason
+    assert failure_of_error(KubeAPIUnreachableError("all failed", *tried)).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -46,25 +46,25 @@ def test_why_no_machine_was_to_be_had(tried: list[str], why: str) -> None:
     ],
 )
 def test_what_nobody_has_is_no_lack_of_capacity(message: str) -> None:
-    found = of_error(ResourcesUnavailableError(message))
-    assert found.why == "ERROR"
-    assert "\x1b" not in found.words
+    failure = failure_of_error(ResourcesUnavailableError(message))
+    assert failure.reason == "ERROR"
+    assert "\x1b" not in failure.words
 
 
 def test_our_own_errors_keep_their_words() -> None:
-    assert of_error(StoreError("store x: is full")) == ("ERROR", "store x: is full")
+    assert failure_of_error(StoreError("store x: is full")) == ("ERROR", "store x: is full")
 
 
 def test_an_error_without_words_has_its_name() -> None:
-    assert of_error(KeyError()) == ("ERROR", "KeyError")
+    assert failure_of_error(KeyError()) == ("ERROR", "KeyError")
 
 
 def test_pages_of_words_are_cut() -> None:
-    assert len(of_error(OSError("x" * 5000)).words) == 300
+    assert len(failure_of_error(OSError("x" * 5000)).words) == 300
 
 
 def test_a_job_that_ended_well_has_no_outcome() -> None:
-    assert of_job(Job.DONE, ["done"], [make_run()], spot=False) is None
+    assert failure_of_job(Job.DONE, ["done"], [make_run()], spot=False) is None
 
 
 def test_failed_runs_are_counted_and_the_first_is_quoted() -> None:
@@ -73,10 +73,10 @@ def test_failed_runs_are_counted_and_the_first_is_quoted() -> None:
         make_run(status="failed", reason="OOM", message="out of memory:\nbatch 512", evaluations=()),
         make_run(status="failed", reason="DIVERGED", message="the loss is nan", evaluations=()),
     ]
-    found = of_job(Job.FAILED, [], runs, spot=False)
-    assert found == ("OOM", "2 runs failed (DIVERGED, OOM): out of memory: batch 512")
+    failure = failure_of_job(Job.FAILED, [], runs, spot=False)
+    assert failure == ("OOM", "2 runs failed (DIVERGED, OOM): out of memory: batch 512")
 
 
 def test_a_run_that_failed_fails_the_cell_though_its_job_went_on() -> None:
     run = make_run(status="failed", reason="DIVERGED", message="the loss is nan", evaluations=())
-    assert of_job(Job.DONE, [], [run], spot=False) == ("ERROR", "1 run failed (DIVERGED): the loss is nan")
+    assert failure_of_job(Job.DONE, [], [run], spot=False) == ("ERROR", "1 run failed (DIVERGED): the loss is nan")

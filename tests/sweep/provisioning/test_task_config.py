@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bench.sweep.provisioning.provisioner import LaunchRequest
-from bench.sweep.provisioning.task_config import measuring, preparing, task_config
+from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
 
 _FILE = """\
 name: bench-v100
@@ -37,11 +37,11 @@ def file(tmp_path: Path) -> Path:
 
 
 def _config(file: Path, cloud: str | None = None, *, spot: bool = False, **more: Any) -> dict[str, Any]:
-    return task_config(LaunchRequest("bench-x-v100", file, cloud, spot, {"BENCH_RUNS": "2"}, **more))
+    return task_config(LaunchRequest("bench-x-v100", file, cloud, spot, "the-id", {"BENCH_RUNS": "2"}, **more))
 
 
 def test_what_the_cell_says_outranks_the_file(file: Path) -> None:
-    config = _config(file, secrets={"AWS_ACCESS_KEY_ID": "x"}, labels={"bench-lease": "the-id"})
+    config = _config(file, secrets={"AWS_ACCESS_KEY_ID": "x"})
     assert config["name"] == "bench-x-v100"
     assert config["envs"] == {"BENCH_RUNS": "2", "BENCH_STORE": ""}
     assert config["secrets"] == {"AWS_ACCESS_KEY_ID": "x"}
@@ -78,7 +78,7 @@ def test_a_file_without_choices_is_put_on_the_cloud(tmp_path: Path) -> None:
         "accelerators": "L4:1",
         "infra": "aws",
         "use_spot": False,
-        "labels": {},
+        "labels": {"bench-lease": "the-id"},
     }
 
 
@@ -95,18 +95,18 @@ def test_a_choice_without_a_place_keeps_the_region_above_it(tmp_path: Path) -> N
     assert [choice["infra"] for choice in _config(file, "aws")["resources"]["any_of"]] == ["aws/us-west-2"]
 
 
-def test_preparing_does_not_measure_and_measuring_does_not_prepare(file: Path) -> None:
+def test_set_up_does_not_run_and_the_run_does_not_set_up(file: Path) -> None:
     config = _config(file)
-    assert "run" not in preparing(config)
-    assert preparing(config)["setup"] == "bash sky/setup.sh"
-    assert measuring(config, "V100:8") == {
+    assert "run" not in setup_config(config)
+    assert setup_config(config)["setup"] == "bash sky/setup.sh"
+    assert run_config(config, "V100:8") == {
         "name": "bench-x-v100",
         "envs": config["envs"],
         "secrets": config["secrets"],
         "run": "bash sky/run.sh",
         "resources": {"accelerators": "V100:8"},
     }
-    assert measuring(config, None)["resources"] == {}
+    assert run_config(config, None)["resources"] == {}
 
 
 def test_earlier_records_go_to_the_machine(file: Path, tmp_path: Path) -> None:

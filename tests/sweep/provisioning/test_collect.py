@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError, RecordError
+from bench.errors import BenchError, ConflictError, RecordError
 from bench.record.documents import Run
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore
-from bench.sweep.orchestration.records import collect
-from bench.sweep.provisioning.provisioner import RawRecord
-from bench.sweep.provisioning.skypilot import PACK, unpacked
+from bench.sweep.provisioning.collect import PACK, RawRecord, collect, unpack
 from tests.support.builders import make_run
 
 
@@ -38,28 +36,28 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def runs(home: Path) -> list[Run]:
     """Forty records on the machine."""
-    store, made = FolderStore(home / "bench-results"), [make_run(seed=seed) for seed in range(40)]
-    for run in made:
+    store, runs = FolderStore(home / "bench-results"), [make_run(seed=seed) for seed in range(40)]
+    for run in runs:
         store.put(run)
-    return made
+    return runs
 
 
 def test_every_record_comes_home_once(home: Path, runs: list[Run], tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
     store.put(runs[0])
-    done = collect(unpacked(_log(home)), "bench-x", store)
-    assert (done.new, done.known, done.errors) == (39, 1, [])
+    collected = collect(unpack(_log(home)), "bench-x", store)
+    assert (collected.new, collected.known, collected.errors) == (39, 1, [])
     assert sorted(run.id for run in runs) == sorted(store.read(key).id for key in list(store.keys()))
 
 
 def test_a_machine_without_records_has_none(home: Path) -> None:
     home.mkdir()
-    assert list(unpacked(_log(home))) == []
+    assert list(unpack(_log(home))) == []
 
 
 def test_a_log_that_broke_off_is_said_to_have(home: Path, runs: list[Run]) -> None:
     with pytest.raises(BenchError, match="broke off"):
-        list(unpacked(_log(home)[:-3]))
+        list(unpack(_log(home)[:-3]))
 
 
 def test_an_altered_log_is_refused(home: Path, runs: list[Run]) -> None:
@@ -67,15 +65,15 @@ def test_an_altered_log_is_refused(home: Path, runs: list[Run]) -> None:
     middle = len(log) // 2
     for line in (log[middle][:-1] + ("A" if log[middle][-1] != "A" else "B"), "bench-part:%%%"):
         with pytest.raises(BenchError, match="altered"):
-            list(unpacked([*log[:middle], line, *log[middle + 1 :]]))
+            list(unpack([*log[:middle], line, *log[middle + 1 :]]))
 
 
 def test_a_corrupt_record_is_named_and_the_others_come(home: Path, runs: list[Run], tmp_path: Path) -> None:
     path = home / "bench-results" / runs[3].key()
     path.write_bytes(path.read_bytes().replace(b'"seed":3', b'"seed":4'))
-    done = collect(unpacked(_log(home)), "bench-x", FolderStore(tmp_path / "store"))
-    assert done.new == 39
-    (error,) = done.errors
+    collected = collect(unpack(_log(home)), "bench-x", FolderStore(tmp_path / "store"))
+    assert collected.new == 39
+    (error,) = collected.errors
     assert isinstance(error, RecordError)
     assert f"bench-x:bench-results/{runs[3].key()}" in str(error)
 
@@ -84,9 +82,11 @@ def test_a_record_in_conflict_stays_as_it_is_here(home: Path, runs: list[Run], t
     store = FolderStore(tmp_path / "store")
     ours = runs[0].model_copy(update={"seed": 99})
     store.put(ours)
-    done = collect(unpacked(_log(home)), "bench-x", store)
-    assert done.new == 39
-    assert "never overwritten" in str(done.errors[0])
+    collected = collect(unpack(_log(home)), "bench-x", store)
+    assert collected.new == 39
+    (error,) = collected.errors
+    assert isinstance(error, ConflictError)
+    assert ours.key() in str(error)
     assert store.read(ours.key()) == ours
 
 
@@ -95,6 +95,6 @@ def test_nothing_but_records_is_taken(tmp_path: Path) -> None:
     run = make_run()
     wrong = [RawRecord(make_run().key(), to_bytes(run)), RawRecord("v1/../../escaped.json", to_bytes(run))]
     store = FolderStore(tmp_path / "store")
-    done = collect(wrong, "bench-x", store)
-    assert (done.new, len(done.errors)) == (0, 2)
+    collected = collect(wrong, "bench-x", store)
+    assert (collected.new, len(collected.errors)) == (0, 2)
     assert list(store.keys()) == []
