@@ -34,9 +34,9 @@ class Extrapolation(NamedTuple):
 
 
 def extrapolate(trainer: Training, samples: int = 3) -> Extrapolation:
-    """Take `samples` steps at each turn of the run (after one that is not counted), and a batch of the evaluation.
+    """Take `samples` steps in each stage of the run (after one that is not counted), and a batch of the evaluation.
 
-    The median step of a turn stands for all steps up to the next. The evaluation is taken to look at every image in
+    The median step of a stage stands for all steps up to the next. The evaluation is taken to look at every image in
     all views, which is an upper bound where a recipe looks at some of them less often.
     """
 
@@ -59,7 +59,7 @@ def extrapolate(trainer: Training, samples: int = 3) -> Extrapolation:
 
     steps, train, sampled = trainer.steps(len(batches)), 0.0, 0
     source = cycle(islice(batches, samples + 1))
-    edges = [math.ceil(share * steps) for share in trainer.turns] + [steps]
+    edges = [math.ceil(share * steps) for share in trainer.stages] + [steps]
     trainer.network.train()
     for first, last in pairwise(edges):
         if first == last:

@@ -31,7 +31,7 @@ from bench.training.device import Compute
 from bench.training.evaluate import FLIP_AND_SHIFT, View
 from bench.training.layers import BiasBatchNorm
 from bench.training.loop import Training
-from bench.training.optimisers import Average, Knots, biases_apart, piecewise_linear
+from bench.training.optimisers import Average, Knots, piecewise_linear, split_biases
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class Optimiser:
         self.settings = settings
         per_image = 1 / (1024 * (1 + 1 / (1 - settings.momentum)))
         lr, decay = settings.lr * per_image, settings.weight_decay * per_image * settings.batch
-        biases, others = biases_apart(network, BiasBatchNorm)
+        biases, rest = split_biases(network, BiasBatchNorm)
         fast = lr * settings.bias_factor
         self.sgd = torch.optim.SGD(
             [
                 # SGD multiplies decay by the lr of the moment, so it is divided by the highest here.
                 {"params": biases, "lr": fast, "weight_decay": decay / fast},
-                {"params": others, "lr": lr, "weight_decay": decay / lr},
+                {"params": rest, "lr": lr, "weight_decay": decay / lr},
             ],
             lr=lr,
             momentum=settings.momentum,
@@ -77,28 +77,28 @@ class Optimiser:
         )
         self.initial = [group["lr"] for group in self.sgd.param_groups]
         self.average = Average(network)
-        self.done = self.steps = 0
+        self.steps_done = self.steps = 0
 
     def schedule(self, step: int, steps: int) -> None:
         """Set the learning rates for `step` of `steps`."""
         factor = piecewise_linear(step / steps, self.settings.warm_up)
         for group, lr in zip(self.sgd.param_groups, self.initial, strict=True):
             group["lr"] = lr * factor
-        self.done, self.steps = step + 1, steps
+        self.steps_done, self.steps = step + 1, steps
 
     def step(self) -> None:
         """Move the weights, then look ahead where it is time to."""
         self.sgd.step()
         self.sgd.zero_grad(set_to_none=True)
-        if self.done % self.settings.lookahead_every == 0:
+        if self.steps_done % self.settings.lookahead_every == 0:
             self.average.update(self.decay())
-            self.average.hand_over()
-        if self.done == self.steps:
-            self.average.hand_over()
+            self.average.copy_to_network()
+        if self.steps_done == self.steps:
+            self.average.copy_to_network()
 
     def decay(self) -> float:
         """How much of themselves the slow weights keep, now."""
-        share: float = (self.done / self.steps) ** 3
+        share: float = (self.steps_done / self.steps) ** 3
         return self.settings.lookahead_decay * share
 
 
@@ -113,7 +113,7 @@ class Trainer(Training):
         super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views)
         self.settings, self.label_smoothing = settings, settings.label_smoothing
         self.whitening_bias = settings.whitening_epochs / settings.epochs
-        self.turns = (0.0, self.whitening_bias)
+        self.stages = (0.0, self.whitening_bias)
 
     def optimiser(self) -> Optimiser:
         """SGD on the fresh weights."""
@@ -125,7 +125,7 @@ class Trainer(Training):
         self.whiten(self.network.whitening, s.whitening_images, eps=5e-4)
         return self.augmented(generator, pad=s.pad)
 
-    def turn(self, progress: float) -> None:
+    def set_stage(self, progress: float) -> None:
         """Leave the whitening bias alone once its epochs are over."""
         self.network.whitening.bias_learns = progress < self.whitening_bias
 

@@ -150,7 +150,7 @@ class Trainer(Training):
         network = Network(settings.widths, activation)
         super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views)
         self.settings, self.label_smoothing = settings, settings.label_smoothing
-        self.turns = (0.0, settings.whitening_bias)
+        self.stages = (0.0, settings.whitening_bias)
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -168,7 +168,7 @@ class Trainer(Training):
         self.whiten(self.network.whitening, s.whitening_images, eps=5e-4)
         return self.augmented(generator, pad=s.pad)
 
-    def turn(self, progress: float) -> None:
+    def set_stage(self, progress: float) -> None:
         """Leave the whitening bias alone once its time is over."""
         self.network.whitening.bias_learns = progress < self.settings.whitening_bias
 

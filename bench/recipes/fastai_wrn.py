@@ -106,7 +106,7 @@ class Optimiser(ScheduledSgd):
         """Move the weights and drop the gradients."""
         self.masters.take_gradients()
         super().step()
-        self.masters.hand_back()
+        self.masters.copy_to_network()
 
 
 class Trainer(ParallelTraining):

@@ -80,7 +80,7 @@ class Optimiser(ScheduledSgd):
             weight_decay=settings.weight_decay,
             nesterov=True,
             summed=settings.batch,
-            reached=True,
+            at_step_end=True,
             fused=fused,
         )
 

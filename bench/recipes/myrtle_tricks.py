@@ -32,7 +32,7 @@ from bench.training.device import Compute
 from bench.training.evaluate import FLIP, View
 from bench.training.layers import Conv3x3, GhostBatchNorm, Whitening
 from bench.training.loop import Training
-from bench.training.optimisers import Average, Knots, ScheduledSgd, biases_apart
+from bench.training.optimisers import Average, Knots, ScheduledSgd, split_biases
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Optimiser(ScheduledSgd):
     """SGD as in myrtle, and the moving average."""
 
     def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
-        self.settings, self.average, self.done = settings, Average(network), 0
-        biases, others = biases_apart(network, GhostBatchNorm)
+        self.settings, self.average, self.steps_done = settings, Average(network), 0
+        biases, rest = split_biases(network, GhostBatchNorm)
         factor, decay = settings.bias_factor, settings.weight_decay * settings.batch
         groups: list[dict[str, Any]] = [
             {"params": biases, "factor": factor, "weight_decay": decay / factor},
-            {"params": others},
+            {"params": rest},
         ]
         super().__init__(
             groups,
@@ -82,19 +82,19 @@ class Optimiser(ScheduledSgd):
             weight_decay=settings.weight_decay,
             nesterov=True,
             summed=settings.batch,
-            reached=True,
+            at_step_end=True,
             fused=fused,
         )
 
     def schedule(self, step: int, steps: int) -> None:
         """Set the learning rates for `step` of `steps`."""
         super().schedule(step, steps)
-        self.done = step + 1
+        self.steps_done = step + 1
 
     def step(self) -> None:
         """Move the weights, then the average where it is time to."""
         super().step()
-        if self.done % self.settings.average_every == 0:
+        if self.steps_done % self.settings.average_every == 0:
             self.average.update(self.settings.average_decay**self.settings.average_every)
 
 
@@ -112,9 +112,9 @@ class Trainer(Training):
 
     def optimiser(self) -> Optimiser:
         """SGD on the fresh weights, and their average."""
-        made = Optimiser(self.network, self.settings, fused=self.compute.is_cuda)
-        self.average = made.average
-        return made
+        optimiser = Optimiser(self.network, self.settings, fused=self.compute.is_cuda)
+        self.average = optimiser.average
+        return optimiser
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Fit the whitening and lay out the images."""
@@ -124,7 +124,7 @@ class Trainer(Training):
 
     def averaged(self) -> AbstractContextManager[None]:
         """The average is what is tested."""
-        return self.average.in_place()
+        return self.average.swap_weights()
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

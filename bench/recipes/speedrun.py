@@ -29,7 +29,7 @@ from bench.recipes.airbench94_muon import Trainer as ReferenceTrainer
 from bench.training.augment import Focused
 from bench.training.data import Cifar10
 from bench.training.device import Compute
-from bench.training.evaluate import FLIP, View, second_look
+from bench.training.evaluate import FLIP, View, evaluate_uncertain
 from bench.training.optimisers import Coefficients, Muon
 
 
@@ -70,7 +70,7 @@ class Trainer(ReferenceTrainer):
         """Muon, on a GPU for all filters of a width at once, and SGD on the fresh weights."""
         s = self.settings
         # Two cores are busy with one layer at a time, and need not fill up the narrow ones.
-        muon = partial(Muon, coefficients=s.newton_schulz, rescale_every=s.rescale_every, together=self.compute.is_cuda)
+        muon = partial(Muon, coefficients=s.newton_schulz, rescale_every=s.rescale_every, batched=self.compute.is_cuda)
         return Optimisers(self.network, s, self.compute, muon)
 
     def prepare(self, generator: torch.Generator) -> Focused:
@@ -94,7 +94,7 @@ class Trainer(ReferenceTrainer):
         logits = self.forward(self.vary(images)).float()
         losses = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing, reduction="none")
         if self.batches is not None:  # none yet where all that happens is compiling
-            self.batches.heard(losses.detach())
+            self.batches.record_losses(losses.detach())
         return losses.sum()
 
     def vary(self, images: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class Trainer(ReferenceTrainer):
         """The final evaluation has a second look where the first one leaves doubt."""
         if views != self.settings.views:
             return super().accuracy(views)
-        return second_look(
+        return evaluate_uncertain(
             self.forward, self.test_images, self.test_labels, FLIP, views, self.settings.sure, self.compute.dtype
         )
 

@@ -141,21 +141,21 @@ class Jittered(Augmented):
     Turning takes the nearest pixel, black outside the image.
     """
 
-    def __init__(self, *words: Any, colour: float, degrees: float, **more: Any) -> None:
-        super().__init__(*words, **more)
+    def __init__(self, *args: Any, colour: float, degrees: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.colour, self.degrees = colour, degrees
-        self.drawn = torch.empty(0)
+        self.draws = torch.empty(0)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """See Augmented."""
         device = self.padded.device
-        self.drawn = torch.rand(len(self.labels), 4, generator=self.generator, device=device) * 2 - 1
+        self.draws = torch.rand(len(self.labels), 4, generator=self.generator, device=device) * 2 - 1
         return super().__iter__()
 
     def _cut(self, picked: Tensor, rows: Tensor, columns: Tensor, flips: Tensor) -> Tensor:
-        drawn = self.drawn[picked]
-        images = recolour(super()._cut(picked, rows, columns, flips), 1 + self.colour * drawn[:, :3])
-        return turn(images, math.radians(self.degrees) * drawn[:, 3])
+        draws = self.draws[picked]
+        images = recolour(super()._cut(picked, rows, columns, flips), 1 + self.colour * draws[:, :3])
+        return rotate(images, math.radians(self.degrees) * draws[:, 3])
 
 
 def recolour(images: Tensor, factors: Tensor) -> Tensor:
@@ -168,7 +168,7 @@ def recolour(images: Tensor, factors: Tensor) -> Tensor:
     return torch.lerp(grey, x, saturation).clamp(0, 255)
 
 
-def turn(images: Tensor, angles: Tensor) -> Tensor:
+def rotate(images: Tensor, angles: Tensor) -> Tensor:
     """Float images [n, h, w, 3] turned about their centre by `angles` [n], in radians."""
     sin, cos, zero = angles.sin(), angles.cos(), torch.zeros_like(angles)
     matrices = torch.stack([cos, -sin, zero, sin, cos, zero], 1).view(-1, 2, 3)
@@ -180,16 +180,16 @@ def turn(images: Tensor, angles: Tensor) -> Tensor:
 class Focused(Augmented):
     """As Augmented, but from epoch `start` (from 0) on it shows only the `share` of the images with the largest losses.
 
-    Those losses are the ones that each image had when it was last seen, so they cost nothing: `heard` takes them. An
-    epoch stays as long, and so shows some of these images more than once.
+    The losses are those that each image had when it was last seen, so they cost nothing; `record_losses` keeps them.
+    An epoch stays as long, and so shows some of these images more than once.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, *, start: int, share: float, **how: Any) -> None:
-        super().__init__(images, labels, **how)
+    def __init__(self, images: Tensor, labels: Tensor, *, start: int, share: float, **options: Any) -> None:
+        super().__init__(images, labels, **options)
         self.start, self.kept = start, round(share * len(labels))
         self.losses = torch.full((len(labels),), math.inf, device=labels.device)
 
-    def heard(self, losses: Tensor) -> None:
+    def record_losses(self, losses: Tensor) -> None:
         """Keep the losses [batch] of the images that came last."""
         self.losses[self.picked] = losses
 

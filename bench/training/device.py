@@ -72,7 +72,7 @@ class Compute:
         on_device = torch.tensor(images).to(self.device).permute(0, 2, 3, 1).contiguous()
         return on_device, torch.tensor(labels).to(self.device, torch.int64)
 
-    def adopt(self, network: nn.Module) -> None:
+    def to_device(self, network: nn.Module) -> None:
         """Bring a network to the device, channels-last, in the device's type; batch norm stays in float32."""
         network.to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
         for module in network.modules():

@@ -60,7 +60,7 @@ def outputs(
     batch: int = EVALUATION_BATCH,
 ) -> Tensor:
     """As `logits`, with at most `batch` images in memory as the network sees them."""
-    return torch.cat([logits(network, some, views, dtype) for some in images.split(batch)])
+    return torch.cat([logits(network, chunk, views, dtype) for chunk in images.split(batch)])
 
 
 def accuracy(
@@ -76,7 +76,7 @@ def accuracy(
 
 
 @torch.inference_mode()
-def second_look(
+def evaluate_uncertain(
     network: Callable[[Tensor], Tensor],
     images: Tensor,
     labels: Tensor,
@@ -94,7 +94,7 @@ def second_look(
     guess = seen.argmax(1)
     doubt = (seen.softmax(1).amax(1) < sure).nonzero()[:, 0]
     # Whole batches, of a size the network has met: the last one is filled up with repeats.
-    for some in doubt.split(SECOND_BATCH) if len(doubt) else ():
-        filled = some[torch.arange(SECOND_BATCH, device=some.device) % len(some)]
-        guess[some] = logits(network, images[filled], views, dtype).argmax(1)[: len(some)]
+    for chunk in doubt.split(SECOND_BATCH) if len(doubt) else ():
+        filled = chunk[torch.arange(SECOND_BATCH, device=chunk.device) % len(chunk)]
+        guess[chunk] = logits(network, images[filled], views, dtype).argmax(1)[: len(chunk)]
     return (guess == labels).sum().item() / len(labels)

@@ -13,7 +13,7 @@ from bench.training.device import Compute
 from bench.training.layers import Whitening
 
 
-def as_called(network: nn.Sequential, compute: Compute) -> tuple[Callable[[Tensor], Tensor], bool]:
+def forward_function(network: nn.Sequential, compute: Compute) -> tuple[Callable[[Tensor], Tensor], bool]:
     """`network` called the fastest way, and whether its convolutions are Winograd's."""
     compiles = compute.path == "compiled"
     # A function is compiled anew for every shape, of which a network has more than the eight that are allowed.
@@ -27,7 +27,7 @@ def as_called(network: nn.Sequential, compute: Compute) -> tuple[Callable[[Tenso
     return network, False
 
 
-class _Alone(nn.Module):
+class _Wrapper(nn.Module):
     """A module of its own around the network: capturing replaces a module's forward, and there is a graph a shape."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -55,7 +55,7 @@ class Graphed:
             return logits
         key = (images.shape, *(module.bias_learns for module in self.whitening))
         if key not in self.captured:
-            alone = _Alone(self.network).train()
+            alone = _Wrapper(self.network).train()
             captured = torch.cuda.make_graphed_callables(alone, (torch.zeros_like(images),), allow_unused_input=True)
             self.captured[key] = cast("Callable[[Tensor], Tensor]", captured)
         return self.captured[key](images)

@@ -150,10 +150,10 @@ def whitening_filters(images: Tensor, eps: float, size: int = 2) -> Tensor:
     channels = images.shape[1]
     height, width = images.shape[2] - size + 1, images.shape[3] - size + 1
     moment: Tensor | float = 0.0
-    for some in images.split(_WHITENED_AT_ONCE):
+    for chunk in images.split(_WHITENED_AT_ONCE):
         # By position in the patch: every patch's value there. No copy of the patches is made.
         shifted = [
-            some[:, c, y : y + height, x : x + width].reshape(-1)
+            chunk[:, c, y : y + height, x : x + width].reshape(-1)
             for c in range(channels)
             for y in range(size)
             for x in range(size)
@@ -200,10 +200,10 @@ class PreActivation(nn.Module):
         return carried + (branch if self.factor == 1 else self.factor * branch)
 
 
-def basic(channels: int, width: int, stride: int, **words: float) -> PreActivation:
-    """Two 3x3 convolutions; `words` as PreActivation has them."""
+def basic(channels: int, width: int, stride: int, **options: float) -> PreActivation:
+    """Two 3x3 convolutions; `options` as PreActivation has them."""
     body = (conv(channels, width, 3, stride), *activation(width), conv(width, width, 3))
-    return PreActivation(channels, width, stride, *body, **words)  # type: ignore[arg-type]  # bool is an int
+    return PreActivation(channels, width, stride, *body, **options)  # type: ignore[arg-type]  # bool is an int
 
 
 def bottleneck(channels: int, width: int, stride: int) -> PreActivation:

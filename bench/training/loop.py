@@ -18,7 +18,7 @@ from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
-from bench.training.execution import as_called
+from bench.training.execution import forward_function
 from bench.training.layers import Whitening
 
 
@@ -51,7 +51,7 @@ class Training(ABC):
     label_smoothing = 0.0
     curve = True  # whether to evaluate every epoch, or at the end alone
     # Steps, as fractions of the run, at which the network meets a new shape or a new way of being computed.
-    turns: tuple[float, ...] = (0.0,)
+    stages: tuple[float, ...] = (0.0,)
 
     def __init__(
         self,
@@ -67,11 +67,11 @@ class Training(ABC):
         self.batch, self.epochs, self.views = batch, epochs, views
         self.train_images, self.train_labels = compute.place(data.train_images, data.train_labels)
         self.test_images, self.test_labels = compute.place(data.test_images, data.test_labels)
-        compute.adopt(network)
-        self._call()
+        compute.to_device(network)
+        self._set_forward()
 
-    def _call(self) -> None:
-        self.forward, winograd = as_called(self.network, self.compute)
+    def _set_forward(self) -> None:
+        self.forward, winograd = forward_function(self.network, self.compute)
         self.compute = replace(self.compute, winograd=winograd)
 
     @abstractmethod
@@ -89,17 +89,22 @@ class Training(ABC):
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
                 module.reset_parameters()
 
-    def augmented(self, generator: torch.Generator, **how: Any) -> Augmented:
-        """The training images laid out in batches; `how` as Augmented has it."""
+    def augmented(self, generator: torch.Generator, **options: Any) -> Augmented:
+        """The training images laid out in batches; `options` as Augmented has it."""
         return Augmented(
-            self.train_images, self.train_labels, batch=self.batch, dtype=self.compute.dtype, generator=generator, **how
+            self.train_images,
+            self.train_labels,
+            batch=self.batch,
+            dtype=self.compute.dtype,
+            generator=generator,
+            **options,
         )
 
     def whiten(self, layer: Whitening, images: int, eps: float) -> None:
         """Fit `layer` to the first `images` training images."""
         layer.fit(normalise(self.train_images[:images], torch.float32), eps)
 
-    def turn(self, progress: float) -> None:  # noqa: B027 -- most recipes change nothing
+    def set_stage(self, progress: float) -> None:  # noqa: B027 -- most recipes change nothing
         """Set what changes in the course of a run, of which `progress` (0..1) is done: before each step."""
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -130,14 +135,14 @@ class Training(ABC):
                 raise
             except RuntimeError:  # the compiler's own errors are of many kinds, all of them this one
                 self.compute = replace(self.compute, path="eager")
-                self._call()
+                self._set_forward()
 
     def _compile(self) -> None:
         """Meet every way of training and that of testing once, with a batch of the run's size."""
         images = normalise(self.train_images[: self.batch], self.compute.dtype)
         self.network.train()
-        for progress in self.turns:
-            self.turn(progress)
+        for progress in self.stages:
+            self.set_stage(progress)
             with self.compute.autocast():
                 self.loss(images, self.train_labels[: self.batch]).backward()
         self.network.eval()
@@ -154,22 +159,22 @@ class Training(ABC):
             optimiser = self.optimiser()
         with events.phase("prepare"):
             batches = self.prepare(generator)
-        done, steps = 0, self.steps(len(batches))
-        while done < steps:
+        steps_done, steps = 0, self.steps(len(batches))
+        while steps_done < steps:
             self.network.train()
-            with events.phase("train", epoch=min(done + len(batches), steps) / len(batches)):
+            with events.phase("train", epoch=min(steps_done + len(batches), steps) / len(batches)):
                 for images, labels in batches:
-                    loss = self._step(images, labels, done, steps, optimiser)
-                    done += 1
-                    events.stepped(done, steps, self.batch)
-                    if done == steps:
+                    loss = self._step(images, labels, steps_done, steps, optimiser)
+                    steps_done += 1
+                    events.stepped(steps_done, steps, self.batch)
+                    if steps_done == steps:
                         break
             events.loss(loss.item() / len(images))
-            if self.curve or done == steps:
-                self._evaluate(events, done / len(batches), last=done == steps)
+            if self.curve or steps_done == steps:
+                self._evaluate(events, steps_done / len(batches), last=steps_done == steps)
 
     def _step(self, images: Tensor, labels: Tensor, step: int, steps: int, optimiser: Optimiser) -> Tensor:
-        self.turn(step / steps)
+        self.set_stage(step / steps)
         optimiser.schedule(step, steps)
         with self.compute.autocast():
             loss = self.loss(images, labels)

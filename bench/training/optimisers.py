@@ -30,7 +30,7 @@ def piecewise_linear(at: float, knots: Sequence[tuple[float, float]]) -> float:
     return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
 
 
-def biases_apart(network: nn.Module, norm: type[nn.BatchNorm2d]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def split_biases(network: nn.Module, norm: type[nn.BatchNorm2d]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """The biases of all layers of the kind `norm`, and whatever else of `network` is trained."""
     biases = [module.bias for module in network.modules() if isinstance(module, norm)]
     known = {id(bias) for bias in biases}
@@ -41,8 +41,8 @@ class ScheduledSgd:
     """SGD whose learning rate and momentum follow lines through (epoch, value), read where a step begins.
 
     With a loss that is summed over `summed` images the rate is divided by that number and the decay multiplied, so
-    that all values are those for the mean loss: in half precision, a loss scale for nothing. With `reached` the values
-    are those of the point that a step reaches. A group of parameters may have a `factor` of its own for the rate.
+    that all values are those for the mean loss: in half precision, a loss scale for nothing. With `at_step_end` the
+    values are read where a step ends. A group of parameters may have a `factor` of its own for the rate.
     """
 
     def __init__(
@@ -55,10 +55,10 @@ class ScheduledSgd:
         weight_decay: float,
         nesterov: bool,
         summed: int = 1,
-        reached: bool = False,
+        at_step_end: bool = False,
         fused: bool = False,
     ) -> None:
-        self.epochs, self.lr, self.momentum, self.summed, self.ahead = epochs, lr, momentum, summed, int(reached)
+        self.epochs, self.lr, self.momentum, self.summed, self.ahead = epochs, lr, momentum, summed, int(at_step_end)
         self.sgd = torch.optim.SGD(
             parameters,
             lr=0.0,
@@ -102,7 +102,7 @@ class MasterWeights:
             live.grad = None
 
     @torch.no_grad()
-    def hand_back(self) -> None:
+    def copy_to_network(self) -> None:
         """Give the network the copies' values."""
         torch._foreach_copy_(self.live, self.copies)
 
@@ -130,11 +130,11 @@ def orthogonalise(
     return result.to(matrix.dtype)
 
 
-def _each(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
+def _one_by_one(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
     return [solve(matrix) for matrix in matrices]
 
 
-def _together(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
+def _batched(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
     """Matrices of as many rows in one batch, the narrower filled up with zero columns, which change nothing."""
     width: dict[int, int] = {}
     for matrix in matrices:
@@ -153,7 +153,7 @@ class Muon(torch.optim.Optimizer):
     """Muon with Nesterov momentum, and filters kept at Frobenius norm sqrt(C_out).
 
     `params` are convolution weights [C_out, C_in, height, width]; `dtype` is the type of the iteration.
-    `together` iterates the filters of all layers of one width in one batch, which a GPU needs to be busy.
+    `batched` iterates the filters of all layers of one width in one batch, which a GPU needs to be busy.
     `rescale_every`: steps from one rescaling of the filters to the next; the first step is one.
     """
 
@@ -165,12 +165,12 @@ class Muon(torch.optim.Optimizer):
         momentum: float,
         dtype: torch.dtype = torch.bfloat16,
         coefficients: Coefficients = NEWTON_SCHULZ,
-        together: bool = False,
+        batched: bool = False,
         rescale_every: int = 1,
     ) -> None:
         super().__init__(list(params), {"lr": lr, "momentum": momentum})
         self.dtype, self.coefficients, self.rescale_every, self.steps = dtype, coefficients, rescale_every, 0
-        self._solve = _together if together else _each
+        self._solve = _batched if batched else _one_by_one
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure: one gradient a step
@@ -212,16 +212,16 @@ class Average:
         torch._foreach_lerp_(self.slow, self.live, 1 - decay)
 
     @torch.no_grad()
-    def hand_over(self) -> None:
+    def copy_to_network(self) -> None:
         """Have the network go on from the average (lookahead: Zhang et al., 2019, arXiv:1907.08610)."""
         torch._foreach_copy_(self.live, self.slow)
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def swap_weights(self) -> Iterator[None]:
         """The network holds the average inside, and its own weights again afterwards."""
         with torch.no_grad():
             own = [value.clone() for value in self.live]
-            self.hand_over()
+            self.copy_to_network()
         try:
             yield
         finally:

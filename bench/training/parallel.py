@@ -22,9 +22,9 @@ from bench.training.evaluate import View, accuracy
 from bench.training.loop import Optimiser, Training
 
 # Running statistics are averaged here and not overwritten at each step. torch 2.15 renamed the word for it.
-_WORDS = signature(DistributedDataParallel).parameters
-_LEAVE_BUFFERS: dict[str, Any] = {
-    "forward_sync_buffers" if "forward_sync_buffers" in _WORDS else "broadcast_buffers": False
+_PARAMETERS = signature(DistributedDataParallel).parameters
+_KEEP_BUFFERS: dict[str, Any] = {
+    "forward_sync_buffers" if "forward_sync_buffers" in _PARAMETERS else "broadcast_buffers": False
 }
 
 
@@ -47,12 +47,12 @@ class ParallelTraining(Training):
             compute = replace(compute, path="eager", winograd=False)
         super().__init__(data, compute, network, **settings)
 
-    def _call(self) -> None:
-        super()._call()
+    def _set_forward(self) -> None:
+        super()._set_forward()
         if self.compute.ranks > 1:
             devices = [self.compute.device] if self.compute.is_cuda else None
             self.forward = DistributedDataParallel(
-                self.network, device_ids=devices, gradient_as_bucket_view=True, **_LEAVE_BUFFERS
+                self.network, device_ids=devices, gradient_as_bucket_view=True, **_KEEP_BUFFERS
             )
 
     def reset(self) -> None:

@@ -29,7 +29,7 @@ class Clock:
 class Paced(Training):
     """Steps take 1 s in the first half of a run and 3 s in the second, a look at the test images takes 5 s."""
 
-    turns = (0.0, 0.5)
+    stages = (0.0, 0.5)
 
     def __init__(self, clock: Clock) -> None:
         data = Cifar10(IMAGES, IMAGES[:, 0, 0, 0], IMAGES, IMAGES[:, 0, 0, 0])
@@ -56,7 +56,7 @@ class Paced(Training):
         for _ in range(4):
             yield torch.zeros(10, 3, 8, 8), torch.zeros(10, dtype=torch.int64)
 
-    def turn(self, progress: float) -> None:
+    def set_stage(self, progress: float) -> None:
         self.clock.now += 1 if progress < 0.5 else 3
 
     def optimiser(self) -> "Paced":

@@ -73,7 +73,7 @@ def test_every_five_steps_the_network_goes_on_from_the_slow_weights_and_it_ends_
 def test_the_whitening_bias_learns_for_three_of_9_9_epochs(small: Trainer) -> None:
     learns = []
     for step in range(476):
-        small.turn(step / 476)
+        small.set_stage(step / 476)
         learns.append(small.network.whitening.bias_learns)
     assert sum(learns) == pytest.approx(3 * 48, abs=1)
     assert learns == sorted(learns, reverse=True)

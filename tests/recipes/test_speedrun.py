@@ -38,9 +38,9 @@ def test_each_image_has_a_brightness_and_a_contrast_of_its_own_within_bounds(tra
 
 
 def test_the_whitening_bias_rests_after_3_percent_of_the_run(trainer: Trainer) -> None:
-    trainer.turn(0.028)
+    trainer.set_stage(0.028)
     assert trainer.network.whitening.bias_learns
-    trainer.turn(0.029)
+    trainer.set_stage(0.029)
     assert not trainer.network.whitening.bias_learns
 
 

@@ -35,10 +35,10 @@ def few(folder: Path, train: int, test: int = 1000) -> Cifar10:
 def learn(training: Training, seed: int = 0) -> float:
     """The final accuracy of one run. By one thread: two would wait for each other where others use the machine."""
     keep_freed_memory()
-    heard, threads = Listener(), torch.get_num_threads()
+    listener, threads = Listener(), torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        training.run(seed, heard)
+        training.run(seed, listener)
     finally:
         torch.set_num_threads(threads)
-    return heard.accuracies[-1]
+    return listener.accuracies[-1]

@@ -13,8 +13,8 @@ from bench.training.evaluate import (
     FLIP_AND_SHIFT,
     PLAIN,
     accuracy,
+    evaluate_uncertain,
     logits,
-    second_look,
 )
 from bench.training.layers import Conv3x3, GhostBatchNorm, GlobalMaxPool
 
@@ -85,7 +85,7 @@ def test_a_second_look_changes_only_the_answers_in_doubt_whatever_the_other_imag
     assert not torch.equal(expected, second.argmax(1))
 
     def share(sure: float, labels: torch.Tensor) -> float:
-        return second_look(net, images, labels, PLAIN, FLIP_AND_SHIFT, sure, torch.float32)
+        return evaluate_uncertain(net, images, labels, PLAIN, FLIP_AND_SHIFT, sure, torch.float32)
 
     assert share(sure, expected) == 1.0
     assert share(0.0, first.argmax(1)) == 1.0  # none in doubt

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.training.blocked import Blocked
 from bench.training.device import Compute
-from bench.training.execution import as_called
+from bench.training.execution import forward_function
 from bench.training.layers import Conv3x3
 
 KNOWN, UNKNOWN = nn.Sequential(Conv3x3(3, 4), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 5))
@@ -30,17 +30,17 @@ def cpu(path: str, *, winograd: bool) -> Compute:
 def test_known_layers_go_by_winograd_where_that_is_fastest_and_others_by_torch(
     path: str, winograd: bool, network: nn.Sequential, called: type, is_winograd: bool
 ) -> None:
-    function, says = as_called(network, cpu(path, winograd=winograd))
+    function, says = forward_function(network, cpu(path, winograd=winograd))
     assert type(function) is called
     assert says is is_winograd
 
 
 def test_an_eager_network_is_called_itself() -> None:
-    assert as_called(UNKNOWN, cpu("eager", winograd=True))[0] is UNKNOWN
+    assert forward_function(UNKNOWN, cpu("eager", winograd=True))[0] is UNKNOWN
 
 
 def test_blocked_activations_are_compiled_only_where_the_path_says_so() -> None:
     for path in ("eager", "compiled"):
-        function, _ = as_called(KNOWN, cpu(path, winograd=True))
+        function, _ = forward_function(KNOWN, cpu(path, winograd=True))
         assert isinstance(function, Blocked)
         assert function.compiled is (path == "compiled")

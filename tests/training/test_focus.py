@@ -29,7 +29,7 @@ def epoch(focused: Focused) -> list[int]:
     """The images of an epoch; each has the greater a loss, the later it stands among the images."""
     seen = []
     for _, places in focused:
-        focused.heard(places.float())
+        focused.record_losses(places.float())
         seen += places.tolist()
     return seen
 
@@ -57,7 +57,7 @@ def test_an_image_that_was_never_seen_counts_as_not_learnt(focused: Focused) -> 
 def test_a_loss_is_that_of_the_last_time(focused: Focused) -> None:
     epoch(focused)
     for _, places in focused:
-        focused.heard(torch.full((10,), -1.0) if 60 in places else places.float())
+        focused.record_losses(torch.full((10,), -1.0) if 60 in places else places.float())
     learnt = {place for place in range(60, N) if focused.losses[place] == -1.0}
     assert 60 in learnt
     assert not learnt & set(epoch(focused))

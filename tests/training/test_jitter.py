@@ -9,7 +9,7 @@ from bench.training.augment import (
     Jittered,
     normalise,
     recolour,
-    turn,
+    rotate,
 )
 
 
@@ -47,31 +47,31 @@ def test_saturation_keeps_the_luminance_and_without_it_all_is_grey() -> None:
     assert torch.allclose(grey, luminance(x)[..., None].expand_as(grey), atol=1e-2)
 
 
-@pytest.mark.parametrize("words", [(1.2, 1, 1), (1, 0.8, 1), (1, 1, 1.25), (0.9, 1.2, 0.75)])
-def test_the_three_are_torchvision_s_up_to_rounding(words: tuple[float, float, float]) -> None:
+@pytest.mark.parametrize("values", [(1.2, 1, 1), (1, 0.8, 1), (1, 1, 1.25), (0.9, 1.2, 0.75)])
+def test_the_three_are_torchvision_s_up_to_rounding(values: tuple[float, float, float]) -> None:
     functional = pytest.importorskip("torchvision.transforms.functional")
     x = images(high=100) + 70
     wanted = x.permute(0, 3, 1, 2).float() / 255
-    for adjust, factor in zip(("brightness", "contrast", "saturation"), words, strict=True):
+    for adjust, factor in zip(("brightness", "contrast", "saturation"), values, strict=True):
         wanted = getattr(functional, f"adjust_{adjust}")(wanted, factor)
-    assert torch.allclose(recolour(x, factors(*words)).permute(0, 3, 1, 2) / 255, wanted, atol=2e-3)
+    assert torch.allclose(recolour(x, factors(*values)).permute(0, 3, 1, 2) / 255, wanted, atol=2e-3)
 
 
 def test_a_quarter_turn_is_exact_and_no_turn_changes_nothing() -> None:
     x = images().float()
-    assert torch.equal(turn(x, torch.zeros(4)), x)
-    assert torch.equal(turn(x, torch.full((4,), math.pi / 2)), x.rot90(1, (1, 2)))
+    assert torch.equal(rotate(x, torch.zeros(4)), x)
+    assert torch.equal(rotate(x, torch.full((4,), math.pi / 2)), x.rot90(1, (1, 2)))
 
 
 def test_two_degrees_move_the_corners_by_half_a_pixel_and_leave_black_behind() -> None:
     white = torch.full((1, 32, 32, 3), 255.0)
-    turned = turn(white, torch.tensor([math.radians(2)]))
+    turned = rotate(white, torch.tensor([math.radians(2)]))
     assert turned.unique().tolist() == [0, 255]
     assert (turned[0, 1:-1, 1:-1] == 255).all()
     assert 0 < (turned == 0).sum().item() / 3 < 4 * 32
 
 
-def make(n: int = 400, batch: int = 100, seed: int = 0, **more: object) -> Jittered:
+def make(n: int = 400, batch: int = 100, seed: int = 0, **kwargs: object) -> Jittered:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(n) % 10
     return Jittered(
@@ -82,20 +82,20 @@ def make(n: int = 400, batch: int = 100, seed: int = 0, **more: object) -> Jitte
         flip="random",
         dtype=torch.float32,
         generator=generator,
-        **{"colour": 0.25, "degrees": 2.0, **more},
+        **{"colour": 0.25, "degrees": 2.0, **kwargs},
     )
 
 
 def test_factors_and_angles_are_uniform_in_their_range_and_new_each_epoch() -> None:
     batches = make(n=20_000, batch=20_000)
     next(iter(batches))
-    first = batches.drawn
+    first = batches.draws
     assert first.min() > -1
     assert first.max() < 1
     assert first.mean(0).abs().max() < 0.02
     assert first.var(0).sub(1 / 3).abs().max() < 0.02
     next(iter(batches))
-    assert not torch.equal(first, batches.drawn)
+    assert not torch.equal(first, batches.draws)
 
 
 def test_without_colour_and_degrees_it_is_the_plain_augmentation() -> None:

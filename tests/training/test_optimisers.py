@@ -85,7 +85,7 @@ def test_steps_too_small_for_half_precision_add_up_in_the_copies() -> None:
         weight.grad = torch.full((1,), 512.0, dtype=torch.float16)
         masters.take_gradients()
         optimiser.step()
-        masters.hand_back()
+        masters.copy_to_network()
     assert masters.copies[0].item() == pytest.approx(0.99, rel=1e-5)
     assert weight.item() == pytest.approx(0.99, abs=1e-3)
     assert weight.dtype == torch.float16
@@ -153,11 +153,11 @@ def test_filters_taken_together_move_as_they_do_one_by_one() -> None:
     starts = [torch.randn(shape) for shape in [(8, 3, 3, 3), (16, 8, 3, 3), (8, 8, 3, 3), (16, 16, 3, 3)]]
     gradients = [torch.randn_like(start) for start in starts]
     moved = []
-    for together in (False, True):
+    for batched in (False, True):
         weights = [start.clone().requires_grad_() for start in starts]
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient.clone()
-        Muon(weights, lr=0.1, momentum=0.6, dtype=torch.float32, together=together).step()
+        Muon(weights, lr=0.1, momentum=0.6, dtype=torch.float32, batched=batched).step()
         moved.append(weights)
     for one, other in zip(*moved, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
@@ -200,14 +200,14 @@ def test_it_keeps_its_share_and_takes_the_rest_running_statistics_too(network: t
     change(network)
     average.update(0.75)
     assert state(network) == (3, 4, 7)
-    average.hand_over()
+    average.copy_to_network()
     assert state(network) == (1.5, 1.0, 7)
 
 
 def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: torch.nn.Sequential) -> None:
     average = Average(network)
     change(network)
-    with average.in_place():
+    with average.swap_weights():
         assert state(network) == (1, 0, 7)
     assert state(network) == (3, 4, 7)
 
@@ -215,7 +215,7 @@ def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: tor
 def test_the_trained_weights_come_back_after_an_error_too(network: torch.nn.Sequential) -> None:
     average = Average(network)
     change(network)
-    with pytest.raises(KeyboardInterrupt), average.in_place():
+    with pytest.raises(KeyboardInterrupt), average.swap_weights():
         raise KeyboardInterrupt
     assert state(network) == (3, 4, 7)
 
@@ -226,7 +226,7 @@ def test_training_goes_on_from_a_handed_over_average_through_the_same_tensors(ne
     average = Average(network)
     change(network)
     average.update(0.5)
-    average.hand_over()
+    average.copy_to_network()
     weight.grad = torch.ones_like(weight)
     sgd.step()
     assert network[0].weight.item() == 1.0  # the mean of 1 and 3, less the gradient
