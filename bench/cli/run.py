@@ -44,6 +44,13 @@ from bench.cli import options
     help="Go on with the series of this launch: runs of it that the store holds are not made again.",
 )
 @options.store
+@click.option(
+    "--echo",
+    is_flag=True,
+    envvar="BENCH_ECHO",
+    show_envvar=True,
+    help="Print each record as a line on stdout too, as it is made: `bench collect --log` reads them from a log.",
+)
 @options.machine
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
@@ -57,6 +64,7 @@ def run(
     held_out: bool,
     resume: bool,
     store: str,
+    echo: bool,
     instance: str | None,
     spot: bool,
     price_per_hour: str | None,
@@ -93,6 +101,7 @@ def run(
         opened=lease.opened,
         closes=lease.closes,
         series=series_of(os.environ) if resume else None,
+        echo=echo,
         preempted=partial(preempted, os.environ),
     )
     ended = set()

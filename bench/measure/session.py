@@ -56,6 +56,7 @@ class Request:
     closes: bool  # whether the lease ends with this call
     preempted: Callable[[], bool]  # whether the provider is taking the machine back; asked at SIGTERM
     series: str | None = None  # the series to go on with; None: a new one
+    echo: bool = False  # whether each record is a line on stdout too
 
 
 def measure(request: Request, store: Store, progress: Progress) -> Iterator[tuple[Run, str]]:
@@ -79,7 +80,7 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
         images = cifar10.load(folder)
         if request.held_out:
             images = images.hold_out()
-    interrupts, writer = Interrupts(), SpooledWriter(store)
+    interrupts, writer = Interrupts(), SpooledWriter(store, echo=request.echo)
     with interrupts.listening():
         if request.opened:
             writer.put(request.opened)

@@ -12,11 +12,13 @@ damaged, and named.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,13 +61,19 @@ def to_line(document: AnyDocument) -> str:
 
 
 def echo(document: AnyDocument) -> None:
-    """Write `document` to stdout as a line, at once. A reader that is gone, or a full disk, stops nothing."""
+    """Write `document` to stdout as a line, at once.
+
+    Where the reader is gone or the disk full, nothing goes to stdout any more: what is measured goes to its store.
+    """
     try:
         # In one piece, so that no other program writes into it: a pipe takes 4 kB whole.
         sys.stdout.write(to_line(document) + "\n")
         sys.stdout.flush()
-    except (OSError, ValueError):  # ValueError: stdout is closed
-        return
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"bench: stdout cannot be written ({error}); records go to the store only\n")
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:

@@ -23,6 +23,7 @@ from bench.record.documents import AnyDocument
 from bench.record.serialize import from_bytes, to_bytes
 from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder
 from bench.store.base import Store
+from bench.store.log import echo as echo_to_log
 from bench.text import plural
 from bench.variables import SPOOL
 
@@ -129,10 +130,13 @@ def _unreadable(error: OSError) -> StoreError:
 
 
 class SpooledWriter:
-    """Puts documents into a store by way of its spool, and loses none where the store fails."""
+    """Puts documents into a store by way of its spool, and loses none where the store fails.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    With `echo`, each goes to stdout first, as a line of the job's log.
+    """
+
+    def __init__(self, store: Store, *, echo: bool = False) -> None:
+        self._store, self._echo = store, echo
         self._spool = Spool(store.locator)
         self._refused: list[Path | None] = []  # in the spool, or nowhere but on stderr
         self._reached = False
@@ -140,6 +144,8 @@ class SpooledWriter:
     def put(self, document: AnyDocument) -> str:
         """The document's key. What the store does not take stays in the spool, or at worst goes to stderr."""
         spooled: Path | OSError
+        if self._echo:  # before the store, which may be away for minutes on a machine that has seconds
+            echo_to_log(document)
         try:
             spooled = self._spool.add(document)
         except OSError as error:  # no matter, if the store takes it

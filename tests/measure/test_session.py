@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from bench.cli import cli
 from bench.errors import StoreError
 from bench.measure.progress import Progress
 from bench.measure.session import Request, measure
 from bench.recipes import Recipe
 from bench.record.documents import (
     AnyDocument,
+    LeaseClosed,
     LeaseOpened,
     RecipeRef,
     Run,
@@ -24,7 +27,9 @@ from bench.record.documents import (
     utc_now,
 )
 from bench.record.policy import policy_seconds
+from bench.record.serialize import to_bytes
 from bench.store import FolderStore, read_all
+from bench.store.log import read_log
 from bench.store.spool import SpooledWriter, spools
 from bench.training import data as cifar10
 from bench.training.data import Cifar10
@@ -85,7 +90,9 @@ def no_data_and_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(cifar10, "load", lambda folder: Cifar10(*NO_IMAGES, *NO_IMAGES))
 
 
-def session(store: FolderStore, runs: int = 2, series: str | None = None) -> Iterator[tuple[Run, str]]:
+def session(
+    store: FolderStore, runs: int = 2, series: str | None = None, *, echo: bool = False
+) -> Iterator[tuple[Run, str]]:
     opened = LeaseOpened(provider="own", started=utc_now())
     request = Request(
         recipes=[Instant("instant", "", 0.94)],
@@ -101,6 +108,7 @@ def session(store: FolderStore, runs: int = 2, series: str | None = None) -> Ite
         closes=True,
         preempted=lambda: False,
         series=series,
+        echo=echo,
     )
     return measure(request, store, Progress(quiet=True))
 
@@ -138,6 +146,38 @@ def test_a_store_that_fails_stops_no_run_and_is_an_error_in_the_end(
     assert "cannot be reached; the record is kept in" in capsys.readouterr().err
     (spool,) = spools()
     assert len(spool.waiting()) == 2
+
+
+def test_each_record_is_a_line_of_the_log_before_its_store_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds: list[type[AnyDocument]] = []
+    in_log: list[bytes] = []
+
+    class Asked(FolderStore):
+        def put(self, document: AnyDocument) -> str:
+            in_log.extend(each.raw for each in read_log([capsys.readouterr().out.encode()]))
+            assert in_log[-1] == to_bytes(document)
+            kinds.append(type(document))
+            return super().put(document)
+
+    assert len(list(session(Asked(tmp_path / "there"), echo=True))) == 2
+    assert kinds == [LeaseOpened, Run, Run, LeaseClosed]
+    list(session(FolderStore(tmp_path / "elsewhere")))
+    assert "bench-record" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("value", "lines"), [("1", 3), ("0", 0), (None, 0)])
+def test_bench_echo_asks_for_the_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None, lines: int
+) -> None:
+    monkeypatch.setattr("bench.recipes.find", lambda name: Instant(name, "", 0.94))
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["run", "instant", "--device", "cpu", "-q"], env={"BENCH_ECHO": value})
+    assert done.exit_code == 0, done.output
+    assert len(list(read_log([done.stdout.encode()]))) == lines
+    (key,) = FolderStore(tmp_path / "results" / "local").keys("v1/runs/")
+    assert key in done.stdout.splitlines()
 
 
 def test_a_store_that_cannot_be_written_is_refused_before_anything_is_run(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import re
 import subprocess
 import sys
@@ -195,34 +195,43 @@ def test_echo_writes_the_line_and_flushes(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == to_line(RUNS[0]) + "\n"
 
 
-class Gone(io.StringIO):
-    """A reader that has gone."""
+ECHOES = (
+    "import sys\n"
+    "from bench.store.log import echo\n"
+    "from tests.support.builders import make_run\n"
+    "for seed in range(20):\n"
+    "    echo(make_run(seed=seed))\n"
+    "    print(seed, flush=True)\n"
+    "sys.stderr.write('to the end')\n"
+)
 
-    def write(self, text: str) -> int:
-        raise BrokenPipeError
 
-
-def test_a_reader_that_is_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", Gone())
-    echo(RUNS[0])
-    sys.stdout.close()
-    echo(RUNS[0])
+@pytest.mark.parametrize("where", ["pipe", "/dev/full", "closed"])
+def test_a_stdout_that_takes_nothing_more_stops_nothing(where: str) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)  # the reader is gone
+    stdout = os.open(where, os.O_WRONLY) if where == "/dev/full" else theirs
+    close = "sys.stdout.close(); print = lambda *_, **__: None\n" if where == "closed" else ""
+    program = ECHOES.replace("import sys\n", f"import sys\n{close}")
+    done = subprocess.run([sys.executable, "-c", program], stdout=stdout, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0
+    assert done.stderr.endswith("to the end")
+    assert "Traceback" not in done.stderr
+    for each in {theirs, stdout}:
+        os.close(each)
 
 
 def test_a_pipe_gets_a_line_in_one_piece() -> None:
     """Four processes write into one pipe; no line is broken."""
-    program = (
-        "from bench.store.log import echo\n"
-        "from tests.support.builders import make_run\n"
-        "for seed in range(20): echo(make_run(seed=seed))\n"
-    )
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdin is not None
         assert reader.stdout is not None
-        writers = [subprocess.Popen([sys.executable, "-c", program], stdout=reader.stdin) for _ in range(4)]
+        writers = [
+            subprocess.Popen([sys.executable, "-c", ECHOES], stdout=reader.stdin, stderr=subprocess.DEVNULL)
+            for _ in range(4)
+        ]
         reader.stdin.close()
         output = reader.stdout.read()
         assert [writer.wait() for writer in writers] == [0] * 4
     records, damaged = read(output)
     assert (len(set(records)), damaged) == (80, [])
-    assert all(line.startswith(b"bench-record: ") for line in output.splitlines())
