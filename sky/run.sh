@@ -54,6 +54,7 @@ run_recipes() {
   local status=0 recipes words
   BENCH_LEASE_PHASES=$(paste -sd ' ' "$STATE/phases")
   export BENCH_LEASE_PHASES
+  export BENCH_ECHO=1 # each record is a line of the job's log too, which outlives the machine
   read -ra recipes <<<"$BENCH_RECIPES"
   words=("${recipes[@]}" --runs "${BENCH_RUNS:-1}" --resume)
   [[ -z ${BENCH_GPUS:-} ]] || words+=(--gpus "$BENCH_GPUS")

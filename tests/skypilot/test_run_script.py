@@ -80,6 +80,14 @@ def test_a_variable_left_empty_in_the_task_file_is_not_set(installed: Machine) -
     assert f"--resume --store {installed.home}/bench-results no-store no-token setup=" in ran
 
 
+@pytest.mark.parametrize("given", ["", "0"])
+def test_every_record_goes_to_the_job_s_log(machine: Machine, given: str) -> None:
+    machine.has(bench='#!/bin/bash\necho "$1 $BENCH_ECHO" >>"$CALLS"\n')
+    machine.call("setup.sh", BENCH_RUNTIME="installed")
+    machine.call("run.sh", BENCH_ECHO=given)
+    assert "run 1" in machine.calls
+
+
 def test_the_last_line_says_where_the_records_are_and_how_to_get_them_home(installed: Machine) -> None:
     cluster = '{"cluster_name": "sky-1a2b", "cloud": "aws"}'
     last = installed.call("run.sh", SKYPILOT_CLUSTER_INFO=cluster).splitlines()[-1]
