@@ -109,6 +109,7 @@ INSTANCE = Variable("BENCH_INSTANCE", "what the machine is, such as aws:p3.2xlar
 SPOT = Variable("BENCH_SPOT", "1: it is a spot machine", str)
 PRICE_PER_HOUR = Variable("BENCH_PRICE_PER_HOUR", "what an hour of the machine costs", str)
 CURRENCY = Variable("BENCH_CURRENCY", "of BENCH_PRICE_PER_HOUR, ISO 4217", str)
+ECHO = Variable("BENCH_ECHO", "1: each record is a line of the job's log too", str)
 
 LEASE_ID = Variable("BENCH_LEASE_ID", "the launch that rented this machine", lease_or_series_id)
 LEASE_TAGS = Variable("BENCH_LEASE_TAGS", "tags for the lease's record: name=value name=value", _tags)

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from bench import variables
 from bench.cli import options
 
 
@@ -47,7 +48,7 @@ from bench.cli import options
 @click.option(
     "--echo",
     is_flag=True,
-    envvar="BENCH_ECHO",
+    envvar=variables.ECHO.name,
     show_envvar=True,
     help="Print each record as a line on stdout too, as it is made: `bench collect --log` reads them from a log.",
 )
