@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -13,6 +14,8 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _MARKDOWN = re.compile(r"[\\`*_<>|~&]|\](?=[(\[:])")
 # Spreadsheets compute a cell that begins so, also where it is written in full width.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 -- just these
+# File systems take 255 bytes, an encrypted one 143; what stands before and behind it needs room too.
+_LONGEST_NAME = 100
 
 
 def one_line(text: str) -> str:
@@ -24,6 +27,14 @@ def one_line(text: str) -> str:
 def escape_markdown(text: str) -> str:
     """`text` as it stands, in a cell of a Markdown table: no markup, no new column, no link, no HTML."""
     return _MARKDOWN.sub(lambda found: "\\" + found[0], text)
+
+
+def short_name(name: str) -> str:
+    """`name`, in ASCII, as a part of a file's name: a long one is cut, and ends in a digest of the whole."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    cut = re.sub(r"%[0-9A-F]?$", "", name[: _LONGEST_NAME - 17])  # not within %20
+    return f"{cut}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def csv_cell(text: str) -> str:

@@ -4,7 +4,8 @@ Plain Hive-partitioned Parquet below `v1/compact/runs`, as DuckDB, Athena, Spark
 
     v1/compact/runs/recipe=airbench94-muon/month=2026-11/<part id>.parquet
 
-It is derived from the JSON records, which stay; it may be deleted and made again at any time. A part is never
+A recipe's name is percent-encoded there, and cut where it is too long for a folder's name; the column has all of it.
+The layer is derived from the JSON records, which stay; it may be deleted and made again at any time. A part is never
 changed: each compaction adds the runs that no part holds yet. Every row carries the SHA-256 of its record's file, so
 that `verify` can tell whether the layer still says what the records say.
 """
@@ -31,6 +32,7 @@ from bench.record.documents import new_id, time_of
 from bench.store.arrow import FILE_SHA256, SCHEMA, Rows, read_rows
 from bench.store.base import ROOT, Store, is_record_key, read_leases
 from bench.store.folder import FolderStore
+from bench.text import short_name
 
 FOLDER = f"{ROOT}/compact/runs"
 # Records turned into parts at a time: what is in memory at once.
@@ -162,4 +164,4 @@ def _partitions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     keyed = table.append_column("month", months)
     for pair in keyed.group_by(["recipe", "month"]).aggregate([]).to_pylist():
         chosen = pc.and_(pc.equal(table["recipe"], pair["recipe"]), pc.equal(months, pair["month"]))
-        yield f"recipe={quote(pair['recipe'], safe='')}/month={pair['month']}", table.filter(chosen)
+        yield f"recipe={short_name(quote(pair['recipe'], safe=''))}/month={pair['month']}", table.filter(chosen)

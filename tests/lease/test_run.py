@@ -40,15 +40,13 @@ EC2 = ec2_pages()
 Runs = Callable[[signal.Signals, dict[str, str]], list[AnyDocument]]
 
 
-@dataclass(frozen=True)
-class Signalled(Recipe):
-    """A recipe to which a signal comes while it trains, and a trainer of itself."""
+@dataclass
+class SignalledTrainer:
+    """A trainer to which a signal comes while it trains."""
 
-    number: signal.Signals = signal.SIGTERM
+    number: signal.Signals
+    batch: int = 1
     compute: Compute = CPU
-
-    def build(self, data: Cifar10, compute: Compute) -> Trainer:
-        return self
 
     def warm_up(self) -> None:
         pass
@@ -56,6 +54,14 @@ class Signalled(Recipe):
     def run(self, seed: int, events: Events) -> None:
         with events.phase("train"):
             os.kill(os.getpid(), self.number)
+
+
+@dataclass(frozen=True)
+class Signalled(Recipe):
+    number: signal.Signals = signal.SIGTERM
+
+    def build(self, data: Cifar10, compute: Compute) -> Trainer:
+        return SignalledTrainer(self.number)
 
     def source_sha256(self) -> str:
         return "0" * 64

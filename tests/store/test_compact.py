@@ -73,6 +73,17 @@ def test_any_runs_come_back_from_parquet_as_they_are(tmp_path: Path, some) -> No
     assert list(layer.verify(store)) == []
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 200, " " * 101, "/" * 84 + "x"])
+def test_a_recipe_whose_name_is_too_long_for_a_folder_has_a_short_one(store: FolderStore, name: str) -> None:
+    for longer in (name, name + "x"):
+        store.put(make_run(recipe=RecipeRef(name=longer, source_sha256="1" * 64)))
+    assert layer.compact(store).added == 5
+    frames_agree(store)
+    folders = [path.name for path in (store.root / layer.FOLDER).iterdir()]
+    assert len(folders) == 4
+    assert max(len(folder.encode()) for folder in folders) <= 143  # of an encrypted file system
+
+
 def test_a_second_compaction_adds_only_what_is_new(store: FolderStore) -> None:
     layer.compact(store)
     assert layer.compact(store).added == 0

@@ -20,7 +20,7 @@ from analysis.published.dawnbench.importer import COLUMNS, FOLDER
 from bench.billing.prices import machine_hourly
 from bench.errors import StoreError
 from bench.record.documents import AnyDocument, LeaseOpened, Run
-from bench.text import one_line
+from bench.text import one_line, short_name
 
 # What DAWNBench's clock counts, as bench.record.policy has it for `dawnbench`: evaluation is left out.
 COUNTED = ("prepare", "train")
@@ -106,7 +106,7 @@ def _fit(run: Run) -> bool:
 def _entry(run: Run, lease: LeaseOpened | None, submitter: Submitter, alike: list[Run]) -> Entry:
     machine = one_line(run.device.name)
     named = (submitter.author, run.recipe.name, f"{run.device.count}{machine}", "pytorch")
-    return Entry("_".join(map(_tag, named)), _header(run, lease, submitter, machine, alike), _log(run))
+    return Entry(short_name("_".join(map(_tag, named))), _header(run, lease, submitter, machine, alike), _log(run))
 
 
 def _header(
