@@ -33,6 +33,7 @@ from bench.text import did_you_mean
 Pricing = Literal["on-demand", "spot"]
 
 TASKS = Path("sky")
+SWEEP_TAG = "bench-sweep"  # of every lease of a sweep
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Cell:
     def cluster(self) -> str:
         """What SkyPilot calls the machine: `bench-<sweep>-<cell>`."""
         return f"bench-{self.sweep}-{self.name}"
+
+    @property
+    def tag(self) -> str:
+        """The value of the tag `SWEEP_TAG` of its leases: `<sweep>/<cell>`."""
+        return f"{self.sweep}/{self.name}"
 
     @property
     def task(self) -> Path:

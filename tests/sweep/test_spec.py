@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # its types are a package of their own
 import pytest
 import yaml
 
@@ -84,73 +85,74 @@ def test_a_machine_can_be_a_task_file_anywhere(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "place", "fact"),
     [
-        ({"machine": ["v100"]}, ":7: machine: no such key; did you mean machines?"),
-        ({"machines": ["v10"]}, ":6: machines[0]: no task file sky/v10.yaml here; did you mean v100?"),
-        ({"machines": ["h200"]}, "no task file sky/h200.yaml here; see sky for what there is"),
-        ({"machines": ["away/x.yaml"]}, "no task file away/x.yaml here, nor a folder away"),
-        ({"machines": ["v100", "sky/v100.yaml"]}, "two cells would be called v100; name each machine"),
-        ({"clouds": ["aws", "aws"]}, "two cells would be called v100-aws"),
-        ({"clouds": ["AWS"]}, ":8: clouds[0]: 'AWS' does not fit: aws, aws/us-east-1"),
-        ({"recipes": ["quick", "myrtl"]}, ":4: recipes[1]: no recipe is called 'myrtl'; did you mean myrtle?"),
-        ({"recipes": ["quick", "quick"]}, "recipes: one is named twice; raise `runs`"),
-        ({"recipes": "quick"}, ":2: recipes: is no list; write [one, two]"),
-        ({"recipes": []}, "recipes: [] does not fit: recipes, as `bench recipes` lists them"),
-        ({"runs": 0}, "runs: Input should be greater than or equal to 1, not 0: runs of each recipe in each cell"),
-        ({"runs": True}, "runs: Input should be a valid integer, not True"),
-        ({"name": "The Claim"}, ":1: name: 'The Claim' does not fit: small letters, digits and -"),
-        ({"pricing": ["spot", "cheap"]}, "pricing[1]: Input should be 'on-demand' or 'spot', not 'cheap'"),
-        ({"store": "results/local"}, "store: 'results/local' does not fit: s3://bucket/prefix"),
-        ({"max_cost": 0}, "max_cost: Input should be greater than 0, not 0: USD for all cells"),
-        ({"max_cost": "20 USD"}, "max_cost: Input should be a valid decimal, not '20 USD'"),
-        ({"max_duration": 90}, "max_duration: 90 is no length of time; give a whole number with s, m, h or d"),
-        ({"envs": {"BENCH_RUNS": 3}}, "envs.BENCH_RUNS: the sweep sets this itself, from `runs`"),
-        ({"envs": {"AWS_SECRET_ACCESS_KEY": "x"}}, "a key does not belong into a file"),
-        ({"envs": {"A B": "x"}}, ":8: envs.A B: 'A B' does not fit: names of letters, digits and _"),
-        ({"envs": {"X": True}}, "envs.X: Input should be a valid string, not True"),
+        ({"machine": ["v100"]}, ":7: machine:", "did you mean machines?"),
+        ({"machines": ["v10"]}, ":6: machines[0]:", "sky/v10.yaml here; did you mean v100?"),
+        ({"machines": ["h200"]}, ":6: machines[0]:", "sky/h200.yaml"),
+        ({"machines": ["away/x.yaml"]}, ":6: machines[0]:", "folder away"),
+        ({"machines": ["v100", "sky/v100.yaml"]}, ":1:", "v100;"),
+        ({"clouds": ["aws", "aws"]}, ":1:", "v100-aws;"),
+        ({"clouds": ["AWS"]}, ":8: clouds[0]:", "'AWS'"),
+        ({"recipes": ["quick", "myrtl"]}, ":4: recipes[1]:", "did you mean myrtle?"),
+        ({"recipes": ["quick", "quick"]}, ":1:", "`runs`"),
+        ({"recipes": "quick"}, ":2: recipes:", "[one, two]"),
+        ({"recipes": []}, ":2: recipes:", "`bench recipes`"),
+        ({"runs": 0}, "runs:", "not 0"),
+        ({"runs": True}, "runs:", "not True"),
+        ({"name": "The Claim"}, ":1: name:", "'The Claim'"),
+        ({"pricing": ["spot", "cheap"]}, "pricing[1]:", "'on-demand' or 'spot', not 'cheap'"),
+        ({"store": "results/local"}, "store:", "s3://bucket/prefix"),
+        ({"max_cost": 0}, "max_cost:", "not 0"),
+        ({"max_cost": "20 USD"}, "max_cost:", "not '20 USD'"),
+        ({"max_duration": 90}, "max_duration:", "90s, 45m, 2h, 1d"),
+        ({"envs": {"BENCH_RUNS": 3}}, "envs.BENCH_RUNS:", "`runs`"),
+        ({"envs": {"AWS_SECRET_ACCESS_KEY": "x"}}, "envs.AWS_SECRET_ACCESS_KEY:", "shell"),
+        ({"envs": {"A B": "x"}}, ":8: envs.A B:", "'A B'"),
+        ({"envs": {"X": True}}, "envs.X:", "not True"),
     ],
     ids=str,
 )
-def test_a_mistake_is_named_with_its_line(here: Path, changes: dict[str, object], said: str) -> None:
+def test_a_mistake_is_named_with_its_line_and_what_to_do(
+    here: Path, changes: dict[str, object], place: str, fact: str
+) -> None:
     with pytest.raises(UsageError) as raised:
         load_words(**changes)
-    assert str(raised.value).startswith("sweep.yaml:")
-    assert said in str(raised.value)
-    assert "\n" not in str(raised.value)
+    message = str(raised.value)
+    assert message.startswith("sweep.yaml:")
+    assert place in message
+    assert fact in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("key", SMALL)
 def test_what_must_be_there(here: Path, key: str) -> None:
-    with pytest.raises(UsageError, match=rf"^sweep.yaml:1: {key}: is missing: \S"):
+    with pytest.raises(UsageError, match=rf"^sweep.yaml:1: {key}: "):
         load_text(yaml.safe_dump({name: value for name, value in SMALL.items() if name != key}))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "place"),
     [
-        ("name: [", "sweep.yaml:1: not YAML"),
-        ("name: \x07", "sweep.yaml: not YAML"),
-        ("- v100", "sweep.yaml: holds no mapping"),
-        ("", "sweep.yaml: holds no mapping"),
-        ("runs: 1\nname: a\nruns: 2\n", "sweep.yaml:3: runs stands here twice"),
-        (
-            "name: x\nrecipes: [quick]\nruns: 1\nmachines: [v100]\n7: x\n",
-            "sweep.yaml:5: [7]: Keys should be strings, not 7: see `bench schema sweep`",
-        ),
-        ("runs: 2026-13-45\n", "sweep.yaml: not YAML"),
+        ("name: [", "sweep.yaml:1: "),
+        ("name: \x07", "sweep.yaml: "),
+        ("- v100", "sweep.yaml: "),
+        ("", "sweep.yaml: "),
+        ("runs: 1\nname: a\nruns: 2\n", "sweep.yaml:3: runs "),
+        ("name: x\nrecipes: [quick]\nruns: 1\nmachines: [v100]\n7: x\n", "sweep.yaml:5: [7]: "),
+        ("runs: 2026-13-45\n", "sweep.yaml: "),
     ],
 )
-def test_what_is_no_file_of_keys(here: Path, text: str, said: str) -> None:
+def test_what_is_no_file_of_keys(here: Path, text: str, place: str) -> None:
     with pytest.raises(UsageError) as raised:
         load_text(text)
-    assert said in str(raised.value)
+    assert str(raised.value).startswith(place)
 
 
 def test_a_file_that_cannot_be_read(here: Path) -> None:
     Path("bytes.yaml").write_bytes(b"\xff\xfe\x00")
     for path, why in (("none.yaml", "No such file"), ("sky", "Is a directory"), ("bytes.yaml", "UTF-8")):
-        with pytest.raises(UsageError, match=f"^{path}: cannot be read .*{why}"):
+        with pytest.raises(UsageError, match=f"^{path}: .*{why}"):
             load(path)
 
 
@@ -164,7 +166,7 @@ def test_a_length_of_time(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "0h", "-1h", "1.5h", "2 h", "2H", "1h30m", "1:30", "٢h", "9" * 30 + "d", 2])
 def test_no_length_of_time(text: object) -> None:
-    with pytest.raises(ValueError, match=r"length of time|longer than anybody"):
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
         duration(text)
 
 

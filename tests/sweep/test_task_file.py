@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from bench.errors import UsageError
 from bench.sweep.spec import Cell
 from bench.sweep.task_file import ResourceRequest, task_of
 
+WriteTask = Callable[..., Path]
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,13 +33,13 @@ def requests(cloud: str | None = None) -> tuple[ResourceRequest, ...]:
     ],
     ids=str,
 )
-def test_accelerators_in_all_their_forms(task, said, machines) -> None:
+def test_accelerators_in_all_their_forms(task: WriteTask, said: object, machines: list[tuple[str | None, int]]) -> None:
     task("m", {"accelerators": said})
     assert [(machine.gpu, machine.gpus) for machine in requests()] == machines
 
 
 @pytest.mark.parametrize("key", ["any_of", "ordered"])
-def test_each_choice_takes_over_what_stands_above_it(task, key: str) -> None:
+def test_each_choice_takes_over_what_stands_above_it(task: WriteTask, key: str) -> None:
     choices = [
         {"infra": "aws/us-east-1/us-east-1a"},
         {"infra": "lambda", "accelerators": "A100:1", "max_hourly_cost": 2},
@@ -48,27 +51,25 @@ def test_each_choice_takes_over_what_stands_above_it(task, key: str) -> None:
     )
 
 
-def test_the_older_words_for_a_place_and_an_instance(task) -> None:
+def test_the_older_words_for_a_place_and_an_instance(task: WriteTask) -> None:
     task("m", {"cloud": "AWS", "region": "us-east-1", "instance_type": "p3.2xlarge"})
     assert requests() == (ResourceRequest(None, 0, "aws", "us-east-1", "p3.2xlarge"),)
 
 
-def test_a_cell_s_cloud_leaves_what_it_offers(task) -> None:
+def test_a_cell_s_cloud_leaves_what_it_offers(task: WriteTask) -> None:
     task("m", {"accelerators": "V100:1", "any_of": [{"infra": "aws"}, {"infra": "gcp/us-central1"}, {}]})
     assert [(m.provider, m.region) for m in requests("gcp")] == [("gcp", "us-central1"), ("gcp", None)]
     assert [(m.provider, m.region) for m in requests("aws/eu-west-1")] == [("aws", "eu-west-1"), ("aws", "eu-west-1")]
 
 
-def test_a_cloud_that_the_file_does_not_name_is_a_mistake(task) -> None:
+def test_a_cloud_that_the_file_does_not_name_is_a_mistake(task: WriteTask) -> None:
     task("m", {"accelerators": "V100:1", "any_of": [{"infra": "aws/us-east-1"}, {"infra": "gcp"}]})
     for cloud in ("lambda", "aws/eu-west-1"):
-        with pytest.raises(
-            UsageError, match=rf"^sky/m.yaml:1: resources: nothing here for {cloud}; it names aws/us-east-1, gcp"
-        ):
+        with pytest.raises(UsageError, match=rf"^sky/m\.yaml:1: resources: .*{cloud}.*aws/us-east-1, gcp$"):
             requests(cloud)
 
 
-def test_disk_and_idle_time(task) -> None:
+def test_disk_and_idle_time(task: WriteTask) -> None:
     task("m", {"disk_size": 100, "autostop": {"idle_minutes": 5, "down": True}})
     found = task_of(Cell("s", "m"), {}, ("quick",))
     assert (found.disk_gb, found.idle_s) == (Decimal(100), 300)
@@ -77,7 +78,7 @@ def test_disk_and_idle_time(task) -> None:
     assert (found.disk_gb, found.idle_s) == (None, 600)
 
 
-def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task) -> None:
+def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task: WriteTask) -> None:
     task("m", {"accelerators": "V100:8"}, envs={"BENCH_GPUS": 8})
     assert task_of(Cell("s", "m"), {}, ("fastai-wrn",)).ranks == 8
     assert task_of(Cell("s", "m"), {"BENCH_GPUS": "4"}, ("fastai-wrn",)).ranks == 4
@@ -86,28 +87,29 @@ def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resources", "more", "recipes", "said"),
+    ("resources", "more", "recipes", "place", "fact"),
     [
-        ({"accelerators": "V100:half"}, {}, ("quick",), "resources: accelerators are such as V100:1"),
-        ({"accelerators": "V100", "max_hourly_cost": "cheap"}, {}, ("quick",), "max_hourly_cost is a number"),
-        ({"accelerators": "V100", "max_hourly_cost": "nan"}, {}, ("quick",), "max_hourly_cost is a number"),
-        ({"any_of": "aws"}, {}, ("quick",), "resources.any_of: is no list of mappings"),
-        ({"any_of": ["aws"]}, {}, ("quick",), "resources.any_of: is no list of mappings"),
-        (["V100"], {}, ("quick",), "resources: is no mapping"),
-        ({}, {"envs": "A=1"}, ("quick",), "envs: is no mapping"),
-        ({}, {"num_nodes": 2}, ("quick",), "num_nodes: bench trains on one machine"),
-        ({}, {"envs": {"BENCH_GPUS": "all"}}, ("fastai-wrn",), "envs.BENCH_GPUS: 'all'"),
-        ({"accelerators": "V100:8"}, {"envs": {"BENCH_GPUS": 8}}, ("myrtle",), "8 GPUs at once, and myrtle trains"),
-        ({"accelerators": "V100:4"}, {"envs": {"BENCH_GPUS": 8}}, ("fastai-wrn",), "8 GPUs at once, and 4 to be had"),
+        ({"accelerators": "V100:half"}, {}, ("quick",), "resources", "accelerators"),
+        ({"accelerators": "V100", "max_hourly_cost": "cheap"}, {}, ("quick",), "resources", "max_hourly_cost"),
+        ({"accelerators": "V100", "max_hourly_cost": "nan"}, {}, ("quick",), "resources", "max_hourly_cost"),
+        ({"any_of": "aws"}, {}, ("quick",), "resources.any_of", "list"),
+        ({"any_of": ["aws"]}, {}, ("quick",), "resources.any_of", "list"),
+        (["V100"], {}, ("quick",), "resources", "mapping"),
+        ({}, {"envs": "A=1"}, ("quick",), "envs", "mapping"),
+        ({}, {"num_nodes": 2}, ("quick",), "num_nodes", "one machine"),
+        ({}, {"envs": {"BENCH_GPUS": "all"}}, ("fastai-wrn",), "envs.BENCH_GPUS", "'all'"),
+        ({"accelerators": "V100:8"}, {"envs": {"BENCH_GPUS": 8}}, ("myrtle",), "envs.BENCH_GPUS", "myrtle"),
+        ({"accelerators": "V100:4"}, {"envs": {"BENCH_GPUS": 8}}, ("fastai-wrn",), "envs.BENCH_GPUS", "4"),
     ],
     ids=str,
 )
-def test_what_cannot_be_planned_is_named_with_its_place(task, resources, more, recipes, said: str) -> None:
+def test_what_cannot_be_planned_is_named_with_its_place(
+    task: WriteTask, resources: object, more: dict[str, object], recipes: tuple[str, ...], place: str, fact: str
+) -> None:
     task("m", resources, **more)
-    with pytest.raises(UsageError) as raised:
+    with pytest.raises(UsageError, match=rf"^sky/m\.yaml:\d+: {re.escape(place)}: ") as raised:
         task_of(Cell("s", "m"), {}, recipes)
-    assert str(raised.value).startswith("sky/m.yaml:")
-    assert said in str(raised.value)
+    assert fact in str(raised.value).rpartition(f" {place}: ")[2]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "sky").glob("*.yaml")), ids=lambda path: path.stem)

@@ -13,12 +13,12 @@ from bench.errors import BenchError
 from bench.record.documents import CloseReason, utc_now
 from bench.store import FolderStore, Store
 from bench.sweep.orchestration.launch import machine_environment
-from bench.sweep.orchestration.records import SWEEP_TAG, RunIndex, close_lease, finished_runs, sweep_tag
+from bench.sweep.orchestration.records import RunIndex, close_lease, finished_runs
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
 from bench.sweep.provisioning.collect import Collected, collect
 from bench.sweep.provisioning.failure import error_line, failure_of_error, failure_of_job
 from bench.sweep.provisioning.provisioner import Instance, Job, LaunchRequest, Provisioner
-from bench.sweep.spec import Sweep
+from bench.sweep.spec import SWEEP_TAG, Sweep
 
 _KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")
 _COUNT_S = 10.0  # between two looks into the store
@@ -209,7 +209,7 @@ class CellRunner:
                     uptime,
                     self._close_reason(),
                     state.provisioned_at,
-                    {SWEEP_TAG: sweep_tag(state.cell)},
+                    {SWEEP_TAG: state.cell.tag},
                 )
         except Exception as error:  # the machine is gone, and the record can still be made by hand
             self._note(f"lease {state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")

@@ -11,10 +11,11 @@ from bench.billing.cost import train_cost
 from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, time_of, utc_now
 from bench.store import Store, read_each, read_leases
-from bench.sweep.orchestration.records import SWEEP_TAG, close_lease
+from bench.sweep.orchestration.records import close_lease
 from bench.sweep.provisioning.collect import Collected, collect
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner
+from bench.sweep.spec import SWEEP_TAG
 
 PREFIX = "bench-"
 _UP = "UP"

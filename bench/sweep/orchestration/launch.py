@@ -9,10 +9,9 @@ from typing import Any
 
 from bench import variables
 from bench.errors import StoreError
-from bench.sweep.orchestration.records import CATALOGUE, SWEEP_TAG, sweep_tag
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
-from bench.sweep.spec import Sweep
+from bench.sweep.spec import SWEEP_TAG, Sweep
 
 # Where an S3 that is not AWS's is; what these hold is no secret.
 _PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
@@ -33,7 +32,7 @@ def launch_request(
         variables.STORE.name: store,
         variables.LEASE_ID.name: state.lease_id,
         variables.SERIES_ID.name: state.series or state.lease_id,
-        variables.LEASE_TAGS.name: f"{SWEEP_TAG}={sweep_tag(state.cell)}",
+        variables.LEASE_TAGS.name: f"{SWEEP_TAG}={state.cell.tag}",
     }
     if store:
         envs |= {name: environ[name] for name in _PASSED_ON if environ.get(name)}
@@ -52,9 +51,10 @@ def launch_request(
 def machine_environment(instance: Instance, started: datetime | None) -> dict[str, str]:
     """What SkyPilot knows of the machine, and does not tell it, as variables."""
     values: dict[variables.Variable[Any], str] = {variables.SPOT: "1"} if instance.spot else {}
-    if instance.hourly is not None:
+    if instance.price:
         # Without a price of its own, the type is looked up in the price book, which does not hold all.
-        values |= {variables.PRICE_PER_HOUR: f"{instance.hourly:f}", variables.PRICE_SOURCE: CATALOGUE}
+        price = instance.price
+        values |= {variables.PRICE_PER_HOUR: f"{price.amount:f}", variables.PRICE_SOURCE: price.source}
         if instance.instance_type:
             values[variables.INSTANCE] = f"{instance.provider}:{instance.instance_type}"
     if instance.accelerators:

@@ -15,22 +15,13 @@ from bench.record.documents import (
     LeaseClosed,
     LeaseOpened,
     Phase,
-    Price,
     Run,
     utc_now,
 )
 from bench.store import Store, read_each
 from bench.sweep.provisioning.provisioner import Instance, Uptime
-from bench.sweep.spec import Cell, Sweep
+from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.variables import IMAGE
-
-SWEEP_TAG = "bench-sweep"
-CATALOGUE = "SkyPilot catalogue"  # the source of a price
-
-
-def sweep_tag(cell: Cell) -> str:
-    """The tag of a cell's leases, such as `the-claim/v100-aws`."""
-    return f"{cell.sweep}/{cell.name}"
 
 
 def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None]:
@@ -38,7 +29,7 @@ def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None
 
     Leases that cannot be trusted are skipped.
     """
-    tagged = {sweep_tag(cell): cell for cell in cells}
+    tagged = {cell.tag: cell for cell in cells}
     first: dict[Cell, LeaseOpened] = {}
     keys = [key for key in _keys(store, "v1/leases/") if key.endswith("/opened.json")]
     for lease in read_each(store, keys):
@@ -128,7 +119,7 @@ def close_lease(
         instance_type=instance.instance_type,
         resource_id=instance.resource_id,
         accelerators=instance.accelerators,
-        price=_price(instance),
+        price=instance.price,
         started=uptime.started,
         started_source="launcher",
         attempt=1,
@@ -142,18 +133,6 @@ def close_lease(
         if isinstance(by_machine, LeaseOpened):  # two clocks: nothing ends before it began
             closed = closed.model_copy(update={"stopped": max(closed.stopped, by_machine.started)})
     store.put(closed)
-
-
-def _price(instance: Instance) -> Price | None:
-    if instance.hourly is None:
-        return None
-    return Price(
-        amount=instance.hourly,
-        pricing_category="Dynamic" if instance.spot else "Standard",
-        source=CATALOGUE,
-        currency="USD",
-        seen=utc_now().date(),
-    )
 
 
 def _phases(started: datetime, stopped: datetime, provisioned_at: datetime | None) -> list[Phase]:

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from bench.record.documents import Accelerators
+from bench.record.documents import Accelerators, Price, utc_now
 from bench.sweep.provisioning.collect import RawRecord
 
 
@@ -49,6 +49,19 @@ class Instance:
     resource_id: str | None = None
     setup: int | None = None
     lease_label: str | None = None
+
+    @property
+    def price(self) -> Price | None:
+        """`hourly` as a lease's record has it; None where it is not known."""
+        if self.hourly is None:
+            return None
+        return Price(
+            amount=self.hourly,
+            pricing_category="Dynamic" if self.spot else "Standard",
+            source="SkyPilot catalogue",
+            currency="USD",
+            seen=utc_now().date(),
+        )
 
 
 class Job(Enum):

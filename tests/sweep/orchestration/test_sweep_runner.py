@@ -303,10 +303,16 @@ def test_a_defect_in_the_watch_leaves_no_machine(run_sweep: RunSweep, monkeypatc
     assert provisioner.up == {}
 
 
-def test_a_second_signal_ends_it_at_once_and_names_what_is_left(run_sweep: RunSweep, sweep: Sweep) -> None:
+def test_a_second_signal_ends_it_at_once_and_names_what_is_left(
+    run_sweep: RunSweep, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     provisioner = FakeProvisioner(v100=Plot(hangs="run"))
     slow = threading.Event()
-    provisioner.down = lambda cluster: slow.wait(20) and None  # type: ignore[method-assign]  # a cloud that takes its time
+
+    def wait(cluster: str) -> None:
+        slow.wait(20)
+
+    monkeypatch.setattr(provisioner, "down", wait)  # a cloud that takes its time
     _once(lambda: "run bench-trial-v100" in provisioner.calls, _press_ctrl_c)
     _once(lambda: "records bench-trial-v100" in provisioner.calls, _press_ctrl_c)
     result, _ = run_sweep(provisioner, machines=sweep.machines[:1])

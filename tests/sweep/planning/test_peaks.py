@@ -12,7 +12,7 @@ from bench.billing.prices import price_book
 from bench.recipes import find
 from bench.sweep.planning.duration import time_of_run
 from bench.sweep.planning.history import History
-from bench.sweep.planning.peaks import EXPECTED, LEAST, peak, peaks, speed
+from bench.sweep.planning.peaks import EXPECTED, LEAST, Peak, peak, peaks, speed
 
 ROOT = Path(__file__).parents[3]
 # Recipe, GPU, how many, seconds as published.
@@ -30,7 +30,7 @@ PUBLISHED = [
 
 
 @pytest.mark.parametrize("row", peaks(), ids=lambda row: row.gpu)
-def test_every_row_has_its_source_and_figures_of_a_gpu(row) -> None:
+def test_every_row_has_its_source_and_figures_of_a_gpu(row: Peak) -> None:
     assert row.source.startswith("https://")
     assert row.read
     assert 0 < row.float32 < row.half < 10_000  # TFLOP/s
@@ -66,6 +66,8 @@ def test_the_shares_of_the_peak_are_those_of_the_docstring() -> None:
     for recipe, gpu, ranks, seconds in PUBLISHED:
         known, sheet = find(recipe), peak(gpu)
         tflop = known.tflop if ranks == 1 else known.tflop_parallel
+        assert tflop is not None
+        assert sheet is not None
         shares[recipe, ranks] = round(tflop / sheet.half / ranks / seconds, 2)
     old = {("bkj", 1): 0.13, ("fastai-wrn", 1): 0.25, ("fastai-wrn", 8): 0.09}
     assert {key: shares.pop(key) for key in old} == old
@@ -82,9 +84,15 @@ def test_float32_goes_by_its_own_peak() -> None:
 
 
 def test_slow_memory_lowers_what_is_reached() -> None:
-    assert speed("A100", half=True).expected == pytest.approx(0.30 * 312)
-    assert speed("L4", half=True).expected == pytest.approx(0.30 * 121 * (0.3 / 121) / (1.555 / 312))
-    assert speed("V100", half=True).expected == pytest.approx(0.30 * 125)  # faster for its arithmetic than an A100's
+    expected = {
+        "A100": 0.30 * 312,
+        "L4": 0.30 * 121 * (0.3 / 121) / (1.555 / 312),
+        "V100": 0.30 * 125,  # faster for its arithmetic than an A100's
+    }
+    for gpu, tflops in expected.items():
+        reached = speed(gpu, half=True)
+        assert reached is not None
+        assert reached.expected == pytest.approx(tflops)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +109,9 @@ def test_slow_memory_lowers_what_is_reached() -> None:
     ],
 )
 def test_a_name_finds_its_data_sheet_and_of_several_the_slowest(name: str, row: str) -> None:
-    assert peak(name).gpu == row
+    sheet = peak(name)
+    assert sheet is not None
+    assert sheet.gpu == row
 
 
 def test_of_a_gpu_without_a_data_sheet_nothing_is_known() -> None:
