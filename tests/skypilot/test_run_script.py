@@ -115,7 +115,7 @@ def test_it_wants_a_set_up_machine_recipes_and_one_machine(machine: Machine) -> 
 def test_a_container_gets_variables_by_name_and_the_folders_of_this_machine(containers: Machine) -> None:
     (containers.home / ".aws").mkdir(parents=True)
     given = {"AWS_SECRET_ACCESS_KEY": "planted", "CIFAR10_URL": "http://127.0.0.1/x", "HTTPS_PROXY": "http://127.0.0.1"}
-    containers.call("run.sh", SKYPILOT_TASK_ID="t", BENCH_STORE="", GCE_METADATA_HOST="127.0.0.1", **given)
+    containers.call("run.sh", 0, SKYPILOT_TASK_ID="t", BENCH_STORE="", GCE_METADATA_HOST="127.0.0.1", **given)
     fetched, ran = (call.split(" ") for call in containers.calls[-2:])
     assert (fetched[-2:], ran[-8:]) == (
         ["data", "fetch"],

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]  # its types are a package of their own
+import jsonschema
 import pytest
 import yaml
 
