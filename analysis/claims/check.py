@@ -10,7 +10,8 @@ import pandas as pd
 from analysis.claims.claim import Book, Check, Claim, Metric, Operand, chosen, judge, load_claims
 from analysis.frames.runs import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET
-from analysis.stats.intervals import BOOTSTRAP_FROM, ratio_of_medians
+from analysis.stats.intervals import MEDIAN_FROM
+from analysis.stats.two_sample import ratio_of_medians
 from bench.record.documents import Published
 from bench.text import one_line, plural
 
@@ -61,7 +62,7 @@ def _check(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     if factor is None:
         notes.append("nothing to compare: a recipe never hit, or the machine's price is unknown")
     elif interval is None:
-        notes.append(f"no interval, so no verdict: it takes {BOOTSTRAP_FROM} runs that hit on either side")
+        notes.append(f"no interval, so no verdict: it takes {MEDIAN_FROM} runs that hit on either side")
     first = a.iloc[0]
     instance = "" if pd.isna(first["instance"]) else f" ({first['instance']})"
     return Check(

@@ -1,4 +1,4 @@
-"""A against B: what the runs of two recipes, machines or stores say about which is better, and how surely."""
+"""A against B: the runs of two recipes, machines or stores, compared metric by metric, with what qualifies it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
 from analysis.stats.intervals import LEVEL
-from analysis.stats.power import POWER, visible_difference
+from analysis.stats.two_sample import POWER, visible_difference
 from bench.errors import UsageError
 from bench.record.policy import DEFAULT_POLICY, Policy
 from bench.text import CATEGORIES, one_line
@@ -19,7 +19,7 @@ from bench.text import CATEGORIES, one_line
 __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "select", "slower"]
 
 # Variances of shares below this are rounding: one image of 10,000 more or less is 1e-8.
-_NOTHING = 1e-15
+_ROUNDING = 1e-15
 # What has to be the same for A and B to differ in the recipe alone: columns of the frame, in words.
 _CONDITIONS = {
     "machine": "machine",
@@ -37,7 +37,7 @@ _CONDITIONS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """The findings of A against B under a clock, one a metric, with what must be said beside them."""
+    """The findings of A against B under a clock, one a metric, with the notes that qualify them."""
 
     policy: Policy
     a: Side
@@ -90,42 +90,42 @@ def _notes(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> Ite
     yield _design(a, b, policy, findings)
     yield from _conditions(a, b)
     for side in (a, b):
-        yield from _shortcomings(side, policy)
-    yield from _what_could_be_seen(a, b, findings)
+        yield from _uncounted(side, policy)
+    yield from _visible(a, b, findings)
 
 
 def _design(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> str:
     if not interleaved(a, b):
-        return "unpaired: the runs did not take turns, so a drift of the machine would show as a difference"
+        return "unpaired: the runs were not interleaved, so a drift of the machine would show as a difference"
     pairs = max((f.n[0] for f in findings if f.metric == "time"), default=0)
     alone = max(len(a.runs), len(b.runs)) - pairs
     left = f"; {alone} without a time for a partner are left out of time and cost" if alone and pairs else ""
-    return f"paired: the runs took turns in the same series, and each is compared with its neighbour{left}"
+    return f"paired: the runs were interleaved in one series, and each is compared with its neighbour{left}"
 
 
 def _conditions(a: Side, b: Side) -> Iterator[str]:
     """What differs beside the recipe, and what a side mixes."""
     for column, what in _CONDITIONS.items():
-        one, two = _said(a.runs, column), _said(b.runs, column)
-        if one != two:
+        values_a, values_b = _distinct(a.runs, column), _distinct(b.runs, column)
+        if values_a != values_b:
             also = "; this compares machines, not only recipes" if column == "machine" else ""
-            yield f"the {what} differs: {a.label} {', '.join(one)}; {b.label} {', '.join(two)}{also}"
-        elif len(one) > 1:
-            yield f"mixes more than one {what}: {', '.join(one)}"
+            yield f"the {what} differs: {a.label} {', '.join(values_a)}; {b.label} {', '.join(values_b)}{also}"
+        elif len(values_a) > 1:
+            yield f"mixes more than one {what}: {', '.join(values_a)}"
     for side in (a, b):
         versions = side.runs["source_sha256"].nunique()
         if versions > 1:
             yield f"{side.label} mixes {versions} versions of its source"
 
 
-def _said(runs: pd.DataFrame, column: str) -> list[str]:
+def _distinct(runs: pd.DataFrame, column: str) -> list[str]:
     values = runs[column].dropna().unique().tolist()
     if column == "pricing_category":
         values = [CATEGORIES.get(value, value) for value in values]
     return sorted({one_line(str(value)) for value in values}) or ["unknown"]
 
 
-def _shortcomings(side: Side, policy: Policy) -> Iterator[str]:
+def _uncounted(side: Side, policy: Policy) -> Iterator[str]:
     if side.invalid:
         yield f"{side.invalid} of {side.label} not counted: a clock was read while the device was still at work"
     completed = side.runs["status"] == "completed"
@@ -139,12 +139,12 @@ def _shortcomings(side: Side, policy: Policy) -> Iterator[str]:
         yield f"{copies} of {side.label} repeat a seed: their accuracies may be copies, which n does not know"
 
 
-def _what_could_be_seen(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:
+def _visible(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
         if finding.metric != "accuracy" or finding.winner or finding.inconclusive:
             continue
         variance = math.fsum(float(side.runs["accuracy"].var()) for side in (a, b)) / 2
-        if variance > _NOTHING:
+        if variance > _ROUNDING:
             seen = visible_difference(min(finding.n), math.sqrt(variance))
             yield (
                 f"accuracy: at this n and spread, a true difference of {100 * seen:.2g} points would be seen with a "

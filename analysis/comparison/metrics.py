@@ -1,4 +1,4 @@
-"""What a comparison finds, one metric a function.
+"""A against B in one metric: the estimate, its interval, the winner, and the sentence that says so.
 
 Nothing is called a winner on too few runs, or where the interval holds "no difference".
 """
@@ -13,12 +13,16 @@ from typing import Literal, NamedTuple, get_args
 
 import pandas as pd
 
-from analysis.comparison import metrics as sentences
 from analysis.comparison.selection import Side
 from analysis.frames.runs import attempt_costs, train_costs
-from analysis.stats.cost_per_success import to_first_success
-from analysis.stats.intervals import BOOTSTRAP_FROM, Interval, ratio_of_estimates, ratio_of_medians, too_few
-from analysis.stats.two_sample import difference_of_means, difference_of_shares, paired_ratio
+from analysis.stats.intervals import BOOTSTRAP_FROM, Interval, to_first_success, too_few
+from analysis.stats.two_sample import (
+    difference_of_means,
+    difference_of_shares,
+    paired_ratio,
+    ratio_of_estimates,
+    ratio_of_medians,
+)
 from bench.record.policy import Policy
 from bench.text import significant
 
@@ -53,11 +57,11 @@ class _Words(NamedTuple):
     of: str  # what is compared
 
 
-WORDS: dict[Metric, _Words] = {
+_WORDS: dict[Metric, _Words] = {
     "time": _Words("faster", "slower", "time"),
-    "cost": _Words("cheaper", "dearer", "train cost"),
+    "cost": _Words("cheaper", "more expensive", "train cost"),
     "time-per-success": _Words("faster to a success", "slower to a success", "time per success"),
-    "cost-per-success": _Words("cheaper per success", "dearer per success", "cost per success"),
+    "cost-per-success": _Words("cheaper per success", "more expensive per success", "cost per success"),
 }
 _MACHINE = {"machine": "machines differ", "dataset": "data sets differ"}
 _SUCCESS = {**_MACHINE, "target": "targets differ"}
@@ -73,94 +77,15 @@ _UNLIKE: dict[Metric, dict[str, str]] = {
 }
 
 
-def ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, interval: Interval | None) -> Finding:
-    """The finding of `ratio`, B / A, said the way round that is above 1. `n` are the runs behind it."""
-    if interval is None:
-        return nothing(metric, n, "resampling the runs gives no interval")
-    winner = _winner(interval, 1)
-    less, more, of = WORDS[metric]
-    if winner is None:
-        text = f"no difference in {of} is seen: {b.label} takes {times(ratio)}x that of {a.label}"
-        ends = interval.low, interval.high
-    elif winner == "A":
-        text, ends = f"{a.label} is {times(ratio)}x {less} than {b.label}", (interval.low, interval.high)
-    else:
-        text, ends = f"{a.label} is {times(1 / ratio)}x {more} than {b.label}", (1 / interval.high, 1 / interval.low)
-    return Finding(
-        metric=metric,
-        measure="ratio B / A",
-        n=n,
-        estimate=ratio,
-        interval=interval,
-        winner=winner,
-        text=f"{text} [{times(ends[0])}, {times(ends[1])}] {_basis(metric, a, b, n, interval)}",
-    )
-
-
-def difference(
-    metric: Metric,
-    a: Side,
-    b: Side,
-    n: tuple[int, int],
-    difference: float,
-    interval: Interval,
-    show: Callable[[float], str],
-    say: Callable[[Winner | None, str], str],
-) -> Finding:
-    """The finding of `difference`, A - B of shares 0..1, said in points (0.01), the way round that is above 0.
-
-    `show` writes points; `say` makes the sentence of the winner and what the difference is, interval included.
-    """
-    winner = _winner(interval, 0)
-    middle, ends = difference, (interval.low, interval.high)
-    if winner == "B":
-        middle, ends = -difference, (-interval.high, -interval.low)
-    points = f"{show(100 * middle)} points [{show(100 * ends[0])}, {show(100 * ends[1])}]"
-    return Finding(
-        metric=metric,
-        measure="difference A - B",
-        n=n,
-        estimate=difference,
-        interval=interval,
-        winner=winner,
-        text=f"{say(winner, points)} {_basis(metric, a, b, n, interval)}",
-    )
-
-
-def nothing(metric: Metric, n: tuple[int, int], why: str, said: str = "inconclusive") -> Finding:
-    """The finding that nothing can be said, with the reason `why`."""
-    measure: Measure = "ratio B / A" if metric in WORDS else "difference A - B"
-    return Finding(metric=metric, measure=measure, n=n, text=f"{said}: {why}", inconclusive=why)
-
-
-def _winner(interval: Interval, equal: float) -> Winner | None:
-    if interval.low > equal:
-        return "A"
-    return "B" if interval.high < equal else None
-
-
-def _basis(metric: Metric, a: Side, b: Side, n: tuple[int, int], interval: Interval) -> str:
-    """What a sentence rests on, and the mark of what makes its two sides unlike."""
-    marks = [what for column, what in _UNLIKE[metric].items() if set(a.runs[column]) != set(b.runs[column])]
-    return f"(n = {n[0]}, {n[1]}; {'; '.join([interval.method, *marks])})"
-
-
-def times(value: float) -> str:
-    """A ratio to three significant digits; near 1 to four, so that 1.004 does not look like no difference."""
-    if not math.isfinite(value):
-        return "∞"
-    return f"{value:.3f}" if 0.9 <= value < 1.1 else significant(value)
-
-
 def compare_metric(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
     """What `metric` says of `a` against `b` under `policy`."""
     if metric == "hits":
         return _hits(a, b)
     if metric == "accuracy":
         return _accuracy(a, b)
-    unknown = _unpriced(a, b) if metric.startswith("cost") else None
-    if unknown:
-        return sentences.nothing(metric, (len(a.runs), len(b.runs)), unknown, "unknown")
+    unpriced = _unpriced(a, b) if metric.startswith("cost") else None
+    if unpriced:
+        return _inconclusive(metric, (len(a.runs), len(b.runs)), unpriced, "unknown")
     if metric in ("time", "cost"):
         return _per_run(metric, a, b, policy)
     return _per_success(metric, a, b, policy)
@@ -172,82 +97,82 @@ def interleaved(a: Side, b: Side) -> bool:
 
 
 def _per_run(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
-    one, two = (_values(metric, side, policy) for side in (a, b))
+    values_a, values_b = _values(metric, a, policy), _values(metric, b, policy)
     paired = interleaved(a, b)
     if paired:
-        pairs = pd.concat([one, two], axis=1, join="inner")
-        one, two = pairs.iloc[:, 0], pairs.iloc[:, 1]
-    n = len(one), len(two)
-    few = too_few(*n)
-    if few is None and min(one.min(), two.min()) <= 0:
-        few = f"a {sentences.WORDS[metric].of} of 0 has no ratio"
-    if few:
-        return sentences.nothing(metric, n, few)
-    compare: Callable[..., tuple[float, Interval | None]] = paired_ratio if paired else ratio_of_medians
-    ratio, interval = compare(two.tolist(), one.tolist())
-    return sentences.ratio(metric, a, b, n, ratio, interval)
+        pairs = pd.concat([values_a, values_b], axis=1, join="inner")
+        values_a, values_b = pairs.iloc[:, 0], pairs.iloc[:, 1]
+    n = len(values_a), len(values_b)
+    reason = too_few(*n)
+    if reason is None and min(values_a.min(), values_b.min()) <= 0:
+        reason = f"a {_WORDS[metric].of} of 0 has no ratio"
+    if reason:
+        return _inconclusive(metric, n, reason)
+    ratio_of: Callable[..., tuple[float, Interval | None]] = paired_ratio if paired else ratio_of_medians
+    ratio, interval = ratio_of(values_b.tolist(), values_a.tolist())
+    return _ratio(metric, a, b, n, ratio, interval)
 
 
 def _per_success(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
     n = len(a.runs), len(b.runs)
-    few = too_few(*n, needed=BOOTSTRAP_FROM)
-    spent = [_attempts(metric, side, policy) for side in (a, b)]
-    for side, taken in zip((a, b), spent, strict=True):
+    spent_a, spent_b = _attempts(metric, a, policy), _attempts(metric, b, policy)
+    reason = too_few(*n, needed=BOOTSTRAP_FROM)
+    for side, spent in ((a, spent_a), (b, spent_b)):
         if not side.runs["hit"].any():
-            few = few or f"no run of {side.label} reached its target"
-        if any(math.isnan(value) for value in taken):
-            few = few or f"what some runs of {side.label} took is unknown"
-        if not sum(taken) > 0:
-            few = few or f"a {sentences.WORDS[metric].of} of 0 has no ratio"
-    if few:
-        return sentences.nothing(metric, n, few)
-    (one, its), (two, others) = (
-        to_first_success(taken, side.runs["hit"].tolist()) for side, taken in zip((a, b), spent, strict=True)
-    )
-    interval = ratio_of_estimates(two, others, one, its) if its and others else None
-    return sentences.ratio(metric, a, b, n, two / one, interval)
+            reason = reason or f"no run of {side.label} reached its target"
+        if any(math.isnan(value) for value in spent):
+            reason = reason or f"what some runs of {side.label} took is unknown"
+        if not sum(spent) > 0:
+            reason = reason or f"a {_WORDS[metric].of} of 0 has no ratio"
+    if reason:
+        return _inconclusive(metric, n, reason)
+    success_a, interval_a = to_first_success(spent_a, a.runs["hit"].tolist())
+    success_b, interval_b = to_first_success(spent_b, b.runs["hit"].tolist())
+    interval = None
+    if interval_a and interval_b:
+        interval = ratio_of_estimates(success_b, interval_b, success_a, interval_a)
+    return _ratio(metric, a, b, n, success_b / success_a, interval)
 
 
 def _hits(a: Side, b: Side) -> Finding:
     n = len(a.runs), len(b.runs)
-    few = too_few(*n)
-    if few:
-        return sentences.nothing("hits", n, few)
-    one, two = (int(side.runs["hit"].sum()) for side in (a, b))
-    interval = difference_of_shares(one, n[0], two, n[1])
-    shares = f"{significant(100 * one / n[0])} % of runs against {significant(100 * two / n[1])} %"
+    reason = too_few(*n)
+    if reason:
+        return _inconclusive("hits", n, reason)
+    hits_a, hits_b = int(a.runs["hit"].sum()), int(b.runs["hit"].sum())
+    interval = difference_of_shares(hits_a, n[0], hits_b, n[1])
+    shares = f"{significant(100 * hits_a / n[0])} % of runs against {significant(100 * hits_b / n[1])} %"
 
-    def say(winner: Winner | None, points: str) -> str:
+    def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:
             return (
                 f"no difference in how often the target is reached is seen: {a.label} {shares} of {b.label}, {points}"
             )
-        return f"{a.label} reaches its target {_more(winner, 'more', 'less')} often than {b.label}: {shares}, {points}"
+        more = "more" if winner == "A" else "less"
+        return f"{a.label} reaches its target {more} often than {b.label}: {shares}, {points}"
 
-    return sentences.difference("hits", a, b, n, one / n[0] - two / n[1], interval, significant, say)
+    return _difference("hits", a, b, n, hits_a / n[0] - hits_b / n[1], interval, significant, sentence)
 
 
 def _accuracy(a: Side, b: Side) -> Finding:
-    one, two = (side.runs.loc[side.runs["status"] == "completed", "accuracy"].dropna().tolist() for side in (a, b))
-    n = len(one), len(two)
-    few = too_few(*n)
-    interval = difference_of_means(one, two)
-    if few or interval is None:
-        return sentences.nothing("accuracy", n, few or "nothing varies")
-    difference = math.fsum(one) / n[0] - math.fsum(two) / n[1]
+    accuracies_a, accuracies_b = (
+        side.runs.loc[side.runs["status"] == "completed", "accuracy"].dropna().tolist() for side in (a, b)
+    )
+    n = len(accuracies_a), len(accuracies_b)
+    reason = too_few(*n)
+    interval = difference_of_means(accuracies_a, accuracies_b)
+    if reason or interval is None:
+        return _inconclusive("accuracy", n, reason or "nothing varies")
+    difference = math.fsum(accuracies_a) / n[0] - math.fsum(accuracies_b) / n[1]
 
-    def say(winner: Winner | None, points: str) -> str:
+    def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:
             return f"no difference in mean accuracy is seen: that of {a.label} minus that of {b.label} is {points}"
-        higher = _more(winner, "higher", "lower")
+        higher = "higher" if winner == "A" else "lower"
         return f"the mean accuracy of {a.label} is {higher} than that of {b.label}, by {points}"
 
     # A hundredth of a point is one image of 10,000; the mean of many runs is finer than that.
-    return sentences.difference("accuracy", a, b, n, difference, interval, lambda points: f"{points:.3f}", say)
-
-
-def _more(winner: Winner, more: str, less: str) -> str:
-    return more if winner == "A" else less
+    return _difference("accuracy", a, b, n, difference, interval, lambda points: f"{points:.3f}", sentence)
 
 
 def _values(metric: Metric, side: Side, policy: Policy) -> pd.Series[float]:
@@ -274,3 +199,78 @@ def _unpriced(a: Side, b: Side) -> str | None:
             return f"{side.label} has runs without a price"
     currencies = sorted({*a.runs["currency"], *b.runs["currency"]})
     return f"prices in {' and '.join(currencies)}" if len(currencies) > 1 else None
+
+
+def _ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, interval: Interval | None) -> Finding:
+    """The finding of `ratio`, B / A, written the way round that is above 1. `n` are the runs behind it."""
+    if interval is None:
+        return _inconclusive(metric, n, "resampling the runs gives no interval")
+    winner = _winner(interval, 1)
+    less, more, of = _WORDS[metric]
+    if winner is None:
+        text = f"no difference in {of} is seen: {b.label} takes {_times(ratio)}x that of {a.label}"
+        ends = interval.low, interval.high
+    elif winner == "A":
+        text, ends = f"{a.label} is {_times(ratio)}x {less} than {b.label}", (interval.low, interval.high)
+    else:
+        text, ends = f"{a.label} is {_times(1 / ratio)}x {more} than {b.label}", (1 / interval.high, 1 / interval.low)
+    return Finding(
+        metric=metric,
+        measure="ratio B / A",
+        n=n,
+        estimate=ratio,
+        interval=interval,
+        winner=winner,
+        text=f"{text} [{_times(ends[0])}, {_times(ends[1])}] {_basis(metric, a, b, n, interval)}",
+    )
+
+
+def _difference(
+    metric: Metric,
+    a: Side,
+    b: Side,
+    n: tuple[int, int],
+    difference: float,
+    interval: Interval,
+    digits: Callable[[float], str],
+    sentence: Callable[[Winner | None, str], str],
+) -> Finding:
+    """The finding of `difference`, A - B of shares 0..1, written in points (0.01), the way round that is above 0."""
+    winner = _winner(interval, 0)
+    middle, ends = difference, (interval.low, interval.high)
+    if winner == "B":
+        middle, ends = -difference, (-interval.high, -interval.low)
+    points = f"{digits(100 * middle)} points [{digits(100 * ends[0])}, {digits(100 * ends[1])}]"
+    return Finding(
+        metric=metric,
+        measure="difference A - B",
+        n=n,
+        estimate=difference,
+        interval=interval,
+        winner=winner,
+        text=f"{sentence(winner, points)} {_basis(metric, a, b, n, interval)}",
+    )
+
+
+def _inconclusive(metric: Metric, n: tuple[int, int], reason: str, verdict: str = "inconclusive") -> Finding:
+    measure: Measure = "ratio B / A" if metric in _WORDS else "difference A - B"
+    return Finding(metric=metric, measure=measure, n=n, text=f"{verdict}: {reason}", inconclusive=reason)
+
+
+def _winner(interval: Interval, equal: float) -> Winner | None:
+    if interval.low > equal:
+        return "A"
+    return "B" if interval.high < equal else None
+
+
+def _basis(metric: Metric, a: Side, b: Side, n: tuple[int, int], interval: Interval) -> str:
+    """What a sentence rests on, and the mark of what makes its two sides unlike."""
+    marks = [mark for column, mark in _UNLIKE[metric].items() if set(a.runs[column]) != set(b.runs[column])]
+    return f"(n = {n[0]}, {n[1]}; {'; '.join([interval.method, *marks])})"
+
+
+def _times(value: float) -> str:
+    """A ratio to three significant digits; near 1 to four, so that 1.004 does not look like no difference."""
+    if not math.isfinite(value):
+        return "∞"
+    return f"{value:.3f}" if 0.9 <= value < 1.1 else significant(value)

@@ -1,1 +1,1 @@
-"""Statistics: intervals, two-sample differences, cost per success, power. Pure functions."""
+"""Statistics: intervals of one sample and differences between two. Pure functions of numbers."""

@@ -56,7 +56,7 @@ def compare(
     """Compare the runs of A with those of B: faster, cheaper, more often at the target, in words with intervals.
 
     A and B are recipes, as RECIPE or as RECIPE@MACHINE, where MACHINE is any part of a machine's name. To
-    compare one recipe with its own past, name an older store with --baseline-store. Runs that took turns in
+    compare one recipe with its own past, name an older store with --baseline-store. Runs interleaved in
     one call of `bench run` are compared in pairs. On fewer than 6 runs a side nothing is called better.
 
     Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
@@ -77,14 +77,14 @@ def compare(
         errors += more
     for refused in errors:
         click.echo(f"bench: {refused}", err=True)
-    one = analysis.select(frame, a, store)
-    two = analysis.select(baseline, b, baseline_store or store)
-    made = analysis.compare(one, two, policy=cast(Policy, policy), metrics=chosen)
-    click.echo(render(made, style), nl=False)
+    side_a = analysis.select(frame, a, store)
+    side_b = analysis.select(baseline, b, baseline_store or store)
+    comparison = analysis.compare(side_a, side_b, policy=cast(Policy, policy), metrics=chosen)
+    click.echo(render(comparison, style), nl=False)
     if errors:
         sys.exit(RecordError.exit_code)
     if fail_if_slower is not None:
-        sys.exit(_verdict(analysis.slower(made, fail_if_slower), one.label, fail_if_slower))
+        sys.exit(_verdict(analysis.slower(comparison, fail_if_slower), side_a.label, fail_if_slower))
 
 
 def _verdict(slower: bool | None, label: str, share: float) -> int:

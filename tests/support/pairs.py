@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.comparison.compare import Comparison, Finding, compare, select
+from analysis.comparison.compare import Comparison, Finding, Metric, compare, select
 from analysis.frames.runs import runs_frame
 from bench.record.documents import AnyDocument, Device, RecipeRef, Run, Series
 from tests.support import small_store as a
@@ -15,6 +15,7 @@ XEON = Device(kind="cpu", name="Xeon", count=2, precision="float32", path="eager
 
 
 def named(name: str) -> RecipeRef:
+    """A recipe of that name."""
     return RecipeRef(name=name, source_sha256="0" * 64)
 
 
@@ -26,7 +27,7 @@ def series(
     shared: int | None = None,
     **changes: Any,
 ) -> list[Run]:
-    """A series of `name`, its seeds counted up; `shared` is the series it took turns in."""
+    """A series of `name`, its seeds counted up; `shared` is the series that it is interleaved in."""
     runs = a.a_series(first, seconds, accuracies, recipe=named(name), **changes)
     moved = Series(id=a.an_id(shared or first), index=0, planned=len(runs))
     return [
@@ -35,17 +36,21 @@ def series(
     ]
 
 
-def compared(documents: Sequence[AnyDocument], one: str = "fast", two: str = "slow", **options: Any) -> Comparison:
+def compared(
+    documents: Iterable[AnyDocument], name_a: str = "fast", name_b: str = "slow", **options: Any
+) -> Comparison:
+    """The comparison of the two."""
     frame = runs_frame(documents)
-    return compare(select(frame, one, "here"), select(frame, two, "here"), **options)
+    return compare(select(frame, name_a, "here"), select(frame, name_b, "here"), **options)
 
 
-def finding(comparison: Comparison, metric: str) -> Finding:
-    return next(found for found in comparison.findings if found.metric == metric)
+def finding(comparison: Comparison, metric: Metric) -> Finding:
+    """What the comparison finds in one metric."""
+    return next(finding for finding in comparison.findings if finding.metric == metric)
 
 
 def a_pair(n: int = 12, drift: float = 0.0, factor: float = 2.0, **changes: Any) -> list[Run]:
-    """`fast` and `slow` taking turns on a machine that gets slower by `drift` s a round."""
+    """`fast` and `slow`, interleaved on a machine that gets slower by `drift` s a round."""
     seconds = [20.0 + drift * k + k % 5 / 10 for k in range(n)]
     slower_ones = [factor * value + k % 3 / 10 for k, value in enumerate(seconds)]
     return [*series("fast", 100, seconds, **changes), *series("slow", 200, slower_ones, shared=100, **changes)]

@@ -1,4 +1,4 @@
-"""Differences of two samples against published values, scipy, and what must hold for any data."""
+"""Two samples: published values, simulation, and what must hold for any data."""
 
 from __future__ import annotations
 
@@ -8,12 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.stats.intervals import median_interval
-from analysis.stats.two_sample import difference_of_means, difference_of_shares, paired_ratio
+from analysis.stats.intervals import Interval, median_interval
+from analysis.stats.two_sample import (
+    difference_of_means,
+    difference_of_shares,
+    paired_ratio,
+    power_of,
+    ratio_of_estimates,
+    ratio_of_medians,
+    visible_difference,
+)
 
 patient = settings(deadline=None)
+seconds = st.floats(0.01, 1e5)
 accuracies = st.lists(st.floats(0.1, 1), min_size=2, max_size=30)
 counts = st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+def known(interval: Interval | None) -> Interval:
+    assert interval is not None
+    return interval
 
 
 @pytest.mark.parametrize(
@@ -26,62 +40,137 @@ counts = st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
         ((10, 10, 0, 10), 0.6075, 1.0),
     ],
 )
-def test_the_difference_of_shares_is_newcombes_own(counts, low, high):
-    found = difference_of_shares(*counts)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+def test_the_difference_of_shares_is_newcombes_own(counts: tuple[int, int, int, int], low: float, high: float) -> None:
+    interval = difference_of_shares(*counts)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(counts, counts)
 @patient
-def test_the_difference_of_shares_lies_within_its_interval_and_turns_round(one, two):
-    found, turned = difference_of_shares(*one, *two), difference_of_shares(*two, *one)
-    assert -1 <= found.low <= one[0] / one[1] - two[0] / two[1] <= found.high <= 1
-    assert (found.low, found.high) == pytest.approx((-turned.high, -turned.low))
+def test_the_difference_of_shares_lies_within_its_interval_and_turns_round(
+    a: tuple[int, int], b: tuple[int, int]
+) -> None:
+    interval, turned = difference_of_shares(*a, *b), difference_of_shares(*b, *a)
+    assert -1 <= interval.low <= a[0] / a[1] - b[0] / b[1] <= interval.high <= 1
+    assert (interval.low, interval.high) == pytest.approx((-turned.high, -turned.low))
+
+
+def test_the_difference_of_means_is_welchs() -> None:
+    """The formula of Welch and Satterthwaite, for variances 1 and 11/3 of 3 and 4 values."""
+    interval = known(difference_of_means([1.0, 2.0, 3.0], [10.0, 12.0, 14.0, 14.0]))
+    error = np.sqrt(1 / 3 + (11 / 3) / 4)
+    freedom = (1 / 3 + 11 / 12) ** 2 / ((1 / 3) ** 2 / 2 + (11 / 12) ** 2 / 3)
+    half = stats.t.ppf(0.975, freedom) * error
+    assert (interval.low, interval.high) == pytest.approx((-10.5 - half, -10.5 + half))
 
 
 @given(accuracies, accuracies)
 @patient
-def test_the_difference_of_means_is_scipys_welch(one, two):
-    found = difference_of_means(one, two)
-    if min(np.std(one), np.std(two)) > 1e-6:
-        expected = stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.95)
-        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-6, abs=1e-9)
-    middle = np.mean(one) - np.mean(two)
-    assert found.low - 1e-12 <= middle <= found.high + 1e-12
+def test_the_difference_of_means_lies_within_its_interval(a: list[float], b: list[float]) -> None:
+    interval = known(difference_of_means(a, b))
+    assert interval.low - 1e-12 <= np.mean(a) - np.mean(b) <= interval.high + 1e-12
 
 
-def test_means_that_do_not_vary_differ_for_sure():
-    found = difference_of_means([0.5] * 6, [0.25] * 6)
-    assert (found.low, found.high) == (0.25, 0.25)
+def test_means_that_do_not_vary_differ_for_sure() -> None:
+    assert difference_of_means([0.5] * 6, [0.25] * 6) == (0.25, 0.25, "Welch")
 
 
-def test_one_value_has_no_difference_of_means():
+def test_one_value_has_no_difference_of_means() -> None:
     assert difference_of_means([0.94], [0.93, 0.94]) is None
+
+
+@given(st.integers(2, 300), st.floats(0.01, 10))
+@settings(patient, max_examples=30)
+def test_the_visible_difference_is_seen_with_that_power(n: int, sd: float) -> None:
+    assert power_of(n, visible_difference(n, sd), sd) == pytest.approx(0.8)
+
+
+def test_power_is_what_a_simulation_finds() -> None:
+    draws = np.random.default_rng(3)
+    a, b = draws.normal(0, 1, (20_000, 10)), draws.normal(1, 1, (20_000, 10))
+    seen = np.mean(stats.ttest_ind(a, b, axis=1).pvalue < 0.05)
+    assert power_of(10, 1.0, 1.0) == pytest.approx(seen, abs=0.01)
+
+
+def test_no_difference_is_seen_as_often_as_the_level_allows() -> None:
+    assert power_of(10, 0.0, 1.0) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("n", "sd"), [(1, 0.1), (10, 0.0)])
+def test_one_run_or_no_spread_shows_nothing(n: int, sd: float) -> None:
+    with pytest.raises(ValueError, match=f"n = {n}, sd = {sd}"):
+        visible_difference(n, sd)
+
+
+def test_a_ratio_of_medians() -> None:
+    slow, fast = [20.0 + k for k in range(11)], [10.0 + k / 2 for k in range(11)]
+    ratio, interval = ratio_of_medians(slow, fast)
+    assert ratio == 2
+    assert known(interval).low < 2 < known(interval).high
+
+
+def test_a_ratio_of_fewer_than_ten_values_has_an_interval_from_order_statistics() -> None:
+    ratio, interval = ratio_of_medians([20.0, 21, 22, 23, 24, 25], [10.0, 10.5, 11, 11.5, 12, 12.5])
+    assert (ratio, known(interval).method) == (2, "order statistics")
+    assert known(interval).low < 2 < known(interval).high
+
+
+def test_a_ratio_of_fewer_than_six_values_has_no_interval() -> None:
+    assert ratio_of_medians([2.0] * 5, [1.0] * 30) == (2, None)
+
+
+def test_a_ratio_of_values_that_do_not_vary_has_no_width() -> None:
+    interval = known(ratio_of_medians([2.0] * 10, [1.0] * 10)[1])
+    assert (interval.low, interval.high) == (2, 2)
+
+
+@pytest.mark.parametrize(("above", "below"), [([], [1.0]), ([1.0], []), ([1.0], [0.0]), ([-1.0], [1.0])])
+def test_a_ratio_needs_positive_values(above: list[float], below: list[float]) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        ratio_of_medians(above, below)
+
+
+@given(st.lists(seconds, min_size=6, max_size=9), st.lists(seconds, min_size=6, max_size=9))
+@patient
+def test_the_ratio_turned_round_has_the_interval_turned_round(a: list[float], b: list[float]) -> None:
+    interval, turned = known(ratio_of_medians(a, b)[1]), known(ratio_of_medians(b, a)[1])
+    assert (interval.low, interval.high) == pytest.approx((1 / turned.high, 1 / turned.low))
+
+
+def test_a_ratio_of_estimates_squares_and_adds_distances_on_logarithms() -> None:
+    interval = ratio_of_estimates(6.0, Interval(2.0, 18.0, "x"), 2.0, Interval(1.0, 4.0, "x"))
+    width = np.hypot(np.log(3), np.log(2))
+    assert (interval.low, interval.high) == pytest.approx((3 * np.exp(-width), 3 * np.exp(width)))
+
+
+def test_a_ratio_of_estimates_can_end_at_nothing_or_at_infinity() -> None:
+    wide, narrow = Interval(0.0, np.inf, "x"), Interval(1.0, 1.0, "x")
+    assert ratio_of_estimates(1.0, wide, 1.0, narrow) == (0, np.inf, "x")
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 1e4), st.floats(0.1, 1e4)), min_size=1, max_size=9))
 @patient
-def test_a_paired_ratio_is_the_median_of_the_pairs(pairs):
+def test_a_paired_ratio_is_the_median_of_the_pairs(pairs: list[tuple[float, float]]) -> None:
     above, below = zip(*pairs, strict=True)
-    ratio, found = paired_ratio(above, below)
+    ratio, interval = paired_ratio(above, below)
     logs = np.log(np.asarray(above)) - np.log(np.asarray(below))
     assert ratio == pytest.approx(np.exp(np.median(logs)))
-    assert (found is None) == (len(pairs) < 6)
-    if found:
-        expected = median_interval(logs.tolist())
-        assert found.low <= ratio <= found.high
-        assert (found.low, found.high) == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
+    assert (interval is None) == (len(pairs) < 6)
+    if interval:
+        expected = known(median_interval(logs.tolist()))
+        assert interval.low <= ratio <= interval.high
+        assert (interval.low, interval.high) == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
 
 
-def test_pairs_cancel_a_drift_that_hides_the_difference():
+def test_pairs_cancel_a_drift_that_hides_the_difference() -> None:
     drift = [100.0 + 10 * k for k in range(12)]
     slower = [1.02 * seconds + k % 3 / 10 for k, seconds in enumerate(drift)]
-    ratio, found = paired_ratio(slower, drift)
-    assert found.method == "paired, BCa bootstrap"
-    assert 1 < found.low < ratio < 1.03
+    ratio, interval = paired_ratio(slower, drift)
+    assert known(interval).method == "paired, BCa bootstrap"
+    assert 1 < known(interval).low < ratio < 1.03
 
 
 @pytest.mark.parametrize(("above", "below"), [([], []), ([1.0], [1.0, 2.0]), ([0.0], [1.0])])
-def test_a_paired_ratio_needs_pairs_of_positive_values(above, below):
-    with pytest.raises(ValueError, match="pairs of positive values"):
+def test_a_paired_ratio_needs_pairs_of_positive_values(above: list[float], below: list[float]) -> None:
+    with pytest.raises(ValueError, match="pairs"):
         paired_ratio(above, below)
