@@ -90,9 +90,9 @@ floors-venv: $(FLOORS_VENV)/.ready  ## an environment with the lowest versions o
 
 $(FLOORS_VENV)/.ready: pyproject.toml | setup
 	mkdir -p build
-	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --quiet --output-file build/floors.txt
+	$(BIN)/uv pip compile pyproject.toml --resolution lowest-direct --upgrade --quiet --output-file build/floors.txt
 	test -x $(FLOORS_VENV)/bin/python || $(PYTHON) -m venv $(FLOORS_VENV)
-	$(FLOORS_VENV)/bin/python -m pip install --quiet --constraint build/floors.txt --editable '.[dev]'
+	$(BIN)/uv pip install --python $(FLOORS_VENV)/bin/python --quiet --constraint build/floors.txt --editable '.[dev]'
 	touch $@
 
 # CIFAR10_DIR where it is set, else the official archive, once.
