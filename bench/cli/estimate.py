@@ -33,7 +33,7 @@ def estimate(
     from bench.billing.cost import train_cost
     from bench.billing.prices import machine_hourly
     from bench.lease.describe import MachineOptions, lease_by_options
-    from bench.measure.session import prepared
+    from bench.measure.session import prepare_device
     from bench.recipes import find
     from bench.text import plural
     from bench.training import data as cifar10
@@ -42,7 +42,7 @@ def estimate(
     lease = lease_by_options(MachineOptions(instance, price_per_hour, currency, spot))
     hourly = machine_hourly(lease.price, lease.accelerators)
     folder = cifar10.find(data)
-    compute, images = prepared(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these
+    compute, images = prepare_device(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these
     from bench.measure.extrapolate import extrapolate
     from bench.training.loop import Training
 

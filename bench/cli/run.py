@@ -105,13 +105,13 @@ def run(
         echo=echo,
         preempted=partial(preempted, os.environ),
     )
-    ended = set()
-    for made, key in measure(request, opened_store, Progress(quiet=quiet)):
-        ended.add(made.status)
+    statuses = set()
+    for result, key in measure(request, opened_store, Progress(quiet=quiet)):
+        statuses.add(result.status)
         click.echo(key)
-    if not ended and resume:
+    if not statuses and resume:
         click.echo(f"bench: all these runs are in {store} already", err=True)
-    if "interrupted" in ended:
+    if "interrupted" in statuses:
         sys.exit(130)
-    if "failed" in ended:
+    if "failed" in statuses:
         sys.exit(6)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, as its documentation has it
@@ -25,12 +25,23 @@ from bench.record.documents import Reason
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 
-# How long a process may wait for the others, and how long all may be silent in a run, seconds. One step of a large
-# batch on a few cores can take minutes; a GPU that says nothing for ten is not coming back.
-PATIENCE_S = {"cuda": 600.0, "cpu": 3600.0}
-# A start waits for imports, a warm-up is a whole run of which nothing is heard.
-_WARMUP_S = 4 * 3600.0
-# When one process has failed, what the others still have to say arrives within this time.
+
+class Timeouts(NamedTuple):
+    """Seconds. A rank waits `rank` for the others; the parent gives a run up after `silence` without a message."""
+
+    rank: float
+    silence: float
+    start: float = 4 * 3600.0  # imports, and a warm-up: a whole run of which nothing is reported
+
+    @classmethod
+    def of(cls, rank: float) -> Timeouts:
+        """A parent waits longer than its ranks, whose message says more than silence does."""
+        return cls(rank, 1.2 * rank)
+
+
+# One step of a large batch on a few cores can take minutes; a GPU that is silent for ten is not coming back.
+TIMEOUTS = {"cuda": Timeouts.of(600.0), "cpu": Timeouts.of(3600.0)}
+# After the failure of one process the messages of the others arrive within this time.
 _SETTLE_S = 1.0
 
 
@@ -65,19 +76,21 @@ class _Rank:
 class Processes:
     """A Trainer of `size` processes. After an exception from any of its methods all of them have been ended."""
 
-    def __init__(self, recipe: Recipe, data: Cifar10, compute: Compute, size: int) -> None:
+    def __init__(
+        self, recipe: Recipe, data: Cifar10, compute: Compute, size: int, timeouts: Timeouts | None = None
+    ) -> None:
         """Start the processes and build the recipe in each."""
         self.compute, self.size, self.batch = compute, size, 0
-        self._patience = PATIENCE_S[compute.device.type]
+        self._timeouts = timeouts or TIMEOUTS[compute.device.type]
         self._ranks: list[_Rank] = []
         # The system chooses the port, so that no other program can take it in between.
         self._store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-        with self._ending():
+        with self._stopped_on_error():
             self._start()
-            self._listen(_WARMUP_S)
+            self._listen(self._timeouts.start)
             for each in self._ranks:
                 each.send("build", recipe, data, compute)
-            self._listen(_WARMUP_S)
+            self._listen(self._timeouts.start)
 
     @property
     def pids(self) -> list[int]:
@@ -92,8 +105,8 @@ class Processes:
         try:
             for rank in range(self.size):
                 ours, theirs = context.Pipe()
-                words = (theirs, rank, self.size, self._store.port, self._patience)
-                process = context.Process(target=work, args=words, name=f"rank {rank}", daemon=True)
+                arguments = (theirs, rank, self.size, self._store.port, self._timeouts.rank)
+                process = context.Process(target=work, args=arguments, name=f"rank {rank}", daemon=True)
                 process.start()
                 theirs.close()  # so that the process's end of it is the only one
                 self._ranks.append(_Rank(rank, process, ours))
@@ -102,61 +115,60 @@ class Processes:
 
     def warm_up(self) -> None:
         """See Trainer."""
-        with self._ending():
+        with self._stopped_on_error():
             for each in self._ranks:
                 each.send("warm_up")
-            self._listen(_WARMUP_S)
+            self._listen(self._timeouts.start)
 
     def run(self, seed: int, recorder: Recorder) -> None:
         """Train from scratch; `recorder` hears the first rank. Raises WorkerFailed."""
-        with self._ending():
+        with self._stopped_on_error():
             for each in self._ranks:
                 each.send("run", seed, recorder.clock.zero)
             try:
-                # A little longer than a process waits for the others, whose message says more than silence does.
-                self._listen(1.2 * self._patience, lambda name, *words: getattr(recorder, name)(*words))
+                self._listen(self._timeouts.silence, lambda name, *arguments: getattr(recorder, name)(*arguments))
             finally:
-                recorder.broken_off()
+                recorder.end_open_phase()
 
-    def _listen(self, patience: float, hear: Callable[..., None] | None = None) -> None:
+    def _listen(self, timeout: float, hear: Callable[..., None] | None = None) -> None:
         """Until every process has answered, passing on to `hear` what the first one tells."""
         busy, failures = list(self._ranks), list[tuple[float, WorkerFailed]]()
-        while busy and (ready := wait([each.connection for each in busy], patience)):
+        while busy and (ready := wait([each.connection for each in busy], timeout)):
             for each in [each for each in busy if each.connection in ready]:
-                name, *words = each.receive()
+                name, *arguments = each.receive()
                 if name in ("ready", "done", "failed", "died"):
                     busy.remove(each)
                 if name == "done":
-                    self.compute, self.batch = words
+                    self.compute, self.batch = arguments
                 elif name == "failed":
-                    reason, message, when = words
+                    reason, message, when = arguments
                     failures.append((when, WorkerFailed(reason, f"rank {each.rank} of {self.size}: {message}")))
                 elif name == "died":  # before whatever the others say, which follows from it
-                    failures.append((0.0, self._death(each)))
+                    failures.append((0.0, self._exit_failure(each)))
                 elif name != "ready" and hear:
-                    hear(name, *words)
+                    hear(name, *arguments)
             if failures:
-                patience = _SETTLE_S
+                timeout = _SETTLE_S
         if failures:
             raise min(failures, key=lambda failure: failure[0])[1]
         if busy:
             silent = ", ".join(str(each.rank) for each in busy)
-            raise WorkerFailed("ERROR", f"no sign of life from rank {silent} of {self.size} for {patience:.0f} s")
+            raise WorkerFailed("ERROR", f"no sign of life from rank {silent} of {self.size} for {timeout:.0f} s")
 
-    def _death(self, each: _Rank) -> WorkerFailed:
+    def _exit_failure(self, each: _Rank) -> WorkerFailed:
         each.process.join(_SETTLE_S)
         code = each.process.exitcode
         if code is not None and code < 0:
             name = signal.Signals(-code).name
-            how = f"was ended by {name}"
+            how = f"was terminated by {name}"
             if name == "SIGKILL":
-                how += ", as the system does where memory is short"
+                how += ", as the system does when memory runs out"
         else:
-            how = f"ended of itself with exit code {code}"
+            how = f"exited with code {code}"
         return WorkerFailed("ERROR", f"rank {each.rank} of {self.size} {how}")
 
     @contextmanager
-    def _ending(self) -> Iterator[None]:
+    def _stopped_on_error(self) -> Iterator[None]:
         """End all processes where what is inside fails."""
         try:
             yield
@@ -184,8 +196,8 @@ def check(recipes: Sequence[Recipe], size: int, compute: Compute, *, device: str
         able = ", ".join(recipe.name for recipe in RECIPES if recipe.parallel)
         raise UsageError(f"{', '.join(alone)} trains on one GPU only; several can be used by: {able}")
     if compute.is_cuda:
-        found = torch.cuda.device_count()
-        if found < size:
-            raise UsageError(f"{size} GPUs are asked for and {found} can be used here (`nvidia-smi` lists them)")
+        usable = torch.cuda.device_count()
+        if usable < size:
+            raise UsageError(f"{size} GPUs are asked for and {usable} can be used here (`nvidia-smi` lists them)")
     elif device != "cpu":
         raise UsageError(f"no CUDA GPU is usable here; --device cpu trains with {size} processes on the processor")

@@ -21,8 +21,8 @@ def explain(error: Exception, batch: int | None = None) -> tuple[Reason, str]:
     if isinstance(error, Diverged):
         return "DIVERGED", str(error)
     if _ran_out(error):
-        return "OOM", f"{_needed(batch)}{in_words(error)}"
-    return "ERROR", f"{type(error).__name__}: {in_words(error)}"
+        return "OOM", f"{_needed(batch)}{first_line(error)}"
+    return "ERROR", f"{type(error).__name__}: {first_line(error)}"
 
 
 def _ran_out(error: Exception) -> bool:
@@ -38,7 +38,7 @@ def _needed(batch: int | None) -> str:
     return f"{', '.join(parts)}: " if parts else ""
 
 
-def in_words(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an error as UTF-8 can say it, without the name of the user's home folder in it."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0].encode(errors="replace").decode()
     return line.replace(str(Path.home()), "~")[:500]

@@ -32,13 +32,13 @@ class Progress:
         self._live = Live(console=self.console, auto_refresh=False, transient=True)
         self._label = self._doing = self._accuracy = ""
         self._step = self._steps = 0
-        self._began = self._trained_from = self._shown = 0.0
+        self._started = self._trained_from = self._shown = 0.0
 
     def begin(self, label: str) -> None:
         """A run starts; `label` says which."""
         self._label, self._accuracy, self._doing = label, "", "starting"
         self._step = self._steps = 0
-        self._began = time.perf_counter()
+        self._started = time.perf_counter()
         if self.console.is_terminal:
             self._live.start()
         else:
@@ -69,14 +69,10 @@ class Progress:
             self._live.stop()
         self.console.print(f"{self._label}: {outcome}", markup=False, soft_wrap=True)
 
-    def warn(self, message: str) -> None:
-        """Say something between runs."""
-        self.console.print(f"warning: {message}", markup=False, soft_wrap=True)
-
     def _line(self) -> str:
         now = time.perf_counter()
         parts = [self._accuracy, f"{self._step}/{self._steps}" if self._steps else self._doing]
-        parts.append(f"{_span(now - self._began)} elapsed")
+        parts.append(f"{_span(now - self._started)} elapsed")
         if 1 < self._step < self._steps:
             # The first step is left out of the pace: it pays for what happens only once.
             pace = (now - self._trained_from) / (self._step - 1)

@@ -1,24 +1,69 @@
-"""Listens to one run and makes its record."""
+"""One run as it is measured: its clock, and the recorder of what the recipe tells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bench.measure.clock import Clock
 from bench.measure.progress import Progress
 from bench.record.documents import Evaluation, Phase, PhaseName
 from bench.training.events import Diverged
+
+
+class Clock:
+    """Phases in seconds since `anchor`. `synchronise` waits for the device; it may raise, for a device lost.
+
+    With `since` (a reading of `time.perf_counter`) the anchor lies there, in the past: a cold start.
+    """
+
+    def __init__(self, synchronise: Callable[[], None], since: float | None = None) -> None:
+        self._synchronise = synchronise
+        now = time.perf_counter()
+        self._zero = now if since is None else since
+        self.anchor = datetime.now(UTC) - timedelta(seconds=now - self._zero)
+        self.phases: list[Phase] = []
+
+    @property
+    def zero(self) -> float:
+        """The anchor as a reading of `time.perf_counter`, which is the same clock in every process of a machine."""
+        return self._zero
+
+    def now(self) -> float:
+        """Seconds since the anchor."""
+        return time.perf_counter() - self._zero
+
+    def add(self, name: PhaseName, start: float, stop: float) -> None:
+        """A phase that was timed elsewhere, on this clock."""
+        self.phases.append(Phase(name=name, start=start, stop=stop))
+
+    @contextmanager
+    def phase(self, name: PhaseName, epoch: float | None = None) -> Iterator[None]:
+        """Time a phase. One that is broken off is kept too, marked as not synchronised where that failed."""
+        self._synchronise()
+        start, finished = self.now(), False
+        try:
+            yield
+            self._synchronise()
+            finished = True
+        finally:
+            phase = Phase(name=name, start=start, stop=self.now(), epoch=epoch, synchronised=finished)
+            self.phases.append(phase)
+
+    def drift(self) -> float:
+        """How many seconds the wall clock moved against the monotonic one since the anchor."""
+        return (datetime.now(UTC) - self.anchor).total_seconds() - self.now()
 
 
 @dataclass
 class Recorder:
     """The Events of one run: keeps what will be in the record and passes the rest on to the progress line.
 
-    What another process timed on the same clock comes by `entered`, `left` and `noted`.
+    What another process timed on the same clock comes by `phase_started`, `phase_ended` and `add_evaluation`.
     """
 
     clock: Clock
@@ -36,22 +81,22 @@ class Recorder:
         with self.clock.phase(name, epoch):
             yield
 
-    def entered(self, name: PhaseName, epoch: float | None, start: float) -> None:
+    def phase_started(self, name: PhaseName, epoch: float | None, start: float) -> None:
         """Another process began a phase at `start`, in seconds after the anchor."""
         self._inside = name, epoch, start
         self.progress.phase(name)
 
-    def left(self, phase: Phase) -> None:
+    def phase_ended(self, phase: Phase) -> None:
         """Another process ended the phase."""
         self._inside = None
         self.clock.phases.append(phase)
 
-    def broken_off(self) -> None:
+    def end_open_phase(self) -> None:
         """The other process says no more: the phase it was in ends here, unsynchronised."""
         if self._inside:
             name, epoch, start = self._inside
             stop = max(start, self.clock.now())
-            self.left(Phase(name=name, start=start, stop=stop, epoch=epoch, synchronised=False))
+            self.phase_ended(Phase(name=name, start=start, stop=stop, epoch=epoch, synchronised=False))
 
     def stepped(self, step: int, steps: int, images: int) -> None:
         """See Events."""
@@ -66,9 +111,9 @@ class Recorder:
 
     def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
         """See Events."""
-        self.noted(Evaluation(epoch=epoch, accuracy=accuracy, views=views, at=self.clock.now(), final=final))
+        self.add_evaluation(Evaluation(epoch=epoch, accuracy=accuracy, views=views, at=self.clock.now(), final=final))
 
-    def noted(self, evaluation: Evaluation) -> None:
+    def add_evaluation(self, evaluation: Evaluation) -> None:
         """An evaluation with its time."""
         self.evaluations.append(evaluation)
         self.progress.evaluated(evaluation.epoch, evaluation.accuracy)

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 import torch
 
 from bench.host import cores, cpu_name
-from bench.measure.clock import Clock
-from bench.measure.distributed import Processes, WorkerFailed
-from bench.measure.environment import describe
+from bench.measure.distributed import Processes, Timeouts, WorkerFailed
+from bench.measure.environment import Gpu, describe
 from bench.measure.failure import explain
-from bench.measure.gpu import Gpu
 from bench.measure.progress import Progress
-from bench.measure.recorder import Recorder
+from bench.measure.recorder import Clock, Recorder
 from bench.measure.signals import Interrupted, Interrupts
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
@@ -54,6 +52,7 @@ class Measurement:
     target: float | None = None
     early: list[tuple[PhaseName, float, float]] = field(default_factory=list)
     gpus: int = 1
+    timeouts: Timeouts | None = None  # of several processes; None: the device's
 
     def __post_init__(self) -> None:
         used = range(self.gpus) if self.gpus > 1 else [self.compute.device]
@@ -74,16 +73,16 @@ class Measurement:
     ) -> Iterator[Run]:
         """`n` runs of each recipe, round by round, with seeds `first_seed`, `first_seed` + 1, …
 
-        Of a series that goes on, the `earlier` runs of the same programs are not made again, unless they were
+        Of a series that is resumed, the `earlier` runs of the same sources are not repeated, unless they were
         interrupted. Ends early, after the record of the broken run, when a signal asks for it.
         """
         series_id = series_id or new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
-        ended = {(run.recipe.name, run.recipe.source, run.seed) for run in earlier if run.status != "interrupted"}
+        finished = {(run.recipe.name, run.recipe.source, run.seed) for run in earlier if run.status != "interrupted"}
         try:
             for index in range(n):
                 for recipe in recipes:
-                    if (recipe.name, self.sources[recipe.name], first_seed + index) in ended:
+                    if (recipe.name, self.sources[recipe.name], first_seed + index) in finished:
                         continue
                     series = Series(id=series_id, index=index, planned=n)
                     run = self._run(recipe, first_seed + index, series)
@@ -92,20 +91,20 @@ class Measurement:
                         return
         finally:
             for recipe in recipes:
-                self._let_go(recipe)
+                self._release(recipe)
 
     def _run(self, recipe: Recipe, seed: int, series: Series) -> Run:
-        began = self.early[0][1] if self.early else None
+        process_start = self.early[0][1] if self.early else None
         # With several processes the first of them waits for its GPU; this one has none in use.
-        clock = Clock(self.compute.synchronise if self.gpus == 1 else lambda: None, since=began)
-        if began is not None:
+        clock = Clock(self.compute.synchronise if self.gpus == 1 else lambda: None, since=process_start)
+        if process_start is not None:
             for name, start, stop in self.early:
-                clock.add(name, start - began, stop - began)
+                clock.add(name, start - process_start, stop - process_start)
         self.early = []
         recorder = Recorder(clock, self.progress)
         self.progress.begin(f"{recipe.name} seed {seed} [{series.index + 1}/{series.planned}]")
         energy, warnings = self._energy(), self._warnings()
-        if began is not None:  # later the load is our own
+        if process_start is not None:  # later the load is our own
             warnings += _load()
         status, reason, message = self._attempt(recipe, seed, recorder)
         run = Run(
@@ -117,7 +116,7 @@ class Measurement:
             status=status,
             reason=reason,
             message=message,
-            cold=began is not None,
+            cold=process_start is not None,
             device=self._device(self.trainers.get(recipe.name)),
             energy_joules=_difference(self._energy(), energy),
             environment=self.environment,
@@ -125,7 +124,7 @@ class Measurement:
             **recorder.fields(),
         )
         if status == "failed":
-            self._let_go(recipe)
+            self._release(recipe)
         self.progress.end(outcome(run))
         return run
 
@@ -154,12 +153,12 @@ class Measurement:
 
     def _build(self, recipe: Recipe) -> Trainer | Processes:
         if self.gpus > 1:
-            return Processes(recipe, self.data, self.compute, self.gpus)
+            return Processes(recipe, self.data, self.compute, self.gpus, self.timeouts)
         # Compiled libraries are imported here, and an exception in their midst aborts the process.
         with self.interrupts.held_back():
             return recipe.build(self.data, self.compute)
 
-    def _let_go(self, recipe: Recipe) -> None:
+    def _release(self, recipe: Recipe) -> None:
         """Forget a trainer, give its memory back and end its processes: the next run starts afresh."""
         trainer = self.trainers.pop(recipe.name, None)
         if isinstance(trainer, Processes):
@@ -204,9 +203,9 @@ def outcome(run: Run) -> str:
         return f"{run.status} ({run.reason}): {run.message}"
     seconds = policy_seconds(run, DEFAULT_POLICY)
     verdict = "hit" if run.hit else "missed"
-    time_said = "unknown time" if seconds is None else f"{seconds:.3g} s"
+    time = "unknown time" if seconds is None else f"{seconds:.3g} s"
     assert run.final_accuracy is not None
-    return f"{run.final_accuracy:.2%} in {time_said} ({DEFAULT_POLICY} clock), {verdict} {run.target.at_least:.1%}"
+    return f"{run.final_accuracy:.2%} in {time} ({DEFAULT_POLICY} clock), {verdict} {run.target.at_least:.1%}"
 
 
 def _difference(after: float | None, before: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""One call of `bench run`: a lease is opened, runs are made and stored as they end, the lease is closed."""
+"""One call of `bench run`: it opens the lease, stores each run as it ends, and closes the lease."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
@@ -13,30 +14,14 @@ from bench.host import process_start
 from bench.measure.progress import Progress
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe
-from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, PhaseName, Run, utc_now
+from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, PhaseName, Run, time_of, utc_now
 from bench.store import Store
+from bench.store.base import read_each
 from bench.store.spool import SpooledWriter
 from bench.training import data as cifar10
 
 if TYPE_CHECKING:
     from bench.training.device import Choice, Compute
-
-
-from datetime import timedelta
-
-from bench.record.documents import time_of
-from bench.store.base import read_each
-
-
-def runs_of(series_id: str, store: Store) -> list[Run]:
-    """The runs of the series in `store`. Records that cannot be trusted are passed over; the report names them.
-
-    Raises StoreError where the store cannot be read.
-    """
-    # No run of it is older than the series; the clocks of two machines may be a day apart.
-    since = f"v1/runs/{time_of(series_id) - timedelta(days=1):%Y/%m/%d}"
-    keys = [key for key in store.keys("v1/runs/") if key >= since]
-    return [found for found in read_each(store, keys) if isinstance(found, Run) and found.series.id == series_id]
 
 
 @dataclass(frozen=True)
@@ -69,14 +54,14 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
     store.check_writable()
     earlier = runs_of(request.series, store) if request.series else []
     early: list[tuple[PhaseName, float, float]] = []
-    began = process_start()
-    with _spent("setup", early, since=began):
-        compute = prepared(request.device)
+    process_started = process_start()
+    with _timed("setup", early, since=process_started):
+        compute = prepare_device(request.device)
         from bench.measure.distributed import check
         from bench.measure.series import Measurement
 
         check(request.recipes, request.gpus, compute, device=request.device)
-    with _spent("data", early):
+    with _timed("data", early):
         images = cifar10.load(folder)
         if request.held_out:
             images = images.hold_out()
@@ -92,7 +77,7 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
             lease_id=request.lease_id,
             target=request.target,
             gpus=request.gpus,
-            early=early if began is not None else [],  # a start that is not known cannot be counted from
+            early=early if process_started is not None else [],  # a start that is not known cannot be counted from
         )
         reason: CloseReason = "failed"
         try:
@@ -111,7 +96,18 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
     writer.finish()
 
 
-def prepared(device: Choice) -> Compute:
+def runs_of(series_id: str, store: Store) -> list[Run]:
+    """The runs of the series in `store`. Records that cannot be trusted are skipped; the report names them.
+
+    Raises StoreError where the store cannot be read.
+    """
+    # No run of it is older than the series; the clocks of two machines may be a day apart.
+    since = f"v1/runs/{time_of(series_id) - timedelta(days=1):%Y/%m/%d}"
+    keys = [key for key in store.keys("v1/runs/") if key >= since]
+    return [run for run in read_each(store, keys) if isinstance(run, Run) and run.series.id == series_id]
+
+
+def prepare_device(device: Choice) -> Compute:
     """The device to train on, with the allocator tuned for it. Raises BenchError where torch is not installed."""
     try:
         from bench.training.device import choose, keep_freed_memory
@@ -122,7 +118,7 @@ def prepared(device: Choice) -> Compute:
 
 
 @contextmanager
-def _spent(name: PhaseName, early: list[tuple[PhaseName, float, float]], since: float | None = None) -> Iterator[None]:
+def _timed(name: PhaseName, early: list[tuple[PhaseName, float, float]], since: float | None = None) -> Iterator[None]:
     start = time.perf_counter() if since is None else since
     yield
     early.append((name, start, time.perf_counter()))

@@ -1,11 +1,24 @@
-"""SIGINT and SIGTERM as an exception, raised only where nothing that was measured can be lost by it."""
+"""SIGINT and SIGTERM: their handlers, and an exception raised only where nothing measured can be lost by it."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+@contextmanager
+def handled_by(handler: Handler) -> Iterator[None]:
+    """Inside, `handler` is called at SIGINT and SIGTERM; the old handlers come back after it."""
+    old = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, previous in old.items():
+            signal.signal(number, previous)
 
 
 class Interrupted(Exception):  # noqa: N818 -- a person's wish, not an error
@@ -21,13 +34,9 @@ class Interrupts:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle both signals inside, and give the old handlers back after."""
-        old = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        """Inside, both signals are heeded."""
+        with handled_by(self._handle):
             yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
 
     @contextmanager
     def armed(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 It takes commands from the pipe it was given: ("build", recipe, data, compute), ("warm_up",), ("run", seed, zero), and
 answers each with ("done", compute, batch) or ("failed", reason, message, when). Before the first it says ("ready",). In
-between, the first rank sends what it has to tell as (name of a Recorder's method, words…).
+between, the first rank sends what it has to tell as (name of a Recorder's method, arguments…).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ import torch.distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, as its documentation has it
 
 from bench.host import cores
-from bench.measure.clock import Clock
 from bench.measure.failure import explain
+from bench.measure.recorder import Clock
 from bench.recipes import Trainer
 from bench.record.documents import Evaluation, PhaseName
 from bench.training.device import Compute, choose, keep_freed_memory
 from bench.training.events import Silent
 
 
-def work(connection: Connection, rank: int, size: int, port: int, patience: float) -> None:
+def work(connection: Connection, rank: int, size: int, port: int, timeout: float) -> None:
     """Be rank `rank` of `size`, until the parent goes away or puts an end to it.
 
-    The parent's store for the rendezvous listens on `port`; a rank waits `patience` seconds for the others.
+    The parent's store for the rendezvous listens on `port`; a rank waits `timeout` seconds for the others.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # stdout is the parent's results; libraries greet each other there
     keep_freed_memory()
@@ -44,9 +44,9 @@ def work(connection: Connection, rank: int, size: int, port: int, patience: floa
     worker = _Worker(connection, rank, size)
     connection.send(("ready",))
     try:
-        worker.join(*commands.get()[1:], port=port, patience=patience)
+        worker.join(*commands.get()[1:], port=port, timeout=timeout)
         while True:
-            worker.obey(*commands.get())
+            worker.execute(*commands.get())
     except Exception as error:
         connection.send(("failed", *explain(error, worker.batch), time.perf_counter()))
     # To leave would make the others fail too, before the parent has heard of this: it ends them all.
@@ -73,7 +73,7 @@ class _Worker:
     def __init__(self, connection: Connection, rank: int, size: int) -> None:
         self.connection, self.rank, self.size = connection, rank, size
 
-    def join(self, recipe: Any, data: Any, compute: Compute, *, port: int, patience: float) -> None:
+    def join(self, recipe: Any, data: Any, compute: Compute, *, port: int, timeout: float) -> None:
         """Meet the others and make the recipe ready."""
         if compute.is_cuda:
             torch.cuda.set_device(self.rank)
@@ -83,7 +83,7 @@ class _Worker:
             if sys.platform == "linux":
                 os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # else it looks up the machine's own name
         compute = replace(compute, rank=self.rank, ranks=self.size)
-        limit = timedelta(seconds=patience)
+        limit = timedelta(seconds=timeout)
         dist.init_process_group(
             "nccl" if compute.is_cuda else "gloo",
             store=TCPStore("127.0.0.1", port, is_master=False, timeout=limit),
@@ -93,19 +93,19 @@ class _Worker:
             device_id=compute.device if compute.is_cuda else None,
         )
         self.trainer = recipe.build(data, compute)
-        self._done()
+        self._report()
 
-    def obey(self, command: str, *words: Any) -> None:
+    def execute(self, command: str, *arguments: Any) -> None:
         """Warm up, or run."""
         if command == "warm_up":
             self.trainer.warm_up()
         else:
-            seed, zero = words
+            seed, zero = arguments
             first = self.rank == 0
             self.trainer.run(seed, Relay(self.connection, self.trainer.compute, zero) if first else Silent())
-        self._done()
+        self._report()
 
-    def _done(self) -> None:
+    def _report(self) -> None:
         self.trainer.compute.synchronise()
         self.batch = self.trainer.batch
         self.connection.send(("done", self.trainer.compute, self.batch))
@@ -124,13 +124,13 @@ class Relay:
     @contextmanager
     def phase(self, name: PhaseName, epoch: float | None = None) -> Iterator[None]:
         """See Events."""
-        self._send(("entered", name, epoch, self._clock.now()))
+        self._send(("phase_started", name, epoch, self._clock.now()))
         try:
             with self._clock.phase(name, epoch):
                 yield
         finally:
             while self._clock.phases:  # none where the device was lost before the phase began
-                self._send(("left", self._clock.phases.pop()))
+                self._send(("phase_ended", self._clock.phases.pop()))
 
     def stepped(self, step: int, steps: int, images: int) -> None:
         """See Events."""
@@ -143,4 +143,4 @@ class Relay:
     def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
         """See Events."""
         at = self._clock.now()
-        self._send(("noted", Evaluation(epoch=epoch, accuracy=accuracy, views=views, at=at, final=final)))
+        self._send(("add_evaluation", Evaluation(epoch=epoch, accuracy=accuracy, views=views, at=at, final=final)))

@@ -1,4 +1,4 @@
-"""What a recipe tells while it trains. It knows nothing of clocks, records or prices: it only tells."""
+"""What a recipe reports while it trains. It knows no clock, store or price; phases are named as records name them."""
 
 from __future__ import annotations
 

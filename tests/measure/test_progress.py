@@ -33,11 +33,6 @@ def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_warning_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    Progress().warn("the store is full [/tmp]")
-    assert capsys.readouterr().err == "warning: the store is full [/tmp]\n"
-
-
 def test_a_reader_that_is_gone_ends_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     read, write = os.pipe()
     os.close(read)

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.measure.clock import Clock
 from bench.measure.distributed import Processes
 from bench.measure.progress import Progress
-from bench.measure.recorder import Recorder
+from bench.measure.recorder import Clock, Recorder
 from bench.recipes.fastai_wrn import Settings, Trainer, settings_for, wide_resnet
 from bench.training.layers import GhostBatchNorm
 from tests.support.learning import CPU, few, learn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import threading
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.errors import BenchError
+from bench.measure.signals import handled_by
 from bench.record.documents import new_id
 from bench.store import FolderStore, Store
 from bench.sweep.orchestration.cell_runner import CellRunner, SweepContext
@@ -166,9 +166,5 @@ class SweepRunner:
             self._signals += 1
             self._context.stop.set(StopReason.SIGNAL)
 
-        old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with handled_by(handle):
             yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)

@@ -8,9 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import pytest
 import torch
 
 from bench.errors import UsageError
-from bench.measure import distributed as processes
+from bench.measure.distributed import Timeouts, check
 from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
@@ -31,10 +30,12 @@ from tests.support.parallel_recipes import CPU, Scripted
 NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
 
 
-def series(first_seed: int, n: int = 1, during: Interrupts | None = None, name: str = "scripted") -> list[Run]:
+def series(first_seed: int, n: int = 1, name: str = "scripted", timeouts: Timeouts | None = None) -> list[Run]:
     """`n` runs of a script by two processes. See parallel_recipes for what each seed does."""
-    interrupts = during or Interrupts()
-    measurement = Measurement(Cifar10(*NO_IMAGES, *NO_IMAGES), CPU, Progress(quiet=True), interrupts, gpus=2)
+    interrupts = Interrupts()
+    measurement = Measurement(
+        Cifar10(*NO_IMAGES, *NO_IMAGES), CPU, Progress(quiet=True), interrupts, gpus=2, timeouts=timeouts
+    )
     with interrupts.listening():
         return list(measurement.runs([Scripted(name, "", 0.94)], n, first_seed))
 
@@ -67,8 +68,8 @@ def test_the_failure_of_one_process_is_the_run_s_and_the_next_run_starts_afresh(
     assert [(run.reason, run.message) for run in failed] == [
         ("ERROR", "rank 1 of 2: ValueError: the image"),
         ("OOM", "rank 1 of 2: batch of 100: CUDA out of memory. Tried 2.00 GiB"),
-        ("ERROR", "rank 1 of 2 was ended by SIGKILL, as the system does where memory is short"),
-        ("ERROR", "rank 1 of 2 ended of itself with exit code 7"),
+        ("ERROR", "rank 1 of 2 was terminated by SIGKILL, as the system does when memory runs out"),
+        ("ERROR", "rank 1 of 2 exited with code 7"),
         ("DIVERGED", "the loss is nan after step 1"),
     ]
     for run in failed[:-1]:
@@ -86,28 +87,22 @@ def test_a_failing_warm_up_is_the_run_s_failure() -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_does_nothing_more_is_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(processes.PATIENCE_S, "cpu", 20.0)
-    (run,) = series(30)
+def test_a_process_that_does_nothing_more_is_no_hang() -> None:
+    (run,) = series(30, timeouts=Timeouts(rank=5, silence=60))
     assert (run.status, run.reason) == ("failed", "ERROR")
     assert re.match("rank 0 of 2: .*[Tt]imed out", run.message or ""), run.message
     train = run.phases[-1]
     assert train.name == "train"
-    assert train.seconds < 60
+    assert 4 < train.seconds < 30
 
 
 @pytest.mark.slow
-def test_a_parent_that_hears_nothing_any_more_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The workers were told to wait an hour for each other, the parent waits for seconds."""
-    listen = processes.Processes._listen
-
-    def impatient(self: processes.Processes, patience: float, hear: Callable[..., None] | None = None) -> None:
-        listen(self, 10 if hear else patience, hear)
-
-    monkeypatch.setattr(processes.Processes, "_listen", impatient)
-    (run,) = series(40)
+def test_a_parent_that_hears_nothing_any_more_ends_the_run() -> None:
+    """The ranks wait an hour for each other, the parent three seconds."""
+    (run,) = series(40, timeouts=Timeouts(rank=3600, silence=3))
     assert (run.status, run.reason) == ("failed", "ERROR")
-    assert run.message == "no sign of life from rank 0, 1 of 2 for 10 s"
+    assert "rank 0, 1 of 2" in (run.message or "")
+    assert "3 s" in (run.message or "")
 
 
 @pytest.mark.slow
@@ -118,7 +113,7 @@ def test_a_signal_ends_all_processes_and_leaves_the_record_of_the_broken_run(num
     class Watching(Progress):
         def phase(self, name: str) -> None:
             if name == "train":
-                threading.Timer(0.5, os.kill, (os.getpid(), number)).start()
+                os.kill(os.getpid(), number)
 
     measurement = Measurement(Cifar10(*NO_IMAGES, *NO_IMAGES), CPU, Watching(quiet=True), interrupts, gpus=2)
     with interrupts.listening():
@@ -136,8 +131,7 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
         from tests.support.parallel_recipes import CPU, Scripted
         import numpy as np
         from bench.measure.distributed import Processes
-        from bench.measure.recorder import Recorder
-        from bench.measure.clock import Clock
+        from bench.measure.recorder import Clock, Recorder
         from bench.measure.progress import Progress
         from bench.training.data import Cifar10
         none = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
@@ -169,21 +163,21 @@ def alive(pid: int) -> bool:
 
 
 def test_a_recipe_for_one_gpu_is_refused_more_and_the_others_are_named() -> None:
-    with pytest.raises(UsageError, match="quick trains on one GPU only; several can be used by: "):
-        processes.check([find("quick")], 2, CPU, device="cpu")
-    processes.check([find("quick")], 1, CPU, device="cpu")
+    with pytest.raises(UsageError, match=r"quick .*: fastai-wrn$"):
+        check([find("quick")], 2, CPU, device="cpu")
+    check([find("quick")], 1, CPU, device="cpu")
 
 
 def test_gpus_that_are_not_there_are_refused() -> None:
     recipe = Scripted("scripted", "", 0.94)
-    with pytest.raises(UsageError, match="no CUDA GPU is usable here; --device cpu trains with 8 processes"):
-        processes.check([recipe], 8, CPU, device="auto")
+    with pytest.raises(UsageError, match=r"--device cpu .* 8 "):
+        check([recipe], 8, CPU, device="auto")
     cuda = replace(CPU, device=torch.device("cuda", 0))
-    with pytest.raises(UsageError, match="1000 GPUs are asked for"):
-        processes.check([recipe], 1000, cuda, device="cuda")
+    with pytest.raises(UsageError, match="1000 GPUs"):
+        check([recipe], 1000, cuda, device="cuda")
 
 
 def test_torchrun_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    with pytest.raises(UsageError, match="`bench run --gpus N` starts them itself"):
-        processes.check([find("quick")], 1, CPU, device="cpu")
+    with pytest.raises(UsageError, match=r"torchrun .* --gpus"):
+        check([find("quick")], 1, CPU, device="cpu")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bench.host import process_start
-from bench.measure.clock import Clock
+from bench.measure.recorder import Clock
 
 
 def nothing() -> None:
