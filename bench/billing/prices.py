@@ -11,7 +11,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
@@ -22,23 +22,61 @@ from bench.text import did_you_mean
 
 # More an hour than any machine costs: beyond it, arithmetic overflows before a table does.
 _ABSURD = Decimal(1_000_000_000)
+STALE_AFTER = timedelta(days=30)
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What a provider asks for one instance type. A `region` of None: the source did not name one."""
+    """What a provider asks for one instance type. None: `region` not named by the source, `amount` not known to it.
+
+    `seen` is the day on which the source had this price, `seen_at` the instant where it is known.
+    """
 
     provider: str
-    region: str | None
     instance_type: str
     accelerators: Accelerators
-    price: Price
+    region: str | None
+    category: PricingCategory
+    amount: Decimal | None
+    currency: str
+    source: str
+    seen: date
+    seen_at: datetime | None = None
+    unit: PriceUnit = "machine-hour"
 
     @property
     def name(self) -> str:
         """The instance as a user types it: `aws:p3.2xlarge`."""
         return f"{self.provider}:{self.instance_type}"
+
+    @property
+    def hourly(self) -> Decimal | None:
+        """What an hour of the whole machine costs."""
+        return None if self.amount is None else of_machine(self.amount, self.unit, self.accelerators.count)
+
+    @property
+    def per_gpu(self) -> Decimal | None:
+        """What an hour of one of its GPUs costs."""
+        return None if self.hourly is None else self.hourly / self.accelerators.count
+
+    @property
+    def price(self) -> Price | None:
+        """The price as a lease records it."""
+        if self.amount is None:
+            return None
+        return Price(
+            amount=self.amount,
+            currency=self.currency,
+            unit=self.unit,
+            pricing_category=self.category,
+            source=self.source,
+            seen=self.seen,
+        )
+
+    def stale(self, today: date) -> bool:
+        """Whether it was seen more than 30 days before `today`."""
+        return today - self.seen > STALE_AFTER
 
 
 @cache
@@ -49,20 +87,21 @@ def price_book() -> tuple[Offer, ...]:
 
 
 def _offer(row: dict[str, str]) -> Offer:
-    price = {
-        "amount": row["amount"],
-        "currency": row["currency"],
-        "unit": row["unit"],
-        "pricing_category": row["pricing_category"],
-        "source": row["source"],
-        "seen": row["seen"],
-    }
+    accelerators = Accelerators(name=row["accelerator"], count=int(row["accelerators"]))
+    price = Price.model_validate(
+        {field: row[field] for field in ("amount", "currency", "unit", "pricing_category", "source", "seen")}
+    )
     return Offer(
         provider=row["provider"],
-        region=row["region"] or None,
         instance_type=row["instance_type"],
-        accelerators=Accelerators(name=row["accelerator"], count=int(row["accelerators"])),
-        price=Price.model_validate(price),
+        accelerators=accelerators,
+        region=row["region"] or None,
+        category=price.pricing_category,
+        amount=price.amount,
+        currency=price.currency,
+        source=price.source,
+        seen=price.seen,
+        unit=price.unit,
     )
 
 
@@ -79,9 +118,9 @@ def find_offer(name: str, category: PricingCategory = "Standard", region: str | 
             f"no price for {name} in the price book (bench/billing/prices.csv); "
             f"{f'{near} Or ' if near else ''}give --price-per-hour"
         )
-    offers = [offer for offer in named if offer.price.pricing_category == category]
+    offers = [offer for offer in named if offer.category == category]
     if not offers:
-        held = sorted({offer.price.pricing_category for offer in named})
+        held = sorted({offer.category for offer in named})
         raise UsageError(f"no {category} price for {name}, only {', '.join(held)}; or give --price-per-hour")
     return _in_region(offers, name, region)
 

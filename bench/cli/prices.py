@@ -20,15 +20,15 @@ def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, s
     """
     from datetime import UTC, datetime
 
-    from bench.billing.offers.quote import Query
+    from bench.billing.offers.query import Query
     from bench.billing.offers.render import render
     from bench.billing.offers.sources import collect, sources
     from bench.cli.output import to_terminal, write
 
     query = Query(gpu, spot, cloud, region)
     answer = collect(query, sources(query, offline=offline))
-    write(render(answer.quotes, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
+    write(render(answer.offers, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
     for failure in answer.failures:
         click.echo(f"bench: {failure.source} gave no prices: {failure.why}", err=True)
-    if not answer.quotes:
+    if not answer.offers:
         click.echo("bench: no price found for this; see all with: bench prices", err=True)

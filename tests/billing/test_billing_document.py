@@ -13,10 +13,9 @@ import pytest
 
 from bench.billing.cost import train_cost
 from bench.billing.estimate import Estimate, lease_cost, lease_cost_per_success
-from bench.billing.offers.quote import STALE_AFTER
 from bench.billing.offers.sources import DEADLINE_S
 from bench.billing.parts import MONTH_S, Usage, part_book
-from bench.billing.prices import find_offer, given_price
+from bench.billing.prices import STALE_AFTER, find_offer, given_price
 from bench.billing.rules import Interval, rule_book
 from bench.record.documents import LeaseClosed, LeaseOpened
 from tests.support.between import assert_between

@@ -82,4 +82,4 @@ def test_rows_are_sorted_by_provider():
 
 def test_the_book_holds_every_row():
     assert len(price_book()) == len(ROWS)
-    assert [str(offer.price.amount) for offer in price_book()] == [row["amount"] for row in ROWS]
+    assert [str(offer.amount) for offer in price_book()] == [row["amount"] for row in ROWS]

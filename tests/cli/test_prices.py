@@ -13,8 +13,9 @@ from decimal import Decimal
 
 import pytest
 
-from bench.billing.offers.quote import Quote
 from bench.billing.offers.render import render
+from bench.billing.prices import Offer
+from bench.record.documents import Accelerators
 from tests.support.aws_stub import Aws, serve
 
 TODAY = date(2026, 11, 22)
@@ -25,20 +26,19 @@ NOWHERE = {
 }
 
 
-def quote(**changes):
+def offer(**changes):
     fields = {
         "provider": "acme",
         "instance_type": "one",
-        "gpu": "H100",
-        "gpus": 8,
+        "accelerators": Accelerators(name=changes.pop("gpu", "H100"), count=changes.pop("gpus", 8)),
         "region": "east",
         "category": "Dynamic",
-        "hourly": Decimal("20.00"),
+        "amount": Decimal("20.00"),
         "currency": "USD",
         "source": "test",
         "seen": TODAY,
     }
-    return Quote(**(fields | changes))
+    return Offer(**(fields | changes))
 
 
 @pytest.fixture
@@ -133,8 +133,8 @@ def test_it_is_an_error_when_every_source_fails(tmp_path):
 
 
 def test_a_table_marks_what_is_stale_and_where_it_was_read():
-    old = quote(seen=TODAY - timedelta(days=31), source="old list")
-    lines = render([quote(), old], "table", TODAY, terminal=False).splitlines()
+    old = offer(seen=TODAY - timedelta(days=31), source="old list")
+    lines = render([offer(), old], "table", TODAY, terminal=False).splitlines()
     fresh, stale = (line for line in lines if "acme" in line)
     assert "stale" not in fresh
     assert fresh.split()[-4:] == ["20.000", "2.500", "2026-11-22", "(1)"]
@@ -144,7 +144,7 @@ def test_a_table_marks_what_is_stale_and_where_it_was_read():
 
 
 def test_prices_in_several_currencies_each_say_theirs():
-    text = render([quote(), quote(currency="EUR")], "table", TODAY, terminal=False)
+    text = render([offer(), offer(currency="EUR")], "table", TODAY, terminal=False)
     assert "price/h" in text
     assert "USD 20.000" in text
     assert "EUR 20.000" in text
@@ -158,7 +158,7 @@ def test_no_prices_are_an_empty_table_and_an_empty_list():
 
 @pytest.mark.parametrize("style", ["table", "csv"])
 def test_names_from_a_catalogue_are_made_harmless(style):
-    bad = quote(instance_type="=cmd|' /C calc'!A0", region="\x1b[31mred\nline", source="[bold]x[/bold]\x07")
+    bad = offer(instance_type="=cmd|' /C calc'!A0", region="\x1b[31mred\nline", source="[bold]x[/bold]\x07")
     text = render([bad], style, TODAY, terminal=False)
     assert "\x1b" not in text
     assert "\x07" not in text

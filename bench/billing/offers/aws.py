@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from bench.billing.offers.gpus import canonical, matches
-from bench.billing.offers.quote import Answer, Query, Quote, known
+from bench.billing.offers.query import Answer, Query, known
+from bench.billing.prices import Offer
 from bench.errors import BenchError
 from bench.record.documents import Accelerators, utc_now
 
@@ -46,11 +47,11 @@ def ask_spot(query: Query, until: float) -> Answer:
     )
     priced = [(known(Decimal(row["SpotPrice"])), row) for page in pages for row in page["SpotPriceHistory"]]
     currency = "CNY" if region.startswith("cn-") else "USD"  # the history names none
-    cheapest: dict[str, Quote] = {}
+    cheapest: dict[str, Offer] = {}
     for amount, row in sorted(priced, key=lambda pair: (pair[0] is None, pair[0] or 0)):
         name = row["InstanceType"]
         source = f"AWS spot price history, zone {row['AvailabilityZone']}"
-        cheapest.setdefault(name, _quote(name, types[name], region, query, amount, currency, source, now))
+        cheapest.setdefault(name, _offer(name, types[name], region, query, amount, currency, source, now))
     return Answer(list(cheapest.values()))
 
 
@@ -65,7 +66,7 @@ def ask_on_demand(query: Query, until: float) -> Answer:
     listed = _list_prices(_client(session, "pricing", _PRICE_LIST_REGION), region)
     return Answer(
         [
-            _quote(name, types[name], region, query, known(amount), currency, "AWS Price List API", now)
+            _offer(name, types[name], region, query, known(amount), currency, "AWS Price List API", now)
             for name, currency, amount in listed
             if name in types
         ]
@@ -120,7 +121,7 @@ def _list_prices(pricing: Any, region: str) -> Iterator[tuple[str, str, Decimal]
                             yield product["product"]["attributes"]["instanceType"], currency, Decimal(amount)
 
 
-def _quote(
+def _offer(
     name: str,
     gpus: Accelerators,
     region: str,
@@ -129,15 +130,14 @@ def _quote(
     currency: str,
     source: str,
     now: datetime,
-) -> Quote:
-    return Quote(
+) -> Offer:
+    return Offer(
         provider="aws",
         instance_type=name,
-        gpu=gpus.name,
-        gpus=gpus.count,
+        accelerators=gpus,
         region=region,
         category=query.category,
-        hourly=hourly,
+        amount=hourly,
         currency=currency,
         source=source,
         seen=now.astimezone(UTC).date(),

@@ -8,16 +8,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from bench.billing.offers.quote import Quote
+from bench.billing.prices import Offer
 from bench.table import Line, as_csv, as_table
 from bench.text import CATEGORIES, UNKNOWN
 
 
-def render(quotes: Sequence[Quote], style: str, today: date, *, terminal: bool) -> str:
+def render(offers: Sequence[Offer], style: str, today: date, *, terminal: bool) -> str:
     """`quotes` as `table`, `csv` or `json`; stale is what was seen more than 30 days before `today`."""
     if style == "table":
-        return _table(quotes, today, terminal=terminal)
-    rows = [_row(quote, today) for quote in quotes]
+        return _table(offers, today, terminal=terminal)
+    rows = [_row(offer, today) for offer in offers]
     if style == "json":
         return json.dumps({"schema_version": 1, "prices": rows}, indent=1) + "\n"
     return as_csv(_FIELDS, rows)
@@ -39,54 +39,54 @@ _FIELDS = (
 )
 
 
-def _row(quote: Quote, today: date) -> dict[str, Any]:
+def _row(offer: Offer, today: date) -> dict[str, Any]:
     """One price with every digit; unknown is null."""
     values = (
-        quote.provider,
-        quote.instance_type,
-        quote.gpu,
-        quote.gpus,
-        quote.region,
-        quote.category,
-        _exact(quote.hourly),
-        _exact(quote.per_gpu),
-        quote.currency,
-        quote.source,
-        (quote.seen_at or quote.seen).isoformat(),
-        quote.stale(today),
+        offer.provider,
+        offer.instance_type,
+        offer.accelerators.name,
+        offer.accelerators.count,
+        offer.region,
+        offer.category,
+        _exact(offer.hourly),
+        _exact(offer.per_gpu),
+        offer.currency,
+        offer.source,
+        (offer.seen_at or offer.seen).isoformat(),
+        offer.stale(today),
     )
     return dict(zip(_FIELDS, values, strict=True))
 
 
-def _table(quotes: Sequence[Quote], today: date, *, terminal: bool) -> str:
-    if not quotes:
+def _table(offers: Sequence[Offer], today: date, *, terminal: bool) -> str:
+    if not offers:
         return ""
-    sources = {name: number for number, name in enumerate(dict.fromkeys(quote.source for quote in quotes), 1)}
-    currencies = {quote.currency for quote in quotes}
+    sources = {name: number for number, name in enumerate(dict.fromkeys(offer.source for offer in offers), 1)}
+    currencies = {offer.currency for offer in offers}
     unit = currencies.pop() if len(currencies) == 1 else "price"
     lines = []
-    for quote in quotes:
-        money = [_short(amount, quote.currency if unit == "price" else "") for amount in (quote.hourly, quote.per_gpu)]
+    for offer in offers:
+        money = [_short(amount, offer.currency if unit == "price" else "") for amount in (offer.hourly, offer.per_gpu)]
         cells = (
-            f"{quote.provider}:{quote.instance_type}",
-            f"{quote.gpus} x {quote.gpu}",
-            quote.region or "not stated",
-            CATEGORIES[quote.category],
+            f"{offer.provider}:{offer.instance_type}",
+            f"{offer.accelerators.count} x {offer.accelerators.name}",
+            offer.region or "not stated",
+            CATEGORIES[offer.category],
             *money,
-            _seen(quote) + (", stale" if quote.stale(today) else ""),
-            f"({sources[quote.source]})",
+            _seen(offer) + (", stale" if offer.stale(today) else ""),
+            f"({sources[offer.source]})",
         )
-        lines.append(Line(cells, dim=quote.stale(today)))
+        lines.append(Line(cells, dim=offer.stale(today)))
     below = [f"({number}) {name}" for name, number in sources.items()]
-    if any(quote.stale(today) for quote in quotes):
+    if any(offer.stale(today) for offer in offers):
         below.append("stale: seen more than 30 days ago")
     money_headers = (f"{unit}/h", f"{unit}/GPU-h")
     headers = ("instance", "GPUs", "region", "category", *money_headers, "seen (UTC)", "source")
     return as_table(headers, set(money_headers), lines, below, terminal=terminal)
 
 
-def _seen(quote: Quote) -> str:
-    return f"{quote.seen_at:%Y-%m-%d %H:%M}" if quote.seen_at else quote.seen.isoformat()
+def _seen(offer: Offer) -> str:
+    return f"{offer.seen_at:%Y-%m-%d %H:%M}" if offer.seen_at else offer.seen.isoformat()
 
 
 def _short(amount: Decimal | None, currency: str) -> str:

@@ -18,8 +18,10 @@ from decimal import Decimal
 from typing import Any
 
 from bench.billing.offers.gpus import parse
-from bench.billing.offers.quote import Answer, Failure, Query, Quote, known
+from bench.billing.offers.query import Answer, Failure, Query, known
+from bench.billing.prices import Offer
 from bench.errors import BenchError
+from bench.record.documents import Accelerators
 
 
 def installed() -> bool:
@@ -50,24 +52,23 @@ def ask(query: Query, until: float) -> Answer:
             raise BenchError("its catalogue could not be loaded in time")
         last = errors.strip().splitlines()[-1:]
         raise BenchError(f"its catalogue could not be loaded: {''.join(last)}")
-    return Answer(list(_cheapest(_quotes(said[1:], query), query)), list(_failures(said)))
+    return Answer(list(_cheapest(_offers(said[1:], query), query)), list(_failures(said)))
 
 
-def _quotes(said: Iterable[dict[str, Any]], query: Query) -> Iterator[Quote]:
+def _offers(said: Iterable[dict[str, Any]], query: Query) -> Iterator[Offer]:
     for answer in said:
         for row in answer.get("rows", ()):
             gpus = Decimal(row["count"])
             if gpus >= 1 and gpus % 1 == 0:  # a share of a GPU is no machine to compare
                 seen = datetime.fromtimestamp(float(answer["seen"]), UTC)
                 price = row["spot_price"] if query.spot else row["price"]
-                yield Quote(
+                yield Offer(
                     provider=answer["cloud"],
                     instance_type=row["instance_type"],
-                    gpu=row["gpu"],
-                    gpus=int(gpus),
+                    accelerators=Accelerators(name=row["gpu"], count=int(gpus)),
                     region=row["region"],
                     category=query.category,
-                    hourly=known(None if price is None else Decimal(price)),
+                    amount=known(None if price is None else Decimal(price)),
                     currency="USD",
                     source="SkyPilot catalogue",
                     seen=seen.date(),
@@ -75,11 +76,11 @@ def _quotes(said: Iterable[dict[str, Any]], query: Query) -> Iterator[Quote]:
                 )
 
 
-def _cheapest(quotes: Iterable[Quote], query: Query) -> Iterator[Quote]:
+def _cheapest(offers: Iterable[Offer], query: Query) -> Iterator[Offer]:
     """One region of each machine: the catalogue has dozens."""
-    found: dict[tuple[str, str], Quote] = {}
-    for quote in sorted(filter(query.admits, quotes), key=lambda q: (q.hourly is None, q.hourly or 0, q.region or "")):
-        found.setdefault((quote.provider, quote.instance_type), quote)
+    found: dict[tuple[str, str], Offer] = {}
+    for offer in sorted(filter(query.admits, offers), key=lambda q: (q.hourly is None, q.hourly or 0, q.region or "")):
+        found.setdefault((offer.provider, offer.instance_type), offer)
     yield from found.values()
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, TextIO
 
-from bench.billing.offers.quote import in_short
+from bench.billing.offers.query import in_short
 
 # Machines that one has already: no catalogue prices them.
 _OWN = {"kubernetes", "ssh", "slurm", "vsphere"}

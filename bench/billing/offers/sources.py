@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
-from bench.billing.offers import aws, book, skypilot
-from bench.billing.offers.quote import Answer, Failure, Query, in_short
+from bench.billing.offers import aws, skypilot
+from bench.billing.offers.query import Answer, Failure, Query, in_short
+from bench.billing.prices import price_book
 from bench.concurrency import answers_within
 from bench.errors import BenchError
 
@@ -21,7 +23,7 @@ Ask = Callable[[Query, float], Answer]
 
 def sources(query: Query, *, offline: bool) -> dict[str, Ask]:
     """The sources that can answer the query: the book always; AWS and SkyPilot unless off-line."""
-    asked: dict[str, Ask] = {"price book": book.ask}
+    asked: dict[str, Ask] = {"price book": _ask_book}
     if offline:
         return asked
     if query.wants("aws"):
@@ -41,11 +43,16 @@ def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S)
     answers = dict(answers_within(seconds, questions))
     late = [Failure(name, f"no answer within {seconds:g} s") for name in asked if name not in answers]
     failures = [*(failure for answer in answers.values() for failure in answer.failures), *late]
-    if not any(answer.quotes or not answer.failures for answer in answers.values()):
+    if not any(answer.offers or not answer.failures for answer in answers.values()):
         raise BenchError("no source of prices answered: " + "; ".join(f"{f.source}: {f.why}" for f in failures))
-    quotes = [quote for answer in answers.values() for quote in answer.quotes if query.admits(quote)]
-    quotes.sort(key=lambda q: (q.per_gpu is None, q.currency, q.per_gpu or 0, q.provider, q.instance_type, q.source))
-    return Answer(quotes, failures)
+    offers = [offer for answer in answers.values() for offer in answer.offers if query.admits(offer)]
+    offers.sort(key=lambda q: (q.per_gpu is None, q.currency, q.per_gpu or 0, q.provider, q.instance_type, q.source))
+    return Answer(offers, failures)
+
+
+def _ask_book(query: Query, until: float) -> Answer:
+    """Every offer in the dated book that comes with `bench`: always there, and older every day."""
+    return Answer([replace(offer, source=f"price book: {offer.source}") for offer in price_book()])
 
 
 def _ask(name: str, ask: Ask, query: Query, until: float) -> Answer:

@@ -13,10 +13,11 @@ from decimal import Decimal
 
 from bench.billing.estimate import Estimate, lease_cost
 from bench.billing.offers.gpus import exactly
-from bench.billing.offers.quote import STALE_AFTER, Answer, Failure, Query, Quote
+from bench.billing.offers.query import Answer, Failure, Query
 from bench.billing.offers.sources import collect, sources
 from bench.billing.parts import Usage
-from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
+from bench.billing.prices import STALE_AFTER, Offer
+from bench.record.documents import LeaseClosed, LeaseOpened, Phase
 from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.history import History, HitRate
 from bench.sweep.spec import Cell, Sweep
@@ -29,7 +30,7 @@ _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one t
 
 @dataclass(frozen=True)
 class CellPlan:
-    """One cell. `quote` is what it would rent, the cheapest that fits; None: no source has a price.
+    """One cell. `offer` is what it would rent, the cheapest that fits; None: no source has a price.
 
     `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
     `why` says why. `cost` is what is expected and `most` its upper bound.
@@ -38,7 +39,7 @@ class CellPlan:
     cell: Cell
     gpu: str | None
     gpus: int
-    quote: Quote | None
+    offer: Offer | None
     runs: int
     time: CellTime | None
     cost: Estimate | None
@@ -153,7 +154,7 @@ def _answers(tasks: Mapping[Cell, Task], ask: Callable[[Query], Answer]) -> dict
     got = {query: ask(query) for query in dict.fromkeys(query for each in queries.values() for query in each)}
     return {
         cell: Answer(
-            [quote for query in each for quote in got[query].quotes],
+            [offer for query in each for offer in got[query].offers],
             [failure for query in each for failure in got[query].failures],
         )
         for cell, each in queries.items()
@@ -169,70 +170,62 @@ def _queries(cell: Cell, task: Task) -> list[Query]:
 
 def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History) -> CellPlan:
     fitting = [
-        quote
+        offer
         for machine in task.requests
-        for quote in answer.quotes
-        if _fits(quote, machine, Query(spot=cell.spot, region=machine.region))
+        for offer in answer.offers
+        if _fits(offer, machine, Query(spot=cell.spot, region=machine.region))
     ]
-    quote = min(_up_to_date(fitting), key=lambda each: each.hourly or 0, default=None)
+    offer = min(_up_to_date(fitting), key=lambda each: each.hourly or 0, default=None)
     first = task.requests[0]
-    gpu, gpus = (quote.gpu, quote.gpus) if quote else (first.gpu, first.gpus)
+    gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
     runs = sweep.runs * len(sweep.recipes)
     hit_rate = history.hit_rate(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None
     if gpu is None:
         time: CellTime | str = "no time and no price is known for a machine without a GPU"
     else:
-        provider = quote.provider if quote else first.provider or ""
+        provider = offer.provider if offer else first.provider or ""
         time = time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
     if isinstance(time, str):
-        return CellPlan(cell, gpu, gpus, quote, runs, None, None, None, hit_rate, time)
-    if quote is None:
+        return CellPlan(cell, gpu, gpus, offer, runs, None, None, None, hit_rate, time)
+    if offer is None:
         kind = "spot" if cell.spot else "on-demand"
         return CellPlan(cell, gpu, gpus, None, runs, time, None, None, hit_rate, f"no {kind} price known")
-    cost, most = (_lease(quote, task, time, upper=upper) for upper in (False, True))
-    return CellPlan(cell, gpu, gpus, quote, runs, time, cost, most, hit_rate, cost.why)
+    cost, most = (_lease(offer, task, time, upper=upper) for upper in (False, True))
+    return CellPlan(cell, gpu, gpus, offer, runs, time, cost, most, hit_rate, cost.why)
 
 
-def _fits(quote: Quote, machine: ResourceRequest, query: Query) -> bool:
+def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
     return (
-        query.admits(quote)
-        and quote.hourly is not None
-        and quote.currency == CURRENCY
-        and machine.provider in (None, quote.provider)
-        and (machine.gpu is None or exactly(machine.gpu) == exactly(quote.gpu))
-        and machine.gpus in (0, quote.gpus)
-        and machine.instance_type in (None, quote.instance_type)
+        query.admits(offer)
+        and offer.hourly is not None
+        and offer.currency == CURRENCY
+        and machine.provider in (None, offer.provider)
+        and (machine.gpu is None or exactly(machine.gpu) == exactly(offer.accelerators.name))
+        and machine.gpus in (0, offer.accelerators.count)
+        and machine.instance_type in (None, offer.instance_type)
         and (machine.gpu is not None or machine.instance_type is not None)
-        and (machine.at_most is None or quote.hourly <= machine.at_most)
+        and (machine.at_most is None or offer.hourly <= machine.at_most)
     )
 
 
-def _up_to_date(quotes: Sequence[Quote]) -> Iterator[Quote]:
+def _up_to_date(offers: Sequence[Offer]) -> Iterator[Offer]:
     """Without those of a machine whose price was seen a month later, too: it may have risen."""
     newest: dict[tuple[str, str], date] = {}
-    for quote in quotes:
-        machine = quote.provider, quote.instance_type
-        newest[machine] = max(newest.get(machine, quote.seen), quote.seen)
-    yield from (quote for quote in quotes if newest[quote.provider, quote.instance_type] - quote.seen <= STALE_AFTER)
+    for offer in offers:
+        machine = offer.provider, offer.instance_type
+        newest[machine] = max(newest.get(machine, offer.seen), offer.seen)
+    yield from (offer for offer in offers if newest[offer.provider, offer.instance_type] - offer.seen <= STALE_AFTER)
 
 
-def _lease(quote: Quote, task: Task, time: CellTime, *, upper: bool) -> Estimate:
+def _lease(offer: Offer, task: Task, time: CellTime, *, upper: bool) -> Estimate:
     """The lease as it would be."""
-    assert quote.hourly is not None
     provision, whole = (time.provision.upper, time.upper) if upper else (time.provision.expected, time.expected)
-    price = Price(
-        amount=quote.hourly,
-        currency=quote.currency,
-        pricing_category=quote.category,
-        source=quote.source,
-        seen=quote.seen,
-    )
     opened = LeaseOpened(
-        provider=quote.provider,
-        instance_type=quote.instance_type,
-        price=price,
+        provider=offer.provider,
+        instance_type=offer.instance_type,
+        price=offer.price,
         started=_BEGINNING,
-        accelerators=Accelerators(name=quote.gpu, count=quote.gpus),
+        accelerators=offer.accelerators,
         phases=(Phase(name="provision", start=0, stop=provision),),
     )
     closed = LeaseClosed(stopped=_BEGINNING + timedelta(seconds=whole), stopped_source="provider")

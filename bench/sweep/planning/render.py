@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from bench.billing.offers.quote import Quote
+from bench.billing.prices import Offer
 from bench.sweep.planning.duration import PROVISION, SETUP, START, Duration
 from bench.sweep.planning.peaks import EXPECTED, LEAST
 from bench.sweep.planning.plan import CURRENCY, CellPlan, Plan
@@ -37,18 +37,18 @@ def notes(plan: Plan, today: date | None) -> Iterator[str]:
     yield from _parts(plan)
     yield from _successes(plan)
     yield from (f"({number}) {name}" for name, number in sources(plan).items())
-    if any(cell.quote and is_stale(cell.quote, today) for cell in plan.cells):
+    if any(cell.offer and is_stale(cell.offer, today) for cell in plan.cells):
         yield "stale: seen more than 30 days ago"
 
 
-def is_stale(quote: Quote, today: date | None) -> bool:
+def is_stale(offer: Offer, today: date | None) -> bool:
     """Whether to say that a price is old."""
-    return today is not None and quote.stale(today)
+    return today is not None and offer.stale(today)
 
 
 def sources(plan: Plan) -> dict[str, int]:
     """Where the prices were read, numbered from 1."""
-    named = dict.fromkeys(cell.quote.source for cell in plan.cells if cell.quote)
+    named = dict.fromkeys(cell.offer.source for cell in plan.cells if cell.offer)
     return {name: number for number, name in enumerate(named, 1)}
 
 
@@ -101,7 +101,7 @@ def _stretch(lengths: list[Duration], usual: Duration) -> str:
 def _parts(plan: Plan) -> Iterator[str]:
     """What the dollars leave out, and by which rule the machine is charged."""
     for provider, parts in sorted(
-        {(cell.quote.provider, cell.cost.unpriced) for cell in plan.cells if cell.quote and cell.cost}
+        {(cell.offer.provider, cell.cost.unpriced) for cell in plan.cells if cell.offer and cell.cost}
     ):
         if parts:
             yield f"unpriced at {provider}, and on top: {', '.join(parts)}"
@@ -159,19 +159,19 @@ def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
 
 def _row(cell: CellPlan, today: date) -> dict[str, Any]:
     """One cell, unknown is null."""
-    quote, time, cost, hit_rate = cell.quote, cell.time, cell.cost, cell.hit_rate
+    offer, time, cost, hit_rate = cell.offer, cell.time, cell.cost, cell.hit_rate
     return {
         "cell": cell.cell.name,
         "task": str(cell.cell.task),
-        "instance": f"{quote.provider}:{quote.instance_type}" if quote else None,
+        "instance": f"{offer.provider}:{offer.instance_type}" if offer else None,
         "gpu": cell.gpu,
         "gpus": cell.gpus,
         "pricing": _pricing(cell),
-        "per_hour": _exact(quote.hourly) if quote else None,
-        "currency": quote.currency if quote else None,
-        "price_source": quote.source if quote else None,
-        "price_seen": (quote.seen_at or quote.seen).isoformat() if quote else None,
-        "price_stale": quote.stale(today) if quote else None,
+        "per_hour": _exact(offer.hourly) if offer else None,
+        "currency": offer.currency if offer else None,
+        "price_source": offer.source if offer else None,
+        "price_seen": (offer.seen_at or offer.seen).isoformat() if offer else None,
+        "price_stale": offer.stale(today) if offer else None,
         "billing_rule": cost.rule.words if cost and cost.rule else None,
         "runs": cell.runs,
         "time_known_by": time.basis if time else None,
@@ -233,15 +233,15 @@ def _rows(plan: Plan, today: date | None) -> list[tuple[str, ...]]:
 
 def _cells(cell: CellPlan, today: date | None, numbers: dict[str, int]) -> tuple[str, ...]:
     """All but the last of the row."""
-    quote, time, cost = cell.quote, cell.time, cell.cost
+    offer, time, cost = cell.offer, cell.time, cell.cost
     gpus = f"{cell.gpus} x {cell.gpu}" if cell.gpu else "no GPU"
     return (
         cell.cell.name,
         str(cell.cell.task),
-        f"{gpus}, {quote.provider}:{quote.instance_type}" if quote else gpus,
+        f"{gpus}, {offer.provider}:{offer.instance_type}" if offer else gpus,
         _pricing(cell),
-        significant(quote.hourly if quote else None),
-        f"{quote.seen}{', stale' * is_stale(quote, today)} ({numbers[quote.source]})" if quote else NOT_APPLICABLE,
+        significant(offer.hourly if offer else None),
+        f"{offer.seen}{', stale' * is_stale(offer, today)} ({numbers[offer.source]})" if offer else NOT_APPLICABLE,
         str(cell.runs),
         _with_bound(time.expected / 3600, time.upper / 3600) if time else UNKNOWN,
         time.basis if time else NOT_APPLICABLE,

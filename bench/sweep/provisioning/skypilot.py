@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bench.billing.offers.quote import known
+from bench.billing.offers.query import known
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
 from bench.sweep.provisioning.collect import PACK, RawRecord, unpack

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from bench.billing.offers.aws import ask_on_demand, ask_spot
-from bench.billing.offers.quote import Query
+from bench.billing.offers.query import Query
 from bench.errors import BenchError
 from tests.support.aws_stub import Aws, serve
 
@@ -32,20 +32,25 @@ def soon():
 
 def by_name(answer):
     assert not answer.failures
-    return {quote.instance_type: quote for quote in answer.quotes}
+    return {offer.instance_type: offer for offer in answer.offers}
 
 
 def test_spot_is_the_price_of_the_cheapest_zone(aws):
-    quote = by_name(ask_spot(Query(spot=True), soon()))["p3.2xlarge"]
-    assert (quote.hourly, quote.currency) == (Decimal("0.48"), "USD")
-    assert "us-east-1b" in quote.source
-    assert (quote.gpu, quote.gpus, quote.region, quote.category) == ("V100", 1, "us-east-1", "Dynamic")
+    offer = by_name(ask_spot(Query(spot=True), soon()))["p3.2xlarge"]
+    assert (offer.hourly, offer.currency) == (Decimal("0.48"), "USD")
+    assert "us-east-1b" in offer.source
+    assert (offer.accelerators.name, offer.accelerators.count, offer.region, offer.category) == (
+        "V100",
+        1,
+        "us-east-1",
+        "Dynamic",
+    )
 
 
 def test_an_answer_says_when_it_was_asked(aws):
-    quote = by_name(ask_spot(Query(spot=True), soon()))["p3.2xlarge"]
-    assert timedelta(0) <= datetime.now(UTC) - quote.seen_at < timedelta(minutes=5)
-    assert quote.seen == quote.seen_at.date()
+    offer = by_name(ask_spot(Query(spot=True), soon()))["p3.2xlarge"]
+    assert timedelta(0) <= datetime.now(UTC) - offer.seen_at < timedelta(minutes=5)
+    assert offer.seen == offer.seen_at.date()
 
 
 def test_a_spot_price_of_nothing_is_unknown(aws):
@@ -64,9 +69,9 @@ def test_a_gpu_that_aws_does_not_have_is_no_answer_and_no_failure(aws):
 
 
 def test_on_demand_prices_are_those_of_plain_linux_in_the_region(aws):
-    quotes = by_name(ask_on_demand(Query(region="eu-west-1"), soon()))
-    assert quotes["p3.2xlarge"].hourly == Decimal("3.06")
-    assert (quotes["p3.2xlarge"].region, quotes["p3.2xlarge"].category) == ("eu-west-1", "Standard")
+    offers = by_name(ask_on_demand(Query(region="eu-west-1"), soon()))
+    assert offers["p3.2xlarge"].hourly == Decimal("3.06")
+    assert (offers["p3.2xlarge"].region, offers["p3.2xlarge"].category) == ("eu-west-1", "Standard")
     asked = next(words for action, words in aws.asked if action == "GetProducts")
     filters = {entry["Field"]: entry["Value"] for entry in asked["Filters"]}
     assert filters["regionCode"] == "eu-west-1"
@@ -74,15 +79,15 @@ def test_on_demand_prices_are_those_of_plain_linux_in_the_region(aws):
 
 
 def test_a_listed_price_of_nothing_is_unknown_and_an_unlisted_machine_or_one_without_a_gpu_is_left_out(aws):
-    quotes = by_name(ask_on_demand(Query(), soon()))
-    assert quotes["p3.16xlarge"].hourly is None
-    assert set(quotes) == {"p3.2xlarge", "p3.16xlarge"}
+    offers = by_name(ask_on_demand(Query(), soon()))
+    assert offers["p3.16xlarge"].hourly is None
+    assert set(offers) == {"p3.2xlarge", "p3.16xlarge"}
 
 
 def test_a_price_keeps_its_currency(aws):
     aws.listed["p3.2xlarge"] = {"CNY": "23.5"}
-    quote = by_name(ask_on_demand(Query(region="cn-north-1"), soon()))["p3.2xlarge"]
-    assert (quote.hourly, quote.currency) == (Decimal("23.5"), "CNY")
+    offer = by_name(ask_on_demand(Query(region="cn-north-1"), soon()))["p3.2xlarge"]
+    assert (offer.hourly, offer.currency) == (Decimal("23.5"), "CNY")
 
 
 def test_spot_prices_of_china_are_in_its_currency(aws):

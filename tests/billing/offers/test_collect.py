@@ -12,31 +12,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.billing.offers import skypilot
-from bench.billing.offers.quote import Answer, Failure, Query, Quote, known
+from bench.billing.offers.query import Answer, Failure, Query, known
 from bench.billing.offers.sources import collect, sources
+from bench.billing.prices import Offer
 from bench.errors import BenchError
+from bench.record.documents import Accelerators
 
 TODAY = date(2026, 11, 22)
 
 
-def quote(hourly="1.00", provider="acme", **changes):
+def offer(hourly="1.00", provider="acme", **changes):
     fields = {
         "provider": provider,
         "instance_type": "one",
-        "gpu": "H100",
-        "gpus": 1,
+        "accelerators": Accelerators(name=changes.pop("gpu", "H100"), count=changes.pop("gpus", 1)),
         "region": "east",
         "category": "Standard",
-        "hourly": None if hourly is None else Decimal(hourly),
+        "amount": None if hourly is None else Decimal(hourly),
         "currency": "USD",
         "source": "test",
         "seen": TODAY,
     }
-    return Quote(**(fields | changes))
+    return Offer(**(fields | changes))
 
 
-def says(*quotes, failures=()):
-    return lambda query, until: Answer(quotes, failures)
+def says(*offers, failures=()):
+    return lambda query, until: Answer(offers, failures)
 
 
 def fails(error):
@@ -47,20 +48,20 @@ def fails(error):
 
 
 def test_the_cheapest_gpu_comes_first_and_unknown_last():
-    eight = quote("4.00", gpus=8)
-    answer = collect(Query(), {"a": says(quote(None), quote("1.00")), "b": says(eight)})
-    assert [q.per_gpu for q in answer.quotes] == [Decimal("0.5"), Decimal("1.00"), None]
+    eight = offer("4.00", gpus=8)
+    answer = collect(Query(), {"a": says(offer(None), offer("1.00")), "b": says(eight)})
+    assert [q.per_gpu for q in answer.offers] == [Decimal("0.5"), Decimal("1.00"), None]
 
 
 def test_currencies_are_not_ranked_against_each_other():
-    answer = collect(Query(), {"a": says(quote("1", currency="USD"), quote("2", currency="EUR"))})
-    assert [q.currency for q in answer.quotes] == ["EUR", "USD"]
+    answer = collect(Query(), {"a": says(offer("1", currency="USD"), offer("2", currency="EUR"))})
+    assert [q.currency for q in answer.offers] == ["EUR", "USD"]
 
 
 @pytest.mark.parametrize("error", [BenchError("no credentials"), RuntimeError("two\nlines"), KeyError()])
 def test_one_source_that_fails_is_named_and_the_others_count(error):
-    answer = collect(Query(), {"broken": fails(error), "works": says(quote())})
-    assert len(answer.quotes) == 1
+    answer = collect(Query(), {"broken": fails(error), "works": says(offer())})
+    assert len(answer.offers) == 1
     assert [f.source for f in answer.failures] == ["broken"]
     assert "\n" not in answer.failures[0].why
 
@@ -68,16 +69,16 @@ def test_one_source_that_fails_is_named_and_the_others_count(error):
 def test_a_source_that_hangs_is_left_behind():
     held = threading.Event()
     began = time.monotonic()
-    answer = collect(Query(), {"hangs": lambda query, until: held.wait(), "works": says(quote())}, seconds=1)
+    answer = collect(Query(), {"hangs": lambda query, until: held.wait(), "works": says(offer())}, seconds=1)
     held.set()
     assert time.monotonic() - began < 30  # not for ever, however busy the machine
     assert answer.failures == [Failure("hangs", "no answer within 1 s")]
-    assert len(answer.quotes) == 1
+    assert len(answer.offers) == 1
 
 
 def test_a_part_of_a_source_may_fail():
-    answer = collect(Query(), {"sky": says(quote(), failures=[Failure("sky (azure)", "gone")])})
-    assert len(answer.quotes) == 1
+    answer = collect(Query(), {"sky": says(offer(), failures=[Failure("sky (azure)", "gone")])})
+    assert len(answer.offers) == 1
     assert answer.failures == [Failure("sky (azure)", "gone")]
 
 
@@ -87,7 +88,7 @@ def test_it_is_an_error_when_all_fail():
 
 
 def test_sources_without_a_fitting_price_have_still_answered():
-    assert collect(Query(gpu="B200"), {"a": says(quote()), "b": fails(BenchError("no"))}).quotes == []
+    assert collect(Query(gpu="B200"), {"a": says(offer()), "b": fails(BenchError("no"))}).offers == []
 
 
 @pytest.mark.parametrize(
@@ -95,21 +96,21 @@ def test_sources_without_a_fitting_price_have_still_answered():
     [Query(), Query(gpu="h100"), Query(cloud="ACME"), Query(region="EAST"), Query("h100", False, "acme", "east")],
 )
 def test_a_price_that_fits_is_given(query):
-    assert query.admits(quote())
+    assert query.admits(offer())
 
 
 @pytest.mark.parametrize("query", [Query(gpu="A100"), Query(spot=True), Query(cloud="aws"), Query(region="west")])
 def test_a_price_that_does_not_fit_is_left_out(query):
-    assert not query.admits(quote())
+    assert not query.admits(offer())
 
 
 def test_a_price_whose_source_names_no_region_is_given_for_each():
-    assert Query(region="west").admits(quote(region=None))
+    assert Query(region="west").admits(offer(region=None))
 
 
 @pytest.mark.parametrize(("seen", "stale"), [(date(2026, 10, 23), False), (date(2026, 10, 22), True)])
 def test_a_price_older_than_thirty_days_is_stale(seen, stale):
-    assert quote(seen=seen).stale(TODAY) is stale
+    assert offer(seen=seen).stale(TODAY) is stale
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=True))
@@ -136,7 +137,7 @@ def test_aws_is_asked_for_the_category_and_only_where_wanted(monkeypatch):
 
 def test_the_book_answers_with_its_own_days():
     answer = collect(Query(cloud="aws", gpu="V100"), sources(Query(), offline=True))
-    found = {q.instance_type: q for q in answer.quotes}["p3.2xlarge"]
+    found = {q.instance_type: q for q in answer.offers}["p3.2xlarge"]
     assert found.hourly == Decimal("3.06")
     assert found.seen == date(2026, 11, 1)
     assert found.seen_at is None

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from bench.billing.offers import skypilot
-from bench.billing.offers.quote import Answer, Query
+from bench.billing.offers.query import Answer, Query
 from bench.errors import BenchError
 
 HEADER = (
@@ -64,39 +64,39 @@ def ask(query, seconds=120):
 
 def test_a_machine_has_the_price_of_its_cheapest_region(stand_in):
     stand_in("aws")
-    found = {q.instance_type: q for q in ask(Query(gpu="v100")).quotes}
+    found = {q.instance_type: q for q in ask(Query(gpu="v100")).offers}
     assert (found["p3.2xlarge"].hourly, found["p3.2xlarge"].region) == (Decimal("3.06"), "us-east-1")
-    assert (found["p3.16xlarge"].hourly, found["p3.16xlarge"].gpus) == (Decimal("24.48"), 8)
+    assert (found["p3.16xlarge"].hourly, found["p3.16xlarge"].accelerators.count) == (Decimal("24.48"), 8)
 
 
 def test_the_cheapest_region_for_spot_may_be_another(stand_in):
     stand_in("aws")
-    found = {q.instance_type: q for q in ask(Query(gpu="V100", spot=True)).quotes}
+    found = {q.instance_type: q for q in ask(Query(gpu="V100", spot=True)).offers}
     assert (found["p3.2xlarge"].hourly, found["p3.2xlarge"].region) == (Decimal("0.48"), "eu-west-1")
     assert found["p3.16xlarge"].hourly is None
 
 
 def test_a_region_that_was_asked_for_is_kept_to(stand_in):
     stand_in("aws")
-    assert {q.region for q in ask(Query(region="eu-west-1")).quotes} == {"eu-west-1"}
+    assert {q.region for q in ask(Query(region="eu-west-1")).offers} == {"eu-west-1"}
 
 
 def test_zero_is_unknown_and_a_share_of_a_gpu_or_a_nameless_machine_is_left_out(stand_in):
     stand_in("aws")
-    found = {q.instance_type: q for q in ask(Query()).quotes}
+    found = {q.instance_type: q for q in ask(Query()).offers}
     assert found["free"].hourly is None
     assert set(found) == {"p3.2xlarge", "p3.16xlarge", "free"}
 
 
 def test_a_price_was_seen_when_the_catalogue_was_fetched(stand_in):
     stand_in("aws")
-    assert ask(Query()).quotes[0].seen_at == datetime.fromtimestamp(1_760_000_000, UTC)
+    assert ask(Query()).offers[0].seen_at == datetime.fromtimestamp(1_760_000_000, UTC)
 
 
 def test_clouds_that_fail_alike_are_named_in_one_line_and_the_others_count(stand_in):
     stand_in("aws", "azure", "gcp")
     answer = ask(Query())
-    assert {q.provider for q in answer.quotes} == {"aws"}
+    assert {q.provider for q in answer.offers} == {"aws"}
     assert [(f.source, f.why) for f in answer.failures] == [
         ("skypilot (azure, gcp)", "ConnectionError: no way to azure")
     ]
@@ -105,7 +105,7 @@ def test_clouds_that_fail_alike_are_named_in_one_line_and_the_others_count(stand
 def test_only_the_cloud_that_was_asked_for_is_looked_up(stand_in):
     stand_in("aws", "azure")
     answer = ask(Query(cloud="aws"))
-    assert answer.quotes
+    assert answer.offers
     assert not answer.failures
 
 
@@ -119,7 +119,7 @@ def test_a_cloud_that_hangs_does_not_take_the_others_with_it(stand_in):
     stand_in("aws", "oci")
     answer = ask(Query(), seconds=15)
     assert [f.source for f in answer.failures] == ["skypilot (oci)"]
-    assert {q.provider for q in answer.quotes} == {"aws"}
+    assert {q.provider for q in answer.offers} == {"aws"}
 
 
 def test_a_broken_installation_is_an_error_in_one_line(stand_in, tmp_path):
@@ -162,6 +162,6 @@ def test_the_catalogue_of_skypilot_itself(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     answer = ask(Query(gpu="V100", spot=True, cloud="aws"))
     assert not answer.failures
-    assert [(q.instance_type, q.hourly, q.region) for q in answer.quotes] == [
+    assert [(q.instance_type, q.hourly, q.region) for q in answer.offers] == [
         ("p3.2xlarge", Decimal("0.48"), "us-east-1")
     ]

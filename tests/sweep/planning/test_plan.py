@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.billing.offers.quote import Answer, Failure, Query, Quote
+from bench.billing.offers.query import Answer, Failure, Query
+from bench.billing.prices import Offer
 from bench.errors import UsageError
+from bench.record.documents import Accelerators
 from bench.sweep.planning.history import History
 from bench.sweep.planning.plan import Plan, ask_all, plan
 from bench.sweep.spec import Sweep
@@ -23,25 +25,24 @@ WriteTask = Callable[..., Path]
 V100 = {"accelerators": "V100:1", "infra": "aws"}
 
 
-def quote(hourly: str | None = "3.06", **changes: Any) -> Quote:
+def offer(hourly: str | None = "3.06", **changes: Any) -> Offer:
     fields: dict[str, Any] = {
         "provider": "aws",
         "instance_type": "p3.2xlarge",
-        "gpu": "V100",
-        "gpus": 1,
+        "accelerators": Accelerators(name=changes.pop("gpu", "V100"), count=changes.pop("gpus", 1)),
         "region": None,
         "category": "Standard",
-        "hourly": None if hourly is None else Decimal(hourly),
+        "amount": None if hourly is None else Decimal(hourly),
         "currency": "USD",
         "source": "test",
         "seen": date(2026, 11, 1),
     }
-    return Quote(**(fields | changes))
+    return Offer(**(fields | changes))
 
 
-def planned(*quotes: Quote, history: History | None = None, **words: object) -> Plan:
+def planned(*offers: Offer, history: History | None = None, **words: object) -> Plan:
     def ask(query: Query) -> Answer:
-        return Answer([each for each in quotes if query.admits(each)], [Failure("gone", "no answer")])
+        return Answer([each for each in offers if query.admits(each)], [Failure("gone", "no answer")])
 
     return plan(Sweep.model_validate(WORDS | words), history or History(), ask)
 
@@ -70,7 +71,7 @@ def tried(hits: int, runs: int, gpu: str = "V100") -> History:
 def test_the_dollars_are_those_of_the_lease(task: WriteTask) -> None:
     """Charged from running on: 5 min set-up, 2 min start, and a warm-up run and 5 more of 36 s are 636 s."""
     task("m", V100)
-    cell = only(planned(quote("3.60"), history=tried(5, 5)))
+    cell = only(planned(offer("3.60"), history=tried(5, 5)))
     assert cell.time.expected == 120 + 636
     assert cell.cost.billed_seconds == 636
     # An address comes with it, at half a cent an hour for as long as the machine is charged.
@@ -82,48 +83,48 @@ def test_the_dollars_are_those_of_the_lease(task: WriteTask) -> None:
 def test_the_provider_s_rule_is_applied(task: WriteTask) -> None:
     """Lambda charges started minutes."""
     task("m", V100 | {"infra": "lambda"})
-    cell = only(planned(quote("3.60", provider="lambda"), history=tried(5, 5)))
+    cell = only(planned(offer("3.60", provider="lambda"), history=tried(5, 5)))
     assert cell.cost.billed_seconds == 660
 
 
 def test_the_cheapest_machine_that_fits_is_the_one(task: WriteTask) -> None:
     choices = [{"infra": "aws"}, {"infra": "lambda"}]
     task("m", {"accelerators": "A100:1", "max_hourly_cost": 3, "any_of": choices})
-    fitting = quote("2.00", provider="lambda", gpu="A100", instance_type="fits")
+    fitting = offer("2.00", provider="lambda", gpu="A100", instance_type="fits")
     others = [
-        quote("1.00", gpu="A100-80GB"),
-        quote("1.00", gpu="A100", gpus=8),
-        quote("1.00", gpu="A100", provider="gcp"),
-        quote("1.00", gpu="A100", category="Dynamic"),
-        quote("1.00", gpu="A100", currency="CNY"),
-        quote(None, gpu="A100"),
-        quote("2.50", gpu="A100"),
-        quote("3.01", gpu="A100"),
+        offer("1.00", gpu="A100-80GB"),
+        offer("1.00", gpu="A100", gpus=8),
+        offer("1.00", gpu="A100", provider="gcp"),
+        offer("1.00", gpu="A100", category="Dynamic"),
+        offer("1.00", gpu="A100", currency="CNY"),
+        offer(None, gpu="A100"),
+        offer("2.50", gpu="A100"),
+        offer("3.01", gpu="A100"),
     ]
-    assert only(planned(*others, fitting)).quote is fitting
+    assert only(planned(*others, fitting)).offer is fitting
 
 
 def test_a_price_that_is_cheaper_only_because_it_is_old_is_not_taken(task: WriteTask) -> None:
     task("m", V100)
-    new = quote("3.50", seen=date(2026, 11, 20))
-    assert only(planned(quote("3.00", seen=date(2026, 9, 1)), new)).quote is new
-    of_last_week = quote("3.00", seen=date(2026, 11, 10))
-    assert only(planned(of_last_week, new)).quote is of_last_week
-    of_another_machine = quote("3.00", seen=date(2026, 9, 1), instance_type="p3n.2xlarge")
-    assert only(planned(of_another_machine, new)).quote is of_another_machine
+    new = offer("3.50", seen=date(2026, 11, 20))
+    assert only(planned(offer("3.00", seen=date(2026, 9, 1)), new)).offer is new
+    of_last_week = offer("3.00", seen=date(2026, 11, 10))
+    assert only(planned(of_last_week, new)).offer is of_last_week
+    of_another_machine = offer("3.00", seen=date(2026, 9, 1), instance_type="p3n.2xlarge")
+    assert only(planned(of_another_machine, new)).offer is of_another_machine
 
 
 def test_a_machine_can_be_named_by_its_type(task: WriteTask) -> None:
     task("m", {"infra": "aws", "instance_type": "p3.2xlarge"})
-    cell = only(planned(quote(), quote("1", instance_type="p2.xlarge", gpu="K80")))
-    assert (cell.quote.instance_type, cell.gpu, cell.gpus) == ("p3.2xlarge", "V100", 1)
+    cell = only(planned(offer(), offer("1", instance_type="p2.xlarge", gpu="K80")))
+    assert (cell.offer.instance_type, cell.gpu, cell.gpus) == ("p3.2xlarge", "V100", 1)
 
 
 def test_a_region_is_asked_for(task: WriteTask) -> None:
     task("m", V100)
-    east, west = quote("3.00", region="us-east-1"), quote("2.00", region="us-west-2")
+    east, west = offer("3.00", region="us-east-1"), offer("2.00", region="us-west-2")
     found = planned(east, west, clouds=["aws/us-east-1", "aws/us-west-2", "aws"])
-    assert {cell.cell.name: cell.quote for cell in found.cells} == {
+    assert {cell.cell.name: cell.offer for cell in found.cells} == {
         "m-aws-us-east-1": east,
         "m-aws-us-west-2": west,
         "m-aws": west,
@@ -132,7 +133,7 @@ def test_a_region_is_asked_for(task: WriteTask) -> None:
 
 def test_without_a_price_the_dollars_are_unknown_and_counted_and_the_time_is_not(task: WriteTask) -> None:
     task("m", V100)
-    found = planned(quote(), pricing=["spot", "on-demand"])
+    found = planned(offer(), pricing=["spot", "on-demand"])
     known, unknown = found.cells
     assert (known.cell.name, unknown.cell.name) == ("m", "m-spot")
     assert (unknown.dollars, unknown.why) == (None, "no spot price known")
@@ -142,13 +143,13 @@ def test_without_a_price_the_dollars_are_unknown_and_counted_and_the_time_is_not
 
 def test_a_provider_without_a_billing_rule_has_unknown_dollars(task: WriteTask) -> None:
     task("m", V100 | {"infra": "vast"})
-    cell = only(planned(quote(provider="vast")))
+    cell = only(planned(offer(provider="vast")))
     assert (cell.dollars, cell.why) == (None, "no billing rule known for vast (Standard)")
 
 
 def test_where_nothing_is_known_the_total_is_none(task: WriteTask) -> None:
     task("m", {"cpus": "8+", "infra": "aws"})
-    found = planned(quote(), max_cost=1, max_duration="1h")
+    found = planned(offer(), max_cost=1, max_duration="1h")
     assert only(found).why == "no time and no price is known for a machine without a GPU"
     assert (found.dollars, found.most_dollars, found.seconds, found.most_seconds) == (None, None, None, None)
     assert (found.keeps_cost, found.keeps_duration) == (None, None)
@@ -156,7 +157,7 @@ def test_where_nothing_is_known_the_total_is_none(task: WriteTask) -> None:
 
 def test_without_a_data_sheet_the_time_is_unknown(task: WriteTask) -> None:
     task("m", V100 | {"accelerators": "K80:1"})
-    cell = only(planned(quote("0.90", gpu="K80")))
+    cell = only(planned(offer("0.90", gpu="K80")))
     assert cell.why == "no record of myrtle on K80, and nothing to extrapolate from"
     assert (cell.time, cell.dollars) == (None, None)
 
@@ -165,59 +166,59 @@ def test_cells_come_by_dollars_and_the_unknown_last(task: WriteTask) -> None:
     task("m", V100)
     task("a", V100 | {"accelerators": "A100:1"})
     task("z", V100 | {"accelerators": "T4:1"})
-    found = planned(quote(), quote("0.10", gpu="A100"), machines=["z", "m", "a"])
+    found = planned(offer(), offer("0.10", gpu="A100"), machines=["z", "m", "a"])
     assert [cell.cell.machine for cell in found.cells] == ["a", "m", "z"]
 
 
 def test_limits_are_held_against_the_upper_bound(task: WriteTask) -> None:
     task("m", V100)
-    free = planned(quote())
+    free = planned(offer())
     cost, seconds = free.most_dollars, free.most_seconds
     assert cost is not None
     assert seconds is not None
     assert (free.keeps_cost, free.keeps_duration) == (None, None)
     hours = int(seconds // 3600)
-    kept = planned(quote(), max_cost=float(cost) + 0.01, max_duration=f"{hours + 1}h")
+    kept = planned(offer(), max_cost=float(cost) + 0.01, max_duration=f"{hours + 1}h")
     assert (kept.keeps_cost, kept.keeps_duration) == (True, True)
-    broken = planned(quote(), max_cost=float(cost) - 0.01, max_duration="10m")
+    broken = planned(offer(), max_cost=float(cost) - 0.01, max_duration="10m")
     assert (broken.keeps_cost, broken.keeps_duration) == (False, False)
     assert broken.sweep.max_duration == timedelta(minutes=10)
 
 
 def test_an_unknown_cell_leaves_a_kept_limit_open_and_a_broken_one_broken(task: WriteTask) -> None:
     task("m", V100)
-    assert planned(quote(), pricing=["spot", "on-demand"], max_cost=100).keeps_cost is None
-    assert planned(quote(), pricing=["spot", "on-demand"], max_cost=0.01).keeps_cost is False
+    assert planned(offer(), pricing=["spot", "on-demand"], max_cost=100).keeps_cost is None
+    assert planned(offer(), pricing=["spot", "on-demand"], max_cost=0.01).keeps_cost is False
     task("cpu", {})
-    assert planned(quote(), machines=["m", "cpu"], max_duration="9d").keeps_duration is None
-    assert planned(quote(), machines=["m", "cpu"], max_duration="1m").keeps_duration is False
+    assert planned(offer(), machines=["m", "cpu"], max_duration="9d").keeps_duration is None
+    assert planned(offer(), machines=["m", "cpu"], max_duration="1m").keeps_duration is False
 
 
 def test_a_success_costs_the_cell_by_the_runs_that_should_hit(task: WriteTask) -> None:
     task("m", V100)
-    cell = only(planned(quote(), history=tried(3, 4)))
+    cell = only(planned(offer(), history=tried(3, 4)))
     assert cell.per_success == cell.dollars * 4 / (3 * 5)
     assert not cell.hit_rate.elsewhere
-    assert only(planned(quote(), history=tried(3, 4, gpu="A100"))).hit_rate.elsewhere
+    assert only(planned(offer(), history=tried(3, 4, gpu="A100"))).hit_rate.elsewhere
 
 
 @pytest.mark.parametrize("history", [History(), tried(0, 3)], ids=["no run", "no hit"])
 def test_without_a_hit_a_success_costs_nobody_knows_what_but_a_run_at_least(task: WriteTask, history: History) -> None:
     task("m", V100)
-    cell = only(planned(quote(), history=history))
+    cell = only(planned(offer(), history=history))
     assert cell.per_success is None
     assert cell.per_run == cell.dollars / 5
 
 
 def test_of_several_recipes_on_a_machine_no_success_is_priced(task: WriteTask) -> None:
     task("m", V100)
-    cell = only(planned(quote(), history=tried(3, 4), recipes=["myrtle", "bkj"]))
+    cell = only(planned(offer(), history=tried(3, 4), recipes=["myrtle", "bkj"]))
     assert (cell.runs, cell.hit_rate, cell.per_success) == (10, None, None)
 
 
 def test_several_gpus_share_the_work(task: WriteTask) -> None:
     task("m", V100 | {"accelerators": "V100:8"}, envs={"BENCH_GPUS": 8})
-    cell = only(planned(quote("24.48", gpus=8), recipes=["fastai-wrn"]))
+    cell = only(planned(offer("24.48", gpus=8), recipes=["fastai-wrn"]))
     assert cell.gpus == 8
     assert cell.time.recipes[0].run.expected == pytest.approx(16_361 / (8 * 0.30 * 125))
 
@@ -240,21 +241,21 @@ def test_sources_are_asked_once_a_pricing_and_region_and_failures_named_once(tas
 def test_the_price_book_alone_answers_off_line(task: WriteTask) -> None:
     task("m", V100)
     found = plan(Sweep.model_validate(WORDS), History(), lambda query: ask_all(query, offline=True))
-    assert only(found).quote.source.startswith("price book: ")
+    assert only(found).offer.source.startswith("price book: ")
     assert found.failures == ()
 
 
 def test_a_task_file_that_cannot_be_planned_stops_it_all(task: WriteTask) -> None:
     task("m", V100, num_nodes=2)
     with pytest.raises(UsageError, match=r"^sky/m.yaml:1: num_nodes"):
-        planned(quote())
+        planned(offer())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.decimals("0.01", "100", places=4), st.integers(1, 100), st.integers(0, 5))
 def test_the_bound_is_never_below_what_is_expected(task: WriteTask, hourly: Decimal, runs: int, hits: int) -> None:
     task("m", V100)
-    found = planned(quote(str(hourly)), runs=runs, history=tried(hits, 5) if hits else None)
+    found = planned(offer(str(hourly)), runs=runs, history=tried(hits, 5) if hits else None)
     assert None not in (found.dollars, found.most_dollars, found.seconds, found.most_seconds)
     assert Decimal(0) < (found.dollars or 0) <= (found.most_dollars or 0)
     assert (found.seconds or 0) <= (found.most_seconds or 0)

@@ -1,16 +1,14 @@
-"""A question for prices, and an answer: one price of one machine, with where it was read and when."""
+"""A question for prices, and its answer: offers, and which sources failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from bench.billing.offers.gpus import matches
+from bench.billing.prices import Offer
 from bench.record.documents import PricingCategory
-
-STALE_AFTER = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -31,43 +29,14 @@ class Query:
         """Whether prices of `provider` are asked for."""
         return self.cloud is None or self.cloud.casefold() == provider.casefold()
 
-    def admits(self, quote: Quote) -> bool:
-        """Whether `quote` answers this. One whose source names no region answers for every region."""
+    def admits(self, offer: Offer) -> bool:
+        """Whether `offer` answers this. One whose source names no region answers for every region."""
         return (
-            self.wants(quote.provider)
-            and quote.category == self.category
-            and (self.gpu is None or matches(self.gpu, quote.gpu))
-            and (self.region is None or quote.region is None or quote.region.casefold() == self.region.casefold())
+            self.wants(offer.provider)
+            and offer.category == self.category
+            and (self.gpu is None or matches(self.gpu, offer.accelerators.name))
+            and (self.region is None or offer.region is None or offer.region.casefold() == self.region.casefold())
         )
-
-
-@dataclass(frozen=True)
-class Quote:
-    """The price of one machine. `hourly` is that of the whole machine; None: the source does not know it.
-
-    `seen` is the day on which the source had this price, `seen_at` the instant where it is known.
-    """
-
-    provider: str
-    instance_type: str
-    gpu: str
-    gpus: int
-    region: str | None
-    category: PricingCategory
-    hourly: Decimal | None
-    currency: str
-    source: str
-    seen: date
-    seen_at: datetime | None = None
-
-    @property
-    def per_gpu(self) -> Decimal | None:
-        """The price of one GPU for an hour."""
-        return None if self.hourly is None else self.hourly / self.gpus
-
-    def stale(self, today: date) -> bool:
-        """Whether it is older than 30 days."""
-        return today - self.seen > STALE_AFTER
 
 
 @dataclass(frozen=True)
@@ -82,7 +51,7 @@ class Failure:
 class Answer:
     """What one source, or all of them, had to say."""
 
-    quotes: Sequence[Quote] = ()
+    offers: Sequence[Offer] = ()
     failures: Sequence[Failure] = ()
 
 
