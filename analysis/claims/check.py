@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from analysis.claims.claim import Book, Check, Claim, Metric, Operand, chosen, judge, load_claims
 from analysis.frames.runs import counted, train_costs
-from analysis.published.dawnbench.entries import TARGET
+from analysis.published.dawnbench.entries import TARGET, gpu_count
 from analysis.stats.intervals import MEDIAN_FROM
 from analysis.stats.two_sample import ratio_of_medians
 from bench.record.documents import Published
-from bench.text import one_line, plural
-
-_MODEL = r"(?:(?i:nvidia|tesla|geforce)\s+)*(?:[AHKPV]\d{2,3}|[LT]4|[GR]TX\s*\d{3,4})\b"
-_PATTERNS = (
-    re.compile(rf"{_MODEL}\s*[*x]\s*(\d+)"),  # V100 * 8
-    re.compile(rf"(?<![\w.])(\d+)\s*[*x]?\s*{_MODEL}"),  # 8 * V100, 4x GTX 1080 Ti, 1 K80
-    re.compile(r"(?<![\w.])(\d+)\s*GPUs?\b"),  # 1 GPU (…)
-)
-_ALONE = re.compile(rf"(?<!\w){_MODEL}")  # a model alone is one
-
-
-def gpu_count(hardware: str) -> int | None:
-    """The number of GPUs in `hardware`; None where it names neither a number nor a model of a GPU."""
-    for pattern in _PATTERNS:
-        found = pattern.search(hardware)
-        if found:
-            return int(found[1])
-    return 1 if _ALONE.search(hardware) else None
-
+from bench.text import one_line
 
 UNITS: dict[Metric, str] = {"time": "s", "cost": "USD", "gpus": "GPUs", "cost-per-success": "USD a success"}
-
+_TIMED: frozenset[Metric] = frozenset({"time", "cost", "cost-per-success"})
 _MACHINE = ["machine", "instance", "hourly", "currency", "pricing_category"]
+
+
+def check_claims(entries: Sequence[Published], frame: pd.DataFrame, ids: tuple[str, ...] = ()) -> list[Check]:
+    """The checks of the claims called `ids`, or of all: against `entries`, then against the runs in `frame`.
+
+    Raises UsageError for a claim that is not there.
+    """
+    book = load_claims()
+    checks: list[Check] = []
+    for claim in chosen(book, ids):
+        checks += [check_published(claim, book, entries), *check_runs(claim, frame)]
+    return checks
+
+
+def check_published(claim: Claim, book: Book, entries: Sequence[Published]) -> Check:
+    """`claim` held against its two entries; what is not among `entries` is unknown."""
+    known = {entry.source_file: entry for entry in entries}
+    a, b = _entry_operand(claim, known.get(claim.a), claim.a), _entry_operand(claim, known.get(claim.b), claim.b)
+    if claim.success_a and a.value is not None:
+        hits, runs = claim.success_a
+        a = Operand(a.name, a.value * runs / hits, a.unit)
+    factor = b.value / a.value if a.value and b.value else None
+    verdict = judge(claim, factor, single=True)
+    notes = [claim.note] if claim.note else []
+    if claim.success_a:
+        notes.append("A hit in {} of {} runs".format(*claim.success_a))
+    if factor is None:
+        notes.append("an entry, or its price or number of GPUs, is unknown")
+    if verdict == "not supported":
+        notes += _nearest(claim, a, b, known)
+    notes += _clocks(claim, book, known.get(claim.a), factor)
+    return Check(
+        claim=claim,
+        basis="published entries",
+        a=a,
+        b=b,
+        factor=factor,
+        verdict=verdict,
+        notes=tuple(one_line(note) for note in notes),
+    )
 
 
 def check_runs(claim: Claim, frame: pd.DataFrame) -> Iterator[Check]:
@@ -52,12 +73,70 @@ def check_runs(claim: Claim, frame: pd.DataFrame) -> Iterator[Check]:
     for _, group in runs.groupby(_MACHINE, dropna=False):
         a, b = group[group["recipe"] == claim.runs_a], group[group["recipe"] == claim.runs_b]
         if len(a) and len(b):
-            yield _check(claim, a, b)
+            yield _check_machine(claim, a, b)
 
 
-def _check(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
-    found_a, found_b = _values(claim, a), _values(claim, b)
-    factor, interval = ratio_of_medians(found_b, found_a) if found_a and found_b else (None, None)
+def amount(value: float, unit: str) -> str:
+    """`value` with its unit, as DAWNBench's tables show it: seconds to 2 decimals, money to 4."""
+    if unit == "GPUs":
+        return f"{value:g} GPU{'' if value == 1 else 's'}"
+    digits = 2 if unit == "s" else 4
+    # A cost of a few hundredths of a cent would be lost.
+    return f"{value:.{digits}f} {unit}" if value >= 10**-digits * 100 else f"{value:.3g} {unit}"
+
+
+def _entry_operand(claim: Claim, entry: Published | None, file: str) -> Operand:
+    value = _entry_value(claim, entry) if entry else None
+    return Operand(one_line(entry.author if entry else file), value, UNITS[claim.metric])
+
+
+def _entry_value(claim: Claim, entry: Published) -> float | None:
+    if claim.metric == "time":
+        return entry.time_to_target_s
+    if claim.metric == "gpus":
+        return gpu_count(entry.hardware)
+    return None if entry.cost is None else float(entry.cost)
+
+
+def _nearest(claim: Claim, a: Operand, b: Operand, known: Mapping[str, Published]) -> list[str]:
+    """What the claimed factor would have taken, and the nearest to it that earlier entries give."""
+    assert a.value is not None
+    assert b.value is not None
+    factor = float(claim.factor)
+    notes = [
+        f"{claim.factor}x would take {amount(b.value / factor, b.unit)} of A, or a baseline of "
+        f"{amount(a.value * factor, a.unit)}"
+    ]
+    earlier = [entry for entry in known.values() if entry.submitted <= known[claim.a].submitted]
+    values = [(_entry_value(claim, entry), entry) for entry in earlier if entry.source_file != claim.a]
+    ratios = sorted((value / a.value, value, entry.author) for value, entry in values if value)
+    below = [baseline for baseline in ratios if baseline[0] < claim.least]
+    above = [baseline for baseline in ratios if baseline[0] >= claim.least]
+    near = [f"{ratio:.2f} ({author}, {amount(value, b.unit)})" for ratio, value, author in below[-1:] + above[:1]]
+    return [*notes, f"the nearest that earlier entries give: {' and '.join(near)}"]
+
+
+def _clocks(claim: Claim, book: Book, entry: Published | None, factor: float | None) -> list[str]:
+    """A note where only one of the two clocks counted validation, with what one clock for both would have given."""
+    clocks = {clock.entry: clock for clock in book.clocks}
+    a, b = clocks.get(claim.a), clocks.get(claim.b)
+    if claim.metric not in _TIMED or not a or not b or a.counts_validation == b.counts_validation:
+        return []
+    counts, does_not = ("A", "B") if a.counts_validation else ("B", "A")
+    note = f"the clocks differ: {counts}'s counts validation, {does_not}'s does not"
+    seconds = entry.time_to_target_s if entry else None
+    if counts == "A" or not a.seconds_with_validation or not seconds or factor is None:
+        return [note]
+    same_clock = factor * seconds / a.seconds_with_validation
+    return [
+        f"{note}. With it A takes {a.seconds_with_validation:g} s ({a.source}), which gives {same_clock:.2f}: "
+        f"{judge(claim, same_clock, single=True)}"
+    ]
+
+
+def _check_machine(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
+    values_a, values_b = _run_values(claim, a), _run_values(claim, b)
+    factor, interval = ratio_of_medians(values_b, values_a) if values_a and values_b else (None, None)
     notes = [f"hits: A {a['hit'].sum()} of {len(a)} runs, B {b['hit'].sum()} of {len(b)}; medians of those that hit"]
     if factor is None:
         notes.append("nothing to compare: a recipe never hit, or the machine's price is unknown")
@@ -68,8 +147,8 @@ def _check(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     return Check(
         claim=claim,
         basis=one_line(f"runs on {first['machine']}{instance}"),
-        a=_runs_operand(claim, a, found_a),
-        b=_runs_operand(claim, b, found_b),
+        a=_runs_operand(claim, a, values_a),
+        b=_runs_operand(claim, b, values_b),
         factor=factor,
         interval=interval,
         verdict=judge(claim, factor, interval),
@@ -77,7 +156,7 @@ def _check(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     )
 
 
-def _values(claim: Claim, runs: pd.DataFrame) -> list[float]:
+def _run_values(claim: Claim, runs: pd.DataFrame) -> list[float]:
     """What the runs that hit took: positive values, as the clock and the price are."""
     hits = runs[runs["hit"]]
     if claim.metric == "cost":
@@ -89,108 +168,3 @@ def _runs_operand(claim: Claim, runs: pd.DataFrame, values: list[float]) -> Oper
     first = runs.iloc[0]
     unit = UNITS[claim.metric] if claim.metric == "time" or pd.isna(first["currency"]) else first["currency"]
     return Operand(one_line(first["recipe"]), float(pd.Series(values).median()) if values else None, one_line(unit))
-
-
-_TIMED: frozenset[Metric] = frozenset({"time", "cost", "cost-per-success"})
-
-
-def check_published(claim: Claim, book: Book, entries: Sequence[Published]) -> Check:
-    """`claim` held against its two entries; what is not among `entries` is unknown."""
-    known = {entry.source_file: entry for entry in entries}
-    a, b = _entry_operand(claim, known.get(claim.a), claim.a), _entry_operand(claim, known.get(claim.b), claim.b)
-    if claim.success_a and a.value is not None:
-        hits, runs = claim.success_a
-        a = Operand(a.name, a.value * runs / hits, a.unit)
-    factor = _ratio(a, b)
-    verdict = judge(claim, factor, single=True)
-    notes = [claim.note] if claim.note else []
-    if claim.success_a:
-        notes.append("A hit in {} of {} runs".format(*claim.success_a))
-    if factor is None:
-        notes.append("an entry, or its price or number of GPUs, is unknown")
-    if verdict == "not supported":
-        notes += _needs(claim, a, b, known)
-    notes += _clocks(claim, book, known.get(claim.a), factor)
-    return Check(
-        claim=claim,
-        basis="published entries",
-        a=a,
-        b=b,
-        factor=factor,
-        verdict=verdict,
-        notes=tuple(one_line(note) for note in notes),
-    )
-
-
-def amount(value: float, unit: str) -> str:
-    """`value` with its unit, as DAWNBench's tables show it: seconds to 2 decimals, money to 4."""
-    if unit == "GPUs":
-        return plural(round(value), "GPU")
-    digits = 2 if unit == "s" else 4
-    # A cost of a few hundredths of a cent would be lost.
-    return f"{value:.{digits}f} {unit}" if value >= 10**-digits * 100 else f"{value:.3g} {unit}"
-
-
-def _entry_operand(claim: Claim, entry: Published | None, file: str) -> Operand:
-    value = _value(claim, entry) if entry else None
-    return Operand(one_line(entry.author if entry else file), value, UNITS[claim.metric])
-
-
-def _value(claim: Claim, entry: Published) -> float | None:
-    if claim.metric == "time":
-        return entry.time_to_target_s
-    if claim.metric == "gpus":
-        return gpu_count(entry.hardware)
-    return None if entry.cost is None else float(entry.cost)
-
-
-def _ratio(a: Operand, b: Operand) -> float | None:
-    return b.value / a.value if a.value and b.value else None
-
-
-def _needs(claim: Claim, a: Operand, b: Operand, known: Mapping[str, Published]) -> list[str]:
-    """What the claimed factor would have taken, and the nearest to it that earlier entries give."""
-    assert a.value is not None
-    assert b.value is not None
-    factor = float(claim.factor)
-    notes = [
-        f"{claim.factor}x would take {amount(b.value / factor, b.unit)} of A, or a baseline of "
-        f"{amount(a.value * factor, a.unit)}"
-    ]
-    earlier = [entry for entry in known.values() if entry.submitted <= known[claim.a].submitted]
-    values = [(_value(claim, entry), entry) for entry in earlier if entry.source_file != claim.a]
-    found = sorted((value / a.value, value, entry.author) for value, entry in values if value)
-    below = [baseline for baseline in found if baseline[0] < claim.least]
-    above = [baseline for baseline in found if baseline[0] >= claim.least]
-    near = [f"{ratio:.2f} ({who}, {amount(value, b.unit)})" for ratio, value, who in below[-1:] + above[:1]]
-    return [*notes, f"the nearest that earlier entries give: {' and '.join(near)}"]
-
-
-def _clocks(claim: Claim, book: Book, entry: Published | None, factor: float | None) -> list[str]:
-    """Where one of the clocks counted validation and the other did not: what one clock would have said."""
-    facts = {clock.entry: clock for clock in book.clocks}
-    a, b = facts.get(claim.a), facts.get(claim.b)
-    if claim.metric not in _TIMED or not a or not b or a.counts_validation == b.counts_validation:
-        return []
-    counts, other = ("A", "B") if a.counts_validation else ("B", "A")
-    note = f"the clocks differ: {counts}'s counts validation, {other}'s does not"
-    seconds = entry.time_to_target_s if entry else None
-    if counts == "A" or not a.seconds_with_validation or not seconds or factor is None:
-        return [note]
-    same = factor * seconds / a.seconds_with_validation
-    return [
-        f"{note}. With it A takes {a.seconds_with_validation:g} s ({a.source}), which gives {same:.2f}: "
-        f"{judge(claim, same, single=True)}"
-    ]
-
-
-def check_claims(entries: Sequence[Published], frame: pd.DataFrame, ids: tuple[str, ...] = ()) -> list[Check]:
-    """The checks of the claims called `ids`, or of all: against `entries`, then against the runs in `frame`.
-
-    Raises UsageError for a claim that is not there.
-    """
-    book = load_claims()
-    checks: list[Check] = []
-    for claim in chosen(book, ids):
-        checks += [check_published(claim, book, entries), *check_runs(claim, frame)]
-    return checks

@@ -12,7 +12,7 @@ from analysis.claims.check import check_claims
 from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
 from analysis.frames.runs import runs_frame
-from analysis.published.dawnbench.entries import Which, chosen_entries, few, published_documents
+from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
 from analysis.report.render import FORMATS, Format, render
 from analysis.tables.cost_table import cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
@@ -78,7 +78,7 @@ def report_of(
     documents = list(documents)
     known = published_documents(documents)
     chosen = chosen_entries(documents, which)
-    shown = chosen if most is None else few(chosen, most)
+    shown = chosen if most is None else shortlist(chosen, most)
     rows = cost_table(frame, policy, shown)
     footnotes = general_notes(
         policy,

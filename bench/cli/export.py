@@ -28,8 +28,8 @@ def export() -> None:
 @click.option("--author", required=True, help="Who hands the entries in; records hold no names.")
 @click.option("--email", required=True, help="The author's address, which the entries' checker asks for.")
 @click.option("--code-url", metavar="URL", help="Where the code of these runs is.")
-@click.option("--all", "every", is_flag=True, help="Every run that hit; else the first of each recipe and machine.")
-def dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, every: bool) -> None:
+@click.option("--all", "all_runs", is_flag=True, help="Every run that hit; else the first of each recipe and machine.")
+def dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, all_runs: bool) -> None:
     """Write runs that reached 94 % on CIFAR-10 as DAWNBench entries, a JSON and a TSV file each.
 
     Nothing is overwritten. A record that cannot be read is named on stderr; the exit code is then 5.
@@ -38,7 +38,7 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
     from bench.store import open_store, read_all
 
     documents, errors = read_all(open_store(store))
-    entries = export_entries(documents, Submitter(author, email, code_url), every=every)
+    entries = export_entries(documents, Submitter(author, email, code_url), all_runs=all_runs)
     for path in write_entries(entries, output):
         click.echo(path)
     if not entries:

@@ -9,6 +9,7 @@ evaluation left out. Prices are those of the entry's day; where an entry names n
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
@@ -30,12 +31,20 @@ CLAIM_ENTRIES = (
     "CIFAR10/train/fastai_pytorch_single_volta.json",
 )
 
+_MODEL = r"(?:(?i:nvidia|tesla|geforce)\s+)*(?:[AHKPV]\d{2,3}|[LT]4|[GR]TX\s*\d{3,4})\b"
+_GPU_COUNTS = (
+    re.compile(rf"{_MODEL}\s*[*x]\s*(\d+)"),  # V100 * 8
+    re.compile(rf"(?<![\w.])(\d+)\s*[*x]?\s*{_MODEL}"),  # 8 * V100, 4x GTX 1080 Ti, 1 K80
+    re.compile(r"(?<![\w.])(\d+)\s*GPUs?\b"),  # 1 GPU (…)
+)
+_ONE_GPU = re.compile(rf"(?<!\w){_MODEL}")  # a model without a number is one
+
 # claim: the four of CLAIM_ENTRIES. stored: those and what was imported. all: those and the 31 of the file.
 Which = Literal["claim", "stored", "all", "none"]
 
 
 def published_documents(documents: Iterable[AnyDocument] = ()) -> list[Published]:
-    """Every published entry, fastest first: the 31 of the file, and those among `documents`.
+    """The published entries, fastest first: the 31 of the file, and those among `documents`.
 
     A document takes the place of the file's entry of the same name: it has all digits, and the log.
     """
@@ -49,15 +58,29 @@ def chosen_entries(documents: Iterable[AnyDocument], which: Which) -> list[Publi
     """The published entries that `which` names, each once, fastest first; `documents` are those of the stores."""
     imported = [document for document in documents if isinstance(document, Published)]
     stored = {*CLAIM_ENTRIES, *(document.source_file for document in imported)}
-    every = published_documents(imported)
-    wanted = {"claim": {*CLAIM_ENTRIES}, "stored": stored, "all": {e.source_file for e in every}, "none": set()}[which]
-    return [entry for entry in every if entry.source_file in wanted]
+    entries = published_documents(imported)
+    wanted = {
+        "claim": {*CLAIM_ENTRIES},
+        "stored": stored,
+        "all": {entry.source_file for entry in entries},
+        "none": set(),
+    }[which]
+    return [entry for entry in entries if entry.source_file in wanted]
 
 
-def few(entries: Sequence[Published], most: int) -> list[Published]:
-    """At most `most` of the entries, in their order: those of the claim, then the first of the others."""
+def shortlist(entries: Sequence[Published], most: int) -> list[Published]:
+    """At most `most` of the entries, in their order: those of the claim, then the fastest of the rest."""
     first = sorted(entries, key=lambda entry: entry.source_file not in CLAIM_ENTRIES)[:most]
     return [entry for entry in entries if entry in first]
+
+
+def gpu_count(hardware: str) -> int | None:
+    """The number of GPUs in `hardware`; None where it names neither a number nor a model of a GPU."""
+    for pattern in _GPU_COUNTS:
+        count = pattern.search(hardware)
+        if count:
+            return int(count[1])
+    return 1 if _ONE_GPU.search(hardware) else None
 
 
 def _by_time(entry: Published) -> tuple[float, str]:

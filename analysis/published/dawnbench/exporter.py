@@ -29,7 +29,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
 
 @dataclass(frozen=True)
 class Submitter:
-    """Who hands the entries in. Records hold no names, so a person has to say."""
+    """Who submits the entries. Records hold no names, so the caller names them."""
 
     author: str
     email: str
@@ -45,8 +45,8 @@ class Entry:
     log: str
 
 
-def export_entries(documents: Iterable[AnyDocument], submitter: Submitter, *, every: bool = False) -> list[Entry]:
-    """The runs that reached 94 % on CIFAR-10, as entries: the first of each recipe and machine, or `every` one."""
+def export_entries(documents: Iterable[AnyDocument], submitter: Submitter, *, all_runs: bool = False) -> list[Entry]:
+    """The runs that reached 94 % on CIFAR-10, as entries: the first of each recipe and machine, or all of them."""
     kinds: dict[tuple[Any, ...], list[tuple[Run, LeaseOpened | None]]] = {}
     for run, lease in runs_and_leases(documents):
         kinds.setdefault(_kind(run, lease), []).append((run, lease))
@@ -54,9 +54,9 @@ def export_entries(documents: Iterable[AnyDocument], submitter: Submitter, *, ev
     for kind in kinds.values():
         alike = [run for run, _ in kind]
         fit = [(run, lease) for run, lease in kind if _fit(run)]
-        for run, lease in fit if every else fit[:1]:
+        for run, lease in fit if all_runs else fit[:1]:
             entry = _entry(run, lease, submitter, alike)
-            # The second of a name has its run's id behind it: with `every`, or where kinds differ in precision.
+            # The second of a name has its run's id behind it: with `all_runs`, or where kinds differ in precision.
             stem = entry.stem if entry.stem not in entries else f"{entry.stem}_{run.id}"
             entries[stem] = Entry(stem, entry.header, entry.log)
     return list(entries.values())
@@ -133,7 +133,7 @@ def _header(
         "precision": one_line(run.device.precision),
         "clock": "prepare and train; evaluation not counted",
         "runs of this kind": len(alike),
-        "runs that hit": sum(other.hit for other in alike),
+        "runs that hit": sum(same_kind.hit for same_kind in alike),
     }
     return {key: value for key, value in header.items() if value is not None} | {"misc": misc}
 

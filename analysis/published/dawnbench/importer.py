@@ -32,7 +32,7 @@ _NO_PRICE = frozenset({"", "NA", "N/A", "NONE", "NULL"})
 def read_entries(checkout: Path) -> tuple[list[Published], list[RecordError]]:
     """The CIFAR-10 training entries in `checkout`, by file, and an error for every one that cannot be read.
 
-    A log without a header is no entry and is passed over. Raises UsageError where `checkout` holds none.
+    A log without a header is no entry and is ignored. Raises UsageError where `checkout` holds none.
     """
     folder = checkout / FOLDER
     try:
@@ -74,7 +74,7 @@ def read_entry(header: Path) -> Published:
 
 def _malformed(name: str, what: str) -> RecordError:
     # Both come from files that anybody may have written.
-    return RecordError(f"{one_line(name)}: {one_line(what)}; skipped, mend the entry and import again")
+    return RecordError(f"{one_line(name)}: {one_line(what)}; skipped, correct the entry and import again")
 
 
 def _text(path: Path) -> str:

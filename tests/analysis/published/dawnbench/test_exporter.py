@@ -107,7 +107,7 @@ def test_the_first_hit_of_each_recipe_and_machine_is_exported_or_every_one() -> 
         a_run(5, device=builders.make_run().device.model_copy(update={"count": 8})),
     ]
     assert [e.header["misc"]["bench run"] for e in export_entries(runs, WHO)] == [small_store.an_id(n) for n in (3, 5)]
-    every = export_entries(runs, WHO, every=True)
+    every = export_entries(runs, WHO, all_runs=True)
     assert [e.header["misc"]["bench run"] for e in every] == [small_store.an_id(n) for n in (3, 4, 5)]
     assert len({e.stem for e in every}) == 3
 
