@@ -140,7 +140,7 @@ Spot:
 
 {table(head, *scenarios(SPOT))}
 
-Boot and set-up make the lease {ratio:.1f} times as dear as the training alone. One public address for the
+Boot and set-up make the lease {ratio:.1f} times as expensive as the training alone. One public address for the
 {BOOT + RUN} s would add USD {address:.4f}. With a spot machine lost in its first hour a success costs USD {four(each)}:
 what is lost is time. An interruption costs money only after the first hour, or where its user ends it first."""
 
