@@ -1,4 +1,4 @@
-"""The sweep file: what to run, on which machines, and what it may cost. YAML, checked before anything else is done."""
+"""The sweep file: what to run, on which machines, and what it may cost. YAML, checked before anything is rented."""
 
 from __future__ import annotations
 
@@ -81,36 +81,36 @@ def _plain(word: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")
 
 
-_LENGTH = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
+_DURATION = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # Set from the sweep itself for every cell.
-_TAKEN = {variables.RECIPES.name: "recipes", variables.RUNS.name: "runs", variables.STORE.name: "store"}
+_SET_BY_SWEEP = {variables.RECIPES.name: "recipes", variables.RUNS.name: "runs", variables.STORE.name: "store"}
 _SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 
 def duration(text: object) -> timedelta:
     """A whole number and its unit: `90s`, `45m`, `2h`, `1d`. Raises ValueError for anything else."""
-    parts = _LENGTH.fullmatch(text) if isinstance(text, str) else None
+    parts = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if parts is None:
-        raise ValueError(f"{text!r} is no length of time; give a whole number with s, m, h or d: 90s, 45m, 2h, 1d")
+        raise ValueError(f"{text!r} is no duration; give a whole number with s, m, h or d: 90s, 45m, 2h, 1d")
     try:
         return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
     except OverflowError:
-        raise ValueError(f"{text!r} is longer than anybody waits") from None
+        raise ValueError(f"{text!r} is too long") from None
 
 
-def _known(name: str) -> str:
+def _recipe(name: str) -> str:
     try:
         return find(name).name
     except UsageError as error:
         raise ValueError(str(error)) from None
 
 
-def _free(name: str) -> str:
-    if name in _TAKEN:
-        raise ValueError(f"the sweep sets this itself, from `{_TAKEN[name]}`")
+def _settable(name: str) -> str:
+    if name in _SET_BY_SWEEP:
+        raise ValueError(f"the sweep sets this itself, from `{_SET_BY_SWEEP[name]}`")
     if name in _SECRETS:
-        raise ValueError("a key does not belong into a file; set it in the shell, from where the task files take it")
+        raise ValueError("a key does not belong in a file; set it in the shell, from where the task files take it")
     return name
 
 
@@ -121,20 +121,20 @@ def _text(value: object) -> object:
 
 _Recipe = Annotated[
     StrictStr,
-    AfterValidator(_known),
+    AfterValidator(_recipe),
     WithJsonSchema({"enum": [recipe.name for recipe in RECIPES], "type": "string"}),
 ]
-_Length = Annotated[
+_Duration = Annotated[
     timedelta,
     BeforeValidator(duration),
-    WithJsonSchema({"pattern": f"^{_LENGTH.pattern}$", "type": "string"}),
+    WithJsonSchema({"pattern": f"^{_DURATION.pattern}$", "type": "string"}),
 ]
 _Dollars = Annotated[
     Decimal,
     Field(gt=0, allow_inf_nan=False),
     WithJsonSchema({"exclusiveMinimum": 0, "type": "number"}),
 ]
-_Variable = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_free)]
+_Variable = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), AfterValidator(_settable)]
 _Value = Annotated[StrictStr, BeforeValidator(_text), WithJsonSchema({"type": ["string", "number"]})]
 
 
@@ -159,8 +159,12 @@ class Sweep(BaseModel):
         None,
         description="s3://bucket/prefix, where the machines write; left out: records come home by bench collect",
     )
-    max_cost: _Dollars | None = Field(None, description="USD for all cells together, at which all is torn down")
-    max_duration: _Length | None = Field(None, description="90s, 45m, 2h or 1d, after which all is torn down")
+    max_cost: _Dollars | None = Field(
+        None, description="USD for all cells together, at which every machine is given back"
+    )
+    max_duration: _Duration | None = Field(
+        None, description="90s, 45m, 2h or 1d, after which every machine is given back"
+    )
     envs: dict[_Variable, _Value] = Field(
         default_factory=dict, description=f"variables for every cell, such as {variables.IMAGE.name}"
     )
@@ -189,15 +193,15 @@ def load(path: str | Path) -> Sweep:
     try:
         sweep = Sweep.model_validate(file.content)
     except ValidationError as error:
-        raise UsageError(_words(file, error)) from None
+        raise UsageError(_message(file, error)) from None
     for index, cell in enumerate(cells(sweep.name, sweep.machines, (), ("on-demand",))):
         if not cell.task.is_file():
             raise UsageError(f"{file.at(('machines', index))}: no task file {cell.task} here{_instead(cell)}")
     return sweep
 
 
-def _words(file: YamlFile, error: ValidationError) -> str:
-    """The first mistake, in words of a file and not of a model."""
+def _message(file: YamlFile, error: ValidationError) -> str:
+    """The first mistake, in terms of a file and not of a model."""
     first = error.errors()[0]
     place = tuple(step for step in first["loc"] if step != "[key]")
     match first["type"]:

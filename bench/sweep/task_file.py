@@ -1,4 +1,4 @@
-"""What a task file asks for, read without SkyPilot: the machines that would do, and what the plan needs beside them."""
+"""What a task file asks for, read without SkyPilot: the machines that fit, and what the plan needs beside them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Place(NamedTuple):
 
 def infra(words: Mapping[str, Any]) -> str:
     """The place that `words` name, as SkyPilot's `infra` says it: cloud/region/zone, * for any, empty for all."""
-    said = words.get("infra") or "/".join(str(words.get(key) or "*") for key in ("cloud", "region", "zone"))
-    return str(said).rstrip("/*")
+    named = words.get("infra") or "/".join(str(words.get(key) or "*") for key in ("cloud", "region", "zone"))
+    return str(named).rstrip("/*")
 
 
 def place(words: Mapping[str, Any]) -> Place:
@@ -68,7 +68,7 @@ class Task:
 def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Task:
     """The task of a cell: its file, narrowed to the cell's cloud, with the sweep's `envs` over those of the file.
 
-    Raises UsageError, with the file and what to do, for a file that says what cannot be planned or run.
+    Raises UsageError, with the file and what to do, for a file that cannot be planned or run.
     """
     file = read(cell.task)
     resources = _mapping(file, ("resources",))
@@ -89,12 +89,12 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
 
 
 def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
-    found: Any = file.content
+    mapping: Any = file.content
     for step in place:
-        found = found.get(step) or {}
-    if not isinstance(found, dict):
+        mapping = mapping.get(step) or {}
+    if not isinstance(mapping, dict):
         raise UsageError(f"{file.at(place)}: is no mapping; write `key: value`, a line each")
-    return found
+    return mapping
 
 
 def _requests(file: YamlFile, resources: dict[str, Any]) -> Iterator[ResourceRequest]:
@@ -104,36 +104,36 @@ def _requests(file: YamlFile, resources: dict[str, Any]) -> Iterator[ResourceReq
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise UsageError(f"{file.at(('resources', key))}: is no list of mappings; see SkyPilot's task files")
     for choice in choices:
-        both = {**resources, **choice}
-        provider, region = place(both)
+        whole = {**resources, **choice}
+        provider, region = place(whole)
         try:
-            at_most = _dollars(both.get("max_hourly_cost"))
-            for gpu, gpus in _accelerators(both.get("accelerators")):
-                yield ResourceRequest(gpu, gpus, provider, region, both.get("instance_type"), at_most)
+            at_most = _dollars(whole.get("max_hourly_cost"))
+            for gpu, gpus in _accelerators(whole.get("accelerators")):
+                yield ResourceRequest(gpu, gpus, provider, region, whole.get("instance_type"), at_most)
         except (ValueError, InvalidOperation):
             raise UsageError(
                 f"{file.at(('resources',))}: accelerators are such as V100:1, max_hourly_cost is a number"
             ) from None
 
 
-def _dollars(said: Any) -> Decimal | None:
+def _dollars(value: Any) -> Decimal | None:
     """Raises ValueError or InvalidOperation for what is no amount."""
-    if said is None:
+    if value is None:
         return None
-    amount = Decimal(str(said))
+    amount = Decimal(str(value))
     if not amount.is_finite():
-        raise ValueError(said)
+        raise ValueError(value)
     return amount
 
 
-def _accelerators(said: Any) -> Iterator[tuple[str | None, int]]:
+def _accelerators(value: Any) -> Iterator[tuple[str | None, int]]:
     """Names and numbers, of `V100`, `V100:8`, `{V100: 8}` or a list of such. Raises ValueError for what is neither."""
-    if not said:
+    if not value:
         yield None, 0
-    elif isinstance(said, dict):
-        yield from ((str(name), 1 if count is None else int(count)) for name, count in said.items())
+    elif isinstance(value, dict):
+        yield from ((str(name), 1 if count is None else int(count)) for name, count in value.items())
     else:
-        for each in said if isinstance(said, list) else [said]:
+        for each in value if isinstance(value, list) else [value]:
             gpus = Accelerators.parse(str(each).replace(" ", ""))
             yield gpus.name, gpus.count
 
@@ -157,12 +157,12 @@ def _ranks(file: YamlFile, envs: Mapping[str, Any]) -> int:
 
 
 def _disk(resources: Mapping[str, Any]) -> Decimal | None:
-    said = str(resources.get("disk_size", "")).lower().removesuffix("gb").removesuffix("+")
-    return Decimal(said) if said.isdecimal() else None
+    size = str(resources.get("disk_size", "")).lower().removesuffix("gb").removesuffix("+")
+    return Decimal(size) if size.isdecimal() else None
 
 
 def _idle(resources: Mapping[str, Any]) -> float:
     """Seconds, of `autostop: {idle_minutes: 5}` or `autostop: 5`."""
-    said = resources.get("autostop")
-    minutes = said.get("idle_minutes") if isinstance(said, dict) else said
+    autostop = resources.get("autostop")
+    minutes = autostop.get("idle_minutes") if isinstance(autostop, dict) else autostop
     return 60.0 * minutes if isinstance(minutes, int | float) and not isinstance(minutes, bool) else 0.0

@@ -1,8 +1,8 @@
-"""How long a cell will take: from records where there are any, else extrapolated or assumed, and which is said.
+"""How long a cell will take: from records where there are any, else extrapolated or assumed, and which of them.
 
     provision + set-up + for each recipe (start + runs x a run)
 
-Every length has what is expected and an upper bound. What was measured is expected at its median, and bounded by the
+Every duration has what is expected and an upper bound. What was measured is expected at its median, and bounded by the
 most that was seen; an extrapolation is bounded as `peaks` says; the assumptions stand below.
 """
 
@@ -63,39 +63,39 @@ class CellTime:
     @property
     def expected(self) -> float:
         """Seconds, all of it."""
-        work = sum(each.start.expected + self.runs * each.run.expected for each in self.recipes)
+        work = sum(recipe.start.expected + self.runs * recipe.run.expected for recipe in self.recipes)
         return self.provision.expected + self.setup.expected + work
 
     @property
     def upper(self) -> float:
         """The upper bound, s."""
-        work = sum(each.start.upper + self.runs * each.run.upper for each in self.recipes)
+        work = sum(recipe.start.upper + self.runs * recipe.run.upper for recipe in self.recipes)
         return self.provision.upper + self.setup.upper + work + self.idle_s
 
     @property
     def basis(self) -> str:
         """How the runs' time is known: "measured, n = 5", "extrapolated", or how many recipes each."""
-        words = [each.run.words for each in self.recipes]
+        words = [recipe.run.words for recipe in self.recipes]
         if len(set(words)) == 1:
             return words[0]
-        measured = sum(each.run.basis == "measured" for each in self.recipes)
+        measured = sum(recipe.run.basis == "measured" for recipe in self.recipes)
         return f"{measured} of {len(words)} measured"
 
 
 def time_of_cell(
     recipes: Sequence[str], runs: int, gpu: str, ranks: int, provider: str, history: History, idle_s: float = 0.0
 ) -> CellTime | str:
-    """What `runs` of each of `recipes` take on `ranks` of that GPU, or why nobody can say."""
-    each = []
+    """What `runs` of each of `recipes` take on `ranks` of that GPU, or why it is unknown."""
+    times = []
     for recipe in recipes:
         run = time_of_run(recipe, gpu, ranks, history)
         if run is None:
             return f"no record of {recipe} on {gpu}, and nothing to extrapolate from"
-        each.append(RecipeTime(recipe, _start(recipe, gpu, ranks, run, history), run))
+        times.append(RecipeTime(recipe, _start(recipe, gpu, ranks, run, history), run))
     return CellTime(
-        _seen(history.provision(provider)) or PROVISION,
-        _seen(history.setup(provider)) or SETUP,
-        tuple(each),
+        _measured(history.provision(provider)) or PROVISION,
+        _measured(history.setup(provider)) or SETUP,
+        tuple(times),
         runs,
         idle_s,
     )
@@ -103,8 +103,8 @@ def time_of_cell(
 
 def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Duration | None:
     """Seconds of one run on the airbench clock; None where there is neither a record nor a data sheet."""
-    if seen := _seen(history.run(recipe, gpu, ranks)):
-        return seen
+    if measured := _measured(history.run(recipe, gpu, ranks)):
+        return measured
     known = find(recipe)
     reached = speed(gpu, half=known.half)
     tflop = known.tflop_parallel if ranks > 1 and known.tflop_parallel else known.tflop
@@ -114,9 +114,9 @@ def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Duration
 
 
 def _start(recipe: str, gpu: str, ranks: int, run: Duration, history: History) -> Duration:
-    seen = _seen(history.start(recipe, gpu, ranks))
-    return seen or Duration(START.expected + run.expected, START.upper + run.upper, "assumed")
+    measured = _measured(history.start(recipe, gpu, ranks))
+    return measured or Duration(START.expected + run.expected, START.upper + run.upper, "assumed")
 
 
-def _seen(measured: Sample | None) -> Duration | None:
-    return measured and Duration(measured.median, measured.most, "measured", measured.n)
+def _measured(sample: Sample | None) -> Duration | None:
+    return sample and Duration(sample.median, sample.most, "measured", sample.n)

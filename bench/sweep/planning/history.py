@@ -1,4 +1,4 @@
-"""What records say of the time and the luck of runs: the ground of an estimate, where there is any."""
+"""Durations and hit rates of past runs, and how long their machines took to be ready: by recipe, GPU and provider."""
 
 from __future__ import annotations
 
@@ -57,23 +57,23 @@ class History:
 
     def run(self, recipe: str, gpu: str, ranks: int) -> Sample | None:
         """Seconds of a run on the airbench clock, on just this GPU."""
-        return _measured(row["airbench_s"] for row in self._on(recipe, gpu, ranks))
+        return _sample(row["airbench_s"] for row in self._on(recipe, gpu, ranks))
 
     def start(self, recipe: str, gpu: str, ranks: int) -> Sample | None:
         """Seconds that the first run of a process takes more: imports, loading, compilation, warming up."""
         rows = self._on(recipe, gpu, ranks)
-        return _measured(
+        return _sample(
             row["cold_s"] - row["airbench_s"] for row in rows if None not in (row["cold_s"], row["airbench_s"])
         )
 
     def hit_rate(self, recipe: str, gpu: str | None, ranks: int) -> HitRate | None:
         """Hits among all attempts at the recipe's own target; None where there was none."""
         target = find(recipe).target
-        all_of_it = [
+        everywhere = [
             row for row in self.runs if (row["recipe"], row["dataset"], row["target"]) == (recipe, "cifar10", target)
         ]
-        here = [row for row in all_of_it if gpu is not None and _ran_on(row, gpu, ranks)]
-        counted = here or all_of_it
+        here = [row for row in everywhere if gpu is not None and _ran_on(row, gpu, ranks)]
+        counted = here or everywhere
         return HitRate(sum(row["hit"] for row in counted), len(counted), elsewhere=not here) if counted else None
 
     def provision(self, provider: str) -> Sample | None:
@@ -88,41 +88,41 @@ class History:
         return [row for row in self.runs if row["recipe"] == recipe and _ran_on(row, gpu, ranks)]
 
     def _phases(self, provider: str, counts: Callable[[PhaseName], bool]) -> Sample | None:
-        each = [
+        durations = [
             [phase.seconds for phase in lease.phases if counts(phase.name)]
             for lease in self.leases
             if lease.provider.casefold() == provider.casefold()
         ]
-        return _measured(sum(lengths) for lengths in each if lengths)
+        return _sample(sum(seconds) for seconds in durations if seconds)
 
 
 def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[History, list[RecordError]]:
-    """What all `stores` say of `recipes`, each record counted once, and an error for each that cannot be trusted."""
-    # Runs of a recipe's other versions say nothing of this one.
+    """The history of `recipes` in all `stores`, each record counted once, and the records that cannot be trusted."""
+    # Runs of a recipe's other versions are of another training.
     names = {recipe_label(name, find(name).version): name for name in recipes}
     runs: dict[str, dict[str, Any]] = {}
     leases: dict[str, LeaseOpened] = {}
     errors: list[RecordError] = []
     for store in stores:
-        table, wrong = read_runs(store)
+        table, unreadable = read_runs(store)
         asked = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(names)))
         runs |= {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in asked.to_pylist()}
         opened, unread = read_leases(store)
         leases |= opened
-        errors += [*wrong, *(error for error in unread if str(error) not in map(str, wrong))]
+        errors += [*unreadable, *(error for error in unread if str(error) not in map(str, unreadable))]
     return History(list(runs.values()), list(leases.values())), errors
 
 
 def _ran_on(row: dict[str, Any], gpu: str, ranks: int) -> bool:
-    asked, found = exactly(gpu), exactly(row["device"])
+    asked, used = exactly(gpu), exactly(row["device"])
     return (
         row["device_kind"] == "cuda"
         and row["device_count"] == ranks
-        and (asked.model, asked.memory_gb) == (found.model, found.memory_gb)
-        and asked.traits <= found.traits
+        and (asked.model, asked.memory_gb) == (used.model, used.memory_gb)
+        and asked.traits <= used.traits
     )
 
 
-def _measured(seconds: Iterable[float | None]) -> Sample | None:
+def _sample(seconds: Iterable[float | None]) -> Sample | None:
     known = [length for length in seconds if length is not None]
     return Sample(len(known), statistics.median(known), max(known)) if known else None

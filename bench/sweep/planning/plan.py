@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 
 from bench.billing.estimate import Estimate, lease_cost
 from bench.billing.offers.gpus import exactly
@@ -80,7 +81,7 @@ class Plan:
 
     @property
     def unknown(self) -> int:
-        """Cells whose dollars nobody knows."""
+        """Cells whose dollars are unknown."""
         return sum(cell.dollars is None for cell in self.cells)
 
     @property
@@ -107,7 +108,7 @@ class Plan:
 
     @property
     def keeps_cost(self) -> bool | None:
-        """Whether the upper bound stays within `max_cost`. None: there is none, or nobody can say."""
+        """Whether the upper bound stays within `max_cost`. None: there is none, or it is unknown."""
         if self.sweep.max_cost is None:
             return None
         if self.most_dollars is not None and self.most_dollars > self.sweep.max_cost:
@@ -116,7 +117,7 @@ class Plan:
 
     @property
     def keeps_duration(self) -> bool | None:
-        """Whether the upper bound stays within `max_duration`. None: there is none, or nobody can say."""
+        """Whether the upper bound stays within `max_duration`. None: there is none, or it is unknown."""
         if self.sweep.max_duration is None:
             return None
         known = [cell.time.upper for cell in self.cells if cell.time]
@@ -143,21 +144,21 @@ def plan(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -> Plan
     tasks = {cell: task_of(cell, sweep.envs, sweep.recipes) for cell in sweep.cells()}
     answers = _answers(tasks, ask)
     cells = [_cell(sweep, cell, task, answers[cell], history) for cell, task in tasks.items()]
-    cells.sort(key=lambda each: (each.dollars is None, each.dollars or 0))
-    asked = dict.fromkeys(failure for answer in answers.values() for failure in answer.failures)
-    return Plan(sweep, tuple(cells), tuple(asked))
+    cells.sort(key=lambda cell: (cell.dollars is None, cell.dollars or 0))
+    failures = dict.fromkeys(failure for answer in answers.values() for failure in answer.failures)
+    return Plan(sweep, tuple(cells), tuple(failures))
 
 
 def _answers(tasks: Mapping[Cell, Task], ask: Callable[[Query], Answer]) -> dict[Cell, Answer]:
     """The prices for each cell. What several cells ask for is asked for once."""
     queries = {cell: _queries(cell, task) for cell, task in tasks.items()}
-    got = {query: ask(query) for query in dict.fromkeys(query for each in queries.values() for query in each)}
+    answers = {query: ask(query) for query in dict.fromkeys(chain.from_iterable(queries.values()))}
     return {
         cell: Answer(
-            [offer for query in each for offer in got[query].offers],
-            [failure for query in each for failure in got[query].failures],
+            [offer for query in of_cell for offer in answers[query].offers],
+            [failure for query in of_cell for failure in answers[query].failures],
         )
-        for cell, each in queries.items()
+        for cell, of_cell in queries.items()
     }
 
 
@@ -175,7 +176,7 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
         for offer in answer.offers
         if _fits(offer, machine, Query(spot=cell.spot, region=machine.region))
     ]
-    offer = min(_up_to_date(fitting), key=lambda each: each.hourly or 0, default=None)
+    offer = min(_up_to_date(fitting), key=lambda offer: offer.hourly or 0, default=None)
     first = task.requests[0]
     gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
     runs = sweep.runs * len(sweep.recipes)
