@@ -182,7 +182,7 @@ class SkyPilot:
     def _status(self, cluster: str, *, ask: bool = False) -> list[Any]:
         """SkyPilot's record of the cluster, if it has one; `ask` the cloud first."""
         sky = _sky()
-        mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NOT_APPLICABLE
+        mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NONE
         found: list[Any] = sky.get(sky.status([cluster], refresh=mode))
         return found
 
