@@ -27,6 +27,7 @@ from pydantic import (
 from bench import variables
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
+from bench.record.documents import Accelerators
 from bench.sweep.yaml_file import YamlFile, read
 from bench.text import did_you_mean
 
@@ -34,13 +35,14 @@ Pricing = Literal["on-demand", "spot"]
 
 TASKS = Path("sky")
 SWEEP_TAG = "bench-sweep"  # of every lease of a sweep
+_GPUS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*:[1-9][0-9]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Cell:
     """One machine of a sweep. `cloud` is an `infra` of SkyPilot; None: whatever the task file allows.
 
-    `task` is the machine's task file, relative to the working directory unless the sweep gives a full path.
+    `machine` is GPUs and their number, `B300:1`; or a task file, by its name in sky/ or its path.
     """
 
     sweep: str
@@ -51,7 +53,9 @@ class Cell:
     @property
     def name(self) -> str:
         """Such as `v100-aws-us-east-1-spot`: the same for the same words of a sweep file, unique within it."""
-        return "-".join(_plain(word) for word in (self.task.stem, self.cloud, "spot" if self.spot else None) if word)
+        gpus = self.accelerators
+        machine = self.task.stem if gpus is None else f"{gpus.name}x{gpus.count}" if gpus.count > 1 else gpus.name
+        return "-".join(_plain(word) for word in (machine, self.cloud, "spot" if self.spot else None) if word)
 
     @property
     def cluster(self) -> str:
@@ -64,8 +68,18 @@ class Cell:
         return f"{self.sweep}/{self.name}"
 
     @property
+    def accelerators(self) -> Accelerators | None:
+        """The GPUs that take the place of the task file's own; None: it has its own."""
+        return Accelerators.parse(self.machine) if _GPUS.fullmatch(self.machine) else None
+
+    @property
     def task(self) -> Path:
-        """`sky/<machine>.yaml`, or the file that the machine names itself."""
+        """`sky/<machine>.yaml`, or the file that the machine names itself; `sky/gpu.yaml` takes any GPU.
+
+        It is relative to the working directory unless the sweep gives a full path.
+        """
+        if self.accelerators:
+            return TASKS / "gpu.yaml"
         named = Path(self.machine)
         return named if len(named.parts) > 1 or named.suffix else TASKS / f"{self.machine}.yaml"
 
@@ -149,7 +163,8 @@ class Sweep(BaseModel):
     recipes: tuple[_Recipe, ...] = Field(min_length=1, description="recipes, as `bench recipes` lists them")
     runs: StrictInt = Field(ge=1, le=10_000, description="runs of each recipe in each cell")
     machines: tuple[Annotated[StrictStr, Field(min_length=1)], ...] = Field(
-        min_length=1, description="v100 for sky/v100.yaml in the working directory, or the path of a task file"
+        min_length=1,
+        description="GPUs such as B300:1; v100 for sky/v100.yaml in the working directory; or the path of a task file",
     )
     clouds: tuple[Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9]*(/\S+)?$")], ...] = Field(
         (), description="aws, aws/us-east-1, slurm/ci, …: SkyPilot's `infra`; left out: what the task files allow"

@@ -74,7 +74,7 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     resources = _mapping(file, ("resources",))
     if file.content.get("num_nodes", 1) != 1:
         raise UsageError(f"{file.at(('num_nodes',))}: bench trains on one machine; leave it out")
-    requests = tuple(_narrowed(cell, file, list(_requests(file, resources))))
+    requests = tuple(_narrowed(cell, file, list(_requests(file, resources, cell.accelerators))))
     ranks = _ranks(file, {**_mapping(file, ("envs",)), **envs})
     alone = [name for name in recipes if not find(name).parallel]
     if ranks > 1 and alone:
@@ -97,8 +97,8 @@ def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
     return mapping
 
 
-def _requests(file: YamlFile, resources: dict[str, Any]) -> Iterator[ResourceRequest]:
-    """Every machine of `any_of` or `ordered`, each with what stands above them."""
+def _requests(file: YamlFile, resources: dict[str, Any], given: Accelerators | None) -> Iterator[ResourceRequest]:
+    """Every machine of `any_of` or `ordered`, each with what stands above them; `given` outranks the file's GPUs."""
     key = "any_of" if "any_of" in resources else "ordered"
     choices = resources.get(key) or [{}]
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
@@ -108,7 +108,7 @@ def _requests(file: YamlFile, resources: dict[str, Any]) -> Iterator[ResourceReq
         provider, region = place(whole)
         try:
             at_most = _dollars(whole.get("max_hourly_cost"))
-            for gpu, gpus in _accelerators(whole.get("accelerators")):
+            for gpu, gpus in _accelerators(str(given) if given else whole.get("accelerators")):
                 yield ResourceRequest(gpu, gpus, provider, region, whole.get("instance_type"), at_most)
         except (ValueError, InvalidOperation):
             raise UsageError(

@@ -1,6 +1,6 @@
 """What SkyPilot makes of task files: a line of JSON for each machine they would take. Wants a home of its own.
 
-    python optimise.py FILE…
+    python optimise.py FILE… [--gpus FILE NAME:COUNT…]
 
 All clouds are taken to be open to the user; no server, no credentials and no network are asked.
 """
@@ -28,23 +28,30 @@ CLOUDS = ("aws", "azure", "gcp", "lambda", "nebius", "oci", "runpod")
 
 
 def main(files: list[str]) -> None:
-    """Each file as it stands, then each machine of its any_of alone."""
+    """Each file as it stands, then each machine of its any_of alone; the last file with each of the GPUs given."""
     open_all_clouds()
-    for name in files:
+    end = files.index("--gpus") if "--gpus" in files else len(files)
+    for name in files[:end]:
         content = yaml.safe_load(Path(name).read_text())
         say({"file": name, "wanted": None, **optimised(content)})
         shared = {key: value for key, value in content["resources"].items() if key != "any_of"}
-        for wanted in content["resources"]["any_of"]:
+        for wanted in content["resources"].get("any_of", []):
             say({"file": name, "wanted": wanted, **optimised({**content, "resources": {**shared, **wanted}})})
+    for gpus in files[end + 2 :]:
+        name = files[end + 1]
+        wanted = {"accelerators": gpus}
+        say({"file": name, "wanted": wanted, **optimised(yaml.safe_load(Path(name).read_text()), wanted)})
 
 
 def say(answer: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
-def optimised(content: dict[str, Any]) -> dict[str, Any]:
-    """The machine that SkyPilot chooses for a task, and its price of an hour."""
+def optimised(content: dict[str, Any], override: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The machine that SkyPilot chooses for a task, as `sky launch` overrides it, and its price of an hour."""
     task = sky.Task.from_yaml_config(json.loads(json.dumps(content)))
+    if override:
+        task.set_resources_override(override)
     with sky.Dag() as dag:
         dag.add(task)
     best = optimizer.Optimizer.optimize(dag, quiet=True).tasks[0].best_resources

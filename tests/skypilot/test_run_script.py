@@ -14,15 +14,19 @@ import pytest
 
 from tests.skypilot.machine import BENCH, DOCKER, GPU, SLOW_BENCH, Machine, lives
 
-# Notes how long it is asked to sleep, and does not.
-SLEEP = '#!/bin/bash\necho "sleep $*" >>"$CALLS"\n'
+# Notes how long it is asked to sleep, and wakes as soon as what it waits for has begun.
+SLEEP = """\
+#!/bin/bash
+echo "sleep $*" >>"$CALLS"
+while [[ ! -e $CALLS.began ]]; do read -t 0.05 <> <(:) || true; done
+"""
 # Hears no SIGTERM, and has a process that hears none either.
 DEAF = """\
 #!/bin/bash
 trap '' TERM
-if [[ $1 == data ]]; then exit; fi
 ( while :; do read -t 1 <> <(:) || true; done ) &
 echo "worker $!" >>"$CALLS"
+: >"$CALLS.began"
 wait
 """
 # `docker run` that goes on until `docker kill`, whatever it is told.
@@ -30,7 +34,7 @@ DEAF_DOCKER = """\
 #!/bin/bash
 case $1 in
   run)
-    trap '' TERM; echo "docker $*" >>"$CALLS"
+    trap '' TERM; echo "docker $*" >>"$CALLS"; : >"$CALLS.began"
     while [[ ! -e $CALLS.killed ]]; do read -t 0.1 <> <(:) || true; done ;;
   kill) echo "docker $*" >>"$CALLS"; : >"$CALLS.killed" ;;
 esac
@@ -177,7 +181,7 @@ def test_at_the_deadline_bench_is_told_to_stop_and_its_last_record_is_waited_for
 
 def test_what_does_not_stop_is_killed_a_minute_later_with_all_its_processes(installed: Machine) -> None:
     installed.has(bench=DEAF, sleep=SLEEP)
-    installed.call("run.sh", status=6, BENCH_DEADLINE="2h")
+    installed.call("run.sh", status=6, CIFAR10_DIR="/data", BENCH_DEADLINE="2h")
     left, grace = installed.called("sleep")
     assert 7190 < int(left.split()[1]) <= 7200
     assert grace == "sleep 60"

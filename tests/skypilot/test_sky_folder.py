@@ -2,20 +2,72 @@
 
 from __future__ import annotations
 
+import csv
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.skypilot import loopback
 
 ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+TASKS: dict[str, dict[str, Any]] = {
+    path.stem: yaml.safe_load(path.read_text()) for path in sorted((ROOT / "sky").glob("*.yaml"))
+}
 
 
 def test_the_folder_holds_no_python() -> None:
     assert {path.suffix for path in (ROOT / "sky").rglob("*")} <= {".yaml", ".sh", ".md"}
+
+
+def test_the_task_files_differ_in_nothing_but_their_machines_and_what_they_run() -> None:
+    def alike(task: dict[str, Any]) -> dict[str, Any]:
+        own = {"any_of", "accelerators", "cpus", "max_hourly_cost"}
+        resources = {key: value for key, value in task["resources"].items() if key not in own}
+        own = {"BENCH_RECIPES", "BENCH_GPUS", "BENCH_ACCELERATORS"}
+        envs = {key: value for key, value in task["envs"].items() if key not in own}
+        return {**task, "name": "", "resources": resources, "envs": envs}
+
+    first, *others = map(alike, TASKS.values())
+    for task in others:
+        assert task == first
+    for name, task in TASKS.items():
+        assert task["name"] == f"bench-{name}"
+
+
+def test_a_first_launch_is_two_recipes_and_three_runs_at_most() -> None:
+    for task in TASKS.values():
+        assert len(task["envs"]["BENCH_RECIPES"].split()) <= 2
+        assert task["envs"]["BENCH_RUNS"] <= 3
+
+
+def test_bench_is_told_the_gpus_that_are_rented() -> None:
+    for task in TASKS.values():
+        rented = {choice.get("accelerators") for choice in task["resources"].get("any_of", [])}
+        assert rented <= {task["envs"].get("BENCH_ACCELERATORS")}
+
+
+def test_the_scripts_know_when_the_machine_goes() -> None:
+    (minutes,) = re.findall(r"IDLE_MINUTES=(\d+)", (ROOT / "sky" / "run.sh").read_text())
+    assert {task["resources"]["autostop"]["idle_minutes"] for task in TASKS.values()} == {int(minutes)}
+
+
+def test_each_gpu_is_called_as_the_cloud_s_catalogue_has_it() -> None:
+    """accelerators.csv: skypilot-catalog, catalogs/v8/common/accelerators.csv at 001ca549, the clouds used here."""
+    with (HERE / "accelerators.csv").open() as file:
+        catalogue = {(cloud, row["accelerator"]) for row in csv.DictReader(file) for cloud in row["clouds"].split(" ")}
+    with (HERE / "machines.csv").open() as file:
+        named = {(row["cloud"], row["accelerator"]) for row in csv.DictReader(file) if row["accelerator"]}
+    for task in TASKS.values():
+        choices = task["resources"].get("any_of", [])
+        named |= {(each["infra"], each["accelerators"].split(":")[0]) for each in choices if "accelerators" in each}
+    assert named - catalogue == set()
 
 
 def test_bench_knows_whether_skypilot_is_installed() -> None:

@@ -84,6 +84,14 @@ def test_a_machine_can_be_a_task_file_anywhere(here: Path) -> None:
     assert [cell.name for cell in sweep.cells()] == ["mine", "big-gpu", "a100"]
 
 
+def test_a_machine_can_be_gpus_which_the_file_for_any_gpu_takes(here: Path) -> None:
+    (here / "sky" / "gpu.yaml").touch()
+    sweep = load_words(machines=["B300:1", "A100-80GB:8", "v100"])
+    assert [cell.name for cell in sweep.cells()] == ["b300", "a100-80gbx8", "v100"]
+    assert [str(cell.task) for cell in sweep.cells()] == ["sky/gpu.yaml", "sky/gpu.yaml", "sky/v100.yaml"]
+    assert [str(cell.accelerators) for cell in sweep.cells()] == ["B300:1", "A100-80GB:8", "None"]
+
+
 @pytest.mark.parametrize(
     ("changes", "place", "fact"),
     [
@@ -91,6 +99,9 @@ def test_a_machine_can_be_a_task_file_anywhere(here: Path) -> None:
         ({"machines": ["v10"]}, ":6: machines[0]:", "sky/v10.yaml here; did you mean v100?"),
         ({"machines": ["h200"]}, ":6: machines[0]:", "sky/h200.yaml"),
         ({"machines": ["away/x.yaml"]}, ":6: machines[0]:", "folder away"),
+        ({"machines": ["B300:1"]}, ":6: machines[0]:", "sky/gpu.yaml"),
+        ({"machines": ["v100", "V100:1"]}, ":1:", "v100;"),
+        ({"machines": ["V100:0"]}, ":6: machines[0]:", "sky/V100:0.yaml"),
         ({"machines": ["v100", "sky/v100.yaml"]}, ":1:", "v100;"),
         ({"clouds": ["aws", "aws"]}, ":1:", "v100-aws;"),
         ({"clouds": ["AWS"]}, ":8: clouds[0]:", "'AWS'"),

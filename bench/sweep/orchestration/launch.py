@@ -45,6 +45,7 @@ def launch_request(
         envs=envs,
         secrets=store_credentials(store) if store else {},
         records=records,
+        accelerators=str(state.cell.accelerators) if state.cell.accelerators else None,
     )
 
 

@@ -19,7 +19,8 @@ class LaunchRequest:
     """One machine to rent. `cloud` is an `infra` of SkyPilot; None: the task file's choice.
 
     `envs` and `secrets` are set over those of the task file; `lease_id` becomes its label `bench-lease`. `records` is
-    a folder of earlier records to put on the machine, so that it can go on with them.
+    a folder of earlier records to put on the machine, so that it can go on with them. `accelerators`, such as B300:1,
+    take the place of the task file's; None: it has its own.
     """
 
     cluster: str
@@ -30,6 +31,7 @@ class LaunchRequest:
     envs: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     records: Path | None = None
+    accelerators: str | None = None
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,10 @@ def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any
             # A choice that names no place is where the words above it say.
             choices = [(choice, {**of_file, **choice}) for choice in of_file[key]]
             resources[key] = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
+    if request.accelerators:
+        for choice in (*resources.get("any_of", ()), *resources.get("ordered", ())):
+            choice.pop("accelerators", None)
+        resources["accelerators"] = request.accelerators
     resources["use_spot"] = request.spot
     resources["labels"] = {**(resources.get("labels") or {}), LEASE_TAG: request.lease_id}
     return resources

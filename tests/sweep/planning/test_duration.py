@@ -80,6 +80,12 @@ def test_a_recorded_time_goes_before_an_extrapolation(store: FolderStore) -> Non
         ("H100", "NVIDIA H100 80GB HBM3", True),
         ("H100-PCIe", "NVIDIA H100 80GB HBM3", False),
         ("H100", "NVIDIA H200", False),
+        ("H100-SXM", "NVIDIA H100 80GB HBM3", True),
+        ("H200-SXM", "NVIDIA H200", True),
+        ("GH200", "NVIDIA GH200 480GB", True),
+        ("RTX4090", "NVIDIA GeForce RTX 4090", True),
+        ("RTX-PRO-6000", "NVIDIA RTX PRO 6000 Blackwell Server Edition", True),
+        ("B300", "NVIDIA B300 SXM6 AC", True),
     ],
 )
 def test_only_runs_on_the_same_gpu_with_the_same_memory_count(

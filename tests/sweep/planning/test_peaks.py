@@ -106,6 +106,9 @@ def test_slow_memory_lowers_what_is_reached() -> None:
         ("NVIDIA A100-SXM4-80GB", "A100-80GB"),
         ("V100-32GB", "V100"),
         ("t4", "T4"),
+        ("NVIDIA H100 80GB HBM3", "H100-SXM"),
+        ("RTX-PRO-6000", "RTXPRO6000"),
+        ("NVIDIA B300 SXM6 AC", "B300"),
     ],
 )
 def test_a_name_finds_its_data_sheet_and_of_several_the_slowest(name: str, row: str) -> None:

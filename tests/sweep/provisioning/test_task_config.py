@@ -50,6 +50,13 @@ def test_what_the_cell_says_outranks_the_file(file: Path) -> None:
     assert config["workdir"] == "."
 
 
+def test_gpus_that_the_sweep_names_outrank_those_of_the_file(file: Path) -> None:
+    resources = _config(file, accelerators="B300:1")["resources"]
+    assert resources["accelerators"] == "B300:1"
+    assert resources["any_of"]
+    assert not any("accelerators" in choice for choice in resources["any_of"])
+
+
 @pytest.mark.parametrize("spot", [False, True])
 def test_the_pricing_is_the_cells(file: Path, spot: bool) -> None:
     resources = _config(file, spot=spot)["resources"]
