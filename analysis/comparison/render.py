@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
+from analysis.comparison.compare import Comparison, Finding, Side
 from analysis.stats.intervals import LEVEL, median_interval, wilson
 from bench.errors import UsageError
+from bench.table import Column, Table
 from bench.text import CATEGORIES, UNKNOWN, escape_markdown, one_line, plural, significant
-
-if TYPE_CHECKING:
-    from analysis.comparison.compare import Comparison, Finding, Side
 
 Format = Literal["table", "markdown", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -40,12 +39,13 @@ def as_sentences(comparison: Comparison) -> str:
 
 def as_markdown(comparison: Comparison) -> str:
     """The same, with the findings in a table in GitHub's Markdown."""
-    said = escape_markdown
-    lines = [f"**{said(title(comparison))}**", ""]
-    lines += [f"- {said(_side(side, comparison.policy))}" for side in (comparison.a, comparison.b)]
-    lines += ["", "| metric | finding |", "| :- | :- |"]
-    lines += [f"| {finding.metric} | {said(finding.text)} |" for finding in comparison.findings]
-    return "\n".join([*lines, "", *(f"- {said(note)}" for note in comparison.notes)]) + "\n"
+    columns: tuple[Column[Finding], ...] = (
+        Column("metric", lambda finding: finding.metric, numeric=False),
+        Column("finding", lambda finding: finding.text, numeric=False),
+    )
+    sides = (_side(side, comparison.policy) for side in (comparison.a, comparison.b))
+    lines = [f"**{escape_markdown(title(comparison))}**", "", *(f"- {escape_markdown(side)}" for side in sides), ""]
+    return "\n".join([*lines, Table(columns, comparison.findings, comparison.notes).as_markdown()])
 
 
 def as_json(comparison: Comparison) -> str:

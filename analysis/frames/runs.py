@@ -131,17 +131,8 @@ def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
     return frame, [error for found in read for error in found.errors]
 
 
-def load_published(stores: Iterable[Store]) -> tuple[list[AnyDocument], list[RecordError]]:
-    """The published entries of all `stores`, and an error for each that could not be trusted."""
-    return _documents(stores, "published")
-
-
-def load_beside(stores: Iterable[Store]) -> tuple[list[AnyDocument], list[RecordError]]:
-    """What a report needs beside the runs: published entries, leases and bills, and an error as above."""
-    return _documents(stores, "published", "leases", "bills")
-
-
-def _documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
+def read_documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
+    """The documents of all `stores`, or those of some kinds such as `leases`; an error for each not to be trusted."""
     read = [read_all(store, *kinds) for store in stores]
     return [one for documents, _ in read for one in documents], [one for _, errors in read for one in errors]
 

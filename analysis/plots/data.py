@@ -1,47 +1,23 @@
-"""The numbers behind three of the four plots, computed before anything is drawn; the other's are in lease_parts."""
+"""The numbers behind three of the four plots, computed before anything is drawn; the fourth is in lease_phases."""
 
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import pandas as pd
+from typing import TypeVar
 
 from analysis.tables.row import Row
 from bench.record.documents import Evaluation, Run
-from bench.record.policy import COUNTED as COUNTED
-from bench.record.policy import Policy, attempt_seconds, policy_seconds
-from bench.text import one_line
-
-if TYPE_CHECKING:
-    from analysis.report.report import Report
-
-
-# What the runs of a row have in common: columns of the frame, with the fields of Row that hold them.
-_SHARED = {
-    "recipe": "recipe",
-    "machine": "machine",
-    "precision": "precision",
-    "path": "path",
-    "convolution": "convolution",
-    "instance": "instance",
-    "dataset": "dataset",
-    "target": "target",
-    "hourly": "price_per_hour",
-    "currency": "currency",
-    "pricing_category": "pricing_category",
-}
+from bench.record.policy import COUNTED, Policy, attempt_seconds, policy_seconds
 
 
 @dataclass(frozen=True)
 class Group:
     """A row of the table. `runs` are those that count, oldest first; none for a published entry."""
 
-    letter: str
+    label: str
     row: Row
     runs: tuple[Run, ...] = ()
 
@@ -55,38 +31,19 @@ class Group:
         return f"{row.recipe}, {', '.join(part for part in how if part)}"
 
 
-def groups_of(report: Report) -> list[Group]:
-    """A group for each row of the report, in its order."""
-    by_id = {run.id: run for run in report.runs}
-    ids: dict[tuple[Any, ...], list[list[str]]] = defaultdict(list)
-    for key, group in report.frame.groupby(list(_SHARED), dropna=False, sort=False):
-        ids[tuple(map(_plain, key))].append(group["run_id"].tolist())
-    made = []
-    for number, row in enumerate(report.rows):
-        runs: tuple[Run, ...] = ()
-        if row.kind == "measured":
-            # Names that differ only in what cannot be seen make rows of one key; they come in the same order.
-            found = ids[tuple(getattr(row, field) for field in _SHARED.values())].pop(0)
-            runs = tuple(by_id[run_id] for run_id in found if _counts(by_id[run_id]))
-        made.append(Group(letter(number), row, runs))
-    return made
+def groups_of(rows: Iterable[Row], runs: Iterable[Run]) -> list[Group]:
+    """The rows of the table, each with those of `runs` that it was made of."""
+    by_id = {run.id: run for run in runs}
+    return [
+        Group(row_label(number), row, tuple(by_id[run_id] for run_id in row.run_ids if run_id in by_id))
+        for number, row in enumerate(rows)
+    ]
 
 
-def letter(number: int) -> str:
+def row_label(number: int) -> str:
     """A, B, … Z, AA, AB, … for 0, 1, …; the notes have the numbers."""
     high, low = divmod(number, 26)
-    return (letter(high - 1) if high else "") + chr(ord("A") + low)
-
-
-def _counts(run: Run) -> bool:
-    # As `frame.counted` has it.
-    return run.status != "completed" or run.valid
-
-
-def _plain(value: Any) -> Any:
-    if pd.isna(value):
-        return None
-    return one_line(value) if isinstance(value, str) else value
+    return (row_label(high - 1) if high else "") + chr(ord("A") + low)
 
 
 _T = TypeVar("_T")
@@ -97,7 +54,7 @@ LINES_DRAWN = 240
 STEPS_DRAWN = 200
 
 
-def thinned(items: Sequence[_T], limit: int) -> list[_T]:
+def subsample(items: Sequence[_T], limit: int) -> list[_T]:
     """At most `limit` of the items, evenly spread, the first and the last among them."""
     if len(items) <= limit:
         return list(items)
@@ -106,12 +63,12 @@ def thinned(items: Sequence[_T], limit: int) -> list[_T]:
     return [items[round(k * (len(items) - 1) / (limit - 1))] for k in range(limit)]
 
 
-def drawn(groups: Iterable[Group]) -> list[Group]:
+def plotted(groups: Iterable[Group]) -> list[Group]:
     """The groups whose runs are drawn one by one: those with the most runs, in the order of the table."""
     measured = [group for group in groups if group.runs]
     most = sorted(measured, key=lambda group: -len(group.runs))[:GROUPS_DRAWN]
-    letters = {group.letter for group in most}
-    return [group for group in measured if group.letter in letters]
+    labels = {group.label for group in most}
+    return [group for group in measured if group.label in labels]
 
 
 def cannot_be_placed(group: Group) -> str | None:
@@ -130,7 +87,7 @@ def cannot_be_placed(group: Group) -> str | None:
     return None
 
 
-def front(groups: Iterable[Group]) -> list[Group]:
+def pareto_front(groups: Iterable[Group]) -> list[Group]:
     """Those that no other of the groups beats in both cost and time, cheapest first."""
     best: list[Group] = []
     for group in sorted(groups, key=lambda group: (group.row.train_cost or 0, group.row.time_s or 0)):
@@ -139,13 +96,13 @@ def front(groups: Iterable[Group]) -> list[Group]:
     return best
 
 
-def fronts(groups: Iterable[Group]) -> list[list[Group]]:
+def pareto_fronts(groups: Iterable[Group]) -> list[list[Group]]:
     """The front of each task: times to another target, or on other images, are no rivals."""
 
     def task(group: Group) -> tuple[str, float]:
         return group.row.dataset, group.row.target
 
-    return [front(rivals) for _, rivals in groupby(sorted(groups, key=task), task)]
+    return [pareto_front(rivals) for _, rivals in groupby(sorted(groups, key=task), task)]
 
 
 @dataclass(frozen=True)
@@ -221,5 +178,5 @@ def hits(group: Group, policy: Policy) -> Hits | None:
     known = sorted(time for time in times if time is not None)
     unplaced = len(times) - len(known)
     n = len(group.runs) - unplaced
-    spent = [attempt_seconds(run, policy) or 0.0 for run in group.runs]
-    return Hits(tuple(known), n, max([*known, *spent]), unplaced) if n else None
+    lease_phases = [attempt_seconds(run, policy) or 0.0 for run in group.runs]
+    return Hits(tuple(known), n, max([*known, *lease_phases]), unplaced) if n else None

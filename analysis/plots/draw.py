@@ -1,6 +1,6 @@
-"""Three of the four plots, drawn; the other is in lease_plot.
+"""Three of the four plots, drawn; the fourth is in lease_phases.
 
-No text of a record is drawn: rows have letters, and the page says what they mean.
+No text of a record is drawn: rows are labelled by letters, and the page says what they mean.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.plots.data import LINES_DRAWN, STEPS_DRAWN, Group, drawn, fronts, hits, readings, thinned
-from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, drawn_as_svg
+from analysis.plots.data import LINES_DRAWN, STEPS_DRAWN, Group, hits, pareto_fronts, plotted, readings, subsample
+from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, svg_of
 from bench.record.policy import Policy
 
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
@@ -33,10 +33,10 @@ def colours_of(groups: Sequence[Group]) -> dict[str, int]:
 
     Those whose runs are drawn come first, so that no two of them share one.
     """
-    first = [group.letter for group in drawn(groups)]
-    others = [g.letter for g in groups if g.row.kind == "measured" and g.letter not in first]
-    own = {letter: index % len(SERIES) for index, letter in enumerate([*first, *others])}
-    return {group.letter: own.get(group.letter, -1) for group in groups}
+    first = [group.label for group in plotted(groups)]
+    others = [g.label for g in groups if g.row.kind == "measured" and g.label not in first]
+    own = {label: index % len(SERIES) for index, label in enumerate([*first, *others])}
+    return {group.label: own.get(group.label, -1) for group in groups}
 
 
 def time_and_cost(groups: Sequence[Group], colours: Colours) -> Svg:
@@ -44,20 +44,20 @@ def time_and_cost(groups: Sequence[Group], colours: Colours) -> Svg:
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        for best in fronts(groups):
+        for best in pareto_fronts(groups):
             axes.plot(
                 [_cost(g) for g in best], [_time(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
             )
         for group in groups:
-            number = colours[group.letter]
+            number = colours[group.label]
             _point(axes, group, SERIES[number] if number >= 0 else MUTED)
         _logarithmic(axes, "x", [_cost(group) for group in groups])
         _logarithmic(axes, "y", [_time(group) for group in groups])
         axes.set_xlabel("median train cost of a run, USD (logarithmic)")
         axes.set_ylabel("median time of a run, s (logarithmic)")
-        _letters(axes, [(_cost(g), _time(g), g.letter) for g in groups])
+        _labels(axes, [(_cost(g), _time(g), g.label) for g in groups])
 
-    return drawn_as_svg("cost", draw)
+    return svg_of("cost", draw)
 
 
 def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[float], colours: Colours) -> Svg:
@@ -67,8 +67,8 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
         axes = figure.add_subplot()
         ends, seconds = [], []
         for group in groups:
-            colour = SERIES[colours[group.letter]]
-            curves = [readings(run, policy) for run in thinned(group.runs, lines_for(groups))]
+            colour = SERIES[colours[group.label]]
+            curves = [readings(run, policy) for run in subsample(group.runs, lines_for(groups))]
             lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for curve in curves if curve]
             if not lines:
                 continue
@@ -84,7 +84,7 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
                 markeredgewidth=0,
             )
             seconds += [second for line in lines for second, _ in line]
-            ends.append((*max(line[-1] for line in lines), group.letter))
+            ends.append((*max(line[-1] for line in lines), group.label))
         for target in targets:
             axes.axhline(100 * target, color=INK, linewidth=1, linestyle=(0, (4, 3)))
             axes.annotate(
@@ -100,9 +100,9 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
         axes.margins(y=0.08)
         _time_axis(axes, seconds, policy)
         axes.set_ylabel("test accuracy, %")
-        _letters(axes, ends)
+        _labels(axes, ends)
 
-    return drawn_as_svg("accuracy", draw)
+    return svg_of("accuracy", draw)
 
 
 def lines_for(groups: Sequence[Group]) -> int:
@@ -122,10 +122,10 @@ def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> 
         for index, group, hit in found:
             if hit is None:
                 continue
-            steps = thinned(list(enumerate(hit.seconds, start=1)), STEPS_DRAWN)
+            steps = subsample(list(enumerate(hit.seconds, start=1)), STEPS_DRAWN)
             shares = [100 * hit.share_by(count) for count, _ in steps]
             last = shares[-1] if shares else 0.0
-            colour, dash = SERIES[colours[group.letter]], _DASHES[index % len(_DASHES)]
+            colour, dash = SERIES[colours[group.label]], _DASHES[index % len(_DASHES)]
             axes.plot(
                 [start, *(s for _, s in steps), max(hit.until, start)],
                 [0, *shares, last],
@@ -134,13 +134,13 @@ def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> 
                 linewidth=1.6,
                 linestyle=dash,
             )
-            ends.append((max(hit.until, start), last, group.letter))
+            ends.append((max(hit.until, start), last, group.label))
         axes.set_ylim(-4, 108)
         _time_axis(axes, [start, *edges], policy)
         axes.set_ylabel("share of all runs that have hit, %")
-        _letters(axes, ends)
+        _labels(axes, ends)
 
-    return drawn_as_svg("hits", draw)
+    return svg_of("hits", draw)
 
 
 def _point(axes: Axes, group: Group, colour: str) -> None:
@@ -195,7 +195,7 @@ def _logarithmic(axes: Axes, name: Literal["x", "y"], values: Sequence[float]) -
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.9g}"))
 
 
-def _letters(axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
+def _labels(axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
     """The letters beside their points (x, y, letter), those that would cover a point or another letter left out."""
     figure = axes.get_figure(root=True)
     assert figure is not None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from analysis.plots import data as plot_data
 from analysis.plots import draw as plots
@@ -11,39 +10,40 @@ from analysis.plots.data import Group
 from analysis.plots.lease_phases import lease_figure
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
+from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.record.policy import Policy
+from bench.table import table_of
 from bench.text import CATEGORIES, NOT_APPLICABLE, significant
-
-if TYPE_CHECKING:
-    from analysis.report.report import Report
 
 _EPOCHS_LISTED = 24
 _PUBLISHED_NAMED = 8
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
-def figures(report: Report, groups: Sequence[Group]) -> list[Figure]:
-    """The figures of the report, whose rows are `groups`."""
+def figures(
+    groups: Sequence[Group], policy: Policy, runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]
+) -> list[Figure]:
+    """The figures of the rows `groups` under `policy`; `runs` are those that do not count, too."""
     colours = plots.colours_of(groups)
     return [
         _time_and_cost(groups, colours),
-        _accuracy(groups, report.policy, colours),
-        lease_figure(groups, report.runs, report.leases),
-        _hits(groups, report.policy, colours),
+        _accuracy(groups, policy, colours),
+        lease_figure(groups, runs, leases),
+        _hits(groups, policy, colours),
     ]
 
 
 def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
-    reasons = {group.letter: plot_data.cannot_be_placed(group) for group in groups}
-    placed = [group for group in groups if reasons[group.letter] is None]
-    best = {group.letter for front in plot_data.fronts(placed) for group in front}
+    reasons = {group.label: plot_data.cannot_be_placed(group) for group in groups}
+    placed = [group for group in groups if reasons[group.label] is None]
+    best = {group.label for pareto_front in plot_data.pareto_fronts(placed) for group in pareto_front}
     description = "No row has both a known price and a run that hit."
     if placed:
         cheapest, fastest = min(placed, key=_cost), min(placed, key=_time)
         description = (
             f"A scatter plot of {len(placed)} rows on logarithmic axes: median time upwards, median train cost to the "
-            f"right. Cheapest is {cheapest.letter} ({cheapest.name}) with {significant(_cost(cheapest))} USD, "
-            f"fastest is {fastest.letter} ({fastest.name}) with {significant(_time(fastest))} s."
+            f"right. Cheapest is {cheapest.label} ({cheapest.name}) with {significant(_cost(cheapest))} USD, "
+            f"fastest is {fastest.label} ({fastest.name}) with {significant(_time(fastest))} s."
         )
     return Figure(
         name="cost",
@@ -51,18 +51,20 @@ def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
         description=description,
         svg=plots.time_and_cost(placed, colours) if placed else None,
         key=tuple(_key(placed, colours)),
-        headers=(
-            "",
-            "row",
-            "clock",
-            "median time, s",
-            "interval",
-            "median train cost, USD",
-            "interval",
-            "price",
-            "beaten in both by none",
+        table=table_of(
+            (
+                "",
+                "row",
+                "clock",
+                "median time, s",
+                "interval",
+                "median train cost, USD",
+                "interval",
+                "price",
+                "beaten in both by none",
+            ),
+            (_placed_row(group, group.label in best) for group in placed),
         ),
-        rows=tuple(_placed_row(group, group.letter in best) for group in placed),
         notes=(
             "Filled circles are our runs, hollow diamonds published entries (one run each, on the dawnbench clock). A "
             "thick slanted stroke is an interval: cost is time by a price, so both vary together. The thin line joins "
@@ -76,21 +78,21 @@ def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> lis
     """A line for each reason, with the letters of the rows."""
     found: dict[str, list[str]] = {}
     for group in groups:
-        if reason := reasons[group.letter]:
-            found.setdefault(reason, []).append(group.letter)
-    return [f"Left out, {reason}: {', '.join(letters)}." for reason, letters in found.items()]
+        if reason := reasons[group.label]:
+            found.setdefault(reason, []).append(group.label)
+    return [f"Left out, {reason}: {', '.join(labels)}." for reason, labels in found.items()]
 
 
 def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     row = group.row
     category = CATEGORIES.get(row.pricing_category or "", "published")
     time, cost = _between(row.time_s_interval), _between(row.train_cost_interval)
-    name = (group.letter, group.name, row.clock)
+    name = (group.label, group.name, row.clock)
     return (*name, significant(_time(group)), time, significant(_cost(group)), cost, category, "yes" if best else "no")
 
 
 def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
-    shown = [group for group in plot_data.drawn(groups) if any(plot_data.readings(run, policy) for run in group.runs)]
+    shown = [group for group in plot_data.plotted(groups) if any(plot_data.readings(run, policy) for run in group.runs)]
     targets = sorted({group.row.target for group in shown})
     limit = plots.lines_for(shown)
     runs, lines = sum(len(group.runs) for group in shown), sum(min(limit, len(group.runs)) for group in shown)
@@ -107,17 +109,19 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -
         description=description,
         svg=plots.accuracy_by_time(shown, policy, targets, colours) if shown else None,
         key=tuple(_key(shown, colours)),
-        headers=(
-            "",
-            "row",
-            "epoch",
-            "runs",
-            "median time, s",
-            "lowest accuracy, %",
-            "median accuracy, %",
-            "highest accuracy, %",
+        table=table_of(
+            (
+                "",
+                "row",
+                "epoch",
+                "runs",
+                "median time, s",
+                "lowest accuracy, %",
+                "median accuracy, %",
+                "highest accuracy, %",
+            ),
+            (line for group in shown for line in _epoch_rows(group, policy)),
         ),
-        rows=tuple(line for group in shown for line in _epoch_rows(group, policy)),
         notes=(
             *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
             *_not_drawn(groups, shown),
@@ -129,22 +133,22 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -
 def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
     return [
         (
-            group.letter,
+            group.label,
             group.name,
             f"{epoch.epoch:g}",
             str(epoch.runs),
             significant(epoch.seconds),
             *(f"{100 * accuracy:.2f}" for accuracy in epoch.accuracies),
         )
-        for epoch in plot_data.thinned(plot_data.epochs(group, policy), _EPOCHS_LISTED)
+        for epoch in plot_data.subsample(plot_data.epochs(group, policy), _EPOCHS_LISTED)
     ]
 
 
 def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
-    found = {group.letter: plot_data.hits(group, policy) for group in groups if group.runs}
-    shown = [group for group in plot_data.drawn(groups) if found[group.letter]]
-    ends = [f"{group.letter} {len(h.seconds)} of {h.n}" for group in shown if (h := found[group.letter])]
-    unplaced = [(group, h.unplaced) for group in groups if (h := found.get(group.letter)) and h.unplaced]
+    found = {group.label: plot_data.hits(group, policy) for group in groups if group.runs}
+    shown = [group for group in plot_data.plotted(groups) if found[group.label]]
+    ends = [f"{group.label} {len(h.seconds)} of {h.n}" for group in shown if (h := found[group.label])]
+    unplaced = [(group, h.unplaced) for group in groups if (h := found.get(group.label)) and h.unplaced]
     return Figure(
         name="hits",
         title="What share of the runs has hit the target by a given time",
@@ -154,21 +158,23 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Fi
         else "There are no runs.",
         svg=plots.share_of_hits(shown, policy, colours) if shown else None,
         key=tuple(_key(shown, colours)),
-        headers=(
-            "",
-            "row",
-            "hits",
-            "runs",
-            "share, %",
-            "interval",
-            *(f"{100 * share:g} % hit by, s" for share in _QUANTILES),
+        table=table_of(
+            (
+                "",
+                "row",
+                "hits",
+                "runs",
+                "share, %",
+                "interval",
+                *(f"{100 * share:g} % hit by, s" for share in _QUANTILES),
+            ),
+            (_hits_row(group, h) for group in shown if (h := found[group.label])),
         ),
-        rows=tuple(_hits_row(group, h) for group in shown if (h := found[group.letter])),
         notes=(
             "Runs that failed, were interrupted or missed count, and never hit: a line that ends below 100 % shows "
             "them. A published entry is one run, chosen for having hit, and is not drawn.",
             *(
-                f"{group.letter}: {count} that hit have no time on this clock and are left out."
+                f"{group.label}: {count} that hit have no time on this clock and are left out."
                 for group, count in unplaced
             ),
             *_not_drawn(groups, shown),
@@ -181,7 +187,7 @@ def _hits_row(group: Group, hits: plot_data.Hits) -> tuple[str, ...]:
     interval = wilson(count, hits.n)
     times = [hits.quantile(share) for share in _QUANTILES]
     return (
-        group.letter,
+        group.label,
         group.name,
         str(count),
         str(hits.n),
@@ -192,8 +198,8 @@ def _hits_row(group: Group, hits: plot_data.Hits) -> tuple[str, ...]:
 
 
 def _key(groups: Sequence[Group], colours: plots.Colours) -> list[Key]:
-    own = [Key(group.name, colours[group.letter], group.letter) for group in groups if group.runs]
-    published = [Key(f"{group.name} (published)", -1, group.letter, hollow=True) for group in groups if not group.runs]
+    own = [Key(group.name, colours[group.label], group.label) for group in groups if group.runs]
+    published = [Key(f"{group.name} (published)", -1, group.label, hollow=True) for group in groups if not group.runs]
     if len(published) > _PUBLISHED_NAMED:
         published = [Key(f"{len(published)} published entries, named in the cost table", -1, hollow=True)]
     return own + published

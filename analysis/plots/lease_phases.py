@@ -16,8 +16,9 @@ from typing import NamedTuple
 import matplotlib.figure as mpl
 
 from analysis.plots.data import Group
-from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, drawn_as_svg
+from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, svg_of
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
+from bench.table import table_of
 from bench.text import UNKNOWN, significant
 
 FAINT = 0.45
@@ -65,7 +66,7 @@ class Panel:
     bars: tuple[Bar, ...]
 
 
-def spent_by_part(panels: Sequence[Panel]) -> Svg:
+def lease_bars(panels: Sequence[Panel]) -> Svg:
     """The panels below each other: lengths of one are not to be compared with those of another."""
 
     def draw(figure: mpl.Figure) -> None:
@@ -96,7 +97,7 @@ def spent_by_part(panels: Sequence[Panel]) -> Svg:
             axes.tick_params(axis="y", length=0)
             axes.set_xlabel(panel.axis)
 
-    return drawn_as_svg("phases", draw, height=sum(0.9 + 0.42 * len(panel.bars) for panel in panels))
+    return svg_of("phases", draw, height=sum(0.9 + 0.42 * len(panel.bars) for panel in panels))
 
 
 # In the order of a bar: how a lease goes.
@@ -120,7 +121,7 @@ _LEAST = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spent:
+class LeasePhases:
     """The mean lease of `leases` like ones: seconds by part, those of 0 s left out.
 
     `letters` are those of the rows whose runs were in it. Without a lease in the records `leases` is 0, and the
@@ -128,7 +129,7 @@ class Spent:
     `unlaunched` ones from the start of `bench`, for want of the machine's own beginning.
     """
 
-    letters: tuple[str, ...]
+    labels: tuple[str, ...]
     leases: int
     runs: int
     seconds: dict[str, float]
@@ -147,7 +148,9 @@ class Spent:
         return None if self.hourly is None else float(self.hourly) * seconds / 3600
 
 
-def spent(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]) -> list[Spent]:
+def lease_phases(
+    groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]
+) -> list[LeasePhases]:
     """What the leases went for whose runs are in the rows `groups`, in the order of the rows.
 
     `runs` that do not count are in no row, but cost money all the same: they are those of their lease.
@@ -169,15 +172,17 @@ def spent(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOp
     ]
 
 
-def _mean(groups: Sequence[Group], found: Sequence[tuple[LeaseOpened | None, datetime | None, list[Run]]]) -> Spent:
+def _mean(
+    groups: Sequence[Group], found: Sequence[tuple[LeaseOpened | None, datetime | None, list[Run]]]
+) -> LeasePhases:
     total = dict.fromkeys(PARTS, 0.0)
     for lease, stopped, runs in found:
         for part, seconds in _seconds(lease, stopped, runs).items():
             total[part] += seconds
     leases = [lease for lease, _, _ in found if lease]
     row = groups[0].row  # the price is the lease's, and so that of all its rows
-    return Spent(
-        letters=tuple(group.letter for group in groups),
+    return LeasePhases(
+        labels=tuple(group.label for group in groups),
         leases=len(leases),
         runs=sum(len(runs) for _, _, runs in found),
         seconds={part: total[part] / len(found) for part in PARTS if total[part] / len(found) > _LEAST},
@@ -212,7 +217,7 @@ BARS_DRAWN = 8
 
 def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]) -> Figure:
     """The figure of the leases whose runs are in the rows `groups`."""
-    every = [entry for entry in spent(groups, runs, leases) if entry.seconds]
+    every = [entry for entry in lease_phases(groups, runs, leases) if entry.seconds]
     most = sorted(every, key=lambda entry: -entry.runs)[:BARS_DRAWN]
     shown = [entry for entry in every if entry in most]
     parts = [part for part in PARTS if any(part in entry.seconds for entry in shown)]
@@ -220,10 +225,12 @@ def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[
         name="phases",
         title="Where the cost of a lease goes, phase by phase, from its start to its end",
         description=_description(shown),
-        svg=spent_by_part(_panels(shown)) if shown else None,
+        svg=lease_bars(_panels(shown)) if shown else None,
         key=tuple(Key(_spelled(part), COLOURS[part].number, faint=COLOURS[part].faint) for part in parts),
-        headers=("rows", "leases", "runs in all", "in", *map(_spelled, parts), "whole"),
-        rows=tuple(line for entry in shown for line in _rows(entry, parts)),
+        table=table_of(
+            ("rows", "leases", "runs in all", "in", *map(_spelled, parts), "whole"),
+            (line for entry in shown for line in _rows(entry, parts)),
+        ),
         notes=(
             *_notes(shown),
             *(
@@ -235,7 +242,7 @@ def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[
     )
 
 
-def _description(shown: Sequence[Spent]) -> str:
+def _description(shown: Sequence[LeasePhases]) -> str:
     if not shown:
         return "No run has phases."
     said = [f"{_label(entry)}: {_total(entry)}, {_largest(entry)}" for entry in shown]
@@ -245,7 +252,7 @@ def _description(shown: Sequence[Spent]) -> str:
     )
 
 
-def _panels(shown: Sequence[Spent]) -> list[Panel]:
+def _panels(shown: Sequence[LeasePhases]) -> list[Panel]:
     """Money for each currency, then shares for the leases of unknown price."""
     panels = []
     for currency in sorted({entry.currency for entry in shown if entry.hourly is not None and entry.currency}):
@@ -259,14 +266,14 @@ def _panels(shown: Sequence[Spent]) -> list[Panel]:
     return panels
 
 
-def _rows(entry: Spent, parts: Sequence[str]) -> list[tuple[str, ...]]:
+def _rows(entry: LeasePhases, parts: Sequence[str]) -> list[tuple[str, ...]]:
     seconds = [*(entry.seconds.get(part, 0.0) for part in parts), entry.whole]
     money = [UNKNOWN if (cost := entry.cost(part)) is None else significant(cost) for part in seconds]
     start = (_label(entry), str(entry.leases), str(entry.runs))
     return [(*start, entry.currency or "money", *money), (*start, "s", *map(significant, seconds))]
 
 
-def _notes(shown: Sequence[Spent]) -> list[str]:
+def _notes(shown: Sequence[LeasePhases]) -> list[str]:
     notes = [
         "A bar is the mean of the leases that served just these rows, all their runs in it. Cost is time x price, "
         "before the provider's minimum and rounding. idle is what is left of the lease beside its phases and its "
@@ -287,16 +294,16 @@ def _notes(shown: Sequence[Spent]) -> list[str]:
     return notes
 
 
-def _label(entry: Spent) -> str:
-    return ", ".join(entry.letters)
+def _label(entry: LeasePhases) -> str:
+    return ", ".join(entry.labels)
 
 
-def _total(entry: Spent) -> str:
+def _total(entry: LeasePhases) -> str:
     cost, time = entry.cost(entry.whole), f"{significant(entry.whole)} s"
     return time if cost is None else f"{significant(cost)} {entry.currency}, {time}"
 
 
-def _largest(entry: Spent) -> str:
+def _largest(entry: LeasePhases) -> str:
     part = max(entry.seconds, key=entry.seconds.__getitem__)
     return f"{_spelled(part)} {significant(100 * entry.seconds[part] / entry.whole)} %"
 

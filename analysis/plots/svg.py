@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.figure
+
+from bench.table import Cell, Table
 
 # Okabe and Ito's colours, told apart by the colour-blind, without yellow and black, which a page may swallow.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8c564b")
@@ -62,7 +64,7 @@ class Svg:
     body: str
 
 
-def drawn_as_svg(name: str, draw: Callable[[mpl.figure.Figure], None], width: float = 7.4, height: float = 4.2) -> Svg:
+def svg_of(name: str, draw: Callable[[mpl.figure.Figure], None], width: float = 7.4, height: float = 4.2) -> Svg:
     """What `draw` draws on a figure of `width` x `height` inches; `name` keeps its ids from those of others."""
     # What a user's own matplotlibrc says must not change a report.
     with mpl.rc_context():
@@ -95,20 +97,19 @@ class Key:
 
     text: str
     colour: int
-    letter: str = ""
+    label: str = ""
     hollow: bool = False
     faint: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure. Text in it is plain and not yet escaped; `svg` is None where there is nothing to draw."""
+    """A figure with its numbers. Text is plain and not yet escaped; `svg` is None where there is nothing to draw."""
 
     name: str
     title: str
     description: str
     svg: Svg | None
     key: tuple[Key, ...]
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    table: Table[Sequence[Cell]]
     notes: tuple[str, ...] = ()

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from analysis.frames.leases import Reconciliation
 from analysis.reconcile.match import LATE, MatchResult
-from bench.text import one_line, plural
+from bench.table import Column, Table
+from bench.text import UNKNOWN, plural
 
 _WORDS = {
     "lease-open": "the lease is not closed",
@@ -23,43 +18,37 @@ _WORDS = {
     "row-unreadable": "a row could not be read",
 }
 _BESIDE = (("tax", "Tax"), ("credits of", "Credit"))
-_HEADERS = ("lease", "provider", "estimate", "billed", "difference")
 
 
-def as_text(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> str:
+def as_text(reconciliations: Sequence[Reconciliation], matched: MatchResult, *, terminal: bool = False) -> str:
     """The table, then a line for each thing that has no counterpart."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for place, header in enumerate((*_HEADERS, "bill")):
-        table.add_column(header, justify="right" if 2 <= place <= 4 else "left", no_wrap=True)
-    for one in reconciliations:
-        table.add_row(*map(Text, cells(one)), Text(_state(one, matched)))
-    out = io.StringIO()
-    console = Console(file=out, width=10_000, color_system=None)
-    if reconciliations:
-        console.print(table)
-    for line in lines(reconciliations, matched):
-        console.print(Text(line))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    columns: tuple[Column[Reconciliation], ...] = (
+        Column("lease", lambda one: one.lease.id, numeric=False),
+        Column("provider", lambda one: one.lease.opened.provider, numeric=False),
+        Column("estimate", _estimate),
+        Column("billed", lambda one: money(one.billed, one.currency)),
+        Column("difference", _difference),
+        Column("bill", lambda one: _state(one, matched), numeric=False),
+    )
+    table = Table(columns, reconciliations, footnotes=list(lines(reconciliations, matched)))
+    return table.as_text(terminal=terminal, fit=False)
 
 
-def cells(one: Reconciliation) -> list[str]:
-    """The lease, its provider, estimate, bill and difference."""
-    estimate, relative = one.estimate, ""
-    if one.difference is not None and estimate.amount:
-        relative = f" ({one.difference / estimate.amount:+.1%})"
-    known = money(estimate.amount, estimate.currency)
-    return [
-        one.lease.id,
-        one_line(one.lease.opened.provider),
-        known if estimate.why is None else f"{known}: {one_line(estimate.why)}",
-        money(one.billed, one.currency),
-        money(one.difference, one.currency, sign="+") + relative,
-    ]
+def _estimate(one: Reconciliation) -> str:
+    amount = money(one.estimate.amount, one.estimate.currency)
+    return amount if one.estimate.why is None else f"{amount}: {one.estimate.why}"
+
+
+def _difference(one: Reconciliation) -> str:
+    difference = money(one.difference, one.currency, sign="+")
+    if one.difference is None or not one.estimate.amount:
+        return difference
+    return f"{difference} ({one.difference / one.estimate.amount:+.1%})"
 
 
 def money(amount: Decimal | None, currency: str | None, sign: str = "") -> str:
-    """`0.0629 USD`: to a hundredth of a cent; `unknown` for None."""
-    return "unknown" if amount is None else f"{amount:{sign}.4f} {currency}"
+    """`0.0629 USD`: to a hundredth of a cent; unknown is spelled out."""
+    return UNKNOWN if amount is None else f"{amount:{sign}.4f} {currency}"
 
 
 def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> Iterator[str]:
@@ -75,7 +64,7 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
     for note, estimates in _notes(reconciliations).items():
         yield f"{plural(estimates, 'estimate')}: {note}"
     for tag, rows in sorted(matched.orphans.items()):
-        yield f"{_rows(rows)} tagged with the lease {one_line(tag)}, of which this store has no record"
+        yield f"{_rows(rows)} tagged with the lease {tag}, of which this store has no record"
     if matched.out_of_period:
         yield f"{_rows(matched.out_of_period)} of a lease's machine, from another time than the lease"
     if matched.unrelated:

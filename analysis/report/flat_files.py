@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from analysis.frames.runs import COLUMNS
 from analysis.report.render import SCHEMA_VERSION
-from analysis.tables.row import Row, flat
+from analysis.tables.row import Row, flat, flat_fields
 from bench.store.arrow import SCHEMA
 from bench.text import csv_cell, one_line
 
@@ -56,7 +56,7 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
 def rows_as_parquet(rows: Iterable[Row]) -> bytes:
     """The rows of a report as Parquet: columns and numbers of its CSV, the same types whatever is unknown."""
     content = [{"schema_version": SCHEMA_VERSION, **flat(row)} for row in rows]
-    fields = [("schema_version", pa.int64()), *(pair for field in dataclasses.fields(Row) for pair in _types(field))]
+    fields = [("schema_version", pa.int64()), *(pair for field in flat_fields(Row) for pair in _types(field))]
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(content, pa.schema(fields)), out, compression="zstd")
     return out.getvalue()

@@ -8,58 +8,108 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.claims import render as claims_text
-from analysis.claims.claim import RULE
+from analysis.claims.render import claims_table
 from analysis.plots.data import Group, groups_of
 from analysis.plots.figures import figures
-from analysis.report import lease_cells
-from analysis.report.cells import NUMERIC_FROM, Cell, cells, headers
-from analysis.tables.footnotes import numbered_notes, title
-from analysis.tables.row import Row
-
-if TYPE_CHECKING:
-    from analysis.report.report import Report
-
-
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
+from analysis.report.report import Report
+from analysis.report.tables import cost_table, lease_table
 from analysis.tables.footnotes import CLOCKS
+from analysis.tables.row import Row
 from bench.record.documents import Run
 from bench.record.policy import POLICIES, Policy
+from bench.table import Cell, Lines, Table, table_of
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, one_line
 
-_ROWS = 40
-_MESSAGE = 200
+_TEMPLATES = Path(__file__).with_name("templates")
+# Of the tables of the method: a row more says no more.
+_ROWS_SHOWN = 40
+_MESSAGE_SHOWN = 200
+
+TextTable = Table[Sequence[Cell]]
 
 
-@dataclass(frozen=True)
-class Table:
-    """A small table of plain text, not yet escaped. `more` rows are not shown."""
+class SortableCell(NamedTuple):
+    """A cell of the cost table: what is read, and what it is sorted by ("" sorts last)."""
 
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    more: int = 0
+    lines: Lines
+    value: str
 
 
-def clocks(policy: Policy) -> Table:
+def as_html(report: Report) -> str:
+    """The whole report as a page: the cost table, leases, the claims, four plots with their numbers, and the method."""
+    script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(_TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    groups = groups_of(report.rows, report.runs)
+    costs = cost_table(report)
+    return environment.get_template("report.html").render(
+        costs=costs,
+        cost_rows=_sortable(costs, groups),
+        leases=lease_table(report),
+        claims=claims_table(report.checks),
+        figures=figures(groups, report.policy, report.runs, report.leases),
+        method=_method(report, groups),
+        style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),  # a file of ours
+        script=Markup(script),  # a file of ours
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        markup=Markup,
+    )
+
+
+def _sortable(table: Table[Row], groups: Sequence[Group]) -> list[tuple[Row, list[SortableCell]]]:
+    """The rows of the cost table, each with its label in the plots before it."""
+    rows = []
+    for group, cells in zip(groups, table.rows(), strict=True):
+        values = [_value(getattr(group.row, column.sort)) for column in table.columns]
+        # A label sorts by its length first: Z, AA.
+        label = SortableCell([group.label], f"{len(group.label)}{group.label}")
+        rows.append((group.row, [label, *map(SortableCell, cells, values)]))
+    return rows
+
+
+def _value(sorted_by: str | float | Decimal | None) -> str:
+    if isinstance(sorted_by, str):
+        return sorted_by
+    return "" if sorted_by is None else repr(float(sorted_by))
+
+
+def _method(report: Report, groups: list[Group]) -> list[tuple[str, TextTable]]:
+    """The tables of the method with their titles, those without a row left out."""
+    tables = {
+        "Clocks: what counts as the time": clocks(report.policy),
+        "Runs: how many, and what was left out": counts(groups),
+        "Runs that did not complete": broken(report.runs),
+        "Prices and where they are from": prices(groups),
+        "Machines and software": environments(report.runs),
+    }
+    return [(name, table) for name, table in tables.items() if table.items]
+
+
+def clocks(policy: Policy) -> TextTable:
     """What each clock counts, the one of this report marked."""
     marked = [(f"{name} (this report)" if name == policy else name, CLOCKS[name]) for name in POLICIES]
-    return Table(("clock", "counts"), (*marked, ("lease", "the whole lease of a machine, which no run has alone")))
+    return table_of(("clock", "counts"), (*marked, ("lease", "the whole lease of a machine, which no run has alone")))
 
 
-def counts(groups: Iterable[Group]) -> Table:
+def counts(groups: Iterable[Group]) -> TextTable:
     """How many runs each measured row was made of, and what became of the others."""
     rows = [
-        (g.letter, g.name, *map(str, (r.runs, r.completed, r.failed, r.interrupted, r.invalid, r.timed, r.hits)))
+        (g.label, g.name, *map(str, (r.runs, r.completed, r.failed, r.interrupted, r.invalid, r.timed, r.hits)))
         for g in groups
         if (r := g.row).kind == "measured"
     ]
@@ -77,7 +127,7 @@ def counts(groups: Iterable[Group]) -> Table:
     return _limited(headers, rows)
 
 
-def prices(groups: Iterable[Group]) -> Table:
+def prices(groups: Iterable[Group]) -> TextTable:
     """Each row's price with its source."""
     rows = []
     for group in groups:
@@ -85,11 +135,11 @@ def prices(groups: Iterable[Group]) -> Table:
         price = UNKNOWN if row.price_per_hour is None else f"{row.price_per_hour:f} {row.currency or ''}".strip()
         category = CATEGORIES.get(row.pricing_category or "", NOT_APPLICABLE)
         seen = row.price_seen.isoformat() if row.price_seen else NOT_APPLICABLE
-        rows.append((group.letter, group.name, price, category, row.price_source or NOT_APPLICABLE, seen))
+        rows.append((group.label, group.name, price, category, row.price_source or NOT_APPLICABLE, seen))
     return _limited(("", "row", "price an hour", "category", "source", "seen"), rows)
 
 
-def broken(runs: Iterable[Run]) -> Table:
+def broken(runs: Iterable[Run]) -> TextTable:
     """The runs that did not complete: why, in their own words."""
     found: Counter[tuple[str, ...]] = Counter(
         (run.recipe.name, run.status, run.reason, run.message or NOT_APPLICABLE)
@@ -99,7 +149,7 @@ def broken(runs: Iterable[Run]) -> Table:
     return _counted(("recipe", "status", "reason", "message"), found)
 
 
-def environments(runs: Iterable[Run]) -> Table:
+def environments(runs: Iterable[Run]) -> TextTable:
     """The machines and the software of the runs."""
     headers = (
         "recipe",
@@ -145,104 +195,18 @@ def _commit(commit: str | None, dirty: bool | None) -> str | None:
     return f"{commit[:12]}, with changes" if commit and dirty else commit and commit[:12]
 
 
-def _counted(headers: tuple[str, ...], found: Counter[tuple[str, ...]]) -> Table:
+def _counted(headers: tuple[str, ...], found: Counter[tuple[str, ...]]) -> TextTable:
     """The rows with how many runs each stands for, the most frequent first."""
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows = [(str(count), *map(_short, row)) for row, count in ordered]
     return _limited(("runs", *headers), rows)
 
 
-def _limited(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
-    return Table(headers, tuple(rows[:_ROWS]), max(0, len(rows) - _ROWS))
+def _limited(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> TextTable:
+    more = len(rows) - _ROWS_SHOWN
+    return table_of(headers, rows[:_ROWS_SHOWN], [f"{more} more rows are not shown."] if more > 0 else [])
 
 
 def _short(text: str) -> str:
     text = one_line(text)
-    return text if len(text) <= _MESSAGE else f"{text[: _MESSAGE - 1]}…"
-
-
-_TEMPLATES = Path(__file__).with_name("templates")
-
-
-class SortableCell(NamedTuple):
-    """A cell of the cost table: what is read, and what it is sorted by ("" sorts last)."""
-
-    lines: Cell
-    value: str
-
-
-def as_html(report: Report) -> str:
-    """The whole report as a page: the cost table, leases, the claims, four plots with their numbers, and the method."""
-    script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=FileSystemLoader(_TEMPLATES),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    groups = groups_of(report)
-    notes, claim_notes = numbered_notes(report.rows), claims_text.numbered(report.checks)
-    lease_notes = numbered_notes(report.paid)
-    return environment.get_template("report.html").render(
-        title=title(report.policy),
-        headline=report.headline,
-        headers=[("plot",), *headers(report.policy)],
-        numeric_from=NUMERIC_FROM + 1,
-        rows=[(group.row.kind, _cells(group, report, notes)) for group in groups],
-        footnotes=report.footnotes,
-        notes=list(notes),
-        lease_title=lease_cells.TITLE,
-        lease_headers=lease_cells.HEADERS,
-        lease_rows=[lease_cells.cells(row, [lease_notes[note] for note in row.notes]) for row in report.paid],
-        lease_footnotes=lease_cells.FOOTNOTES,
-        lease_notes=list(lease_notes),
-        claims=[(check.verdict, claims_text.cells(check, claim_notes)) for check in report.checks],
-        claim_headers=claims_text.HEADERS,
-        claim_rule=RULE,
-        claim_notes=list(claim_notes),
-        claim_sources=claims_text.sources(report.checks),
-        figures=figures(report, groups),
-        tables=_method(report, groups),
-        style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),  # a file of ours
-        script=Markup(script),  # a file of ours
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        markup=Markup,
-    )
-
-
-def _cells(group: Group, report: Report, notes: dict[str, int]) -> list[SortableCell]:
-    lines = [(group.letter,), *cells(group.row, report.policy, [notes[note] for note in group.row.notes])]
-    return [SortableCell(*pair) for pair in zip(lines, _values(group.letter, group.row), strict=True)]
-
-
-def _values(letter: str, row: Row) -> list[str]:
-    """What the columns are sorted by, in the order of `cells` with the letter before them."""
-    numbers: list[float | Decimal | None] = [
-        row.target,
-        row.price_per_hour,
-        row.runs,
-        row.hits,
-        row.p_hit,
-        row.accuracy,
-        row.time_s,
-        row.train_cost,
-        row.cost_per_success,
-        row.time_ratio,
-        row.cost_ratio,
-    ]
-    # A letter sorts by its length first: Z, AA.
-    return [f"{len(letter)}{letter}", row.recipe, row.machine, *("" if n is None else repr(float(n)) for n in numbers)]
-
-
-def _method(report: Report, groups: list[Group]) -> list[tuple[str, Table]]:
-    """The tables of the method with their titles, those without a row left out."""
-    made = [
-        ("Clocks: what counts as the time", clocks(report.policy)),
-        ("Runs: how many, and what was left out", counts(groups)),
-        ("Runs that did not complete", broken(report.runs)),
-        ("Prices and where they are from", prices(groups)),
-        ("Machines and software", environments(report.runs)),
-    ]
-    return [(name, table) for name, table in made if table.rows]
+    return text if len(text) <= _MESSAGE_SHOWN else f"{text[: _MESSAGE_SHOWN - 1]}…"

@@ -1,8 +1,8 @@
-"""The cost report: from documents to rows and their footnotes. `render` turns it into text."""
+"""The cost report: from documents to rows with their footnotes, without any words of a format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -11,18 +11,17 @@ import bench
 from analysis.claims.check import check_claims
 from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
-from analysis.frames.runs import runs_frame
+from analysis.frames.runs import load, read_documents, runs_frame
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
-from analysis.report.render import FORMATS, Format, render
 from analysis.tables.cost_table import cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
 from analysis.tables.row import Row
+from bench.errors import RecordError
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run
 from bench.record.policy import DEFAULT_POLICY, Policy
+from bench.store.base import Store
 from bench.text import plural
-
-__all__ = ["FORMATS", "Format", "Report", "Row", "build_report", "cost_table", "render"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Report:
     """A cost table with what must be said beside it, the leases that were paid for, and the claims checked.
 
     `headline` says what the rows were made of, or how to make a first run; `footnotes` are about the whole
-    table, and each row has its own notes. `frame` (of `runs_frame`), `runs` and `leases` are what the rows were
-    made of; plots and the account of the method are made of them.
+    table, and each row has its own notes. `runs` and `leases` are what the rows were made of, for plots and the
+    account of the method.
     """
 
     policy: Policy
@@ -40,42 +39,43 @@ class Report:
     footnotes: tuple[str, ...]
     paid: tuple[LeaseRow, ...] = ()
     checks: tuple[Check, ...] = ()
-    frame: pd.DataFrame = field(default_factory=lambda: runs_frame([]), repr=False, compare=False)
     runs: tuple[Run, ...] = field(default=(), repr=False, compare=False)
     leases: tuple[LeaseOpened | LeaseClosed, ...] = field(default=(), repr=False, compare=False)
 
 
+def read_report(
+    stores: Sequence[Store], policy: Policy, which: Which, most: int | None = None, *, plots: bool = False
+) -> tuple[Report, list[RecordError]]:
+    """The report of what `stores` hold, and an error for every record that could not be trusted.
+
+    Runs come from the compact layer where there is one. It holds no phases and no evaluations: `plots` need every
+    record.
+    """
+    frame: pd.DataFrame | None = None
+    documents, errors = read_documents(stores, *(() if plots else ("published", "leases", "bills")))
+    if not plots:
+        frame, refused = load(stores)
+        # A lease that cannot be trusted is met twice: for its runs, and for itself.
+        errors = list({str(error): error for error in [*refused, *errors]}.values())
+    return build_report(documents, frame, policy=policy, which=which, most=most, unreadable=len(errors)), errors
+
+
 def build_report(
     documents: Iterable[AnyDocument],
+    frame: pd.DataFrame | None = None,
     *,
     policy: Policy = DEFAULT_POLICY,
     which: Which = "stored",
     most: int | None = None,
     unreadable: int = 0,
 ) -> Report:
-    """The cost report of `documents`, the published entries among them.
+    """The report of `documents`; with a `frame` of the runs only plots need the runs to be among them.
 
     `which` of the published entries to show, and how many of them at most; `unreadable` is how many records of
     the store could not be read, which a footnote then says.
     """
     documents = list(documents)
-    return report_of(runs_frame(documents), documents, policy=policy, which=which, most=most, unreadable=unreadable)
-
-
-def report_of(
-    frame: pd.DataFrame,
-    documents: Iterable[AnyDocument] = (),
-    *,
-    policy: Policy = DEFAULT_POLICY,
-    which: Which = "stored",
-    most: int | None = None,
-    unreadable: int = 0,
-) -> Report:
-    """Like `build_report`, of a frame: `documents` need hold no more than the published entries, leases and bills.
-
-    Plots are drawn only of the runs and leases among them.
-    """
-    documents = list(documents)
+    frame = runs_frame(documents) if frame is None else frame
     known = published_documents(documents)
     chosen = chosen_entries(documents, which)
     shown = chosen if most is None else shortlist(chosen, most)
@@ -101,7 +101,6 @@ def report_of(
         footnotes=tuple(footnotes),
         paid=tuple(lease_table(leases_frame(documents, frame), frame)),
         checks=tuple(check_claims(known, frame)),
-        frame=frame,
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
         leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),
     )

@@ -91,6 +91,7 @@ def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
         train_cost_interval=_priced(interval, hourly),
         cost_per_success=cost_per_success(attempt_costs(runs, policy), hits),
         notes=run_notes(every, policy),
+        run_ids=tuple(runs["run_id"]),
     )
 
 

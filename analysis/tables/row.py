@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+# What a row is made of, and no column of it.
+NOT_FLAT = {"flat": False}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """One row. None is unknown or without an answer; `notes` says which where it matters.
 
     Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
+    `run_ids` are of the runs that count, oldest first; a published entry has none.
     """
 
     kind: Literal["measured", "published"]
@@ -55,20 +60,26 @@ class Row:
     cost_ratio: float | None = None
     same_machine: bool | None = None
     notes: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = field(default=(), repr=False, metadata=NOT_FLAT)
+
+
+def flat_fields(row: DataclassInstance | type[DataclassInstance]) -> list[Field[Any]]:
+    """The fields of a row that tables for programs hold."""
+    return [each for each in fields(row) if each.metadata != NOT_FLAT]
 
 
 def flat(row: DataclassInstance) -> dict[str, Any]:
     """A row as plain values, unrounded, for CSV and JSON: an interval is three columns, money a number."""
     content: dict[str, Any] = {}
-    for field in fields(row):
-        value = getattr(row, field.name)
-        if field.name.endswith("_interval"):
-            stem = field.name.removesuffix("_interval")
+    for each in flat_fields(row):
+        value = getattr(row, each.name)
+        if each.name.endswith("_interval"):
+            stem = each.name.removesuffix("_interval")
             content[f"{stem}_low"] = value.low if value else None
             content[f"{stem}_high"] = value.high if value else None
             content[f"{stem}_method"] = value.method if value else None
         else:
-            content[field.name] = _plain(value)
+            content[each.name] = _plain(value)
     return content
 
 

@@ -34,15 +34,15 @@ def claims(
     that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
     """
     from analysis.claims.check import check_claims
-    from analysis.claims.render import as_json, as_markdown, as_table
-    from analysis.frames.runs import load, load_published, runs_frame
+    from analysis.claims.render import as_json, claims_table
+    from analysis.frames.runs import load, read_documents, runs_frame
     from analysis.published.dawnbench.entries import published_documents
     from bench.store import open_store
 
     try:
         opened = [open_store(store) for store in stores]
         frame, errors = load(opened)
-        entries, refused = load_published(opened)
+        entries, refused = read_documents(opened, "published")
         errors = [*errors, *refused]
     except StoreError:
         if context.get_parameter_source("stores") is not ParameterSource.DEFAULT:
@@ -52,9 +52,9 @@ def claims(
     if style == "json":
         text = as_json(checks)
     elif style == "markdown":
-        text = as_markdown(checks)
+        text = claims_table(checks).as_markdown()
     else:
-        text = as_table(checks, terminal=to_terminal(output))
+        text = claims_table(checks).as_text(terminal=to_terminal(output))
     write(text, output)
     refuse(errors)
     verdicts = {check.verdict for check in checks}

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from bench.cli import options
-from bench.cli.output import refuse
+from bench.cli.output import refuse, to_terminal
 
 
 @click.command()
@@ -39,5 +39,5 @@ def reconcile(focus: tuple[str, ...], cost_explorer: bool, since: datetime | Non
         raise click.UsageError("name the bill: either --focus FILE or --cost-explorer")
     opened = open_store(store)
     result = from_focus(focus, opened) if focus else from_cost_explorer(since.date() if since else None, opened)
-    click.echo(as_text(result.reconciliations, result.matched), nl=False)
+    click.echo(as_text(result.reconciliations, result.matched, terminal=to_terminal(None)), nl=False)
     refuse(result.errors)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from analysis.published.dawnbench.entries import Which
 
 # Published entries in a table that people read on a terminal; their own runs would scroll away.
-_FEW = 12
+_MOST_PUBLISHED = 12
 
 
 @click.command()
@@ -26,7 +26,7 @@ _FEW = 12
     "--published",
     type=click.Choice(["claim", "stored", "all", "none"]),
     help="Which published entries to show: the four of the claim; and those in the stores; and all 31 of DAWNBench; "
-    f"none.  [default: stored; in a table {_FEW} of them]",
+    f"none.  [default: stored; in a table {_MOST_PUBLISHED} of them]",
 )
 @click.option(
     "--format",
@@ -45,28 +45,19 @@ def report(stores: tuple[str, ...], policy: str, published: str | None, style: s
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
-    from analysis.frames.runs import load, load_beside
     from analysis.report.flat_files import rows_as_parquet
     from analysis.report.render import render
-    from analysis.report.report import build_report, report_of
-    from bench.store import open_store, read_all
+    from analysis.report.report import read_report
+    from bench.store import open_store
 
     if style == "parquet" and to_terminal(output):
-        raise UsageError("parquet is nothing to read on a terminal; name a file with -o")
-    opened, clock = [open_store(store) for store in stores], cast(Policy, policy)
-    which, most = cast("Which", published or "stored"), _FEW if style == "table" and published is None else None
-    if style == "html":  # plots are drawn of the runs themselves
-        read = [read_all(store) for store in opened]
-        documents, errors = [d for found, _ in read for d in found], [e for _, refused in read for e in refused]
-        made = build_report(documents, policy=clock, which=which, unreadable=len(errors))
-    else:
-        frame, errors = load(opened)
-        beside, refused = load_beside(opened)
-        # A lease that cannot be trusted is met twice: for its runs, and for itself.
-        errors = list({str(error): error for error in [*errors, *refused]}.values())
-        made = report_of(frame, beside, policy=clock, which=which, most=most, unreadable=len(errors))
+        raise UsageError("parquet cannot be read on a terminal; name a file with -o")
+    which, most = cast("Which", published or "stored"), _MOST_PUBLISHED if style == "table" and not published else None
+    result, errors = read_report(
+        [open_store(store) for store in stores], cast(Policy, policy), which, most, plots=style == "html"
+    )
     if style == "parquet":
-        write(rows_as_parquet(made.rows), output)
+        write(rows_as_parquet(result.rows), output)
     else:
-        write(render(made, style, terminal=to_terminal(output)), output)
+        write(render(result, style, terminal=to_terminal(output)), output)
     refuse(errors)

@@ -9,18 +9,18 @@ from decimal import Decimal
 from typing import Any
 
 from bench.billing.prices import Offer
-from bench.table import Line, as_csv, as_table
+from bench.table import Column, Table, table_of
 from bench.text import CATEGORIES, UNKNOWN
 
 
 def render(offers: Sequence[Offer], style: str, today: date, *, terminal: bool) -> str:
-    """`quotes` as `table`, `csv` or `json`; stale is what was seen more than 30 days before `today`."""
+    """`offers` as `table`, `csv` or `json`; stale is what was seen more than 30 days before `today`."""
     if style == "table":
-        return _table(offers, today, terminal=terminal)
-    rows = [_row(offer, today) for offer in offers]
+        return _table(offers, today).as_text(terminal=terminal, fit=False)
+    records = [_record(offer, today) for offer in offers]
     if style == "json":
-        return json.dumps({"schema_version": 1, "prices": rows}, indent=1) + "\n"
-    return as_csv(_FIELDS, rows)
+        return json.dumps({"schema_version": 1, "prices": records}, indent=1) + "\n"
+    return table_of(_FIELDS, [tuple(record.values()) for record in records]).as_csv()
 
 
 _FIELDS = (
@@ -39,7 +39,7 @@ _FIELDS = (
 )
 
 
-def _row(offer: Offer, today: date) -> dict[str, Any]:
+def _record(offer: Offer, today: date) -> dict[str, Any]:
     """One price with every digit; unknown is null."""
     values = (
         offer.provider,
@@ -58,39 +58,35 @@ def _row(offer: Offer, today: date) -> dict[str, Any]:
     return dict(zip(_FIELDS, values, strict=True))
 
 
-def _table(offers: Sequence[Offer], today: date, *, terminal: bool) -> str:
-    if not offers:
-        return ""
-    sources = {name: number for number, name in enumerate(dict.fromkeys(offer.source for offer in offers), 1)}
+def _table(offers: Sequence[Offer], today: date) -> Table[Offer]:
     currencies = {offer.currency for offer in offers}
     unit = currencies.pop() if len(currencies) == 1 else "price"
-    lines = []
-    for offer in offers:
-        money = [_short(amount, offer.currency if unit == "price" else "") for amount in (offer.hourly, offer.per_gpu)]
-        cells = (
-            f"{offer.provider}:{offer.instance_type}",
-            f"{offer.accelerators.count} x {offer.accelerators.name}",
-            offer.region or "not stated",
-            CATEGORIES[offer.category],
-            *money,
-            _seen(offer) + (", stale" if offer.stale(today) else ""),
-            f"({sources[offer.source]})",
-        )
-        lines.append(Line(cells, dim=offer.stale(today)))
-    below = [f"({number}) {name}" for name, number in sources.items()]
-    if any(offer.stale(today) for offer in offers):
-        below.append("stale: seen more than 30 days ago")
-    money_headers = (f"{unit}/h", f"{unit}/GPU-h")
-    headers = ("instance", "GPUs", "region", "category", *money_headers, "seen (UTC)", "source")
-    return as_table(headers, set(money_headers), lines, below, terminal=terminal)
+
+    def money(amount: Decimal | None, currency: str) -> str:
+        return UNKNOWN if amount is None else f"{currency if unit == 'price' else ''} {amount:.3f}".strip()
+
+    columns: tuple[Column[Offer], ...] = (
+        Column("instance", lambda offer: f"{offer.provider}:{offer.instance_type}", numeric=False),
+        Column("GPUs", lambda offer: f"{offer.accelerators.count} x {offer.accelerators.name}", numeric=False),
+        Column("region", lambda offer: offer.region or "not stated", numeric=False),
+        Column("category", lambda offer: CATEGORIES[offer.category], numeric=False),
+        Column(f"{unit}/h", lambda offer: money(offer.hourly, offer.currency)),
+        Column(f"{unit}/GPU-h", lambda offer: money(offer.per_gpu, offer.currency)),
+        Column("seen (UTC)", lambda offer: _seen(offer) + (", stale" if offer.stale(today) else ""), numeric=False),
+        Column("source", lambda offer: "", numeric=False),
+    )
+    return Table(
+        columns,
+        offers,
+        footnotes=["stale: seen more than 30 days ago"] if any(offer.stale(today) for offer in offers) else [],
+        notes=lambda offer: [offer.source],
+        dim=lambda offer: offer.stale(today),
+        marks=len(columns) - 1,
+    )
 
 
 def _seen(offer: Offer) -> str:
     return f"{offer.seen_at:%Y-%m-%d %H:%M}" if offer.seen_at else offer.seen.isoformat()
-
-
-def _short(amount: Decimal | None, currency: str) -> str:
-    return UNKNOWN if amount is None else f"{currency} {amount:.3f}".strip()
 
 
 def _exact(amount: Decimal | None) -> str | None:

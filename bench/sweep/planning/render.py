@@ -12,8 +12,8 @@ from bench.billing.prices import Offer
 from bench.sweep.planning.duration import PROVISION, SETUP, START, Duration
 from bench.sweep.planning.peaks import EXPECTED, LEAST
 from bench.sweep.planning.plan import CURRENCY, CellPlan, Plan
-from bench.table import Line, as_csv, as_table
-from bench.text import NOT_APPLICABLE, UNKNOWN, escape_markdown, one_line, plural
+from bench.table import Column, Table, table_of
+from bench.text import NOT_APPLICABLE, UNKNOWN, plural
 from bench.text import significant as three_digits
 
 _KEPT = {
@@ -36,20 +36,13 @@ def notes(plan: Plan, today: date | None) -> Iterator[str]:
     yield from _times(plan)
     yield from _parts(plan)
     yield from _successes(plan)
-    yield from (f"({number}) {name}" for name, number in sources(plan).items())
-    if any(cell.offer and is_stale(cell.offer, today) for cell in plan.cells):
+    if any(cell.offer and _is_stale(cell.offer, today) for cell in plan.cells):
         yield "stale: seen more than 30 days ago"
 
 
-def is_stale(offer: Offer, today: date | None) -> bool:
+def _is_stale(offer: Offer, today: date | None) -> bool:
     """Whether to say that a price is old."""
     return today is not None and offer.stale(today)
-
-
-def sources(plan: Plan) -> dict[str, int]:
-    """Where the prices were read, numbered from 1."""
-    named = dict.fromkeys(cell.offer.source for cell in plan.cells if cell.offer)
-    return {name: number for number, name in enumerate(named, 1)}
 
 
 def significant(amount: Decimal | float | None) -> str:
@@ -124,23 +117,6 @@ def _successes(plan: Plan) -> Iterator[str]:
         yield "unknown, from: no recorded run tells how many hit; a success costs that of a run at least"
 
 
-_HEADERS = (
-    "cell",
-    "file",
-    "machine",
-    "pricing",
-    "USD/h",
-    "seen",
-    "runs",
-    "hours",
-    "known by",
-    "USD",
-    "unpriced",
-    "USD per success",
-)
-_NUMBERS = {"USD/h", "runs", "hours", "USD", "USD per success"}
-
-
 def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
     """`plan` as `table`, `markdown`, `csv` or `json`; prices seen more than 30 days before `today` are stale.
 
@@ -149,15 +125,40 @@ def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
     if style == "json":
         return json.dumps(_content(plan, today), indent=1) + "\n"
     if style == "csv":
-        rows = [_row(cell, today) for cell in plan.cells]
-        return as_csv(list(rows[0]), rows)
+        records = [_record(cell, today) for cell in plan.cells]
+        return table_of(records[0], [tuple(record.values()) for record in records]).as_csv()
     if style == "markdown":
-        return _markdown(_rows(plan, None), list(notes(plan, None)))
-    lines = map(Line, _rows(plan, today))
-    return as_table(_HEADERS, _NUMBERS, lines, notes(plan, today), terminal=terminal)
+        return plan_table(plan, None).as_markdown()
+    return plan_table(plan, today).as_text(terminal=terminal, fit=False)
 
 
-def _row(cell: CellPlan, today: date) -> dict[str, Any]:
+def plan_table(plan: Plan, today: date | None) -> Table[CellPlan]:
+    """A row a cell; prices seen more than 30 days before `today` are stale, where it is given."""
+    one_recipe = len(plan.sweep.recipes) == 1
+    columns: tuple[Column[CellPlan], ...] = (
+        Column("cell", lambda cell: cell.cell.name, numeric=False),
+        Column("file", lambda cell: str(cell.cell.task), numeric=False),
+        Column("machine", _machine, numeric=False),
+        Column("pricing", _pricing, numeric=False),
+        Column("USD/h", lambda cell: significant(cell.offer.hourly if cell.offer else None)),
+        Column("seen", lambda cell: _seen(cell.offer, today), numeric=False),
+        Column("runs", lambda cell: cell.runs),
+        Column("hours", _hours),
+        Column("known by", lambda cell: cell.time.basis if cell.time else NOT_APPLICABLE, numeric=False),
+        Column("USD", lambda cell: _with_bound(cell.dollars, cell.most_dollars)),
+        Column("unpriced", _unpriced, numeric=False),
+        Column("USD per success", lambda cell: _success(cell) if one_recipe else NOT_APPLICABLE),
+    )
+    return Table(
+        columns,
+        plan.cells,
+        footnotes=list(notes(plan, today)),
+        notes=lambda cell: [cell.offer.source] if cell.offer else [],
+        marks=[column.header for column in columns].index("seen"),
+    )
+
+
+def _record(cell: CellPlan, today: date) -> dict[str, Any]:
     """One cell, unknown is null."""
     offer, time, cost, hit_rate = cell.offer, cell.time, cell.cost, cell.hit_rate
     return {
@@ -196,7 +197,7 @@ def _content(plan: Plan, today: date) -> dict[str, Any]:
         "schema_version": 1,
         "sweep": sweep.name,
         "recipes": list(sweep.recipes),
-        "cells": [{**_row(cell, today), "parts_of_time": _parts_of_time(cell)} for cell in plan.cells],
+        "cells": [{**_record(cell, today), "parts_of_time": _parts_of_time(cell)} for cell in plan.cells],
         "total": {
             "dollars": _exact(plan.dollars),
             "dollars_at_most": _exact(plan.most_dollars),
@@ -224,30 +225,21 @@ def _parts_of_time(cell: CellPlan) -> dict[str, Any] | None:
     }
 
 
-def _rows(plan: Plan, today: date | None) -> list[tuple[str, ...]]:
-    return [
-        (*_cells(cell, today, sources(plan)), _success(cell) if len(plan.sweep.recipes) == 1 else NOT_APPLICABLE)
-        for cell in plan.cells
-    ]
-
-
-def _cells(cell: CellPlan, today: date | None, numbers: dict[str, int]) -> tuple[str, ...]:
-    """All but the last of the row."""
-    offer, time, cost = cell.offer, cell.time, cell.cost
+def _machine(cell: CellPlan) -> str:
     gpus = f"{cell.gpus} x {cell.gpu}" if cell.gpu else "no GPU"
-    return (
-        cell.cell.name,
-        str(cell.cell.task),
-        f"{gpus}, {offer.provider}:{offer.instance_type}" if offer else gpus,
-        _pricing(cell),
-        significant(offer.hourly if offer else None),
-        f"{offer.seen}{', stale' * is_stale(offer, today)} ({numbers[offer.source]})" if offer else NOT_APPLICABLE,
-        str(cell.runs),
-        _with_bound(time.expected / 3600, time.upper / 3600) if time else UNKNOWN,
-        time.basis if time else NOT_APPLICABLE,
-        _with_bound(cell.dollars, cell.most_dollars),
-        f"{len(cost.unpriced)} of {len(cost.parts)}" if cost and cost.parts else NOT_APPLICABLE,
-    )
+    return f"{gpus}, {cell.offer.provider}:{cell.offer.instance_type}" if cell.offer else gpus
+
+
+def _seen(offer: Offer | None, today: date | None) -> str:
+    return f"{offer.seen}{', stale' * _is_stale(offer, today)}" if offer else NOT_APPLICABLE
+
+
+def _hours(cell: CellPlan) -> str:
+    return _with_bound(cell.time.expected / 3600, cell.time.upper / 3600) if cell.time else UNKNOWN
+
+
+def _unpriced(cell: CellPlan) -> str:
+    return f"{len(cell.cost.unpriced)} of {len(cell.cost.parts)}" if cell.cost and cell.cost.parts else NOT_APPLICABLE
 
 
 def _with_bound(expected: Decimal | float | None, most: Decimal | float | None) -> str:
@@ -263,13 +255,6 @@ def _success(cell: CellPlan) -> str:
 
 def _pricing(cell: CellPlan) -> str:
     return "spot" if cell.cell.spot else "on-demand"
-
-
-def _markdown(rows: list[tuple[str, ...]], lines: list[str]) -> str:
-    aligned = tuple("-:" if header in _NUMBERS else ":-" for header in _HEADERS)
-    table = [_HEADERS, aligned, *(tuple(escape_markdown(one_line(cell)) for cell in row) for row in rows)]
-    written = [f"| {' | '.join(row)} |" for row in table]
-    return "\n".join([*written, "", *(f"- {escape_markdown(one_line(line))}" for line in lines)]) + "\n"
 
 
 def _exact(amount: Decimal | None) -> str | None:

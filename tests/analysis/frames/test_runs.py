@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.frames.runs import COLUMNS, attempt_costs, counted, runs_frame, train_costs
-from analysis.report.report import FORMATS, build_report, render
+from analysis.report.render import FORMATS, render
+from analysis.report.report import build_report
 from bench.record.documents import Accelerators, Device, LeaseClosed, Phase, RecipeRef
 from bench.record.policy import POLICIES, attempt_seconds, policy_seconds
 from tests.support import builders

@@ -5,33 +5,36 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from analysis.plots import data as plot_data
-from analysis.plots.data import groups_of, letter
+from analysis.plots.data import Group, groups_of, row_label
 from analysis.plots.draw import colours_of
-from analysis.plots.svg import INK, SERIES, drawn_as_svg
+from analysis.plots.svg import INK, SERIES, svg_of
 from analysis.report.report import build_report
-from bench.record.documents import Phase, RecipeRef, Target
+from bench.record.documents import AnyDocument, Phase, RecipeRef, Target
+from bench.record.policy import Policy
 from tests.support import builders
 from tests.support import small_store as a
 
 
-def groups(*documents, **options):
-    return groups_of(build_report(documents, **options))
+def groups(*documents: AnyDocument) -> list[Group]:
+    report = build_report(documents)
+    return groups_of(report.rows, report.runs)
 
 
-def test_letters_go_on_after_z():
-    assert [letter(n) for n in (0, 25, 26, 27, 52, 702)] == ["A", "Z", "AA", "AB", "BA", "AAA"]
+def test_letters_go_on_after_z() -> None:
+    assert [row_label(n) for n in (0, 25, 26, 27, 52, 702)] == ["A", "Z", "AA", "AB", "BA", "AAA"]
 
 
-def test_each_row_has_the_runs_it_was_made_of():
+def test_each_row_has_the_runs_it_was_made_of() -> None:
     loose = (Phase(name="train", start=0, stop=1, synchronised=False),)
     for group in groups(*a.a_small_store(), a.a_run(500, phases=loose)):
         assert len(group.runs) == (group.row.runs if group.row.kind == "measured" else 0)
         assert sum(run.hit for run in group.runs) == (group.row.hits if group.runs else 0)
 
 
-def test_rows_whose_names_look_alike_keep_their_own_runs():
+def test_rows_whose_names_look_alike_keep_their_own_runs() -> None:
     twin = RecipeRef(name="myrtle\u200b", source_sha256="0" * 64)
     first, second = groups(a.a_run(10), a.a_run(11), a.a_run(12, recipe=twin))[:2]
     assert {len(first.runs), len(second.runs)} == {1, 2}
@@ -39,26 +42,26 @@ def test_rows_whose_names_look_alike_keep_their_own_runs():
 
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 20))
-def test_thinning_keeps_the_order_and_both_ends(items, limit):
-    found = plot_data.thinned(items, limit)
+def test_a_subsample_keeps_the_order_and_both_ends(items: list[int], limit: int) -> None:
+    found = plot_data.subsample(items, limit)
     assert len(found) == min(len(items), limit)
     assert found[:1] == items[:1]
     if limit > 1:
         assert found[-1:] == items[-1:]
 
 
-def test_the_front_holds_what_nothing_beats():
+def test_the_front_holds_what_nothing_beats() -> None:
     published = groups()
     # Page's entry is both the fastest and the cheapest of the claim's four.
-    assert [g.letter for g in plot_data.front(published)] == ["A"]
+    assert [g.label for g in plot_data.pareto_front(published)] == ["A"]
     dear_and_fast = groups(a.a_lease(1, "60"), a.a_run(10, 30.0, lease_id=a.an_id(1)))
-    assert [g.letter for g in plot_data.front(dear_and_fast)] == ["B", "A"]
+    assert [g.label for g in plot_data.pareto_front(dear_and_fast)] == ["B", "A"]
 
 
-def test_other_targets_are_no_rivals():
+def test_other_targets_are_no_rivals() -> None:
     easy = Target(at_least=0.60)
-    found = plot_data.fronts(groups(a.a_lease(1), a.a_run(10, 5.0, lease_id=a.an_id(1), target=easy)))
-    assert sorted(len(front) for front in found) == [1, 1]
+    found = plot_data.pareto_fronts(groups(a.a_lease(1), a.a_run(10, 5.0, lease_id=a.an_id(1), target=easy)))
+    assert sorted(len(pareto_front) for pareto_front in found) == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_other_targets_are_no_rivals():
         ([a.a_lease(1), a.a_run(10, lease_id=a.an_id(1))], None),
     ],
 )
-def test_why_a_row_has_no_place_among_times_and_dollars(documents, why):
+def test_why_a_row_has_no_place_among_times_and_dollars(documents: list[AnyDocument], why: str | None) -> None:
     assert plot_data.cannot_be_placed(groups(*documents)[0]) == why
 
 
@@ -84,29 +87,29 @@ def test_why_a_row_has_no_place_among_times_and_dollars(documents, why):
         ("cold", [11, 16, 21, 23]),
     ],
 )
-def test_evaluations_lie_where_the_clock_stood(policy, seconds):
+def test_evaluations_lie_where_the_clock_stood(policy: Policy, seconds: list[float]) -> None:
     found = plot_data.readings(builders.make_run(cold=True), policy)
     assert [reading.seconds for reading in found] == seconds
     assert [reading.accuracy for reading in found] == [0.90, 0.945, 0.948, 0.95]
 
 
-def test_without_a_cold_start_there_is_no_cold_line():
+def test_without_a_cold_start_there_is_no_cold_line() -> None:
     assert plot_data.readings(builders.make_run(), "cold") == []
 
 
-def test_epochs_are_those_of_all_runs():
+def test_epochs_are_those_of_all_runs() -> None:
     (group, *_) = groups(*a.a_series(10, (60, 62, 70), (0.93, 0.94, 0.95)))
     (epoch,) = plot_data.epochs(group, "airbench")
     assert (epoch.epoch, epoch.runs, epoch.seconds, epoch.accuracies) == (24, 3, 62, (0.93, 0.94, 0.95))
 
 
-def test_a_row_has_one_colour_in_all_plots_and_published_ones_have_none():
+def test_a_row_has_one_colour_in_all_plots_and_published_ones_have_none() -> None:
     found = groups(*a.a_small_store())
     colours = colours_of(found)
-    assert [colours[g.letter] for g in found] == [0, 1, 2, -1, -1, -1, -1]
+    assert [colours[g.label] for g in found] == [0, 1, 2, -1, -1, -1, -1]
 
 
-def test_hits_rise_to_the_share_of_all_runs():
+def test_hits_rise_to_the_share_of_all_runs() -> None:
     (group, *_) = groups(*a.a_series(10, (60, 62, 70), (0.93, 0.94, 0.95)), a.a_broken_run(20))
     found = plot_data.hits(group, "airbench")
     assert (found.seconds, found.n, found.until) == ((62, 70), 4, 70)
@@ -114,19 +117,19 @@ def test_hits_rise_to_the_share_of_all_runs():
     assert [found.quantile(share) for share in (0.1, 0.25, 0.5, 0.75)] == [62, 62, 70, None]
 
 
-def test_a_hit_without_a_time_is_left_out_and_counted():
+def test_a_hit_without_a_time_is_left_out_and_counted() -> None:
     (group, *_) = groups(builders.make_run(cold=True), builders.make_run(id=a.an_id(2)))
     found = plot_data.hits(group, "cold")
     assert (len(found.seconds), found.n, found.unplaced) == (1, 1, 1)
 
 
-def test_a_drawing_takes_its_colours_from_the_page_and_styles_nothing_else():
-    def draw(figure):
+def test_a_drawing_takes_its_colours_from_the_page_and_styles_nothing_else() -> None:
+    def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         axes.plot([1, 2], color=SERIES[1])
         axes.set_title("$x^2$ & <b>", color=INK)
 
-    first, second = (drawn_as_svg(name, draw) for name in ("one", "two"))
+    first, second = (svg_of(name, draw) for name in ("one", "two"))
     assert first.body.replace("one-", "two-") == second.body
     assert "var(--series-1)" in first.body
     assert "$x^2$ &amp; &lt;b&gt;" in first.body

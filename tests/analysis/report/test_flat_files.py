@@ -1,4 +1,4 @@
-"""Runs as CSV and Parquet: the same numbers, and harmless text."""
+"""Runs as CSV and Parquet: the same numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from analysis.frames.runs import COLUMNS, runs_frame
 from analysis.report.flat_files import as_csv, as_parquet
-from tests.support import builders, small_store
+from tests.support import small_store
 
 FRAME = runs_frame(small_store.a_small_store())
 
@@ -44,10 +44,3 @@ def test_parquet_has_the_same_types_without_a_run_and_says_what_its_columns_mean
 
 def test_csv_without_a_run_is_its_header() -> None:
     assert as_csv(runs_frame([])) == ",".join(COLUMNS) + "\n"
-
-
-def test_no_cell_is_a_formula_or_holds_a_control_character() -> None:
-    recipe = builders.make_run().recipe.model_copy(update={"name": "=1+1\x1b[31m\n"})
-    text = as_csv(runs_frame([small_store.a_run(1, recipe=recipe)]))
-    assert ",'=1+1 [31m," in text
-    assert "\x1b" not in text

@@ -17,13 +17,13 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analysis.report.cells import cells
 from analysis.report.html import as_html
-from analysis.report.report import build_report, render
-from analysis.tables.footnotes import numbered_notes
+from analysis.report.render import render
+from analysis.report.report import Report, build_report
+from analysis.report.tables import cost_table
 from bench.cli import cli
-from bench.record.documents import Device, RecipeRef
-from bench.record.policy import POLICIES
+from bench.record.documents import Device, RecipeRef, Run
+from bench.record.policy import POLICIES, Policy
 from bench.store import FolderStore
 from bench.text import one_line
 from tests.support import builders, page
@@ -31,25 +31,25 @@ from tests.support import small_store as a
 
 
 @pytest.fixture(scope="module")
-def report():
+def report() -> Report:
     return build_report(a.a_small_store())
 
 
 @pytest.fixture(scope="module")
-def html(report):
+def html(report: Report) -> str:
     return as_html(report)
 
 
 @pytest.fixture(scope="module")
-def tree(html):
+def tree(html: str) -> page.Element:
     return page.parse(html)
 
 
-def cost_table(tree):
+def cost_table_of(tree: page.Element) -> page.Element:
     return next(table for table in tree.all("table") if table.attributes.get("id") == "cost-table")
 
 
-def test_nothing_in_the_page_points_out_of_it(tree):
+def test_nothing_in_the_page_points_out_of_it(tree: page.Element) -> None:
     for element in tree.every():
         for name, value in element.attributes.items():
             assert name != "src"
@@ -63,7 +63,7 @@ def test_nothing_in_the_page_points_out_of_it(tree):
     assert "@import" not in style.text
 
 
-def test_the_policy_allows_the_one_script_and_no_request(tree):
+def test_the_policy_allows_the_one_script_and_no_request(tree: page.Element) -> None:
     (policy,) = (m.attributes["content"] for m in tree.all("meta") if "http-equiv" in m.attributes)
     (script,) = tree.all("script")
     digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
@@ -71,15 +71,12 @@ def test_the_policy_allows_the_one_script_and_no_request(tree):
     assert f"script-src 'sha256-{digest}';" in policy
 
 
-def test_the_table_says_the_words_of_the_other_formats(report, tree):
-    notes = numbered_notes(report.rows)
-    said = [
-        [" ".join(lines) for lines in cells(row, report.policy, [notes[n] for n in row.notes])] for row in report.rows
-    ]
-    assert [row[1:] for row in cost_table(tree).rows()] == said
+def test_the_table_says_the_words_of_the_other_formats(report: Report, tree: page.Element) -> None:
+    words = [[" ".join(lines) for lines in cells] for cells in cost_table(report).rows()]
+    assert [row[1:] for row in cost_table_of(tree).rows()] == words
 
 
-def test_the_table_is_sorted_by_the_numbers_of_json(report, tree):
+def test_the_table_is_sorted_by_the_numbers_of_json(report: Report, tree: page.Element) -> None:
     names = [
         "recipe",
         "machine",
@@ -95,14 +92,14 @@ def test_the_table_is_sorted_by_the_numbers_of_json(report, tree):
         "time_ratio",
         "cost_ratio",
     ]
-    rows = cost_table(tree).all("tbody")[0].all("tr")
+    rows = cost_table_of(tree).all("tbody")[0].all("tr")
     for row, in_json in zip(rows, json.loads(render(report, "json"))["rows"], strict=True):
         values = [child.attributes["data-value"] for child in row.children if isinstance(child, page.Element)][1:]
         for name, value in zip(names, values, strict=True):
             assert value == ("" if in_json[name] is None else str(in_json[name])) or float(value) == in_json[name]
 
 
-def test_every_claim_is_there_with_its_verdict_and_its_notes(report, tree):
+def test_every_claim_is_there_with_its_verdict_and_its_notes(report: Report, tree: page.Element) -> None:
     table = next(table for table in tree.all("table") if table.attributes.get("id") == "claim-table")
     assert [row[-1] for row in table.rows()] == [check.verdict for check in report.checks]
     assert table.rows()[0][:5] == [
@@ -118,7 +115,7 @@ def test_every_claim_is_there_with_its_verdict_and_its_notes(report, tree):
     assert any("counts validation, A's does not" in item for item in said)
 
 
-def test_a_claim_is_checked_on_our_own_runs_too():
+def test_a_claim_is_checked_on_our_own_runs_too() -> None:
     other = RecipeRef(name="fastai-wrn", source_sha256="0" * 64)
     runs = [*a.a_series(10, a.SPREAD), *a.a_series(100, [3 * seconds for seconds in a.SPREAD], recipe=other)]
     rows = next(
@@ -127,24 +124,24 @@ def test_a_claim_is_checked_on_our_own_runs_too():
     assert any("runs on Tesla V100" in row[0] and row[-1] == "supported" for row in rows)
 
 
-def test_headers_are_buttons_and_say_how_they_are_sorted(tree):
-    headers = cost_table(tree).all("thead")[0].all("th")
+def test_headers_are_buttons_and_say_how_they_are_sorted(tree: page.Element) -> None:
+    headers = cost_table_of(tree).all("thead")[0].all("th")
     assert len(headers) == 14
     assert all(th.attributes["aria-sort"] == "none" and th.attributes["scope"] == "col" for th in headers)
     assert all(len(th.all("button")) == 1 for th in headers)
 
 
-def test_every_note_and_every_published_entry_is_there(report, tree):
+def test_every_note_and_every_published_entry_is_there(report: Report, tree: page.Element) -> None:
     said = [item.text for item in tree.all("li")]
-    assert {*report.footnotes, *numbered_notes(report.rows)} <= set(said)
-    rows = cost_table(tree).all("tbody")[0].all("tr")
+    assert {*report.footnotes, *cost_table(report).numbered()} <= set(said)
+    rows = cost_table_of(tree).all("tbody")[0].all("tr")
     assert [row.attributes["class"] for row in rows] == [row.kind for row in report.rows]
     assert all(
         ("(published)" in tr.text) == (row.kind == "published") for tr, row in zip(rows, report.rows, strict=True)
     )
 
 
-def test_four_figures_with_text_for_those_who_do_not_see_them_and_their_numbers(tree):
+def test_four_figures_with_text_for_those_who_do_not_see_them_and_their_numbers(tree: page.Element) -> None:
     found = tree.all("figure")
     assert [figure.attributes["id"] for figure in found] == ["cost", "accuracy", "phases", "hits"]
     for figure in found:
@@ -160,20 +157,20 @@ def test_four_figures_with_text_for_those_who_do_not_see_them_and_their_numbers(
         assert len(table.rows()) >= 3
 
 
-def test_ids_are_unique_and_references_lead_somewhere(html, tree):
+def test_ids_are_unique_and_references_lead_somewhere(html: str, tree: page.Element) -> None:
     ids = [element.attributes["id"] for element in tree.every() if "id" in element.attributes]
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:href="|url\()#([\w-]+)', html)) <= set(ids)
 
 
-def test_the_method_names_every_clock_price_and_machine(tree):
+def test_the_method_names_every_clock_price_and_machine(tree: page.Element) -> None:
     text = tree.text
     assert all(name in text for name in POLICIES)
     for said in ("airbench (this report)", "price list", "2026-11-01", "no memory", "excluded", "3.11.7", "Xeon"):
         assert said in text
 
 
-def test_what_has_no_place_among_times_and_dollars_is_said(tree):
+def test_what_has_no_place_among_times_and_dollars_is_said(tree: page.Element) -> None:
     (caption,) = tree.all("figure")[0].all("figcaption")
     assert "Left out, no run reached the target: A." in caption.text
 
@@ -191,7 +188,7 @@ def test_what_has_no_place_among_times_and_dollars_is_said(tree):
         "&lt;b&gt; 速い",  # no letters of the fonts that come with matplotlib
     ],
 )
-def test_text_of_records_stays_text(text):
+def test_text_of_records_stays_text(text: str) -> None:
     device = Device(kind="cpu", name=text, precision=text, path="eager")
     about = {"recipe": RecipeRef(name=text, source_sha256=""), "device": device, "lease_id": a.an_id(1)}
     lease = a.a_lease(1, source=text, provider=text)
@@ -202,34 +199,34 @@ def test_text_of_records_stays_text(text):
     assert len(tree.all("script")) == len(tree.all("style")) == 1
     assert not tree.all("img")
     assert not tree.all("b") or all(len(b.text) <= 2 for b in tree.all("b"))  # letters of a key
-    assert cost_table(tree).rows()[0][1].startswith(one_line(text))
+    assert cost_table_of(tree).rows()[0][1].startswith(one_line(text))
     assert one_line(text) in [cell.text for cell in tree.all("td")]
     assert not any(one_line(text) in drawn.text for drawn in tree.all("text"))
 
 
-def test_all_published_entries_are_marked_rows_and_a_short_key():
+def test_all_published_entries_are_marked_rows_and_a_short_key() -> None:
     tree = page.parse(as_html(build_report(a.a_small_store(), which="all")))
-    assert len(cost_table(tree).rows()) == 3 + 31
+    assert len(cost_table_of(tree).rows()) == 3 + 31
     (key,) = tree.all("figure")[0].all("ul")
     assert [item.text for item in key.all("li")][-1] == "20 published entries, named in the cost table"
 
 
-def test_an_empty_store_has_a_page_that_says_how_to_make_a_run():
+def test_an_empty_store_has_a_page_that_says_how_to_make_a_run() -> None:
     tree = page.parse(as_html(build_report([])))
     assert "bench run RECIPE" in tree.text
-    assert len(cost_table(tree).rows()) == 4
+    assert len(cost_table_of(tree).rows()) == 4
     assert [len(figure.all("svg")) for figure in tree.all("figure")] == [1, 0, 0, 0]
     assert tree.text.count("Nothing to draw yet.") == 3
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_every_clock_has_a_page(policy):
+def test_every_clock_has_a_page(policy: Policy) -> None:
     runs = [builders.make_run(id=a.an_id(n), cold=n == 1) for n in range(1, 4)]
     tree = page.parse(as_html(build_report([*runs, a.a_broken_run(9)], policy=policy)))
     assert f"{policy} (this report)" in tree.text
 
 
-def test_the_command_writes_the_page(tmp_path):
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
     for document in (a.a_lease(1), a.a_run(10, lease_id=a.an_id(1))):
         store.put(document)
@@ -237,14 +234,15 @@ def test_the_command_writes_the_page(tmp_path):
     done = CliRunner().invoke(cli, ["report", "--store", str(tmp_path / "store"), "--format", "html", "-o", str(out)])
     assert done.exit_code == 0, done.output
     assert done.output == ""
-    assert len(cost_table(page.parse(out.read_text(encoding="utf-8"))).rows()) == 5
+    assert len(cost_table_of(page.parse(out.read_text(encoding="utf-8"))).rows()) == 5
 
 
 @pytest.mark.slow
-def test_the_same_records_make_the_same_bytes_in_another_process(html, tmp_path):
+def test_the_same_records_make_the_same_bytes_in_another_process(html: str, tmp_path: Path) -> None:
     code = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
-        "from tests.support import small_store; from analysis.report.report import build_report, render\n"
+        "from tests.support import small_store\n"
+        "from analysis.report.report import build_report; from analysis.report.render import render\n"
         "open(sys.argv[1], 'w', encoding='utf-8').write(render(build_report(small_store.a_small_store()), 'html'))"
     )
     out = tmp_path / "again.html"
@@ -259,7 +257,7 @@ def test_the_same_records_make_the_same_bytes_in_another_process(html, tmp_path)
 
 
 @pytest.mark.slow
-def test_ten_thousand_runs_make_a_small_page():
+def test_ten_thousand_runs_make_a_small_page() -> None:
     seconds = [60 + (7 * k % 100) / 10 for k in range(5000)]
     other = RecipeRef(name="other", source_sha256="0" * 64)
     written = as_html(
@@ -275,5 +273,5 @@ def test_ten_thousand_runs_make_a_small_page():
 @given(st.lists(builders.runs(), max_size=4), st.sampled_from(POLICIES))
 # A page takes a second: no shrinking, which takes hundreds.
 @settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
-def test_any_records_make_a_page(runs, policy):
+def test_any_records_make_a_page(runs: list[Run], policy: Policy) -> None:
     page.parse(as_html(build_report(runs, policy=policy)))

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.report import lease_cells
 from analysis.report.html import as_html
-from analysis.report.report import FORMATS, Report, build_report, render
-from analysis.tables.footnotes import numbered_notes
+from analysis.report.render import FORMATS, render
+from analysis.report.report import Report, build_report
+from analysis.report.tables import LEASE_FOOTNOTES
+from analysis.report.tables import lease_table as shown_table
 from analysis.tables.lease_table import LeaseRow
 from bench.record.documents import Accelerators, AnyDocument, LeaseOpened, Price, RecipeRef
-from bench.text import NOT_APPLICABLE, escape_markdown, one_line, significant
+from bench.text import NOT_APPLICABLE, escape_markdown, significant
 from tests.support import lease_store as ls
 from tests.support import page
 from tests.support import small_store as a
@@ -29,6 +30,11 @@ TITLE = "Leases: what was paid for"
 
 def report(*documents: AnyDocument) -> Report:
     return build_report(documents or ls.a_store(), which="none")
+
+
+def cells(*documents: AnyDocument) -> list[list[str]]:
+    """The last row of the table, each cell's lines."""
+    return shown_table(report(*documents)).rows()[-1]
 
 
 def rows(*documents: AnyDocument) -> tuple[LeaseRow, ...]:
@@ -69,15 +75,15 @@ def test_estimate_and_bill_stay_apart_and_only_a_whole_bill_is_compared() -> Non
 
 
 def test_an_open_lease_makes_the_cost_of_a_success_unknown_and_never_0() -> None:
-    row = rows(ls.opened(1), ls.closed(1, 630), *ls.runs(1, hits=2), ls.opened(2))[0]
+    documents = ls.opened(1), ls.closed(1, 630), *ls.runs(1, hits=2), ls.opened(2)
+    (row,) = rows(*documents)
     assert (row.open, row.estimate, row.estimated, row.cost_per_success) == (1, Decimal("0.51"), 1, None)
-    assert lease_cells.cells(row, [])[-1] == ("unknown",)
+    assert cells(*documents)[-1] == ["unknown"]
     assert "cost unknown of 1 lease: the lease is not closed" in row.notes
 
 
 def test_without_a_hit_there_is_no_cost_of_one() -> None:
-    row = rows(ls.opened(1), ls.closed(1, 630), *ls.runs(1, hits=0, misses=2))[0]
-    assert lease_cells.cells(row, [])[-1] == (NOT_APPLICABLE,)
+    assert cells(ls.opened(1), ls.closed(1, 630), *ls.runs(1, hits=0, misses=2))[-1] == [NOT_APPLICABLE]
 
 
 def test_a_provider_whose_rule_nobody_knows_has_an_unknown_cost() -> None:
@@ -87,20 +93,18 @@ def test_a_provider_whose_rule_nobody_knows_has_an_unknown_cost() -> None:
 
 
 def test_leases_without_a_price_are_apart_and_say_so() -> None:
-    known, unknown = rows(ls.opened(1), ls.opened(2, None))
+    documents = ls.opened(1), ls.opened(2, None)
+    known, unknown = rows(*documents)
     assert (known.currency, unknown.currency) == ("USD", None)
-    assert lease_cells.cells(unknown, [])[1] == ("price unknown",)
+    assert cells(*documents)[1] == ["price unknown"]
     assert "price: unknown, and so is the cost; bench run takes --instance or --price-per-hour" in unknown.notes
 
 
 def test_a_machine_of_ones_own_is_there_with_a_price_and_all_of_it_is_priced() -> None:
-    row = rows(
-        ls.opened(1, "0.36", provider="own", instance_type=None, accelerators=None),
-        ls.closed(1, 100),
-        *ls.runs(1, hits=1),
-    )[0]
-    assert lease_cells.cells(row, [1])[0] == ("own (1)",)
-    assert lease_cells.cells(row, [])[-1] == ("0.0100",)
+    own = ls.opened(1, "0.36", provider="own", instance_type=None, accelerators=None)
+    machine, *_, per_success = cells(own, ls.closed(1, 100), *ls.runs(1, hits=1))
+    assert machine[0].startswith("own (1")
+    assert per_success == ["0.0100"]
 
 
 @pytest.mark.parametrize(
@@ -143,9 +147,8 @@ def test_a_bill_in_another_currency_is_not_added() -> None:
 
 def test_another_currency_is_named_in_every_cell_of_money() -> None:
     euros = {"currency": "EUR"}
-    (row,) = rows(ls.opened(1, **euros), ls.closed(1, 630), ls.bill(1, "0.5", **euros), *ls.runs(1, hits=1))
-    said = lease_cells.cells(row, [])
-    assert [said[place][0] for place in (5, 6, 7, 10)] == ["0.510 EUR", "0.500 EUR", "-0.0100 EUR", "0.510 EUR"]
+    row = cells(ls.opened(1, **euros), ls.closed(1, 630), ls.bill(1, "0.5", **euros), *ls.runs(1, hits=1))
+    assert [row[place][0] for place in (5, 6, 7, 10)] == ["0.510 EUR", "0.500 EUR", "-0.0100 EUR", "0.510 EUR"]
 
 
 def markdown_rows(of: Report) -> list[list[str]]:
@@ -172,8 +175,10 @@ def test_markdown_and_html_and_the_table_say_the_numbers_of_json() -> None:
 def test_the_notes_are_in_every_format_to_read() -> None:
     of = report()
     said = [item.text for item in page.parse(as_html(of)).all("li")]
-    assert {*numbered_notes(of.paid), *lease_cells.FOOTNOTES} <= set(said)
-    assert all(f"{n}. {escape_markdown(note)}" in render(of, "markdown") for note, n in numbered_notes(of.paid).items())
+    assert {*shown_table(of).numbered(), *LEASE_FOOTNOTES} <= set(said)
+    assert all(
+        f"{n}. {escape_markdown(note)}" in render(of, "markdown") for note, n in shown_table(of).numbered().items()
+    )
 
 
 def test_the_flat_formats_hold_the_cost_table_alone() -> None:
@@ -187,27 +192,6 @@ def test_where_nobody_pays_there_is_no_such_table(documents: list[AnyDocument]) 
     assert not any(TITLE in render(of, form, terminal=False) for form in ("table", "markdown"))
     assert json.loads(render(of, "json"))["leases"]["rows"] == []
     assert "lease-table" not in as_html(of)
-
-
-def test_a_narrow_terminal_gets_every_row_as_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "  lease cost per success, USD  0.255 (1 of 4 parts priced)\n" in render(report(), "table", terminal=True)
-
-
-@pytest.mark.parametrize("text", ["=1+1", "a | b", "[red]red[/red]", "\x1b[31mred\u202e", "<script>x</script>"])
-def test_text_of_records_stays_text(text: str) -> None:
-    price = {"source": text}
-    lease = ls.opened(1, provider=text, instance_type=text, accelerators=Accelerators(name=text, count=2), **price)
-    of = report(lease, ls.closed(1, 630), *ls.runs(1, hits=1))
-    for form in FORMATS:
-        assert not set(render(of, form, terminal=False)) & {"\x1b", "\u202e"}
-    lines = render(of, "markdown").partition(TITLE)[2].replace("\\|", "").splitlines()
-    assert {line.count("|") for line in lines if line.startswith("| ")} == {12}
-    (row,) = next(t for t in page.parse(as_html(of)).all("table") if t.attributes.get("id") == "lease-table").rows()
-    shown = one_line(text)
-    assert row[0].startswith(f"{shown}:{shown} (")
-    assert shown in render(of, "table", terminal=False)
 
 
 money = st.decimals(0, 50, places=4)
