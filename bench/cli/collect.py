@@ -1,35 +1,96 @@
-"""bench collect: the records on a rented machine, copied into a store."""
+"""bench collect: records from a rented machine or from a saved log, put into a store."""
 
 from __future__ import annotations
+
+import sys
+from functools import partial
+from io import BufferedReader
+from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli import options
+from bench.errors import BenchError, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from bench.store import Store
+    from bench.store.collect import Collected
+
+_CHUNK = 1 << 16
 
 
 @click.command()
-@click.argument("cluster")
+@click.argument("cluster", required=False)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.File("rb"),
+    metavar="FILE",
+    help="In place of a machine: what a terminal, `sky logs` or `sky jobs logs` printed. - is stdin; may be repeated.",
+)
 @options.store
-def collect(cluster: str, store: str) -> None:
-    """Copy the records in ~/bench-results of CLUSTER, as `sky status` calls it, into the store.
+def collect(cluster: str | None, logs: tuple[BufferedReader, ...], store: str) -> None:
+    """Put the records of CLUSTER, as `sky status` calls it, into the store: from its jobs' logs and its folder.
 
-    Each is checked, and none overwrites another; what is there already stays as it is.
+    Each is checked, and none overwrites another; what is there already stays as it is. A record of which a log holds
+    damaged lines only ends the command with exit code 5, as one does that is corrupt or in conflict.
     """
     from bench.cli.output import refuse
-    from bench.errors import BenchError
     from bench.store import open_store
-    from bench.sweep.provisioning.collect import collect as collect_records
+
+    if (cluster is None) == (not logs):
+        raise UsageError("bench collect takes the name of a cluster, or --log FILE")
+    opened = open_store(store)
+    errors: list[BenchError] = []
+    if cluster is None:
+        collected = _from_logs(logs, opened)
+    else:
+        collected, errors = _from_machine(cluster, opened)
+    click.echo(
+        f"{opened.name}: {collected.new} records came from {cluster or ' and '.join(map(_name, logs))}, "
+        f"{collected.known} were there already, {collected.damaged} were damaged"
+    )
+    for error in errors:
+        click.echo(f"bench: {error}", err=True)
+    refuse(collected.errors)
+    if errors:
+        sys.exit(BenchError.exit_code)
+
+
+def _name(log: BufferedReader) -> str:
+    name = getattr(log, "name", "<stdin>")  # what click's runner puts there has none
+    return "stdin" if name == "<stdin>" else name
+
+
+def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
+    from bench.store.collect import counting_collector
+    from bench.store.log import read_log
+
+    collector = counting_collector(store)
+    for log in logs:
+        # As it comes: `sky logs` may go on for hours.
+        chunks = iter(partial(log.read1, _CHUNK), b"")
+        try:
+            collector.add(read_log(chunks), _name(log))
+        except OSError as error:
+            raise StoreError(f"{_name(log)}: cannot be read ({error.strerror})") from error
+    return collector.result()
+
+
+def _from_machine(cluster: str, store: Store) -> tuple[Collected, list[BenchError]]:
+    """What came, and an error for the log or the folder where it could not be read."""
+    from bench.sweep.orchestration.clusters import collect_records
     from bench.sweep.provisioning.failure import failure_of_error
     from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
-    opened = open_store(store)
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()
-        try:
-            records = list(provisioner.records(cluster))
-        except Exception as error:  # SkyPilot and its clouds raise what they like
-            raise BenchError(f"{cluster}: {failure_of_error(error).words}") from None
-    collected = collect_records(records, cluster, opened)
-    click.echo(f"{opened.name}: {collected.new} records came from {cluster}, {collected.known} were there already")
-    refuse(collected.errors)
+        collected, log_error, folder_error = collect_records(cluster, provisioner, store)
+    sources = (("its log", log_error), ("its folder", folder_error))
+    return collected, [
+        BenchError(f"{cluster}: {source} could not be read: {failure_of_error(error).words}")
+        for source, error in sources
+        if error
+    ]

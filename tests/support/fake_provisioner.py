@@ -13,7 +13,8 @@ from bench.recipes import find
 from bench.record.documents import LeaseOpened, RecipeRef, Run, Series, utc_now
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore, Store
-from bench.sweep.provisioning.collect import RawRecord
+from bench.store.base import RawRecord
+from bench.store.log import to_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime
 from tests.support.builders import make_run
 
@@ -22,7 +23,8 @@ from tests.support.builders import make_run
 class Plot:
     """What happens to one cell. Each question about its job finds one run more; all of them, unless `makes` is less.
 
-    `hangs` is where it goes no further by itself: launch, setup or run.
+    `hangs` is where it goes no further by itself: launch, setup or run. With `echoes` its records are in its log, as
+    `sky/run.sh` has it; `log` is what else is there. A machine whose job ends as GONE answers no more.
     """
 
     refuses: Exception | None = None
@@ -36,6 +38,7 @@ class Plot:
     records_fail: int = 0
     job_fails: int = 0
     log: Sequence[str] = ()
+    echoes: bool = True
 
 
 @dataclass
@@ -47,6 +50,7 @@ class Machine:
     runs: list[Run] = field(default_factory=list)
     opened: LeaseOpened | None = None
     cancelled: bool = False
+    gone: bool = False
 
 
 class FakeProvisioner:
@@ -121,11 +125,27 @@ class FakeProvisioner:
         if left and (plot.makes is None or len(machine.runs) < plot.makes):
             self._make(machine, *left[0])
             return Job.RUNNING
-        return Job.RUNNING if plot.hangs == "run" else plot.ends
+        if plot.hangs == "run":
+            return Job.RUNNING
+        machine.gone = plot.ends is Job.GONE
+        return plot.ends
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
+        machine = self._reached(cluster)
+        printed = [line for run in machine.runs for line in (to_line(run), run.key())]
+        if machine.opened:
+            printed.insert(0, to_line(machine.opened))
+        echoed = [line for line in printed if machine.plot.echoes or "bench-record" not in line]
+        return [*(f"\x1b[36m(bench, pid=7)\x1b[0m {line}" for line in echoed), *machine.plot.log]
+
+    def whole_log(self, cluster: str) -> Iterable[str]:
+        return [f"{line}\n" for line in self.log(cluster, 2)]
+
+    def _reached(self, cluster: str) -> Machine:
         machine = self.up[cluster]
-        return [*(f"(bench, pid=7) {run.key()}" for run in machine.runs), *machine.plot.log]
+        if machine.gone:
+            raise ConnectionError(f"cluster {cluster} is not up")
+        return machine
 
     def cancel(self, cluster: str) -> None:
         self.calls.append(f"cancel {cluster}")
@@ -133,7 +153,7 @@ class FakeProvisioner:
 
     def records(self, cluster: str) -> Iterable[RawRecord]:
         self.calls.append(f"records {cluster}")
-        machine = self.up[cluster]
+        machine = self._reached(cluster)
         if machine.plot.records_fail:
             machine.plot.records_fail -= 1
             raise BenchError("its log broke off")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from bench.errors import BenchError
+from bench.errors import BenchError, StoreError
 from bench.record.documents import CloseReason, utc_now
 from bench.store import FolderStore, Store
+from bench.store.collect import Collector
+from bench.store.log import read_log
 from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.records import RunIndex, close_lease, finished_runs
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
-from bench.sweep.provisioning.collect import Collected, collect
 from bench.sweep.provisioning.failure import error_line, failure_of_error, failure_of_job
 from bench.sweep.provisioning.provisioner import Instance, Job, LaunchRequest, Provisioner
 from bench.sweep.spec import SWEEP_TAG, Sweep
@@ -62,6 +63,7 @@ class CellRunner:
         self._runs_before = state.runs
         self._ids_before = {run.id for run in context.index.runs(state.series)}
         self._printed: set[str] = set()
+        self._collector = Collector(context.store)
 
     def run(self) -> None:
         """From the launch to the end of the machine. Raises nothing: `state` says how it went."""
@@ -121,7 +123,7 @@ class CellRunner:
         environment = machine_environment(instance, uptime.started if uptime else None)
         job = self._provisioner.run(self._request, instance, environment)
         self._enter(Stage.RUNNING)
-        return self._wait(job, self._count_runs), self._log(job)
+        return self._wait(job, self._follow), self._log(job)
 
     def _wait(self, job: int, while_running: Callable[[int], None] | None = None) -> Job:
         """Ask until the job is over. Raises what asking raises five times in a row: a server may be busy."""
@@ -138,10 +140,16 @@ class CellRunner:
             if state.over:
                 return state
 
-    def _count_runs(self, job: int) -> None:
-        """Count the records that `bench run` has printed; where they go to a store, those in the store."""
+    def _follow(self, job: int) -> None:
+        """Store the records that the job has printed, at once: a machine that vanishes takes the run in flight only.
+
+        Count them; where they go to a store by themselves, count those in the store.
+        """
+        log = self._log(job)
+        with suppress(StoreError):  # away for a moment: they are in the log the next time too
+            self._store_printed(f"{line}\n" for line in log)
         if self._context.collects:
-            self._printed.update(key for line in self._log(job) for key in _KEY.findall(line))
+            self._printed.update(key for line in log for key in _KEY.findall(line))
             self._update(runs=self._runs_before + len(self._printed))
         else:
             with suppress(BenchError):  # away for a moment: it is asked again, at the latest in the end
@@ -165,22 +173,39 @@ class CellRunner:
                 self._provisioner.cancel(self._cluster)
             except Exception as error:
                 self._note(f"its jobs could not be cancelled: {error_line(error)}")
-        if self._context.collects and self.state.stage is Stage.RUNNING and job is not Job.GONE:
-            self._enter(Stage.COLLECTING)
-            try:
-                collected = _retry(self._collect, _TRIES, self._context.poll)
-                self._note(*map(str, collected.errors))
-            except Exception as error:
-                self._note(f"its records could not be collected: {error_line(error)}")
-                if self._printed:
-                    self._update(left=f"bench collect {self._cluster} && bench down {self._cluster}")
+        if self.state.stage is Stage.RUNNING and job is not Job.GONE:
+            self._collect()
         try:
+            self._note(*map(str, self._collector.result().errors))
             self._count_recorded()
         except BenchError as error:
             self._note(str(error))
 
-    def _collect(self) -> Collected:
-        return collect(self._provisioner.records(self._cluster), self._cluster, self._context.store)
+    def _collect(self) -> None:
+        """Store what the machine's jobs have printed, and what lies in its folder. `left` is set where that fails."""
+        at_stake = self._printed
+        try:
+            self._store_printed(self._provisioner.whole_log(self._cluster))
+            at_stake = self._printed - self._collector.taken
+        except Exception as error:
+            self._note(f"its log could not be read to the end: {error_line(error)}")
+        if not self._context.collects:
+            return
+        self._enter(Stage.COLLECTING)
+        folder = f"{self._cluster}:bench-results"
+        try:
+            _retry(
+                lambda: self._collector.add(self._provisioner.records(self._cluster), folder),
+                _TRIES,
+                self._context.poll,
+            )
+        except Exception as error:
+            self._note(f"its records could not be collected: {error_line(error)}")
+            if at_stake:
+                self._update(left=f"bench collect {self._cluster} && bench down {self._cluster}")
+
+    def _store_printed(self, log: Iterable[str]) -> None:
+        self._collector.add(read_log(map(str.encode, log)), f"the log of {self._cluster}")
 
     def _give_back(self) -> None:
         """Terminate the machine; `left` is the command for it where that fails."""
@@ -223,7 +248,7 @@ class CellRunner:
         self.state = self.state.enter(stage)
 
     def _note(self, *notes: str) -> None:
-        self._update(notes=self.state.notes + notes)
+        self._update(notes=tuple(dict.fromkeys(self.state.notes + notes)))
 
     def _update(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from bench.billing.cost import train_cost
 from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, time_of, utc_now
 from bench.store import Store, read_each, read_leases
+from bench.store.base import RawRecord
+from bench.store.collect import Collected, counting_collector
+from bench.store.log import DamagedLine, read_log
 from bench.sweep.orchestration.records import close_lease
-from bench.sweep.provisioning.collect import Collected, collect
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner
 from bench.sweep.spec import SWEEP_TAG
@@ -66,6 +69,34 @@ def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], St
     ], error
 
 
+class MachineRecords(NamedTuple):
+    """What came home from a machine, and why its log or its folder could not be read."""
+
+    collected: Collected
+    log_error: Exception | None
+    folder_error: Exception | None
+
+
+def collect_records(cluster: str, provisioner: Provisioner, store: Store) -> MachineRecords:
+    """Put into `store` the records that the machine's jobs have printed, and those in its folder.
+
+    Raises StoreError where the store does not take them.
+    """
+    collector = counting_collector(store)
+
+    def add(read: Callable[[], Iterable[RawRecord | DamagedLine]], source: str) -> Exception | None:
+        try:
+            records = list(read())
+        except Exception as error:  # SkyPilot and its clouds raise what they like
+            return error
+        collector.add(records, source)
+        return None
+
+    log_error = add(lambda: read_log(map(str.encode, provisioner.whole_log(cluster))), f"the log of {cluster}")
+    folder_error = add(lambda: provisioner.records(cluster), f"{cluster}:bench-results")
+    return MachineRecords(collector.result(), log_error, folder_error)
+
+
 def end(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> Collected:
     """Collect its records, give it back, and close its lease.
 
@@ -76,7 +107,9 @@ def end(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> Colle
     try:
         if machine.state == _UP:
             provisioner.cancel(cluster)
-            collected = collect(provisioner.records(cluster), cluster, store)
+            collected, _, folder_error = collect_records(cluster, provisioner, store)
+            if folder_error:
+                raise folder_error
     except Exception as error:
         raise BenchError(
             f"{cluster}: its records could not be collected, so it stays ({error_line(error)}); "

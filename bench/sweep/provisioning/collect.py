@@ -9,12 +9,9 @@ import re
 import tarfile
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from bench.errors import BenchError, ConflictError, RecordError
-from bench.store import Store
-from bench.store.base import is_record_key, parse
+from bench.errors import BenchError
+from bench.store.base import RawRecord, is_record_key
 
 # A job that prints what `unpack` reads. A machine without the folder has made no record.
 PACK = r"""
@@ -28,13 +25,6 @@ echo "bench-sha256:$(sha256sum < "$package" | cut -d ' ' -f 1)"
 """
 _LINE = re.compile(r"bench-(none|part|sha256):([A-Za-z0-9+/=]*)")
 _LARGEST = 16 * 1024 * 1024  # bytes of a record; they are a thousandth of this
-
-
-class RawRecord(NamedTuple):
-    """A record as it lies on a machine: its key, and its bytes unread."""
-
-    key: str
-    raw: bytes
 
 
 def unpack(log: Iterable[str]) -> Iterator[RawRecord]:
@@ -68,34 +58,3 @@ def _records(text: str, digest: str) -> Iterator[RawRecord]:
                 content = archive.extractfile(member)
                 assert content is not None  # only a folder or a link has none
                 yield RawRecord(member.name, content.read())
-
-
-@dataclass
-class Collected:
-    """How many records came, how many were in the store already, and why others could not be taken."""
-
-    new: int = 0
-    known: int = 0
-    errors: list[BenchError] = field(default_factory=list)
-
-
-def collect(records: Iterable[RawRecord], source: str, store: Store) -> Collected:
-    """Put the records of the machine `source` into `store`.
-
-    A record that is corrupt, or in conflict with another, is named in the result. Raises StoreError where the store
-    does not take records at all.
-    """
-    store.check_writable()
-    known = set(store.keys())
-    collected = Collected()
-    for record in records:
-        try:
-            store.put(parse(record.raw, record.key, f"{source}:bench-results/{record.key}"))
-        except (RecordError, ConflictError) as error:
-            collected.errors.append(error)
-            continue
-        if record.key in known:
-            collected.known += 1
-        else:
-            collected.new += 1
-    return collected

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bench.record.documents import Accelerators, Price, utc_now
-from bench.sweep.provisioning.collect import RawRecord
+from bench.store.base import RawRecord
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,9 @@ class Provisioner(Protocol):
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         """The last lines that the job printed."""
+
+    def whole_log(self, cluster: str) -> Iterable[str]:
+        """All that the jobs on the machine have printed, the first job first, in pieces of any length."""
 
     def cancel(self, cluster: str) -> None:
         """Cancel every job on the machine."""

@@ -16,7 +16,8 @@ from typing import Any
 from bench.billing.offers.query import known
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
-from bench.sweep.provisioning.collect import PACK, RawRecord, unpack
+from bench.store.base import RawRecord
+from bench.sweep.provisioning.collect import PACK, unpack
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime
 from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
@@ -31,6 +32,7 @@ _JOBS = {
 # Machines that one has already: what SkyPilot calls them stands on no bill, and holds the names of hosts.
 _OWN = {"kubernetes", "slurm", "ssh"}
 _TAIL = 1000  # lines
+_COLLECT = "bench-collect"  # the job that prints the records in the machine's folder
 _SLACK = timedelta(seconds=5)  # its books are kept in whole seconds
 
 
@@ -134,6 +136,13 @@ class SkyPilot:
         _sky().tail_logs(cluster, job, follow=False, tail=_TAIL, output_stream=printed)
         return printed.getvalue().splitlines()
 
+    def whole_log(self, cluster: str) -> Iterator[str]:
+        """All that the jobs on the machine have printed, the first job first, in pieces of any length."""
+        sky = _sky()
+        jobs = [(row["job_id"], row["job_name"]) for row in sky.get(sky.queue(cluster, all_users=True))]
+        for job in sorted(job for job, name in jobs if name != _COLLECT):
+            yield from filter(None, sky.tail_logs(cluster, job, follow=False, preload_content=False))
+
     def cancel(self, cluster: str) -> None:
         """Cancel every job on the machine."""
         sky = _sky()
@@ -142,7 +151,7 @@ class SkyPilot:
     def records(self, cluster: str) -> Iterator[RawRecord]:
         """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
         sky = _sky()
-        job, _ = sky.get(sky.exec(sky.Task(name="bench-collect", run=PACK), cluster_name=cluster))
+        job, _ = sky.get(sky.exec(sky.Task(name=_COLLECT, run=PACK), cluster_name=cluster))
         lines = sky.tail_logs(cluster, job, follow=True, preload_content=False)
         return unpack(line for line in lines if line)
 
