@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,8 +15,11 @@ from bench.record.serialize import to_bytes
 from bench.store import FolderStore, Store
 from bench.store.base import RawRecord
 from bench.store.log import to_line
+from bench.sweep.orchestration.sweep_runner import SweepResult
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime
 from tests.support.builders import make_run
+
+RunSweep = Callable[..., tuple[SweepResult, str]]  # what the fixture `run_sweep` is
 
 
 @dataclass
@@ -24,7 +27,8 @@ class Plot:
     """What happens to one cell. Each question about its job finds one run more; all of them, unless `makes` is less.
 
     `hangs` is where it goes no further by itself: launch, setup or run. With `echoes` its records are in its log, as
-    `sky/run.sh` has it; `log` is what else is there. A machine whose job ends as GONE answers no more.
+    `sky/run.sh` has it; `log` is what else is there. A machine whose job ends as GONE answers no more. With `refused`
+    the store that it should write to takes nothing from it.
     """
 
     refuses: Exception | None = None
@@ -39,6 +43,7 @@ class Plot:
     job_fails: int = 0
     log: Sequence[str] = ()
     echoes: bool = True
+    refused: bool = False
 
 
 @dataclass
@@ -108,9 +113,7 @@ class FakeProvisioner:
             tags={"bench-lease": machine.envs["BENCH_LEASE_ID"]}
             | dict(word.split("=") for word in machine.envs["BENCH_LEASE_TAGS"].split()),
         )
-        if machine.envs["BENCH_STORE"]:
-            assert self.store is not None
-            self.store.put(machine.opened)
+        self._put(machine, machine.opened)
         return 2
 
     def job(self, cluster: str, job: int) -> Job:
@@ -205,9 +208,13 @@ class FakeProvisioner:
             **(failed if reason else {}),
         )
         machine.runs.append(run)
-        if machine.envs["BENCH_STORE"]:
+        self._put(machine, run)
+
+    def _put(self, machine: Machine, document: LeaseOpened | Run) -> None:
+        """What `bench run` on the machine does, where it is told a store."""
+        if machine.envs["BENCH_STORE"] and not machine.plot.refused:
             assert self.store is not None
-            self.store.put(run)
+            self.store.put(document)
 
 
 def _earlier_runs(request: LaunchRequest) -> list[Run]:

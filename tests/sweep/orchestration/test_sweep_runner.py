@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from bench.errors import BenchError
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.store import FolderStore
 from bench.sweep.orchestration.progress import Lines
-from bench.sweep.orchestration.state import Budget, Stage, StopReason
-from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
+from bench.sweep.orchestration.state import Stage, StopReason
+from bench.sweep.orchestration.sweep_runner import SweepRunner
 from bench.sweep.provisioning.provisioner import Job, LaunchRequest
 from bench.sweep.spec import Sweep
-from tests.support.fake_provisioner import FakeProvisioner, Plot
-
-RunSweep = Callable[..., tuple[SweepResult, str]]
+from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
 
 
 class ResourcesUnavailableError(Exception):
@@ -38,38 +33,6 @@ class ResourcesUnavailableError(Exception):
 
 
 FULL = ResourcesUnavailableError("all failed", "Failed to acquire resources in all zones in us-east-1")
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Sweep:
-    """Three cells: v100, a100 and h100, two runs each of two recipes."""
-    for name in ("v100", "a100", "h100"):
-        (tmp_path / f"{name}.yaml").write_text("resources: {accelerators: V100:1}\nsetup: true\nrun: true\n")
-    machines = tuple(str(tmp_path / f"{name}.yaml") for name in ("v100", "a100", "h100"))
-    return Sweep(name="trial", recipes=("quick", "myrtle"), runs=2, machines=machines)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(tmp_path / "store")
-
-
-@pytest.fixture
-def run_sweep(sweep: Sweep, store: FolderStore) -> RunSweep:
-    """`run_sweep(renting, **changes)`: run the sweep; how it ended, and what was shown."""
-
-    def run(
-        provisioner: FakeProvisioner, cost: str | None = None, duration: float | None = None, **changes: object
-    ) -> tuple[SweepResult, str]:
-        changed = sweep.model_copy(update=changes)
-        runner = SweepRunner(changed, provisioner, store, {}, poll=0.01)
-        runner.load_state()
-        shown = io.StringIO()
-        budget = Budget(Decimal(cost) if cost else None, timedelta(seconds=duration) if duration else None)
-        result = runner.run(budget, Lines(Console(file=shown, width=200)))
-        return result, shown.getvalue()
-
-    return run
 
 
 def _runs(store: FolderStore) -> list[Run]:
@@ -271,7 +234,7 @@ def test_bringing_records_home_is_tried_again(run_sweep: RunSweep, store: Folder
 
 
 def test_a_machine_whose_records_cannot_be_had_stays(run_sweep: RunSweep) -> None:
-    provisioner = FakeProvisioner(v100=Plot(records_fail=99))
+    provisioner = FakeProvisioner(v100=Plot(records_fail=99, echoes=False))
     result, _ = run_sweep(provisioner)
     assert list(provisioner.up) == ["bench-trial-v100"]
     assert result.cells[0].left == "bench collect bench-trial-v100 && bench down bench-trial-v100"
