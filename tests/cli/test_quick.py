@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,18 @@ import pytest
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.record.policy import POLICIES, policy_seconds
 from bench.store import open_store, read_all
-
-pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+from tests.support.scripted_bench import TRAINING
 
 
 def documents(folder: Path) -> tuple[list[Run], LeaseOpened, LeaseClosed | None]:
-    found, errors = read_all(open_store(folder))
+    records, errors = read_all(open_store(folder))
     assert not errors
-    (opened,) = (document for document in found if isinstance(document, LeaseOpened))
-    closed = next((document for document in found if isinstance(document, LeaseClosed)), None)
-    return [document for document in found if isinstance(document, Run)], opened, closed
+    (opened,) = (record for record in records if isinstance(record, LeaseOpened))
+    closed = next((record for record in records if isinstance(record, LeaseClosed)), None)
+    return [record for record in records if isinstance(record, Run)], opened, closed
 
 
+@pytest.mark.slow
 def test_quick_hits_its_target_is_priced_and_reported(bench, cifar10: Path, tmp_path: Path) -> None:
     done = bench("run", "quick", "--store", "store", "--price-per-hour", "3.60", CIFAR10_DIR=str(cifar10))
     assert done.returncode == 0, done.stderr
@@ -47,19 +45,25 @@ def test_quick_hits_its_target_is_priced_and_reported(bench, cifar10: Path, tmp_
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_the_record_of_the_run_in_flight(number: signal.Signals, cifar10: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench", "run", "quick", "--runs", "3", "--data", str(cifar10), "--store", "store"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def test_a_signal_leaves_the_record_of_the_run_in_flight(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.support.scripted_bench", "run", "waiting", "--runs", "3"]
+    process = subprocess.Popen(
+        [*command, "--device", "cpu", "--store", "store"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
-    assert "[1/3]" in process.stderr.readline()
-    time.sleep(6)  # building takes about three seconds; then it trains
+    assert any(TRAINING in line for line in process.stderr)
     os.kill(process.pid, number)
     out, err = process.communicate(timeout=10)  # what `docker stop` gives
     assert process.returncode == 130
     assert "Traceback" not in err
     ((run,), _, closed) = documents(tmp_path / "store")
     assert (run.status, run.reason, run.series.planned) == ("interrupted", "USER", 3)
-    assert number.name in (run.message or "")
+    assert (run.phases[-1].name, number.name in (run.message or "")) == ("train", True)
     assert out.split() == [run.key()]
     assert closed is not None
     assert closed.reason == "interrupted"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from bench.host import cores
-from bench.measure import environment
 from bench.measure.environment import describe
 
 
@@ -34,7 +34,7 @@ def test_the_environment_knows_the_processor_and_the_versions() -> None:
 def test_an_image_says_what_it_was_built_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, built: str, commit: str | None, dirty: bool | None
 ) -> None:
-    monkeypatch.setattr(environment.bench, "__file__", str(tmp_path / "bench" / "__init__.py"))  # no checkout
+    monkeypatch.setattr(bench, "__file__", str(tmp_path / "bench" / "__init__.py"))  # no checkout
     monkeypatch.setenv("BENCH_GIT_COMMIT", built)
     monkeypatch.setenv("BENCH_IMAGE_DIGEST", "sha256:1")
     described = describe.__wrapped__()

@@ -1,5 +1,7 @@
 """A run's length from a few of its steps."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np
@@ -43,9 +45,10 @@ class Paced(Training):
     def look(self, images: torch.Tensor) -> torch.Tensor:
         if not self.network.training:
             self.clock.now += 5
-        return self.network(images)
+        logits: torch.Tensor = self.network(images)
+        return logits
 
-    def prepare(self, generator: torch.Generator) -> "Paced":
+    def prepare(self, generator: torch.Generator) -> Paced:
         self.clock.now += 2
         return self
 
@@ -59,7 +62,7 @@ class Paced(Training):
     def set_stage(self, progress: float) -> None:
         self.clock.now += 1 if progress < 0.5 else 3
 
-    def optimiser(self) -> "Paced":
+    def optimiser(self) -> Paced:
         return self
 
     def schedule(self, step: int, steps: int) -> None:

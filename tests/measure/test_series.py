@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 import torch
 
@@ -13,53 +12,19 @@ from bench.host import process_start
 from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
-from bench.recipes import Recipe
+from bench.recipes import Recipe, Trainer
 from bench.record.documents import Run
 from bench.record.policy import policy_seconds
 from bench.record.serialize import from_bytes, to_bytes
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.events import Events
-
-CPU = Compute(torch.device("cpu"), torch.float32, "eager")
-NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
-
-
-@dataclass(frozen=True)
-class Scripted(Recipe):
-    """A recipe that does as it is told, and is a trainer of itself."""
-
-    script: Callable[[int, Events], None] = lambda seed, events: train(events)
-    compute: Compute = CPU
-    batch: int = 100
-
-    def build(self, data: Cifar10, compute: Compute) -> "Scripted":
-        return self
-
-    def warm_up(self) -> None:
-        pass
-
-    def run(self, seed: int, events: Events) -> None:
-        self.script(seed, events)
-
-    def source_sha256(self) -> str:
-        return "0" * 64
-
-
-def train(events: Events, loss: float = 1.0, accuracy: float = 0.95) -> None:
-    with events.phase("prepare"):
-        pass
-    with events.phase("train", epoch=1):
-        events.stepped(1, 1, 100)
-    events.loss(loss)
-    with events.phase("final_evaluate", epoch=1):
-        pass
-    events.evaluated(1, accuracy, 6, final=True)
+from tests.support.scripted import CPU, NO_IMAGES, Scripted, train
 
 
 def series(*recipes: Recipe, n: int = 1, early: bool = False) -> list[Run]:
     interrupts = Interrupts()
-    measurement = Measurement(Cifar10(*NO_IMAGES, *NO_IMAGES), CPU, Progress(quiet=True), interrupts)
+    measurement = Measurement(NO_IMAGES, CPU, Progress(quiet=True), interrupts)
     if early:
         began = process_start()
         assert began is not None
@@ -71,7 +36,7 @@ def series(*recipes: Recipe, n: int = 1, early: bool = False) -> list[Run]:
     return runs
 
 
-def recipe(script: Callable[[int, Events], None], name: str = "scripted") -> Recipe:
+def recipe(script: Callable[[int, Events], object], name: str = "scripted") -> Recipe:
     return Scripted(name, "", 0.94, script=script)
 
 
@@ -157,7 +122,7 @@ def test_a_processor_out_of_memory_says_how_much_was_needed() -> None:
 def test_a_recipe_that_cannot_be_built_fails_without_a_batch() -> None:
     @dataclass(frozen=True)
     class Big(Scripted):
-        def build(self, data: Cifar10, compute: Compute) -> Scripted:
+        def build(self, data: Cifar10, compute: Compute) -> Trainer:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     big, small = series(Big("big", "", 0.94), Scripted("small", "", 0.94))

@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.recipes.bkj import AverageAndMax, Settings, Trainer, resnet18
+from bench.training.data import Cifar10
 from tests.support.learning import CPU, few, learn
 
 WIDTHS = (64, 128, 256, 256)
@@ -77,7 +78,7 @@ def test_the_learning_rate_rises_falls_and_stays_at_zero(training: Trainer, epoc
 
 
 @pytest.fixture(scope="module")
-def training(noise) -> Trainer:
+def training(noise: Cifar10) -> Trainer:
     return Trainer(noise, CPU, Settings())
 
 

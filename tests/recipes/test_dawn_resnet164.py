@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.recipes.dawn_resnet164 import Settings, Trainer, resnet
+from bench.training.data import Cifar10
 from tests.support.learning import CPU, few, learn
 
 
@@ -19,7 +20,7 @@ def network() -> nn.Sequential:
 
 
 @pytest.fixture(scope="module")
-def training(noise) -> Trainer:
+def training(noise: Cifar10) -> Trainer:
     return Trainer(noise, CPU, Settings())
 
 
@@ -91,7 +92,7 @@ def test_filters_start_with_the_variance_that_keeps_gradients_of_one_size(traini
         assert conv.weight.std().item() == pytest.approx(wanted, rel=0.05)
 
 
-def test_it_computes_in_float32_whatever_the_device_prefers(noise) -> None:
+def test_it_computes_in_float32_whatever_the_device_prefers(noise: Cifar10) -> None:
     preferring = replace(CPU, precision=torch.bfloat16)
     assert Trainer(noise, preferring, Settings()).compute.precision == torch.float32
 

@@ -11,6 +11,7 @@ from bench.measure.distributed import Processes
 from bench.measure.progress import Progress
 from bench.measure.recorder import Clock, Recorder
 from bench.recipes.fastai_wrn import Settings, Trainer, settings_for, wide_resnet
+from bench.training.data import Cifar10
 from bench.training.layers import GhostBatchNorm
 from tests.support.learning import CPU, few, learn
 from tests.support.parallel_recipes import SmallWrn
@@ -67,7 +68,9 @@ def test_the_operations_of_a_forward_pass(network: nn.Sequential) -> None:
         (8, 37.5, 0.04 * 0.505, 0.95),
     ],
 )
-def test_one_cycle_of_learning_rate_and_momentum(noise, gpus: int, epoch: float, lr: float, momentum: float) -> None:
+def test_one_cycle_of_learning_rate_and_momentum(
+    noise: Cifar10, gpus: int, epoch: float, lr: float, momentum: float
+) -> None:
     settings = settings_for(gpus)
     training = Trainer(noise, CPU, settings)
     optimiser = training.optimiser()
@@ -88,14 +91,14 @@ def test_what_was_submitted(gpus: int, batch: int, epochs: int, steps: int) -> N
     assert settings.weight_decay == {1: 1e-4, 8: 2e-4}[gpus]
 
 
-def test_the_images_are_jittered_and_turned(noise) -> None:
+def test_the_images_are_jittered_and_turned(noise: Cifar10) -> None:
     batches = Trainer(noise, CPU, Settings(batch=64)).prepare(torch.Generator().manual_seed(0))
     assert (batches.colour, batches.degrees, batches.padded.shape[1]) == (0.25, 2, 40)
     images, _ = next(iter(batches))
     assert images.shape == (64, 3, 32, 32)
 
 
-def test_the_loss_is_scaled_in_half_precision_only_and_gradients_are_of_the_mean(noise) -> None:
+def test_the_loss_is_scaled_in_half_precision_only_and_gradients_are_of_the_mean(noise: Cifar10) -> None:
     training = Trainer(noise, CPU, Settings(blocks=1, widen=1, batch=64))
     assert training.scale == 1
     weight = torch.ones(1, requires_grad=True)
@@ -125,7 +128,7 @@ def in_halves(network: nn.Module) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_learn_as_one_does_from_the_same_batches(noise) -> None:
+def test_two_processes_learn_as_one_does_from_the_same_batches(noise: Cifar10) -> None:
     """24 steps, with the loss and the accuracy read after every fourth. One process computes batch norm over halves of
     each batch. What is left is rounding: measured, nothing at first and up to 6e-5 of the loss later. Batch norm over
     whole batches differs by more than 1e-3."""

@@ -12,7 +12,7 @@ from bench.training.data import Cifar10
 from bench.training.events import Silent
 from tests.support.learning import CPU
 
-RECIPES = {
+RECIPES: dict[Any, dict[str, Any]] = {
     airbench94: {"widths": (8, 8, 8)},
     airbench94_muon: {"widths": (8, 8, 8)},
     hlb: {"widths": (8, 8, 8)},

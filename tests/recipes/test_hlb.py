@@ -1,5 +1,7 @@
 """hlb against its published numbers; size and length are in test_published_numbers."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -52,7 +54,8 @@ def test_the_average_keeps_0_95_to_the_fifth_of_itself_in_the_end(small: Trainer
 
 def test_the_first_conv_of_a_group_carries_the_identity_and_the_second_is_it(small: Trainer) -> None:
     images = torch.randn(2, 8, 6, 6)
-    for group in small.network[2:5]:
+    groups: Any = small.network[2:5]
+    for group in groups:
         assert isinstance(group[0], ImpliedResidual)
         assert torch.allclose(group[4](images), images, atol=1e-6)
 

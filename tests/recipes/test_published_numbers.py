@@ -69,7 +69,7 @@ def flop(network: torch.nn.Module) -> int:
     """Operations of a forward pass of one image."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 3, 32, 32))
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -80,10 +80,10 @@ def test_the_arithmetic_of_a_run(recipe: Recipe, build: Callable[[str], Any]) ->
     images in all views.
     """
     trainer = build(recipe.name)
-    total = 3 * trainer.steps(50_000 // trainer.batch) * trainer.batch * flop(trainer.network)
+    passes = 3 * trainer.steps(50_000 // trainer.batch) * trainer.batch
     if recipe.name != "myrtle":
-        total += 10_000 * len(trainer.views) * flop(trainer.network)
-    assert total / 1e12 == pytest.approx(recipe.tflop, rel=0.003)
+        passes += 10_000 * len(trainer.views)
+    assert passes * flop(trainer.network) / 1e12 == pytest.approx(recipe.tflop, rel=0.003)
 
 
 def test_the_arithmetic_of_a_run_on_eight_gpus(build: Callable[[str], Any]) -> None:
@@ -102,9 +102,9 @@ def test_which_recipes_compute_in_half_precision(recipe: Recipe, noise: Cifar10)
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_parameter_that_is_trained_has_one_optimiser(name: str, build: Callable[[str], Any]) -> None:
     trainer = build(name)
-    made = trainer.optimiser()
-    each = [made.sgd, made.muon] if hasattr(made, "muon") else [made.sgd]
-    held = [id(p) for optimiser in each for group in optimiser.param_groups for p in group["params"]]
+    optimiser = trainer.optimiser()
+    parts = [optimiser.sgd, optimiser.muon] if hasattr(optimiser, "muon") else [optimiser.sgd]
+    held = [id(p) for part in parts for group in part.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in trainer.network.parameters() if p.requires_grad)
 
 

@@ -1,6 +1,7 @@
 """Augmentation: what comes out is a crop of the padded image, flipped, cut out and shared out as asked for."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
@@ -153,9 +154,9 @@ def test_a_square_can_fill_the_image() -> None:
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_the_shards_of_a_batch_are_together_the_batch_in_order(ranks: int) -> None:
     """All of it: order, crop, flip and hole, in the second epoch too."""
-    images, options = random_images(20), {"batch": 8, "pad": 2, "cutout": 2, "flip": "random"}
-    whole = loader(images, **options)
-    shards = [loader(images, **options, shard=(rank, ranks)) for rank in range(ranks)]
+    load = partial(loader, random_images(20), batch=8, pad=2, cutout=2, flip="random")
+    whole = load()
+    shards = [load(shard=(rank, ranks)) for rank in range(ranks)]
     for _ in range(2):
         for (seen, labels), *parts in zip(whole, *shards, strict=True):
             assert torch.equal(torch.cat([each for each, _ in parts]), seen)

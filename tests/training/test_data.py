@@ -7,7 +7,10 @@ import http.server
 import io
 import tarfile
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,7 +98,7 @@ def test_a_folder_that_cannot_be_looked_into_is_an_error_that_says_why(tmp_path:
     ],
     ids=["missing", "truncated", "altered"],
 )
-def test_a_harmed_file_is_named_with_what_to_do(folder: Path, harm, said: str) -> None:
+def test_a_harmed_file_is_named_with_what_to_do(folder: Path, harm: Callable[[Path], object], said: str) -> None:
     harm(folder / "data_batch_3.bin")
     with pytest.raises(DataError, match=said) as caught:
         data.verify(folder)
@@ -117,7 +120,7 @@ class Mirror:
                 else:
                     super().do_GET()
 
-            def copyfile(handler, *words) -> None:  # noqa: N805 -- as above
+            def copyfile(handler, *words: Any) -> None:  # noqa: N805 -- as above
                 with contextlib.suppress(ConnectionError):  # a client may look at the headers and hang up
                     super().copyfile(*words)
 
@@ -151,7 +154,7 @@ def md5(path: Path) -> str:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
 
 
 def test_fetch_downloads_verifies_and_unpacks_after_a_failure(archive: Path, tmp_path: Path, no_waiting: None) -> None:

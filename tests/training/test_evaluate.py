@@ -12,6 +12,7 @@ from bench.training.evaluate import (
     FLIP,
     FLIP_AND_SHIFT,
     PLAIN,
+    View,
     accuracy,
     evaluate_uncertain,
     logits,
@@ -31,7 +32,7 @@ def network() -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("views", [PLAIN, FLIP, FLIP_AND_SHIFT])
-def test_the_weights_of_the_views_sum_to_one(views: tuple) -> None:
+def test_the_weights_of_the_views_sum_to_one(views: tuple[View, ...]) -> None:
     assert sum(view.weight for view in views) == 1.0
 
 
@@ -40,7 +41,8 @@ def test_six_views_are_the_centre_at_half_and_two_shifts_at_a_quarter_each_also_
     padded = normalise(reflect_pad(images, 1), torch.float32)
 
     def both(x: torch.Tensor) -> torch.Tensor:
-        return 0.5 * net(x) + 0.5 * net(x.flip(-1))
+        mean: torch.Tensor = 0.5 * net(x) + 0.5 * net(x.flip(-1))
+        return mean
 
     with torch.no_grad():
         shifted = both(padded[:, :, 0:8, 0:8]) + both(padded[:, :, 2:10, 2:10])

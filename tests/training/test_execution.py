@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from bench.record.documents import ExecutionPath
 from bench.training.blocked import Blocked
 from bench.training.device import Compute
 from bench.training.execution import forward_function
@@ -12,7 +13,7 @@ from bench.training.layers import Conv3x3
 KNOWN, UNKNOWN = nn.Sequential(Conv3x3(3, 4), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 5))
 
 
-def cpu(path: str, *, winograd: bool) -> Compute:
+def cpu(path: ExecutionPath, *, winograd: bool) -> Compute:
     return Compute(torch.device("cpu"), torch.float32, path, winograd)
 
 
@@ -28,7 +29,7 @@ def cpu(path: str, *, winograd: bool) -> Compute:
     ],
 )
 def test_known_layers_go_by_winograd_where_that_is_fastest_and_others_by_torch(
-    path: str, winograd: bool, network: nn.Sequential, called: type, is_winograd: bool
+    path: ExecutionPath, winograd: bool, network: nn.Sequential, called: type, is_winograd: bool
 ) -> None:
     function, says = forward_function(network, cpu(path, winograd=winograd))
     assert type(function) is called

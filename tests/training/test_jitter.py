@@ -71,23 +71,27 @@ def test_two_degrees_move_the_corners_by_half_a_pixel_and_leave_black_behind() -
     assert 0 < (turned == 0).sum().item() / 3 < 4 * 32
 
 
-def make(n: int = 400, batch: int = 100, seed: int = 0, **kwargs: object) -> Jittered:
+def make(
+    n: int = 400, colour: float = 0.25, degrees: float = 2.0, shard: tuple[int, int] = (0, 1), seed: int = 0
+) -> Jittered:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(n) % 10
     return Jittered(
         images(n),
         labels,
-        batch=batch,
+        batch=100,
         pad=4,
         flip="random",
         dtype=torch.float32,
         generator=generator,
-        **{"colour": 0.25, "degrees": 2.0, **kwargs},
+        colour=colour,
+        degrees=degrees,
+        shard=shard,
     )
 
 
 def test_factors_and_angles_are_uniform_in_their_range_and_new_each_epoch() -> None:
-    batches = make(n=20_000, batch=20_000)
+    batches = make(n=20_000)
     next(iter(batches))
     first = batches.draws
     assert first.min() > -1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -46,9 +48,11 @@ def test_knots_out_of_order_are_refused() -> None:
 KNOTS = ((0.0, 0.0), (2.0, 0.4), (4.0, 0.0))
 
 
-def sgd(parameters, **changes):
-    words = {"epochs": 4, "lr": KNOTS, "momentum": ((0, 0.9), (4, 0.5)), "weight_decay": 0.01, "nesterov": True}
-    return ScheduledSgd(parameters, **{**words, **changes})
+def sgd(parameters: list[torch.Tensor], summed: int = 1) -> ScheduledSgd:
+    momentum = ((0, 0.9), (4, 0.5))
+    return ScheduledSgd(
+        parameters, epochs=4, lr=KNOTS, momentum=momentum, weight_decay=0.01, nesterov=True, summed=summed
+    )
 
 
 @pytest.mark.parametrize(("step", "lr", "momentum"), [(0, 0, 0.9), (50, 0.2, 0.8), (100, 0.4, 0.7), (150, 0.2, 0.6)])
@@ -63,7 +67,7 @@ def test_rate_and_momentum_follow_their_lines(step: int, lr: float, momentum: fl
 def test_a_summed_loss_moves_the_weights_as_the_mean_does() -> None:
     start = torch.randn(5, generator=torch.Generator().manual_seed(0))
     data = torch.randn(8, 5, generator=torch.Generator().manual_seed(1))
-    ends = []
+    ends = list[torch.Tensor]()
     for summed in (1, 8):
         weight = start.clone().requires_grad_()
         optimiser = sgd([weight], summed=summed)
@@ -74,7 +78,7 @@ def test_a_summed_loss_moves_the_weights_as_the_mean_does() -> None:
             optimiser.step()
             assert weight.grad is None
         ends.append(weight.detach())
-    assert torch.allclose(*ends, rtol=1e-4)
+    assert torch.allclose(ends[0], ends[1], rtol=1e-4)
 
 
 def test_steps_too_small_for_half_precision_add_up_in_the_copies() -> None:
@@ -176,26 +180,30 @@ def test_filters_are_rescaled_at_the_first_step_and_every_so_many_after_it() -> 
     assert norms == pytest.approx([2, 4, 8, 2])
 
 
+# torch knows no types of the layers in a sequence.
+Network = Any
+
+
 @pytest.fixture
-def network() -> torch.nn.Sequential:
+def network() -> Network:
     """One weight of 1, a batch norm with running mean 0, and a count of batches, which is no weight."""
-    made = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.BatchNorm1d(1))
-    torch.nn.init.ones_(made[0].weight)
-    return made
+    linear = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.ones_(linear.weight)
+    return torch.nn.Sequential(linear, torch.nn.BatchNorm1d(1))
 
 
-def state(network: torch.nn.Sequential) -> tuple[float, float, int]:
+def state(network: Network) -> tuple[float, float, int]:
     return network[0].weight.item(), network[1].running_mean.item(), network[1].num_batches_tracked.item()
 
 
-def change(network: torch.nn.Sequential) -> None:
+def change(network: Network) -> None:
     """The weight is 3, the running mean 4, the count 7."""
     torch.nn.init.constant_(network[0].weight, 3)
     network[1].running_mean.fill_(4)
     network[1].num_batches_tracked.fill_(7)
 
 
-def test_it_keeps_its_share_and_takes_the_rest_running_statistics_too(network: torch.nn.Sequential) -> None:
+def test_it_keeps_its_share_and_takes_the_rest_running_statistics_too(network: Network) -> None:
     average = Average(network)
     change(network)
     average.update(0.75)
@@ -204,7 +212,7 @@ def test_it_keeps_its_share_and_takes_the_rest_running_statistics_too(network: t
     assert state(network) == (1.5, 1.0, 7)
 
 
-def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: torch.nn.Sequential) -> None:
+def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: Network) -> None:
     average = Average(network)
     change(network)
     with average.swap_weights():
@@ -212,7 +220,7 @@ def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: tor
     assert state(network) == (3, 4, 7)
 
 
-def test_the_trained_weights_come_back_after_an_error_too(network: torch.nn.Sequential) -> None:
+def test_the_trained_weights_come_back_after_an_error_too(network: Network) -> None:
     average = Average(network)
     change(network)
     with pytest.raises(KeyboardInterrupt), average.swap_weights():
@@ -220,7 +228,7 @@ def test_the_trained_weights_come_back_after_an_error_too(network: torch.nn.Sequ
     assert state(network) == (3, 4, 7)
 
 
-def test_training_goes_on_from_a_handed_over_average_through_the_same_tensors(network: torch.nn.Sequential) -> None:
+def test_training_goes_on_from_a_handed_over_average_through_the_same_tensors(network: Network) -> None:
     weight = network[0].weight
     sgd = torch.optim.SGD([weight], lr=1.0)
     average = Average(network)

@@ -27,7 +27,10 @@ def test_values_and_gradients_agree_with_a_direct_convolution_in_float64(size: i
     gradient = torch.randn(exact.shape)
     y.backward(blocked(gradient, 2))
     exact.backward(gradient.double())
+    assert x.grad is not None
+    assert w.grad is not None
     assert exact_x.grad is not None
+    assert exact_w.grad is not None
     for got, right in [(y, blocked(exact, 2)), (x.grad, blocked(exact_x.grad, 2)), (w.grad, exact_w.grad)]:
         assert (got - right).norm() / right.norm() < 1e-4
 
@@ -63,6 +66,7 @@ def test_the_pool_agrees_with_torch_s() -> None:
     y.backward(blocked(gradient, 2))
     expected.backward(gradient)
     assert reference.grad is not None
+    assert x.grad is not None
     assert torch.equal(x.grad, blocked(reference.grad, 2))
 
 
