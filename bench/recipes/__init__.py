@@ -80,7 +80,7 @@ class Recipe:
 
 # Published are the TFLOP of myrtle (without its test), myrtle-tricks, airbench94 and airbench94-muon; the others are
 # counted in the same way. tests/recipes/test_published_numbers.py holds all of them to what the networks do.
-RECIPES = (
+RECIPES: tuple[Recipe, ...] = (
     Recipe(
         "dawn-resnet164",
         "Stanford's pre-activation ResNet-164, the baseline of DAWNBench, 181 epochs (2017)",

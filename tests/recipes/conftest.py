@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -14,3 +16,14 @@ def noise() -> Cifar10:
     images = np.random.default_rng(0).integers(256, size=(356, 3, 32, 32), dtype=np.uint8)
     labels = np.arange(356, dtype=np.uint8) % 10
     return Cifar10(images[:256], labels[:256], images[256:], labels[256:])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Networks as small as these gain nothing from more threads, and lose much on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -24,7 +24,7 @@ RECIPES: dict[Any, dict[str, Any]] = {
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_a_seed_gives_the_same_weights_whatever_was_before_and_another_seed_others(recipe: Any, noise: Cifar10) -> None:
     """Before: another run, and then a compilation, which leaves gradients and moves running statistics."""
-    trainer = recipe.Trainer(noise, CPU, recipe.Settings(batch=64, epochs=0.75, **RECIPES[recipe]))
+    trainer = recipe.Trainer(noise, CPU, recipe.Settings(batch=32, epochs=0.375, **RECIPES[recipe]))
 
     def trained(seed: int) -> torch.Tensor:
         trainer.run(seed, Silent())

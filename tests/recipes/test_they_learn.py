@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +44,7 @@ def images(cifar10: Path) -> Cifar10:
     return few(cifar10, 50_000 - HELD_OUT, HELD_OUT)
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Steps as small as these gain nothing from more, and lose much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", SMALL)
 def test_a_recipe_made_small_reaches_its_level_on_held_out_images(name: str, images: Cifar10) -> None:
     """Measured with seeds 0, 1 and 2, in per cent:
