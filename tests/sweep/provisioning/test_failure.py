@@ -8,14 +8,7 @@ from bench.errors import StoreError
 from bench.sweep.provisioning.failure import failure_of_error, failure_of_job
 from bench.sweep.provisioning.provisioner import Job
 from tests.support.builders import make_run
-
-
-class ResourcesUnavailableError(Exception):
-    """As SkyPilot's."""
-
-    def __init__(self, message: str, *tried: str) -> None:
-        super().__init__(message)
-        self.failover_history = [Exception(text) for text in tried]
+from tests.support.sweeps import ResourcesUnavailableError
 
 
 class KubeAPIUnreachableError(ResourcesUnavailableError):
