@@ -134,6 +134,7 @@ end_at_deadline() {
 
 say_where() {
   local cluster
+  echo "Each record is a line above, too; from this output, saved, they come by: bench collect --log FILE"
   if [[ -n ${BENCH_STORE:-} ]]; then
     echo "The records are in $BENCH_STORE: bench report --store $BENCH_STORE"
   else
