@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import jsonschema
 import pytest
@@ -29,7 +30,7 @@ COMPUTE = Charge(
 CREDIT = Charge(description="goodwill", category="Credit", billed_cost=Decimal("-0.85"), rows=1)
 
 
-def a_bill(*charges: Charge, **changes) -> Bill:
+def a_bill(*charges: Charge, **changes: Any) -> Bill:
     fields = {
         "lease_id": LEASE,
         "provider": "aws",
@@ -87,7 +88,7 @@ def test_a_bill_is_the_sum_of_its_charges(costs: list[Decimal]) -> None:
         ({"charge_period_end": BEGAN}, "ends before it begins"),
     ],
 )
-def test_a_bill_that_contradicts_itself_is_refused(change, said: str) -> None:
+def test_a_bill_that_contradicts_itself_is_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Bill(**(dict(a_bill()) | change))
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from bench.record.documents import Evaluation, Phase, Target
-from bench.record.policy import POLICIES, fell_back, first_hit, policy_seconds
+from bench.record.documents import Evaluation, Phase, Run, Target
+from bench.record.policy import POLICIES, Policy, fell_back, first_hit, policy_seconds
 from tests.support.builders import EVALUATIONS, PHASES, ending, make_run, runs
 
 UNREACHED = Target(at_least=0.96)
 
 
-def seconds(run):
+def seconds(run: Run) -> dict[Policy, float | None]:
     return {policy: policy_seconds(run, policy) for policy in POLICIES}
 
 
-def test_each_policy_counts_its_phases_of_one_and_the_same_run():
+def test_each_policy_counts_its_phases_of_one_and_the_same_run() -> None:
     assert seconds(make_run(cold=True)) == {
         "airbench": 1 + 3 * 4 + 2,  # prepare, all training, the final evaluation
         "dawnbench": 1 + 2 * 4,  # prepare and two epochs: the second one reached the target
@@ -25,11 +25,11 @@ def test_each_policy_counts_its_phases_of_one_and_the_same_run():
     }
 
 
-def test_a_run_that_was_not_first_in_its_process_has_no_cold_time():
+def test_a_run_that_was_not_first_in_its_process_has_no_cold_time() -> None:
     assert policy_seconds(make_run(cold=False), "cold") is None
 
 
-def test_a_cold_time_includes_the_gaps_between_phases():
+def test_a_cold_time_includes_the_gaps_between_phases() -> None:
     phases = (
         Phase(name="setup", start=-3, stop=0),
         *PHASES[:-1],
@@ -39,16 +39,16 @@ def test_a_cold_time_includes_the_gaps_between_phases():
     assert policy_seconds(make_run(cold=True, phases=phases, evaluations=evaluations), "cold") == 35
 
 
-def test_what_follows_the_final_accuracy_is_not_part_of_a_cold_time():
+def test_what_follows_the_final_accuracy_is_not_part_of_a_cold_time() -> None:
     phases = (*PHASES, Phase(name="upload", start=23, stop=60))
     assert policy_seconds(make_run(cold=True, phases=phases), "cold") == 23
 
 
-def test_a_cold_run_without_phases_has_no_cold_time():
+def test_a_cold_run_without_phases_has_no_cold_time() -> None:
     assert policy_seconds(make_run(cold=True, phases=()), "cold") is None
 
 
-def test_a_miss_has_a_time_only_where_the_target_does_not_stop_the_clock():
+def test_a_miss_has_a_time_only_where_the_target_does_not_stop_the_clock() -> None:
     run = make_run(target=UNREACHED, cold=True)
     assert not run.hit
     assert first_hit(run) is None
@@ -56,27 +56,27 @@ def test_a_miss_has_a_time_only_where_the_target_does_not_stop_the_clock():
     assert seconds(run) == {"airbench": 15, "dawnbench": None, "mlperf": None, "cold": 23}
 
 
-def test_a_run_that_crossed_the_target_and_ended_below_it_is_flagged_and_missed():
+def test_a_run_that_crossed_the_target_and_ended_below_it_is_flagged_and_missed() -> None:
     run = make_run(evaluations=ending(0.939), cold=True)
     assert fell_back(run)
     assert not run.hit
     assert seconds(run) == {"airbench": 15, "dawnbench": 9, "mlperf": 11, "cold": 23}
 
 
-def test_a_run_that_hits_only_at_its_final_evaluation_is_counted_to_the_end():
+def test_a_run_that_hits_only_at_its_final_evaluation_is_counted_to_the_end() -> None:
     run = make_run(evaluations=(EVALUATIONS[0], EVALUATIONS[-1]))
     assert first_hit(run) == EVALUATIONS[-1]
     assert not fell_back(run)
     assert seconds(run) == {"airbench": 15, "dawnbench": 13, "mlperf": 18, "cold": None}
 
 
-def test_a_target_just_reached_is_a_hit():
+def test_a_target_just_reached_is_a_hit() -> None:
     run = make_run(evaluations=ending(0.94))
     assert run.hit
     assert not fell_back(run)
 
 
-def test_an_unsynchronised_run_has_no_time_under_any_policy():
+def test_an_unsynchronised_run_has_no_time_under_any_policy() -> None:
     phases = (*PHASES[:2], PHASES[2].model_copy(update={"synchronised": False}), *PHASES[3:])
     run = make_run(phases=phases, cold=True)
     assert not run.valid
@@ -85,7 +85,7 @@ def test_an_unsynchronised_run_has_no_time_under_any_policy():
 
 
 @pytest.mark.parametrize(("status", "reason"), [("interrupted", "USER"), ("failed", "OOM")])
-def test_a_run_that_did_not_complete_has_no_time_and_missed(status, reason):
+def test_a_run_that_did_not_complete_has_no_time_and_missed(status: str, reason: str) -> None:
     run = make_run(status=status, reason=reason, evaluations=EVALUATIONS[:2], phases=PHASES[:6], cold=True)
     assert first_hit(run) == EVALUATIONS[1]
     assert not run.hit
@@ -93,16 +93,18 @@ def test_a_run_that_did_not_complete_has_no_time_and_missed(status, reason):
     assert set(seconds(run).values()) == {None}
 
 
-def test_an_evaluation_between_phases_stops_the_clock_before_the_next_training():
+def test_an_evaluation_between_phases_stops_the_clock_before_the_next_training() -> None:
     evaluation = Evaluation(epoch=1, accuracy=0.95, at=10)
     run = make_run(evaluations=(evaluation, EVALUATIONS[-1]))
     assert policy_seconds(run, "dawnbench") == 1 + 4
 
 
 @given(runs())
-def test_times_are_never_negative_and_stopping_early_never_takes_longer(run):
+def test_times_are_never_negative_and_stopping_early_never_takes_longer(run: Run) -> None:
     times = seconds(run)
     assert all(time is None or time >= 0 for time in times.values())
-    if times["dawnbench"] is not None:
-        assert times["dawnbench"] <= times["mlperf"]
+    dawnbench, mlperf = times["dawnbench"], times["mlperf"]
+    if dawnbench is not None:
+        assert mlperf is not None
+        assert dawnbench <= mlperf
         assert run.status == "completed"

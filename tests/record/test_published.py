@@ -6,6 +6,7 @@ import json
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import jsonschema
 import pytest
@@ -25,7 +26,7 @@ CURVE = (
 )
 
 
-def an_entry(**changes) -> Published:
+def an_entry(**changes: Any) -> Published:
     fields = {
         "id": derived_id(DAY, FILE),
         "source": "a collection",
@@ -54,7 +55,7 @@ def test_an_entry_survives_the_round_trip_with_every_digit_of_its_price() -> Non
 
 
 @pytest.mark.parametrize("changes", [{}, {"cost_per_hour": None, "cost": None, "curve": ()}])
-def test_a_stored_entry_fits_the_schema(changes) -> None:
+def test_a_stored_entry_fits_the_schema(changes: dict[str, Any]) -> None:
     jsonschema.validate(json.loads(to_bytes(an_entry(**changes))), json_schema())
 
 
@@ -94,7 +95,7 @@ def test_a_day_before_1970_has_no_id() -> None:
         ({"time_to_target_s": float("nan")}, "finite"),
     ],
 )
-def test_an_entry_that_contradicts_itself_is_refused(changes, said: str) -> None:
+def test_an_entry_that_contradicts_itself_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         an_entry(**changes)
 

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from bench.record.documents import LeaseClosed, LeaseOpened, Price, utc_now
+from bench.record.documents import LeaseClosed, LeaseOpened, Price, Run, utc_now
 from bench.record.serialize import json_schema, to_bytes
 from tests.support.builders import make_run, runs
 
@@ -23,14 +23,14 @@ PRICE = Price(amount="3.06", currency="USD", source="a list", seen="2026-11-01")
 
 
 @given(runs())
-def test_every_stored_run_fits_the_schema(run) -> None:
+def test_every_stored_run_fits_the_schema(run: Run) -> None:
     jsonschema.validate(json.loads(to_bytes(run)), json_schema())
 
 
 @pytest.mark.parametrize(
     "lease", [LeaseOpened(provider="aws", price=PRICE, started=utc_now()), LeaseClosed(stopped=utc_now())]
 )
-def test_every_stored_lease_fits_the_schema(lease) -> None:
+def test_every_stored_lease_fits_the_schema(lease: LeaseOpened | LeaseClosed) -> None:
     jsonschema.validate(json.loads(to_bytes(lease)), json_schema())
 
 
