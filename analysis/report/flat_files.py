@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from analysis.frames.runs import COLUMNS
 from analysis.report.render import SCHEMA_VERSION
 from analysis.tables.row import Row, flat, flat_fields
-from bench.store.arrow import SCHEMA
+from bench.store.compact import SCHEMA
 from bench.text import csv_cell, one_line
 
 # What a frame has beside a compacted row. Money is exact, so it is text.

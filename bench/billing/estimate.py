@@ -2,20 +2,73 @@
 
     lease cost = billing rule(lease start, lease end) x price, and the parts beside the machine
 
-Where the price, the rule or the end of the lease is unknown, so is the cost, and the estimate says why.
+Where the price, the rule or the end of the lease is unknown, so is the cost, and the estimate says why. What a lease
+costs beside the machine (disk, public address, egress) has prices of its own, data in `parts.toml`; a part that has no
+price, or of which nobody knows how much was used, is unpriced and never counts as 0.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Literal
 
-from bench.billing.cost import Amount, total, train_cost
-from bench.billing.parts import BESIDE, PartCost, Usage, part_cost
+from pydantic import Field
+
+from bench.billing.cost import SECONDS_PER_HOUR, Amount, total, train_cost
 from bench.billing.prices import machine_hourly
-from bench.billing.rules import EndedBy, Interval, Rule, billed_in_all, exact_seconds, rule_for
-from bench.record.documents import OWN, LeaseClosed, LeaseOpened, PricingCategory
+from bench.billing.rules import EndedBy, Rule, billed_seconds, exact_seconds, rule_for
+from bench.record.documents import OWN, LeaseClosed, LeaseOpened, Money, Part, PricingCategory
+
+PartName = Literal["machine", "disk", "public-ip", "egress"]
+BESIDE: tuple[PartName, ...] = ("disk", "public-ip", "egress")
+MONTH_S = 30 * 24 * SECONDS_PER_HOUR
+
+
+class PartPrice(Part):
+    """What a provider asks for one unit of a part."""
+
+    provider: str = Field(pattern=r"^[a-z]+$")
+    part: PartName
+    amount: Money
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")
+    per: Literal["GB-month", "address-hour", "GB"]
+    source: str = Field(pattern=r"^https://")
+    read: date
+
+
+class PartBook(Part):
+    """Everything that `parts.toml` holds."""
+
+    parts: tuple[PartPrice, ...] = Field(alias="part")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How much of each part a lease used. None: not known."""
+
+    disk_gb: Decimal | None = None
+    addresses: int | None = None
+    egress_gb: Decimal | None = None
+
+    def of(self, part: PartName) -> Decimal | None:
+        """The quantity of `part`, in gigabytes or addresses."""
+        found = {"disk": self.disk_gb, "public-ip": self.addresses, "egress": self.egress_gb}[part]
+        return None if found is None else Decimal(found)
+
+
+@dataclass(frozen=True)
+class PartCost:
+    """One part of a lease and what it costs. Without an amount, `why` says what is missing."""
+
+    part: PartName
+    amount: Amount | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,18 +103,8 @@ class Estimate:
         return f"{len(self.priced)} of {len(self.parts)} parts priced"
 
 
-def lease_cost(
-    opened: LeaseOpened,
-    closed: LeaseClosed | None,
-    *,
-    intervals: Sequence[Interval] | None = None,
-    usage: Usage | None = None,
-) -> Estimate:
-    """What the machine of `opened` should cost until `closed`; None: the lease is still open.
-
-    `intervals` say when the machine ran, where it was stopped and started again, or that the provider took it
-    back; else it is taken to have run all the time. Raises ValueError for intervals that overlap.
-    """
+def lease_cost(opened: LeaseOpened, closed: LeaseClosed | None, *, usage: Usage | None = None) -> Estimate:
+    """What the machine of `opened` should cost until `closed`; None: the lease is still open."""
     # Without a price nobody said that it is a spot machine.
     category: PricingCategory = opened.price.pricing_category if opened.price else "Standard"
     rule = rule_for(opened.provider, category)
@@ -71,9 +114,7 @@ def lease_cost(
         return Estimate(rule=rule, why="the lease is closed before it is opened: the clock was set in between")
     if rule is None:
         return Estimate(why=f"no billing rule known for {opened.provider} ({category})")
-    if intervals is None:
-        intervals = _whole(opened, closed, rule)
-    return _priced(opened, closed, intervals, rule, usage or Usage())
+    return _priced(opened, closed, rule, usage or Usage())
 
 
 def lease_cost_per_success(estimates: Sequence[Estimate], hits: int) -> Amount | None:
@@ -90,14 +131,13 @@ def lease_cost_per_success(estimates: Sequence[Estimate], hits: int) -> Amount |
     return Amount(paid.value / hits, paid.currency)
 
 
-def _whole(opened: LeaseOpened, closed: LeaseClosed, rule: Rule) -> list[Interval]:
-    """The lease as one interval, from where the rule starts to charge; none where it never got there."""
-    stop = exact_seconds(closed.stopped - opened.started)
-    ended_by: EndedBy = "provider" if closed.reason == "preempted" else "user"
+def _charged_time(opened: LeaseOpened, closed: LeaseClosed, rule: Rule) -> Decimal | None:
+    """Seconds of the lease from where the rule starts to charge; None where it never got there."""
     start = Decimal(0)
     if rule.starts == "running":  # as printed, not the double nearest to it
         start = max((Decimal(str(phase.stop)) for phase in opened.phases if phase.name == "provision"), default=start)
-    return [Interval(start, stop, ended_by)] if start <= stop else []
+    length = exact_seconds(closed.stopped - opened.started) - start
+    return length if length >= 0 else None
 
 
 def _notes(opened: LeaseOpened, closed: LeaseClosed) -> Iterator[str]:
@@ -107,10 +147,10 @@ def _notes(opened: LeaseOpened, closed: LeaseClosed) -> Iterator[str]:
         yield "counted until the process ended: the machine was given back later"
 
 
-def _priced(
-    opened: LeaseOpened, closed: LeaseClosed, intervals: Sequence[Interval], rule: Rule, usage: Usage
-) -> Estimate:
-    billed = billed_in_all(intervals, rule)
+def _priced(opened: LeaseOpened, closed: LeaseClosed, rule: Rule, usage: Usage) -> Estimate:
+    length = _charged_time(opened, closed, rule)
+    ended_by: EndedBy = "provider" if closed.reason == "preempted" else "user"
+    billed = Decimal(0) if length is None else billed_seconds(length, rule, ended_by)
     notes = tuple(_notes(opened, closed)) if opened.provider != OWN else ()
     hourly = machine_hourly(opened.price, opened.accelerators)
     cost = train_cost(billed, hourly)
@@ -120,8 +160,34 @@ def _priced(
     currency = opened.price.currency
     parts = [PartCost("machine", Amount(cost, currency))]
     if opened.provider != OWN:  # whoever gives a price for an own machine means all of it
-        held = intervals[-1].stop - intervals[0].start if intervals else Decimal(0)
+        held = length or Decimal(0)
         parts += [part_cost(opened.provider, part, usage.of(part), held, currency) for part in BESIDE]
     paid = total(part.amount for part in parts if part.amount is not None)
     assert paid is not None
     return Estimate(paid.value, currency, billed, rule, tuple(parts), notes=notes)
+
+
+@cache
+def part_book() -> tuple[PartPrice, ...]:
+    """Every price in `parts.toml`. The file is read at the first call."""
+    text = files("bench.billing").joinpath("parts.toml").read_text(encoding="utf-8")
+    return PartBook.model_validate(tomllib.loads(text)).parts
+
+
+def part_cost(provider: str, part: PartName, used: Decimal | None, seconds: Decimal, currency: str) -> PartCost:
+    """What `used` gigabytes or addresses of `part` cost over `seconds`, in `currency`."""
+    if used == 0:
+        return PartCost(part, Amount(Decimal(0), currency))
+    price = next((p for p in part_book() if (p.provider, p.part) == (provider.casefold(), part)), None)
+    if price is None:
+        return PartCost(part, None, "no price known")
+    if price.currency != currency:
+        return PartCost(part, None, f"its price is in {price.currency}, the machine's in {currency}")
+    if price.amount == 0:
+        return PartCost(part, Amount(Decimal(0), currency))
+    if used is None:
+        return PartCost(part, None, "not known how much of it was used")
+    asked = price.amount * used
+    if price.per != "GB":
+        asked = asked * seconds / (MONTH_S if price.per == "GB-month" else SECONDS_PER_HOUR)
+    return PartCost(part, Amount(asked, currency))

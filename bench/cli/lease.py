@@ -8,10 +8,9 @@ from datetime import datetime
 import click
 
 from bench.cli import options
-from bench.lease.describe import MachineOptions, describe
+from bench.lease.describe import MachineOptions, describe, lease_start
 from bench.lease.detect import find_machine
 from bench.lease.lease import launch_of
-from bench.lease.start import lease_start
 
 
 @click.group()

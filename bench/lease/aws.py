@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from bench.lease.metadata import ADDRESS, Machine, Metadata, mapping, name, text
+from bench.lease.metadata import ADDRESS, Machine, Metadata, json_object, text_of, valid_name
 
 ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
@@ -17,15 +17,15 @@ ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 def find(environ: Mapping[str, str], seconds: float) -> Machine | None:
     """The EC2 instance this is."""
     get = _session(environ, seconds)
-    identifier = get and name(get("meta-data/instance-id"))
+    identifier = get and valid_name(get("meta-data/instance-id"))
     if not get or not identifier:
         return None
     life_cycle = get("meta-data/instance-life-cycle")
     return Machine(
         provider="aws",
-        region=name(get("meta-data/placement/region")),
-        zone=name(get("meta-data/placement/availability-zone")),
-        instance_type=name(get("meta-data/instance-type")),
+        region=valid_name(get("meta-data/placement/region")),
+        zone=valid_name(get("meta-data/placement/availability-zone")),
+        instance_type=valid_name(get("meta-data/instance-type")),
         resource_id=identifier,
         launched=_launched(get("dynamic/instance-identity/document")),
         spot=None if life_cycle is None else life_cycle == "spot",
@@ -57,8 +57,8 @@ def _session(environ: Mapping[str, str], seconds: float) -> Callable[[str], str 
 
 def _launched(document: str | None) -> datetime | None:
     """`pendingTime` of the instance identity document: when the instance was launched or last started."""
-    said = text(mapping(document), "pendingTime")
+    pending = text_of(json_object(document), "pendingTime")
     try:
-        return datetime.fromisoformat(said).astimezone(UTC) if said else None
+        return datetime.fromisoformat(pending).astimezone(UTC) if pending else None
     except (ValueError, OverflowError):
         return None

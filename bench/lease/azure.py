@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.lease.metadata import ADDRESS, Machine, Metadata, mapping, name, text
+from bench.lease.metadata import ADDRESS, Machine, Metadata, json_object, text_of, valid_name
 
 ENDPOINT = "AZURE_METADATA_ENDPOINT"
 _COMPUTE = "/metadata/instance/compute?api-version=2021-02-01&format=json"
@@ -18,16 +18,16 @@ _EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
 
 def find(environ: Mapping[str, str], seconds: float) -> Machine | None:
     """The Azure machine this is. Its `vmId` names it: its own name may hold a person's."""
-    compute = mapping(_get(environ, seconds, _COMPUTE))
-    identifier = name(text(compute, "vmId"))
+    compute = json_object(_get(environ, seconds, _COMPUTE))
+    identifier = valid_name(text_of(compute, "vmId"))
     if identifier is None:
         return None
-    priority = text(compute, "priority")
+    priority = text_of(compute, "priority")
     return Machine(
         provider="azure",
-        region=name(text(compute, "location")),
-        zone=name(text(compute, "zone")),
-        instance_type=name(text(compute, "vmSize")),
+        region=valid_name(text_of(compute, "location")),
+        zone=valid_name(text_of(compute, "zone")),
+        instance_type=valid_name(text_of(compute, "vmSize")),
         resource_id=identifier,
         spot=None if priority is None else priority in ("Spot", "Low"),
     )
@@ -35,9 +35,9 @@ def find(environ: Mapping[str, str], seconds: float) -> Machine | None:
 
 def preempted(environ: Mapping[str, str], seconds: float) -> bool:
     """Whether Azure has announced that it evicts this spot machine; it does so 30 s before."""
-    events = mapping(_get(environ, seconds, _EVENTS)).get("Events")
-    found = events if isinstance(events, list) else []
-    return any(isinstance(event, dict) and event.get("EventType") == "Preempt" for event in found)
+    events = json_object(_get(environ, seconds, _EVENTS)).get("Events")
+    listed = events if isinstance(events, list) else []
+    return any(isinstance(event, dict) and event.get("EventType") == "Preempt" for event in listed)
 
 
 def _get(environ: Mapping[str, str], seconds: float, path: str) -> str | None:

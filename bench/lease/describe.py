@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 from bench import variables
 from bench.billing.prices import find_offer, given_price
 from bench.errors import UsageError
-from bench.lease.metadata import Machine, name
-from bench.lease.start import LeaseStart, phases_until_now
-from bench.record.documents import LEASE_TAG, OWN, LeaseOpened, PricingCategory, utc_now
+from bench.host import boot_id, boot_time, process_time
+from bench.lease.metadata import Machine, valid_name
+from bench.record.documents import (
+    LEASE_TAG,
+    OWN,
+    LeaseOpened,
+    Phase,
+    PhaseName,
+    PricingCategory,
+    StartedSource,
+    utc_now,
+)
+
+
+class LeaseStart(NamedTuple):
+    """The beginning of a lease; `key` tells one beginning from another on the same machine."""
+
+    at: datetime
+    source: StartedSource
+    key: str
 
 
 class MachineOptions(NamedTuple):
@@ -36,7 +55,7 @@ def describe(
         "accelerators": variables.ACCELERATORS.read(environ) or lease.accelerators,
         "region": (machine and machine.region) or lease.region,
         "zone": machine and machine.zone,
-        "resource_id": (machine and machine.resource_id) or name(variables.RESOURCE_ID.read(environ)),
+        "resource_id": (machine and machine.resource_id) or valid_name(variables.RESOURCE_ID.read(environ)),
         "started": start.at,
         "started_source": start.source,
         "phases": phases_until_now(start, environ),
@@ -98,3 +117,50 @@ def _by_machine(options: MachineOptions, machine: Machine) -> LeaseOpened:
 
 def _category(*, spot: bool) -> PricingCategory:
     return "Dynamic" if spot else "Standard"
+
+
+def lease_start(machine: Machine | None, environ: Mapping[str, str]) -> LeaseStart:
+    """The first that is known: what the launcher says, the provider's launch time, the boot, this process.
+
+    Raises UsageError where BENCH_LEASE_STARTED is no instant of the past.
+    """
+    now = datetime.now(UTC)
+    if stated := variables.LEASE_STARTED.read(environ):
+        at = min(stated, now)
+        return LeaseStart(at, "launcher", at.isoformat())
+    if machine and machine.launched and machine.launched <= now:
+        return LeaseStart(machine.launched, "provider", machine.launched.isoformat())
+    booted = boot_time() if machine and not machine.container else None
+    if booted is not None:
+        return LeaseStart(booted, "boot", boot_id() or booted.isoformat(timespec="minutes"))
+    at = process_time()
+    return LeaseStart(at, "process", at.isoformat())
+
+
+def phases_until_now(start: LeaseStart, environ: Mapping[str, str]) -> tuple[Phase, ...]:
+    """The phases of BENCH_LEASE_PHASES up to the start of this process, in seconds after the lease began.
+
+    The time up to the boot is `provision`, and from there to the first phase that is named, `setup`. Raises UsageError
+    for a variable that cannot be meant.
+    """
+    now = process_time()
+    named = [(name, min(at, now)) for name, at in variables.LEASE_PHASES.read(environ) or ()]
+    if start.source == "process":
+        return ()
+    edges: list[tuple[PhaseName | None, datetime]] = [*named, (None, now)]
+    booted, first = boot_time(), edges[0][1]
+    # A machine is charged for from its boot, where its launch is not: provisioning must not end later.
+    if booted is not None and start.at <= booted <= first:
+        edges = [("provision", start.at), ("setup" if named else None, booted), *edges]
+    elif named:
+        edges.insert(0, ("provision", start.at))
+    phases = []
+    for (name, begin), (_, end) in pairwise(edges):
+        after, until = _seconds_after(start.at, begin), _seconds_after(start.at, end)
+        if name is not None and until > after:
+            phases.append(Phase(name=name, start=after, stop=until))
+    return tuple(phases)
+
+
+def _seconds_after(start: datetime, instant: datetime) -> float:
+    return max(0.0, round((instant - start).total_seconds(), 6))

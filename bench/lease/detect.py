@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bench.concurrency import answers_within
 from bench.lease import aws, azure, gcp
-from bench.lease.metadata import Machine, mapping, name, text
+from bench.lease.metadata import Machine, json_object, text_of, valid_name
 
 PATIENCE = 0.8  # s, for all that is asked together
 DMI = Path("/sys/class/dmi/id")
@@ -60,15 +60,15 @@ def preempted(environ: Mapping[str, str], dmi: Path = DMI) -> bool:
 
 def _from_skypilot(environ: Mapping[str, str]) -> Machine | None:
     """What SkyPilot tells the tasks it runs: the cloud, the region and the zone."""
-    cluster = mapping(environ.get("SKYPILOT_CLUSTER_INFO"))
-    cloud = name(text(cluster, "cloud"))
+    cluster = json_object(environ.get("SKYPILOT_CLUSTER_INFO"))
+    cloud = valid_name(text_of(cluster, "cloud"))
     if cloud is None:
         return None
     provider = cloud.lower()
     return Machine(
         provider=provider,
-        region=name(text(cluster, "region")),
-        zone=name(text(cluster, "zone")),
+        region=valid_name(text_of(cluster, "region")),
+        zone=valid_name(text_of(cluster, "zone")),
         container=provider in _CONTAINERS,
     )
 

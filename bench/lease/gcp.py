@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.lease.metadata import ADDRESS, Machine, Metadata, name
+from bench.lease.metadata import ADDRESS, Machine, Metadata, valid_name
 
 ENDPOINT = "GCE_METADATA_HOST"
 
@@ -16,16 +16,16 @@ ENDPOINT = "GCE_METADATA_HOST"
 def find(environ: Mapping[str, str], seconds: float) -> Machine | None:
     """The Compute Engine instance this is."""
     server = _server(environ, seconds)
-    identifier = name(_get(server, "id"))
+    identifier = valid_name(_get(server, "id"))
     if identifier is None:
         return None
-    zone = name(_last(_get(server, "zone")))
+    zone = valid_name(_last(_get(server, "zone")))
     preemptible = _get(server, "scheduling/preemptible")
     return Machine(
         provider="gcp",
         region=zone.rpartition("-")[0] or None if zone else None,
         zone=zone,
-        instance_type=name(_last(_get(server, "machine-type"))),
+        instance_type=valid_name(_last(_get(server, "machine-type"))),
         resource_id=identifier,
         spot=None if preemptible is None else preemptible.upper() == "TRUE",
     )

@@ -17,9 +17,8 @@ from typing import NamedTuple
 from bench import variables
 from bench.errors import RecordError, StoreError, UsageError
 from bench.host import boot_id
-from bench.lease.describe import MachineOptions, describe
+from bench.lease.describe import LeaseStart, MachineOptions, describe, lease_start
 from bench.lease.detect import find_machine
-from bench.lease.start import LeaseStart, lease_start
 from bench.record.documents import (
     LEASE_TAG,
     CloseReason,

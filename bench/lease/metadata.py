@@ -17,7 +17,7 @@ _LONGEST = 64 * 1024
 
 
 class Answer(NamedTuple):
-    """What a server said with status 200; header names are in lower case."""
+    """An answer with status 200; header names are in lower case."""
 
     text: str
     headers: Mapping[str, str]
@@ -44,30 +44,30 @@ class Metadata:
                 connection.request(method, address.path.rstrip("/") + path, headers=dict(headers))
                 response = connection.getresponse()
                 text = response.read(_LONGEST).decode()
-                said = {key.lower(): value for key, value in response.getheaders()}
-                return Answer(text, said) if response.status == 200 else None
+                lower = {key.lower(): value for key, value in response.getheaders()}
+                return Answer(text, lower) if response.status == 200 else None
             finally:
                 connection.close()
         except (OSError, ValueError, http.client.HTTPException):
             return None
 
 
-def mapping(said: str | None) -> dict[str, Any]:
-    """The JSON object that `said` holds; empty where there is none."""
+def json_object(text: str | None) -> dict[str, Any]:
+    """The JSON object that `text` holds; empty where there is none."""
     try:
-        content = json.loads(said) if said else None
+        content = json.loads(text) if text else None
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
-def text(content: Mapping[str, Any], key: str) -> str | None:
+def text_of(content: Mapping[str, Any], key: str) -> str | None:
     """The text under `key`; None where there is none."""
     value = content.get(key)
     return value if isinstance(value, str) else None
 
 
-# What a metadata server says goes into records: only what can be a name is believed.
+# What a metadata server answers goes into records: only what can be a name is believed.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -86,6 +86,6 @@ class Machine:
     container: bool = False
 
 
-def name(text: str | None) -> str | None:
+def valid_name(text: str | None) -> str | None:
     """`text` where it can be the name of a region, a type or a machine."""
     return text if text is not None and _NAME.fullmatch(text) else None

@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from bench.record.base import Document, Part, Utc
+from bench.record.base import Document, Part, Utc, derived_id
 from bench.record.canonical import canonical_json
-from bench.record.ids import derived_id
 from bench.record.lease import PricingCategory
 
 ChargeCategory = Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"]  # FOCUS's words

@@ -11,7 +11,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bench.record.base import SCHEMA_VERSION, Document, Money, Part, Phase, PhaseName, Target, Utc, content_of, utc_now
+from bench.record.base import (
+    SCHEMA_VERSION,
+    Document,
+    Money,
+    Part,
+    Phase,
+    PhaseName,
+    Target,
+    Utc,
+    content_of,
+    derived_id,
+    new_id,
+    time_of,
+    utc_now,
+)
 from bench.record.bill import (
     Bill,
     BillSource,
@@ -23,7 +37,6 @@ from bench.record.bill import (
     make_bill,
     sum_known,
 )
-from bench.record.ids import derived_id, new_id, time_of
 from bench.record.lease import (
     LEASE_TAG,
     OWN,

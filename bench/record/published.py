@@ -8,8 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.record.base import Document, Money, Part, Target
-from bench.record.ids import derived_id
+from bench.record.base import Document, Money, Part, Target, derived_id
 
 
 class CurvePoint(Part):
@@ -48,7 +47,7 @@ class Published(Document):
     @model_validator(mode="after")
     def _one_id(self) -> Published:
         if self.id != derived_id(self.submitted, self.source_file):
-            raise ValueError("the id is not that of the day and the file; see bench.record.ids.derived_id")
+            raise ValueError("the id is not that of the day and the file; see bench.record.documents.derived_id")
         return self
 
     @model_validator(mode="after")

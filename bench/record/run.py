@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.record.base import Document, Part, Phase, Target, Utc
-from bench.record.ids import time_of
+from bench.record.base import Document, Part, Phase, Target, Utc, time_of
 from bench.record.sources import comparable
 
 Status = Literal["completed", "failed", "interrupted"]

@@ -13,13 +13,16 @@ that `verify` can tell whether the layer still says what the records say.
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -27,16 +30,40 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
-from bench.record.documents import new_id, time_of
-from bench.store.arrow import FILE_SHA256, SCHEMA, Rows, read_rows
-from bench.store.base import ROOT, Store, is_record_key, read_leases
+from bench.record.documents import Run, new_id, time_of
+from bench.record.flat import COLUMNS, flat
+from bench.store import open_store
+from bench.store.base import ROOT, Leases, Store, is_record_key, parse, read_leases
 from bench.store.folder import FolderStore
 from bench.text import short_name
 
+FILE_SHA256 = "file_sha256"
+_TYPES: dict[str, pa.DataType] = {
+    "str": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "datetime": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+}
+SCHEMA = pa.schema(
+    [*((name, _TYPES[column.type.__name__]) for name, column in COLUMNS.items()), (FILE_SHA256, pa.string())]
+)
+# Starting processes takes as long as reading some thousands of records.
+_WORTH_PROCESSES = 4000
+_BATCH = 1000
 FOLDER = f"{ROOT}/compact/runs"
 # Records turned into parts at a time: what is in memory at once.
 _CHUNK = 100_000
+
+
+class Rows(NamedTuple):
+    """A table with columns of SCHEMA, and an error for every record that cannot be trusted."""
+
+    table: pa.Table
+    errors: list[RecordError]
 
 
 @dataclass(frozen=True)
@@ -165,3 +192,42 @@ def _partitions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     for pair in keyed.group_by(["recipe", "month"]).aggregate([]).to_pylist():
         chosen = pc.and_(pc.equal(table["recipe"], pair["recipe"]), pc.equal(months, pair["month"]))
         yield f"recipe={short_name(quote(pair['recipe'], safe=''))}/month={pair['month']}", table.filter(chosen)
+
+
+def read_rows(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
+    """The runs under `keys`, in that order. Many are read by as many processes as there are cores."""
+    batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+    if len(keys) < _WORTH_PROCESSES:
+        done = [_read_batch(store, batch, leases) for batch in batches]
+    else:
+        done = list(in_processes(partial(_read_named, store.name, leases=leases), batches))
+    return Rows(
+        pa.concat_tables([rows.table for rows in done]) if done else SCHEMA.empty_table(),
+        [error for rows in done for error in rows.errors],
+    )
+
+
+_opened = cache(open_store)  # one client a process
+
+
+def _read_named(name: str, keys: Sequence[str], *, leases: Leases) -> Rows:
+    # Records hold no cycles: looking for some would take a tenth of the time.
+    gc.disable()
+    return _read_batch(_opened(name), keys, leases)
+
+
+def _read_batch(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
+    rows, errors = [], []
+    for key, raw in zip(keys, store.read_many(keys), strict=True):
+        if isinstance(raw, RecordError):
+            errors.append(raw)
+            continue
+        try:
+            run = parse(raw, key, f"{store.name}/{key}")
+        except RecordError as error:
+            errors.append(error)
+        else:
+            assert isinstance(run, Run)  # only a run has its place there
+            row = flat(run, leases.get(run.lease_id or ""))
+            rows.append({**row, FILE_SHA256: hashlib.sha256(raw).hexdigest()})
+    return Rows(pa.Table.from_pylist(rows, SCHEMA), errors)

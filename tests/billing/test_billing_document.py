@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from bench.billing.cost import train_cost
-from bench.billing.estimate import Estimate, lease_cost, lease_cost_per_success
+from bench.billing.estimate import MONTH_S, Estimate, Usage, lease_cost, lease_cost_per_success, part_book
 from bench.billing.offers.sources import DEADLINE_S
-from bench.billing.parts import MONTH_S, Usage, part_book
 from bench.billing.prices import STALE_AFTER, find_offer, given_price
-from bench.billing.rules import Interval, rule_book
+from bench.billing.rules import rule_book
 from bench.record.documents import LeaseClosed, LeaseOpened
 from tests.support.between import assert_between
 
@@ -156,8 +155,3 @@ def test_the_figures_in_its_sentences_are_those_of_the_code():
     assert f"at most {DEADLINE_S:g} seconds" in text
     assert f"older than {STALE_AFTER.days} days" in text
     assert f"A month is {MONTH_S // 86400} days" in text
-
-
-def test_a_machine_stopped_and_started_is_two_to_its_rule():
-    halves = [Interval(Decimal(0), Decimal(10)), Interval(Decimal(30), Decimal(40))]
-    assert lease_cost(opened(OFFER.price), closed(40), intervals=halves).billed_seconds == 120

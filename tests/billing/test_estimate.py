@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.billing.cost import Amount
-from bench.billing.estimate import Estimate, lease_cost, lease_cost_per_success
-from bench.billing.parts import Usage
-from bench.billing.rules import Interval
+from bench.billing.estimate import Estimate, Usage, lease_cost, lease_cost_per_success
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -92,11 +90,6 @@ def test_any_other_end_is_paid_for(lease, reason, seconds, billed):
 def test_other_parts_are_paid_for_even_so():
     found = lease_cost(spot(), closed(3000, "preempted"), usage=Usage(addresses=1))
     assert found.amount == Decimal(3000) * Decimal("0.005") / 3600
-
-
-def test_a_machine_stopped_and_started_again_pays_each_minimum():
-    pieces = [Interval(Decimal(0), Decimal(20)), Interval(Decimal(600), Decimal(620))]
-    assert lease_cost(opened(), closed(620), intervals=pieces).billed_seconds == 120
 
 
 def test_parts_without_a_price_are_counted():

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bench.billing.parts import part_book
+from bench.billing.estimate import part_book
 from bench.billing.prices import price_book
 from bench.billing.rules import rule_book
 

@@ -107,7 +107,7 @@ def test_the_launchers_time_goes_before_the_providers(store: FolderStore, ec2: d
 @pytest.fixture
 def boots(monkeypatch: pytest.MonkeyPatch) -> Boots:
     """`boots(when)`: the machine booted then."""
-    return lambda when: monkeypatch.setattr("bench.lease.start.boot_time", lambda: when)
+    return lambda when: monkeypatch.setattr("bench.lease.describe.boot_time", lambda: when)
 
 
 def marks(**minutes: int) -> dict[str, str]:

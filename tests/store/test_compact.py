@@ -12,7 +12,6 @@ from analysis.frames.runs import load, runs_frame
 from bench.errors import StoreError
 from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, utc_now
 from bench.store import FolderStore, read_all
-from bench.store import arrow as reading
 from bench.store import compact as layer
 from tests.support.builders import make_run, runs
 
@@ -194,6 +193,6 @@ def test_stores_are_joined_and_a_run_in_two_of_them_counts_once(store: FolderSto
 
 @pytest.mark.slow
 def test_many_processes_read_what_one_reads(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_WORTH_PROCESSES", 1)
-    monkeypatch.setattr(reading, "_BATCH", 2)
+    monkeypatch.setattr(layer, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(layer, "_BATCH", 2)
     frames_agree(store)

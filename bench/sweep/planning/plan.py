@@ -12,11 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 
-from bench.billing.estimate import Estimate, lease_cost
+from bench.billing.estimate import Estimate, Usage, lease_cost
 from bench.billing.offers.gpus import exactly
 from bench.billing.offers.query import Answer, Failure, Query
 from bench.billing.offers.sources import collect, sources
-from bench.billing.parts import Usage
 from bench.billing.prices import STALE_AFTER, Offer
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase
 from bench.sweep.planning.duration import CellTime, time_of_cell
