@@ -11,8 +11,8 @@ from analysis.published.dawnbench.entries import (
     CLAIM_ENTRIES,
     TARGET,
     chosen_entries,
-    few,
     published_documents,
+    shortlist,
 )
 from analysis.published.dawnbench.importer import read_entries
 from tests.support.checkouts import an_entry
@@ -73,6 +73,6 @@ def test_each_chosen_entry_is_there_once_and_the_imported_one_outranks_the_file_
 
 
 def test_a_few_are_those_of_the_claim_and_the_fastest_in_their_order():
-    shown = few(ENTRIES, 6)
+    shown = shortlist(ENTRIES, 6)
     assert files(shown) == files([*ENTRIES[:2], *chosen_entries([], "claim")])
-    assert few(ENTRIES[:3], 6) == ENTRIES[:3]
+    assert shortlist(ENTRIES[:3], 6) == ENTRIES[:3]
