@@ -19,11 +19,9 @@ def noise() -> Cifar10:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Networks as small as these gain nothing from more threads, and lose much on a busy machine."""
-    import torch
+def on_one_thread() -> Iterator[None]:
+    """See one_thread."""
+    from tests.support.learning import one_thread  # here, since it needs torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_thread():
+        yield

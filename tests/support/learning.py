@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -32,13 +34,21 @@ def few(folder: Path, train: int, test: int = 1000) -> Cifar10:
     )
 
 
-def learn(training: Training, seed: int = 0) -> float:
-    """The final accuracy of one run. By one thread: two would wait for each other where others use the machine."""
-    keep_freed_memory()
-    listener, threads = Listener(), torch.get_num_threads()
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Work as small as that of tests gains nothing from more threads, and loses much on a busy machine."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        training.run(seed, listener)
+        yield
     finally:
         torch.set_num_threads(threads)
+
+
+def learn(training: Training, seed: int = 0) -> float:
+    """The final accuracy of one run."""
+    keep_freed_memory()
+    listener = Listener()
+    with one_thread():
+        training.run(seed, listener)
     return listener.accuracies[-1]
