@@ -22,8 +22,7 @@ from bench.measure.recorder import Recorder
 from bench.measure.worker import work
 from bench.recipes import RECIPES, Recipe
 from bench.record.documents import Reason
-from bench.training.data import Cifar10
-from bench.training.device import Compute
+from bench.training.api import Cifar10, Compute
 
 
 class Timeouts(NamedTuple):

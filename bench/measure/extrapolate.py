@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import torch
 
-from bench.training.evaluate import EVALUATION_BATCH, accuracy
-from bench.training.loop import Training
+from bench.training.api import EVALUATION_BATCH, Training, accuracy
 
 
 class Extrapolation(NamedTuple):

@@ -12,9 +12,8 @@ import torch
 from bench.host import cores, cpu_name
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import Gpu, describe
-from bench.measure.failure import explain
 from bench.measure.progress import Progress
-from bench.measure.recorder import Clock, Recorder
+from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
@@ -30,8 +29,7 @@ from bench.record.documents import (
     new_id,
 )
 from bench.record.policy import DEFAULT_POLICY, policy_seconds
-from bench.training.data import Cifar10
-from bench.training.device import Compute
+from bench.training.api import Cifar10, Compute
 
 
 @dataclass

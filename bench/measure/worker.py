@@ -24,12 +24,10 @@ import torch.distributed as dist
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, as its documentation has it
 
 from bench.host import cores
-from bench.measure.failure import explain
-from bench.measure.recorder import Clock
+from bench.measure.recorder import Clock, explain
 from bench.recipes import Trainer
 from bench.record.documents import Evaluation, PhaseName
-from bench.training.device import Compute, choose, keep_freed_memory
-from bench.training.events import Silent
+from bench.training.api import Compute, Silent, choose, keep_freed_memory
 
 
 def work(connection: Connection, rank: int, size: int, port: int, timeout: float) -> None:

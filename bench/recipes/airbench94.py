@@ -25,13 +25,19 @@ import torch
 from torch import nn
 
 from bench.recipes.airbench94_muon import Network
-from bench.training.augment import Augmented
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import FLIP_AND_SHIFT, View
-from bench.training.layers import BiasBatchNorm
-from bench.training.loop import Training
-from bench.training.optimisers import Average, Knots, piecewise_linear, split_biases
+from bench.training.api import (
+    FLIP_AND_SHIFT,
+    Augmented,
+    Average,
+    BiasBatchNorm,
+    Cifar10,
+    Compute,
+    Knots,
+    Training,
+    View,
+    piecewise_linear,
+    split_biases,
+)
 
 
 @dataclass(frozen=True)

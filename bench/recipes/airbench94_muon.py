@@ -25,13 +25,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.training.augment import Augmented
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import FLIP_AND_SHIFT, View
-from bench.training.layers import BiasBatchNorm, DiracConv, GlobalMaxPool, Scale, Whitening
-from bench.training.loop import Training
-from bench.training.optimisers import Muon
+from bench.training.api import (
+    FLIP_AND_SHIFT,
+    Augmented,
+    BiasBatchNorm,
+    Cifar10,
+    Compute,
+    DiracConv,
+    GlobalMaxPool,
+    Muon,
+    Scale,
+    Training,
+    View,
+    Whitening,
+)
 
 
 @dataclass(frozen=True)

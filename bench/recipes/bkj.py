@@ -23,12 +23,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.training.augment import Augmented
-from bench.training.data import Cifar10
-from bench.training.device import Compute, eager_on_cpu
-from bench.training.layers import activation, basic, conv
-from bench.training.loop import Training
-from bench.training.optimisers import Knots, ScheduledSgd
+from bench.training.api import (
+    Augmented,
+    Cifar10,
+    Compute,
+    Knots,
+    ScheduledSgd,
+    Training,
+    activation,
+    basic,
+    conv,
+    eager_on_cpu,
+)
 
 
 @dataclass(frozen=True)

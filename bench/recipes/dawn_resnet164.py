@@ -24,13 +24,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from bench.training.augment import Augmented
-from bench.training.data import Cifar10
-from bench.training.device import Compute, eager_on_cpu
-from bench.training.events import Events
-from bench.training.layers import activation, bottleneck, conv
-from bench.training.loop import Training
-from bench.training.optimisers import Knots, ScheduledSgd
+from bench.training.api import (
+    Augmented,
+    Cifar10,
+    Compute,
+    Events,
+    Knots,
+    ScheduledSgd,
+    Training,
+    activation,
+    bottleneck,
+    conv,
+    eager_on_cpu,
+)
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.training.augment import Jittered
-from bench.training.data import Cifar10
-from bench.training.device import Compute, eager_on_cpu
-from bench.training.layers import activation, basic, conv
-from bench.training.optimisers import Knots, MasterWeights, ScheduledSgd
+from bench.training.api import (
+    Cifar10,
+    Compute,
+    Jittered,
+    Knots,
+    MasterWeights,
+    ScheduledSgd,
+    activation,
+    basic,
+    conv,
+    eager_on_cpu,
+)
 from bench.training.parallel import ParallelTraining
 
 LOSS_SCALE = 512

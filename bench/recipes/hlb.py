@@ -30,13 +30,22 @@ from torch import Tensor, nn
 
 from bench.recipes.airbench94 import Optimiser
 from bench.recipes.airbench94 import Settings as Airbench94
-from bench.training.augment import Augmented, squares
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import FLIP, View
-from bench.training.layers import BiasBatchNorm, Conv3x3, DiracConv, GlobalMaxPool, Scale, Whitening
-from bench.training.loop import Training
-from bench.training.optimisers import Knots
+from bench.training.api import (
+    FLIP,
+    Augmented,
+    BiasBatchNorm,
+    Cifar10,
+    Compute,
+    Conv3x3,
+    DiracConv,
+    GlobalMaxPool,
+    Knots,
+    Scale,
+    Training,
+    View,
+    Whitening,
+    squares,
+)
 
 # airbench94 counts all that one gradient moves a weight by, with momentum 0.85; hlb what it moves it by at once.
 _IN_ALL = 1 + 1 / (1 - 0.85)

@@ -22,12 +22,18 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from bench.training.augment import Augmented
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.layers import Conv3x3, GlobalMaxPool, Residual, Scale
-from bench.training.loop import Training
-from bench.training.optimisers import Knots, ScheduledSgd
+from bench.training.api import (
+    Augmented,
+    Cifar10,
+    Compute,
+    Conv3x3,
+    GlobalMaxPool,
+    Knots,
+    Residual,
+    Scale,
+    ScheduledSgd,
+    Training,
+)
 
 
 @dataclass(frozen=True)

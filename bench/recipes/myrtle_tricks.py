@@ -26,13 +26,21 @@ import torch
 from torch import nn
 
 from bench.recipes.myrtle import resnet9
-from bench.training.augment import Augmented
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import FLIP, View
-from bench.training.layers import Conv3x3, GhostBatchNorm, Whitening
-from bench.training.loop import Training
-from bench.training.optimisers import Average, Knots, ScheduledSgd, split_biases
+from bench.training.api import (
+    FLIP,
+    Augmented,
+    Average,
+    Cifar10,
+    Compute,
+    Conv3x3,
+    GhostBatchNorm,
+    Knots,
+    ScheduledSgd,
+    Training,
+    View,
+    Whitening,
+    split_biases,
+)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 from bench.recipes.myrtle_tricks import Settings, Trainer
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import PLAIN
+from bench.training.api import PLAIN, Cifar10, Compute
 
 SETTINGS = Settings(epochs=13, cutout=5, lr=((0, 0.0), (2.6, 1.0), (11, 0.1)), views=PLAIN)
 

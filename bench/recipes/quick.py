@@ -10,9 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.recipes.airbench94_muon import Settings, Trainer
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import FLIP
+from bench.training.api import FLIP, Cifar10, Compute
 
 SETTINGS = Settings(epochs=0.5, batch=500, whitening_bias=0.38, views=FLIP)
 

@@ -26,11 +26,7 @@ from torch import Tensor, nn
 from bench.recipes.airbench94_muon import Optimisers
 from bench.recipes.airbench94_muon import Settings as Reference
 from bench.recipes.airbench94_muon import Trainer as ReferenceTrainer
-from bench.training.augment import Focused
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import FLIP, View, evaluate_uncertain
-from bench.training.optimisers import Coefficients, Muon
+from bench.training.api import FLIP, Cifar10, Coefficients, Compute, Focused, Muon, View, evaluate_uncertain
 
 
 @dataclass(frozen=True)

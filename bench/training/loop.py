@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from bench.training.augment import Augmented, normalise
 from bench.training.data import Cifar10
-from bench.training.device import Compute
+from bench.training.device import Compute, forward_function
 from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
-from bench.training.execution import forward_function
 from bench.training.layers import Whitening
 
 

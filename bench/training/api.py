@@ -1,0 +1,76 @@
+"""What recipes are made of, in one place to import it from. Training in several processes is in parallel.py."""
+
+from __future__ import annotations
+
+from bench.training.augment import Augmented, Focused, Jittered, squares
+from bench.training.data import Cifar10
+from bench.training.device import Compute, choose, eager_on_cpu, keep_freed_memory
+from bench.training.evaluate import EVALUATION_BATCH, FLIP, FLIP_AND_SHIFT, PLAIN, View, accuracy, evaluate_uncertain
+from bench.training.events import Events, Silent
+from bench.training.layers import (
+    BiasBatchNorm,
+    Conv3x3,
+    DiracConv,
+    GhostBatchNorm,
+    GlobalMaxPool,
+    Residual,
+    Scale,
+    Whitening,
+    activation,
+    basic,
+    bottleneck,
+    conv,
+)
+from bench.training.loop import Training
+from bench.training.optimisers import (
+    Average,
+    Coefficients,
+    Knots,
+    MasterWeights,
+    Muon,
+    ScheduledSgd,
+    piecewise_linear,
+    split_biases,
+)
+
+__all__ = [
+    "EVALUATION_BATCH",
+    "FLIP",
+    "FLIP_AND_SHIFT",
+    "PLAIN",
+    "Augmented",
+    "Average",
+    "BiasBatchNorm",
+    "Cifar10",
+    "Coefficients",
+    "Compute",
+    "Conv3x3",
+    "DiracConv",
+    "Events",
+    "Focused",
+    "GhostBatchNorm",
+    "GlobalMaxPool",
+    "Jittered",
+    "Knots",
+    "MasterWeights",
+    "Muon",
+    "Residual",
+    "Scale",
+    "ScheduledSgd",
+    "Silent",
+    "Training",
+    "View",
+    "Whitening",
+    "accuracy",
+    "activation",
+    "basic",
+    "bottleneck",
+    "choose",
+    "conv",
+    "eager_on_cpu",
+    "evaluate_uncertain",
+    "keep_freed_memory",
+    "piecewise_linear",
+    "split_biases",
+    "squares",
+]
