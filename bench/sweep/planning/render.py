@@ -16,28 +16,29 @@ from bench.table import Column, Table, table_of
 from bench.text import NOT_APPLICABLE, UNKNOWN, plural
 from bench.text import significant as three_digits
 
-_KEPT = {
-    True: "kept by the upper bound",
-    False: "NOT kept by the upper bound",
-    None: "nobody can say whether it is kept",
-}
-
 
 def notes(plan: Plan, today: date | None) -> Iterator[str]:
     """A line each, the total first; prices seen more than 30 days before `today` are stale, where it is given."""
     yield _total(plan)
     sweep = plan.sweep
     if sweep.max_cost is not None:
-        yield f"max_cost {sweep.max_cost:.2f} {CURRENCY}: {_KEPT[plan.keeps_cost]}"
+        yield f"max_cost {sweep.max_cost:.2f} {CURRENCY}: {_kept(plan.keeps_cost, 'what a cell costs')}"
     if sweep.max_duration is not None:
         hours = sweep.max_duration.total_seconds() / 3600
-        yield f"max_duration {hours:g} h, all cells side by side: {_KEPT[plan.keeps_duration]}"
+        yield f"max_duration {hours:g} h, all cells side by side: {_kept(plan.keeps_duration, 'the time of a cell')}"
     yield from (f"{cell.cell.name}: {cell.why}" for cell in plan.cells if cell.why)
     yield from _times(plan)
     yield from _parts(plan)
     yield from _successes(plan)
     if any(cell.offer and _is_stale(cell.offer, today) for cell in plan.cells):
         yield "stale: seen more than 30 days ago"
+
+
+def _kept(kept: bool | None, needed: str) -> str:
+    """Whether a bound is kept, by the upper bound of the plan; None where `needed` is unknown."""
+    if kept is None:
+        return f"cannot be checked: {needed} is unknown"
+    return f"{'kept' if kept else 'NOT kept'} by the upper bound"
 
 
 def _is_stale(offer: Offer, today: date | None) -> bool:
