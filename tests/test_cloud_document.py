@@ -11,7 +11,7 @@ import pytest
 
 from bench.store import open_store
 from bench.sweep.planning.history import read_history
-from bench.sweep.planning.plan import ask_all, plan
+from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.spec import load
 from tests.support.between import assert_between
@@ -26,6 +26,6 @@ def test_a_table_is_the_plan_of_its_example(example: str, monkeypatch: pytest.Mo
     sweep = load(example)
     history, errors = read_history([open_store("results")], sweep.recipes)
     assert not errors
-    done = plan(sweep, history, partial(ask_all, offline=True))
+    done = plan_sweep(sweep, history, partial(ask_all, offline=True))
     table = render(done, "markdown", datetime.now(UTC).date(), terminal=False)
     assert_between(ROOT / "docs" / "cloud.md", f"<!-- plan of {example} -->\n", END, table)

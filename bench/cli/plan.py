@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from bench.errors import UsageError
+from bench.cli.output import refuse, to_terminal, write
+from bench.errors import RecordError, UsageError
+from bench.recipes import RECIPES
+from bench.store import open_store
+from bench.sweep.planning.history import read_history
+from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
+from bench.sweep.planning.render import render
+from bench.sweep.spec import Sweep, load
 from bench.variables import STORE
-
-if TYPE_CHECKING:
-    from bench.errors import RecordError
-    from bench.sweep.planning.plan import Plan
-    from bench.sweep.spec import Sweep
 
 
 class _PlanCommand(click.Command):
     """Refers a call of `bench plan RECIPE…`, with whatever options, to `bench estimate`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        from bench.recipes import RECIPES
-
         known = {recipe.name for recipe in RECIPES}
         if recipes := [word for word in args if word in known]:
             raise UsageError(
@@ -55,12 +57,6 @@ def plan(path: str, stores: tuple[str, ...], offline: bool, style: str) -> None:
     It needs no account, no network (see --offline) and no SkyPilot, whose prices it uses where it is installed. Times
     come from records where there are any of the recipe on that GPU. For a recipe on this machine: `bench estimate`.
     """
-    from datetime import UTC, datetime
-
-    from bench.cli.output import refuse, to_terminal, write
-    from bench.sweep.planning.render import render
-    from bench.sweep.spec import load
-
     planned, errors = planned_from_records(load(path), stores, offline=offline)
     write(render(planned, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
     for failure in planned.failures:
@@ -75,14 +71,6 @@ def planned_from_records(
 
     Without `stores`: those of `results` and `results/local`, where they are there, and of BENCH_STORE.
     """
-    import os
-    from functools import partial
-
-    from bench.store import open_store
-    from bench.sweep.planning.history import read_history
-    from bench.sweep.planning.plan import ask_all
-    from bench.sweep.planning.plan import plan as plan_sweep
-
     usual = [folder for folder in ("results", "results/local") if Path(folder, "v1").is_dir()]
     usual += [named] if (named := STORE.read(os.environ)) else []
     history, errors = read_history((open_store(store) for store in stores or usual), sweep.recipes)

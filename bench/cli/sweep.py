@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import click
 
 from bench.cli import options
+from bench.cli.plan import planned_from_records
 from bench.errors import UsageError
-
-if TYPE_CHECKING:
-    from bench.sweep.orchestration.state import CellState
-    from bench.sweep.orchestration.sweep_runner import SweepResult
-    from bench.sweep.spec import Sweep
+from bench.store import open_store
+from bench.sweep.orchestration.progress import Lines, cell_line
+from bench.sweep.orchestration.state import Budget, CellState, Stage
+from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
+from bench.sweep.provisioning.failure import plain
+from bench.sweep.provisioning.skypilot import SkyPilot, quietly
+from bench.sweep.spec import Sweep, duration, load
 
 
 @click.command()
@@ -32,15 +36,6 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
     skipped: the same command goes on with a sweep that broke off. Records go to the sweep's own s3:// store; without
     one they come home into --store before a machine is given back. Ctrl-C gives all machines back.
     """
-    import os
-
-    from bench.store import open_store
-    from bench.sweep.orchestration.progress import Lines
-    from bench.sweep.orchestration.state import Budget, Stage
-    from bench.sweep.orchestration.sweep_runner import SweepRunner
-    from bench.sweep.provisioning.skypilot import SkyPilot, quietly
-    from bench.sweep.spec import load
-
     loaded = load(path)
     budget = Budget(
         _dollars(max_cost) if max_cost is not None else loaded.max_cost,
@@ -72,8 +67,6 @@ def _dollars(text: str) -> Decimal:
 
 
 def _time(text: str) -> timedelta:
-    from bench.sweep.spec import duration
-
     try:
         return duration(text)
     except ValueError as error:
@@ -89,10 +82,6 @@ def confirm(question: str) -> None:
 
 def _show_plan(loaded: Sweep, queued: Sequence[CellState], most: Decimal | None) -> None:
     """What is about to be rented, on a line, by the same records and prices as `bench plan`."""
-    from dataclasses import replace
-
-    from bench.cli.plan import planned_from_records
-
     planned, errors = planned_from_records(loaded)
     cells = {state.cell for state in queued}
     planned = replace(planned, cells=tuple(each for each in planned.cells if each.cell in cells))
@@ -109,9 +98,6 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], most: Decimal | None)
 
 def _report(result: SweepResult) -> None:
     """How each cell ended, on stdout; what is left to do, on stderr."""
-    from bench.sweep.orchestration.progress import cell_line
-    from bench.sweep.provisioning.failure import plain
-
     for state in result.cells:
         click.echo(cell_line(state))
     for state in result.cells:

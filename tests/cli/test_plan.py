@@ -20,7 +20,7 @@ from bench.errors import RecordError, UsageError
 from bench.record.documents import Device
 from bench.store import FolderStore
 from bench.sweep.planning.history import History
-from bench.sweep.planning.plan import ask_all, plan
+from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.spec import Sweep
 from tests.support.builders import make_run
@@ -193,7 +193,7 @@ def test_old_prices_are_marked_but_not_in_markdown(
 ) -> None:
     sweep()
     monkeypatch.chdir(tmp_path)
-    planned = plan(Sweep.model_validate(SWEEP), History(), lambda query: ask_all(query, offline=True))
+    planned = plan_sweep(Sweep.model_validate(SWEEP), History(), lambda query: ask_all(query, offline=True))
     later = date(2027, 6, 1)
     assert ", stale (1)" in render(planned, "table", later, terminal=False)
     assert "stale" not in render(planned, "markdown", later, terminal=False)

@@ -135,7 +135,7 @@ def ask_all(query: Query, *, offline: bool) -> Answer:
     return collect(query, sources(query, offline=offline), _PATIENCE_S)
 
 
-def plan(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -> Plan:
+def plan_sweep(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -> Plan:
     """What the sweep would rent at the prices that `ask` finds, such as `ask_all`.
 
     Raises UsageError for a task file that cannot be planned. A source of prices that fails is named in the plan.

@@ -17,7 +17,7 @@ from bench.billing.prices import Offer
 from bench.errors import UsageError
 from bench.record.documents import Accelerators
 from bench.sweep.planning.history import History
-from bench.sweep.planning.plan import Plan, ask_all, plan
+from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
 from bench.sweep.spec import Sweep
 
 WORDS = {"name": "s", "recipes": ["myrtle"], "runs": 5, "machines": ["m"]}
@@ -44,7 +44,7 @@ def planned(*offers: Offer, history: History | None = None, **words: object) -> 
     def ask(query: Query) -> Answer:
         return Answer([each for each in offers if query.admits(each)], [Failure("gone", "no answer")])
 
-    return plan(Sweep.model_validate(WORDS | words), history or History(), ask)
+    return plan_sweep(Sweep.model_validate(WORDS | words), history or History(), ask)
 
 
 def only(found: Plan) -> Any:
@@ -233,14 +233,14 @@ def test_sources_are_asked_once_a_pricing_and_region_and_failures_named_once(tas
         return Answer(failures=[Failure("gone", "no answer")])
 
     words = WORDS | {"machines": ["m", "a"], "pricing": ["spot", "on-demand"]}
-    found = plan(Sweep.model_validate(words), History(), ask)
+    found = plan_sweep(Sweep.model_validate(words), History(), ask)
     assert asked == [Query(spot=True), Query(spot=False)]
     assert found.failures == (Failure("gone", "no answer"),)
 
 
 def test_the_price_book_alone_answers_off_line(task: WriteTask) -> None:
     task("m", V100)
-    found = plan(Sweep.model_validate(WORDS), History(), lambda query: ask_all(query, offline=True))
+    found = plan_sweep(Sweep.model_validate(WORDS), History(), lambda query: ask_all(query, offline=True))
     assert only(found).offer.source.startswith("price book: ")
     assert found.failures == ()
 
