@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.store import open_store
+from tests.support.types import Bench, MakeRun
 
 MYRTLE = {
     "page-time": "not supported",
@@ -19,7 +20,7 @@ MYRTLE = {
 }
 
 
-def test_the_claims_need_no_store(bench) -> None:
+def test_the_claims_need_no_store(bench: Bench) -> None:
     done = bench("claims", "--format", "json")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -27,24 +28,24 @@ def test_the_claims_need_no_store(bench) -> None:
 
 
 @pytest.mark.parametrize(("words", "code"), [(("page-time",), 3), (("page-gpus", "page-cost"), 0)])
-def test_fail_turns_verdicts_into_exit_codes(bench, words: tuple[str, ...], code: int) -> None:
+def test_fail_turns_verdicts_into_exit_codes(bench: Bench, words: tuple[str, ...], code: int) -> None:
     assert bench("claims", *words, "--fail").returncode == code
 
 
-def test_a_store_that_is_named_has_to_be_there(bench) -> None:
+def test_a_store_that_is_named_has_to_be_there(bench: Bench) -> None:
     done = bench("claims", "--store", "nowhere")
     assert done.returncode == 1
     assert "nowhere" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_unknown_claim_names_those_there_are(bench) -> None:
+def test_an_unknown_claim_names_those_there_are(bench: Bench) -> None:
     done = bench("claims", "page")
     assert done.returncode == 2
     assert done.stderr.startswith("bench: 'page' is no claim; there are page-time,")
 
 
-def test_an_altered_record_is_named_and_the_claims_are_shown(bench, tmp_path: Path, make_run) -> None:
+def test_an_altered_record_is_named_and_the_claims_are_shown(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     path = tmp_path / "store" / open_store(tmp_path / "store").put(make_run())
     path.write_bytes(path.read_bytes().replace(b'"seed":7', b'"seed":3'))
     done = bench("claims", "page-gpus", "--store", "store", "-o", "claims.md", "--format", "markdown")
@@ -53,7 +54,7 @@ def test_an_altered_record_is_named_and_the_claims_are_shown(bench, tmp_path: Pa
     assert "supported" in (tmp_path / "claims.md").read_text()
 
 
-def test_a_file_that_cannot_be_written_is_named(bench) -> None:
+def test_a_file_that_cannot_be_written_is_named(bench: Bench) -> None:
     done = bench("claims", "-o", "nowhere/claims.md")
     assert done.returncode == 1
     assert "nowhere/claims.md" in done.stderr

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from bench.cli.compare import METRICS
 from bench.record.documents import Evaluation, Phase, RecipeRef, Series, new_id
 from bench.store import open_store
+from tests.support.types import Bench, MakeRun
+
+Fill = Callable[..., list[str]]
 
 
 @pytest.fixture
-def fill(tmp_path: Path, make_run):
+def fill(tmp_path: Path, make_run: MakeRun) -> Fill:
     """`fill(store, recipe, seconds, n)`: n runs of about that long, in a series of their own."""
 
     def put(store: str, recipe: str, seconds: float, n: int = 12) -> list[str]:
@@ -40,7 +45,7 @@ def test_the_metrics_of_the_command_are_those_of_the_analysis() -> None:
     assert METRICS == KNOWN
 
 
-def test_two_recipes_are_compared_in_words(bench, fill) -> None:
+def test_two_recipes_are_compared_in_words(bench: Bench, fill: Fill) -> None:
     fill("store", "fast", 10)
     fill("store", "slow", 20)
     done = bench("compare", "fast", "slow", "--store", "store", "--metric", "time")
@@ -58,7 +63,7 @@ def test_two_recipes_are_compared_in_words(bench, fill) -> None:
         (20.0, 3, 4, "inconclusive"),
     ],
 )
-def test_a_recipe_against_its_own_past(bench, fill, now: float, n: int, code: int, said: str) -> None:
+def test_a_recipe_against_its_own_past(bench: Bench, fill: Fill, now: float, n: int, code: int, said: str) -> None:
     fill("old", "quick", 10)
     fill("new", "quick", now, n)
     done = bench(
@@ -82,7 +87,7 @@ def test_a_recipe_against_its_own_past(bench, fill, now: float, n: int, code: in
     assert [found["metric"] for found in json.loads(done.stdout)["findings"]] == ["time", "hits"]
 
 
-def test_too_few_runs_are_no_error_where_nothing_was_to_fail(bench, fill) -> None:
+def test_too_few_runs_are_no_error_where_nothing_was_to_fail(bench: Bench, fill: Fill) -> None:
     fill("store", "fast", 10, 3)
     fill("store", "slow", 20, 3)
     done = bench("compare", "fast", "slow", "--store", "store")
@@ -90,28 +95,28 @@ def test_too_few_runs_are_no_error_where_nothing_was_to_fail(bench, fill) -> Non
     assert "inconclusive: n = 3, 3; at least 6 are needed" in done.stdout
 
 
-def one_line(done, code: int, said: str) -> None:
+def one_line(done: CompletedProcess[str], code: int, said: str) -> None:
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_name_asks_for_the_nearest(bench, fill) -> None:
+def test_an_unknown_name_asks_for_the_nearest(bench: Bench, fill: Fill) -> None:
     fill("store", "fast", 10, 1)
     one_line(bench("compare", "fats", "fast", "--store", "store"), 2, "did you mean fast?")
 
 
-def test_a_store_that_is_not_there(bench) -> None:
+def test_a_store_that_is_not_there(bench: Bench) -> None:
     one_line(bench("compare", "a", "b", "--store", "nowhere"), 1, "nowhere")
 
 
 @pytest.mark.parametrize("share", ["5", "0.05", "-5%", "nan%", "five"])
-def test_a_threshold_that_is_no_percentage(bench, share: str) -> None:
+def test_a_threshold_that_is_no_percentage(bench: Bench, share: str) -> None:
     one_line(bench("compare", "a", "b", f"--fail-if-slower={share}"), 2, "such as 5%")
 
 
-def test_an_altered_record_is_named_and_outranks_the_verdict(bench, fill, tmp_path: Path) -> None:
+def test_an_altered_record_is_named_and_outranks_the_verdict(bench: Bench, fill: Fill, tmp_path: Path) -> None:
     key = fill("store", "fast", 10)[0]
     fill("store", "slow", 20)
     path = tmp_path / "store" / key

@@ -7,6 +7,7 @@ import pytest
 
 from bench.record.documents import Published
 from bench.store import open_store, read_all
+from tests.support.types import Bench, MakeRun
 
 HEADER = {
     "version": "v1.0",
@@ -37,7 +38,7 @@ def files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*.json"))}
 
 
-def test_importing_twice_changes_nothing(bench, checkout: Path, tmp_path: Path) -> None:
+def test_importing_twice_changes_nothing(bench: Bench, checkout: Path, tmp_path: Path) -> None:
     first = bench("import", "dawnbench", "entries", "--store", "store")
     assert (first.returncode, first.stdout, first.stderr) == (0, "2 of 2 entries are in store\n", "")
     before = files(tmp_path / "store")
@@ -48,7 +49,7 @@ def test_importing_twice_changes_nothing(bench, checkout: Path, tmp_path: Path) 
     assert [type(document) for document in documents] == [Published, Published]
 
 
-def test_a_malformed_entry_is_named_and_the_others_are_imported(bench, checkout: Path) -> None:
+def test_a_malformed_entry_is_named_and_the_others_are_imported(bench: Bench, checkout: Path) -> None:
     (checkout / "one.json").write_text('{"author": "\\u001b[31mred"}')
     done = bench("import", "dawnbench", "entries", "--store", "store")
     assert (done.returncode, done.stdout) == (5, "1 of 2 entries are in store\n")
@@ -56,7 +57,7 @@ def test_a_malformed_entry_is_named_and_the_others_are_imported(bench, checkout:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_entry_that_changed_is_named_and_not_overwritten(bench, checkout: Path, tmp_path: Path) -> None:
+def test_an_entry_that_changed_is_named_and_not_overwritten(bench: Bench, checkout: Path, tmp_path: Path) -> None:
     bench("import", "dawnbench", "entries", "--store", "store")
     before = files(tmp_path / "store")
     (checkout / "one.json").write_text(json.dumps(HEADER | {"hardware": "8 * V100"}))
@@ -66,13 +67,13 @@ def test_an_entry_that_changed_is_named_and_not_overwritten(bench, checkout: Pat
     assert files(tmp_path / "store") == before
 
 
-def test_a_folder_that_is_no_checkout(bench) -> None:
+def test_a_folder_that_is_no_checkout(bench: Bench) -> None:
     done = bench("import", "dawnbench", "nowhere", "--store", "store")
     assert done.returncode == 2
     assert "nowhere: no folder CIFAR10/train to read in it" in done.stderr
 
 
-def test_a_run_is_exported_and_comes_back(bench, tmp_path: Path, make_run) -> None:
+def test_a_run_is_exported_and_comes_back(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     open_store(tmp_path / "store").put(make_run())
     done = bench("export", "dawnbench", "--store", "store", "-o", "out", *WHO)
     assert done.returncode == 0, done.stderr
@@ -80,19 +81,19 @@ def test_a_run_is_exported_and_comes_back(bench, tmp_path: Path, make_run) -> No
     assert bench("import", "dawnbench", "out", "--store", "store").stdout == "1 of 1 entries are in store\n"
 
 
-def test_nothing_to_export_says_so(bench, tmp_path: Path, make_run) -> None:
+def test_nothing_to_export_says_so(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     open_store(tmp_path / "store").put(make_run(status="failed", reason="OOM"))
     done = bench("export", "dawnbench", "--store", "store", "-o", "out", *WHO)
     assert (done.returncode, done.stdout) == (0, "")
     assert "no run reached 94 % on CIFAR-10" in done.stderr
 
 
-def test_exporting_from_a_store_that_is_not_there(bench) -> None:
+def test_exporting_from_a_store_that_is_not_there(bench: Bench) -> None:
     done = bench("export", "dawnbench", "--store", "nowhere", "-o", "out", *WHO)
     assert done.returncode == 1
     assert "nowhere" in done.stderr
 
 
 @pytest.mark.parametrize("words", [("import", "--help"), ("export", "--help"), ("export", "dawnbench", "--help")])
-def test_groups_have_help(bench, words: tuple[str, ...]) -> None:
+def test_groups_have_help(bench: Bench, words: tuple[str, ...]) -> None:
     assert bench(*words).returncode == 0

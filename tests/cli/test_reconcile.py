@@ -9,6 +9,7 @@ import pytest
 
 from bench.record.documents import Accelerators, Bill, LeaseClosed, LeaseOpened, Phase, Price
 from bench.store import FolderStore, read_all
+from tests.support.types import Bench
 
 DOCS = Path(__file__).parents[2] / "docs" / "reconcile.md"
 LEASE = "019aa163-e400-7000-8000-000000000000"
@@ -17,6 +18,7 @@ START = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
 
 def example(kind: str) -> str:
     """The block of this kind in the page."""
+    block: str
     (block,) = re.findall(rf"```{kind}\n(.*?)```", DOCS.read_text(), re.DOTALL)
     return block
 
@@ -49,14 +51,14 @@ def bills(store: FolderStore) -> list[Bill]:
     return [document for document in documents if isinstance(document, Bill)]
 
 
-def test_the_example_in_the_docs_prints_what_it_says(bench, november: FolderStore) -> None:
+def test_the_example_in_the_docs_prints_what_it_says(bench: Bench, november: FolderStore) -> None:
     command, _, printed = example("console").partition("\n")
     done = bench(*command.removeprefix("$ bench ").split())
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == printed
 
 
-def test_the_same_charges_read_again_change_nothing(bench, november: FolderStore) -> None:
+def test_the_same_charges_read_again_change_nothing(bench: Bench, november: FolderStore) -> None:
     first = bench("reconcile", "--focus", "november.csv")
     (bill,) = bills(november)
     assert bench("reconcile", "--focus", "november.csv", "--focus", "november.csv").stdout == first.stdout
@@ -65,7 +67,7 @@ def test_the_same_charges_read_again_change_nothing(bench, november: FolderStore
 
 
 def test_a_row_that_cannot_be_read_is_named_and_the_exit_code_is_5(
-    bench, november: FolderStore, tmp_path: Path
+    bench: Bench, november: FolderStore, tmp_path: Path
 ) -> None:
     file = tmp_path / "november.csv"
     file.write_text(file.read_text().replace("0.1921", "much"))
@@ -85,7 +87,7 @@ def test_a_row_that_cannot_be_read_is_named_and_the_exit_code_is_5(
         ("--focus november.csv --store nowhere", 1),
     ],
 )
-def test_a_mistake_stores_nothing(bench, november: FolderStore, tmp_path: Path, words: str, code: int) -> None:
+def test_a_mistake_stores_nothing(bench: Bench, november: FolderStore, tmp_path: Path, words: str, code: int) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     done = bench("reconcile", *words.split())
     assert (done.returncode, done.stdout) == (code, "")
@@ -93,7 +95,9 @@ def test_a_mistake_stores_nothing(bench, november: FolderStore, tmp_path: Path, 
     assert bills(november) == []
 
 
-def test_estimates_go_out_as_focus_and_an_unknown_one_is_named(bench, november: FolderStore, tmp_path: Path) -> None:
+def test_estimates_go_out_as_focus_and_an_unknown_one_is_named(
+    bench: Bench, november: FolderStore, tmp_path: Path
+) -> None:
     open_lease = LeaseOpened(provider="aws", started=START)
     november.put(open_lease)
     done = bench("export", "focus", "-o", "estimates.csv")

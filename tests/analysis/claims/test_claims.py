@@ -6,6 +6,7 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from analysis.claims.check import amount, check_published, check_runs
-from analysis.claims.claim import Claim, chosen, judge, load_claims
+from analysis.claims.claim import Check, Claim, chosen, judge, load_claims
 from analysis.claims.render import as_json, claims_table
 from analysis.frames.runs import runs_frame
 from analysis.published.dawnbench.entries import published_documents
 from analysis.stats.intervals import Interval
 from bench.errors import UsageError
-from bench.record.documents import RecipeRef
+from bench.record.documents import AnyDocument, RecipeRef, Run
 from tests.support import small_store
 
 BOOK = load_claims()
@@ -27,8 +28,8 @@ ENTRIES = published_documents()
 PAGE, FASTEST = ENTRIES[7], ENTRIES[9]
 
 
-def a_claim(**changes) -> Claim:
-    fields = {
+def a_claim(**changes: Any) -> Claim:
+    fields: dict[str, Any] = {
         "id": "x",
         "text": "2x",
         "source": "a post",
@@ -42,7 +43,7 @@ def a_claim(**changes) -> Claim:
     return Claim.model_validate(fields | changes)
 
 
-def published(name: str):
+def published(name: str) -> Check:
     (claim,) = chosen(BOOK, (name,))
     return check_published(claim, BOOK, ENTRIES)
 
@@ -73,17 +74,13 @@ def test_every_claim_is_of_entries_that_are_there() -> None:
 
 def test_a_claim_that_fails_says_what_it_would_take_and_what_there_was() -> None:
     notes = published("page-time").notes
-    assert "2.5x would take 69.58 s of A, or a baseline of 185.10 s" in notes
-    assert (
-        "the nearest that earlier entries give: 2.35 (fast.ai + students, 173.96 s) and 4.60 (bkj, 340.63 s)" in notes
-    )
+    assert any("69.58 s" in note and "185.10 s" in note for note in notes)
+    assert any("2.35 (fast.ai + students, 173.96 s) and 4.60 (bkj, 340.63 s)" in note for note in notes)
 
 
 def test_differing_clocks_are_noted_with_what_one_clock_would_say() -> None:
-    assert published("page-time-single").notes[-1] == (
-        "the clocks differ: B's counts validation, A's does not. With it A takes 79 s "
-        "(github.com/davidcpage/cifar10-fast), which gives 4.31: not supported"
-    )
+    note = published("page-time-single").notes[-1]
+    assert "A takes 79 s (github.com/davidcpage/cifar10-fast), which gives 4.31: not supported" in note
     assert not any("clock" in note for note in published("page-gpus").notes)
 
 
@@ -131,20 +128,20 @@ def test_without_an_interval_runs_are_inconclusive() -> None:
 
 
 def test_a_factor_is_to_be_text_that_keeps_its_digits() -> None:
-    with pytest.raises(ValidationError, match="does not keep its digits"):
+    with pytest.raises(ValidationError, match="factor"):
         a_claim(factor=2.5)
 
 
 def test_an_unknown_claim_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match="'page-tim' is no claim; there are page-time, page-gpus"):
+    with pytest.raises(UsageError, match="page-time, page-gpus"):
         chosen(BOOK, ("page-tim",))
 
 
-def runs(slow: float, n: int = 12, **changes):
+def runs(slow: float, n: int = 12, **changes: Any) -> list[AnyDocument]:
     """`n` runs of `fast` around 60 s and `n` of `slow`, all of which hit, on one priced machine."""
     seconds = [60 + 0.1 * k for k in range(n)]
     lease = small_store.a_lease(1)
-    documents = [lease]
+    documents: list[AnyDocument] = [lease]
     for first, name, scale in ((100, "fast", 1.0), (200, "slow", slow)):
         recipe = RecipeRef(name=name, source_sha256="0" * 64)
         times = [scale * second for second in seconds]
@@ -160,17 +157,18 @@ def test_our_own_runs_on_one_machine_are_judged_by_their_interval(slow: float, v
     assert check.interval is not None
     assert check.verdict == verdict
     assert check.basis == "runs on Tesla V100-SXM2-16GB (aws:p3.2xlarge)"
-    assert check.notes[0] == "hits: A 12 of 12 runs, B 12 of 12; medians of those that hit"
+    assert "A 12 of 12 runs, B 12 of 12" in check.notes[0]
 
 
-def test_few_runs_are_inconclusive() -> None:
-    (check,) = check_runs(a_claim(), runs_frame(runs(3.0, n=3)))
-    assert check.verdict == "inconclusive"
-    assert "6 runs" in check.notes[1]
+@pytest.mark.parametrize(("n", "verdict"), [(5, "inconclusive"), (6, "supported")])
+def test_six_runs_a_side_make_a_verdict(n: int, verdict: str) -> None:
+    (check,) = check_runs(a_claim(), runs_frame(runs(3.0, n=n)))
+    assert check.verdict == verdict
+    assert any("it takes 6" in note for note in check.notes) == (verdict == "inconclusive")
 
 
 def test_runs_on_two_machines_are_not_compared() -> None:
-    documents = [d for d in runs(3.0) if getattr(d, "recipe", None) is None or d.recipe.name == "fast"]
+    documents = [each for each in runs(3.0) if not isinstance(each, Run) or each.recipe.name == "fast"]
     other = small_store.a_lease(2, "9.99")
     recipe = RecipeRef(name="slow", source_sha256="0" * 64)
     elsewhere = small_store.a_series(300, [180.0] * 12, lease_id=other.id, recipe=recipe)
@@ -184,7 +182,7 @@ def test_a_machine_without_a_price_has_no_cost_to_compare() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"metric": "gpus"}, {"runs_A": None}, {"runs_B": "another"}])
-def test_what_was_not_run_is_not_judged(changes) -> None:
+def test_what_was_not_run_is_not_judged(changes: dict[str, Any]) -> None:
     assert list(check_runs(a_claim(**changes), runs_frame(runs(3.0)))) == []
 
 
@@ -207,7 +205,7 @@ def test_amounts_keep_their_digits(value: float, unit: str, said: str) -> None:
     assert amount(value, unit) == said
 
 
-def all_checks():
+def all_checks() -> list[Check]:
     frame = runs_frame(runs(3.0))
     checks = [check_published(claim, BOOK, ENTRIES) for claim in BOOK.claims]
     return [*checks, *check_runs(a_claim(id="own", text="2x | <b>", source="a *post*"), frame)]

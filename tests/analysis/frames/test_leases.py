@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -24,8 +25,10 @@ def frame(documents: list[AnyDocument]) -> pd.DataFrame:
 FRAME = frame(ls.a_store())
 
 
-def of(number: int) -> pd.Series:
-    return FRAME.loc[a.an_id(number)]
+def of(number: int) -> pd.Series[Any]:
+    row = FRAME.loc[a.an_id(number)]
+    assert isinstance(row, pd.Series)
+    return row
 
 
 def test_a_closed_lease_has_its_clock_its_charged_seconds_and_its_cost() -> None:
@@ -47,7 +50,7 @@ def test_focus_goes_before_cost_explorer_and_the_two_are_never_added() -> None:
     one = of(1)
     assert (one["billed"], one["billed_source"], one["difference"]) == (Decimal("0.52"), "focus", Decimal("0.01"))
     assert bool(one["billed_complete"])
-    only = [ls.opened(1), ls.closed(1, 630), ls.bill(1, "9", source="cost-explorer")]
+    only: list[AnyDocument] = [ls.opened(1), ls.closed(1, 630), ls.bill(1, "9", source="cost-explorer")]
     assert frame(only).iloc[0]["billed"] == Decimal(9)
 
 
@@ -78,7 +81,7 @@ def test_without_a_price_there_is_no_estimate_though_the_seconds_are_known() -> 
 
 
 def test_a_bill_in_another_currency_is_not_compared_and_bills_in_two_are_not_added() -> None:
-    lease = [ls.opened(1), ls.closed(1, 630), ls.bill(1, "0.40", currency="EUR")]
+    lease: list[AnyDocument] = [ls.opened(1), ls.closed(1, 630), ls.bill(1, "0.40", currency="EUR")]
     one = frame(lease).iloc[0]
     assert (one["billed"], one["billed_currency"], one["difference"]) == (Decimal("0.40"), "EUR", None)
     one = frame([*lease, ls.bill(1, "0.1")]).iloc[0]

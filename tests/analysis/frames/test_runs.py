@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from analysis.frames.runs import COLUMNS, attempt_costs, counted, runs_frame, train_costs
 from analysis.report.render import FORMATS, render
 from analysis.report.report import build_report
-from bench.record.documents import Accelerators, Device, LeaseClosed, Phase, RecipeRef
-from bench.record.policy import POLICIES, attempt_seconds, policy_seconds
+from bench.record.documents import Accelerators, Device, LeaseClosed, Phase, RecipeRef, Run
+from bench.record.policy import POLICIES, Policy, attempt_seconds, policy_seconds
 from tests.support import builders
 from tests.support import small_store as a
 
 
-def test_one_row_a_run_with_its_lease():
+def test_one_row_a_run_with_its_lease() -> None:
     frame = runs_frame([a.a_run(10, lease_id=a.an_id(1)), a.a_lease(1), LeaseClosed(id=a.an_id(1), stopped=a.NOON)])
     assert len(frame) == 1
     row = frame.iloc[0]
@@ -33,7 +33,7 @@ def test_one_row_a_run_with_its_lease():
     assert train_costs(frame, "airbench") == [Decimal("0.051")]
 
 
-def test_every_column_has_a_dtype_and_a_meaning_also_where_there_is_no_run():
+def test_every_column_has_a_dtype_and_a_meaning_also_where_there_is_no_run() -> None:
     frame = runs_frame([])
     assert list(frame) == list(COLUMNS)
     for name, column in COLUMNS.items():
@@ -43,34 +43,35 @@ def test_every_column_has_a_dtype_and_a_meaning_also_where_there_is_no_run():
         assert column.meaning
 
 
-def test_without_a_lease_the_price_is_unknown():
+def test_without_a_lease_the_price_is_unknown() -> None:
     frame = runs_frame([a.a_run(10, lease_id=a.an_id(1)), a.a_run(11)])
     assert list(frame["hourly"]) == [None, None]
     assert train_costs(frame, "airbench") == [None, None]
     assert frame["instance"].isna().all()
 
 
-def test_a_price_a_gpu_is_times_the_gpus():
-    def hourly(accelerators):
+def test_a_price_a_gpu_is_times_the_gpus() -> None:
+    def hourly(accelerators: Accelerators | None) -> Decimal | None:
         lease = a.a_lease(1, "2.00", unit="gpu-hour", accelerators=accelerators)
-        return runs_frame([lease, a.a_run(10, lease_id=a.an_id(1))])["hourly"][0]
+        rate: Decimal | None = runs_frame([lease, a.a_run(10, lease_id=a.an_id(1))])["hourly"][0]
+        return rate
 
     assert hourly(Accelerators(name="V100", count=8)) == 16
     assert hourly(None) is None
 
 
-def test_a_record_that_is_there_twice_counts_once():
+def test_a_record_that_is_there_twice_counts_once() -> None:
     assert len(runs_frame([a.a_run(10), a.a_run(10)])) == 1
 
 
-def test_cores_and_gpus_are_counted():
+def test_cores_and_gpus_are_counted() -> None:
     device = Device(kind="cpu", name="Xeon", count=2, precision="float32", path="eager")
     assert runs_frame([a.a_run(10, device=device)])["machine"][0] == "2 x Xeon"
 
 
 @given(st.lists(builders.runs(), max_size=3))
 @settings(max_examples=30, deadline=None)
-def test_any_run_has_a_row_and_can_be_reported(runs):
+def test_any_run_has_a_row_and_can_be_reported(runs: list[Run]) -> None:
     frame = runs_frame(runs)
     for form in FORMATS:
         assert render(build_report(runs), form, terminal=False)
@@ -80,7 +81,7 @@ def test_any_run_has_a_row_and_can_be_reported(runs):
         assert len(attempt_costs(frame, policy)) == len(frame)
 
 
-def test_a_broken_run_used_its_counted_phases_up_to_its_end():
+def test_a_broken_run_used_its_counted_phases_up_to_its_end() -> None:
     broken = a.a_broken_run(10)
     assert policy_seconds(broken, "airbench") is None
     assert {policy: attempt_seconds(broken, policy) for policy in POLICIES} == {
@@ -92,24 +93,24 @@ def test_a_broken_run_used_its_counted_phases_up_to_its_end():
     assert attempt_seconds(a.a_broken_run(10, cold=True), "cold") == 15
 
 
-def test_a_run_that_broke_before_the_clock_ran_used_nothing_of_it():
+def test_a_run_that_broke_before_the_clock_ran_used_nothing_of_it() -> None:
     assert attempt_seconds(a.a_broken_run(10, phases=()), "airbench") == 0
     assert attempt_seconds(a.a_broken_run(10, phases=(), cold=True), "cold") == 0
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_a_hit_used_its_policy_time(policy):
+def test_a_hit_used_its_policy_time(policy: Policy) -> None:
     run = builders.make_run(cold=True)
     assert attempt_seconds(run, policy) == policy_seconds(run, policy)
 
 
-def test_a_miss_used_everything_the_clock_counts():
+def test_a_miss_used_everything_the_clock_counts() -> None:
     crossed_and_fell_back = builders.make_run(evaluations=builders.ending(0.93))
     assert policy_seconds(crossed_and_fell_back, "dawnbench") == 9
     assert attempt_seconds(crossed_and_fell_back, "dawnbench") == 13
 
 
-def test_a_run_not_synchronised_does_not_count_but_a_broken_one_does():
+def test_a_run_not_synchronised_does_not_count_but_a_broken_one_does() -> None:
     loose = a.a_run(10, phases=(Phase(name="train", start=0, stop=1, synchronised=False),))
     frame = runs_frame([loose, a.a_broken_run(11), a.a_run(12)])
     assert list(counted(frame)["run_id"]) == [a.an_id(11), a.an_id(12)]

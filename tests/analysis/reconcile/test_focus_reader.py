@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_gzip_is_known_by_its_content(there: Path) -> None:
 
 
 @pytest.mark.parametrize("spelled", [str.lower, lambda name: "".join(f"_{c}" if c.isupper() else c for c in name)])
-def test_columns_are_known_however_a_provider_spells_them(there: Path, spelled) -> None:
+def test_columns_are_known_however_a_provider_spells_them(there: Path, spelled: Callable[[str], str]) -> None:
     there.write_bytes(written(CELLS, header=[spelled(name) for name in CELLS]))
     (row,) = read(there)
     check(row)
@@ -135,12 +135,12 @@ def test_a_file_that_is_broken_ends_in_one_line(there: Path, raw: bytes) -> None
 @pytest.mark.parametrize("raw", [b"", b"\n", b"{}"])
 def test_a_file_without_a_header_is_no_focus_export(there: Path, raw: bytes) -> None:
     there.write_bytes(raw)
-    with pytest.raises(UsageError, match="no FOCUS export"):
+    with pytest.raises(UsageError, match=r"FOCUS 1\.0"):
         read(there)
 
 
 def test_a_missing_file_is_named(there: Path) -> None:
-    with pytest.raises(BenchError, match=f"{there}: cannot be read"):
+    with pytest.raises(BenchError, match=f"{there}: "):
         read(there)
 
 
@@ -151,7 +151,7 @@ def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
     assert sources(str(tmp_path)) == [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet")]
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UsageError, match=r"no \.csv"):
+    with pytest.raises(UsageError, match=r"\.csv, \.csv\.gz"):
         sources(str(empty))
 
 

