@@ -5,79 +5,54 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-
-from bench.lease.describe import MachineOptions  # noqa: E402 -- after the skip
-from bench.lease.detect import preempted  # noqa: E402 -- after the skip
-from bench.lease.lease import acquire_lease  # noqa: E402 -- after the skip
-from bench.measure import session  # noqa: E402 -- after the skip
-from bench.measure.progress import Progress  # noqa: E402 -- after the skip
-from bench.recipes import Recipe, Trainer  # noqa: E402 -- after the skip
-from bench.record.documents import (  # noqa: E402 -- after the skip
+from bench.lease.describe import MachineOptions
+from bench.lease.detect import preempted
+from bench.lease.lease import acquire_lease
+from bench.measure import session
+from bench.measure.progress import Progress
+from bench.record.documents import (
     AnyDocument,
     LeaseClosed,
     LeaseOpened,
     Run,
     new_id,
 )
-from bench.store import FolderStore, read_all  # noqa: E402 -- after the skip
-from bench.training import data as cifar10  # noqa: E402 -- after the skip
-from bench.training.data import Cifar10  # noqa: E402 -- after the skip
-from bench.training.device import Compute  # noqa: E402 -- after the skip
-from bench.training.events import Events  # noqa: E402 -- after the skip
-from tests.support.metadata_server import EC2_NOTICE, Page, Serve, ec2_pages  # noqa: E402 -- after the skip
+from bench.store import FolderStore, read_all
+from bench.training import data as cifar10
+from bench.training.events import Events
+from tests.support.metadata_server import EC2_NOTICE, Page, Serve, ec2_pages
+from tests.support.scripted import NO_IMAGES, Scripted
 
-CPU = Compute(torch.device("cpu"), torch.float32, "eager")
-NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
 EC2 = ec2_pages()
 Runs = Callable[[signal.Signals, dict[str, str]], list[AnyDocument]]
 
 
-@dataclass
-class SignalledTrainer:
-    """A trainer to which a signal comes while it trains."""
+def signalled(number: signal.Signals) -> Scripted:
+    """A recipe to which a signal comes while it trains."""
 
-    number: signal.Signals
-    batch: int = 1
-    compute: Compute = CPU
-
-    def warm_up(self) -> None:
-        pass
-
-    def run(self, seed: int, events: Events) -> None:
+    def script(seed: int, events: Events) -> None:
         with events.phase("train"):
-            os.kill(os.getpid(), self.number)
+            os.kill(os.getpid(), number)
 
-
-@dataclass(frozen=True)
-class Signalled(Recipe):
-    number: signal.Signals = signal.SIGTERM
-
-    def build(self, data: Cifar10, compute: Compute) -> Trainer:
-        return SignalledTrainer(self.number)
-
-    def source_sha256(self) -> str:
-        return "0" * 64
+    return Scripted("signalled", "", 0.94, script=script)
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     """`run(number, environ)`: the records that a call leaves to which this signal comes."""
     monkeypatch.setattr(cifar10, "find", lambda _: tmp_path)
-    monkeypatch.setattr(cifar10, "load", lambda _: Cifar10(*NO_IMAGES, *NO_IMAGES))
+    monkeypatch.setattr(cifar10, "load", lambda _: NO_IMAGES)
 
     def call(number: signal.Signals, environ: dict[str, str]) -> list[AnyDocument]:
         store = FolderStore(str(tmp_path / "store"))
         lease = acquire_lease(MachineOptions(), store, environ)
         request = session.Request(
-            recipes=[Signalled("signalled", "", 0.94, number=number)],
+            recipes=[signalled(number)],
             runs=1,
             first_seed=0,
             data=None,

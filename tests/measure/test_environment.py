@@ -13,11 +13,11 @@ from bench.measure.environment import describe
 
 
 def test_the_environment_names_neither_host_nor_user_nor_folder() -> None:
-    said = json.dumps(describe().model_dump(mode="json"))
-    assert socket.gethostname() not in said
-    assert "/" not in said.replace("Linux/", "")
+    text = json.dumps(describe().model_dump(mode="json"))
+    assert socket.gethostname() not in text
+    assert "/" not in text.replace("Linux/", "")
     if len(getpass.getuser()) > 4:  # "root" is a word that a kernel's name may hold
-        assert getpass.getuser() not in said
+        assert getpass.getuser() not in text
 
 
 def test_the_environment_knows_the_processor_and_the_versions() -> None:

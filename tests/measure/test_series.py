@@ -91,7 +91,7 @@ def test_a_failure_is_recorded_and_the_next_run_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "said"),
+    ("trouble", "expected"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "Tried to allocate 2.00 GiB"),
         (RuntimeError("CUDA error: out of memory"), "CUDA error: out of memory"),
@@ -99,7 +99,7 @@ def test_a_failure_is_recorded_and_the_next_run_goes_on() -> None:
         (MemoryError(), "MemoryError"),
     ],
 )
-def test_running_out_of_memory_is_said_with_the_batch_and_the_next_run_goes_on(trouble: Exception, said: str) -> None:
+def test_running_out_of_memory_names_the_batch_and_the_next_run_goes_on(trouble: Exception, expected: str) -> None:
     def fail_first(seed: int, events: Events) -> None:
         if seed == 10:
             raise trouble
@@ -108,7 +108,7 @@ def test_running_out_of_memory_is_said_with_the_batch_and_the_next_run_goes_on(t
     first, second = series(recipe(fail_first), n=2)
     assert (first.status, first.reason) == ("failed", "OOM")
     assert (first.message or "").startswith("batch of 100: ")
-    assert said in (first.message or "")
+    assert expected in (first.message or "")
     assert second.status == "completed"
     assert "build" in {phase.name for phase in second.phases}  # nothing of the failed one is kept
 

@@ -111,10 +111,10 @@ def test_a_store_that_fails_stops_no_run_and_is_an_error_in_the_end(
 ) -> None:
     runs = session(Failing(tmp_path / "there"))
     assert [next(runs)[0].status for _ in range(2)] == ["completed", "completed"]
-    with pytest.raises(StoreError, match=r"^2 records of this call are not in .*`bench store drain` puts them there"):
+    with pytest.raises(StoreError, match=r"^2 records .*`bench store drain`"):
         next(runs)
-    assert "cannot be reached; the record is kept in" in capsys.readouterr().err
     (spool,) = spools()
+    assert str(spool.waiting()[0].parent) in capsys.readouterr().err
     assert len(spool.waiting()) == 2
 
 
@@ -154,7 +154,7 @@ def test_bench_echo_asks_for_the_lines(
 
 def test_a_store_that_cannot_be_written_is_refused_before_anything_is_run(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("a file")
-    with pytest.raises(StoreError, match="a file where a folder should be"):
+    with pytest.raises(StoreError, match=str(tmp_path / "there")):
         next(session(FolderStore(tmp_path / "there")))
     assert spools() == []
 

@@ -43,13 +43,13 @@ def residual() -> nn.Sequential:
 @pytest.fixture(params=[airbench, residual])
 def network(request: pytest.FixtureRequest) -> nn.Sequential:
     torch.manual_seed(0)
-    made: nn.Sequential = request.param()
-    for module in made.modules():
+    network: nn.Sequential = request.param()
+    for module in network.modules():
         if isinstance(module, Whitening):
             nn.init.normal_(module.weight, std=0.3)
         elif isinstance(module, nn.BatchNorm2d) and module.weight.requires_grad:
             nn.init.uniform_(module.weight, 0.5, 1.5)
-    return made
+    return network
 
 
 @pytest.mark.parametrize("size", [32, 26, 22])

@@ -75,32 +75,32 @@ def test_without_a_name_and_without_a_cache_nothing_is_found(
     tmp_path: Path, official: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(DataError, match="no CIFAR-10 here; run `bench data fetch`"):
+    with pytest.raises(DataError, match="`bench data fetch`"):
         data.find()
 
 
 def test_a_named_folder_without_batches_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"{tmp_path}: no CIFAR-10 batches here"):
+    with pytest.raises(DataError, match=f"^{tmp_path}: "):
         data.find(tmp_path)
 
 
 def test_a_folder_that_cannot_be_looked_into_is_an_error_that_says_why(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be looked into"):
+    with pytest.raises(DataError, match="--data or CIFAR10_DIR"):
         data.find(tmp_path / ("x" * 300))
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("harm", "expected"),
     [
-        (lambda path: path.unlink(), "missing; run `bench data fetch`"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-5]), "cut short"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"!"), "MD5 differs"),
+        (lambda path: path.unlink(), "`bench data fetch`"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-5]), " bytes "),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"!"), "MD5 "),
     ],
     ids=["missing", "truncated", "altered"],
 )
-def test_a_harmed_file_is_named_with_what_to_do(folder: Path, harm: Callable[[Path], object], said: str) -> None:
+def test_a_harmed_file_is_named_with_what_to_do(folder: Path, harm: Callable[[Path], object], expected: str) -> None:
     harm(folder / "data_batch_3.bin")
-    with pytest.raises(DataError, match=said) as caught:
+    with pytest.raises(DataError, match=expected) as caught:
         data.verify(folder)
     assert "data_batch_3.bin" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -172,13 +172,13 @@ def test_fetch_does_nothing_where_verified_files_lie(folder: Path) -> None:
 def test_an_archive_with_another_checksum_is_refused_and_leaves_nothing(
     archive: Path, tmp_path: Path, no_waiting: None
 ) -> None:
-    with pytest.raises(DataError, match="name a mirror with --url"):
+    with pytest.raises(DataError, match="--url"):
         data.fetch(tmp_path / "cache", Mirror(archive.parent).url, md5="0" * 32)
     assert not list((tmp_path / "cache").iterdir())
 
 
 def test_an_unreachable_mirror_is_one_line(tmp_path: Path, official: dict[str, bytes], no_waiting: None) -> None:
-    with pytest.raises(DataError, match="try again") as caught:
+    with pytest.raises(DataError, match=r"127\.0\.0\.1:9") as caught:
         data.fetch(tmp_path / "cache", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
     assert "\n" not in str(caught.value)
 

@@ -53,7 +53,7 @@ def test_tiles_cover_each_output_once_and_read_no_padding(size: int, out: int, m
 
 
 def test_tiles_that_do_not_cover_the_outputs_are_refused() -> None:
-    with pytest.raises(ValueError, match="tiles of 4 do not cover 7 outputs"):
+    with pytest.raises(ValueError, match=r"4 .* 7"):
         conv3x3(torch.randn(1, 7, 7, 1, 1), torch.randn(1, 1, 3, 3), 7, 4)
 
 
