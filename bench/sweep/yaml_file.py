@@ -27,9 +27,9 @@ class YamlFile:
         words = ""
         for step in place:
             words += f"[{step}]" if isinstance(step, int) else f".{step}"
-            found = _below(node, step)
-            if found is not None:
-                line, node = found
+            below = _below(node, step)
+            if below is not None:
+                line, node = below
         return f"{self.path}:{line + 1}: {words.removeprefix('.')}"
 
 

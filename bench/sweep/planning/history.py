@@ -105,8 +105,8 @@ def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[Histo
     errors: list[RecordError] = []
     for store in stores:
         table, unreadable = read_runs(store)
-        asked = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(names)))
-        runs |= {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in asked.to_pylist()}
+        rows = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(names)))
+        runs |= {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in rows.to_pylist()}
         opened, unread = read_leases(store)
         leases |= opened
         errors += [*unreadable, *(error for error in unread if str(error) not in map(str, unreadable))]

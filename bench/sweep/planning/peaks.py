@@ -1,4 +1,4 @@
-"""How fast a GPU can be expected to train a recipe that nobody has run on it yet. Peaks are data, in `peaks.csv`.
+"""Expected training speed of a recipe on a GPU without records of it. Peaks are data, in `peaks.csv`.
 
     seconds of a run = TFLOP of the recipe / (peak of the GPU x share of the peak that is reached)
 
@@ -57,21 +57,21 @@ def peak(gpu: str) -> Peak | None:
     """The data sheet of `gpu`; of several forms that its name may mean, the slowest. None: there is none."""
     asked = exactly(gpu)
     forms = [(exactly(row.gpu), row) for row in peaks()]
-    found = [
+    fitting = [
         (form, row)
         for form, row in forms
         if form.model == asked.model and asked.traits <= (form.traits or asked.traits)
     ]
     # More memory alone is the same chip: V100-32GB is a V100.
-    same = [row for form, row in found if form.memory_gb == asked.memory_gb] or [row for _, row in found]
+    same = [row for form, row in fitting if form.memory_gb == asked.memory_gb] or [row for _, row in fitting]
     return min(same, key=lambda row: row.half, default=None)
 
 
 def speed(gpu: str, *, half: bool) -> Speed | None:
     """What is reached on `gpu`, in half precision or in float32; None where its data sheet is not here."""
-    found, reference = peak(gpu), peak(_REFERENCE)
-    if found is None or reference is None:
+    sheet, reference = peak(gpu), peak(_REFERENCE)
+    if sheet is None or reference is None:
         return None
-    top = found.half if half else found.float32
-    fed = min(1.0, (found.memory / top) / (reference.memory / reference.half))
+    top = sheet.half if half else sheet.float32
+    fed = min(1.0, (sheet.memory / top) / (reference.memory / reference.half))
     return Speed(EXPECTED * top * fed, LEAST * top * fed)

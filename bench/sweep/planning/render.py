@@ -53,22 +53,22 @@ def significant(amount: Decimal | float | None) -> str:
 
 def _total(plan: Plan) -> str:
     sweep = plan.sweep
-    said = f"{sweep.name}: {plural(sweep.runs, 'run')} each of {', '.join(sweep.recipes)}, "
-    said += f"{plural(len(plan.cells), 'machine')}; total "
+    line = f"{sweep.name}: {plural(sweep.runs, 'run')} each of {', '.join(sweep.recipes)}, "
+    line += f"{plural(len(plan.cells), 'machine')}; total "
     if plan.dollars is None:
-        return f"{said}{UNKNOWN}"
-    said += f"{'at least ' if plan.unknown else ''}{significant(plan.dollars)} {CURRENCY}"
-    said += f", upper bound {significant(plan.most_dollars)} {CURRENCY}"
+        return f"{line}{UNKNOWN}"
+    line += f"{'at least ' if plan.unknown else ''}{significant(plan.dollars)} {CURRENCY}"
+    line += f", upper bound {significant(plan.most_dollars)} {CURRENCY}"
     if plan.unknown:
-        said += f", and what {plan.unknown} of them cost is unknown and not in it"
-    return said
+        line += f", and what {plan.unknown} of them cost is unknown and not in it"
+    return line
 
 
 def _times(plan: Plan) -> Iterator[str]:
     times = [cell.time for cell in plan.cells if cell.time]
     if not times:
         return
-    runs = [each.run for time in times for each in time.recipes]
+    runs = [recipe.run for time in times for recipe in time.recipes]
     if any(run.basis == "measured" for run in runs):
         yield "measured: the median of the recorded runs on the same GPU, at most the slowest of them"
     if any(run.basis == "extrapolated" for run in runs):
@@ -79,17 +79,17 @@ def _times(plan: Plan) -> Iterator[str]:
     yield f"until a machine is there: {_stretch([time.provision for time in times], PROVISION)}"
     yield f"its set-up: {_stretch([time.setup for time in times], SETUP)}"
     yield (
-        f"a recipe's start: {_stretch([each.start for time in times for each in time.recipes], START)}, "
+        f"a recipe's start: {_stretch([recipe.start for time in times for recipe in time.recipes], START)}, "
         "where assumed a warm-up run on top"
     )
 
 
-def _stretch(lengths: list[Duration], usual: Duration) -> str:
+def _stretch(durations: list[Duration], usual: Duration) -> str:
     """How the same stretch of all cells is known."""
-    said = sorted({length.words for length in lengths if length.basis == "measured"})
-    if any(length.basis == "assumed" for length in lengths):
-        said.append(f"assumed {usual.expected / 60:g} min, at most {usual.upper / 60:g}")
-    return "; ".join(said)
+    sources = sorted({duration.words for duration in durations if duration.basis == "measured"})
+    if any(duration.basis == "assumed" for duration in durations):
+        sources.append(f"assumed {usual.expected / 60:g} min, at most {usual.upper / 60:g}")
+    return "; ".join(sources)
 
 
 def _parts(plan: Plan) -> Iterator[str]:
@@ -217,12 +217,12 @@ def _content(plan: Plan, today: date) -> dict[str, Any]:
 def _parts_of_time(cell: CellPlan) -> dict[str, Any] | None:
     if cell.time is None:
         return None
-    lengths = {"provision": cell.time.provision, "setup": cell.time.setup}
-    for each in cell.time.recipes:
-        lengths |= {f"{each.recipe}: start": each.start, f"{each.recipe}: run": each.run}
+    durations = {"provision": cell.time.provision, "setup": cell.time.setup}
+    for recipe in cell.time.recipes:
+        durations |= {f"{recipe.recipe}: start": recipe.start, f"{recipe.recipe}: run": recipe.run}
     return {
-        name: {"seconds": length.expected, "at_most": length.upper, "known_by": length.words}
-        for name, length in lengths.items()
+        name: {"seconds": duration.expected, "at_most": duration.upper, "known_by": duration.words}
+        for name, duration in durations.items()
     }
 
 

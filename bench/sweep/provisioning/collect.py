@@ -1,4 +1,4 @@
-"""Records brought home: a job on the machine packs them into its log; here they are unpacked, checked and stored."""
+"""The records in a machine's folder, by way of a job there that packs them into its log; unpacked here."""
 
 from __future__ import annotations
 

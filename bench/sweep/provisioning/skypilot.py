@@ -192,8 +192,8 @@ class SkyPilot:
         """SkyPilot's record of the cluster, if it has one; `ask` the cloud first."""
         sky = _sky()
         mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NONE
-        found: list[Any] = sky.get(sky.status([cluster], refresh=mode))
-        return found
+        records: list[Any] = sky.get(sky.status([cluster], refresh=mode))
+        return records
 
     def _is_up(self, cluster: str) -> bool:
         return any(record["status"].name == "UP" for record in self._status(cluster, ask=True))
