@@ -1,4 +1,4 @@
-"""The numbers behind three of the four plots, computed before anything is drawn; the fourth is in lease_phases."""
+"""The numbers behind three of the four plots, computed before anything is drawn; the fourth has lease_phases."""
 
 from __future__ import annotations
 
@@ -141,14 +141,14 @@ class Epoch:
 def epochs(group: Group, policy: Policy) -> list[Epoch]:
     """The group's evaluations, epoch by epoch; of several of a run at one epoch, the last."""
     last = [{reading.epoch: reading for reading in readings(run, policy)} for run in group.runs]
-    made = []
+    curve = []
     for epoch in sorted(set().union(*last)):
-        found = [by_epoch[epoch] for by_epoch in last if epoch in by_epoch]
-        accuracies = sorted(reading.accuracy for reading in found)
+        at_epoch = [by_epoch[epoch] for by_epoch in last if epoch in by_epoch]
+        accuracies = sorted(reading.accuracy for reading in at_epoch)
         middle = statistics.median(accuracies)
-        seconds = statistics.median(reading.seconds for reading in found)
-        made.append(Epoch(epoch, len(found), seconds, (accuracies[0], middle, accuracies[-1])))
-    return made
+        seconds = statistics.median(reading.seconds for reading in at_epoch)
+        curve.append(Epoch(epoch, len(at_epoch), seconds, (accuracies[0], middle, accuracies[-1])))
+    return curve
 
 
 @dataclass(frozen=True)
@@ -178,5 +178,5 @@ def hits(group: Group, policy: Policy) -> Hits | None:
     known = sorted(time for time in times if time is not None)
     unplaced = len(times) - len(known)
     n = len(group.runs) - unplaced
-    lease_phases = [attempt_seconds(run, policy) or 0.0 for run in group.runs]
-    return Hits(tuple(known), n, max([*known, *lease_phases]), unplaced) if n else None
+    attempts = [attempt_seconds(run, policy) or 0.0 for run in group.runs]
+    return Hits(tuple(known), n, max([*known, *attempts]), unplaced) if n else None

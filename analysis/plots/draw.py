@@ -1,4 +1,4 @@
-"""Three of the four plots, drawn; the fourth is in lease_phases.
+"""Three of the four plots, drawn; the fourth is in lease_figure.
 
 No text of a record is drawn: rows are labelled by letters, and the page says what they mean.
 """
@@ -34,8 +34,8 @@ def colours_of(groups: Sequence[Group]) -> dict[str, int]:
     Those whose runs are drawn come first, so that no two of them share one.
     """
     first = [group.label for group in plotted(groups)]
-    others = [g.label for g in groups if g.row.kind == "measured" and g.label not in first]
-    own = {label: index % len(SERIES) for index, label in enumerate([*first, *others])}
+    rest = [g.label for g in groups if g.row.kind == "measured" and g.label not in first]
+    own = {label: index % len(SERIES) for index, label in enumerate([*first, *rest])}
     return {group.label: own.get(group.label, -1) for group in groups}
 
 
@@ -115,11 +115,11 @@ def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> 
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
-        found = [(index, group, hits(group, policy)) for index, group in enumerate(groups)]
-        edges = [edge for _, _, h in found if h for edge in (*h.seconds[:1], h.until)]
+        curves = [(index, group, hits(group, policy)) for index, group in enumerate(groups)]
+        edges = [edge for _, _, h in curves if h for edge in (*h.seconds[:1], h.until)]
         start = 0.8 * min((edge for edge in edges if edge > 0), default=1.0)
         ends = []
-        for index, group, hit in found:
+        for index, group, hit in curves:
             if hit is None:
                 continue
             steps = subsample(list(enumerate(hit.seconds, start=1)), STEPS_DRAWN)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from analysis.plots import data as plot_data
 from analysis.plots import draw as plots
 from analysis.plots.data import Group
-from analysis.plots.lease_phases import lease_figure
+from analysis.plots.lease_figure import lease_figure
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
@@ -36,7 +36,7 @@ def figures(
 def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
     reasons = {group.label: plot_data.cannot_be_placed(group) for group in groups}
     placed = [group for group in groups if reasons[group.label] is None]
-    best = {group.label for pareto_front in plot_data.pareto_fronts(placed) for group in pareto_front}
+    best = {group.label for front in plot_data.pareto_fronts(placed) for group in front}
     description = "No row has both a known price and a run that hit."
     if placed:
         cheapest, fastest = min(placed, key=_cost), min(placed, key=_time)
@@ -76,11 +76,11 @@ def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
 
 def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> list[str]:
     """A line for each reason, with the letters of the rows."""
-    found: dict[str, list[str]] = {}
+    labels_by_reason: dict[str, list[str]] = {}
     for group in groups:
         if reason := reasons[group.label]:
-            found.setdefault(reason, []).append(group.label)
-    return [f"Left out, {reason}: {', '.join(labels)}." for reason, labels in found.items()]
+            labels_by_reason.setdefault(reason, []).append(group.label)
+    return [f"Left out, {reason}: {', '.join(labels)}." for reason, labels in labels_by_reason.items()]
 
 
 def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
@@ -145,10 +145,10 @@ def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
 
 
 def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
-    found = {group.label: plot_data.hits(group, policy) for group in groups if group.runs}
-    shown = [group for group in plot_data.plotted(groups) if found[group.label]]
-    ends = [f"{group.label} {len(h.seconds)} of {h.n}" for group in shown if (h := found[group.label])]
-    unplaced = [(group, h.unplaced) for group in groups if (h := found.get(group.label)) and h.unplaced]
+    hits_of = {group.label: plot_data.hits(group, policy) for group in groups if group.runs}
+    shown = [group for group in plot_data.plotted(groups) if hits_of[group.label]]
+    ends = [f"{group.label} {len(h.seconds)} of {h.n}" for group in shown if (h := hits_of[group.label])]
+    unplaced = [(group, h.unplaced) for group in groups if (h := hits_of.get(group.label)) and h.unplaced]
     return Figure(
         name="hits",
         title="What share of the runs has hit the target by a given time",
@@ -168,7 +168,7 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Fi
                 "interval",
                 *(f"{100 * share:g} % hit by, s" for share in _QUANTILES),
             ),
-            (_hits_row(group, h) for group in shown if (h := found[group.label])),
+            (_hits_row(group, h) for group in shown if (h := hits_of[group.label])),
         ),
         notes=(
             "Runs that failed, were interrupted or missed count, and never hit: a line that ends below 100 % shows "

@@ -1,4 +1,4 @@
-"""The bill against the estimate, for people: a row a lease, and what was found on one side only."""
+"""The bill against the estimate, for people: a row a lease, and what stands on one side only."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ _WORDS = {
     "not-final": "charges may follow",
     "row-unreadable": "a row could not be read",
 }
-_BESIDE = (("tax", "Tax"), ("credits of", "Credit"))
+_NOT_ESTIMATED = (("tax", "Tax"), ("credits of", "Credit"))
 
 
 def as_text(reconciliations: Sequence[Reconciliation], matched: MatchResult, *, terminal: bool = False) -> str:
     """The table, then a line for each thing that has no counterpart."""
     columns: tuple[Column[Reconciliation], ...] = (
-        Column("lease", lambda one: one.lease.id, numeric=False),
-        Column("provider", lambda one: one.lease.opened.provider, numeric=False),
+        Column("lease", lambda row: row.lease.id, numeric=False),
+        Column("provider", lambda row: row.lease.opened.provider, numeric=False),
         Column("estimate", _estimate),
-        Column("billed", lambda one: money(one.billed, one.currency)),
+        Column("billed", lambda row: money(row.billed, row.currency)),
         Column("difference", _difference),
-        Column("bill", lambda one: _state(one, matched), numeric=False),
+        Column("bill", lambda row: _state(row, matched), numeric=False),
     )
     table = Table(columns, reconciliations, footnotes=list(lines(reconciliations, matched)))
     return table.as_text(terminal=terminal, fit=False)
 
 
-def _estimate(one: Reconciliation) -> str:
-    amount = money(one.estimate.amount, one.estimate.currency)
-    return amount if one.estimate.why is None else f"{amount}: {one.estimate.why}"
+def _estimate(row: Reconciliation) -> str:
+    amount = money(row.estimate.amount, row.estimate.currency)
+    return amount if row.estimate.why is None else f"{amount}: {row.estimate.why}"
 
 
-def _difference(one: Reconciliation) -> str:
-    difference = money(one.difference, one.currency, sign="+")
-    if one.difference is None or not one.estimate.amount:
+def _difference(row: Reconciliation) -> str:
+    difference = money(row.difference, row.currency, sign="+")
+    if row.difference is None or not row.estimate.amount:
         return difference
-    return f"{difference} ({one.difference / one.estimate.amount:+.1%})"
+    return f"{difference} ({row.difference / row.estimate.amount:+.1%})"
 
 
 def money(amount: Decimal | None, currency: str | None, sign: str = "") -> str:
@@ -55,12 +55,12 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
     """What the table leaves out."""
     if not reconciliations:
         yield "No lease of a provider in this store: nothing to reconcile."
-    for one in reconciliations:
-        beside = [f"{word} {money(cost, one.currency)}" for word, kind in _BESIDE if (cost := _of(one, kind))]
-        if beside:
-            yield f"{one.lease.id}: billed holds {' and '.join(beside)}, which no estimate does"
-        if one.bills and one.estimate.currency not in (None, one.currency):
-            yield f"{one.lease.id}: estimated in {one.estimate.currency}, billed in {one.currency}: not compared"
+    for row in reconciliations:
+        parts = [f"{word} {money(cost, row.currency)}" for word, kind in _NOT_ESTIMATED if (cost := _of(row, kind))]
+        if parts:
+            yield f"{row.lease.id}: billed holds {' and '.join(parts)}, which no estimate does"
+        if row.bills and row.estimate.currency not in (None, row.currency):
+            yield f"{row.lease.id}: estimated in {row.estimate.currency}, billed in {row.currency}: not compared"
     for note, estimates in _notes(reconciliations).items():
         yield f"{plural(estimates, 'estimate')}: {note}"
     for tag, rows in sorted(matched.orphans.items()):
@@ -73,25 +73,25 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
         yield f"The charges go up to {matched.until:%Y-%m-%d %H:%M} UTC."
 
 
-def _state(one: Reconciliation, matched: MatchResult) -> str:
-    if one.bills:
-        words = [_WORDS[reason] for reason in one.partial]
+def _state(row: Reconciliation, matched: MatchResult) -> str:
+    if row.bills:
+        words = [_WORDS[reason] for reason in row.partial]
         return f"partial: {', '.join(words)}" if words else "complete"
-    stopped = one.lease.stopped
+    stopped = row.lease.stopped
     if stopped is None or matched.until is None or matched.until < stopped + LATE:
         return "none yet: charges come up to a day late"
     return "none, though the charges go on after it"
 
 
-def _of(one: Reconciliation, kind: str) -> Decimal:
-    charges = (charge for bill in one.bills for charge in bill.charges)
+def _of(row: Reconciliation, kind: str) -> Decimal:
+    charges = (charge for bill in row.bills for charge in bill.charges)
     return sum((charge.billed_cost for charge in charges if charge.category == kind), Decimal(0))
 
 
 def _notes(reconciliations: Sequence[Reconciliation]) -> Counter[str]:
     """What the estimates leave out, and how many of them do: said once, however many leases there are."""
     found: Counter[str] = Counter()
-    for estimate in {one.lease.id: one.estimate for one in reconciliations if one.estimate.amount is not None}.values():
+    for estimate in {row.lease.id: row.estimate for row in reconciliations if row.estimate.amount is not None}.values():
         found.update(estimate.notes)
         if estimate.unpriced:
             found[f"without {', '.join(estimate.unpriced)}, which have no price"] += 1

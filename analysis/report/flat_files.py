@@ -15,7 +15,7 @@ from analysis.frames.runs import COLUMNS
 from analysis.report.render import SCHEMA_VERSION
 from analysis.tables.row import Row, flat, flat_fields
 from bench.store.compact import SCHEMA
-from bench.text import csv_cell, one_line
+from bench.table import table_of
 
 # What a frame has beside a compacted row. Money is exact, so it is text.
 _DERIVED = {"hourly": pa.string(), "images_per_second": pa.float64()}
@@ -31,10 +31,8 @@ _OF_ROW = {
 
 def as_csv(frame: pd.DataFrame) -> str:
     """`frame` (of `runs_frame`) with a header line; unknown is an empty cell, and no cell a formula."""
-    shown = pd.DataFrame({name: frame[name].map(_cell, na_action="ignore") for name in COLUMNS}, dtype=object)
-    out = io.StringIO()
-    shown.to_csv(out, index=False, lineterminator="\n")
-    return out.getvalue()
+    known = frame[list(COLUMNS)].astype(object)
+    return table_of(COLUMNS, known.where(known.notna(), None).itertuples(index=False, name=None)).as_csv()
 
 
 def as_parquet(frame: pd.DataFrame) -> bytes:
@@ -69,12 +67,3 @@ def _types(field: dataclasses.Field[Any]) -> list[tuple[str, pa.DataType]]:
         return [(field.name, _OF_ROW.get(kind, pa.string()))]
     stem = field.name.removesuffix("_interval")
     return [(f"{stem}_low", pa.float64()), (f"{stem}_high", pa.float64()), (f"{stem}_method", pa.string())]
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return csv_cell(one_line(value))
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    # What is not a string of Python's own: numbers, days, and numpy's booleans.
-    return str(value).lower() if str(value) in ("True", "False") else value

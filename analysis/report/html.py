@@ -141,12 +141,12 @@ def prices(groups: Iterable[Group]) -> TextTable:
 
 def broken(runs: Iterable[Run]) -> TextTable:
     """The runs that did not complete: why, in their own words."""
-    found: Counter[tuple[str, ...]] = Counter(
+    counted_rows: Counter[tuple[str, ...]] = Counter(
         (run.recipe.name, run.status, run.reason, run.message or NOT_APPLICABLE)
         for run in runs
         if run.reason is not None
     )
-    return _counted(("recipe", "status", "reason", "message"), found)
+    return _counted(("recipe", "status", "reason", "message"), counted_rows)
 
 
 def environments(runs: Iterable[Run]) -> TextTable:
@@ -172,7 +172,7 @@ def environments(runs: Iterable[Run]) -> TextTable:
 
 def _environment(run: Run) -> tuple[str, ...]:
     e, device = run.environment, run.device
-    said = (
+    facts = (
         run.recipe.name,
         f"{device.count} x {device.name}",
         f"{device.precision}, {device.path}",
@@ -188,16 +188,16 @@ def _environment(run: Run) -> tuple[str, ...]:
         _commit(e.git_commit, e.git_dirty),
         e.image_digest,
     )
-    return tuple(part or UNKNOWN for part in said)
+    return tuple(part or UNKNOWN for part in facts)
 
 
 def _commit(commit: str | None, dirty: bool | None) -> str | None:
     return f"{commit[:12]}, with changes" if commit and dirty else commit and commit[:12]
 
 
-def _counted(headers: tuple[str, ...], found: Counter[tuple[str, ...]]) -> TextTable:
+def _counted(headers: tuple[str, ...], counted_rows: Counter[tuple[str, ...]]) -> TextTable:
     """The rows with how many runs each stands for, the most frequent first."""
-    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(counted_rows.items(), key=lambda item: (-item[1], item[0]))
     rows = [(str(count), *map(_short, row)) for row, count in ordered]
     return _limited(("runs", *headers), rows)
 

@@ -164,13 +164,13 @@ def _machine_mark(row: Row) -> list[str]:
 
 def _leased(row: LeaseRow) -> Cell:
     name = f"{row.provider}:{row.instance_type}" if row.instance_type else row.provider
-    several = "" if row.accelerators in (None, 1) else f"{row.accelerators} x "
-    return (name, f"{several}{row.accelerator}") if row.accelerator else name
+    count = "" if row.accelerators in (None, 1) else f"{row.accelerators} x "
+    return (name, f"{count}{row.accelerator}") if row.accelerator else name
 
 
 def _leases(row: LeaseRow) -> Cell:
-    apart = ((row.open, "open"), (row.preempted, "preempted"))
-    return _with(str(row.leases), *(f"{count} {what}" for count, what in apart if count))
+    states = ((row.open, "open"), (row.preempted, "preempted"))
+    return _with(str(row.leases), *(f"{count} {what}" for count, what in states if count))
 
 
 def _sum(row: LeaseRow, value: float | None, of: int) -> Cell:

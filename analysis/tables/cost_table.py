@@ -48,9 +48,9 @@ def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]
     return [_compared(row, reference) for row in rows] if reference else rows
 
 
-def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
-    """The row of the like runs `every`. Those that do not count are its `invalid`."""
-    runs, first = counted(every), every.iloc[0]
+def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
+    """The row of the like runs `selected`; those that do not count are its `invalid`."""
+    runs, first = counted(selected), selected.iloc[0]
     hourly: Decimal | None = first["hourly"]
     n, hits = len(runs), int(runs["hit"].sum())
     ended = runs["status"].value_counts()
@@ -78,7 +78,7 @@ def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
         completed=len(accuracies),
         failed=int(ended.get("failed", 0)),
         interrupted=int(ended.get("interrupted", 0)),
-        invalid=len(every) - n,
+        invalid=len(selected) - n,
         hits=hits,
         p_hit=hits / n if n else None,
         p_hit_interval=wilson(hits, n) if n else None,
@@ -90,7 +90,7 @@ def measured_row(every: pd.DataFrame, policy: Policy) -> Row:
         train_cost=train_cost(seconds, hourly),
         train_cost_interval=_priced(interval, hourly),
         cost_per_success=cost_per_success(attempt_costs(runs, policy), hits),
-        notes=run_notes(every, policy),
+        notes=run_notes(selected, policy),
         run_ids=tuple(runs["run_id"]),
     )
 

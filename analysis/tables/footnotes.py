@@ -73,19 +73,19 @@ def general_notes(policy: Policy, *, measured: bool, shown: int, known: int, com
     return notes
 
 
-def run_notes(every: pd.DataFrame, policy: Policy) -> tuple[str, ...]:
-    """The notes to a row made of the runs `every` (those not counted included)."""
-    runs = counted(every)
-    made = [_price(every), *_broken(runs), *_invalid(len(every) - len(runs)), *_unfinished(every)]
-    made += [*_untimed(runs, policy), *_few(runs, policy), *_fell_back(runs), *_mixed(runs), *_warned(runs)]
-    return tuple(one_line(note) for note in made)
+def run_notes(selected: pd.DataFrame, policy: Policy) -> tuple[str, ...]:
+    """The notes to the row of the runs `selected`, those that do not count among them."""
+    runs = counted(selected)
+    notes = [_price(selected), *_broken(runs), *_invalid(len(selected) - len(runs)), *_unfinished(selected)]
+    notes += [*_untimed(runs, policy), *_too_few(runs, policy), *_fell_back(runs), *_mixed(runs), *_warned(runs)]
+    return tuple(one_line(note) for note in notes)
 
 
-def _price(every: pd.DataFrame) -> str:
-    sources = every[["price_source", "price_seen"]].dropna().drop_duplicates()
+def _price(selected: pd.DataFrame) -> str:
+    sources = selected[["price_source", "price_seen"]].dropna().drop_duplicates()
     if sources.empty:
         return "price: unknown, and so is every cost; bench run takes --instance or --price-per-hour"
-    first = every.iloc[0]
+    first = selected.iloc[0]
     category = f"{first['pricing_category']} ({CATEGORIES[first['pricing_category']]})"
     where = "; ".join(f"{source}, seen {seen}" for source, seen in sources.itertuples(index=False))
     if first["hourly"] is None:
@@ -96,8 +96,8 @@ def _price(every: pd.DataFrame) -> str:
 def _broken(runs: pd.DataFrame) -> Iterator[str]:
     broken = runs[runs["status"] != "completed"]
     if len(broken):
-        said = (broken["status"] + " (" + broken["reason"] + ")").value_counts().sort_index()
-        counts = ", ".join(f"{count} {what}" for what, count in said.items())
+        reasons = (broken["status"] + " (" + broken["reason"] + ")").value_counts().sort_index()
+        counts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
         yield f"{counts}: counted in runs, P(hit) and cost per success"
 
 
@@ -106,9 +106,9 @@ def _invalid(count: int) -> Iterator[str]:
         yield f"{plural(count, 'run')} not counted anywhere: a clock was read while the device was still at work"
 
 
-def _unfinished(every: pd.DataFrame) -> Iterator[str]:
+def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
     # A run that was interrupted and made again has its place in the series twice.
-    series = every.groupby("series_id").agg({"planned": "max", "series_index": "nunique"})
+    series = selected.groupby("series_id").agg({"planned": "max", "series_index": "nunique"})
     missing = int((series["planned"] - series["series_index"]).clip(lower=0).sum())
     if missing:
         yield f"{plural(missing, 'run')} planned but not in the records: a series was stopped early, or still goes on"
@@ -121,7 +121,7 @@ def _untimed(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
         yield f"{count} of {plural(len(completed), 'run')} completed without a time under the {policy} clock"
 
 
-def _few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
+def _too_few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
     timed = int(runs[f"{policy}_s"].notna().sum())
     if 0 < timed < MEDIAN_FROM:
         yield f"n = {timed}: too few for an interval of the median, which takes {MEDIAN_FROM}"

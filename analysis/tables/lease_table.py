@@ -144,22 +144,22 @@ def _bills(leases: pd.DataFrame) -> Iterator[str]:
 
 
 def _phases(leases: pd.DataFrame) -> Iterator[str]:
-    said = [
+    means = [
         f"{name} {seconds.mean():.1f} s" + (f" ({len(seconds)} of {len(leases)})" if len(seconds) < len(leases) else "")
         for name in PHASES
         if len(seconds := leases[f"{name}_s"].dropna())
     ]
-    if said:
-        yield f"before the first run, {'mean of the leases' if len(leases) > 1 else 'as recorded'}: {', '.join(said)}"
+    if means:
+        yield f"before the first run, {'mean of the leases' if len(leases) > 1 else 'as recorded'}: {', '.join(means)}"
 
 
 def _mixed(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
     task = ["recipe", "dataset", "target"]
-    mine = runs.loc[runs["lease_id"].isin(leases["lease_id"]), ["status", "valid", *task]]
-    tasks = counted(mine)[task].drop_duplicates()
+    in_leases = runs.loc[runs["lease_id"].isin(leases["lease_id"]), ["status", "valid", *task]]
+    tasks = counted(in_leases)[task].drop_duplicates()
     if len(tasks) > 1:
-        said = [f"{recipe} ({dataset}, {100 * target:.6g} %)" for recipe, dataset, target in tasks.to_numpy()]
-        yield f"a success is a hit of any of {len(said)}: {', '.join(sorted(said)[:5])}{', …' if len(said) > 5 else ''}"
+        names = sorted(f"{recipe} ({dataset}, {100 * target:.6g} %)" for recipe, dataset, target in tasks.to_numpy())
+        yield f"a success is a hit of any of {len(names)}: {', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
 
 
 def _counts(values: pd.Series[Any]) -> list[tuple[str, int]]:

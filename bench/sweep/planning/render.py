@@ -3,119 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from bench.billing.prices import Offer
-from bench.sweep.planning.duration import PROVISION, SETUP, START, Duration
-from bench.sweep.planning.peaks import EXPECTED, LEAST
+from bench.sweep.planning.notes import is_stale, notes, three_digits
 from bench.sweep.planning.plan import CURRENCY, CellPlan, Plan
 from bench.table import Column, Table, table_of
-from bench.text import NOT_APPLICABLE, UNKNOWN, plural
-from bench.text import significant as three_digits
-
-
-def notes(plan: Plan, today: date | None) -> Iterator[str]:
-    """A line each, the total first; prices seen more than 30 days before `today` are stale, where it is given."""
-    yield _total(plan)
-    sweep = plan.sweep
-    if sweep.max_cost is not None:
-        yield f"max_cost {sweep.max_cost:.2f} {CURRENCY}: {_kept(plan.keeps_cost, 'what a cell costs')}"
-    if sweep.max_duration is not None:
-        hours = sweep.max_duration.total_seconds() / 3600
-        yield f"max_duration {hours:g} h, all cells side by side: {_kept(plan.keeps_duration, 'the time of a cell')}"
-    yield from (f"{cell.cell.name}: {cell.why}" for cell in plan.cells if cell.why)
-    yield from _times(plan)
-    yield from _parts(plan)
-    yield from _successes(plan)
-    if any(cell.offer and _is_stale(cell.offer, today) for cell in plan.cells):
-        yield "stale: seen more than 30 days ago"
-
-
-def _kept(kept: bool | None, needed: str) -> str:
-    """Whether a bound is kept, by the upper bound of the plan; None where `needed` is unknown."""
-    if kept is None:
-        return f"cannot be checked: {needed} is unknown"
-    return f"{'kept' if kept else 'NOT kept'} by the upper bound"
-
-
-def _is_stale(offer: Offer, today: date | None) -> bool:
-    """Whether to say that a price is old."""
-    return today is not None and offer.stale(today)
-
-
-def significant(amount: Decimal | float | None) -> str:
-    """To three significant digits; None is unknown."""
-    return UNKNOWN if amount is None else three_digits(amount)
-
-
-def _total(plan: Plan) -> str:
-    sweep = plan.sweep
-    line = f"{sweep.name}: {plural(sweep.runs, 'run')} each of {', '.join(sweep.recipes)}, "
-    line += f"{plural(len(plan.cells), 'machine')}; total "
-    if plan.dollars is None:
-        return f"{line}{UNKNOWN}"
-    line += f"{'at least ' if plan.unknown else ''}{significant(plan.dollars)} {CURRENCY}"
-    line += f", upper bound {significant(plan.most_dollars)} {CURRENCY}"
-    if plan.unknown:
-        line += f", and what {plan.unknown} of them cost is unknown and not in it"
-    return line
-
-
-def _times(plan: Plan) -> Iterator[str]:
-    times = [cell.time for cell in plan.cells if cell.time]
-    if not times:
-        return
-    runs = [recipe.run for time in times for recipe in time.recipes]
-    if any(run.basis == "measured" for run in runs):
-        yield "measured: the median of the recorded runs on the same GPU, at most the slowest of them"
-    if any(run.basis == "extrapolated" for run in runs):
-        yield (
-            f"extrapolated: the recipe's TFLOP at {EXPECTED:.0%} of the GPU's peak, at most at {LEAST:.0%}; less of it "
-            "where memory is slow for the arithmetic"
-        )
-    yield f"until a machine is there: {_stretch([time.provision for time in times], PROVISION)}"
-    yield f"its set-up: {_stretch([time.setup for time in times], SETUP)}"
-    yield (
-        f"a recipe's start: {_stretch([recipe.start for time in times for recipe in time.recipes], START)}, "
-        "where assumed a warm-up run on top"
-    )
-
-
-def _stretch(durations: list[Duration], usual: Duration) -> str:
-    """How the same stretch of all cells is known."""
-    sources = sorted({duration.words for duration in durations if duration.basis == "measured"})
-    if any(duration.basis == "assumed" for duration in durations):
-        sources.append(f"assumed {usual.expected / 60:g} min, at most {usual.upper / 60:g}")
-    return "; ".join(sources)
-
-
-def _parts(plan: Plan) -> Iterator[str]:
-    """What the dollars leave out, and by which rule the machine is charged."""
-    for provider, parts in sorted(
-        {(cell.offer.provider, cell.cost.unpriced) for cell in plan.cells if cell.offer and cell.cost}
-    ):
-        if parts:
-            yield f"unpriced at {provider}, and on top: {', '.join(parts)}"
-    rules = {cell.cost.rule for cell in plan.cells if cell.cost and cell.cost.rule}
-    for rule in sorted(rules, key=lambda rule: (rule.provider, rule.category)):
-        kind = "spot" if rule.category == "Dynamic" else "on-demand"
-        yield f"{rule.provider} charges {kind} machines {rule.words}"
-    if any(cell.cell.spot for cell in plan.cells):
-        yield "spot: what is lost to a pre-emption and made again is not counted"
-
-
-def _successes(plan: Plan) -> Iterator[str]:
-    if len(plan.sweep.recipes) > 1:
-        yield "USD per success: none, as several recipes share a machine"
-        return
-    yield "USD per success: the dollars of the machine by the runs that should hit, at the rate of the recorded runs"
-    if any(cell.per_success is not None and cell.hit_rate and cell.hit_rate.elsewhere for cell in plan.cells):
-        yield "*: the rate of runs on other machines, as none on this GPU is recorded"
-    if any(cell.per_success is None and cell.per_run is not None for cell in plan.cells):
-        yield "unknown, from: no recorded run tells how many hit; a success costs that of a run at least"
+from bench.text import NOT_APPLICABLE, UNKNOWN
 
 
 def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
@@ -141,7 +37,7 @@ def plan_table(plan: Plan, today: date | None) -> Table[CellPlan]:
         Column("file", lambda cell: str(cell.cell.task), numeric=False),
         Column("machine", _machine, numeric=False),
         Column("pricing", _pricing, numeric=False),
-        Column("USD/h", lambda cell: significant(cell.offer.hourly if cell.offer else None)),
+        Column("USD/h", lambda cell: three_digits(cell.offer.hourly if cell.offer else None)),
         Column("seen", lambda cell: _seen(cell.offer, today), numeric=False),
         Column("runs", lambda cell: cell.runs),
         Column("hours", _hours),
@@ -218,8 +114,8 @@ def _parts_of_time(cell: CellPlan) -> dict[str, Any] | None:
     if cell.time is None:
         return None
     durations = {"provision": cell.time.provision, "setup": cell.time.setup}
-    for recipe in cell.time.recipes:
-        durations |= {f"{recipe.recipe}: start": recipe.start, f"{recipe.recipe}: run": recipe.run}
+    for times in cell.time.recipes:
+        durations |= {f"{times.recipe}: start": times.start, f"{times.recipe}: run": times.run}
     return {
         name: {"seconds": duration.expected, "at_most": duration.upper, "known_by": duration.words}
         for name, duration in durations.items()
@@ -232,7 +128,7 @@ def _machine(cell: CellPlan) -> str:
 
 
 def _seen(offer: Offer | None, today: date | None) -> str:
-    return f"{offer.seen}{', stale' * _is_stale(offer, today)}" if offer else NOT_APPLICABLE
+    return f"{offer.seen}{', stale' * is_stale(offer, today)}" if offer else NOT_APPLICABLE
 
 
 def _hours(cell: CellPlan) -> str:
@@ -244,14 +140,14 @@ def _unpriced(cell: CellPlan) -> str:
 
 
 def _with_bound(expected: Decimal | float | None, most: Decimal | float | None) -> str:
-    return UNKNOWN if expected is None else f"{significant(expected)}, at most {significant(most)}"
+    return UNKNOWN if expected is None else f"{three_digits(expected)}, at most {three_digits(most)}"
 
 
 def _success(cell: CellPlan) -> str:
     if cell.per_success is not None and cell.hit_rate:
         elsewhere = "*" if cell.hit_rate.elsewhere else ""
-        return f"{significant(cell.per_success)} ({cell.hit_rate.hits} of {cell.hit_rate.runs} hit{elsewhere})"
-    return UNKNOWN if cell.per_run is None else f"{UNKNOWN}, from {significant(cell.per_run)}"
+        return f"{three_digits(cell.per_success)} ({cell.hit_rate.hits} of {cell.hit_rate.runs} hit{elsewhere})"
+    return UNKNOWN if cell.per_run is None else f"{UNKNOWN}, from {three_digits(cell.per_run)}"
 
 
 def _pricing(cell: CellPlan) -> str:

@@ -1,0 +1,192 @@
+"""The figure of where the cost of a lease goes: bars of phases, their numbers and their description in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import matplotlib.figure as mpl
+
+from analysis.plots.data import Group
+from analysis.plots.lease_phases import PARTS, LeasePhases, lease_phases
+from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, svg_of
+from bench.record.documents import LeaseClosed, LeaseOpened, Run
+from bench.table import table_of
+from bench.text import UNKNOWN, significant
+
+BARS_DRAWN = 8
+FAINT = 0.45
+
+
+class Colour(NamedTuple):
+    """A number of the page's series, -1 the muted one; the second part that shares it is faint."""
+
+    number: int
+    faint: bool = False
+
+
+# The same in every report. Parts that belong together, such as build and warmup, share a colour.
+COLOURS = {
+    "provision": Colour(6),
+    "setup": Colour(6, True),
+    "pull": Colour(3),
+    "data": Colour(3, True),
+    "build": Colour(5),
+    "warmup": Colour(5, True),
+    "prepare": Colour(2),
+    "train": Colour(0),
+    "evaluate": Colour(1),
+    "final_evaluate": Colour(1, True),
+    "upload": Colour(4),
+    "idle": Colour(-1, True),
+    "between phases": Colour(-1),
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: what stands before it, the length of each part, and what stands behind it."""
+
+    label: str
+    parts: dict[str, float]
+    total: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bars along one axis, and what that shows."""
+
+    axis: str
+    bars: tuple[Bar, ...]
+
+
+def lease_bars(panels: Sequence[Panel]) -> Svg:
+    """The panels below each other: lengths of one are not to be compared with those of another."""
+
+    def draw(figure: mpl.Figure) -> None:
+        heights = [0.7 + len(panel.bars) for panel in panels]
+        for axes, panel in zip(
+            figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0], panels, strict=True
+        ):
+            for place, bar in enumerate(panel.bars):
+                left = 0.0
+                for part, length in bar.parts.items():
+                    number, faint = COLOURS[part]
+                    axes.barh(
+                        place,
+                        length,
+                        left=left,
+                        height=0.62,
+                        color=SERIES[number] if number >= 0 else MUTED,
+                        alpha=FAINT if faint else 1,
+                        edgecolor=PAPER,
+                        linewidth=0.8,
+                    )
+                    left += length
+                axes.annotate(bar.total, (left, place), (6, 0), textcoords="offset points", va="center")
+            axes.set_yticks(range(len(panel.bars)), [bar.label for bar in panel.bars])
+            axes.set_ylim(len(panel.bars) - 0.5, -0.5)
+            axes.set_xlim(0, max(sum(bar.parts.values()) for bar in panel.bars) or 1)
+            axes.grid(visible=False, axis="y")
+            axes.tick_params(axis="y", length=0)
+            axes.set_xlabel(panel.axis)
+
+    return svg_of("phases", draw, height=sum(0.9 + 0.42 * len(panel.bars) for panel in panels))
+
+
+def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]) -> Figure:
+    """The figure of the leases whose runs are in the rows `groups`."""
+    entries = [entry for entry in lease_phases(groups, runs, leases) if entry.seconds]
+    most = sorted(entries, key=lambda entry: -entry.runs)[:BARS_DRAWN]
+    shown = [entry for entry in entries if entry in most]
+    parts = [part for part in PARTS if any(part in entry.seconds for entry in shown)]
+    return Figure(
+        name="phases",
+        title="Where the cost of a lease goes, phase by phase, from its start to its end",
+        description=_description(shown),
+        svg=lease_bars(_panels(shown)) if shown else None,
+        key=tuple(Key(_spelled(part), COLOURS[part].number, faint=COLOURS[part].faint) for part in parts),
+        table=table_of(
+            ("rows", "leases", "runs in all", "in", *map(_spelled, parts), "whole"),
+            (line for entry in shown for line in _rows(entry, parts)),
+        ),
+        notes=(
+            *_notes(shown),
+            *(
+                [f"{len(shown)} of {len(entries)} kinds of leases are shown, those with the most runs."]
+                if len(shown) < len(entries)
+                else []
+            ),
+        ),
+    )
+
+
+def _description(shown: Sequence[LeasePhases]) -> str:
+    if not shown:
+        return "No run has phases."
+    bars = [f"{_label(entry)}: {_total(entry)}, {_largest(entry)}" for entry in shown]
+    return (
+        f"{len(shown)} bars, each the mean lease of the rows it names, divided by phase, with its whole cost and time "
+        f"behind it. The whole of each and its largest part: {'; '.join(bars)}."
+    )
+
+
+def _panels(shown: Sequence[LeasePhases]) -> list[Panel]:
+    """Money for each currency, then shares for the leases of unknown price."""
+    panels = []
+    for currency in sorted({entry.currency for entry in shown if entry.hourly is not None and entry.currency}):
+        priced = [entry for entry in shown if entry.hourly is not None and entry.currency == currency]
+        bars = [Bar(_label(e), {p: e.cost(s) or 0.0 for p, s in e.seconds.items()}, _total(e)) for e in priced]
+        panels.append(Panel(f"cost of a lease, {currency}", tuple(bars)))
+    unpriced = [entry for entry in shown if entry.hourly is None]
+    if unpriced:
+        bars = [Bar(_label(e), {p: 100 * s / e.whole for p, s in e.seconds.items()}, _total(e)) for e in unpriced]
+        panels.append(Panel("price unknown: share of a lease's time, %", tuple(bars)))
+    return panels
+
+
+def _rows(entry: LeasePhases, parts: Sequence[str]) -> list[tuple[str, ...]]:
+    seconds = [*(entry.seconds.get(part, 0.0) for part in parts), entry.whole]
+    money = [UNKNOWN if (cost := entry.cost(part)) is None else significant(cost) for part in seconds]
+    start = (_label(entry), str(entry.leases), str(entry.runs))
+    return [(*start, entry.currency or "money", *money), (*start, "s", *map(significant, seconds))]
+
+
+def _notes(shown: Sequence[LeasePhases]) -> list[str]:
+    notes = [
+        "A bar is the mean of the leases that served just these rows, all their runs in it. Cost is time x price, "
+        "before the provider's minimum and rounding. idle is what is left of the lease beside its phases and its "
+        "runs; between phases, what is left of a run beside its phases."
+    ]
+    for count, what in (
+        ("unlaunched", "count from the start of bench: when the machine itself was launched is not in the records"),
+        ("unclosed", "are not closed: they count up to the end of their last run"),
+    ):
+        labels = [
+            _label(e) + (f" ({n} of {e.leases})" if n < e.leases else "") for e in shown if (n := getattr(e, count))
+        ]
+        if labels:
+            notes.append(f"Leases that {what}: {'; '.join(labels)}.")
+    without = [_label(entry) for entry in shown if not entry.leases]
+    if without:
+        notes.append(f"No lease in the records: {'; '.join(without)}. The bar is the mean run.")
+    return notes
+
+
+def _label(entry: LeasePhases) -> str:
+    return ", ".join(entry.labels)
+
+
+def _total(entry: LeasePhases) -> str:
+    cost, time = entry.cost(entry.whole), f"{significant(entry.whole)} s"
+    return time if cost is None else f"{significant(cost)} {entry.currency}, {time}"
+
+
+def _largest(entry: LeasePhases) -> str:
+    part = max(entry.seconds, key=entry.seconds.__getitem__)
+    return f"{_spelled(part)} {significant(100 * entry.seconds[part] / entry.whole)} %"
+
+
+def _spelled(part: str) -> str:
+    return part.replace("_", " ")
