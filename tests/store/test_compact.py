@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.frames.runs import load, runs_frame
 from bench.errors import StoreError
-from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, utc_now
+from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, Run, utc_now
 from bench.store import FolderStore, read_all
 from bench.store import compact as layer
 from tests.support.builders import make_run, runs
@@ -61,7 +62,7 @@ def test_the_frame_is_the_same_with_and_without_the_compact_layer_and_half_way(s
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(runs(), max_size=3))
-def test_any_runs_come_back_from_parquet_as_they_are(tmp_path: Path, some) -> None:
+def test_any_runs_come_back_from_parquet_as_they_are(tmp_path: Path, some: list[Run]) -> None:
     shutil.rmtree(tmp_path / "any", ignore_errors=True)
     store = FolderStore(tmp_path / "any")
     store.check_writable()
@@ -140,7 +141,7 @@ def test_a_store_without_a_compact_layer_makes_the_same_frame(store: FolderStore
     class Elsewhere:
         """A store that is no folder, as far as anybody can see."""
 
-        def __getattr__(self, name: str):
+        def __getattr__(self, name: str) -> Any:
             return getattr(store, name)
 
     pd.testing.assert_frame_equal(load([Elsewhere()])[0], load([store])[0], check_dtype=False)

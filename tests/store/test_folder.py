@@ -6,17 +6,18 @@ import errno
 import os
 import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import LeaseClosed, LeaseOpened
 from bench.record.serialize import to_bytes
-from bench.store import open_store, read_all
+from bench.store import Store, open_store, read_all
 from tests.support.builders import make_run
 
 
-def test_what_was_put_is_read_back_and_lies_at_its_key(store, root):
+def test_what_was_put_is_read_back_and_lies_at_its_key(store: Store, root: Path) -> None:
     run = make_run()
     key = store.put(run)
     assert key == run.key()
@@ -25,7 +26,7 @@ def test_what_was_put_is_read_back_and_lies_at_its_key(store, root):
     assert list((root / ".tmp").iterdir()) == []
 
 
-def test_leases_are_stored_beside_runs(store):
+def test_leases_are_stored_beside_runs(store: Store) -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
     opened = LeaseOpened(provider="own", started=now)
     closed = LeaseClosed(id=opened.id, stopped=now)
@@ -35,7 +36,7 @@ def test_leases_are_stored_beside_runs(store):
     assert read_all(store) == ([closed, opened, run], [])
 
 
-def test_putting_the_same_record_again_changes_nothing(store, root):
+def test_putting_the_same_record_again_changes_nothing(store: Store, root: Path) -> None:
     run = make_run()
     store.put(run)
     before = (root / run.key()).stat()
@@ -43,7 +44,7 @@ def test_putting_the_same_record_again_changes_nothing(store, root):
     assert (root / run.key()).stat() == before
 
 
-def test_another_record_under_the_same_key_is_refused_and_the_first_one_stays(store, root):
+def test_another_record_under_the_same_key_is_refused_and_the_first_one_stays(store: Store, root: Path) -> None:
     run = make_run()
     store.put(run)
     with pytest.raises(ConflictError, match=f"{root}/{run.key()}: another document"):
@@ -52,8 +53,10 @@ def test_another_record_under_the_same_key_is_refused_and_the_first_one_stays(st
     assert list((root / ".tmp").iterdir()) == []
 
 
-def test_a_file_system_without_hard_links_keeps_the_same_promises(store, root, monkeypatch):
-    def refuse(*_):
+def test_a_file_system_without_hard_links_keeps_the_same_promises(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
@@ -66,10 +69,12 @@ def test_a_file_system_without_hard_links_keeps_the_same_promises(store, root, m
     assert [path.name for path in (root / ".tmp").iterdir()] == ["lock"]
 
 
-def test_a_file_system_that_cannot_sync_folders_is_used_all_the_same(store, monkeypatch):
+def test_a_file_system_that_cannot_sync_folders_is_used_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sync = os.fsync
 
-    def only_files(descriptor):
+    def only_files(descriptor: int) -> None:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "Invalid argument")
         sync(descriptor)
@@ -79,11 +84,13 @@ def test_a_file_system_that_cannot_sync_folders_is_used_all_the_same(store, monk
     assert store.read(store.put(run)) == run
 
 
-def test_every_folder_down_to_the_record_is_forced_to_the_disk(store, root, monkeypatch):
+def test_every_folder_down_to_the_record_is_forced_to_the_disk(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced = []
     sync = os.fsync
 
-    def note(descriptor):
+    def note(descriptor: int) -> None:
         synced.append(os.fstat(descriptor).st_ino)
         sync(descriptor)
 
@@ -94,23 +101,23 @@ def test_every_folder_down_to_the_record_is_forced_to_the_disk(store, root, monk
     assert {path.stat().st_ino for path in down_to_the_first_that_was_there} <= set(synced)
 
 
-def test_a_store_that_is_not_there_says_how_to_make_one(store, root):
+def test_a_store_that_is_not_there_says_how_to_make_one(store: Store, root: Path) -> None:
     with pytest.raises(StoreError, match=rf"{root}: there is no such folder; `bench run RECIPE --store {root}`"):
         store.keys()
     assert not root.exists()
 
 
-def test_a_store_that_is_a_file_is_no_store(tmp_path):
+def test_a_store_that_is_a_file_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="is not a folder"):
         read_all(open_store(tmp_path / "file"))
 
 
-def test_an_empty_folder_is_an_empty_store(tmp_path):
+def test_an_empty_folder_is_an_empty_store(tmp_path: Path) -> None:
     assert read_all(open_store(tmp_path)) == ([], [])
 
 
-def test_keys_are_sorted_and_chosen_by_prefix(store):
+def test_keys_are_sorted_and_chosen_by_prefix(store: Store) -> None:
     keys = sorted(store.put(make_run()) for _ in range(5))
     lease = store.put(LeaseOpened(provider="own", started=datetime(2026, 11, 22, tzinfo=UTC)))
     assert list(store.keys()) == [lease, *keys]
@@ -130,7 +137,7 @@ def test_keys_are_sorted_and_chosen_by_prefix(store):
         "v1/compact/a.parquet",
     ],
 )
-def test_files_that_are_no_records_are_passed_over(store, root, stray):
+def test_files_that_are_no_records_are_passed_over(store: Store, root: Path, stray: str) -> None:
     run = make_run()
     store.put(run)
     (root / stray).parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +145,7 @@ def test_files_that_are_no_records_are_passed_over(store, root, stray):
     assert read_all(store) == ([run], [])
 
 
-def test_reading_goes_on_past_bad_records_and_names_each_one(store, root):
+def test_reading_goes_on_past_bad_records_and_names_each_one(store: Store, root: Path) -> None:
     runs = [make_run() for _ in range(4)]
     keys = [store.put(run) for run in runs]
     (root / keys[0]).write_bytes(to_bytes(runs[0])[:-9])
@@ -152,7 +159,7 @@ def test_reading_goes_on_past_bad_records_and_names_each_one(store, root):
     assert named == {f"{root}/{key}" for key in bad}
 
 
-def test_a_copy_of_a_record_under_another_name_is_not_counted_twice(store, root):
+def test_a_copy_of_a_record_under_another_name_is_not_counted_twice(store: Store, root: Path) -> None:
     run = make_run()
     key = store.put(run)
     (root / "v1/runs/copy.json").write_bytes((root / key).read_bytes())
@@ -162,7 +169,7 @@ def test_a_copy_of_a_record_under_another_name_is_not_counted_twice(store, root)
     assert key in str(error)
 
 
-def test_a_record_that_is_missing_or_unreadable_is_named(store, root):
+def test_a_record_that_is_missing_or_unreadable_is_named(store: Store, root: Path) -> None:
     key = make_run().key()
     with pytest.raises(RecordError, match=rf"{key}: cannot be read \(No such file"):
         store.read(key)
@@ -172,6 +179,6 @@ def test_a_record_that_is_missing_or_unreadable_is_named(store, root):
 
 
 @pytest.mark.parametrize("key", ["", "v1", "x.json", "v1/../x.json", "/etc/x.json", "v1//x.json", "v1/.x.json"])
-def test_a_key_that_can_name_no_record_is_refused(store, key):
+def test_a_key_that_can_name_no_record_is_refused(store: Store, key: str) -> None:
     with pytest.raises(StoreError, match="names no record"):
         store.read(key)

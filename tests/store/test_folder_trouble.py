@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from bench.errors import RecordError, StoreError
-from bench.store import open_store
+from bench.store import Store, open_store
 from tests.support.builders import make_run
 
 
-def tree(root):
+def tree(root: Path) -> list[str]:
     return sorted(str(p.relative_to(root)) for p in root.rglob("*"))
 
 
-def test_a_store_is_made_before_the_first_run_and_left_clean(store, root):
+def test_a_store_is_made_before_the_first_run_and_left_clean(store: Store, root: Path) -> None:
     store.check_writable()
     store.check_writable()
     assert tree(root) == [".tmp", "v1"]
 
 
 @pytest.mark.parametrize("below", ["", "v1", ".tmp", "deep/er"])
-def test_a_file_in_the_way_of_a_folder_is_named(tmp_path, below):
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path, below: str) -> None:
     root = tmp_path / "store"
     way = root / below.split("/")[0]
     way.parent.mkdir(exist_ok=True)
@@ -47,8 +48,10 @@ TROUBLE = [
 
 
 @pytest.mark.parametrize(("call", "number", "reason"), TROUBLE, ids=[errno.errorcode[n] for _, n, _ in TROUBLE])
-def test_trouble_is_told_in_one_line_with_the_store_and_what_to_do(store, root, monkeypatch, call, number, reason):
-    def fail(*arguments):
+def test_trouble_is_told_in_one_line_with_the_store_and_what_to_do(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, reason: str
+) -> None:
+    def fail(*arguments: object) -> None:
         raise OSError(number, os.strerror(number), str(arguments[0]))
 
     monkeypatch.setattr(os, call, fail)
@@ -58,10 +61,12 @@ def test_trouble_is_told_in_one_line_with_the_store_and_what_to_do(store, root, 
         assert "\n" not in str(error.value)
 
 
-def test_a_full_disk_leaves_neither_a_record_nor_a_temporary_file(store, root, monkeypatch):
+def test_a_full_disk_leaves_neither_a_record_nor_a_temporary_file(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.check_writable()
 
-    def full(_):
+    def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -70,7 +75,7 @@ def test_a_full_disk_leaves_neither_a_record_nor_a_temporary_file(store, root, m
     assert [name for name in tree(root) if name.endswith((".json", ".part"))] == []
 
 
-def test_errors_name_files_as_the_user_spelled_the_store(tmp_path, monkeypatch):
+def test_errors_name_files_as_the_user_spelled_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for spelling in ("./here", "~/here/", "here"):
@@ -83,17 +88,17 @@ def test_errors_name_files_as_the_user_spelled_the_store(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["gs://bucket", "https://example.org/x", "file:///tmp/x"])
-def test_other_kinds_of_store_are_unknown(url):
+def test_other_kinds_of_store_are_unknown(url: str) -> None:
     with pytest.raises(StoreError, match="no kind of store known to bench; give a folder, or s3://bucket/prefix"):
         open_store(url)
 
 
 @pytest.mark.parametrize("url", ["", "  "])
-def test_a_store_has_a_name(url):
+def test_a_store_has_a_name(url: str) -> None:
     with pytest.raises(StoreError, match="no name"):
         open_store(url)
 
 
-def test_the_home_of_a_user_who_does_not_exist_is_no_store():
+def test_the_home_of_a_user_who_does_not_exist_is_no_store() -> None:
     with pytest.raises(StoreError, match="full path"):
         open_store("~no-such-user-here/x")

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from bench.record.documents import Run
 from bench.record.serialize import to_bytes
-from bench.store import open_store, read_all
+from bench.store import Store, open_store, read_all
 from tests.support.builders import make_run
 
 # A writer dies at the k-th step that touches the file system, for every k. Before a file is forced to the
@@ -102,7 +105,7 @@ sys.exit(max(os.waitpid(child, 0)[1] for child in children) != 0)
 """
 
 
-def python(script, *arguments):
+def python(script: str, *arguments: object) -> str:
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, timeout=120
     )
@@ -110,11 +113,11 @@ def python(script, *arguments):
     return done.stdout
 
 
-def records(root):
+def records(root: Path) -> list[str]:
     return sorted(p.relative_to(root).as_posix() for p in (root / "v1").rglob("*.json"))
 
 
-def saved(folder, documents):
+def saved(folder: Path, documents: Mapping[str, Run]) -> list[Path]:
     folder.mkdir()
     paths = [folder / name for name in documents]
     for path in paths:
@@ -123,7 +126,7 @@ def saved(folder, documents):
 
 
 @pytest.mark.parametrize("links", ["links", "no-links"])
-def test_a_writer_killed_at_any_step_leaves_whole_records_or_nothing(tmp_path, links):
+def test_a_writer_killed_at_any_step_leaves_whole_records_or_nothing(tmp_path: Path, links: str) -> None:
     runs = [make_run(seed=seed) for seed in range(2)]
     sources = saved(tmp_path / "sources", {f"{i}.json": run for i, run in enumerate(runs)})
     stores = tmp_path / "stores"
@@ -131,7 +134,7 @@ def test_a_writer_killed_at_any_step_leaves_whole_records_or_nothing(tmp_path, l
     steps = int(python(KILLED_WRITER, stores, links, *sources))
     assert steps > 50
 
-    found = Counter()
+    found: Counter[int] = Counter()
     for fatal in range(1, steps + 1):
         store = open_store(stores / str(fatal))
         store.check_writable()
@@ -145,7 +148,7 @@ def test_a_writer_killed_at_any_step_leaves_whole_records_or_nothing(tmp_path, l
     assert set(found) == {0, 1, 2}  # kills fell before, between and after the two
 
 
-def test_what_dead_writers_left_is_swept_after_a_day_and_never_read(store, root):
+def test_what_dead_writers_left_is_swept_after_a_day_and_never_read(store: Store, root: Path) -> None:
     store.check_writable()
     old, fresh, lock = (root / ".tmp" / name for name in ("old.part", "fresh.part", "lock"))
     for path in (old, fresh, lock):
@@ -159,10 +162,12 @@ def test_what_dead_writers_left_is_swept_after_a_day_and_never_read(store, root)
 
 
 @pytest.mark.parametrize("links", ["links", "no-links"])
-def test_eight_writers_at_once_lose_nothing_and_each_conflict_has_one_winner(tmp_path, root, links):
+def test_eight_writers_at_once_lose_nothing_and_each_conflict_has_one_winner(
+    tmp_path: Path, root: Path, links: str
+) -> None:
     shared = [make_run() for _ in range(5)]
     disputed = [make_run() for _ in range(10)]
-    work = {}
+    work: dict[str, Run] = {}
     for writer in range(8):
         mine = [run.model_copy(update={"seed": 100 + writer}) for run in disputed]
         own = [make_run() for _ in range(3)]
@@ -178,4 +183,4 @@ def test_eight_writers_at_once_lose_nothing_and_each_conflict_has_one_winner(tmp
     assert all(stored[run.key()] == 8 for run in shared)
     for run in disputed:
         (winner,) = [line.split()[0] for line in lines if line.endswith(run.key())]
-        assert open_store(root).read(run.key()).seed == 100 + int(winner)
+        assert open_store(root).read(run.key()) == run.model_copy(update={"seed": 100 + int(winner)})

@@ -6,27 +6,31 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.record.documents import LeaseOpened
-from bench.store import open_store, read_each
+from bench.store import open_store, read_all
 from bench.store.spool import SpooledWriter, spools
 from tests.support import seaweedfs
 from tests.support.builders import make_run
 
 TOKEN = "planted-session-token"
 PASSWORD = "planted-password"
+Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 SECRETS = (seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, TOKEN, PASSWORD)
 
 
 @pytest.fixture
-def bench(s3, tmp_path, spool):
+def bench(s3: Any, tmp_path: Path, spool: Path) -> Bench:
     """Call `bench` in an empty folder, as a process of its own."""
     (tmp_path / "work").mkdir()
 
-    def call(*words, **more):
+    def call(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "bench", *words],
             capture_output=True,
@@ -40,7 +44,7 @@ def bench(s3, tmp_path, spool):
 
 
 @pytest.fixture
-def url(bucket):
+def url(bucket: str) -> str:
     """A store with a lease and seven runs of one recipe, six of another."""
     store = open_store(f"{bucket}/records")
     lease = LeaseOpened(provider="own", instance_type="big one", started=datetime(2026, 11, 22, tzinfo=UTC))
@@ -54,9 +58,13 @@ def url(bucket):
 
 
 @pytest.mark.slow
-def test_a_report_and_an_export_of_an_s3_store_are_those_of_a_folder_with_the_same_records(bench, url, tmp_path):
+def test_a_report_and_an_export_of_an_s3_store_are_those_of_a_folder_with_the_same_records(
+    bench: Bench, url: str, tmp_path: Path
+) -> None:
     folder = open_store(tmp_path / "folder")
-    for document in read_each(open_store(url)):
+    documents, errors = read_all(open_store(url))
+    assert errors == []
+    for document in documents:
         folder.put(document)
     for words in (["report", "--format", "json"], ["export", "csv"], ["claims", "--format", "json"]):
         done, expected = (bench(*words, "--store", store) for store in (url, folder.locator))
@@ -68,7 +76,7 @@ def test_a_report_and_an_export_of_an_s3_store_are_those_of_a_folder_with_the_sa
     assert "myrtle" in done.stdout
 
 
-def test_verify_reads_every_record_and_names_one_that_was_altered(bench, url, s3):
+def test_verify_reads_every_record_and_names_one_that_was_altered(bench: Bench, url: str, s3: Any) -> None:
     done = bench("store", "verify", "--store", url)
     assert (done.returncode, done.stdout) == (0, f"{url}: 14 records are what they were when they were written\n")
     key = next(open_store(url).keys("v1/runs/"))
@@ -81,7 +89,7 @@ def test_verify_reads_every_record_and_names_one_that_was_altered(bench, url, s3
     assert key in done.stderr
 
 
-def test_compact_says_that_it_is_for_folders(bench, url):
+def test_compact_says_that_it_is_for_folders(bench: Bench, url: str) -> None:
     done = bench("store", "compact", "--store", url)
     assert done.returncode == 1
     assert done.stderr == (
@@ -90,7 +98,7 @@ def test_compact_says_that_it_is_for_folders(bench, url):
     )
 
 
-def test_published_entries_go_into_an_s3_store_twice_the_same(bench, bucket, tmp_path):
+def test_published_entries_go_into_an_s3_store_twice_the_same(bench: Bench, bucket: str, tmp_path: Path) -> None:
     entry = {
         "version": "v1.0",
         "author": "A",
@@ -112,7 +120,9 @@ def test_published_entries_go_into_an_s3_store_twice_the_same(bench, bucket, tmp
         assert (done.returncode, done.stdout) == (0, f"1 of 1 entries are in {bucket}/published\n"), done.stderr
 
 
-def test_drain_puts_what_waits_for_each_store_where_it_was_meant_to_go(bench, bucket, spool, tmp_path, monkeypatch):
+def test_drain_puts_what_waits_for_each_store_where_it_was_meant_to_go(
+    bench: Bench, bucket: str, spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs, elsewhere = [make_run() for _ in range(3)], tmp_path / "folder"
     with monkeypatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
@@ -139,7 +149,9 @@ def test_drain_puts_what_waits_for_each_store_where_it_was_meant_to_go(bench, bu
 
 
 @pytest.mark.slow
-def test_no_secret_is_in_anything_that_is_written(bench, url, bucket, tmp_path, monkeypatch):
+def test_no_secret_is_in_anything_that_is_written(
+    bench: Bench, url: str, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What boto3 knows: two keys, a session token, a password in an endpoint. Greps output, report, records, spool."""
     said = [bench("report", "--store", url, "--format", "html", "-o", "report.html")]
     said += [bench("report", "--store", url), bench("export", "csv", "--store", url), bench("store", "verify")]
@@ -162,6 +174,6 @@ def test_no_secret_is_in_anything_that_is_written(bench, url, bucket, tmp_path, 
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"report.html", "store"}
     store = open_store(url)
-    records = [raw.decode() for raw in store.read_many(list(store.keys()))]
+    records = [store.read_bytes(key).decode() for key in list(store.keys())]
     texts = [written, *(path.read_text() for path in files), *records]
     assert not [secret for secret in SECRETS if any(secret in text for text in texts)]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import boto3
 import pytest
 
 from bench.record.serialize import to_bytes
-from bench.store import open_store, read_each
+from bench.store import Store, open_store, read_all, read_each
 from bench.store.spool import Spool, SpooledWriter, drain
 from tests.support import seaweedfs
 from tests.support.builders import make_run
+from tests.support.seaweedfs import SeaweedFS
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +29,7 @@ KILLS = 50
 
 
 @pytest.fixture
-def server(tmp_path, s3, monkeypatch):
+def server(tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SeaweedFS]:
     """A server of this test's own, to be killed, with a bucket."""
     with seaweedfs.running(tmp_path / "own") as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.endpoint)
@@ -35,7 +38,7 @@ def server(tmp_path, s3, monkeypatch):
         yield server
 
 
-def drained(url):
+def drained(url: str) -> Store:
     """Put what waits for the store at `url`, which may take a moment to get up, and return the store."""
     store, spool = open_store(url), Spool(url)
     deadline = time.monotonic() + 60
@@ -45,19 +48,21 @@ def drained(url):
     return store
 
 
-def test_64_writers_lose_nothing_while_the_server_is_killed_three_times(server, spool, capsys):
+def test_64_writers_lose_nothing_while_the_server_is_killed_three_times(
+    server: SeaweedFS, spool: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     url, runs, done = "s3://bucket/records", [make_run(seed=seed) for seed in range(RECORDS)], Event()
     store = open_store(url)
     store.check_writable()
     spooled = [SpooledWriter(store) for _ in range(WRITERS)]
     written = [0] * WRITERS
 
-    def write(writer):
+    def write(writer: int) -> None:
         for run in runs[writer::WRITERS]:
             spooled[writer].put(run)
             written[writer] += 1
 
-    def crash():
+    def crash() -> None:
         for crashed in range(1, CRASHES + 1):
             while sum(written) < crashed * RECORDS / (CRASHES + 1) and not done.is_set():
                 time.sleep(0.01)
@@ -113,7 +118,9 @@ for number in range(int(sys.argv[3])):
 """
 
 
-def test_a_client_killed_at_random_moments_loses_nothing_it_said_was_kept(server, spool, monkeypatch):
+def test_a_client_killed_at_random_moments_loses_nothing_it_said_was_kept(
+    server: SeaweedFS, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     url = "s3://bucket/records"
     done = subprocess.run(
@@ -123,13 +130,14 @@ def test_a_client_killed_at_random_moments_loses_nothing_it_said_was_kept(server
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    said = {"made": {}, "kept": {}}
+    said: dict[str, dict[str, str]] = {"made": {}, "kept": {}}
     for line in done.stdout.splitlines():
         what, key, digest = line.split()
         said[what][key] = digest
     waited = len(Spool(url).waiting())
 
-    found = list(read_each(drained(url)))
+    found, errors = read_all(drained(url))
+    assert errors == []
     stored = {document.key(): sha256(to_bytes(document)).hexdigest() for document in found}
     assert len(stored) == len(found)
     assert stored.items() <= said["made"].items()
@@ -138,7 +146,9 @@ def test_a_client_killed_at_random_moments_loses_nothing_it_said_was_kept(server
     assert len(said["kept"]) > 2 * KILLS
 
 
-def test_drainers_killed_at_random_moments_leave_every_record_in_the_store_or_in_the_spool(server, spool):
+def test_drainers_killed_at_random_moments_leave_every_record_in_the_store_or_in_the_spool(
+    server: SeaweedFS, spool: Path
+) -> None:
     url, runs = "s3://bucket/records", [make_run(seed=seed) for seed in range(300)]
     for run in runs:
         Spool(url).add(run)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import botocore.auth
 import pytest
 
 from bench.errors import StoreError
-from bench.store import open_store
+from bench.store import Store, open_store
 from bench.store.spool import Spool, SpooledWriter, drain
 from tests.support import seaweedfs
 from tests.support.builders import make_run
@@ -46,7 +49,7 @@ TROUBLE = {
 }
 
 
-def one_line_without_a_secret(error, store, said):
+def one_line_without_a_secret(error: StoreError, store: Store, said: str) -> None:
     text = str(error)
     assert text.startswith(f"store {store.name}: ")
     assert said in text
@@ -56,8 +59,13 @@ def one_line_without_a_secret(error, store, said):
 
 @pytest.mark.parametrize(("settings", "said"), TROUBLE.values(), ids=TROUBLE)
 def test_settings_that_do_not_do_are_refused_before_a_run_and_a_record_is_kept_in_the_spool(
-    bucket, spool, monkeypatch, capsys, settings, said
-):
+    bucket: str,
+    spool: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, str | None],
+    said: str,
+) -> None:
     run, url = make_run(), f"{bucket}/records"
     with monkeypatch.context() as changed:
         for name, value in settings.items():
@@ -76,7 +84,7 @@ def test_settings_that_do_not_do_are_refused_before_a_run_and_a_record_is_kept_i
     assert store.read(run.key()) == run
 
 
-def test_a_clock_that_is_an_hour_off_is_said(bucket, monkeypatch):
+def test_a_clock_that_is_an_hour_off_is_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = botocore.auth.get_current_datetime
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *args: now(*args) + timedelta(hours=1))
     store = open_store(bucket)
@@ -85,7 +93,7 @@ def test_a_clock_that_is_an_hour_off_is_said(bucket, monkeypatch):
     one_line_without_a_secret(error.value, store, "this machine's clock is wrong by minutes")
 
 
-def test_a_bucket_that_is_not_there_is_said_to_writers_and_readers(s3):
+def test_a_bucket_that_is_not_there_is_said_to_writers_and_readers(s3: Any) -> None:
     store, run = open_store("s3://no-such-bucket/records"), make_run()
     for attempt in (store.check_writable, store.keys, lambda: store.put(run), lambda: store.read(run.key())):
         with pytest.raises(StoreError) as error:
@@ -93,7 +101,7 @@ def test_a_bucket_that_is_not_there_is_said_to_writers_and_readers(s3):
         one_line_without_a_secret(error.value, store, "there is no such bucket; make it")
 
 
-def test_who_may_only_read_reads(bucket, monkeypatch):
+def test_who_may_only_read_reads(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run()
     open_store(bucket).put(run)
     for name, value in READER.items():
@@ -103,7 +111,9 @@ def test_who_may_only_read_reads(bucket, monkeypatch):
     assert store.read(run.key()) == run
 
 
-def test_a_server_whose_certificate_nobody_vouches_for_is_not_trusted(bucket, seaweed, monkeypatch):
+def test_a_server_whose_certificate_nobody_vouches_for_is_not_trusted(
+    bucket: str, seaweed: seaweedfs.SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", seaweed.endpoint.replace("http:", "https:"))
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(StoreError, match="certificate is not trusted"):
@@ -119,16 +129,24 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_trusted(bucket, se
         f"gs://{PASSWORD}@bucket",
     ],
 )
-def test_a_url_with_a_secret_is_refused_and_not_repeated(url):
+def test_a_url_with_a_secret_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(StoreError, match="s3://bucket/prefix") as error:
         open_store(url)
     assert not [secret for secret in SECRETS if secret in str(error.value)]
 
 
-class Answering(BaseHTTPRequestHandler):
-    """A server that answers every PUT with what its test says."""
+class Server(ThreadingHTTPServer):
+    """A server that answers each PUT in turn, the last answer for ever."""
 
-    def do_PUT(self):
+    def __init__(self, answers: Sequence[tuple[int, bytes]]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked, self.answers = 0, answers
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_PUT(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         status, body = self.server.answers[min(self.server.asked, len(self.server.answers) - 1)]
         self.server.asked += 1
@@ -137,19 +155,18 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
 @contextlib.contextmanager
-def answering(monkeypatch, *answers):
+def answering(monkeypatch: pytest.MonkeyPatch, *answers: tuple[int, str]) -> Iterator[Server]:
     """A server that answers PUT with each (status, error code) in turn, the last one for ever."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        server.asked = 0
-        server.answers = [
-            (status, f"<Error><Code>{code}</Code><Message>{PASSWORD}</Message></Error>".encode() if code else b"")
-            for status, code in answers
-        ]
+    bodies = [
+        (status, f"<Error><Code>{code}</Code><Message>{PASSWORD}</Message></Error>".encode() if code else b"")
+        for status, code in answers
+    ]
+    with Server(bodies) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
@@ -160,19 +177,19 @@ def answering(monkeypatch, *answers):
             thread.join()
 
 
-def test_a_server_that_would_overwrite_is_refused(s3, monkeypatch):
+def test_a_server_that_would_overwrite_is_refused(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(monkeypatch, (200, "")), pytest.raises(StoreError, match=r"ignores If-None-Match.*overwritten"):
         open_store("s3://bucket").check_writable()
 
 
-def test_a_writer_that_met_another_one_tries_again(s3, monkeypatch):
+def test_a_writer_that_met_another_one_tries_again(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     busy = (409, "ConditionalRequestConflict")
     with answering(monkeypatch, busy, busy, (200, "")) as server:
         open_store("s3://bucket").put(make_run())
         assert server.asked == 3
 
 
-def test_a_writer_that_always_meets_another_one_gives_up(s3, monkeypatch):
+def test_a_writer_that_always_meets_another_one_gives_up(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(monkeypatch, (409, "ConditionalRequestConflict")), pytest.raises(StoreError, match="409"):
         open_store("s3://bucket").put(make_run())
 
@@ -190,7 +207,9 @@ def test_a_writer_that_always_meets_another_one_gives_up(s3, monkeypatch):
         (400, "", "PutObject was refused"),
     ],
 )
-def test_every_answer_becomes_one_line_without_the_servers_own_words(s3, monkeypatch, status, code, said):
+def test_every_answer_becomes_one_line_without_the_servers_own_words(
+    s3: Any, monkeypatch: pytest.MonkeyPatch, status: int, code: str, said: str
+) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     store = open_store("s3://bucket")
     with answering(monkeypatch, (status, code)), pytest.raises(StoreError) as error:
@@ -199,7 +218,7 @@ def test_every_answer_becomes_one_line_without_the_servers_own_words(s3, monkeyp
     assert str(error.value).isprintable()
 
 
-def test_a_server_that_never_answers_is_given_up(s3, monkeypatch):
+def test_a_server_that_never_answers_is_given_up(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr("bench.store.s3_client._READ", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:

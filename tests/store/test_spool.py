@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import ConflictError, RecordError, StoreError
+from bench.record.documents import AnyDocument
 from bench.record.serialize import from_bytes
 from bench.store import FolderStore, read_all
 from bench.store.spool import Spool, SpooledWriter, drain, spool_folder, spools
@@ -24,18 +25,20 @@ class Away(FolderStore):
 
     back = False
 
-    def put(self, document):
+    def put(self, document: AnyDocument) -> str:
         if not self.back:
             raise StoreError("store there: cannot be reached")
         return super().put(document)
 
 
 @pytest.fixture(autouse=True)
-def folder(spool):
+def folder(spool: Path) -> Path:
     return spool
 
 
-def test_the_spool_lies_where_the_user_says_else_with_the_users_state(monkeypatch, tmp_path):
+def test_the_spool_lies_where_the_user_says_else_with_the_users_state(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("BENCH_SPOOL")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     assert spool_folder() == tmp_path / "state" / "bench" / "spool"
@@ -44,7 +47,7 @@ def test_the_spool_lies_where_the_user_says_else_with_the_users_state(monkeypatc
     assert spool_folder() == tmp_path / ".local" / "state" / "bench" / "spool"
 
 
-def test_a_store_that_works_leaves_nothing_in_the_spool(root, capsys):
+def test_a_store_that_works_leaves_nothing_in_the_spool(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, writer = make_run(), SpooledWriter(FolderStore(root))
     assert writer.put(run) == run.key()
     writer.finish()
@@ -53,11 +56,11 @@ def test_a_store_that_works_leaves_nothing_in_the_spool(root, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_record_lies_in_the_spool_while_its_store_is_asked(root):
-    seen = []
+def test_a_record_lies_in_the_spool_while_its_store_is_asked(root: Path) -> None:
+    seen: list[AnyDocument] = []
 
     class Looking(FolderStore):
-        def put(self, document):
+        def put(self, document: AnyDocument) -> str:
             seen.extend(from_bytes(path.read_bytes(), "x") for path in Spool(self.locator).waiting())
             return super().put(document)
 
@@ -66,7 +69,9 @@ def test_a_record_lies_in_the_spool_while_its_store_is_asked(root):
     assert seen == [run]
 
 
-def test_a_record_that_its_store_does_not_take_is_kept_and_the_place_is_said(root, capsys):
+def test_a_record_that_its_store_does_not_take_is_kept_and_the_place_is_said(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run, writer = make_run(), SpooledWriter(Away(root))
     assert writer.put(run) == run.key()
     (path,) = Spool(str(root)).waiting()
@@ -76,7 +81,7 @@ def test_a_record_that_its_store_does_not_take_is_kept_and_the_place_is_said(roo
         writer.finish()
 
 
-def test_a_store_that_comes_back_gets_what_it_missed(root, capsys):
+def test_a_store_that_comes_back_gets_what_it_missed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, runs = Away(root), [make_run() for _ in range(3)]
     writer = SpooledWriter(store)
     for run in runs[:2]:
@@ -91,7 +96,7 @@ def test_a_store_that_comes_back_gets_what_it_missed(root, capsys):
     assert spools() == []
 
 
-def test_records_of_an_earlier_call_go_into_the_same_store_and_no_other(root, tmp_path):
+def test_records_of_an_earlier_call_go_into_the_same_store_and_no_other(root: Path, tmp_path: Path) -> None:
     mine, other = make_run(), make_run()
     SpooledWriter(Away(root)).put(mine)
     SpooledWriter(Away(tmp_path / "other")).put(other)
@@ -102,14 +107,14 @@ def test_records_of_an_earlier_call_go_into_the_same_store_and_no_other(root, tm
     assert [spool.locator for spool in spools()] == [str(tmp_path / "other")]
 
 
-def test_a_store_named_from_another_folder_is_the_same_store(tmp_path, monkeypatch):
+def test_a_store_named_from_another_folder_is_the_same_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     SpooledWriter(Away("results")).put(make_run())
     (spool,) = spools()
     assert spool.locator == str(tmp_path / "results")
 
 
-def test_draining_twice_changes_nothing(root):
+def test_draining_twice_changes_nothing(root: Path) -> None:
     run, store = make_run(), FolderStore(root)
     SpooledWriter(Away(root)).put(run)
     (spool,) = spools()
@@ -121,7 +126,7 @@ def test_draining_twice_changes_nothing(root):
     assert spool.waiting() == []
 
 
-def test_a_conflict_is_reported_and_both_records_are_kept(root, capsys):
+def test_a_conflict_is_reported_and_both_records_are_kept(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, first = FolderStore(root), make_run()
     second = first.model_copy(update={"seed": 8})
     store.put(first)
@@ -143,7 +148,7 @@ def test_a_conflict_is_reported_and_both_records_are_kept(root, capsys):
     assert "1 record of other calls is not in" in capsys.readouterr().err
 
 
-def test_a_damaged_record_is_named_and_stays_and_the_others_go(root):
+def test_a_damaged_record_is_named_and_stays_and_the_others_go(root: Path) -> None:
     runs = [make_run() for _ in range(3)]
     for run in runs:
         SpooledWriter(Away(root)).put(run)
@@ -158,7 +163,7 @@ def test_a_damaged_record_is_named_and_stays_and_the_others_go(root):
     assert spool.waiting() == [bad]
 
 
-def test_a_store_that_is_still_away_is_told_once_and_everything_stays(root):
+def test_a_store_that_is_still_away_is_told_once_and_everything_stays(root: Path) -> None:
     for _ in range(5):
         SpooledWriter(Away(root)).put(make_run())
     (spool,) = spools()
@@ -167,7 +172,7 @@ def test_a_store_that_is_still_away_is_told_once_and_everything_stays(root):
     assert len(spool.waiting()) == 5
 
 
-def test_several_drainers_at_once_lose_and_double_nothing(root):
+def test_several_drainers_at_once_lose_and_double_nothing(root: Path) -> None:
     runs = [make_run() for _ in range(40)]
     for run in runs:
         SpooledWriter(Away(root)).put(run)
@@ -179,7 +184,9 @@ def test_several_drainers_at_once_lose_and_double_nothing(root):
     assert spool.waiting() == []
 
 
-def test_what_neither_store_nor_spool_takes_goes_to_stderr_as_the_record_it_is(root, folder, capsys):
+def test_what_neither_store_nor_spool_takes_goes_to_stderr_as_the_record_it_is(
+    root: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder.write_text("a file in the way")
     run, writer = make_run(), SpooledWriter(Away(root))
     writer.put(run)
@@ -193,7 +200,9 @@ def test_what_neither_store_nor_spool_takes_goes_to_stderr_as_the_record_it_is(r
         writer.finish()
 
 
-def test_a_spool_that_cannot_be_written_is_no_matter_where_the_store_works(root, folder, capsys):
+def test_a_spool_that_cannot_be_written_is_no_matter_where_the_store_works(
+    root: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder.write_text("a file in the way")
     run = make_run()
     SpooledWriter(FolderStore(root)).put(run)
@@ -220,7 +229,9 @@ writer.finish()
     ("mount", "reason"), [("size=128k", "the disk is full"), ("ro", "the file system is read-only")]
 )
 @pytest.mark.parametrize("spooled", [True, False], ids=["spool elsewhere", "spool there too"])
-def test_a_real_disk_that_is_full_or_read_only_loses_nothing(tmp_path, folder, mount, reason, spooled):
+def test_a_real_disk_that_is_full_or_read_only_loses_nothing(
+    tmp_path: Path, folder: Path, mount: str, reason: str, spooled: bool
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     unshare = ["unshare", "--map-root-user", "--mount", "sh", "-ec"]

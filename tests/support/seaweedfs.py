@@ -77,7 +77,7 @@ class SeaweedFS:
                 stderr=log,
                 env={**os.environ, "TMPDIR": str(self.folder)},
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"SeaweedFS did not start:\n{(self.folder / 'log').read_text()[-3000:]}")
@@ -127,7 +127,8 @@ def _free_ports(n: int) -> list[int]:
     held: list[socket.socket] = []
     ports: list[int] = []
     try:
-        for port in range(20_000 + os.getpid() % 10_000, 50_000):
+        # Two processes that look at once, such as workers of pytest-xdist, must not find the same ones.
+        for port in range(20_000 + os.getpid() * 97 % 10_000, 50_000):
             pair = [socket.socket() for _ in range(2)]
             held += pair
             try:
