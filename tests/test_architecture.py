@@ -8,8 +8,6 @@ from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 
 # From the ground floor upwards: a package imports from those before it only.
@@ -47,9 +45,6 @@ ANALYSIS_USES = {"bench", *(f"bench.{room}" for room in ("errors", "text", "tabl
 TRAINS = {"bench.training", "bench.recipes", "bench.measure", "bench.cli"}
 MOST_FILES, MOST_LINES = 12, 300
 ONE_IDEA_A_FILE = {"bench/recipes", "bench/cli"}  # one recipe, one command: as many as there are
-
-
-moving = pytest.mark.xfail(reason="rooms still move")
 
 
 def name_of(path: Path) -> str:
@@ -90,17 +85,14 @@ def wrong(module: str) -> set[str]:
     return upwards if own in TRAINS else upwards | (IMPORTS[module] & {"torch", "torchvision"})
 
 
-@moving
 def test_imports_run_downwards() -> None:
     assert {module: wrong(module) for module in FILES if wrong(module)} == {}
 
 
-@moving
 def test_no_circle_of_imports() -> None:
     TopologicalSorter({name: used - {name} for name, used in IMPORTS.items()}).prepare()
 
 
-@moving
 def test_no_folder_is_crowded() -> None:
     crowd = Counter(path.parent.relative_to(ROOT).as_posix() for path in FILES.values() if path.stem != "__init__")
     assert {
@@ -108,7 +100,6 @@ def test_no_folder_is_crowded() -> None:
     } == {}
 
 
-@moving
 def test_no_file_is_long() -> None:
     paths = [*FILES.values(), *(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests").rglob("*.py")]
     lines = {path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
