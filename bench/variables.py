@@ -133,5 +133,7 @@ GPUS = Variable("BENCH_GPUS", "GPUs that train together", _count)
 IMAGE = Variable("BENCH_IMAGE", "an image to pull and to run in", str)
 RUNTIME = Variable("BENCH_RUNTIME", "how bench runs there: auto, venv, docker, docker-build or installed", str)
 DEADLINE = Variable("BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", str)
+SHOW_COST = Variable("BENCH_SHOW_COST", "1: `bench run` ends with what each phase of the lease cost", str)
+IDLE_MINUTES = Variable("BENCH_IDLE_MINUTES", "how long the machine stands idle before it is given back", _count)
 
 VARIABLES = {value.name: value for value in list(globals().values()) if isinstance(value, Variable)}

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source sky/common.sh
 # GRACE: seconds from SIGTERM at the deadline to SIGKILL. IDLE_MINUTES: autostop's in every task file.
 readonly HERE=$HOME/bench-results GRACE=60 IDLE_MINUTES=5
-RUNTIME='' DOCKER=() IMAGE='' DIGEST='' DEADLINE=''
+RUNTIME='' DOCKER=() IMAGE='' DIGEST='' DEADLINE='' RUNS=()
 
 main() {
   [[ -r $STATE/runtime ]] || fail "run sky/setup.sh first"
@@ -17,8 +17,12 @@ main() {
   unset_empty
   : "${BENCH_RECIPES:?is not set; give it recipes, such as myrtle}"
   find_deadline
+  the_runs
+  name_gpus
+  export BENCH_IDLE_MINUTES=$IDLE_MINUTES
+  bench lease forecast "${RUNS[@]}" || say "what this will cost is not known"
   local status=0
-  fetch_data && run_recipes || status=$?
+  [[ -e $STATE/overdue ]] || { fetch_data && run_recipes; } || status=$?
   if [[ -e $STATE/overdue ]]; then status=6; fi
   exit "$status"
 }
@@ -50,14 +54,28 @@ fetch_data() {
   bench data fetch
 }
 
+# What is going to be run, as words of `bench run` and of `bench lease forecast`.
+the_runs() {
+  local recipes
+  read -ra recipes <<<"$BENCH_RECIPES"
+  RUNS=("${recipes[@]}" --runs "${BENCH_RUNS:-1}")
+  [[ -z ${BENCH_GPUS:-} ]] || RUNS+=(--gpus "$BENCH_GPUS")
+}
+
+# What NVML calls the GPUs; the task file may have said it in SkyPilot's words.
+name_gpus() {
+  local gpus
+  mapfile -t gpus < <(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null)
+  ((${#gpus[@]} == 0)) || export BENCH_ACCELERATORS=${BENCH_ACCELERATORS:-${gpus[0]// /-}:${#gpus[@]}}
+}
+
 run_recipes() {
-  local status=0 recipes words
+  local status=0 words
   BENCH_LEASE_PHASES=$(paste -sd ' ' "$STATE/phases")
   export BENCH_LEASE_PHASES
   export BENCH_ECHO=1 # each record is a line of the job's log too, which outlives the machine
-  read -ra recipes <<<"$BENCH_RECIPES"
-  words=("${recipes[@]}" --runs "${BENCH_RUNS:-1}" --resume)
-  [[ -z ${BENCH_GPUS:-} ]] || words+=(--gpus "$BENCH_GPUS")
+  export BENCH_SHOW_COST=1
+  words=("${RUNS[@]}" --resume)
   # Where there is a GPU it is what is paid for: bench must not fall back to the processor.
   ! has_gpu || words+=(--device cuda)
   bench run "${words[@]}" --store "${BENCH_STORE:-$(in_runtime "$HERE" /results)}" || status=$?

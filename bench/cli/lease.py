@@ -1,4 +1,4 @@
-"""bench lease: what lease this machine is on, and the end of one whose machine is gone."""
+"""bench lease: what lease this machine is on, what a job will make of it, and the end of one whose machine is gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.lease.lease import launch_of
 
 @click.group()
 def lease() -> None:
-    """What lease this machine is on; close one from outside."""
+    """What lease this machine is on, and what a job will cost; close one from outside."""
 
 
 @lease.command()
@@ -51,6 +51,46 @@ def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
     from bench.store import open_store
 
     click.echo(close_lease(lease_id, stopped, reason, open_store(store)))  # type: ignore[arg-type]  # click.Choice allows just these
+
+
+@lease.command()
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
+@click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), help="GPUs that train together.")
+@options.machine
+def forecast(
+    recipes: tuple[str, ...],
+    runs: int,
+    gpus: int,
+    instance: str | None,
+    spot: bool,
+    price_per_hour: str | None,
+    currency: str,
+) -> None:
+    """Say what RECIPE… will make of this machine's lease, in seconds and dollars, before anything runs.
+
+    Times come from the records in results and results/local, else from the GPU's data sheet.
+    """
+    import os
+
+    from bench.cli.job_cost import forecast_lines
+    from bench.recipes import find
+    from bench.record.documents import utc_now
+    from bench.store import open_store
+    from bench.sweep.planning.history import read_history, usual_folders
+    from bench.sweep.planning.job import forecast as forecast_job
+    from bench.variables import IDLE_MINUTES
+
+    names = list(dict.fromkeys(find(name).name for name in recipes))
+    machine = find_machine(os.environ)
+    opened = describe(
+        MachineOptions(instance, price_per_hour, currency, spot), machine, lease_start(machine, os.environ), os.environ
+    )
+    history, _ = read_history(map(open_store, usual_folders()), names)
+    idle_s = 60.0 * (IDLE_MINUTES.read(os.environ) or 0)
+    job = forecast_job(opened, names, runs, gpus, history, idle_s, utc_now())
+    for line in forecast_lines(job, opened, names, runs):
+        click.echo(line)
 
 
 _SOURCES = {

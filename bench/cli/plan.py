@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -14,7 +13,7 @@ from bench.cli.output import refuse, to_terminal, write
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
 from bench.store import open_store
-from bench.sweep.planning.history import read_history
+from bench.sweep.planning.history import read_history, usual_folders
 from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.spec import Sweep, load
@@ -71,7 +70,6 @@ def planned_from_records(
 
     Without `stores`: those of `results` and `results/local`, where they are there, and of BENCH_STORE.
     """
-    usual = [folder for folder in ("results", "results/local") if Path(folder, "v1").is_dir()]
-    usual += [named] if (named := STORE.read(os.environ)) else []
+    usual = usual_folders() + ([named] if (named := STORE.read(os.environ)) else [])
     history, errors = read_history((open_store(store) for store in stores or usual), sweep.recipes)
     return plan_sweep(sweep, history, partial(ask_all, offline=offline)), errors

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from bench import variables
 from bench.cli import options
+
+if TYPE_CHECKING:
+    from bench.lease.lease import LeaseHandle
+    from bench.record.documents import Phase
+    from bench.store import Store
 
 
 @click.command()
@@ -52,6 +59,13 @@ from bench.cli import options
     show_envvar=True,
     help="Print each record as a line on stdout too, as it is made: `bench collect --log` reads them from a log.",
 )
+@click.option(
+    "--show-cost",
+    is_flag=True,
+    envvar=variables.SHOW_COST.name,
+    show_envvar=True,
+    help="End with what each phase of the lease cost, on stderr.",
+)
 @options.machine
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
@@ -66,6 +80,7 @@ def run(
     resume: bool,
     store: str,
     echo: bool,
+    show_cost: bool,
     instance: str | None,
     spot: bool,
     price_per_hour: str | None,
@@ -106,12 +121,35 @@ def run(
         preempted=partial(preempted, os.environ),
     )
     statuses = set()
-    for result, key in measure(request, opened_store, Progress(quiet=quiet)):
-        statuses.add(result.status)
-        click.echo(key)
+    phases: list[Phase] = []
+    try:
+        for result, key in measure(request, opened_store, Progress(quiet=quiet)):
+            statuses.add(result.status)
+            phases += result.phases
+            click.echo(key)
+    finally:
+        if show_cost:
+            click.echo(_cost(lease, opened_store, phases), err=True)
     if not statuses and resume:
         click.echo(f"bench: all these runs are in {store} already", err=True)
     if "interrupted" in statuses:
         sys.exit(130)
     if "failed" in statuses:
         sys.exit(6)
+
+
+def _cost(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
+    """What the lease cost until now; a lease that was open before is read from the store."""
+    import os
+
+    from bench.cli.job_cost import cost_table
+    from bench.errors import BenchError
+    from bench.record.documents import LeaseClosed, LeaseOpened, lease_key, utc_now
+
+    try:
+        opened = lease.opened or store.read(lease_key(lease.lease_id, "opened"))
+    except BenchError as error:
+        return f"bench: what the lease cost is unknown: {error}"
+    assert isinstance(opened, LeaseOpened)  # what has its place there
+    closed = LeaseClosed(id=lease.lease_id, stopped=utc_now())
+    return cost_table(opened, closed, run_phases, variables.IDLE_MINUTES.read(os.environ))

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bench import variables
+from bench.billing.offers.gpus import skypilot_name
 from bench.billing.prices import find_offer, given_price
 from bench.errors import UsageError
 from bench.host import boot_id, boot_time, process_time
@@ -16,6 +17,7 @@ from bench.lease.metadata import Machine, valid_name
 from bench.record.documents import (
     LEASE_TAG,
     OWN,
+    Accelerators,
     LeaseOpened,
     Phase,
     PhaseName,
@@ -52,7 +54,7 @@ def describe(
         price = price.model_copy(update={"source": source})
     fields = {
         "price": price,
-        "accelerators": variables.ACCELERATORS.read(environ) or lease.accelerators,
+        "accelerators": _given_accelerators(environ) or lease.accelerators,
         "region": (machine and machine.region) or lease.region,
         "zone": machine and machine.zone,
         "resource_id": (machine and machine.resource_id) or valid_name(variables.RESOURCE_ID.read(environ)),
@@ -63,6 +65,12 @@ def describe(
         "tags": (variables.LEASE_TAGS.read(environ) or {}) | {LEASE_TAG: lease.id},
     }
     return lease.model_copy(update=fields)
+
+
+def _given_accelerators(environ: Mapping[str, str]) -> Accelerators | None:
+    """Those of the launcher, or of the machine's own NVML, in SkyPilot's words."""
+    gpus = variables.ACCELERATORS.read(environ)
+    return gpus and gpus.model_copy(update={"name": skypilot_name(gpus.name)})
 
 
 def lease_by_options(options: MachineOptions) -> LeaseOpened:

@@ -152,6 +152,16 @@ def test_bench_echo_asks_for_the_lines(
     assert key in result.stdout.splitlines()
 
 
+def test_show_cost_ends_with_the_phases_of_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.recipes.find", lambda name: Scripted(name, "", 0.94))
+    monkeypatch.chdir(tmp_path)
+    words = ["run", "instant", "--device", "cpu", "-q", "--price-per-hour", "3.60"]
+    done = CliRunner().invoke(cli, words, env={"BENCH_SHOW_COST": "1"})
+    assert done.exit_code == 0, done.output
+    assert {"phase", "other", "all:"} <= {line.split()[0] for line in done.stderr.splitlines() if line.strip()}
+    assert "phase" not in CliRunner().invoke(cli, words).stderr
+
+
 def test_a_store_that_cannot_be_written_is_refused_before_anything_is_run(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("a file")
     with pytest.raises(StoreError, match=str(tmp_path / "there")):

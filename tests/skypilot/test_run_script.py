@@ -24,6 +24,7 @@ while [[ ! -e $CALLS.began ]]; do read -t 0.05 <> <(:) || true; done
 DEAF = """\
 #!/bin/bash
 trap '' TERM
+if [[ $1 == lease ]]; then exit; fi
 ( while :; do read -t 1 <> <(:) || true; done ) &
 echo "worker $!" >>"$CALLS"
 : >"$CALLS.began"
@@ -32,6 +33,7 @@ wait
 # `docker run` that goes on until `docker kill`, whatever it is told.
 DEAF_DOCKER = """\
 #!/bin/bash
+[[ $* != *forecast* ]] || exit 0
 case $1 in
   run)
     trap '' TERM; echo "docker $*" >>"$CALLS"; : >"$CALLS.began"
@@ -64,9 +66,10 @@ def containers(machine: Machine) -> Machine:
 
 def test_bench_gets_the_recipes_and_the_phases_so_far(installed: Machine) -> None:
     installed.call("run.sh", BENCH_GPUS="8", BENCH_STORE="s3://bucket/prefix")
-    fetched, ran = installed.calls
+    foretold, fetched, ran = installed.calls
+    assert foretold.startswith("bench lease forecast quick myrtle --runs 3 --gpus 8 ")
     assert fetched.startswith("bench data fetch ")
-    assert ran.startswith("bench run quick myrtle --runs 3 --resume --gpus 8 --store s3://bucket/prefix s3://")
+    assert ran.startswith("bench run quick myrtle --runs 3 --gpus 8 --resume --store s3://bucket/prefix s3://")
     assert installed.marks() == ["setup", "idle", "data"]
     # As docs/lease.md wants them.
     assert re.fullmatch(r".* setup=[0-9]+ idle=[0-9]+ data=[0-9]+", ran)
@@ -78,9 +81,27 @@ def test_a_gpu_that_is_paid_for_is_asked_for(installed: Machine) -> None:
     assert "--device cuda" in installed.calls[-1]
 
 
+def test_what_the_job_costs_is_asked_for_and_no_reason_to_fail(installed: Machine) -> None:
+    installed.has(bench='#!/bin/bash\necho "$1 $BENCH_SHOW_COST $BENCH_IDLE_MINUTES" >>"$CALLS"; [[ $1 != lease ]]\n')
+    installed.call("run.sh", CIFAR10_DIR="/data")
+    assert installed.calls == ["lease  5", "run 1 5"]
+
+
+@pytest.mark.parametrize(("given", "told"), [("", "NVIDIA-B300-SXM6-AC:2"), ("B300:2", "B300:2")])
+def test_gpus_that_the_task_file_does_not_name_are_named_by_the_machine(
+    installed: Machine, given: str, told: str
+) -> None:
+    installed.has(
+        bench='#!/bin/bash\necho "$1 $BENCH_ACCELERATORS" >>"$CALLS"\n',
+        nvidia_smi='#!/bin/bash\n[[ $1 == -L ]] || printf "NVIDIA B300 SXM6 AC\\n%.0s" 1 2\n',
+    )
+    installed.call("run.sh", BENCH_ACCELERATORS=given)
+    assert set(installed.calls) == {f"{word} {told}" for word in ("lease", "data", "run")}
+
+
 def test_a_variable_left_empty_in_the_task_file_is_not_set(installed: Machine) -> None:
     installed.call("run.sh", BENCH_STORE="", AWS_SESSION_TOKEN="", BENCH_GPUS="", CIFAR10_DIR="/data")
-    (ran,) = installed.calls
+    _, ran = installed.calls
     assert f"--resume --store {installed.home}/bench-results no-store no-token setup=" in ran
 
 
@@ -104,7 +125,7 @@ def test_the_last_line_says_where_the_records_are_and_how_to_get_them_home(insta
 def test_without_data_nothing_is_run(installed: Machine) -> None:
     installed.has(bench='#!/bin/bash\necho "bench $*" >>"$CALLS"; exit 1\n')
     assert "bench report" not in installed.call("run.sh", status=1, BENCH_STORE="s3://b/p")
-    assert installed.calls == ["bench data fetch"]
+    assert installed.calls[1:] == ["bench data fetch"]
 
 
 def test_it_wants_a_set_up_machine_recipes_and_one_machine(machine: Machine) -> None:
@@ -164,7 +185,7 @@ def test_a_container_gets_the_gpu_and_the_data_of_the_machine(containers: Machin
 def test_sigterm_reaches_bench_and_its_last_record_is_waited_for(installed: Machine) -> None:
     installed.has(bench=SLOW_BENCH)
     process = installed.start("run.sh", CIFAR10_DIR="/data")
-    _until(lambda: installed.calls == ["started"])
+    _until(lambda: "started" in installed.calls)
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
     assert (process.returncode, installed.calls) == (130, ["started", "recorded"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -94,6 +95,11 @@ class History:
             if lease.provider.casefold() == provider.casefold()
         ]
         return _sample(sum(seconds) for seconds in durations if seconds)
+
+
+def usual_folders() -> list[str]:
+    """Where records lie if nobody says: those of `results` and `results/local` that are there."""
+    return [folder for folder in ("results", "results/local") if Path(folder, "v1").is_dir()]
 
 
 def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[History, list[RecordError]]:
