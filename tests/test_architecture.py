@@ -21,7 +21,7 @@ ORDER = [
     "bench.record",
     "bench.variables",
     "bench.training",
-    "bench.recipes",  # below store and billing: a recipe knows of no record and no price
+    "bench.recipes",  # below store and billing: a recipe knows of no store and no price
     "bench.store",
     "bench.measure",  # below billing: what is measured does not depend on what it costs
     "bench.billing",
