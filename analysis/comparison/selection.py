@@ -37,9 +37,9 @@ def select(frame: pd.DataFrame, name: str, store: str) -> Side:
         raise UsageError(f"no run of {one_line(recipe)!r} in {store}; {_nearest(recipe, recipes)}")
     chosen = of_recipe & machines.str.casefold().str.contains(part.strip().casefold(), regex=False)
     if not chosen.any():
-        there = ", ".join(sorted(set(machines[of_recipe])))
+        ran_on = ", ".join(sorted(set(machines[of_recipe])))
         raise UsageError(
-            f"no run of {one_line(recipe)!r} on a machine called {one_line(part)!r} in {store}; ran on: {there}"
+            f"no run of {one_line(recipe)!r} on a machine called {one_line(part)!r} in {store}; ran on: {ran_on}"
         )
     selected = frame[chosen]
     runs = counted(selected)
@@ -47,7 +47,7 @@ def select(frame: pd.DataFrame, name: str, store: str) -> Side:
 
 
 def _nearest(recipe: str, recipes: pd.Series[str]) -> str:
-    there = sorted(set(recipes))
-    if near := did_you_mean(recipe, there):
+    known = sorted(set(recipes))
+    if near := did_you_mean(recipe, known):
         return near
-    return f"it has {', '.join(there[:5])}{' and more' if len(there) > 5 else ''}" if there else "it has no runs at all"
+    return f"it has {', '.join(known[:5])}{' and more' if len(known) > 5 else ''}" if known else "it has no runs at all"

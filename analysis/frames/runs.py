@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -13,9 +14,8 @@ import pyarrow.compute as pc
 from bench.billing.cost import train_cost
 from bench.billing.prices import of_machine
 from bench.errors import RecordError
+from bench.record import flat
 from bench.record.documents import AnyDocument, LeaseOpened, PriceUnit, Run
-from bench.record.flat import COLUMNS as FLAT
-from bench.record.flat import Column, flat
 from bench.record.policy import Policy
 from bench.record.sources import comparable
 from bench.store.base import Store, read_all
@@ -31,22 +31,22 @@ DTYPES: dict[str, Any] = {
 }
 
 # What a frame has beside the columns of a flat row.
-DERIVED: dict[str, Column] = {
-    "machine": Column(str, "what computed, such as `Tesla V100` or `8 x` it; cores are counted on a CPU"),
-    "instance": Column(str, "provider:instance_type of the lease; missing where it has none"),
-    "hourly": Column(Decimal, "what an hour of the whole machine costs, in `currency`; None: unknown"),
-    "images_per_second": Column(float, "training images a second of the train phases"),
+DERIVED: dict[str, flat.Column] = {
+    "machine": flat.Column(str, "what computed, such as `Tesla V100` or `8 x` it; cores are counted on a CPU"),
+    "instance": flat.Column(str, "provider:instance_type of the lease; missing where it has none"),
+    "hourly": flat.Column(Decimal, "what an hour of the whole machine costs, in `currency`; None: unknown"),
+    "images_per_second": flat.Column(float, "training images a second of the train phases"),
 }
-COLUMNS: dict[str, Column] = {**FLAT, **DERIVED}
+COLUMNS: dict[str, flat.Column] = {**flat.COLUMNS, **DERIVED}
 
 
 def runs_frame(documents: Iterable[AnyDocument]) -> pd.DataFrame:
     """One row a run, oldest first, with the columns of COLUMNS; leases are joined for their price.
 
-    Documents of other kinds are passed over, and a record that is there twice counts once.
+    Documents of other kinds are ignored, and a record that is there twice counts once.
     """
-    rows = [flat(run, lease) for run, lease in runs_and_leases(documents)]
-    return tidy(pd.DataFrame(rows, columns=list(FLAT)))
+    rows = [flat.flat(run, lease) for run, lease in runs_and_leases(documents)]
+    return tidy(pd.DataFrame(rows, columns=list(flat.COLUMNS)))
 
 
 def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOpened | None]]:
@@ -65,13 +65,13 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     """Flat rows (columns of bench.record.flat) with their types set and the derived columns beside them."""
     typed = {
         name: rows[name].astype(DTYPES[column.type.__name__]) if column.type.__name__ in DTYPES else rows[name]
-        for name, column in FLAT.items()
+        for name, column in flat.COLUMNS.items()
     }
     frame = pd.DataFrame(typed)
     hashes = frame["source_sha256"]
     frame["source_sha256"] = hashes.map({each: comparable(each) for each in hashes.unique()}).astype(hashes.dtype)
-    several = frame["device_count"].astype("string") + " x " + frame["device"]
-    frame["machine"] = frame["device"].where(frame["device_count"] == 1, several)
+    with_count = frame["device_count"].astype("string") + " x " + frame["device"]
+    frame["machine"] = frame["device"].where(frame["device_count"] == 1, with_count)
     frame["instance"] = frame["provider"] + ":" + frame["instance_type"]
     frame["hourly"] = _hourly(frame)
     frame["images_per_second"] = (frame["images"].astype("float64") / frame["train_s"]).where(
@@ -126,15 +126,17 @@ def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
     The errors are those of the records that could not be trusted; they are not in the frame.
     """
     read = [read_runs(store) for store in stores]
-    rows = _each_once(pa.concat_tables([found.table for found in read]))
+    rows = _each_once(pa.concat_tables([store.table for store in read]))
     frame = tidy(rows.to_pandas(types_mapper=_PANDAS.get, date_as_object=True))
-    return frame, [error for found in read for error in found.errors]
+    return frame, [error for store in read for error in store.errors]
 
 
 def read_documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
     """The documents of all `stores`, or those of some kinds such as `leases`; an error for each not to be trusted."""
     read = [read_all(store, *kinds) for store in stores]
-    return [one for documents, _ in read for one in documents], [one for _, errors in read for one in errors]
+    return [*chain.from_iterable(documents for documents, _ in read)], [
+        *chain.from_iterable(errors for _, errors in read)
+    ]
 
 
 def _each_once(table: pa.Table) -> pa.Table:
@@ -144,7 +146,7 @@ def _each_once(table: pa.Table) -> pa.Table:
     if pc.any(pc.less(ids[1:], ids[:-1])).as_py():
         table = table.take(pc.sort_indices(ids))  # which is stable
         ids = table["run_id"].combine_chunks()
-    again = pc.equal(ids[1:], ids[:-1])
-    if not pc.any(again).as_py():
+    repeated = pc.equal(ids[1:], ids[:-1])
+    if not pc.any(repeated).as_py():
         return table
-    return table.filter(pa.concat_arrays([pa.array([True]), pc.invert(again)]))
+    return table.filter(pa.concat_arrays([pa.array([True]), pc.invert(repeated)]))

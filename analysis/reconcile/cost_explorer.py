@@ -28,7 +28,7 @@ _CATEGORIES: dict[str, ChargeCategory] = {
 }
 
 
-def charges(since: date, until: date) -> Iterator[ChargeRow | RowError]:
+def daily_charges(since: date, until: date) -> Iterator[ChargeRow | RowError]:
     """Every tagged charge from the day `since` to before the day `until`, or what is wrong with one.
 
     Raises BenchError where Cost Explorer does not answer.

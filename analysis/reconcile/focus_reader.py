@@ -21,23 +21,23 @@ _WANTED = {column(name): name for name in (*REQUIRED, *OPTIONAL)}
 _ROWS = 10_000  # of Parquet, held at a time
 
 
-def sources(name: str) -> list[str]:
+def export_files(name: str) -> list[str]:
     """The files of an export: `name` itself, or all in a folder or below an S3 prefix that ends in `/`.
 
     Raises UsageError where there are none.
     """
     if name.startswith("s3://"):
-        found = _listed(name) if name.endswith("/") else [name]
+        files = _listed(name) if name.endswith("/") else [name]
     else:
         path = Path(name)
-        found = sorted(str(file) for file in path.rglob("*")) if path.is_dir() else [name]
-    kept = [file for file in found if file.endswith(_ENDINGS)] if len(found) != 1 or found != [name] else found
+        files = sorted(str(file) for file in path.rglob("*")) if path.is_dir() else [name]
+    kept = files if files == [name] else [file for file in files if file.endswith(_ENDINGS)]
     if not kept:
         raise UsageError(f"{name}: no .csv, .csv.gz or .parquet file here")
     return kept
 
 
-def rows(source: str) -> Iterator[tuple[str, Mapping[str, Any] | RowError]]:
+def read_rows(source: str) -> Iterator[tuple[str, Mapping[str, Any] | RowError]]:
     """Where each row of `source` stands, and its cells by `column`, or what is wrong with it.
 
     Raises BenchError where the source cannot be read, or is no FOCUS export.
@@ -88,13 +88,13 @@ def _parquet(file: IO[bytes], source: str) -> Iterator[tuple[str, Mapping[str, A
 
 def _places(header: Sequence[str], source: str) -> dict[str, int]:
     """Where each column that is wanted stands. Raises UsageError where one that FOCUS requires is missing."""
-    found = {column(name): place for place, name in enumerate(header) if column(name) in _WANTED}
-    missing = [name for name in REQUIRED if column(name) not in found]
-    if not found.keys() & {column("ResourceId"), column("Tags")}:
+    places = {column(name): place for place, name in enumerate(header) if column(name) in _WANTED}
+    missing = [name for name in REQUIRED if column(name) not in places]
+    if not places.keys() & {column("ResourceId"), column("Tags")}:
         missing.append("ResourceId or Tags")
     if missing:
         raise UsageError(f"{source}: no FOCUS export, it lacks {', '.join(missing)}; export FOCUS 1.0, 1.1 or 1.2")
-    return found
+    return places
 
 
 @contextmanager
@@ -105,28 +105,26 @@ def _opened(source: str) -> Iterator[IO[bytes]]:
         return
     # Parquet is read from its end, so the object is copied first, to the disk and not into memory.
     with tempfile.TemporaryFile() as copy:
-        from bench.store.s3_client import make_client, translate_errors
-
-        bucket, key = _bucket_and_key(source)
-        client = make_client(source)
-        with translate_errors(source):
+        with _s3(source) as (client, bucket, key):
             shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], copy)
         copy.seek(0)
         yield copy
 
 
 def _listed(prefix: str) -> list[str]:
+    with _s3(prefix) as (client, bucket, key):
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        return sorted(f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Contents", ()))
+
+
+@contextmanager
+def _s3(url: str) -> Iterator[tuple[Any, str, str]]:
+    """A client of S3, and the bucket and the key of `url`; what S3 answers wrongly is a BenchError that names it."""
     from bench.store.s3_client import make_client, translate_errors
 
-    bucket, key = _bucket_and_key(prefix)
-    client = make_client(prefix)
-    with translate_errors(prefix):
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-        return sorted(f"s3://{bucket}/{found['Key']}" for page in pages for found in page.get("Contents", ()))
-
-
-def _bucket_and_key(url: str) -> tuple[str, str]:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not bucket:
         raise UsageError(f"{url}: names no bucket; write s3://bucket/path")
-    return bucket, key
+    client = make_client(url)
+    with translate_errors(url):
+        yield client, bucket, key

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from analysis.frames.leases import Reconciliation
-from analysis.reconcile.match import LATE, MatchResult
+from analysis.reconcile.reconcile import LATE, MatchResult
 from bench.table import Column, Table
 from bench.text import UNKNOWN, plural
 

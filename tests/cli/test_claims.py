@@ -21,10 +21,10 @@ MYRTLE = {
 
 
 def test_the_claims_need_no_store(bench: Bench) -> None:
-    done = bench("claims", "--format", "json")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert {check["id"]: check["verdict"] for check in json.loads(done.stdout)["checks"]} == MYRTLE
+    result = bench("claims", "--format", "json")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert {check["id"]: check["verdict"] for check in json.loads(result.stdout)["checks"]} == MYRTLE
 
 
 @pytest.mark.parametrize(("words", "code"), [(("page-time",), 3), (("page-gpus", "page-cost"), 0)])
@@ -33,31 +33,31 @@ def test_fail_turns_verdicts_into_exit_codes(bench: Bench, words: tuple[str, ...
 
 
 def test_a_store_that_is_named_has_to_be_there(bench: Bench) -> None:
-    done = bench("claims", "--store", "nowhere")
-    assert done.returncode == 1
-    assert "nowhere" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    result = bench("claims", "--store", "nowhere")
+    assert result.returncode == 1
+    assert "nowhere" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_an_unknown_claim_names_those_there_are(bench: Bench) -> None:
-    done = bench("claims", "page")
-    assert done.returncode == 2
-    assert done.stderr.startswith("bench: 'page' is no claim; there are page-time,")
+    result = bench("claims", "page")
+    assert result.returncode == 2
+    assert result.stderr.startswith("bench: 'page' is no claim; there are page-time,")
 
 
 def test_an_altered_record_is_named_and_the_claims_are_shown(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     path = tmp_path / "store" / open_store(tmp_path / "store").put(make_run())
     path.write_bytes(path.read_bytes().replace(b'"seed":7', b'"seed":3'))
-    done = bench("claims", "page-gpus", "--store", "store", "-o", "claims.md", "--format", "markdown")
-    assert done.returncode == 5
-    assert path.name in done.stderr
+    result = bench("claims", "page-gpus", "--store", "store", "-o", "claims.md", "--format", "markdown")
+    assert result.returncode == 5
+    assert path.name in result.stderr
     assert "supported" in (tmp_path / "claims.md").read_text()
 
 
 def test_a_file_that_cannot_be_written_is_named(bench: Bench) -> None:
-    done = bench("claims", "-o", "nowhere/claims.md")
-    assert done.returncode == 1
-    assert "nowhere/claims.md" in done.stderr
+    result = bench("claims", "-o", "nowhere/claims.md")
+    assert result.returncode == 1
+    assert "nowhere/claims.md" in result.stderr
 
 
 def test_claims_do_not_import_torch() -> None:
@@ -66,5 +66,5 @@ def test_claims_do_not_import_torch() -> None:
         "cli(['claims', 'page-gpus'], standalone_mode=False)\n"
         "sys.exit('imported torch' if 'torch' in sys.modules else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -48,10 +48,10 @@ def test_the_metrics_of_the_command_are_those_of_the_analysis() -> None:
 def test_two_recipes_are_compared_in_words(bench: Bench, fill: Fill) -> None:
     fill("store", "fast", 10)
     fill("store", "slow", 20)
-    done = bench("compare", "fast", "slow", "--store", "store", "--metric", "time")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "time  fast is 2.00x faster than slow [" in done.stdout
-    assert "\x1b" not in done.stdout
+    result = bench("compare", "fast", "slow", "--store", "store", "--metric", "time")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "time  fast is 2.00x faster than slow [" in result.stdout
+    assert "\x1b" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_two_recipes_are_compared_in_words(bench: Bench, fill: Fill) -> None:
 def test_a_recipe_against_its_own_past(bench: Bench, fill: Fill, now: float, n: int, code: int, said: str) -> None:
     fill("old", "quick", 10)
     fill("new", "quick", now, n)
-    done = bench(
+    result = bench(
         "compare",
         "quick",
         "quick",
@@ -81,25 +81,25 @@ def test_a_recipe_against_its_own_past(bench: Bench, fill: Fill, now: float, n: 
         "--format",
         "json",
     )
-    assert done.returncode == code, done.stderr
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == (1 if said else 0)
-    assert [found["metric"] for found in json.loads(done.stdout)["findings"]] == ["time", "hits"]
+    assert result.returncode == code, result.stderr
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == (1 if said else 0)
+    assert [found["metric"] for found in json.loads(result.stdout)["findings"]] == ["time", "hits"]
 
 
 def test_too_few_runs_are_no_error_where_nothing_was_to_fail(bench: Bench, fill: Fill) -> None:
     fill("store", "fast", 10, 3)
     fill("store", "slow", 20, 3)
-    done = bench("compare", "fast", "slow", "--store", "store")
-    assert done.returncode == 0
-    assert "inconclusive: n = 3, 3; at least 6 are needed" in done.stdout
+    result = bench("compare", "fast", "slow", "--store", "store")
+    assert result.returncode == 0
+    assert "inconclusive: n = 3, 3; at least 6 are needed" in result.stdout
 
 
-def one_line(done: CompletedProcess[str], code: int, said: str) -> None:
-    assert done.returncode == code, done.stderr
-    assert done.stdout == ""
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def one_line(result: CompletedProcess[str], code: int, said: str) -> None:
+    assert result.returncode == code, result.stderr
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_an_unknown_name_asks_for_the_nearest(bench: Bench, fill: Fill) -> None:
@@ -121,7 +121,7 @@ def test_an_altered_record_is_named_and_outranks_the_verdict(bench: Bench, fill:
     fill("store", "slow", 20)
     path = tmp_path / "store" / key
     path.write_bytes(path.read_bytes().replace(b'"seed":0', b'"seed":9'))
-    done = bench("compare", "slow", "fast", "--store", "store", "--fail-if-slower", "5%")
-    assert done.returncode == 5
-    assert key in done.stderr
-    assert "n = 12, 11" in done.stdout
+    result = bench("compare", "slow", "fast", "--store", "store", "--fail-if-slower", "5%")
+    assert result.returncode == 5
+    assert key in result.stderr
+    assert "n = 12, 11" in result.stdout

@@ -51,47 +51,47 @@ def test_importing_twice_changes_nothing(bench: Bench, checkout: Path, tmp_path:
 
 def test_a_malformed_entry_is_named_and_the_others_are_imported(bench: Bench, checkout: Path) -> None:
     (checkout / "one.json").write_text('{"author": "\\u001b[31mred"}')
-    done = bench("import", "dawnbench", "entries", "--store", "store")
-    assert (done.returncode, done.stdout) == (5, "1 of 2 entries are in store\n")
-    assert done.stderr.startswith("bench: CIFAR10/train/one.json: timestamp is missing")
-    assert len(done.stderr.splitlines()) == 1
+    result = bench("import", "dawnbench", "entries", "--store", "store")
+    assert (result.returncode, result.stdout) == (5, "1 of 2 entries are in store\n")
+    assert result.stderr.startswith("bench: CIFAR10/train/one.json: timestamp is missing")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_an_entry_that_changed_is_named_and_not_overwritten(bench: Bench, checkout: Path, tmp_path: Path) -> None:
     bench("import", "dawnbench", "entries", "--store", "store")
     before = files(tmp_path / "store")
     (checkout / "one.json").write_text(json.dumps(HEADER | {"hardware": "8 * V100"}))
-    done = bench("import", "dawnbench", "entries", "--store", "store")
-    assert (done.returncode, done.stdout) == (5, "1 of 2 entries are in store\n")
-    assert "another document lies here" in done.stderr
+    result = bench("import", "dawnbench", "entries", "--store", "store")
+    assert (result.returncode, result.stdout) == (5, "1 of 2 entries are in store\n")
+    assert "another document lies here" in result.stderr
     assert files(tmp_path / "store") == before
 
 
 def test_a_folder_that_is_no_checkout(bench: Bench) -> None:
-    done = bench("import", "dawnbench", "nowhere", "--store", "store")
-    assert done.returncode == 2
-    assert "nowhere: no folder CIFAR10/train to read in it" in done.stderr
+    result = bench("import", "dawnbench", "nowhere", "--store", "store")
+    assert result.returncode == 2
+    assert "nowhere: no folder CIFAR10/train to read in it" in result.stderr
 
 
 def test_a_run_is_exported_and_comes_back(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     open_store(tmp_path / "store").put(make_run())
-    done = bench("export", "dawnbench", "--store", "store", "-o", "out", *WHO)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "out/CIFAR10/train/An-Author_myrtle_1Tesla-V100_pytorch.json\n"
+    result = bench("export", "dawnbench", "--store", "store", "-o", "out", *WHO)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "out/CIFAR10/train/An-Author_myrtle_1Tesla-V100_pytorch.json\n"
     assert bench("import", "dawnbench", "out", "--store", "store").stdout == "1 of 1 entries are in store\n"
 
 
 def test_nothing_to_export_says_so(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     open_store(tmp_path / "store").put(make_run(status="failed", reason="OOM"))
-    done = bench("export", "dawnbench", "--store", "store", "-o", "out", *WHO)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "no run reached 94 % on CIFAR-10" in done.stderr
+    result = bench("export", "dawnbench", "--store", "store", "-o", "out", *WHO)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "no run reached 94 % on CIFAR-10" in result.stderr
 
 
 def test_exporting_from_a_store_that_is_not_there(bench: Bench) -> None:
-    done = bench("export", "dawnbench", "--store", "nowhere", "-o", "out", *WHO)
-    assert done.returncode == 1
-    assert "nowhere" in done.stderr
+    result = bench("export", "dawnbench", "--store", "nowhere", "-o", "out", *WHO)
+    assert result.returncode == 1
+    assert "nowhere" in result.stderr
 
 
 @pytest.mark.parametrize("words", [("import", "--help"), ("export", "--help"), ("export", "dawnbench", "--help")])

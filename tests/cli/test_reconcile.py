@@ -53,9 +53,9 @@ def bills(store: FolderStore) -> list[Bill]:
 
 def test_the_example_in_the_docs_prints_what_it_says(bench: Bench, november: FolderStore) -> None:
     command, _, printed = example("console").partition("\n")
-    done = bench(*command.removeprefix("$ bench ").split())
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == printed
+    result = bench(*command.removeprefix("$ bench ").split())
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == printed
 
 
 def test_the_same_charges_read_again_change_nothing(bench: Bench, november: FolderStore) -> None:
@@ -71,10 +71,10 @@ def test_a_row_that_cannot_be_read_is_named_and_the_exit_code_is_5(
 ) -> None:
     file = tmp_path / "november.csv"
     file.write_text(file.read_text().replace("0.1921", "much"))
-    done = bench("reconcile", "--focus", "november.csv")
-    assert done.returncode == 5
-    assert done.stderr == "bench: november.csv:2: BilledCost cannot be 'much'; the row is not counted\n"
-    assert "partial: a row could not be read" in done.stdout
+    result = bench("reconcile", "--focus", "november.csv")
+    assert result.returncode == 5
+    assert result.stderr == "bench: november.csv:2: BilledCost cannot be 'much'; the row is not counted\n"
+    assert "partial: a row could not be read" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_a_row_that_cannot_be_read_is_named_and_the_exit_code_is_5(
 )
 def test_a_mistake_stores_nothing(bench: Bench, november: FolderStore, tmp_path: Path, words: str, code: int) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    done = bench("reconcile", *words.split())
-    assert (done.returncode, done.stdout) == (code, "")
-    assert "Traceback" not in done.stderr
+    result = bench("reconcile", *words.split())
+    assert (result.returncode, result.stdout) == (code, "")
+    assert "Traceback" not in result.stderr
     assert bills(november) == []
 
 
@@ -100,8 +100,8 @@ def test_estimates_go_out_as_focus_and_an_unknown_one_is_named(
 ) -> None:
     open_lease = LeaseOpened(provider="aws", started=START)
     november.put(open_lease)
-    done = bench("export", "focus", "-o", "estimates.csv")
-    assert done.returncode == 0
-    assert done.stderr == f"bench: lease {open_lease.id} is left out: the lease is not closed\n"
+    result = bench("export", "focus", "-o", "estimates.csv")
+    assert result.returncode == 0
+    assert result.stderr == f"bench: lease {open_lease.id} is left out: the lease is not closed\n"
     (row,) = csv.DictReader((tmp_path / "estimates.csv").read_text().splitlines())
     assert (row["ListCost"], row["x_Estimated"]) == ("0.1904", "true")

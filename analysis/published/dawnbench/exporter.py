@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.frames.runs import runs_and_leases
-from analysis.published.dawnbench.entries import TARGET
-from analysis.published.dawnbench.importer import COLUMNS, FOLDER
+from analysis.published.dawnbench.entries import COLUMNS, FOLDER, TARGET
 from bench.billing.prices import machine_hourly
 from bench.errors import StoreError
 from bench.record.documents import AnyDocument, LeaseOpened, Run

@@ -18,14 +18,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.published.dawnbench.entries import SOURCE, TARGET
+from analysis.published.dawnbench.entries import COLUMNS, FOLDER, SOURCE, TARGET
 from bench.billing.cost import train_cost
 from bench.errors import RecordError, UsageError
 from bench.record.documents import CurvePoint, Published, Target, derived_id
 from bench.text import one_line
 
-FOLDER = "CIFAR10/train"
-COLUMNS = ("epoch", "hours", "top1Accuracy")
 _NO_PRICE = frozenset({"", "NA", "N/A", "NONE", "NULL"})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from analysis.reconcile.cost_explorer import charges
+from analysis.reconcile.cost_explorer import daily_charges
 from analysis.reconcile.reconcile import from_cost_explorer
 from bench.errors import BenchError
 from bench.record.documents import Bill
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_of_an_answer_is_named_and_skipped(explorer: Seed, s
 def test_a_store_without_a_lease_on_aws_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FolderStore(str(tmp_path))
     store.check_writable()
-    monkeypatch.setattr("analysis.reconcile.reconcile.charges", lambda *_: pytest.fail("a request is $0.01"))
+    monkeypatch.setattr("analysis.reconcile.reconcile.daily_charges", lambda *_: pytest.fail("a request is $0.01"))
     assert from_cost_explorer(None, store).reconciliations == []
 
 
@@ -115,5 +115,5 @@ def test_cost_explorer_that_cannot_be_asked_is_one_line_without_the_address(monk
     monkeypatch.setenv("AWS_ENDPOINT_URL_COST_EXPLORER", "http://someone:secret@127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(BenchError, match="Cost Explorer") as caught:
-        list(charges(date(2026, 11, 1), date(2026, 11, 2)))
+        list(daily_charges(date(2026, 11, 1), date(2026, 11, 2)))
     assert "secret" not in str(caught.value)

@@ -14,7 +14,7 @@ import pytest
 from analysis.frames.leases import leases_of
 from analysis.reconcile.focus import column, tag_of
 from analysis.reconcile.focus_export import as_focus
-from analysis.reconcile.match import bills_of, match
+from analysis.reconcile.reconcile import bills_of, match
 from bench.record.documents import AnyDocument
 from tests.support.leases import IDS, closed, opened
 

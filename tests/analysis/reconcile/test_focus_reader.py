@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.reconcile.focus import REQUIRED, RowError, charge_row
-from analysis.reconcile.focus_reader import rows, sources
+from analysis.reconcile.focus_reader import export_files, read_rows
 from bench.errors import BenchError, UsageError
 
 CELLS: dict[str, Any] = {
@@ -46,7 +46,7 @@ def written(*records: dict[str, Any], header: list[str] | None = None) -> bytes:
 
 
 def read(path: Path) -> list[Any]:
-    return [cells if isinstance(cells, RowError) else charge_row(cells) for _, cells in rows(str(path))]
+    return [cells if isinstance(cells, RowError) else charge_row(cells) for _, cells in read_rows(str(path))]
 
 
 @pytest.fixture
@@ -148,18 +148,19 @@ def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("manifest.json", "1.csv", "data/2.csv.gz", "data/3.parquet"):
         (tmp_path / name).touch()
-    assert sources(str(tmp_path)) == [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet")]
+    exports = [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet")]
+    assert export_files(str(tmp_path)) == exports
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(UsageError, match=r"\.csv, \.csv\.gz"):
-        sources(str(empty))
+        export_files(str(empty))
 
 
 def test_a_big_file_is_not_held_in_memory(there: Path) -> None:
     there.write_bytes(gzip.compress(written(*[CELLS] * 50_000), 1))
     tracemalloc.start()
     try:
-        assert sum(1 for _ in rows(str(there))) == 50_000
+        assert sum(1 for _ in read_rows(str(there))) == 50_000
         assert tracemalloc.get_traced_memory()[1] < 2_000_000  # 9 MB of text
     finally:
         tracemalloc.stop()
@@ -193,8 +194,10 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_an_export_is_read_from_s3_as_a_file_or_below_a_prefix(s3: Any) -> None:
     s3.put_object(Bucket="bills", Key="focus/1.csv.gz", Body=gzip.compress(written(CELLS)))
     s3.put_object(Bucket="bills", Key="focus/manifest.json", Body=b"{}")
-    assert sources("s3://bills/focus/") == sources("s3://bills/focus/1.csv.gz") == ["s3://bills/focus/1.csv.gz"]
-    ((where, cells),) = rows("s3://bills/focus/1.csv.gz")
+    assert (
+        export_files("s3://bills/focus/") == export_files("s3://bills/focus/1.csv.gz") == ["s3://bills/focus/1.csv.gz"]
+    )
+    ((where, cells),) = read_rows("s3://bills/focus/1.csv.gz")
     assert where == "s3://bills/focus/1.csv.gz:2"
     assert not isinstance(cells, RowError)
     check(charge_row(cells))
@@ -203,4 +206,4 @@ def test_an_export_is_read_from_s3_as_a_file_or_below_a_prefix(s3: Any) -> None:
 @pytest.mark.parametrize("url", ["s3://nobody/1.csv", "s3://bills/none.csv", "s3:///x"])
 def test_what_s3_does_not_have_ends_in_one_line(s3: Any, url: str) -> None:
     with pytest.raises(BenchError, match=url):
-        list(rows(url))
+        list(read_rows(url))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.frames.leases import Reconciliation, leases_of, reconcile, rented
 from analysis.reconcile.focus import RowError
-from analysis.reconcile.match import MatchResult, bills_of, match
+from analysis.reconcile.reconcile import MatchResult, bills_of, match
 from analysis.reconcile.render import as_text
 from bench.record.documents import AnyDocument, Bill
 from tests.support.leases import IDS, LATER, START, closed, opened, row
