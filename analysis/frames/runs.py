@@ -134,9 +134,8 @@ def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
 def read_documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
     """The documents of all `stores`, or those of some kinds such as `leases`; an error for each not to be trusted."""
     read = [read_all(store, *kinds) for store in stores]
-    return [*chain.from_iterable(documents for documents, _ in read)], [
-        *chain.from_iterable(errors for _, errors in read)
-    ]
+    documents, errors = zip(*read, strict=True) if read else ((), ())
+    return [*chain.from_iterable(documents)], [*chain.from_iterable(errors)]
 
 
 def _each_once(table: pa.Table) -> pa.Table:
