@@ -3,32 +3,39 @@
 import csv
 import io
 import json
+import subprocess
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from analysis.published.dawnbench.entries import published_documents
 from bench.lease.describe import MachineOptions, lease_by_options
-from bench.record.documents import LeaseClosed
+from bench.record.documents import LeaseClosed, Run
 from bench.store import open_store
+
+Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+MakeRun = Callable[..., Run]
 
 
 @pytest.fixture
-def stores(tmp_path: Path, make_run) -> None:
+def stores(tmp_path: Path, make_run: MakeRun) -> None:
     """`ours` with a run, `theirs` with all 31 entries of DAWNBench."""
     open_store(tmp_path / "ours").put(make_run())
     for entry in published_documents():
         open_store(tmp_path / "theirs").put(entry)
 
 
-def rows(done) -> list[dict]:
+def rows(done: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["rows"]
+    content: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+    return content["rows"]
 
 
-def test_one_command_shows_our_runs_and_what_was_imported(bench, stores, tmp_path: Path) -> None:
+def test_one_command_shows_our_runs_and_what_was_imported(bench: Bench, stores: None, tmp_path: Path) -> None:
     both = ("--store", "ours", "--store", "theirs")
     found = rows(bench("report", *both, "--format", "json"))
     assert [row["kind"] for row in found] == ["measured"] + ["published"] * 31
@@ -42,36 +49,37 @@ def test_one_command_shows_our_runs_and_what_was_imported(bench, stores, tmp_pat
     assert (tmp_path / "report.html").read_text().count('<tr class="published">') == 31
 
 
-def test_a_table_to_read_shows_some_of_many_and_says_so(bench, stores) -> None:
+def test_a_table_to_read_shows_some_of_many_and_says_so(bench: Bench, stores: None) -> None:
     table = bench("report", "--store", "theirs").stdout
     assert table.count("(published)") == 12
     assert "David Page" in table
-    assert "not shown: 19 more published entries of the store; --published stored shows them" in table
+    assert "not shown: 19" in table
+    assert "--published stored" in table
     assert bench("report", "--store", "theirs", "--published", "stored").stdout.count("(published)") == 31
 
 
 @pytest.mark.parametrize(("which", "count"), [("none", 0), ("claim", 4), ("stored", 4), ("all", 31)])
-def test_the_entries_that_come_with_bench_need_no_import(bench, stores, which: str, count: int) -> None:
+def test_the_entries_that_come_with_bench_need_no_import(bench: Bench, stores: None, which: str, count: int) -> None:
     found = rows(bench("report", "--store", "ours", "--published", which, "--format", "json"))
     assert len(found) == 1 + count
 
 
-def test_a_store_named_in_the_environment_may_hold_spaces(bench, tmp_path: Path, make_run) -> None:
+def test_a_store_named_in_the_environment_may_hold_spaces(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     open_store(tmp_path / "two words").put(make_run())
     assert len(rows(bench("report", "--published", "none", "--format", "json", BENCH_STORE="two words"))) == 1
 
 
-def test_an_entry_that_was_altered_is_named_and_the_rest_is_shown(bench, stores, tmp_path: Path) -> None:
+def test_an_entry_that_was_altered_is_named_and_the_rest_is_shown(bench: Bench, stores: None, tmp_path: Path) -> None:
     path = min((tmp_path / "theirs" / "v1" / "published").glob("*.json"))
     path.write_bytes(path.read_bytes().replace(b"DAWN", b"dawn"))
     done = bench("report", "--store", "ours", "--store", "theirs", "--format", "json")
     assert done.returncode == 5
     assert path.name in done.stderr
-    assert "records that could not be read, and so are not counted: 1." in json.loads(done.stdout)["footnotes"]
+    assert json.loads(done.stdout)["footnotes"][0].endswith("not counted: 1.")
 
 
 def test_a_rented_machine_has_its_lease_in_the_report_and_a_corrupt_one_is_named_once(
-    bench, tmp_path: Path, make_run
+    bench: Bench, tmp_path: Path, make_run: MakeRun
 ) -> None:
     store = open_store(tmp_path / "store")
     lease = lease_by_options(MachineOptions("aws:p3.2xlarge", "3.06"))

@@ -86,7 +86,7 @@ def test_gaps_of_a_run_are_its_own_and_without_a_lease_there_is_no_idle() -> Non
 
 
 def test_dollars_where_the_price_is_known_and_shares_where_not() -> None:
-    priced = [a.a_lease(1, phases=BEFORE, started_source="boot"), a_run(10, 140)]
+    priced: list[AnyDocument] = [a.a_lease(1, phases=BEFORE, started_source="boot"), a_run(10, 140)]
     said = figure(*priced, a.a_run(20, recipe=OTHER))
     assert said.svg is not None
     assert "cost of a lease, USD" in said.svg.body

@@ -112,6 +112,7 @@ def test_a_row_has_one_colour_in_all_plots_and_published_ones_have_none() -> Non
 def test_hits_rise_to_the_share_of_all_runs() -> None:
     (group, *_) = groups(*a.a_series(10, (60, 62, 70), (0.93, 0.94, 0.95)), a.a_broken_run(20))
     found = plot_data.hits(group, "airbench")
+    assert found is not None
     assert (found.seconds, found.n, found.until) == ((62, 70), 4, 70)
     assert [found.share_by(k) for k in (1, 2)] == [0.25, 0.5]
     assert [found.quantile(share) for share in (0.1, 0.25, 0.5, 0.75)] == [62, 62, 70, None]
@@ -120,6 +121,7 @@ def test_hits_rise_to_the_share_of_all_runs() -> None:
 def test_a_hit_without_a_time_is_left_out_and_counted() -> None:
     (group, *_) = groups(builders.make_run(cold=True), builders.make_run(id=a.an_id(2)))
     found = plot_data.hits(group, "cold")
+    assert found is not None
     assert (len(found.seconds), found.n, found.unplaced) == (1, 1, 1)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -56,7 +57,7 @@ def test_nothing_in_the_page_points_out_of_it(tree: page.Element) -> None:
             assert not name.startswith("on")
             assert "://" not in (value or ""), (element.tag, name, value)
             if name in ("href", "xlink:href"):
-                assert value.startswith("#") or value == "data:,"
+                assert (value or "").startswith(("#", "data:,"))
             assert not re.search(r"url\((?!#)", value or "")
     (style,) = tree.all("style")
     assert "url(" not in style.text
@@ -64,7 +65,7 @@ def test_nothing_in_the_page_points_out_of_it(tree: page.Element) -> None:
 
 
 def test_the_policy_allows_the_one_script_and_no_request(tree: page.Element) -> None:
-    (policy,) = (m.attributes["content"] for m in tree.all("meta") if "http-equiv" in m.attributes)
+    (policy,) = (m.attributes["content"] or "" for m in tree.all("meta") if "http-equiv" in m.attributes)
     (script,) = tree.all("script")
     digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
     assert policy.startswith("default-src 'none'; ")
@@ -94,7 +95,7 @@ def test_the_table_is_sorted_by_the_numbers_of_json(report: Report, tree: page.E
     ]
     rows = cost_table_of(tree).all("tbody")[0].all("tr")
     for row, in_json in zip(rows, json.loads(render(report, "json"))["rows"], strict=True):
-        values = [child.attributes["data-value"] for child in row.children if isinstance(child, page.Element)][1:]
+        values = [child.attributes["data-value"] or "" for child in row.children if isinstance(child, page.Element)][1:]
         for name, value in zip(names, values, strict=True):
             assert value == ("" if in_json[name] is None else str(in_json[name])) or float(value) == in_json[name]
 
@@ -190,7 +191,7 @@ def test_what_has_no_place_among_times_and_dollars_is_said(tree: page.Element) -
 )
 def test_text_of_records_stays_text(text: str) -> None:
     device = Device(kind="cpu", name=text, precision=text, path="eager")
-    about = {"recipe": RecipeRef(name=text, source_sha256=""), "device": device, "lease_id": a.an_id(1)}
+    about: dict[str, Any] = {"recipe": RecipeRef(name=text, source_sha256=""), "device": device, "lease_id": a.an_id(1)}
     lease = a.a_lease(1, source=text, provider=text)
     written = as_html(build_report([lease, a.a_run(10, **about), a.a_broken_run(11, message=text, **about)]))
     unseen = {c for c in written if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}

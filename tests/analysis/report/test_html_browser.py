@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
 from analysis.report.html import as_html
 from analysis.report.report import build_report
-from bench.record.documents import RecipeRef
+from bench.record.documents import AnyDocument, RecipeRef
 from tests.support import browser
 from tests.support import small_store as a
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+    from selenium.webdriver.remote.webelement import WebElement
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +24,7 @@ HOSTILE = "<script>document.title='owned'</script><img src=http://example.org/x.
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
     """The browser with the report of the small store, and one run that wishes it ill."""
     folder = tmp_path_factory.mktemp("browser")
     runs = [*a.a_small_store(), a.a_broken_run(900, lease_id=a.an_id(1), message=HOSTILE)]
@@ -27,18 +35,19 @@ def shown(tmp_path_factory):
         yield chromium
 
 
-def column(shown, number):
+def column(shown: WebDriver, number: int) -> list[str]:
     script = (
         "return [...document.querySelectorAll('#cost-table tbody tr')].map(r => r.cells[arguments[0]].dataset.value)"
     )
-    return shown.execute_script(script, number)
+    values: list[str] = shown.execute_script(script, number)
+    return values
 
 
-def header(shown, number):
+def header(shown: WebDriver, number: int) -> WebElement:
     return shown.find_elements("css selector", "#cost-table thead th")[number]
 
 
-def test_it_shows_without_a_word_and_asks_for_nothing(shown):
+def test_it_shows_without_a_word_and_asks_for_nothing(shown: WebDriver) -> None:
     # Not counted: the empty icon in the page itself, and the tab that a browser opens with.
     asked = {url for url in browser.asked_for(shown) if not url.startswith(("data:", "chrome:"))}
     assert asked == {shown.current_url}
@@ -50,12 +59,12 @@ def test_it_shows_without_a_word_and_asks_for_nothing(shown):
     assert all(drawing.accessible_name for drawing in drawings)
 
 
-def test_a_request_made_all_the_same_is_refused(shown):
+def test_a_request_made_all_the_same_is_refused(shown: WebDriver) -> None:
     shown.execute_script("new Image().src = 'http://127.0.0.1:9/x.png'")
     assert any("Content Security Policy" in message for message in browser.said(shown))
 
 
-def test_the_keyboard_sorts_both_ways_and_says_so(shown):
+def test_the_keyboard_sorts_both_ways_and_says_so(shown: WebDriver) -> None:
     keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
     time = 9
     button = header(shown, time).find_element("css selector", "button")
@@ -71,7 +80,7 @@ def test_the_keyboard_sorts_both_ways_and_says_so(shown):
         assert shown.switch_to.active_element == button
 
 
-def test_the_mouse_sorts_and_unknown_comes_last_both_ways(shown):
+def test_the_mouse_sorts_and_unknown_comes_last_both_ways(shown: WebDriver) -> None:
     price = 4
     for order in ("ascending", "descending"):
         header(shown, price).find_element("css selector", "button").click()
@@ -82,7 +91,7 @@ def test_the_mouse_sorts_and_unknown_comes_last_both_ways(shown):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_letters_stand_out_from_the_paper_in_light_and_dark(shown, scheme):
+def test_letters_stand_out_from_the_paper_in_light_and_dark(shown: WebDriver, scheme: str) -> None:
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     shown.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     paint = shown.execute_script(
@@ -96,17 +105,21 @@ def test_letters_stand_out_from_the_paper_in_light_and_dark(shown, scheme):
         assert (max(paper, ink) + 0.05) / (min(paper, ink) + 0.05) > 4.5
 
 
-def _lightness(colour):
+def _lightness(colour: str) -> float:
     """Relative luminance of `rgb(r, g, b)`."""
     shares = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
     linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_ten_thousand_runs_open_within_a_second(tmp_path):
+def test_ten_thousand_runs_open_within_a_second(tmp_path: Path) -> None:
     seconds = [60 + (7 * k % 100) / 10 for k in range(5000)]
     other = RecipeRef(name="other", source_sha256="0" * 64)
-    documents = [a.a_lease(1), *a.a_series(10, seconds, lease_id=a.an_id(1)), *a.a_series(9000, seconds, recipe=other)]
+    documents: list[AnyDocument] = [
+        a.a_lease(1),
+        *a.a_series(10, seconds, lease_id=a.an_id(1)),
+        *a.a_series(9000, seconds, recipe=other),
+    ]
     path = tmp_path / "large.html"
     path.write_text(as_html(build_report(documents, which="all")), encoding="utf-8")
     opened = "return performance.timing.loadEventEnd - performance.timing.navigationStart"

@@ -37,6 +37,11 @@ def cells(*documents: AnyDocument) -> list[list[str]]:
     return shown_table(report(*documents)).rows()[-1]
 
 
+def noted(row: LeaseRow, *facts: str) -> bool:
+    """Whether one of the row's notes holds all of these."""
+    return any(all(fact in note for fact in facts) for note in row.notes)
+
+
 def rows(*documents: AnyDocument) -> tuple[LeaseRow, ...]:
     return report(*documents).paid
 
@@ -75,11 +80,11 @@ def test_estimate_and_bill_stay_apart_and_only_a_whole_bill_is_compared() -> Non
 
 
 def test_an_open_lease_makes_the_cost_of_a_success_unknown_and_never_0() -> None:
-    documents = ls.opened(1), ls.closed(1, 630), *ls.runs(1, hits=2), ls.opened(2)
+    documents: list[AnyDocument] = [ls.opened(1), ls.closed(1, 630), *ls.runs(1, hits=2), ls.opened(2)]
     (row,) = rows(*documents)
     assert (row.open, row.estimate, row.estimated, row.cost_per_success) == (1, Decimal("0.51"), 1, None)
     assert cells(*documents)[-1] == ["unknown"]
-    assert "cost unknown of 1 lease: the lease is not closed" in row.notes
+    assert noted(row, "unknown", "1 lease", "not closed")
 
 
 def test_without_a_hit_there_is_no_cost_of_one() -> None:
@@ -89,7 +94,7 @@ def test_without_a_hit_there_is_no_cost_of_one() -> None:
 def test_a_provider_whose_rule_nobody_knows_has_an_unknown_cost() -> None:
     row = rows(ls.opened(1, provider="paperspace"), ls.closed(1, 630), *ls.runs(1, hits=1))[0]
     assert (row.estimate, row.charged_s, row.time_s) == (None, None, 630)
-    assert "cost unknown of 1 lease: no billing rule known for paperspace (Standard)" in row.notes
+    assert noted(row, "unknown", "1 lease", "paperspace (Standard)")
 
 
 def test_leases_without_a_price_are_apart_and_say_so() -> None:
@@ -97,7 +102,7 @@ def test_leases_without_a_price_are_apart_and_say_so() -> None:
     known, unknown = rows(*documents)
     assert (known.currency, unknown.currency) == ("USD", None)
     assert cells(*documents)[1] == ["price unknown"]
-    assert "price: unknown, and so is the cost; bench run takes --instance or --price-per-hour" in unknown.notes
+    assert noted(unknown, "price: unknown", "--instance", "--price-per-hour")
 
 
 def test_a_machine_of_ones_own_is_there_with_a_price_and_all_of_it_is_priced() -> None:
@@ -131,18 +136,18 @@ def test_two_prices_of_one_machine_share_a_row_that_names_both() -> None:
 
 def test_hits_of_several_recipes_are_said_to_be() -> None:
     other = RecipeRef(name="other", source_sha256="0" * 64)
-    mine = {"lease_id": a.an_id(1)}
+    mine: dict[str, Any] = {"lease_id": a.an_id(1)}
     (row,) = rows(ls.opened(1), a.a_run(10, **mine), a.a_run(11, recipe=other, **mine), a.a_run(12, recipe=other))
     assert row.hits == 2
-    assert "a success is a hit of any of 2: myrtle (cifar10, 94 %), other (cifar10, 94 %)" in row.notes
+    assert noted(row, "2: myrtle (cifar10, 94 %), other (cifar10, 94 %)")
 
 
 def test_a_bill_in_another_currency_is_not_added() -> None:
     bills = ls.bill(1, "0.4", currency="EUR"), ls.bill(2, "0.5"), ls.bill(3, "1", currency="EUR"), ls.bill(3, "2")
     (row,) = rows(*(ls.opened(n) for n in (1, 2, 3)), *(ls.closed(n, 630) for n in (1, 2, 3)), *bills)
     assert (row.billed, row.billed_leases) == (Decimal("0.5"), 1)
-    assert "1 lease billed in EUR: not added up" in row.notes
-    assert "1 lease billed in EUR, USD: not added up" in row.notes
+    assert noted(row, "1 lease billed in EUR:")
+    assert noted(row, "1 lease billed in EUR, USD:")
 
 
 def test_another_currency_is_named_in_every_cell_of_money() -> None:
