@@ -28,7 +28,7 @@ _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)
 _PROBE = ".tmp/writable"
 # Folders that are listed by their subfolders, those at once: runs are listed by month.
 _BRANCH = re.compile(rf"{ROOT}/(runs/(\d{{4}}/)?)?")
-_TRIES = 5
+_TRIES, _PAUSE = 5, 0.1  # s, doubled at each try
 # Starting processes takes as long as reading a thousand records.
 _WORTH_PROCESSES = 4000
 _BATCH = 500
@@ -168,7 +168,7 @@ class S3Store:
                 if error.status != 409 or attempt == _TRIES:
                     raise
                 # Another writer is busy with this very object, and S3 asks to try again.
-                time.sleep(random.uniform(0, 0.1 * 2**attempt))
+                time.sleep(random.uniform(0, _PAUSE * 2**attempt))
             else:
                 return True
         raise AssertionError("the last try returns or raises")

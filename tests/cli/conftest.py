@@ -1,14 +1,14 @@
-"""A command line as a user has it: a process of its own."""
+"""The command line as a user calls it, in an empty folder and without the caller's settings."""
+
+from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.support.command import Done, run_bench
+from tests.support.types import Bench
 
 
 @pytest.fixture
@@ -20,16 +20,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def bench(tmp_path: Path, environment: dict[str, str]) -> Bench:
-    """Call `bench` in an empty folder."""
+    """`bench(*words, **variables)`: a call in this process."""
 
-    def call(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "bench", *words],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**environment, **more},
-            check=False,
-        )
+    def call(*words: str, **more: str) -> Done:
+        return run_bench(*words, cwd=tmp_path, env=environment | more)
 
     return call

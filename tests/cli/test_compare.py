@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
 from bench.cli.compare import METRICS
 from bench.record.documents import Evaluation, Phase, RecipeRef, Series, new_id
 from bench.store import open_store
+from tests.support.command import Done
 from tests.support.types import Bench, MakeRun
 
 Fill = Callable[..., list[str]]
@@ -95,7 +95,7 @@ def test_too_few_runs_are_no_error_where_nothing_was_to_fail(bench: Bench, fill:
     assert "inconclusive: n = 3, 3; at least 6 are needed" in result.stdout
 
 
-def one_line(result: CompletedProcess[str], code: int, said: str) -> None:
+def one_line(result: Done, code: int, said: str) -> None:
     assert result.returncode == code, result.stderr
     assert result.stdout == ""
     assert said in result.stderr

@@ -11,6 +11,7 @@ from bench.record.documents import LeaseClosed, LeaseOpened, Price, Run, utc_now
 from bench.record.serialize import json_schema, to_bytes
 from tests.support.builders import make_run, runs
 
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 EXPORTED = Path(__file__).parents[2] / "docs" / "schema" / "record.json"
 
 
@@ -24,14 +25,14 @@ PRICE = Price(amount="3.06", currency="USD", source="a list", seen="2026-11-01")
 
 @given(runs())
 def test_every_stored_run_fits_the_schema(run: Run) -> None:
-    jsonschema.validate(json.loads(to_bytes(run)), json_schema())
+    VALIDATOR.validate(json.loads(to_bytes(run)))
 
 
 @pytest.mark.parametrize(
     "lease", [LeaseOpened(provider="aws", price=PRICE, started=utc_now()), LeaseClosed(stopped=utc_now())]
 )
 def test_every_stored_lease_fits_the_schema(lease: LeaseOpened | LeaseClosed) -> None:
-    jsonschema.validate(json.loads(to_bytes(lease)), json_schema())
+    VALIDATOR.validate(json.loads(to_bytes(lease)))
 
 
 @pytest.mark.parametrize("field", ["seed", "sha256", "recipe"])
@@ -39,4 +40,4 @@ def test_a_run_without_a_field_does_not_fit(field: str) -> None:
     content = json.loads(to_bytes(make_run()))
     del content[field]
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(content, json_schema())
+        VALIDATOR.validate(content)

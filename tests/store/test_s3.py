@@ -191,6 +191,7 @@ def test_one_store_has_one_name(url: str | Path) -> None:
     assert open_store(url).name == open_store(url).locator == "s3://bucket/a/b"
 
 
+@pytest.mark.slow
 def test_many_processes_read_what_one_reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [make_run() for _ in range(5)]
     keys = [*sorted(store.put(run) for run in runs), make_run().key()]

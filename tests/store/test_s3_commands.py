@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,29 +15,19 @@ from bench.store import open_store, read_all
 from bench.store.spool import SpooledWriter, spools
 from tests.support import seaweedfs
 from tests.support.builders import make_run
+from tests.support.command import run_bench
+from tests.support.types import Bench
 
 TOKEN = "planted-session-token"
 PASSWORD = "planted-password"
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 SECRETS = (seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, TOKEN, PASSWORD)
 
 
 @pytest.fixture
 def bench(s3: Any, tmp_path: Path, spool: Path) -> Bench:
-    """Call `bench` in an empty folder, as a process of its own."""
+    """Call `bench` in an empty folder."""
     (tmp_path / "work").mkdir()
-
-    def call(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bench", *words],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path / "work",
-            env={**os.environ, **more},
-            check=False,
-        )
-
-    return call
+    return lambda *words: run_bench(*words, cwd=tmp_path / "work", env=os.environ)
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from tests.support.seaweedfs import SeaweedFS
 
 pytestmark = pytest.mark.slow
 
-WRITERS, RECORDS, CRASHES = 64, 10_000, 3
-KILLS = 50
+WRITERS, RECORDS, CRASHES = 64, 2_000, 3
+KILLS = 20
 
 
 @pytest.fixture

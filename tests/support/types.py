@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 
 from bench.record.documents import Run
+from tests.support.command import Done
 
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+Bench = Callable[..., Done]
 MakeRun = Callable[..., Run]
