@@ -1,16 +1,59 @@
-"""The cost of a job on this machine in words: before it starts, and phase by phase when it is over."""
+"""What a job on this machine costs, from the start of its lease: before it runs, and phase by phase when it is over.
+
+so far + for each recipe (start + runs x a run) + idle time until the machine is given back
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
+from bench.billing.cost import train_cost
+from bench.billing.estimate import Estimate, lease_cost
+from bench.billing.phases import phase_costs
+from bench.billing.prices import machine_hourly
+from bench.record.documents import LeaseClosed, LeaseOpened, Phase
+from bench.sweep.planning.duration import CellTime, Duration, time_of_cell
+from bench.sweep.planning.history import History
+from bench.table import table_of
 from bench.text import UNKNOWN, plural, significant
 
-if TYPE_CHECKING:
-    from bench.record.documents import LeaseClosed, LeaseOpened, Phase
-    from bench.sweep.planning.job import JobForecast
+
+@dataclass(frozen=True)
+class JobForecast:
+    """Seconds of the lease and their cost, expected and at most; `so_far` of them are over.
+
+    `time` is None where it is unknown, and so are the costs then; `why` says why.
+    """
+
+    so_far: float
+    time: CellTime | None = None
+    cost: Estimate | None = None
+    most: Estimate | None = None
+    why: str | None = None
+
+
+def job_forecast(
+    opened: LeaseOpened, recipes: Sequence[str], runs: int, ranks: int, history: History, idle_s: float, now: datetime
+) -> JobForecast:
+    """What `runs` of each of `recipes` on `ranks` GPUs will make of the lease, which began in the past."""
+    so_far = max(0.0, (now - opened.started).total_seconds())
+    if opened.accelerators is None:
+        return JobForecast(so_far, why="no GPU of this machine is known, and without one no time is extrapolated")
+    time = time_of_cell(recipes, runs, opened.accelerators.name, ranks, opened.provider, history, idle_s)
+    if isinstance(time, str):
+        return JobForecast(so_far, why=time)
+    over, none = Duration(so_far, so_far, "measured"), Duration(0.0, 0.0, "measured")
+    time = replace(time, provision=over, setup=none)
+    cost, most = (_cost(opened, seconds) for seconds in (time.expected, time.upper))
+    return JobForecast(so_far, time, cost, most, cost.why)
+
+
+def _cost(opened: LeaseOpened, seconds: float) -> Estimate:
+    closed = LeaseClosed(id=opened.id, stopped=opened.started + timedelta(seconds=seconds), stopped_source="provider")
+    return lease_cost(opened, closed)
 
 
 def forecast_lines(forecast: JobForecast, opened: LeaseOpened, recipes: Sequence[str], runs: int) -> Iterator[str]:
@@ -35,12 +78,6 @@ def forecast_lines(forecast: JobForecast, opened: LeaseOpened, recipes: Sequence
 
 def cost_table(opened: LeaseOpened, closed: LeaseClosed, run_phases: Iterable[Phase], idle_minutes: int | None) -> str:
     """The phases of the lease, their seconds and what they cost."""
-    from bench.billing.cost import train_cost
-    from bench.billing.estimate import lease_cost
-    from bench.billing.phases import phase_costs
-    from bench.billing.prices import machine_hourly
-    from bench.table import table_of
-
     rows, estimate = phase_costs(opened, closed, run_phases), lease_cost(opened, closed)
     hourly = machine_hourly(opened.price, opened.accelerators)
     currency = opened.price.currency if opened.price else "USD"

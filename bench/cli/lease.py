@@ -73,12 +73,11 @@ def forecast(
     """
     import os
 
-    from bench.cli.job_cost import forecast_lines
+    from bench.cli.job_cost import forecast_lines, job_forecast
     from bench.recipes import find
     from bench.record.documents import utc_now
     from bench.store import open_store
     from bench.sweep.planning.history import read_history, usual_folders
-    from bench.sweep.planning.job import forecast as forecast_job
     from bench.variables import IDLE_MINUTES
 
     names = list(dict.fromkeys(find(name).name for name in recipes))
@@ -88,7 +87,7 @@ def forecast(
     )
     history, _ = read_history(map(open_store, usual_folders()), names)
     idle_s = 60.0 * (IDLE_MINUTES.read(os.environ) or 0)
-    job = forecast_job(opened, names, runs, gpus, history, idle_s, utc_now())
+    job = job_forecast(opened, names, runs, gpus, history, idle_s, utc_now())
     for line in forecast_lines(job, opened, names, runs):
         click.echo(line)
 
