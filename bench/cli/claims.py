@@ -1,4 +1,4 @@
-"""bench claims: what was claimed, and what becomes of it."""
+"""bench claims: claims of speed and cost, checked."""
 
 from __future__ import annotations
 
