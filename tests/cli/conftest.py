@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,5 +26,19 @@ def bench(tmp_path: Path, environment: dict[str, str]) -> Bench:
 
     def call(*words: str, **more: str) -> Done:
         return run_bench(*words, cwd=tmp_path, env=environment | more)
+
+    return call
+
+
+@pytest.fixture
+def bench_process(tmp_path: Path, environment: dict[str, str]) -> Bench:
+    """The same as a process of its own, where the start of the process is part of the fact."""
+
+    def call(*words: str, **more: str) -> Done:
+        command = [sys.executable, "-m", "bench", *words]
+        process = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env=environment | more, check=False
+        )
+        return Done(process.returncode, process.stdout, process.stderr)
 
     return call

@@ -29,7 +29,7 @@ def saved(*lines: str) -> str:
     return "\r\n".join(line[at : at + 100] for line in text for at in range(0, len(line), 100))
 
 
-LINES = [to_line(document) for document in (LEASE, *RUNS)]
+LINES = [to_line(LEASE), *map(to_line, RUNS)]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pandas as pd
 
 from bench.record.documents import Run
 from bench.store import open_store
+from tests.support.types import Bench
 
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 MakeRun = Callable[..., Run]
 
 

@@ -48,10 +48,10 @@ def test_a_job_is_priced_from_the_start_of_its_lease(nowhere: None) -> None:
     most = 200 + START.upper + 4 * run.upper + 300
     assert said["job"] == "3 runs each of myrtle on 1 x V100"
     seconds, upper, *_ = (float(word.strip(",")) for word in said["seconds"].split() if word.strip(",").isdecimal())
-    assert (seconds, upper) == (pytest.approx(expected, abs=30), pytest.approx(most, abs=30))
+    assert [seconds, upper] == pytest.approx([expected, most], abs=30)
     cost, upper_cost = (float(word) for word in said["cost"].split() if word[0].isdecimal())
     # A dollar a second.
-    assert (cost, upper_cost) == (pytest.approx(seconds, rel=0.01), pytest.approx(upper, rel=0.01))
+    assert [cost, upper_cost] == pytest.approx([seconds, upper], rel=0.01)
 
 
 @pytest.mark.parametrize(

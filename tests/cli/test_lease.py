@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bench.record.documents import LeaseClosed, LeaseOpened, new_id, utc_now
 from bench.store import FolderStore
+from tests.support.types import Bench
 
 # SkyPilot's word for it, with the metadata service of whatever machine the tests run on left alone.
 ON_AWS = {
@@ -12,7 +13,7 @@ ON_AWS = {
 }
 
 
-def test_show_says_what_would_be_recorded_and_stores_nothing(bench, tmp_path: Path) -> None:
+def test_show_says_what_would_be_recorded_and_stores_nothing(bench: Bench, tmp_path: Path) -> None:
     done = bench("lease", "show", "--instance", "aws:p3.2xlarge", BENCH_LEASE_STARTED="1795345200", **ON_AWS)
     assert done.returncode == 0, done.stderr
     said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
@@ -23,26 +24,26 @@ def test_show_says_what_would_be_recorded_and_stores_nothing(bench, tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
-def test_show_takes_the_price_that_a_launcher_left_in_the_environment(bench) -> None:
+def test_show_takes_the_price_that_a_launcher_left_in_the_environment(bench: Bench) -> None:
     environ = {"BENCH_PRICE_PER_HOUR": "0.55", "BENCH_SPOT": "1", "BENCH_CURRENCY": "EUR", "BENCH_PRICE_SOURCE": "here"}
     done = bench("lease", "show", **ON_AWS, **environ)
     assert "price: 0.55 EUR per machine-hour, Dynamic (here, " in done.stdout
     assert "spot: yes" in done.stdout
 
 
-def test_show_says_whose_lease_it_is(bench) -> None:
+def test_show_says_whose_lease_it_is(bench: Bench) -> None:
     lease = new_id()
     assert f"lease: of the launch {lease}" in bench("lease", "show", BENCH_LEASE_ID=lease).stdout
 
 
-def test_a_variable_that_cannot_be_meant_is_one_line_and_exit_code_2(bench) -> None:
+def test_a_variable_that_cannot_be_meant_is_one_line_and_exit_code_2(bench: Bench) -> None:
     done = bench("lease", "show", BENCH_LEASE_STARTED="yesterday")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("bench: BENCH_LEASE_STARTED: 'yesterday' is no time")
 
 
-def test_close_ends_a_lease_whose_machine_is_gone(bench, tmp_path: Path) -> None:
+def test_close_ends_a_lease_whose_machine_is_gone(bench: Bench, tmp_path: Path) -> None:
     store = FolderStore(str(tmp_path / "store"))
     lease = LeaseOpened(provider="aws", started=utc_now().replace(microsecond=0))
     store.put(lease)
@@ -59,7 +60,7 @@ def test_close_ends_a_lease_whose_machine_is_gone(bench, tmp_path: Path) -> None
     assert "another document lies here" in other.stderr
 
 
-def test_close_refuses_what_is_no_lease_and_no_time(bench, tmp_path: Path) -> None:
+def test_close_refuses_what_is_no_lease_and_no_time(bench: Bench, tmp_path: Path) -> None:
     FolderStore(str(tmp_path / "store")).check_writable()
     stopped = ("--stopped", "2026-11-22T12:34:56Z", "--store", "store")
     assert "was opened in this store" in bench("lease", "close", new_id(), *stopped).stderr

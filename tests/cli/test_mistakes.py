@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from bench.store import open_store
+from tests.support.command import Done
+from tests.support.types import Bench, MakeRun
 
 
-def one_line(done, code: int, *said: str) -> None:
+def one_line(done: Done, code: int, *said: str) -> None:
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -19,48 +21,48 @@ def one_line(done, code: int, *said: str) -> None:
         assert words in done.stderr
 
 
-def test_an_unknown_recipe_names_the_nearest(bench) -> None:
+def test_an_unknown_recipe_names_the_nearest(bench: Bench) -> None:
     one_line(bench("run", "airbench95"), 2, "'airbench95'", "did you mean airbench94?")
 
 
-def test_an_unknown_recipe_far_from_all_names_the_list(bench) -> None:
+def test_an_unknown_recipe_far_from_all_names_the_list(bench: Bench) -> None:
     one_line(bench("run", "xyz"), 2, "bench recipes")
 
 
-def test_missing_data(bench) -> None:
+def test_missing_data(bench: Bench) -> None:
     one_line(bench("run", "quick"), 1, "no CIFAR-10 here", "bench data fetch")
 
 
-def test_data_in_the_wrong_folder(bench, tmp_path: Path) -> None:
+def test_data_in_the_wrong_folder(bench: Bench, tmp_path: Path) -> None:
     one_line(bench("run", "quick", "--data", str(tmp_path)), 1, str(tmp_path), "no CIFAR-10 batches")
 
 
-def test_verify_without_data(bench) -> None:
+def test_verify_without_data(bench: Bench) -> None:
     one_line(bench("data", "verify"), 1, "no CIFAR-10 here")
 
 
 @pytest.mark.parametrize("amount", ["-3.06", "nan", "cheap"])
-def test_a_price_that_is_none(bench, amount: str) -> None:
+def test_a_price_that_is_none(bench: Bench, amount: str) -> None:
     one_line(bench("run", "quick", f"--price-per-hour={amount}"), 2, amount)
 
 
-def test_a_currency_that_is_none(bench) -> None:
+def test_a_currency_that_is_none(bench: Bench) -> None:
     one_line(bench("run", "quick", "--price-per-hour", "3", "--currency", "dollars"), 2, "dollars")
 
 
-def test_an_unknown_instance_names_the_nearest(bench) -> None:
+def test_an_unknown_instance_names_the_nearest(bench: Bench) -> None:
     one_line(bench("run", "quick", "--instance", "aws:p3.2xlage"), 2, "aws:p3.2xlarge")
 
 
-def test_spot_of_an_unpriced_machine(bench) -> None:
+def test_spot_of_an_unpriced_machine(bench: Bench) -> None:
     one_line(bench("run", "quick", "--spot"), 2, "--instance or --price-per-hour")
 
 
-def test_no_runs(bench) -> None:
+def test_no_runs(bench: Bench) -> None:
     one_line(bench("run", "quick", "--runs", "0"), 2, "--runs")
 
 
-def test_a_store_that_cannot_be_written_is_refused_before_anything_is_trained(bench, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_refused_before_anything_is_trained(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "test_batch.bin").write_text("")
@@ -68,16 +70,18 @@ def test_a_store_that_cannot_be_written_is_refused_before_anything_is_trained(be
     one_line(done, 1, "file")
 
 
-def test_report_of_a_store_that_is_not_there(bench) -> None:
+def test_report_of_a_store_that_is_not_there(bench: Bench) -> None:
     one_line(bench("report", "--store", "nowhere"), 1, "nowhere")
 
 
-def test_report_into_a_folder_that_is_not_there(bench, tmp_path: Path) -> None:
+def test_report_into_a_folder_that_is_not_there(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     one_line(bench("report", "--store", "store", "-o", "nowhere/report.md"), 1, "nowhere/report.md")
 
 
-def test_a_record_altered_by_a_byte_is_named_and_the_others_are_reported(bench, tmp_path: Path, make_run) -> None:
+def test_a_record_altered_by_a_byte_is_named_and_the_others_are_reported(
+    bench: Bench, tmp_path: Path, make_run: MakeRun
+) -> None:
     store = open_store(str(tmp_path / "store"))
     keys = [store.put(make_run(seed=seed)) for seed in (1, 2)]
     path = tmp_path / "store" / keys[0]
@@ -89,7 +93,7 @@ def test_a_record_altered_by_a_byte_is_named_and_the_others_are_reported(bench, 
     assert [row["runs"] for row in json.loads(done.stdout)["rows"] if row["kind"] == "measured"] == [1]
 
 
-def test_a_record_of_a_newer_version_asks_for_an_upgrade(bench, tmp_path: Path, make_run) -> None:
+def test_a_record_of_a_newer_version_asks_for_an_upgrade(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     store = open_store(str(tmp_path / "store"))
     path = tmp_path / "store" / store.put(make_run())
     path.write_bytes(path.read_bytes().replace(b'"schema_version":1', b'"schema_version":2'))

@@ -24,6 +24,7 @@ from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.spec import Sweep
 from tests.support.builders import make_run
+from tests.support.types import Bench
 
 ROOT = Path(__file__).parents[2]
 EXPECTED = Path(__file__).parent / "expected"
@@ -31,7 +32,6 @@ SWEEP = {"name": "try", "recipes": ["myrtle"], "runs": 5, "machines": ["v100", "
 TASKS = {"v100": {"accelerators": "V100:1", "infra": "aws"}, "a100": {"accelerators": "A100:1", "infra": "lambda"}}
 WriteSweep = Callable[..., str]
 Call = Callable[..., Result]
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +20,7 @@ from bench.billing.offers.render import render
 from bench.billing.prices import Offer
 from bench.record.documents import Accelerators
 from tests.support.aws_stub import Aws, serve
-
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.support.types import Bench
 
 TODAY = date(2026, 11, 22)
 NOWHERE = {

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +15,9 @@ from analysis.published.dawnbench.entries import published_documents
 from bench.lease.describe import MachineOptions, lease_by_options
 from bench.record.documents import LeaseClosed, Run
 from bench.store import open_store
+from tests.support.command import Done
+from tests.support.types import Bench
 
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 MakeRun = Callable[..., Run]
 
 
@@ -29,7 +29,7 @@ def stores(tmp_path: Path, make_run: MakeRun) -> None:
         open_store(tmp_path / "theirs").put(entry)
 
 
-def rows(done: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
+def rows(done: Done) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr
     content: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
     return content["rows"]

