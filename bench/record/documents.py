@@ -49,6 +49,7 @@ from bench.record.lease import (
     PriceUnit,
     PricingCategory,
     StartedSource,
+    StoppedSource,
     lease_key,
 )
 from bench.record.published import CurvePoint, Published
@@ -101,6 +102,7 @@ __all__ = [
     "Series",
     "StartedSource",
     "Status",
+    "StoppedSource",
     "Target",
     "Utc",
     "content_of",

@@ -5,6 +5,7 @@ Set UPDATE_EXPECTED=1 to write its tables anew.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -15,9 +16,10 @@ from bench.billing.cost import train_cost
 from bench.billing.estimate import MONTH_S, Estimate, Usage, lease_cost, lease_cost_per_success, part_book
 from bench.billing.offers.sources import DEADLINE_S
 from bench.billing.prices import STALE_AFTER, find_offer, given_price
-from bench.billing.rules import rule_book
-from bench.record.documents import LeaseClosed, LeaseOpened
+from bench.billing.rules import Rule, rule_book
+from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, Price
 from tests.support.between import assert_between
+from tests.support.builders import present
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "billing.md"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -27,12 +29,12 @@ OFFER = find_offer("aws:p3.2xlarge")
 SPOT = given_price("0.48", category="Dynamic")
 
 
-def table(*rows):
+def table(*rows: Sequence[str]) -> str:
     head, *body = rows
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["-"] * len(head), *body))
 
 
-def rules():
+def rules() -> str:
     head = ("provider", "category", "increment, s", "minimum, s", "charged from", "until", "taken back by the provider")
     book = rule_book().rules
     cells = [
@@ -42,57 +44,57 @@ def rules():
     return "\n".join([table(head, *cells), "", *map(source, book)])
 
 
-def free(rule):
+def free(rule: Rule) -> str:
     return f"free in the first {rule.interruption_free_s} s" if rule.interruption_free_s else "as any other end"
 
 
-def source(rule):
+def source(rule: Rule) -> str:
     where = [f"<{rule.source}>, read {rule.read}"] if rule.source else []
     return f"- {rule.provider}, {rule.category}: {'; '.join([*where, rule.note] if rule.note else where)}"
 
 
-def parts():
+def parts() -> str:
     head = ("provider", "part", "price", "per", "source, read")
     return table(
         head, *((p.provider, p.part, f"{p.amount} {p.currency}", p.per, f"<{p.source}>, {p.read}") for p in part_book())
     )
 
 
-def opened(price):
+def opened(price: Price | None) -> LeaseOpened:
     return LeaseOpened(
         provider="aws", accelerators=OFFER.accelerators, price=price, started=START, started_source="provider"
     )
 
 
-def closed(seconds, reason="finished"):
+def closed(seconds: float, reason: CloseReason = "finished") -> LeaseClosed:
     return LeaseClosed(stopped=START + timedelta(seconds=seconds), stopped_source="provider", reason=reason)
 
 
-def lease(price, *lengths, reason="finished"):
+def lease(price: Price | None, *lengths: float, reason: CloseReason = "finished") -> list[Estimate]:
     """Machines rented one after the other; the first ends for `reason`."""
     return [
         lease_cost(opened(price), closed(seconds, "finished" if n else reason)) for n, seconds in enumerate(lengths)
     ]
 
 
-def row(words, on_machine, found: list[Estimate]):
-    cost = sum(each.amount for each in found)
-    charged = sum(each.billed_seconds for each in found)
+def row(words: str, on_machine: object, found: list[Estimate]) -> tuple[str, ...]:
+    cost = sum((present(each.amount) for each in found), Decimal(0))
+    charged = sum((present(each.billed_seconds) for each in found), Decimal(0))
     return (words, str(on_machine), str(charged), four(cost), cents(cost))
 
 
-def four(amount):
+def four(amount: Decimal) -> str:
     return f"{amount:.4f}"
 
 
-def cents(amount):
+def cents(amount: Decimal) -> str:
     return str(amount.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
-def scenarios(price):
+def scenarios(price: Price) -> Iterator[tuple[str, ...]]:
     """What can happen to one training, as rows: all leases are machines of AWS at `price`."""
     whole, lost = BOOT + RUN, BOOT + LOST_AFTER
-    train = train_cost(RUN, price.amount)
+    train = present(train_cost(RUN, price.amount))
     yield ("the training alone, as DAWNBench counts it", str(RUN), NO, four(train), cents(train))
     yield row("boot and training, then given back", whole, lease(price, whole))
     yield row("26 s of training on a machine just started from a ready image, given back", 26, lease(price, 26))
@@ -117,13 +119,13 @@ def scenarios(price):
     yield row("taken back by EC2 after its first hour", 3700, lease(price, 3700, reason="preempted"))
 
 
-def example():
-    price = OFFER.price
+def example() -> str:
+    price = present(OFFER.price)
     (alone,) = lease(price, BOOT + RUN)
     with_address = lease_cost(opened(price), closed(BOOT + RUN), usage=Usage(addresses=1))
-    address = with_address.amount - alone.amount
-    each = lease_cost_per_success(lease(SPOT, BOOT + LOST_AFTER, BOOT + RUN, reason="preempted"), 1).value
-    ratio = alone.amount / train_cost(RUN, price.amount)
+    address = present(with_address.amount) - present(alone.amount)
+    each = present(lease_cost_per_success(lease(SPOT, BOOT + LOST_AFTER, BOOT + RUN, reason="preempted"), 1)).value
+    ratio = present(alone.amount) / present(train_cost(RUN, price.amount))
     head = ("what happens", "on the machine, s", "charged, s", "USD", "to the cent")
     return f"""\
 A training of {RUN} s on a p3.2xlarge (one V100), with {BOOT} s of boot and set-up before it. On demand it costs
@@ -145,12 +147,12 @@ what is lost is time. An interruption costs money only after the first hour, or 
 
 
 @pytest.mark.parametrize("block", [rules, parts, example])
-def test_the_document_s_figures_are_those_of_the_code(block):
+def test_the_document_s_figures_are_those_of_the_code(block: Callable[[], str]) -> None:
     name = block.__name__
     assert_between(DOCUMENT, f"<!-- {name} -->\n", f"<!-- end of {name} -->\n", f"\n{block()}\n\n")
 
 
-def test_the_figures_in_its_sentences_are_those_of_the_code():
+def test_the_figures_in_its_sentences_are_those_of_the_code() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     assert f"at most {DEADLINE_S:g} seconds" in text
     assert f"older than {STALE_AFTER.days} days" in text

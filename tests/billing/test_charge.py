@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.billing.cost import train_cost
-from bench.billing.rules import Rule, billed_seconds, exact_seconds, rule_book, rule_for
+from bench.billing.rules import EndedBy, Rule, billed_seconds, exact_seconds, rule_book, rule_for
+from bench.record.documents import PricingCategory
+from tests.support.builders import present
 
 seconds = st.decimals(0, 10**7, places=6)
 hourlies = st.decimals(0, 10_000, places=6)
@@ -25,7 +27,7 @@ rules = st.sampled_from(rule_book().rules) | st.builds(
     interruption_free_s=st.none() | st.decimals(1, 3600, places=3),
 )
 ends = st.sampled_from(["user", "provider"])
-SPOT = rule_for("aws", "Dynamic")
+SPOT = present(rule_for("aws", "Dynamic"))
 
 
 @pytest.mark.parametrize(
@@ -45,8 +47,8 @@ SPOT = rule_for("aws", "Dynamic")
         ("own", "Standard", "74", 74),
     ],
 )
-def test_known_bills(provider, category, length, billed):
-    assert billed_seconds(Decimal(length), rule_for(provider, category)) == billed
+def test_known_bills(provider: str, category: PricingCategory, length: str, billed: int) -> None:
+    assert billed_seconds(Decimal(length), present(rule_for(provider, category))) == billed
 
 
 @pytest.mark.parametrize(
@@ -60,41 +62,43 @@ def test_known_bills(provider, category, length, billed):
         ("10", "user", 60),
     ],
 )
-def test_a_spot_machine_that_aws_takes_back_in_the_first_hour_is_not_charged(length, ended_by, billed):
+def test_a_spot_machine_that_aws_takes_back_in_the_first_hour_is_not_charged(
+    length: str, ended_by: EndedBy, billed: int
+) -> None:
     assert billed_seconds(Decimal(length), SPOT, ended_by) == billed
 
 
 @pytest.mark.parametrize("provider", ["aws", "azure", "lambda", "gcp", "runpod", "scaleway"])
-def test_an_on_demand_machine_is_charged_whoever_ends_it(provider):
-    rule = rule_for(provider, "Standard")
+def test_an_on_demand_machine_is_charged_whoever_ends_it(provider: str) -> None:
+    rule = present(rule_for(provider, "Standard"))
     assert billed_seconds(Decimal(500), rule, "provider") == billed_seconds(Decimal(500), rule)
 
 
 @given(seconds, rules, ends)
-def test_what_is_charged_is_never_negative(length, rule, ended_by):
+def test_what_is_charged_is_never_negative(length: Decimal, rule: Rule, ended_by: EndedBy) -> None:
     assert billed_seconds(Decimal(length), rule, ended_by) >= 0
 
 
 @given(seconds, rules)
-def test_never_below_the_minimum_nor_below_the_time(length, rule):
+def test_never_below_the_minimum_nor_below_the_time(length: Decimal, rule: Rule) -> None:
     billed = billed_seconds(Decimal(length), rule)
     assert billed >= rule.minimum_s
     assert billed >= length
 
 
 @given(seconds, rules)
-def test_never_an_increment_too_much(length, rule):
+def test_never_an_increment_too_much(length: Decimal, rule: Rule) -> None:
     assert billed_seconds(Decimal(length), rule) < max(length + rule.increment_s, rule.minimum_s + Decimal("0.001"))
 
 
 @given(seconds, seconds, rules, ends)
-def test_more_time_never_costs_less(one, other, rule, ended_by):
+def test_more_time_never_costs_less(one: Decimal, other: Decimal, rule: Rule, ended_by: EndedBy) -> None:
     short, long = sorted((one, other))
     assert billed_seconds(Decimal(short), rule, ended_by) <= billed_seconds(Decimal(long), rule, ended_by)
 
 
 @given(seconds, seconds, rules, hourlies)
-def test_nor_in_money(one, other, rule, hourly):
+def test_nor_in_money(one: Decimal, other: Decimal, rule: Rule, hourly: Decimal) -> None:
     short, long = (train_cost(billed_seconds(length, rule), hourly) for length in sorted((one, other)))
     assert short is not None
     assert long is not None
@@ -102,7 +106,7 @@ def test_nor_in_money(one, other, rule, hourly):
 
 
 @given(st.timedeltas())
-def test_every_microsecond_counts(length):
+def test_every_microsecond_counts(length: timedelta) -> None:
     assert exact_seconds(length) * 1_000_000 == length // timedelta(microseconds=1)
 
 
@@ -110,14 +114,14 @@ def test_every_microsecond_counts(length):
     ("provider", "category"),
     [("paperspace", "Standard"), ("lambda", "Dynamic"), ("aws", "Committed"), ("", "Standard")],
 )
-def test_a_rule_that_nobody_knows_is_none(provider, category):
+def test_a_rule_that_nobody_knows_is_none(provider: str, category: PricingCategory) -> None:
     assert rule_for(provider, category) is None
 
 
-def test_providers_are_found_in_any_case():
+def test_providers_are_found_in_any_case() -> None:
     assert rule_for("AWS", "Standard") is rule_for("aws", "Standard")
 
 
-def test_a_rule_can_be_said_in_words():
+def test_a_rule_can_be_said_in_words() -> None:
     assert SPOT.words == "by 1 s, at least 60 s, from running to stopped; no charge if taken back in the first 3600 s"
-    assert rule_for("runpod", "Standard").words == "by 1 s, from running to stopped"
+    assert present(rule_for("runpod", "Standard")).words == "by 1 s, from running to stopped"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from hypothesis import strategies as st
 
@@ -20,6 +20,8 @@ from bench.record.documents import (
     Target,
     new_id,
 )
+
+T = TypeVar("T")
 
 # Three epochs; 90 %, 94.5 % and 94.8 %, then 95 % with test-time augmentation. The target is 94 %.
 PHASES = (
@@ -61,6 +63,12 @@ def make_run(**changes: Any) -> Run:
 def ending(accuracy: float) -> tuple[Evaluation, ...]:
     """The usual evaluations, but for the last one, which finds `accuracy`."""
     return (*EVALUATIONS[:-1], EVALUATIONS[-1].model_copy(update={"accuracy": accuracy}))
+
+
+def present(value: T | None) -> T:
+    """`value`, which is known where the test stands."""
+    assert value is not None
+    return value
 
 
 _seconds = st.floats(-1e6, 1e6)
