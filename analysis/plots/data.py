@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
-from analysis.tables.row import Row
+from analysis.tables.cost_table import Row
 from bench.record.documents import Evaluation, Run
 from bench.record.policy import COUNTED, Policy, attempt_seconds, policy_seconds
 

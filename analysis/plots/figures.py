@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.plots import data as plot_data
-from analysis.plots import draw as plots
-from analysis.plots.data import Group
+from analysis.plots.data import Group, Hits, cannot_be_placed, epochs, hits, pareto_fronts, plotted, readings, subsample
+from analysis.plots.draw import Colours, accuracy_by_time, colours_of, lines_for, share_of_hits, time_and_cost
 from analysis.plots.lease_figure import lease_figure
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
@@ -24,7 +23,7 @@ def figures(
     groups: Sequence[Group], policy: Policy, runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]
 ) -> list[Figure]:
     """The figures of the rows `groups` under `policy`; `runs` are those that do not count, too."""
-    colours = plots.colours_of(groups)
+    colours = colours_of(groups)
     return [
         _time_and_cost(groups, colours),
         _accuracy(groups, policy, colours),
@@ -33,10 +32,10 @@ def figures(
     ]
 
 
-def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
-    reasons = {group.label: plot_data.cannot_be_placed(group) for group in groups}
+def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
+    reasons = {group.label: cannot_be_placed(group) for group in groups}
     placed = [group for group in groups if reasons[group.label] is None]
-    best = {group.label for front in plot_data.pareto_fronts(placed) for group in front}
+    best = {group.label for front in pareto_fronts(placed) for group in front}
     description = "No row has both a known price and a run that hit."
     if placed:
         cheapest, fastest = min(placed, key=_cost), min(placed, key=_time)
@@ -49,7 +48,7 @@ def _time_and_cost(groups: Sequence[Group], colours: plots.Colours) -> Figure:
         name="cost",
         title="What a run costs and how long it takes: cheaper is to the left, faster is below",
         description=description,
-        svg=plots.time_and_cost(placed, colours) if placed else None,
+        svg=time_and_cost(placed, colours) if placed else None,
         key=tuple(_key(placed, colours)),
         table=table_of(
             (
@@ -91,10 +90,10 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     return (*name, significant(_time(group)), time, significant(_cost(group)), cost, category, "yes" if best else "no")
 
 
-def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
-    shown = [group for group in plot_data.plotted(groups) if any(plot_data.readings(run, policy) for run in group.runs)]
+def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
+    shown = [group for group in plotted(groups) if any(readings(run, policy) for run in group.runs)]
     targets = sorted({group.row.target for group in shown})
-    limit = plots.lines_for(shown)
+    limit = lines_for(shown)
     runs, lines = sum(len(group.runs) for group in shown), sum(min(limit, len(group.runs)) for group in shown)
     description = "No run has an evaluation on this clock."
     if shown:
@@ -107,7 +106,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -
         name="accuracy",
         title="How accuracy rises with time: one thin line a run, a dot at its last evaluation",
         description=description,
-        svg=plots.accuracy_by_time(shown, policy, targets, colours) if shown else None,
+        svg=accuracy_by_time(shown, policy, targets, colours) if shown else None,
         key=tuple(_key(shown, colours)),
         table=table_of(
             (
@@ -140,13 +139,13 @@ def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
             significant(epoch.seconds),
             *(f"{100 * accuracy:.2f}" for accuracy in epoch.accuracies),
         )
-        for epoch in plot_data.subsample(plot_data.epochs(group, policy), _EPOCHS_LISTED)
+        for epoch in subsample(epochs(group, policy), _EPOCHS_LISTED)
     ]
 
 
-def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Figure:
-    hits_of = {group.label: plot_data.hits(group, policy) for group in groups if group.runs}
-    shown = [group for group in plot_data.plotted(groups) if hits_of[group.label]]
+def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
+    hits_of = {group.label: hits(group, policy) for group in groups if group.runs}
+    shown = [group for group in plotted(groups) if hits_of[group.label]]
     ends = [f"{group.label} {len(h.seconds)} of {h.n}" for group in shown if (h := hits_of[group.label])]
     unplaced = [(group, h.unplaced) for group in groups if (h := hits_of.get(group.label)) and h.unplaced]
     return Figure(
@@ -156,7 +155,7 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Fi
         f"seconds of the {policy} clock. In the end these hit: {', '.join(ends)}."
         if shown
         else "There are no runs.",
-        svg=plots.share_of_hits(shown, policy, colours) if shown else None,
+        svg=share_of_hits(shown, policy, colours) if shown else None,
         key=tuple(_key(shown, colours)),
         table=table_of(
             (
@@ -182,7 +181,7 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: plots.Colours) -> Fi
     )
 
 
-def _hits_row(group: Group, hits: plot_data.Hits) -> tuple[str, ...]:
+def _hits_row(group: Group, hits: Hits) -> tuple[str, ...]:
     count = len(hits.seconds)
     interval = wilson(count, hits.n)
     times = [hits.quantile(share) for share in _QUANTILES]
@@ -197,7 +196,7 @@ def _hits_row(group: Group, hits: plot_data.Hits) -> tuple[str, ...]:
     )
 
 
-def _key(groups: Sequence[Group], colours: plots.Colours) -> list[Key]:
+def _key(groups: Sequence[Group], colours: Colours) -> list[Key]:
     own = [Key(group.name, colours[group.label], group.label) for group in groups if group.runs]
     published = [Key(f"{group.name} (published)", -1, group.label, hollow=True) for group in groups if not group.runs]
     if len(published) > _PUBLISHED_NAMED:

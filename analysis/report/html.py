@@ -22,8 +22,8 @@ from analysis.plots.data import Group, groups_of
 from analysis.plots.figures import figures
 from analysis.report.report import Report
 from analysis.report.tables import cost_table, lease_table
+from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import CLOCKS
-from analysis.tables.row import Row
 from bench.record.documents import Run
 from bench.record.policy import POLICIES, Policy
 from bench.table import Cell, Lines, Table, table_of

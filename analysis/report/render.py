@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal, get_args
 
 from analysis.claims.render import plain
+from analysis.report.flat_files import SCHEMA_VERSION, flat, rows_as_csv
 from analysis.report.report import Report
 from analysis.report.tables import cost_table, lease_table
 from analysis.stats.intervals import LEVEL
-from analysis.tables.row import flat
 from bench.errors import UsageError
-from bench.table import Table, table_of
+from bench.table import Table
 
 TableFormat = Literal["table", "markdown", "csv", "json"]
 Format = Literal[TableFormat, "html"]
 # The formats of the table alone; html draws plots too, and takes a second where these take milliseconds.
 FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
-
-# Of the JSON and CSV reports. Raise it with any change of a column's name or meaning.
-# 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases.
-SCHEMA_VERSION: Final = 1
 
 
 def render(report: Report, format: str, *, terminal: bool = False) -> str:  # noqa: A002 -- the word that the command's option has
@@ -35,7 +31,7 @@ def render(report: Report, format: str, *, terminal: bool = False) -> str:  # no
     writers: dict[str, Callable[[Report], str]] = {
         "table": partial(as_text, terminal=terminal),
         "markdown": as_markdown,
-        "csv": as_csv,
+        "csv": lambda report: rows_as_csv(report.rows),
         "json": as_json,
         "html": _as_html,
     }
@@ -52,12 +48,6 @@ def as_text(report: Report, *, terminal: bool = False) -> str:
 def as_markdown(report: Report) -> str:
     """Tables in GitHub's Markdown, with their notes as lists below them."""
     return "\n".join(table.as_markdown() for table in _tables(report))
-
-
-def as_csv(report: Report) -> str:
-    """The rows with a header line, numbers in full; unknown is an empty cell, see the notes."""
-    rows = [{"schema_version": SCHEMA_VERSION, **flat(row)} for row in report.rows]
-    return table_of(rows[0] if rows else ["schema_version"], [tuple(row.values()) for row in rows]).as_csv()
 
 
 def as_json(report: Report) -> str:

@@ -13,10 +13,9 @@ from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
 from analysis.frames.runs import load, read_documents, runs_frame
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
-from analysis.tables.cost_table import cost_table
+from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
-from analysis.tables.row import Row
 from bench.errors import RecordError
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run
 from bench.record.policy import DEFAULT_POLICY, Policy

@@ -11,9 +11,9 @@ from functools import partial
 
 from analysis.report.report import Report
 from analysis.stats.intervals import Interval
+from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import title
 from analysis.tables.lease_table import LeaseRow
-from analysis.tables.row import Row
 from bench.table import Cell, Column, Table
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, significant
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -14,11 +15,57 @@ from analysis.frames.runs import attempt_costs, counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import Interval, mean_interval, median_interval, wilson
 from analysis.tables.footnotes import run_notes
-from analysis.tables.row import Row
 from bench.billing.cost import cost_per_success, train_cost
 from bench.record.documents import Published
 from bench.record.policy import Policy
 from bench.text import CATEGORIES, one_line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row. None is unknown or without an answer; `notes` says which where it matters.
+
+    Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
+    `run_ids` are of the runs that count, oldest first; a published entry has none.
+    """
+
+    kind: Literal["measured", "published"]
+    recipe: str
+    machine: str
+    instance: str | None = None
+    precision: str | None = None
+    path: str | None = None
+    convolution: str | None = None
+    dataset: str
+    target: float
+    clock: str
+    price_per_hour: Decimal | None
+    currency: str | None
+    pricing_category: str | None = None
+    price_source: str | None = None
+    price_seen: date | None = None
+    runs: int
+    completed: int
+    failed: int = 0
+    interrupted: int = 0
+    invalid: int = 0
+    hits: int
+    p_hit: float | None = None
+    p_hit_interval: Interval | None = None
+    accuracy: float | None
+    accuracy_interval: Interval | None = None
+    timed: int
+    time_s: float | None
+    time_s_interval: Interval | None = None
+    train_cost: Decimal | None
+    train_cost_interval: Interval | None = None
+    cost_per_success: Decimal | None = None
+    time_ratio: float | None = None
+    cost_ratio: float | None = None
+    same_machine: bool | None = None
+    notes: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
+
 
 # On-demand and spot, or two prices of one machine, never share a row; nor do ways of computing.
 _KEYS = [

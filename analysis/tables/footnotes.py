@@ -1,21 +1,16 @@
-"""What must be said beside a cost table: what the clock counts, where prices come from, what is missing."""
+"""Notes to a cost table and its rows: what the clock counts, where prices come from, what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pandas as pd
 
 from analysis.frames.runs import counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
-from analysis.tables.row import Row
 from bench.record.policy import Policy
 from bench.text import CATEGORIES, one_line, plural
-
-if TYPE_CHECKING:
-    from analysis.tables.lease_table import LeaseRow
 
 NO_RUNS = (
     "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest). "
@@ -34,12 +29,6 @@ CLOCKS: dict[Policy, str] = {
 def title(policy: Policy) -> str:
     """What the table shows."""
     return f"Time, quality and cost of training, under the {policy} clock"
-
-
-def numbered_notes(rows: Iterable[Row | LeaseRow]) -> dict[str, int]:
-    """The notes of the rows, each once, numbered from 1 in the order of their appearance."""
-    notes = dict.fromkeys(note for row in rows for note in row.notes)
-    return {note: number for number, note in enumerate(notes, start=1)}
 
 
 def general_notes(policy: Policy, *, measured: bool, shown: int, known: int, compared: bool) -> list[str]:

@@ -8,9 +8,14 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from analysis.claims.check import check_claims
+from analysis.claims.render import as_json, claims_table
+from analysis.frames.runs import load, read_documents, runs_frame
+from analysis.published.dawnbench.entries import published_documents
 from bench.cli import options
 from bench.cli.output import refuse, to_terminal, write
 from bench.errors import StoreError
+from bench.store import open_store
 
 NOT_SUPPORTED = 3
 INCONCLUSIVE = 4
@@ -33,12 +38,6 @@ def claims(
     The published entries come with bench; those that the store holds take their place. Without --store, a store
     that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
     """
-    from analysis.claims.check import check_claims
-    from analysis.claims.render import as_json, claims_table
-    from analysis.frames.runs import load, read_documents, runs_frame
-    from analysis.published.dawnbench.entries import published_documents
-    from bench.store import open_store
-
     try:
         opened = [open_store(store) for store in stores]
         frame, errors = load(opened)

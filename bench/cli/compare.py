@@ -8,12 +8,14 @@ from typing import cast
 
 import click
 
+from analysis.comparison import compare as analysis
+from analysis.comparison.render import render
+from analysis.frames.runs import load
 from bench.cli import options
 from bench.errors import RecordError
 from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
+from bench.store import open_store
 
-# Those of analysis.comparison.metrics, which imports too much for help; a test holds them together.
-METRICS = ("time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success")
 REGRESSION, INCONCLUSIVE = 3, 4
 
 
@@ -34,7 +36,11 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 @click.option("--baseline-store", metavar="FOLDER", help="Where the records of B live, if not in --store.")
 @click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Which clock.")
 @click.option(
-    "--metric", "metrics", multiple=True, type=click.Choice(METRICS), help="What to compare; may be repeated. Else all."
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice(analysis.METRICS),
+    help="What to compare; may be repeated. Else all.",
 )
 @click.option(
     "--fail-if-slower",
@@ -62,12 +68,7 @@ def compare(
     Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
     checksum or schema and was not counted.
     """
-    from analysis.comparison import compare as analysis
-    from analysis.comparison.render import render
-    from analysis.frames.runs import load
-    from bench.store import open_store
-
-    chosen = cast("tuple[analysis.Metric, ...]", metrics or METRICS)
+    chosen = cast("tuple[analysis.Metric, ...]", metrics or analysis.METRICS)
     if fail_if_slower is not None and "time" not in chosen:
         chosen = ("time", *chosen)
     frame, errors = load([open_store(store)])

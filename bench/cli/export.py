@@ -6,8 +6,13 @@ from pathlib import Path
 
 import click
 
+from analysis.frames.runs import load
+from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
+from analysis.reconcile.focus_export import as_focus
+from analysis.report.flat_files import as_csv, as_parquet
 from bench.cli import options
 from bench.cli.output import refuse, write
+from bench.store import open_store, read_all
 
 
 @click.group()
@@ -34,9 +39,6 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
 
     Nothing is overwritten. A record that cannot be read is named on stderr; the exit code is then 5.
     """
-    from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
-    from bench.store import open_store, read_all
-
     documents, errors = read_all(open_store(store))
     entries = export_entries(documents, Submitter(author, email, code_url), all_runs=all_runs)
     for path in write_entries(entries, output):
@@ -57,10 +59,6 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
 )
 def csv(store: str, output: Path | None) -> None:
     """Write every run as a row of CSV. A record that cannot be read is named on stderr; the exit code is then 5."""
-    from analysis.frames.runs import load
-    from analysis.report.flat_files import as_csv
-    from bench.store import open_store
-
     frame, errors = load([open_store(store)])
     write(as_csv(frame), output)
     refuse(errors)
@@ -78,10 +76,6 @@ def csv(store: str, output: Path | None) -> None:
 )
 def parquet(store: str, output: Path) -> None:
     """Write every run as a row of Parquet. A record that cannot be read is named; the exit code is then 5."""
-    from analysis.frames.runs import load
-    from analysis.report.flat_files import as_parquet
-    from bench.store import open_store
-
     frame, errors = load([open_store(store)])
     write(as_parquet(frame), output)
     refuse(errors)
@@ -102,9 +96,6 @@ def focus(store: str, output: Path | None) -> None:
     A lease whose cost is unknown is left out and named on stderr. A record that cannot be read is named too; the
     exit code is then 5.
     """
-    from analysis.reconcile.focus_export import as_focus
-    from bench.store import open_store, read_all
-
     documents, errors = read_all(open_store(store))
     text, unknown = as_focus(documents)
     write(text, output)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
+
+from bench.billing.offers.query import Query
+from bench.billing.offers.render import render
+from bench.billing.offers.sources import collect, sources
+from bench.cli.output import to_terminal, write
 
 
 @click.command()
@@ -18,13 +25,6 @@ def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, s
     Every price says where it was read and when; one older than 30 days is marked stale. A source that fails is
     named on stderr, and the others count; the exit code is 1 where all of them failed.
     """
-    from datetime import UTC, datetime
-
-    from bench.billing.offers.query import Query
-    from bench.billing.offers.render import render
-    from bench.billing.offers.sources import collect, sources
-    from bench.cli.output import to_terminal, write
-
     query = Query(gpu, spot, cloud, region)
     answer = collect(query, sources(query, offline=offline))
     write(render(answer.offers, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)

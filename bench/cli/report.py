@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
+from analysis.published.dawnbench.entries import Which
+from analysis.report.flat_files import rows_as_parquet
+from analysis.report.render import render
+from analysis.report.report import read_report
 from bench.cli import options
 from bench.cli.output import refuse, to_terminal, write
 from bench.errors import UsageError
 from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
-
-if TYPE_CHECKING:
-    from analysis.published.dawnbench.entries import Which
+from bench.store import open_store
 
 # Published entries in a table that people read on a terminal; their own runs would scroll away.
 _MOST_PUBLISHED = 12
@@ -45,11 +47,6 @@ def report(stores: tuple[str, ...], policy: str, published: str | None, style: s
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
-    from analysis.report.flat_files import rows_as_parquet
-    from analysis.report.render import render
-    from analysis.report.report import read_report
-    from bench.store import open_store
-
     if style == "parquet" and to_terminal(output):
         raise UsageError("parquet cannot be read on a terminal; name a file with -o")
     which, most = cast("Which", published or "stored"), _MOST_PUBLISHED if style == "table" and not published else None

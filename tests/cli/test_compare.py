@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.compare import METRICS
 from bench.record.documents import Evaluation, Phase, RecipeRef, Series, new_id
 from bench.store import open_store
 from tests.support.command import Done
@@ -37,12 +36,6 @@ def fill(tmp_path: Path, make_run: MakeRun) -> Fill:
         return keys
 
     return put
-
-
-def test_the_metrics_of_the_command_are_those_of_the_analysis() -> None:
-    from analysis.comparison.compare import METRICS as KNOWN
-
-    assert METRICS == KNOWN
 
 
 def test_two_recipes_are_compared_in_words(bench: Bench, fill: Fill) -> None:

@@ -18,7 +18,7 @@ from analysis.published.dawnbench.importer import read_entries
 from analysis.report.flat_files import rows_as_parquet
 from analysis.report.render import FORMATS, render
 from analysis.report.report import Report, build_report
-from analysis.tables.row import Row
+from analysis.tables.cost_table import Row
 from bench.errors import UsageError
 from bench.text import significant
 from tests.support import small_store as a

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.published.dawnbench.importer import read_entries
 from analysis.report.report import build_report
-from analysis.tables.row import Row
+from analysis.tables.cost_table import Row
 from bench.record.documents import AnyDocument, Device, Evaluation, Phase, RecipeRef, Run, Series, Target
 from bench.record.policy import DEFAULT_POLICY, Policy
 from tests.support import small_store as a
