@@ -189,11 +189,6 @@ def test_ones_own_machine_has_no_bill() -> None:
     assert "nothing to reconcile" in as_text(compared(result), result)
 
 
-def test_names_from_records_and_bills_cannot_steer_a_terminal() -> None:
-    result = joined(row(Tags=tagged("\\u001b[31m")), documents=[opened(provider="\x1b[2J"), closed()])
-    assert "\x1b" not in as_text(compared(result), result)
-
-
 @given(st.lists(st.decimals(-1000, 1000, places=10), min_size=1, max_size=12), st.randoms())
 def test_a_bill_holds_each_charge_once_in_whatever_order_they_come(costs: list[Decimal], chance: Random) -> None:
     rows = [row(BilledCost=str(cost), ChargeDescription=f"kind {number % 3}") for number, cost in enumerate(costs)]
