@@ -14,7 +14,7 @@ class BenchError(Exception):
 
 
 class UsageError(BenchError):
-    """The call's words are off: an unknown recipe, a negative price. Exit code 2."""
+    """A usage error: an unknown recipe, a negative price. Exit code 2."""
 
     exit_code = 2
 

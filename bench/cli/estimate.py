@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bench.cli import options
+
+if TYPE_CHECKING:
+    from bench.lease.describe import MachineOptions
 
 
 @click.command()
@@ -20,10 +25,7 @@ def estimate(
     steps: int,
     device: str,
     data: str | None,
-    instance: str | None,
-    price_per_hour: str | None,
-    currency: str,
-    spot: bool,
+    machine: MachineOptions,
 ) -> None:
     """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars where there is a price.
 
@@ -32,14 +34,14 @@ def estimate(
     """
     from bench.billing.cost import train_cost
     from bench.billing.prices import machine_hourly
-    from bench.lease.describe import MachineOptions, lease_by_options
+    from bench.lease.describe import lease_by_options
     from bench.measure.session import prepare_device
     from bench.recipes import find
     from bench.text import plural
     from bench.training import data as cifar10
 
     found = [find(name) for name in dict.fromkeys(recipes)]
-    lease = lease_by_options(MachineOptions(instance, price_per_hour, currency, spot))
+    lease = lease_by_options(machine)
     hourly = machine_hourly(lease.price, lease.accelerators)
     folder = cifar10.find(data)
     compute, images = prepare_device(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these
@@ -54,6 +56,6 @@ def estimate(
         cost = train_cost(seconds, hourly)
         click.echo(
             f"{recipe.name}: about {seconds:.3g} s for {plural(runs, 'run')}, "
-            + (f"{cost:.3g} {currency}" if cost is not None else "cost unknown (no price)")
+            + (f"{cost:.3g} {machine.currency}" if cost is not None else "cost unknown (no price)")
             + f"; extrapolated from {extrapolation.sampled} of {extrapolation.steps} steps, {trainer.compute.path}"
         )

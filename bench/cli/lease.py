@@ -20,11 +20,11 @@ def lease() -> None:
 
 @lease.command()
 @options.machine
-def show(instance: str | None, spot: bool, price_per_hour: str | None, currency: str) -> None:
+def show(machine: MachineOptions) -> None:
     """Print what `bench run` finds out here: the machine, when its lease began, its price. Nothing is stored."""
     import os
 
-    for line in in_words(MachineOptions(instance, price_per_hour, currency, spot), os.environ):
+    for line in in_words(machine, os.environ):
         click.echo(line)
 
 
@@ -62,10 +62,7 @@ def forecast(
     recipes: tuple[str, ...],
     runs: int,
     gpus: int,
-    instance: str | None,
-    spot: bool,
-    price_per_hour: str | None,
-    currency: str,
+    machine: MachineOptions,
 ) -> None:
     """Say what RECIPE… will make of this machine's lease, in seconds and dollars, before anything runs.
 
@@ -81,10 +78,8 @@ def forecast(
     from bench.variables import IDLE_MINUTES
 
     names = list(dict.fromkeys(find(name).name for name in recipes))
-    machine = find_machine(os.environ)
-    opened = describe(
-        MachineOptions(instance, price_per_hour, currency, spot), machine, lease_start(machine, os.environ), os.environ
-    )
+    found = find_machine(os.environ)
+    opened = describe(machine, found, lease_start(found, os.environ), os.environ)
     history, _ = read_history(map(open_store, usual_folders()), names)
     idle_s = 60.0 * (IDLE_MINUTES.read(os.environ) or 0)
     job = job_forecast(opened, names, runs, gpus, history, idle_s, utc_now())
@@ -100,10 +95,10 @@ _SOURCES = {
 }
 
 
-def in_words(machine_options: MachineOptions, environ: Mapping[str, str]) -> Iterator[str]:
+def in_words(options: MachineOptions, environ: Mapping[str, str]) -> Iterator[str]:
     """`name: value` for each fact; `unknown` where nothing says. Raises UsageError like `bench run`."""
     machine = find_machine(environ)
-    lease = describe(machine_options, machine, lease_start(machine, environ), environ)
+    lease = describe(options, machine, lease_start(machine, environ), environ)
     launch = launch_of(environ)
     yield f"lease: of the launch {launch.id}" if launch else "lease: opened by the next `bench run`"
     yield f"provider: {lease.provider}"
@@ -111,7 +106,7 @@ def in_words(machine_options: MachineOptions, environ: Mapping[str, str]) -> Ite
         yield f"{field.replace('_', ' ')}: {getattr(lease, field) or 'unknown'}"
     gpus = lease.accelerators
     yield f"accelerators: {f'{gpus.count} x {gpus.name}' if gpus else 'unknown'}"
-    spot = machine_options.spot or (machine.spot if machine else None)
+    spot = options.spot or (machine.spot if machine else None)
     yield f"spot: {'unknown' if spot is None else 'yes' if spot else 'no'}"
     price = lease.price
     yield "price: " + (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import click
 
@@ -73,7 +75,17 @@ _MACHINE = (
 
 
 def machine(command: Callable[..., None]) -> Callable[..., None]:
-    """What the user or the launcher says of the machine and its price, by options or variables."""
+    """Pass `machine`, the MachineOptions that the user or the launcher gives by options or variables."""
+
+    @wraps(command)
+    def with_machine(
+        *words: Any, instance: str | None, spot: bool, price_per_hour: str | None, currency: str, **more: Any
+    ) -> None:
+        from bench.lease.describe import MachineOptions  # not for --help
+
+        command(*words, machine=MachineOptions(instance, price_per_hour, currency, spot), **more)
+
+    wrapped: Callable[..., None] = with_machine
     for option in reversed(_MACHINE):
-        command = option(command)
-    return command
+        wrapped = option(wrapped)
+    return wrapped

@@ -12,6 +12,7 @@ from bench import variables
 from bench.cli import options
 
 if TYPE_CHECKING:
+    from bench.lease.describe import MachineOptions
     from bench.lease.lease import LeaseHandle
     from bench.record.documents import Phase
     from bench.store import Store
@@ -81,10 +82,7 @@ def run(
     store: str,
     echo: bool,
     show_cost: bool,
-    instance: str | None,
-    spot: bool,
-    price_per_hour: str | None,
-    currency: str,
+    machine: MachineOptions,
     quiet: bool,
 ) -> None:
     """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
@@ -94,7 +92,6 @@ def run(
     import os
     from functools import partial
 
-    from bench.lease.describe import MachineOptions
     from bench.lease.detect import preempted
     from bench.lease.lease import acquire_lease, series_of
     from bench.measure.progress import Progress
@@ -103,7 +100,7 @@ def run(
     from bench.store import open_store
 
     opened_store = open_store(store)
-    lease = acquire_lease(MachineOptions(instance, price_per_hour, currency, spot), opened_store, os.environ)
+    lease = acquire_lease(machine, opened_store, os.environ)
     request = Request(
         recipes=[find(name) for name in dict.fromkeys(recipes)],
         runs=runs,

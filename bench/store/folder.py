@@ -113,7 +113,7 @@ class FolderStore:
                 yield error
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
-        """The keys that begin with `prefix`, sorted. Other files than records are passed over.
+        """The keys that begin with `prefix`, sorted. Other files than records are skipped.
 
         Raises StoreError where the folder is missing or cannot be listed.
         """

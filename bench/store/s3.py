@@ -116,7 +116,7 @@ class S3Store:
         return in_threads(read, keys)
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
-        """The keys that begin with `prefix`, sorted; other objects than records are passed over.
+        """The keys that begin with `prefix`, sorted; other objects than records are skipped.
 
         Raises StoreError where nothing at all lies below the store's prefix, or where it cannot be listed.
         """
