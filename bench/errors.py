@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class BenchError(Exception):
-    """Something the user can mend. Exit code 1."""
+    """An error that the user can do something about. Exit code 1."""
 
     exit_code = 1
 

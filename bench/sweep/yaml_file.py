@@ -45,9 +45,9 @@ def read(path: Path) -> YamlFile:
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UsageError(f"{path}{line}: not YAML ({error.problem}); mend the file there") from None
+        raise UsageError(f"{path}{line}: not YAML ({error.problem}); correct the file there") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())}); mend the file there") from None
+        raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())}); correct the file there") from None
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(f"{path}: holds no mapping; write `key: value`, a line each")
     seen: set[str] = set()

@@ -101,7 +101,7 @@ def verify(folder: Path) -> None:
 
 
 def _read_verified(path: Path) -> bytes:
-    mend = "remove it and run `bench data fetch`"
+    remedy = "remove it and run `bench data fetch`"
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -109,9 +109,9 @@ def _read_verified(path: Path) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     if len(content) != FILE_BYTES:
-        raise DataError(f"{path}: {len(content):,} bytes where {FILE_BYTES:,} are right, cut short? {mend}")
+        raise DataError(f"{path}: {len(content):,} bytes where {FILE_BYTES:,} are right, cut short? {remedy}")
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != FILE_MD5[path.name]:
-        raise DataError(f"{path}: MD5 differs from the official file, altered; {mend}")
+        raise DataError(f"{path}: MD5 differs from the official file, altered; {remedy}")
     return content
 
 
