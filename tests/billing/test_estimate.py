@@ -204,7 +204,7 @@ def test_without_a_hit_there_is_no_cost_of_one() -> None:
 
 def test_leases_in_several_currencies_are_never_added() -> None:
     leases = [lease_cost(opened(currency=currency), closed(254)) for currency in ("USD", "EUR")]
-    with pytest.raises(ValueError, match="USD and EUR cannot be added"):
+    with pytest.raises(ValueError, match="USD and EUR"):
         lease_cost_per_success(leases, 1)
 
 

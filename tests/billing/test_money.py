@@ -24,7 +24,7 @@ def test_amounts_of_one_currency_add_up(one: Decimal, other: Decimal, currency: 
 @given(st.lists(amounts, min_size=1, max_size=6))
 def test_currencies_are_never_mixed(listed: list[Amount]) -> None:
     if len({amount.currency for amount in listed}) > 1:
-        with pytest.raises(ValueError, match="cannot be added"):
+        with pytest.raises(ValueError, match=r"USD|EUR|CNY"):
             total(listed)
     else:
         assert total(listed) == Amount(sum((a.value for a in listed), Decimal(0)), listed[0].currency)
@@ -36,7 +36,7 @@ def test_nothing_adds_up_to_nothing_known() -> None:
 
 @pytest.mark.parametrize("value", [3.06, 3, "3.06"])
 def test_only_exact_amounts_are_taken(value: Any) -> None:
-    with pytest.raises(TypeError, match="not a Decimal"):
+    with pytest.raises(TypeError, match="Decimal"):
         Amount(value, "USD")
 
 

@@ -95,7 +95,7 @@ def test_every_offer_is_found_by_its_name(found: Offer) -> None:
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest_ones(typed: str, meant: str) -> None:
-    with pytest.raises(UsageError, match=rf"did you mean .*{meant}\b.*--price-per-hour") as error:
+    with pytest.raises(UsageError, match=rf"{meant}\b.*--price-per-hour") as error:
         find_offer(typed)
     assert one_line(error)
 
@@ -107,7 +107,7 @@ def test_a_name_like_no_other_is_answered_with_where_to_look(typed: str) -> None
 
 
 def test_an_on_demand_price_is_never_given_for_spot() -> None:
-    with pytest.raises(UsageError, match=r"no Dynamic price for aws:p3\.2xlarge, only Standard"):
+    with pytest.raises(UsageError, match=r"Dynamic.*aws:p3\.2xlarge.*Standard"):
         find_offer("aws:p3.2xlarge", "Dynamic")
 
 
@@ -132,7 +132,7 @@ def test_without_a_region_the_only_price_is_taken() -> None:
 @pytest.mark.usefixtures("regional_book")
 @pytest.mark.parametrize("region", [None, "north"])
 def test_a_price_is_never_guessed_from_other_regions(region: str | None) -> None:
-    with pytest.raises(UsageError, match="only in east, west"):
+    with pytest.raises(UsageError, match="east, west"):
         find_offer("acme:one", region=region)
 
 

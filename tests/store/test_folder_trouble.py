@@ -30,9 +30,9 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path: Path, below: str) -> N
     way.parent.mkdir(exist_ok=True)
     way.write_text("a file")
     store = open_store(root / below if "/" in below else root)
-    with pytest.raises(StoreError, match=f"{root}.*there is a file where a folder should be.*--store"):
+    with pytest.raises(StoreError, match=f"{root}.*--store"):
         store.check_writable()
-    with pytest.raises(StoreError, match="there is a file where a folder should be"):
+    with pytest.raises(StoreError, match=f"{root}.*--store"):
         store.put(make_run())
     assert way.read_text() == "a file"
 
@@ -89,16 +89,16 @@ def test_errors_name_files_as_the_user_spelled_the_store(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("url", ["gs://bucket", "https://example.org/x", "file:///tmp/x"])
 def test_other_kinds_of_store_are_unknown(url: str) -> None:
-    with pytest.raises(StoreError, match="no kind of store known to bench; give a folder, or s3://bucket/prefix"):
+    with pytest.raises(StoreError, match="s3://bucket/prefix"):
         open_store(url)
 
 
 @pytest.mark.parametrize("url", ["", "  "])
 def test_a_store_has_a_name(url: str) -> None:
-    with pytest.raises(StoreError, match="no name"):
+    with pytest.raises(StoreError, match="--store"):
         open_store(url)
 
 
 def test_the_home_of_a_user_who_does_not_exist_is_no_store() -> None:
-    with pytest.raises(StoreError, match="full path"):
+    with pytest.raises(StoreError, match="~no-such-user-here"):
         open_store("~no-such-user-here/x")

@@ -116,7 +116,7 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_not_trusted(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", seaweed.endpoint.replace("http:", "https:"))
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(StoreError, match="certificate is not trusted"):
+    with pytest.raises(StoreError, match="AWS_CA_BUNDLE"):
         open_store(bucket).check_writable()
 
 
@@ -178,7 +178,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: tuple[int, str]) -> Ite
 
 
 def test_a_server_that_would_overwrite_is_refused(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with answering(monkeypatch, (200, "")), pytest.raises(StoreError, match=r"ignores If-None-Match.*overwritten"):
+    with answering(monkeypatch, (200, "")), pytest.raises(StoreError, match="If-None-Match"):
         open_store("s3://bucket").check_writable()
 
 
@@ -226,5 +226,5 @@ def test_a_server_that_never_answers_is_given_up(s3: Any, monkeypatch: pytest.Mo
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
-        with pytest.raises(StoreError, match=f"127.0.0.1:{port} cannot be reached"):
+        with pytest.raises(StoreError, match=f"127.0.0.1:{port}"):
             open_store("s3://bucket").put(make_run())

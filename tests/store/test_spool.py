@@ -77,7 +77,7 @@ def test_a_record_that_its_store_does_not_take_is_kept_and_the_place_is_said(
     (path,) = Spool(str(root)).waiting()
     assert from_bytes(path.read_bytes(), "x") == run
     assert capsys.readouterr().err == f"bench: store there: cannot be reached; the record is kept in {path}\n"
-    with pytest.raises(StoreError, match=f"^1 record of this call is not in {root}; `bench store drain` puts it there"):
+    with pytest.raises(StoreError, match=f"^1 record .*{root}; `bench store drain`"):
         writer.finish()
 
 
@@ -142,7 +142,7 @@ def test_a_conflict_is_reported_and_both_records_are_kept(root: Path, capsys: py
     assert str(path) in str(error)
     assert from_bytes(path.read_bytes(), "x") == second
     assert store.read(first.key()) == first
-    with pytest.raises(StoreError, match="1 record of this call is not in"):
+    with pytest.raises(StoreError, match=r"^1 record .*`bench store drain`"):
         writer.finish()
     SpooledWriter(store).finish()
     assert "1 record of other calls is not in" in capsys.readouterr().err
@@ -196,7 +196,7 @@ def test_what_neither_store_nor_spool_takes_goes_to_stderr_as_the_record_it_is(
     assert str(folder) in said
     assert run.key() in said
     assert from_bytes(f"{record}\n".encode(), "x") == run
-    with pytest.raises(StoreError, match="1 record of this call is not in"):
+    with pytest.raises(StoreError, match=r"^1 record .*`bench store drain`"):
         writer.finish()
 
 

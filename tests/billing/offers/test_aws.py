@@ -108,5 +108,5 @@ def test_without_credentials_it_says_what_to_do(aws: Aws, monkeypatch: pytest.Mo
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    with pytest.raises(BenchError, match="no AWS credentials"):
+    with pytest.raises(BenchError, match="aws configure"):
         ask_spot(Query(spot=True), soon())

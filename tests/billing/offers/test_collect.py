@@ -90,7 +90,7 @@ def test_a_part_of_a_source_may_fail() -> None:
 
 
 def test_it_is_an_error_when_all_fail() -> None:
-    with pytest.raises(BenchError, match="no source of prices answered: a: no keys; b: ValueError: bad"):
+    with pytest.raises(BenchError, match="a: no keys; b: ValueError: bad"):
         collect(Query(), {"a": fails(BenchError("no keys")), "b": fails(ValueError("bad"))})
 
 

@@ -127,7 +127,7 @@ def test_a_cloud_that_hangs_does_not_take_the_others_with_it(stand_in: Callable[
 def test_a_broken_installation_is_an_error_in_one_line(stand_in: Callable[..., None], tmp_path: Path) -> None:
     stand_in("aws")
     (tmp_path / "sky" / "catalog" / "__init__.py").write_text("import not_there\n")
-    with pytest.raises(BenchError, match=r"could not be loaded.*not_there"):
+    with pytest.raises(BenchError, match="not_there"):
         ask(Query())
 
 
