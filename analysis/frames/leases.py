@@ -42,7 +42,7 @@ COLUMNS: dict[str, Column] = {
     "started_source": Column(str, "who says so: provider, launcher, boot or process"),
     "stopped": Column(datetime, "when it ended, UTC; missing while it is open"),
     "stopped_source": Column(str, "who says so: provider, launcher, user or process"),
-    "reason": Column(str, "why it ended: finished, failed, interrupted or preempted"),
+    "reason": Column(str, "why it ended: finished, failed, interrupted, preempted or lost"),
     "lease_s": Column(float, "s of the lease clock, from its start to its end; missing while it is open"),
     "billed_s": Column(float, "s that the provider's rule makes of it"),
     **{f"{phase}_s": Column(float, f"s of the {phase} phases before the first run") for phase in PHASES},

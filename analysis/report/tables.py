@@ -169,7 +169,7 @@ def _leased(row: LeaseRow) -> Cell:
 
 
 def _leases(row: LeaseRow) -> Cell:
-    states = ((row.open, "open"), (row.preempted, "preempted"))
+    states = ((row.open, "open"), (row.preempted, "preempted"), (row.lost, "lost"))
     return _with(str(row.leases), *(f"{count} {what}" for count, what in states if count))
 
 

@@ -39,6 +39,7 @@ class LeaseRow:
     leases: int
     open: int
     preempted: int
+    lost: int
     timed: int
     time_s: float | None
     charged: int
@@ -87,6 +88,7 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
         leases=len(leases),
         open=int(leases["stopped"].isna().sum()),
         preempted=int((leases["reason"] == "preempted").sum()),
+        lost=int((leases["reason"] == "lost").sum()),
         timed=int(leases["lease_s"].count()),
         time_s=_seconds(leases["lease_s"]),
         charged=int(leases["billed_s"].count()),

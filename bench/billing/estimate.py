@@ -145,6 +145,8 @@ def _notes(opened: LeaseOpened, closed: LeaseClosed) -> Iterator[str]:
         yield "counted from the start of the process: the machine was paid for before"
     if closed.stopped_source == "process":
         yield "counted until the process ended: the machine was given back later"
+    if closed.reason == "lost":
+        yield "counted until the last sign of life of a machine that was lost: it may have been paid for longer"
 
 
 def _priced(opened: LeaseOpened, closed: LeaseClosed, rule: Rule, usage: Usage) -> Estimate:

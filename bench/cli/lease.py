@@ -42,7 +42,7 @@ def show(machine: MachineOptions) -> None:
     default="finished",
     show_default=True,
     help="Why it ended.",
-    type=click.Choice(["finished", "failed", "interrupted", "preempted"]),
+    type=click.Choice(["finished", "failed", "interrupted", "preempted", "lost"]),
 )
 @options.store
 def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:

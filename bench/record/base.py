@@ -24,7 +24,7 @@ from pydantic import (
 # Version history: raise the number with any change of meaning or shape, and keep reading the old ones.
 # 1  2026-11-22  first version: run, lease-opened, lease-closed. Not released yet; since then only added to:
 #                published; bill; of a lease its resource_id, attempt, stopped_source, and the words launcher
-#                (started_source) and preempted (reason); of a run its recipe's version.
+#                (started_source), preempted and lost (reason); of a run its recipe's version.
 SCHEMA_VERSION: Final = 1
 
 

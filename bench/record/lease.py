@@ -19,7 +19,9 @@ StartedSource = Literal["provider", "launcher", "boot", "process"]
 # process: when `bench` was done, which is before the machine was given back.
 StoppedSource = Literal["provider", "launcher", "user", "process"]
 LeaseEdge = Literal["opened", "closed"]
-CloseReason = Literal["finished", "failed", "interrupted", "preempted"]
+# preempted: the provider took the machine back, and said so. lost: it is gone, nobody says why, and `stopped` is the
+# last sign of life, and the machine may have been paid for longer.
+CloseReason = Literal["finished", "failed", "interrupted", "preempted", "lost"]
 
 
 class Price(Part):

@@ -106,6 +106,12 @@ def test_any_other_end_is_paid_for(lease: LeaseOpened, reason: CloseReason, seco
     assert lease_cost(lease, closed(seconds, reason)).billed_seconds == billed
 
 
+def test_a_lost_spot_machine_is_charged_to_its_last_sign_of_life_and_marked() -> None:
+    found = lease_cost(spot(), closed(3000, "lost"))
+    assert found.billed_seconds == 3000
+    assert [note for note in found.notes if "lost" in note]
+
+
 def test_other_parts_are_paid_for_even_so() -> None:
     found = lease_cost(spot(), closed(3000, "preempted"), usage=Usage(addresses=1))
     assert found.amount == Decimal(3000) * Decimal("0.005") / 3600

@@ -73,6 +73,13 @@ def test_every_lease_is_paid_for_whether_a_run_hit_in_it_or_not() -> None:
     assert spot.cost_per_success == Decimal("0.51")
 
 
+def test_a_lost_machine_is_counted_and_marked() -> None:
+    (row,) = rows(ls.opened(1), ls.closed(1, 630, reason="lost"), *ls.runs(1, hits=1))
+    assert (row.lost, row.preempted, row.estimate) == (1, 0, Decimal("0.51"))
+    assert "1 lost" in str(cells(ls.opened(1), ls.closed(1, 630, reason="lost")))
+    assert noted(row, "last sign of life")
+
+
 def test_estimate_and_bill_stay_apart_and_only_a_whole_bill_is_compared() -> None:
     row = rows()[0]
     assert (row.billed, row.billed_leases, row.billed_partial) == (Decimal("0.62"), 2, 1)
