@@ -15,7 +15,6 @@ ORDER = [
     "bench",
     "bench.errors",
     "bench.text",
-    "bench.table",
     "bench.host",
     "bench.concurrency",
     "bench.record",
@@ -41,7 +40,7 @@ ORDER = [
     "bench.__main__",
 ]
 # Analysis understands records wherever they were made: no machine, no training.
-ANALYSIS_USES = {"bench", *(f"bench.{room}" for room in ("errors", "text", "table", "record", "billing", "store"))}
+ANALYSIS_USES = {"bench", *(f"bench.{room}" for room in ("errors", "text", "record", "billing", "store"))}
 TRAINS = {"bench.training", "bench.recipes", "bench.measure", "bench.cli"}
 MOST_FILES, MOST_LINES = 12, 300
 ONE_IDEA_A_FILE = {"bench/recipes", "bench/cli"}  # one recipe, one command: as many as there are

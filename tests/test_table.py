@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bench.table import Cell, Column, Table, table_of
-from bench.text import csv_cell, one_line
+from bench.text import Cell, Column, Table, csv_cell, one_line, table_of
 
 EXPECTED = Path(__file__).parent / "expected"
 

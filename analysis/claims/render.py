@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from analysis.claims.check import amount
 from analysis.claims.claim import RULE, Check, Operand
-from bench.table import Cell, Column, Table
-from bench.text import NOT_APPLICABLE, UNKNOWN, significant
+from bench.text import NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, significant
 
 # Of the JSON. Raise it with any change of a key's name or meaning.
 # 1  2026-11-22  first version.

@@ -13,7 +13,7 @@ from analysis.comparison.selection import Side, select
 from analysis.stats.intervals import LEVEL
 from analysis.stats.two_sample import POWER, visible_difference
 from bench.errors import UsageError
-from bench.record.policy import DEFAULT_POLICY, Policy
+from bench.record.documents import DEFAULT_POLICY, Policy
 from bench.text import CATEGORIES, one_line
 
 __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "select", "slower"]

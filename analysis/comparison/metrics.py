@@ -23,7 +23,7 @@ from analysis.stats.two_sample import (
     ratio_of_estimates,
     ratio_of_medians,
 )
-from bench.record.policy import Policy
+from bench.record.documents import Policy
 from bench.text import significant
 
 Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]

@@ -9,8 +9,7 @@ from typing import Any, Final, Literal, get_args
 from analysis.comparison.compare import Comparison, Finding, Side
 from analysis.stats.intervals import LEVEL, median_interval, wilson
 from bench.errors import UsageError
-from bench.table import Column, Table
-from bench.text import CATEGORIES, UNKNOWN, escape_markdown, one_line, plural, significant
+from bench.text import CATEGORIES, UNKNOWN, Column, Table, escape_markdown, one_line, plural, significant
 
 Format = Literal["table", "markdown", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -11,12 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.billing.cost import train_cost
-from bench.billing.prices import of_machine
+from bench.billing.prices import of_machine, train_cost
 from bench.errors import RecordError
 from bench.record import flat
-from bench.record.documents import AnyDocument, LeaseOpened, PriceUnit, Run
-from bench.record.policy import Policy
+from bench.record.documents import AnyDocument, LeaseOpened, Policy, PriceUnit, Run
 from bench.record.sources import comparable
 from bench.store.base import Store, read_all
 from bench.store.compact import read_runs

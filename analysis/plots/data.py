@@ -9,8 +9,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from analysis.tables.cost_table import Row
-from bench.record.documents import Evaluation, Run
-from bench.record.policy import COUNTED, Policy, attempt_seconds, policy_seconds
+from bench.record.documents import COUNTED, Evaluation, Policy, Run, attempt_seconds, policy_seconds
 
 
 @dataclass(frozen=True)

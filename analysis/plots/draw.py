@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.plots.data import LINES_DRAWN, STEPS_DRAWN, Group, hits, pareto_fronts, plotted, readings, subsample
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, svg_of
-from bench.record.policy import Policy
+from bench.record.documents import Policy
 
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 # From here on a linear axis would press the fast rows into one line.

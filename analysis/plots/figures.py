@@ -9,10 +9,8 @@ from analysis.plots.draw import Colours, accuracy_by_time, colours_of, lines_for
 from analysis.plots.lease_figure import lease_figure
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
-from bench.record.documents import LeaseClosed, LeaseOpened, Run
-from bench.record.policy import Policy
-from bench.table import table_of
-from bench.text import CATEGORIES, NOT_APPLICABLE, significant
+from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run
+from bench.text import CATEGORIES, NOT_APPLICABLE, significant, table_of
 
 _EPOCHS_LISTED = 24
 _PUBLISHED_NAMED = 8

@@ -12,8 +12,7 @@ from analysis.plots.data import Group
 from analysis.plots.lease_phases import PARTS, LeasePhases, lease_phases
 from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, svg_of
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
-from bench.table import table_of
-from bench.text import UNKNOWN, significant
+from bench.text import UNKNOWN, significant, table_of
 
 BARS_DRAWN = 8
 FAINT = 0.45

@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.figure
 
-from bench.table import Cell, Table
+from bench.text import Cell, Table
 
 # Okabe and Ito's colours, told apart by the colour-blind, without yellow and black, which a page may swallow.
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#8c564b")

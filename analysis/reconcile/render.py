@@ -8,8 +8,7 @@ from decimal import Decimal
 
 from analysis.frames.leases import Reconciliation
 from analysis.reconcile.reconcile import LATE, MatchResult
-from bench.table import Column, Table
-from bench.text import UNKNOWN, plural
+from bench.text import UNKNOWN, Column, Table, plural
 
 _WORDS = {
     "lease-open": "the lease is not closed",

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from analysis.frames.runs import COLUMNS
 from analysis.tables.cost_table import Row
 from bench.store.compact import SCHEMA
-from bench.table import table_of
+from bench.text import table_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

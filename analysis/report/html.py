@@ -24,10 +24,8 @@ from analysis.report.report import Report
 from analysis.report.tables import cost_table, lease_table
 from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import CLOCKS
-from bench.record.documents import Run
-from bench.record.policy import POLICIES, Policy
-from bench.table import Cell, Lines, Table, table_of
-from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, one_line
+from bench.record.documents import POLICIES, Policy, Run
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Lines, Table, one_line, table_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
 # Of the tables of the method: a row more says no more.

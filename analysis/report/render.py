@@ -13,7 +13,7 @@ from analysis.report.report import Report
 from analysis.report.tables import cost_table, lease_table
 from analysis.stats.intervals import LEVEL
 from bench.errors import UsageError
-from bench.table import Table
+from bench.text import Table
 
 TableFormat = Literal["table", "markdown", "csv", "json"]
 Format = Literal[TableFormat, "html"]

@@ -17,8 +17,7 @@ from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
 from bench.errors import RecordError
-from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run
-from bench.record.policy import DEFAULT_POLICY, Policy
+from bench.record.documents import DEFAULT_POLICY, AnyDocument, LeaseClosed, LeaseOpened, Policy, Run
 from bench.store.base import Store
 from bench.text import plural
 

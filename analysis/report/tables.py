@@ -14,8 +14,7 @@ from analysis.stats.intervals import Interval
 from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import title
 from analysis.tables.lease_table import LeaseRow
-from bench.table import Cell, Column, Table
-from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, significant
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, significant
 
 LEASE_FOOTNOTES = (
     "time: the lease clock, from the start of a lease to its end, provision to teardown. time charged: what the "

@@ -15,9 +15,8 @@ from analysis.frames.runs import attempt_costs, counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import Interval, mean_interval, median_interval, wilson
 from analysis.tables.footnotes import run_notes
-from bench.billing.cost import cost_per_success, train_cost
-from bench.record.documents import Published
-from bench.record.policy import Policy
+from bench.billing.prices import cost_per_success, train_cost
+from bench.record.documents import Policy, Published
 from bench.text import CATEGORIES, one_line
 
 

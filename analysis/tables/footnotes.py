@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.frames.runs import counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
-from bench.record.policy import Policy
+from bench.record.documents import Policy
 from bench.text import CATEGORIES, one_line, plural
 
 NO_RUNS = (

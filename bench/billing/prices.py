@@ -1,4 +1,4 @@
-"""Prices: the book that comes with `bench`, and what the user says a machine costs.
+"""Prices: the book that comes with `bench`, what the user says a machine costs, and what seconds cost at a price.
 
 The book, `prices.csv`, holds one row an instance type and pricing category, each with the place it was read
 and the day. Accelerators are named as SkyPilot names them. A price read once grows old; a user's own price
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
+from operator import add
 
 from bench.errors import UsageError
 from bench.record.documents import Accelerators, Price, PriceUnit, PricingCategory
@@ -23,6 +24,7 @@ from bench.text import did_you_mean
 # More an hour than any machine costs: beyond it, arithmetic overflows before a table does.
 _ABSURD = Decimal(1_000_000_000)
 STALE_AFTER = timedelta(days=30)
+SECONDS_PER_HOUR = 3600
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 
 
@@ -182,3 +184,54 @@ def of_machine(amount: Decimal, unit: PriceUnit, accelerators: int | None) -> De
     if unit == "machine-hour":
         return amount
     return None if accelerators is None else amount * accelerators
+
+
+def train_cost(seconds: float | Decimal | None, hourly: Decimal | None) -> Decimal | None:
+    """What `seconds` cost at `hourly` an hour; None where either is unknown.
+
+    Raises ValueError for seconds that are negative or not finite: those are a defect, not an unknown.
+    """
+    if seconds is None or hourly is None:
+        return None
+    exact = Decimal(str(seconds))  # as printed: 2.59, not the double nearest to it
+    if not exact.is_finite() or exact < 0:
+        raise ValueError(f"{seconds} s is no length of time")
+    return exact * hourly / SECONDS_PER_HOUR
+
+
+def cost_per_success(costs: Sequence[Decimal | None], hits: int) -> Decimal | None:
+    """What one success costs: the cost of all attempts, misses included, by the number that hit.
+
+    None where an attempt's cost is unknown or nothing hit. Raises ValueError for more hits than attempts.
+    """
+    if not 0 <= hits <= len(costs):
+        raise ValueError(f"{hits} hits in {len(costs)} attempts")
+    known = [cost for cost in costs if cost is not None]
+    if hits == 0 or len(known) < len(costs):
+        return None
+    return sum(known, Decimal(0)) / hits
+
+
+@dataclass(frozen=True)
+class Amount:
+    """`value` in `currency` (ISO 4217). Raises TypeError for a float, ValueError for what is no amount."""
+
+    value: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, Decimal):
+            raise TypeError(f"{self.value!r} is not a Decimal")
+        if not self.value.is_finite() or self.value < 0:
+            raise ValueError(f"{self.value} is no amount of money")
+
+    def __add__(self, other: Amount) -> Amount:
+        if self.currency != other.currency:
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added: there is no rate between them")
+        return Amount(self.value + other.value, self.currency)
+
+
+def total(amounts: Iterable[Amount]) -> Amount | None:
+    """All of them together; None where there are none. Raises ValueError for amounts in several currencies."""
+    listed = list(amounts)
+    return reduce(add, listed) if listed else None

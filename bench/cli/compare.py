@@ -13,7 +13,7 @@ from analysis.comparison.render import render
 from analysis.frames.runs import load
 from bench.cli import options
 from bench.errors import RecordError
-from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
+from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
 
 REGRESSION, INCONCLUSIVE = 3, 4

@@ -32,8 +32,7 @@ def estimate(
     Nothing is recorded: an extrapolation says nothing of accuracy. Compilation and loading are not counted. What a
     sweep would take and cost on rented machines is said by `bench plan SWEEP.yaml`.
     """
-    from bench.billing.cost import train_cost
-    from bench.billing.prices import machine_hourly
+    from bench.billing.prices import machine_hourly, train_cost
     from bench.lease.describe import lease_by_options
     from bench.measure.session import prepare_device
     from bench.recipes import find

@@ -10,15 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bench.billing.cost import train_cost
-from bench.billing.estimate import Estimate, lease_cost
-from bench.billing.phases import phase_costs
-from bench.billing.prices import machine_hourly
+from bench.billing.estimate import Estimate, lease_cost, phase_costs
+from bench.billing.prices import machine_hourly, train_cost
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase
 from bench.sweep.planning.duration import CellTime, Duration, time_of_cell
 from bench.sweep.planning.history import History
-from bench.table import table_of
-from bench.text import UNKNOWN, plural, significant
+from bench.text import UNKNOWN, plural, significant, table_of
 
 
 @dataclass(frozen=True)

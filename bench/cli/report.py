@@ -14,7 +14,7 @@ from analysis.report.report import read_report
 from bench.cli import options
 from bench.cli.output import refuse, to_terminal, write
 from bench.errors import UsageError
-from bench.record.policy import DEFAULT_POLICY, POLICIES, Policy
+from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
 
 # Published entries in a table that people read on a terminal; their own runs would scroll away.

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bench import variables
-from bench.billing.offers.gpus import skypilot_name
+from bench.billing.offers.query import skypilot_name
 from bench.billing.prices import find_offer, given_price
 from bench.errors import UsageError
 from bench.host import boot_id, boot_time, process_time

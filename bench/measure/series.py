@@ -17,6 +17,7 @@ from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
+    DEFAULT_POLICY,
     Device,
     Environment,
     PhaseName,
@@ -27,8 +28,8 @@ from bench.record.documents import (
     Status,
     Target,
     new_id,
+    policy_seconds,
 )
-from bench.record.policy import DEFAULT_POLICY, policy_seconds
 from bench.training.api import Cifar10, Compute
 
 

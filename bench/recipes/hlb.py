@@ -28,8 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.recipes.airbench94 import Optimiser
-from bench.recipes.airbench94 import Settings as Airbench94
+from bench.recipes.airbench94 import Optimiser, Settings as Airbench94
 from bench.training.api import (
     FLIP,
     Augmented,

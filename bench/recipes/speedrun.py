@@ -23,9 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.recipes.airbench94_muon import Optimisers
-from bench.recipes.airbench94_muon import Settings as Reference
-from bench.recipes.airbench94_muon import Trainer as ReferenceTrainer
+from bench.recipes.airbench94_muon import Optimisers, Settings as Reference, Trainer as ReferenceTrainer
 from bench.training.api import FLIP, Cifar10, Coefficients, Compute, Focused, Muon, View, evaluate_uncertain
 
 

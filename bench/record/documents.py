@@ -2,7 +2,7 @@
 
 They are immutable, versioned and checksummed, one JSON file each. Times inside a run are seconds on the monotonic
 clock, counted from `anchor`, the one UTC instant a run holds. Unknown is null, never 0. Everything outside this
-package imports documents, their parts and ids from here.
+package imports documents, their parts, ids and clock policies from here.
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ from bench.record.lease import (
     StoppedSource,
     lease_key,
 )
+from bench.record.policy import (
+    COUNTED,
+    DEFAULT_POLICY,
+    POLICIES,
+    Policy,
+    attempt_seconds,
+    fell_back,
+    first_hit,
+    policy_seconds,
+)
 from bench.record.published import CurvePoint, Published
 from bench.record.run import (
     Device,
@@ -67,8 +77,11 @@ from bench.record.run import (
 )
 
 __all__ = [
+    "COUNTED",
+    "DEFAULT_POLICY",
     "LEASE_TAG",
     "OWN",
+    "POLICIES",
     "SCHEMA_VERSION",
     "Accelerators",
     "AnyDocument",
@@ -92,6 +105,7 @@ __all__ = [
     "Partial",
     "Phase",
     "PhaseName",
+    "Policy",
     "Price",
     "PriceUnit",
     "PricingCategory",
@@ -105,12 +119,16 @@ __all__ = [
     "StoppedSource",
     "Target",
     "Utc",
+    "attempt_seconds",
     "content_of",
     "current_bills",
     "derived_id",
+    "fell_back",
+    "first_hit",
     "lease_key",
     "make_bill",
     "new_id",
+    "policy_seconds",
     "recipe_label",
     "sum_known",
     "time_of",

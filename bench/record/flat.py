@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from bench.record.documents import LeaseOpened, Run
-from bench.record.policy import POLICIES, attempt_seconds, fell_back, policy_seconds
+from bench.record.documents import POLICIES, LeaseOpened, Run, attempt_seconds, fell_back, policy_seconds
 
 
 class Column(NamedTuple):

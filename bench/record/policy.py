@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from bench.record.documents import Evaluation, PhaseName, Run
+from bench.record.base import PhaseName
+from bench.record.run import Evaluation, Run
 
 Policy = Literal["airbench", "dawnbench", "mlperf", "cold"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.billing.cost import train_cost
 from bench.billing.estimate import MONTH_S, Estimate, Usage, lease_cost, lease_cost_per_success, part_book
 from bench.billing.offers.sources import DEADLINE_S
-from bench.billing.prices import STALE_AFTER, find_offer, given_price
+from bench.billing.prices import STALE_AFTER, find_offer, given_price, train_cost
 from bench.billing.rules import Rule, rule_book
 from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, Price
 from tests.support.between import assert_between

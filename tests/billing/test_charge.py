@@ -6,10 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bench.billing.cost import train_cost
+from bench.billing.prices import train_cost
 from bench.billing.rules import EndedBy, Rule, billed_seconds, exact_seconds, rule_book, rule_for
 from bench.record.documents import PricingCategory
 from tests.support.builders import present

@@ -7,10 +7,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bench.billing.cost import cost_per_success, train_cost
+from bench.billing.prices import cost_per_success, train_cost
 from tests.support.builders import present
 
 hourlies = st.decimals(0, 10_000, places=6)

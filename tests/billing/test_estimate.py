@@ -7,11 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bench.billing.cost import Amount
 from bench.billing.estimate import Estimate, Usage, lease_cost, lease_cost_per_success
+from bench.billing.prices import Amount
 from bench.record.documents import (
     Accelerators,
     CloseReason,

@@ -6,10 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bench.billing.cost import Amount, total
+from bench.billing.prices import Amount, total
 
 values = st.decimals(0, 10**6, places=6)
 currencies = st.sampled_from(["USD", "EUR", "CNY"])

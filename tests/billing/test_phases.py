@@ -6,11 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bench.billing.estimate import lease_cost
-from bench.billing.phases import PhaseCost, phase_costs
+from bench.billing.estimate import PhaseCost, lease_cost, phase_costs
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, PhaseName, Price
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

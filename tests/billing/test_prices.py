@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bench.billing import prices
 from bench.billing.prices import Offer, find_offer, given_price, machine_hourly, price_book

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.record.documents import LeaseClosed, LeaseOpened, Run
-from bench.record.policy import POLICIES, policy_seconds
+from bench.record.documents import POLICIES, LeaseClosed, LeaseOpened, Run, policy_seconds
 from bench.store import open_store, read_all
 from tests.support.scripted_bench import TRAINING
 from tests.support.types import Bench

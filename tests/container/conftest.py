@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.container import engine as engines
-from tests.container import wheels
+from tests.container import engine as engines, wheels
 from tests.container.engine import COMMIT, ROOT
 
 

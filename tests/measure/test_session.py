@@ -20,9 +20,9 @@ from bench.record.documents import (
     Run,
     Series,
     new_id,
+    policy_seconds,
     utc_now,
 )
-from bench.record.policy import policy_seconds
 from bench.record.serialize import to_bytes
 from bench.store import FolderStore, read_all
 from bench.store.base import RawRecord

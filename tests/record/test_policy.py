@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from bench.record.documents import Evaluation, Phase, Run, Target
-from bench.record.policy import POLICIES, Policy, fell_back, first_hit, policy_seconds
+from bench.record.documents import (
+    POLICIES,
+    Evaluation,
+    Phase,
+    Policy,
+    Run,
+    Target,
+    fell_back,
+    first_hit,
+    policy_seconds,
+)
 from tests.support.builders import EVALUATIONS, PHASES, ending, make_run, runs
 
 UNREACHED = Target(at_least=0.96)

@@ -6,14 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from analysis.frames.runs import load, runs_frame
 from bench.errors import StoreError
 from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, Run, utc_now
-from bench.store import FolderStore, read_all
-from bench.store import compact as layer
+from bench.store import FolderStore, compact as layer, read_all
 from tests.support.builders import make_run, runs
 
 GPU_PRICE = Price(amount="3.67", currency="USD", unit="gpu-hour", source="a list", seen="2026-11-01")

@@ -10,8 +10,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bench.record.documents import LeaseClosed, LeaseOpened, Run, utc_now
 from bench.record.serialize import to_bytes

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bench.training.optimisers import Average, MasterWeights, Muon, ScheduledSgd, orthogonalise, piecewise_linear
 

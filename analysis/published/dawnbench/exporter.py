@@ -21,7 +21,7 @@ from bench.errors import StoreError
 from bench.record.documents import AnyDocument, LeaseOpened, Run
 from bench.text import one_line, short_name
 
-# What DAWNBench's clock counts, as bench.record.policy has it for `dawnbench`: evaluation is left out.
+# What DAWNBench's clock counts, as bench.record has it for `dawnbench`: evaluation is left out.
 COUNTED = ("prepare", "train")
 _UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
 

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from analysis.published.dawnbench.entries import COLUMNS, FOLDER, SOURCE, TARGET
-from bench.billing.cost import train_cost
+from bench.billing.prices import train_cost
 from bench.errors import RecordError, UsageError
 from bench.record.documents import CurvePoint, Published, Target, derived_id
 from bench.text import one_line

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from bench.billing.offers.gpus import canonical, matches
-from bench.billing.offers.query import Answer, Query, known
+from bench.billing.offers.query import Answer, Query, canonical, known, matches
 from bench.billing.prices import Offer
 from bench.errors import BenchError
 from bench.record.documents import Accelerators, utc_now

@@ -1,14 +1,104 @@
-"""A question for prices, and its answer: offers, and which sources failed."""
+"""A question for prices, and its answer: offers, and which sources failed.
+
+Names of GPUs are matched as people write them: `H100`, `h100-80gb`, `NVIDIA A100 80 GB`, `Tesla V100`. `gpus.csv` has
+SkyPilot's name of each, what NVML calls it on the machine, and what some clouds and catalogues say.
+"""
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
+from importlib.resources import files
 
-from bench.billing.offers.gpus import matches
 from bench.billing.prices import Offer
 from bench.record.documents import PricingCategory
+
+_MAKERS = {"NVIDIA", "TESLA", "GEFORCE", "AMD", "INSTINCT"}
+_MEMORY = re.compile(r"(\d+)\s*GI?B\b")
+# RTX 4090, RTX-PRO-6000, RTXA6000, RTX 6000 Ada: one word each, for a 3090 Ti is another chip than a 3090.
+_RTX = re.compile(r"\bRTX[ _-]?(PRO[ _-]?)?(A?\d{4})[ _-]?(TI|SUPER|ADA)?(?![A-Z0-9])")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A model, its memory where the name says it, and what else the name says, such as SXM or PCIE."""
+
+    model: str
+    memory_gb: int | None
+    traits: frozenset[str]
+
+
+def parse(name: str) -> Gpu:
+    """The parts of a name, in capitals."""
+    upper = _RTX.sub(_one_word, skypilot_name(name).upper())
+    memory = _MEMORY.search(upper)
+    words = [word for word in re.split(r"[^A-Z0-9]+", _MEMORY.sub(" ", upper)) if word and word not in _MAKERS]
+    # SXM4 and SXM5 are sockets of one kind of card.
+    traits = frozenset(re.sub(r"^SXM\d$", "SXM", word) for word in words[1:])
+    return Gpu(words[0] if words else "", int(memory[1]) if memory else None, traits)
+
+
+def exactly(name: str) -> Gpu:
+    """The parts of a name, with the usual memory where the name says none: what tells A100 from A100-80GB."""
+    gpu = parse(name)
+    return replace(gpu, memory_gb=gpu.memory_gb or _usual_gb().get(gpu.model))
+
+
+def matches(asked: str, name: str) -> bool:
+    """Whether a GPU called `name` is what was asked for; what was not asked for, such as its memory, may differ."""
+    wanted, found = parse(asked), exactly(name)
+    return wanted.model == found.model and wanted.memory_gb in (None, found.memory_gb) and wanted.traits <= found.traits
+
+
+def canonical(model: str, memory_gb: int) -> str:
+    """The name of `model` with its memory where that is not the usual one: `A100-80GB`."""
+    name = skypilot_name(model)
+    usual = _usual_gb().get(name.upper())
+    return name if usual is None or abs(usual - memory_gb) <= usual // 10 else f"{name}-{memory_gb}GB"
+
+
+def skypilot_name(name: str) -> str:
+    """What SkyPilot calls the GPU that NVML or a cloud calls `name`: `H100-SXM` for `NVIDIA H100 80GB HBM3`.
+
+    A name that the table does not hold stays as it is.
+    """
+    return _names().get(_plain(name), name)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]+", " ", name.upper()).strip()
+
+
+def _one_word(match: re.Match[str]) -> str:
+    return f"RTX{'PRO' if match[1] else ''}{match[2]}{match[3] or ''}"
+
+
+@cache
+def gpu_table() -> tuple[dict[str, str], ...]:
+    """The rows of gpus.csv. The file is read at the first call."""
+    text = files("bench.billing").joinpath("gpus.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """SkyPilot's name by each other one."""
+    return {
+        _plain(other): row["skypilot"]
+        for row in gpu_table()
+        for other in (row["nvml"], *row["others"].split(";"))
+        if other
+    }
+
+
+@cache
+def _usual_gb() -> dict[str, int]:
+    """The memory of a model that is named without it, as SkyPilot's names have it: A100 and A100-80GB."""
+    return {row["skypilot"].upper(): int(row["memory_gb"]) for row in gpu_table() if "-" not in row["skypilot"]}
 
 
 @dataclass(frozen=True)

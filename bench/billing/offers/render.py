@@ -9,8 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from bench.billing.prices import Offer
-from bench.table import Column, Table, table_of
-from bench.text import CATEGORIES, UNKNOWN
+from bench.text import CATEGORIES, UNKNOWN, Column, Table, table_of
 
 
 def render(offers: Sequence[Offer], style: str, today: date, *, terminal: bool) -> str:

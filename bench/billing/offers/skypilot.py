@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bench.billing.offers.gpus import parse
-from bench.billing.offers.query import Answer, Failure, Query, known
+from bench.billing.offers.query import Answer, Failure, Query, known, parse
 from bench.billing.prices import Offer
 from bench.errors import BenchError
 from bench.record.documents import Accelerators

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from bench.billing.cost import train_cost
+from bench.billing.prices import train_cost
 from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, time_of, utc_now
 from bench.store import Store, read_each, read_leases

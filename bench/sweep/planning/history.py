@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.billing.offers.gpus import exactly
+from bench.billing.offers.query import exactly
 from bench.errors import RecordError
 from bench.recipes import find
 from bench.record.documents import LeaseOpened, PhaseName, recipe_label

@@ -13,8 +13,7 @@ from decimal import Decimal
 from itertools import chain
 
 from bench.billing.estimate import Estimate, Usage, lease_cost
-from bench.billing.offers.gpus import exactly
-from bench.billing.offers.query import Answer, Failure, Query
+from bench.billing.offers.query import Answer, Failure, Query, exactly
 from bench.billing.offers.sources import collect, sources
 from bench.billing.prices import STALE_AFTER, Offer
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase

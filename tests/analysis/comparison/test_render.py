@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analysis.comparison.compare import METRICS
 from analysis.comparison.render import FORMATS, Format, render
 from bench.errors import UsageError
-from bench.record.documents import Device
-from bench.record.policy import POLICIES, Policy
+from bench.record.documents import POLICIES, Device, Policy
 from bench.text import one_line
 from tests.support import small_store as a
 from tests.support.pairs import SLOW, a_pair, compared, series

@@ -14,8 +14,7 @@ import pytest
 from analysis.frames.leases import COLUMNS, leases_frame
 from analysis.frames.runs import runs_frame
 from bench.record.documents import AnyDocument
-from tests.support import lease_store as ls
-from tests.support import small_store as a
+from tests.support import lease_store as ls, small_store as a
 
 
 def frame(documents: list[AnyDocument]) -> pd.DataFrame:

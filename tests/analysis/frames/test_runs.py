@@ -6,16 +6,24 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analysis.frames.runs import COLUMNS, attempt_costs, counted, runs_frame, train_costs
 from analysis.report.render import FORMATS, render
 from analysis.report.report import build_report
-from bench.record.documents import Accelerators, Device, LeaseClosed, Phase, RecipeRef, Run
-from bench.record.policy import POLICIES, Policy, attempt_seconds, policy_seconds
-from tests.support import builders
-from tests.support import small_store as a
+from bench.record.documents import (
+    POLICIES,
+    Accelerators,
+    Device,
+    LeaseClosed,
+    Phase,
+    Policy,
+    RecipeRef,
+    Run,
+    attempt_seconds,
+    policy_seconds,
+)
+from tests.support import builders, small_store as a
 
 
 def test_one_row_a_run_with_its_lease() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from matplotlib.figure import Figure
 
 from analysis.plots import data as plot_data
@@ -12,10 +11,8 @@ from analysis.plots.data import Group, groups_of, row_label
 from analysis.plots.draw import colours_of
 from analysis.plots.svg import INK, SERIES, svg_of
 from analysis.report.report import build_report
-from bench.record.documents import AnyDocument, Phase, RecipeRef, Target
-from bench.record.policy import Policy
-from tests.support import builders
-from tests.support import small_store as a
+from bench.record.documents import AnyDocument, Phase, Policy, RecipeRef, Target
+from tests.support import builders, small_store as a
 
 
 def groups(*documents: AnyDocument) -> list[Group]:

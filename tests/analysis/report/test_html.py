@@ -15,20 +15,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from analysis.report.html import as_html
 from analysis.report.render import render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import cost_table
 from bench.cli import cli
-from bench.record.documents import Device, RecipeRef, Run
-from bench.record.policy import POLICIES, Policy
+from bench.record.documents import POLICIES, Device, Policy, RecipeRef, Run
 from bench.store import FolderStore
 from bench.text import one_line
-from tests.support import builders, page
-from tests.support import small_store as a
+from tests.support import builders, page, small_store as a
 
 
 @pytest.fixture(scope="module")

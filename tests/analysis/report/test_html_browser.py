@@ -11,8 +11,7 @@ import pytest
 from analysis.report.html import as_html
 from analysis.report.report import build_report
 from bench.record.documents import AnyDocument, RecipeRef
-from tests.support import browser
-from tests.support import small_store as a
+from tests.support import browser, small_store as a
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver

@@ -11,8 +11,18 @@ import pytest
 from analysis.published.dawnbench.importer import read_entries
 from analysis.report.report import build_report
 from analysis.tables.cost_table import Row
-from bench.record.documents import AnyDocument, Device, Evaluation, Phase, RecipeRef, Run, Series, Target
-from bench.record.policy import DEFAULT_POLICY, Policy
+from bench.record.documents import (
+    DEFAULT_POLICY,
+    AnyDocument,
+    Device,
+    Evaluation,
+    Phase,
+    Policy,
+    RecipeRef,
+    Run,
+    Series,
+    Target,
+)
 from tests.support import small_store as a
 from tests.support.checkouts import an_entry
 

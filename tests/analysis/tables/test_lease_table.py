@@ -9,20 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analysis.report.html import as_html
 from analysis.report.render import FORMATS, render
 from analysis.report.report import Report, build_report
-from analysis.report.tables import LEASE_FOOTNOTES
-from analysis.report.tables import lease_table as shown_table
+from analysis.report.tables import LEASE_FOOTNOTES, lease_table as shown_table
 from analysis.tables.lease_table import LeaseRow
 from bench.record.documents import Accelerators, AnyDocument, LeaseOpened, Price, RecipeRef
 from bench.text import NOT_APPLICABLE, escape_markdown, significant
-from tests.support import lease_store as ls
-from tests.support import page
-from tests.support import small_store as a
+from tests.support import lease_store as ls, page, small_store as a
 
 EXPECTED = Path(__file__).parent / "expected"
 TITLE = "Leases: what was paid for"

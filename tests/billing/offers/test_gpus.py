@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.billing.offers.gpus import canonical, exactly, gpu_table, matches, skypilot_name
+from bench.billing.offers.query import canonical, exactly, gpu_table, matches, skypilot_name
 
 
 @pytest.mark.parametrize(

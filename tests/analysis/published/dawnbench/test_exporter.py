@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.published.dawnbench.importer import read_entries
 from bench.errors import StoreError
-from bench.record.documents import AnyDocument, Evaluation, LeaseOpened, Run, Target
-from bench.record.policy import policy_seconds
+from bench.record.documents import AnyDocument, Evaluation, LeaseOpened, Run, Target, policy_seconds
 from tests.support import builders, small_store
 
 WHO = Submitter("An Author", "author@example.org")
