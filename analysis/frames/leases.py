@@ -9,19 +9,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
 from analysis.frames.runs import DTYPES, counted
 from bench.billing.estimate import Estimate, lease_cost
 from bench.billing.prices import machine_hourly
-from bench.record.documents import OWN, AnyDocument, Bill, LeaseClosed, LeaseOpened, Partial, current_bills
+from bench.record.documents import OWN, AnyDocument, Bill, BillSource, LeaseClosed, LeaseOpened, Partial, current_bills
 from bench.record.flat import Column
 from bench.text import one_line
 
 # Providers charge in whole hours: a charge within one of a lease can be the lease's.
 NEAR = timedelta(hours=1)
+
+# Sources of bills, the one that says most first: each counts the same money.
+_SOURCES: tuple[BillSource, ...] = get_args(BillSource)
 
 # The phases that a lease itself can have, in the order of a lease.
 PHASES = ("provision", "setup", "pull", "data")
@@ -58,7 +61,7 @@ COLUMNS: dict[str, Column] = {
     "billed_currency": Column(str, "ISO 4217"),
     "billed_complete": Column(bool, "nothing more is to be expected"),
     "billed_partial": Column(str, "why more may follow"),
-    "billed_source": Column(str, "focus or cost-explorer, never both: each counts the same money"),
+    "billed_source": Column(str, "focus, cur2, azure, runpod or cost-explorer, never two: each counts the same money"),
     "billed_by_currency": Column(str, "the currencies of the bills where there are several; nothing is added up then"),
     "difference": Column(Decimal, "billed less estimate, in `currency`; None: one is unknown, or in another currency"),
     "runs": Column(int, "runs in it that count; see analysis.frames.runs.counted"),
@@ -166,7 +169,7 @@ def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.Dat
     Documents of other kinds are ignored, and a record that is there twice counts once.
     """
     kept = [document for document in documents if isinstance(document, LeaseOpened | LeaseClosed | Bill)]
-    bills = _of_one_source(document for document in kept if isinstance(document, Bill))
+    bills = of_one_source(document for document in kept if isinstance(document, Bill))
     by_lease: dict[str, list[Reconciliation]] = {}
     for reconciliation in reconcile(leases_of(kept), bills):
         by_lease.setdefault(reconciliation.lease.id, []).append(reconciliation)
@@ -179,11 +182,13 @@ def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.Dat
     return pd.DataFrame({name: _typed(rows[name], column) for name, column in COLUMNS.items()})
 
 
-def _of_one_source(bills: Iterable[Bill]) -> list[Bill]:
-    """The bills that count: of a lease with both, FOCUS's, which say more than Cost Explorer's."""
+def of_one_source(bills: Iterable[Bill]) -> list[Bill]:
+    """The bills that count: of a lease with several sources, those of the one that says most."""
     best = current_bills(bills)
-    in_focus = {bill.lease_id for bill in best if bill.source == "focus"}
-    return [bill for bill in best if bill.source == "focus" or bill.lease_id not in in_focus]
+    ranks: dict[str, int] = {}
+    for bill in best:
+        ranks[bill.lease_id] = min(ranks.get(bill.lease_id, len(_SOURCES)), _SOURCES.index(bill.source))
+    return [bill for bill in best if _SOURCES.index(bill.source) == ranks[bill.lease_id]]
 
 
 def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:

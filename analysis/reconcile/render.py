@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from analysis.frames.leases import Reconciliation
-from analysis.reconcile.reconcile import LATE, MatchResult
-from bench.text import UNKNOWN, Column, Table, plural
+from analysis.reconcile.bills import LATE
+from analysis.reconcile.formats import FORMATS
+from analysis.reconcile.match import MatchResult
+from bench.record.documents import sum_known
+from bench.text import UNKNOWN, Column, Table, one_line, plural
 
 _WORDS = {
     "lease-open": "the lease is not closed",
@@ -58,6 +61,7 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
         parts = [f"{word} {money(cost, row.currency)}" for word, kind in _NOT_ESTIMATED if (cost := _of(row, kind))]
         if parts:
             yield f"{row.lease.id}: billed holds {' and '.join(parts)}, which no estimate does"
+        yield from _commitments(row)
         if row.bills and row.estimate.currency not in (None, row.currency):
             yield f"{row.lease.id}: estimated in {row.estimate.currency}, billed in {row.currency}: not compared"
     for note, estimates in _notes(reconciliations).items():
@@ -68,16 +72,24 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
         yield f"{_rows(matched.out_of_period)} of a lease's machine, from another time than the lease"
     if matched.unrelated:
         yield f"{_rows(matched.unrelated)} of nothing that bench leased"
+    for what, rows in sorted(matched.skipped.items()):
+        yield f"{plural(rows, 'row')}: {what}"
+    yield from matched.notes
     if matched.until:
         yield f"The charges go up to {matched.until:%Y-%m-%d %H:%M} UTC."
+    columns = {(charge.source, charge.row.cost_column) for charge in matched.matched}
+    if columns:
+        yield f"Billed is {' and '.join(f'{column} of {FORMATS[source].title}' for source, column in sorted(columns))}."
 
 
 def _state(row: Reconciliation, matched: MatchResult) -> str:
     if row.bills:
         words = [_WORDS[reason] for reason in row.partial]
         return f"partial: {', '.join(words)}" if words else "complete"
-    stopped = row.lease.stopped
-    if stopped is None or matched.until is None or matched.until < stopped + LATE:
+    stopped, until = row.lease.stopped, matched.until_of(row.lease.opened.provider)
+    if until is None and matched.until is not None:
+        return f"none: no charge of {one_line(row.lease.opened.provider)} was read"
+    if stopped is None or until is None or until < stopped + LATE:
         return "none yet: charges come up to a day late"
     return "none, though the charges go on after it"
 
@@ -85,6 +97,17 @@ def _state(row: Reconciliation, matched: MatchResult) -> str:
 def _of(row: Reconciliation, kind: str) -> Decimal:
     charges = (charge for bill in row.bills for charge in bill.charges)
     return sum((charge.billed_cost for charge in charges if charge.category == kind), Decimal(0))
+
+
+def _commitments(row: Reconciliation) -> Iterator[str]:
+    """What is paid by a savings plan or a reservation: its own cost is not in the bill of the lease."""
+    by_name: dict[str, list[Decimal | None]] = {}
+    for charge in (charge for bill in row.bills for charge in bill.charges):
+        if charge.pricing_category == "Committed" or charge.commitment:
+            by_name.setdefault(charge.commitment or "", []).append(charge.effective_cost)
+    for name, costs in sorted(by_name.items()):
+        named = f" ({one_line(name)})" if name else ""
+        yield f"{row.lease.id}: paid by a commitment{named}: effective cost {money(sum_known(costs), row.currency)}"
 
 
 def _notes(reconciliations: Sequence[Reconciliation]) -> Counter[str]:

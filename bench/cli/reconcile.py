@@ -12,32 +12,38 @@ from bench.cli.output import refuse, to_terminal
 
 @click.command()
 @click.option(
+    "--export",
     "--focus",
+    "exports",
     multiple=True,
     metavar="FILE|FOLDER|s3://…",
-    help="FOCUS 1.0 to 1.2 export: .csv, .csv.gz, .parquet. May be repeated, as for two months.",
+    help="Exported bill: FOCUS 1.0 to 1.4, AWS CUR 2.0, Azure actual cost; .csv, .csv.gz, .parquet. May be repeated.",
 )
 @click.option("--cost-explorer", is_flag=True, help="Ask AWS Cost Explorer, by the tag bench-lease; $0.01 a request.")
+@click.option("--runpod", is_flag=True, help="Ask RunPod for its billing by pod; the key is RUNPOD_API_KEY.")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DAY",
-    help="With --cost-explorer: from this day; else from the first lease on.",
+    help="With --cost-explorer or --runpod: from this day; else from the first lease on.",
 )
 @options.store
-def reconcile(focus: tuple[str, ...], cost_explorer: bool, since: datetime | None, store: str) -> None:
+def reconcile(exports: tuple[str, ...], cost_explorer: bool, runpod: bool, since: datetime | None, store: str) -> None:
     """Join what the provider charged to the leases in the store, and show it beside the estimates.
 
     Each lease's charges are stored as a bill; the same charges read again change nothing. A row that cannot be
     read is named and skipped; the exit code is then 5.
     """
-    from analysis.reconcile.reconcile import from_cost_explorer, from_focus
+    from analysis.reconcile.reconcile import from_cost_explorer, from_exports, from_runpod
     from analysis.reconcile.render import as_text
     from bench.store import open_store
 
-    if bool(focus) == cost_explorer:
-        raise click.UsageError("name the bill: either --focus FILE or --cost-explorer")
-    opened = open_store(store)
-    result = from_focus(focus, opened) if focus else from_cost_explorer(since.date() if since else None, opened)
+    if bool(exports) + cost_explorer + runpod != 1:
+        raise click.UsageError("name one bill: --export FILE, --cost-explorer or --runpod")
+    opened, first = open_store(store), since.date() if since else None
+    if exports:
+        result = from_exports(exports, opened)
+    else:
+        result = from_runpod(first, opened) if runpod else from_cost_explorer(first, opened)
     click.echo(as_text(result.reconciliations, result.matched, terminal=to_terminal(None)), nl=False)
     refuse(result.errors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
@@ -14,11 +14,13 @@ from bench.record.canonical import canonical_json
 from bench.record.lease import PricingCategory
 
 ChargeCategory = Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"]  # FOCUS's words
-BillSource = Literal["focus", "cost-explorer"]
+BillSource = Literal["focus", "cur2", "azure", "runpod", "cost-explorer"]  # the one that says most first
 JoinedBy = Literal["resource-id", "tag"]
 # lease-open: no record says when the lease ended. period-not-covered: the charges end before the lease does.
 # not-final: the provider can still change the charges. row-unreadable: a row of it was malformed and left out.
 Partial = Literal["lease-open", "period-not-covered", "not-final", "row-unreadable"]
+
+_EXACT = 80  # digits: more than a sum of costs has
 
 # A credit or a refund is below zero, so this is not Money.
 Charged = Annotated[Decimal, Field(allow_inf_nan=False), PlainSerializer(str, when_used="json")]
@@ -30,6 +32,7 @@ class Charge(Part):
     description: str
     category: ChargeCategory
     pricing_category: PricingCategory | Literal["Other"] | None = None
+    commitment: str | None = Field(None, description="the savings plan or reservation that covers it")
     resource_id: str | None = Field(None, description="the provider's name for it, without account or project")
     billed_cost: Charged
     effective_cost: Charged | None = None
@@ -113,7 +116,8 @@ def sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
     """The sum of `values`; None, unknown, where one of them is."""
     listed = list(values)
     known = [value for value in listed if value is not None]
-    return sum(known, Decimal(0)) if len(known) == len(listed) else None
+    with localcontext(prec=_EXACT):  # a rounded sum would depend on the order
+        return sum(known, Decimal(0)) if len(known) == len(listed) else None
 
 
 def _weight(bill: Bill) -> tuple[Any, ...]:

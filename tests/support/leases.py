@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from analysis.reconcile.focus import column
+from analysis.reconcile.formats.cells import column
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
 
 START = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)

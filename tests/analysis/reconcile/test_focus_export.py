@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from analysis.frames.leases import leases_of
-from analysis.reconcile.focus import column, tag_of
 from analysis.reconcile.focus_export import as_focus
-from analysis.reconcile.reconcile import bills_of, match
+from analysis.reconcile.formats.cells import column
+from analysis.reconcile.formats.tags import tag_of
 from bench.record.documents import AnyDocument
+from tests.support.charges import bills_of_rows
 from tests.support.leases import IDS, closed, opened
 
 # The path of the program, in an environment of its own: it needs older packages than bench does.
@@ -49,9 +50,8 @@ def test_a_lease_of_unknown_cost_is_left_out_and_named() -> None:
 def test_our_own_reader_bills_what_was_estimated() -> None:
     rows = [{column(name): cell for name, cell in row.items()} for row in table(DOCUMENTS)]
     assert [tag_of(row["tags"]) for row in rows] == IDS[:2]
-    result = match(((str(number), row) for number, row in enumerate(rows)), leases_of(DOCUMENTS))
-    assert not result.errors
-    assert [bill.billed_cost for bill in bills_of(result, "focus")] == [Decimal("0.1904"), Decimal("6.0945")]
+    bills = bills_of_rows(*rows, leases=leases_of(DOCUMENTS))
+    assert [bill.billed_cost for bill in bills] == [Decimal("0.1904"), Decimal("6.0945")]
 
 
 def test_names_from_records_are_one_cell_each_without_control_characters() -> None:

@@ -1,0 +1,45 @@
+"""The formats that bills come in: what a provider's rows say, each as the same charge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analysis.reconcile.formats.azure import Azure
+from analysis.reconcile.formats.cells import column
+from analysis.reconcile.formats.charge import Format
+from analysis.reconcile.formats.cost_explorer import CostExplorer
+from analysis.reconcile.formats.cur2 import Cur2
+from analysis.reconcile.formats.focus import Focus
+from analysis.reconcile.formats.runpod import RunPod
+from bench.record.documents import BillSource
+
+FORMATS: dict[BillSource, Format] = {
+    "focus": Focus(),
+    "cur2": Cur2(),
+    "azure": Azure(),
+    "cost-explorer": CostExplorer(),
+    "runpod": RunPod(),
+}
+FILES = tuple(FORMATS[source] for source in ("focus", "cur2", "azure"))  # the others are asked over the network
+
+_TITLES = "FOCUS 1.0 to 1.4, AWS CUR 2.0 or Azure's actual cost"
+
+
+def missing(form: Format, header: Iterable[str]) -> list[str]:
+    """The columns that a file with this header lacks to be of this format."""
+    there = {column(name) for name in header}
+    return [" or ".join(names) for names in form.required if there.isdisjoint(map(column, names))]
+
+
+def format_of(header: Iterable[str]) -> Format | None:
+    """The format of a file with this header; None where it is of none."""
+    names = list(header)
+    return next((form for form in FILES if not missing(form, names)), None)
+
+
+def complaint(header: Iterable[str]) -> str:
+    """Why a file with this header is of no format: what it lacks for the nearest one, and which there are."""
+    names = list(header)
+    near = min(FILES, key=lambda form: len(missing(form, names)) / len(form.required))
+    lacking = ", ".join(missing(near, names))
+    return f"no export of {_TITLES}: as {near.title} it lacks {lacking}"

@@ -1,0 +1,106 @@
+"""Azure's cost details, "actual cost", as Cost Management exports them.
+
+https://learn.microsoft.com/azure/cost-management-billing/automate/understand-usage-details-fields, read 2026-11-25.
+Agreements differ in the names of columns. A row is a day's use; its tags are JSON without the braces.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from analysis.reconcile.formats import cells as read
+from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
+from analysis.reconcile.formats.tags import TagError, resource_of, tag_of
+from bench.record.documents import BillSource, ChargeCategory
+
+_COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
+_CURRENCIES = ("billingCurrency", "billingCurrencyCode", "Currency")
+_DATES = ("date", "usageDateTime", "usageDate")
+_RESOURCES = ("resourceId", "instanceId", "instanceName")
+_CATEGORIES: dict[str, ChargeCategory] = {
+    "purchase": "Purchase",
+    "refund": "Credit",
+    "tax": "Tax",
+    "roundingadjustment": "Adjustment",
+}
+_PRICING = {"ondemand": "Standard", "spot": "Dynamic", "reservation": "Committed", "savingsplan": "Committed"}
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Azure:
+    """Rows of Azure's actual cost."""
+
+    source: BillSource = "azure"
+    title: str = "Azure actual cost"
+    required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"))
+    optional: tuple[str, ...] = (
+        "billingPeriodStartDate",
+        "chargeType",
+        "invoiceId",
+        "meterName",
+        "meterCategory",
+        "product",
+        "productName",
+        "pricingModel",
+        "benefitName",
+        "reservationName",
+        "paygCostInBillingCurrency",
+        "quantity",
+        "unitOfMeasure",
+    )
+
+    def glance(self, cells: Cells) -> Glance:
+        """By the tag: on Azure a bill does not carry the id that a machine knows itself by."""
+        tag, error = None, None
+        try:
+            tag = tag_of(cells.get("tags"))
+        except TagError as unreadable:
+            error = str(unreadable)
+        until = None
+        if (read.text(cells, "chargeType") or "usage").casefold() == "usage":
+            with suppress(ValueError, OverflowError):
+                until = read.instant(read.text(cells, *_DATES)) + _DAY
+        date = read.text(cells, "billingPeriodStartDate", *_DATES) or ""
+        return Glance(tag, resource_of(read.text(cells, *_RESOURCES)), read.day_of(date)[:7], "azure", until, error)
+
+    def charge(self, cells: Cells) -> ChargeRow:
+        """Raises ValueError, naming the column, for what it cannot hold."""
+        start = read.required(cells, _first(cells, _DATES), read.instant)
+        cost = _first(cells, _COSTS)
+        unreadable: list[str] = []
+        billed = read.required(cells, cost, read.number)
+        period = read.text(cells, "billingPeriodStartDate")
+        model = (read.text(cells, "pricingModel") or "").replace(" ", "").casefold()
+        pricing = _PRICING.get(model)
+        return ChargeRow(
+            resource_id=resource_of(read.text(cells, *_RESOURCES)),
+            currency=read.required(cells, _first(cells, _CURRENCIES), read.currency),
+            billing_period=read.month_of(
+                read.required(cells, "billingPeriodStartDate", read.instant) if period else start
+            ),
+            charge_period=(start, start + _DAY),
+            category=_CATEGORIES.get((read.text(cells, "chargeType") or "").casefold(), "Usage"),
+            description=read.description(cells, "meterName", "productName", "product", "meterCategory"),
+            billed_cost=billed,
+            cost_column=cost,
+            # What a commitment covers costs nothing here; what it was worth, only the amortized export says.
+            effective_cost=None if pricing == "Committed" else billed,
+            list_cost=read.optional(cells, "paygCostInBillingCurrency", unreadable),
+            pricing_category=pricing,
+            commitment=(read.description(cells, "benefitName", "reservationName") or None)
+            if pricing == "Committed"
+            else None,
+            quantity=read.optional(cells, "quantity", unreadable),
+            unit=read.text(cells, "unitOfMeasure"),
+            final=None if read.text(cells, "invoiceId") or "invoiceid" not in cells else False,
+            unreadable=tuple(unreadable),
+        )
+
+
+def _first(cells: Cells, names: tuple[str, ...]) -> str:
+    """The first of these columns that the file has, filled ones before empty ones."""
+    there = [name for name in names if read.column(name) in cells]
+    return next((name for name in there if not read.blank(cells[read.column(name)])), (*there, *names)[0])

@@ -1,0 +1,177 @@
+"""Cells of a bill as values: numbers, instants and words in the spellings that providers and spreadsheets use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, TypeVar, get_args
+
+from analysis.reconcile.formats.charge import Cells
+from bench.record.documents import ChargeCategory
+
+T = TypeVar("T")
+Period = tuple[datetime, datetime]
+
+_NULLS = frozenset({"", "null", "(null)", "<null>", "none", "nil", "\\n"})
+_UTC = re.compile(r"\s*(Z|UTC|GMT|Etc/UTC)$", re.IGNORECASE)
+# Azure writes dates as the United States do.
+_AMERICAN = ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p")
+_CATEGORIES: dict[str, ChargeCategory] = {str(name).casefold(): name for name in get_args(ChargeCategory)}
+_PRICING = {name.casefold(): name for name in ("Standard", "Dynamic", "Committed", "Other")}
+# An AWS account, or an Azure subscription: nobody else's business.
+_ACCOUNT = re.compile(r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?P<mark>[,.' ])\d{3}((?P=mark)\d{3})*")
+_LARGEST, _SMALLEST = 15, Decimal("1e-30")  # powers of ten of a cost; smaller ones are noise of binary fractions
+_DAY = timedelta(hours=25)  # the longest there is
+
+
+@lru_cache(1024)
+def column(spelled: str) -> str:
+    """The name by which a column is known here, however it is spelled: `BilledCost`, `billed_cost`, `Billed Cost`."""
+    return re.sub(r"[\s_/\ufeff]+", "", spelled).casefold()
+
+
+def blank(cell: Any) -> bool:
+    """Whether a cell says nothing: empty, a NULL written as text, or Parquet's NaN."""
+    if isinstance(cell, str):
+        return cell.strip().casefold() in _NULLS
+    return cell is None or (isinstance(cell, float) and cell != cell)
+
+
+def text(cells: Cells, *names: str) -> str | None:
+    """The first of these columns that says something."""
+    for name in names:
+        cell = cells.get(column(name))
+        if not blank(cell) and str(cell).strip().casefold() != "nan":
+            return str(cell).strip()
+    return None
+
+
+def description(cells: Cells, *names: str) -> str:
+    """The same without account numbers; empty where none of them says anything."""
+    return _ACCOUNT.sub("…", text(cells, *names) or "")
+
+
+def required(cells: Cells, name: str, read: Callable[[Any], T]) -> T:
+    """The column `name`, as `read` takes it. Raises ValueError, naming it, where it is empty or cannot be."""
+    cell = cells.get(column(name))
+    if blank(cell):
+        raise ValueError(f"{name} is empty")
+    try:
+        return read(cell)
+    except (ValueError, TypeError, OverflowError, InvalidOperation):
+        raise ValueError(f"{name} cannot be {str(cell)[:40]!r}") from None
+
+
+def optional(cells: Cells, name: str, unreadable: list[str]) -> Decimal | None:
+    """The number in the column `name`; None where there is none. One that cannot be read goes to `unreadable`."""
+    if blank(cells.get(column(name))):
+        return None
+    try:
+        return required(cells, name, number)
+    except ValueError:
+        unreadable.append(name)
+        return None
+
+
+def number(cell: Any) -> Decimal:
+    """A finite number. `1,234.50`, `1.234,50` and `0,1921` are read; `1,234` could be two numbers and is refused."""
+    value = Decimal(_plain(cell.strip()) if isinstance(cell, str) else str(cell))  # of a float, as it prints
+    if not value.is_finite() or (value and value.adjusted() > _LARGEST):
+        raise ValueError("not a number that a cost can be")
+    exponent = value.as_tuple().exponent
+    return value.quantize(_SMALLEST) if isinstance(exponent, int) and exponent < _SMALLEST.adjusted() else value
+
+
+def _plain(written: str) -> str:
+    """A number as Python writes it."""
+    written = written.replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ")
+    if written.startswith("(") and written.endswith(")"):  # a book-keeper's minus
+        written = f"-{written[1:-1]}"
+    if "," not in written and written.count(".") < 2 and not re.search(r"[' _]", written):
+        return written
+    point = max(written.rfind(","), written.rfind("."))
+    whole, fraction = written[:point], written[point + 1 :]
+    if _GROUPED.fullmatch(written):
+        if len(re.findall(r"[,.' ]", written)) == 1 and "," in written and written.lstrip("+-")[0] != "0":
+            raise ValueError("a decimal comma, or a mark of thousands")
+        return re.sub(r"[,.' ]", "" if written.lstrip("+-")[0] != "0" else ".", written)
+    if point < 0 or not fraction.isdecimal():
+        raise ValueError("no number")
+    if re.fullmatch(r"[+-]?\d*", whole):
+        return f"{whole}.{fraction}"
+    if written[point] in whole or not _GROUPED.fullmatch(whole):
+        raise ValueError("no number")
+    return f"{re.sub(r'[^0-9+-]', '', whole)}.{fraction}"
+
+
+def instant(cell: Any) -> datetime:
+    """An instant, UTC where no zone is given. Raises ValueError for anything else."""
+    at = cell if isinstance(cell, datetime) else _parsed(str(cell))
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+@lru_cache(4096)  # the rows of an export share their hours
+def _parsed(written: str) -> datetime:
+    plain = _UTC.sub("", written.strip())
+    if "/" not in plain:
+        return datetime.fromisoformat(plain)
+    for form in _AMERICAN:
+        try:
+            return datetime.strptime(plain, form)
+        except ValueError:
+            continue
+    raise ValueError("no date")
+
+
+def next_month(at: datetime) -> datetime:
+    """The first instant of the month after `at`."""
+    first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def month_of(at: datetime) -> Period:
+    """The month that `at` is in."""
+    first = at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return first, next_month(first)
+
+
+def shown_until(start: Any, end: Any) -> datetime | None:
+    """Up to where a row of usage shows that charges have come: of one longer than a day, only its start."""
+    try:
+        first, last = instant(start), instant(end)
+        return last if first < last <= first + _DAY else first
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def day_of(cell: Any) -> str:
+    """The day of an instant, `2026-11-01`; of anything else what is written."""
+    try:
+        return f"{instant(cell):%Y-%m-%d}"
+    except (ValueError, TypeError, OverflowError):
+        return str(cell)
+
+
+def currency(cell: Any) -> str:
+    """A currency's three letters."""
+    code = str(cell).strip().upper()
+    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+        raise ValueError("no currency")
+    return code
+
+
+def category(cell: Any) -> ChargeCategory:
+    """FOCUS's category, in whatever case it is written."""
+    known: ChargeCategory | None = _CATEGORIES.get(str(cell).strip().casefold())
+    if known is None:
+        raise ValueError("no category")
+    return known
+
+
+def pricing(cell: str | None) -> str | None:
+    """FOCUS's pricing category, or None."""
+    return _PRICING.get((cell or "").casefold())

@@ -1,0 +1,88 @@
+"""A charge, and what a format of bills has to know to read one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol
+
+from bench.errors import RecordError
+from bench.record.documents import BillSource, ChargeCategory
+
+# The cells of a row by the name of their column, as `cells.column` writes it.
+Cells = Mapping[str, Any]
+
+
+class RowError(RecordError):
+    """A row that cannot be read: it is named and skipped."""
+
+
+@dataclass(frozen=True)
+class ChargeRow:
+    """One row of a bill. Costs can be negative, for credits and refunds; None is unknown."""
+
+    resource_id: str | None
+    currency: str
+    billing_period: tuple[datetime, datetime]
+    charge_period: tuple[datetime, datetime]
+    category: ChargeCategory
+    description: str
+    billed_cost: Decimal
+    cost_column: str  # from which `billed_cost` was read
+    effective_cost: Decimal | None = None
+    list_cost: Decimal | None = None
+    pricing_category: str | None = None
+    commitment: str | None = None  # what covers it: a savings plan, a reservation
+    quantity: Decimal | None = None
+    unit: str | None = None
+    final: bool | None = None  # False: can still change; True: cannot; None: time will tell
+    unreadable: tuple[str, ...] = ()  # optional columns whose cell could not be read
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What is read of every row, before it is known whether it belongs to a lease."""
+
+    tag: str | None
+    resource_id: str | None
+    period: str  # the billing period, as it is written
+    provider: str = ""  # whose charge it is, in the words of leases; empty: the row does not say
+    until: datetime | None = None  # up to where this row shows that usage was charged
+    tag_error: str | None = None  # the tags name a lease, and which one cannot be read
+
+
+class Format(Protocol):
+    """One format of bills."""
+
+    @property
+    def source(self) -> BillSource:
+        """Its name in a bill."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+
+    @property
+    def required(self) -> tuple[tuple[str, ...], ...]:
+        """The columns that it must have; of each tuple one."""
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Other columns that are read."""
+
+    def glance(self, cells: Cells) -> Glance:
+        """Whose charge it may be. Never raises."""
+
+    def charge(self, cells: Cells) -> ChargeRow:
+        """The charge. Raises ValueError, naming the column, for what it cannot hold."""
+
+
+class Row(NamedTuple):
+    """One row of a source of charges: where it stands, and its cells, what is wrong with it, or why it is none."""
+
+    where: str
+    format: Format
+    cells: Cells | RowError | str
+    digest: int = 0  # equal rows have equal ones

@@ -1,0 +1,124 @@
+"""AWS Cost and Usage Report: CUR 2.0 of Data Exports, CSV and Parquet, and the older one, which has the same columns.
+
+https://docs.aws.amazon.com/cur/latest/userguide/table-dictionary-cur2.html, read 2026-11-25. The older report writes
+`lineItem/UnblendedCost` for `line_item_unblended_cost` and has a column for each tag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from analysis.reconcile.formats import cells as read
+from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
+from analysis.reconcile.formats.tags import TagError, is_lease_tag, resource_of, tag_of
+from bench.record.documents import BillSource, ChargeCategory
+
+# What a line is -> FOCUS's ChargeCategory; the rest, such as DiscountedUsage, is use.
+CATEGORIES: dict[str, ChargeCategory] = {
+    "Tax": "Tax",
+    "Credit": "Credit",
+    "Refund": "Credit",
+    "EdpDiscount": "Credit",
+    "PrivateRateDiscount": "Credit",
+    "BundledDiscount": "Credit",
+    "Discount": "Credit",
+    "Fee": "Purchase",
+    "RIFee": "Purchase",
+    "SavingsPlanUpfrontFee": "Purchase",
+    "SavingsPlanRecurringFee": "Purchase",
+}
+# A savings plan covers a line at the price on demand and another line takes that back: together nothing is billed.
+_OFFSET = ("SavingsPlanCoveredUsage", "SavingsPlanNegation")
+_COMMITMENTS = {
+    "SavingsPlanCoveredUsage": ("Savings Plan", "savings_plan_savings_plan_a_r_n"),
+    "DiscountedUsage": ("Reserved", "reservation_reservation_a_r_n"),
+}
+_EFFECTIVE = {
+    "SavingsPlanCoveredUsage": "savings_plan_savings_plan_effective_cost",
+    "DiscountedUsage": "reservation_effective_cost",
+}
+
+
+@dataclass(frozen=True)
+class Cur2:
+    """Lines of AWS's report."""
+
+    source: BillSource = "cur2"
+    title: str = "AWS CUR 2.0"
+    required: tuple[tuple[str, ...], ...] = (
+        ("line_item_unblended_cost",),
+        ("line_item_currency_code",),
+        ("line_item_usage_start_date",),
+        ("line_item_usage_end_date",),
+        ("line_item_line_item_type",),
+        ("bill_billing_period_start_date",),
+        ("line_item_resource_id", "resource_tags", "resource_tags_user_bench_lease", "resourceTags/user:bench-lease"),
+    )
+    optional: tuple[str, ...] = (
+        "bill_billing_period_end_date",
+        "bill_invoice_id",
+        "line_item_net_unblended_cost",
+        "line_item_line_item_description",
+        "line_item_usage_amount",
+        "line_item_usage_type",
+        "pricing_public_on_demand_cost",
+        "pricing_unit",
+        *(name for _, name in _COMMITMENTS.values()),
+        *_EFFECTIVE.values(),
+    )
+
+    def glance(self, cells: Cells) -> Glance:
+        """By the tag, in its own column or among the others, and the resource."""
+        tag, error = None, None
+        try:
+            tag = tag_of(cells.get(read.column("resource_tags"))) or next(
+                (str(cell).strip() for name, cell in cells.items() if is_lease_tag(name) and not read.blank(cell)), None
+            )
+        except TagError as unreadable:
+            error = str(unreadable)
+        start, end = (cells.get(read.column(f"line_item_usage_{edge}_date")) for edge in ("start", "end"))
+        usage = _kind(cells) not in CATEGORIES
+        return Glance(
+            tag=tag,
+            tag_error=error,
+            resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),
+            period=read.day_of(cells.get(read.column("bill_billing_period_start_date"))),
+            provider="aws",
+            until=read.shown_until(start, end) if usage else None,
+        )
+
+    def charge(self, cells: Cells) -> ChargeRow:
+        """Raises ValueError, naming the column, for what it cannot hold."""
+        start = read.required(cells, "line_item_usage_start_date", read.instant)
+        end = read.required(cells, "line_item_usage_end_date", read.instant)
+        if end <= start:
+            raise ValueError("line_item_usage_end_date is not after line_item_usage_start_date")
+        kind, unreadable = _kind(cells), list[str]()
+        billed = read.required(cells, "line_item_unblended_cost", read.number)
+        effective = read.optional(cells, _EFFECTIVE.get(kind, "line_item_net_unblended_cost"), unreadable)
+        name, arn = _COMMITMENTS.get(kind, ("", ""))
+        period = read.required(cells, "bill_billing_period_start_date", read.instant)
+        spot = "spotusage" in (read.text(cells, "line_item_usage_type") or "").casefold()
+        return ChargeRow(
+            resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),
+            currency=read.required(cells, "line_item_currency_code", read.currency),
+            billing_period=(period, read.next_month(period)),
+            charge_period=(start, end),
+            category=CATEGORIES.get(kind, "Usage"),
+            description=read.description(cells, "line_item_line_item_description") or kind,
+            billed_cost=Decimal(0) if kind in _OFFSET else billed,
+            cost_column="line_item_unblended_cost",
+            effective_cost=Decimal(0) if kind == "SavingsPlanNegation" else effective,
+            list_cost=read.optional(cells, "pricing_public_on_demand_cost", unreadable),
+            pricing_category="Committed" if name else "Dynamic" if spot else None,
+            commitment=" ".join(part for part in (name, resource_of(cells.get(read.column(arn)))) if part) or None,
+            quantity=read.optional(cells, "line_item_usage_amount", unreadable),
+            unit=read.text(cells, "pricing_unit"),
+            final=None if read.text(cells, "bill_invoice_id") or "billinvoiceid" not in cells else False,
+            unreadable=tuple(unreadable),
+        )
+
+
+def _kind(cells: Cells) -> str:
+    return read.text(cells, "line_item_line_item_type") or ""

@@ -1,0 +1,114 @@
+"""FOCUS, the FinOps Open Cost and Usage Specification, versions 1.0 to 1.4.
+
+https://focus.finops.org/focus-specification/, read 2026-11-22. Providers spell columns and words in several ways:
+Google's view writes categories in small letters, and Microsoft's and Snowflake's exports write NULL as text. FOCUS 1.4
+has ServiceProviderName and HostProviderName in place of ProviderName and PublisherName.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.reconcile.formats import cells as read
+from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
+from analysis.reconcile.formats.tags import TagError, resource_of, tag_of
+from bench.record.documents import BillSource
+
+_PROVIDERS = {"amazon": "aws", "microsoft": "azure", "google": "gcp", "oracle": "oci"}
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Charges as FOCUS has them."""
+
+    source: BillSource = "focus"
+    title: str = "FOCUS"
+    required: tuple[tuple[str, ...], ...] = (
+        ("BillingCurrency",),
+        ("BillingPeriodStart",),
+        ("BillingPeriodEnd",),
+        ("ChargePeriodStart",),
+        ("ChargePeriodEnd",),
+        ("ChargeCategory",),
+        ("BilledCost",),
+        ("ResourceId", "Tags"),
+    )
+    optional: tuple[str, ...] = (
+        "EffectiveCost",
+        "ListCost",
+        "ChargeDescription",
+        "PricingCategory",
+        "ConsumedQuantity",
+        "ConsumedUnit",
+        "InvoiceId",
+        "CommitmentDiscountId",
+        "CommitmentDiscountName",
+        "CommitmentDiscountType",
+        "HostProviderName",
+        "ServiceProviderName",
+        "ProviderName",
+    )
+
+    def glance(self, cells: Cells) -> Glance:
+        """By the tag in Tags and the resource in ResourceId."""
+        tag, error = None, None
+        try:
+            tag = tag_of(cells.get("tags"))
+        except TagError as unreadable:
+            error = str(unreadable)
+        usage = str(cells.get("chargecategory")).strip().casefold() == "usage"
+        return Glance(
+            tag=tag,
+            tag_error=error,
+            resource_id=resource_of(cells.get("resourceid")),
+            period=read.day_of(cells.get("billingperiodstart")),
+            provider=_provider(read.text(cells, "HostProviderName", "ServiceProviderName", "ProviderName")),
+            # A purchase or tax of a whole month or year is there from the first day of it.
+            until=read.shown_until(cells.get("chargeperiodstart"), cells.get("chargeperiodend")) if usage else None,
+        )
+
+    def charge(self, cells: Cells) -> ChargeRow:
+        """Raises ValueError, naming the column, for what it cannot hold."""
+        start = read.required(cells, "ChargePeriodStart", read.instant)
+        end = read.required(cells, "ChargePeriodEnd", read.instant)
+        if end <= start:
+            raise ValueError("ChargePeriodEnd is not after ChargePeriodStart")
+        unreadable: list[str] = []
+        # An invoice can be provisional until its period is over, so an id says only that charges got that far.
+        invoiced = read.column("InvoiceId") not in cells or read.text(cells, "InvoiceId")
+        return ChargeRow(
+            resource_id=resource_of(cells.get("resourceid")),
+            currency=read.required(cells, "BillingCurrency", read.currency),
+            billing_period=(
+                read.required(cells, "BillingPeriodStart", read.instant),
+                read.required(cells, "BillingPeriodEnd", read.instant),
+            ),
+            charge_period=(start, end),
+            category=read.required(cells, "ChargeCategory", read.category),
+            description=read.description(cells, "ChargeDescription"),
+            billed_cost=read.required(cells, "BilledCost", read.number),
+            cost_column="BilledCost",
+            effective_cost=read.optional(cells, "EffectiveCost", unreadable),
+            list_cost=read.optional(cells, "ListCost", unreadable),
+            pricing_category=read.pricing(read.text(cells, "PricingCategory")),
+            commitment=_commitment(cells),
+            quantity=read.optional(cells, "ConsumedQuantity", unreadable),
+            unit=read.text(cells, "ConsumedUnit"),
+            final=None if invoiced else False,
+            unreadable=tuple(unreadable),
+        )
+
+
+def _commitment(cells: Cells) -> str | None:
+    """Such as `Savings Plan sp-1`, without the account."""
+    kind = read.description(cells, "CommitmentDiscountType")
+    name = read.description(cells, "CommitmentDiscountName") or resource_of(cells.get("commitmentdiscountid"))
+    return " ".join(part for part in (kind, name) if part) or None
+
+
+def _provider(name: str | None) -> str:
+    """The provider in the words of leases: `aws` for Amazon Web Services."""
+    if name is None:
+        return ""
+    word = name.casefold().split()[0]
+    return _PROVIDERS.get(word, word)

@@ -1,0 +1,194 @@
+"""Charges matched to leases, by tag or by resource.
+
+A charge belongs to the lease that its tag `bench-lease` names, of several to the one on its resource; without a tag,
+to the lease on its resource with which its charge period overlaps longest, or the nearest within an hour: providers
+charge in whole hours or days.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from analysis.frames.leases import NEAR, Lease
+from analysis.reconcile.exports import ExportFile
+from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
+from analysis.reconcile.overlap import Covered, superseded
+from bench.record.documents import LEASE_TAG, BillSource, JoinedBy
+
+_FAR = datetime.max.replace(tzinfo=UTC)
+_NO_PERIOD = ""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A charge and its lease."""
+
+    lease: Lease
+    row: ChargeRow
+    by: JoinedBy
+    source: BillSource
+
+
+@dataclass
+class Portion(Covered):
+    """What one file, for one billing period, has for the leases, and how many rows are of none."""
+
+    matched: list[Matched] = field(default_factory=list)
+    orphans: Counter[str] = field(default_factory=Counter)  # rows by the tag of a lease without a record
+    out_of_period: int = 0  # rows of a lease's machine from another time
+    unrelated: int = 0  # rows of nothing that bench rented
+    errors: list[RowError] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)  # leases of which a row could not be read
+    skipped: Counter[str] = field(default_factory=Counter)  # rows that are no charges, by what they are
+    sources: set[BillSource] = field(default_factory=set)
+    reach: dict[str, datetime] = field(default_factory=dict)  # up to where each provider's usage is charged
+
+    def extend(self, glance: Glance) -> None:
+        """See how far the charges go."""
+        if glance.until is not None:
+            self.until = max(self.until or glance.until, glance.until)
+            known = self.reach.get(glance.provider)
+            self.reach[glance.provider] = max(known or glance.until, glance.until)
+
+
+@dataclass
+class MatchResult:
+    """The charges of each lease, and what has no lease."""
+
+    leases: Mapping[str, Lease]
+    portions: list[Portion] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    # The sums over the portions.
+    matched: list[Matched] = field(default_factory=list)
+    orphans: Counter[str] = field(default_factory=Counter)
+    out_of_period: int = 0
+    unrelated: int = 0
+    errors: list[RowError] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
+    skipped: Counter[str] = field(default_factory=Counter)
+    sources: set[BillSource] = field(default_factory=set)
+    reach: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def until(self) -> datetime | None:
+        """Up to where usage was charged, by any provider."""
+        return max(self.reach.values(), default=None)
+
+    def until_of(self, provider: str) -> datetime | None:
+        """Up to where this provider's usage was charged; charges that name no provider may be anybody's."""
+        return max((self.reach[name] for name in (provider, "") if name in self.reach), default=None)
+
+
+class LeaseIndex:
+    """The leases by tag and by resource."""
+
+    def __init__(self, leases: Mapping[str, Lease]) -> None:
+        """The machines of one launch share a tag."""
+        self.by_tag: dict[str, list[Lease]] = {}
+        self.by_resource: dict[str, list[Lease]] = {}
+        for lease in leases.values():
+            self.by_tag.setdefault(lease.opened.tags.get(LEASE_TAG, lease.id), []).append(lease)
+            if lease.opened.resource_id:
+                self.by_resource.setdefault(lease.opened.resource_id.casefold(), []).append(lease)
+
+    def candidates(self, glance: Glance) -> tuple[list[Lease], JoinedBy]:
+        """The leases that a charge can be of, and why."""
+        if glance.tag is not None:
+            return self.by_tag.get(glance.tag, []), "tag"
+        return self.by_resource.get((glance.resource_id or "").casefold(), []), "resource-id"
+
+
+def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str, Lease]) -> MatchResult:
+    """Match the rows of each file to their leases. Of the same charges in several files, the newest count."""
+    index = LeaseIndex(leases)
+    portions = [portion for file, rows in files for portion in _portions(file, rows, index)]
+    older, notes = superseded(portion for portion in portions if portion.period != _NO_PERIOD)
+    dropped = {id(portion) for portion in older}
+    counting = {portion.file for portion in portions if portion.period and id(portion) not in dropped}
+    replaced = {portion.file for portion in older} - counting
+    kept = [portion for portion in portions if id(portion) not in dropped and portion.file not in replaced]
+    result = MatchResult(leases, kept, notes)
+    for portion in kept:
+        result.matched += portion.matched
+        result.orphans += portion.orphans
+        result.out_of_period += portion.out_of_period
+        result.unrelated += portion.unrelated
+        result.errors += portion.errors
+        result.damaged |= portion.damaged
+        result.skipped += portion.skipped
+        result.sources |= portion.sources
+        for provider, until in portion.reach.items():
+            result.reach[provider] = max(result.reach.get(provider, until), until)
+    return result
+
+
+def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Iterable[Portion]:
+    """Only rows that belong to a lease are read in full: a bill has many others."""
+    portions: dict[str, Portion] = {}
+
+    def portion_of(period: str) -> Portion:
+        if period not in portions:
+            portions[period] = Portion(file, period)
+        return portions[period]
+
+    for row in rows:
+        if isinstance(row.cells, RowError):
+            portion_of(_NO_PERIOD).errors.append(row.cells)
+        elif isinstance(row.cells, str):
+            portion_of(_NO_PERIOD).skipped[row.cells] += 1
+        else:
+            glance = row.format.glance(row.cells)
+            portion = portion_of(glance.period)
+            portion.sources.add(row.format.source)
+            portion.sketch.add(row.digest)
+            portion.extend(glance)
+            _match_row(portion, row, glance, index)
+    return portions.values()
+
+
+def _match_row(portion: Portion, row: Row, glance: Glance, index: LeaseIndex) -> None:
+    candidates, by = index.candidates(glance)
+    if candidates:
+        _add(portion, row, candidates, by)
+    elif glance.tag_error is not None:
+        portion.errors.append(RowError(f"{row.where}: {glance.tag_error}; the row is not counted"))
+    elif glance.tag is not None:
+        portion.orphans[glance.tag] += 1
+    else:
+        portion.unrelated += 1
+
+
+def _add(portion: Portion, row: Row, candidates: list[Lease], by: JoinedBy) -> None:
+    assert not isinstance(row.cells, str | RowError)
+    try:
+        charge = row.format.charge(row.cells)
+    except ValueError as error:
+        portion.errors.append(RowError(f"{row.where}: {error}; the row is not counted"))
+        portion.damaged |= {lease.id for lease in candidates}
+        return
+    for name in charge.unreadable:
+        portion.skipped[f"{name} that cannot be read: it is unknown, the row is counted"] += 1
+    resource = (charge.resource_id or "").casefold()
+    if by == "tag":
+        candidates = [
+            lease for lease in candidates if (lease.opened.resource_id or resource).casefold() == resource
+        ] or candidates
+    lease = _nearest(charge, candidates)
+    if by == "resource-id" and _overlap(charge, lease) < -NEAR:
+        portion.out_of_period += 1
+    else:
+        portion.matched.append(Matched(lease, charge, by, row.format.source))
+
+
+def _nearest(row: ChargeRow, leases: Sequence[Lease]) -> Lease:
+    """The lease that shares most of its time with the charge, or is nearest to it."""
+    return max(leases, key=lambda lease: _overlap(row, lease))
+
+
+def _overlap(row: ChargeRow, lease: Lease) -> timedelta:
+    """How long both last together; below zero, how far apart they are."""
+    start, end = row.charge_period
+    return min(end, lease.stopped or _FAR) - max(start, lease.opened.started)

@@ -1,0 +1,123 @@
+"""Rows of exported bills, read as a stream: Parquet, and CSV in the encodings and with the separators in use."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import IO
+
+from analysis.reconcile.exports import opened
+from analysis.reconcile.formats import complaint, format_of
+from analysis.reconcile.formats.cells import blank, column
+from analysis.reconcile.formats.charge import Format, Row, RowError
+from analysis.reconcile.formats.tags import is_lease_tag
+from bench.errors import BenchError, UsageError
+
+_ROWS = 10_000  # of Parquet, held at a time
+_HEAD = 1 << 16  # bytes in which the header is looked for
+_PREAMBLE = 20  # lines that may stand before it
+_TOTAL = re.compile(r"((grand|sub)[ -]?)?total\b|sum\b", re.IGNORECASE)
+
+
+def read_rows(source: str) -> Iterator[Row]:
+    """The rows of `source`. Raises BenchError where it cannot be read, or is no export."""
+    try:
+        with opened(source) as file:
+            start = file.read(4)
+            file.seek(0)
+            if start == b"PAR1":
+                yield from _parquet(file, source)
+            elif start[:2] == b"\x1f\x8b":
+                yield from _csv(gzip.GzipFile(fileobj=file), source)
+            else:
+                yield from _csv(file, source)
+    except OSError as error:
+        raise BenchError(f"{source}: cannot be read ({error.strerror or error})") from error
+    except (EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"{source}: is cut off or no CSV ({error}); fetch the export again") from error
+
+
+def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
+    head = file.read(_HEAD)
+    file.seek(0)
+    encoding = _encoding(head)
+    delimiter, before = _header(head.decode(encoding, errors="ignore"), source)
+    reader = csv.reader(io.TextIOWrapper(file, encoding=encoding, newline=""), delimiter=delimiter)
+    header = next(islice(reader, before, None))
+    form = format_of(header)
+    assert form is not None  # `_header` looked
+    places = _places(header, form)
+    names = (column(name) for either in form.required for name in either)
+    dated = [places[name] for name in names if name in places and ("date" in name or "period" in name)]
+    for cells in reader:
+        where = f"{source}:{reader.line_num}"
+        if cells == header or not any(cells):  # files joined end to end repeat their header
+            continue
+        if _TOTAL.match(next(cell.strip() for cell in cells if cell)) and all(
+            len(cells) <= place or blank(cells[place]) for place in dated
+        ):
+            yield Row(where, form, "a line of totals, which is no charge")
+        elif len(cells) != len(header):
+            error = RowError(f"{where}: has {len(cells)} cells where the header has {len(header)}; it is not counted")
+            yield Row(where, form, error)
+        else:
+            yield Row(where, form, {name: cells[place] for name, place in places.items()}, hash(tuple(cells)))
+
+
+def _encoding(head: bytes) -> str:
+    """By its byte order mark, or the zeros between the letters of a header."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if head[1:2] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if head[:1] == b"\0" else "utf-8-sig"
+
+
+def _header(head: str, source: str) -> tuple[str, int]:
+    """The separator, and how many rows stand before the header. Raises UsageError where there is none."""
+    first: list[str] = []
+    for delimiter in ",;\t|":
+        rows = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), _PREAMBLE))
+        for before, row in enumerate(rows):
+            if format_of(row) is not None:
+                return delimiter, before
+        first = max(first, next((row for row in rows if any(row)), []), key=len)
+    if not head.strip():
+        raise UsageError(f"{source}: is empty; {complaint([])}")
+    raise UsageError(f"{source}: {complaint(first)}")
+
+
+def _parquet(file: IO[bytes], source: str) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(file)
+        names = table.schema_arrow.names
+        form = format_of(names)
+        if form is None:
+            raise UsageError(f"{source}: {complaint(names)}")
+        places = _places(names, form)
+        number = 0
+        for batch in table.iter_batches(_ROWS, columns=[names[place] for place in places.values()]):
+            for cells in batch.to_pylist():
+                number += 1
+                row = {column(name): cell for name, cell in cells.items()}
+                yield Row(f"{source} row {number}", form, row, hash(repr(row)))
+    except pa.ArrowException as error:
+        raise BenchError(f"{source}: is no Parquet file that can be read ({error})") from error
+
+
+def _places(header: Sequence[str], form: Format) -> dict[str, int]:
+    """Where each column that is read stands; of two of a name the first."""
+    wanted = {column(name) for names in (*form.required, form.optional) for name in names}
+    places: dict[str, int] = {}
+    for place, name in enumerate(header):
+        if column(name) in wanted or is_lease_tag(name):
+            places.setdefault(column(name), place)
+    return places
