@@ -7,14 +7,14 @@ bytes. Credentials, region, endpoint, profile and role are boto3's own settings;
 from __future__ import annotations
 
 import hashlib
-import random
 import re
-import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property, partial
 from itertools import chain
 from typing import Any
+
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
@@ -147,31 +147,32 @@ class S3Store:
             pages = client.get_paginator("list_objects_v2")
             yield from pages.paginate(Bucket=self._bucket, Prefix=self._above + prefix, **more)
 
+    # Another writer is busy with this very object, and S3 asks to try again.
+    @retry(
+        retry=retry_if_exception(lambda error: isinstance(error, S3Error) and error.status == 409),
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_random_exponential(multiplier=2 * _PAUSE),
+        reraise=True,
+    )
     def _create(self, key: str, data: bytes) -> bool:
         """Whether the object was made; False where one lies there already."""
         client, digest = self._client, b64encode(hashlib.sha256(data).digest()).decode()
-        for attempt in range(1, _TRIES + 1):
-            try:
-                with translate_errors(self._name, server(client)):
-                    client.put_object(
-                        Bucket=self._bucket,
-                        Key=self._above + key,
-                        Body=data,
-                        ContentType="application/json",
-                        IfNoneMatch="*",
-                        ChecksumSHA256=digest,
-                        **encryption(),
-                    )
-            except S3Error as error:
-                if error.status == 412:
-                    return False
-                if error.status != 409 or attempt == _TRIES:
-                    raise
-                # Another writer is busy with this very object, and S3 asks to try again.
-                time.sleep(random.uniform(0, _PAUSE * 2**attempt))
-            else:
-                return True
-        raise AssertionError("the last try returns or raises")
+        try:
+            with translate_errors(self._name, server(client)):
+                client.put_object(
+                    Bucket=self._bucket,
+                    Key=self._above + key,
+                    Body=data,
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                    ChecksumSHA256=digest,
+                    **encryption(),
+                )
+        except S3Error as error:
+            if error.status == 412:
+                return False
+            raise
+        return True
 
     @cached_property
     def _client(self) -> Any:

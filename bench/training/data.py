@@ -21,6 +21,7 @@ from urllib.request import urlopen
 
 import numpy as np
 from numpy.typing import NDArray
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from bench.errors import DataError
 
@@ -168,21 +169,25 @@ def fetch(
 
 
 def _download(url: str, archive: Path, md5: str, attempts: int, say: Callable[[str], None]) -> None:
-    for attempt in range(1, attempts + 1):
-        say(f"{url} (attempt {attempt} of {attempts})")
-        try:
-            _copy(url, archive)
-            if (got := _md5(archive)) == md5:
-                return
-            failure: Exception = ValueError(f"MD5 is {got}, and {md5} is right")
-        except (OSError, HTTPException, ValueError) as error:  # ValueError: no address at all
-            failure = error
-        if attempt < attempts:
-            time.sleep(2**attempt)
-    raise DataError(
-        f"{url}: {failure}; try again, name a mirror with --url or CIFAR10_URL, or put the official batches "
-        "into a folder and name it with --data or CIFAR10_DIR"
-    )
+    # ValueError: a wrong checksum, or no address at all.
+    failures = (OSError, HTTPException, ValueError)
+    try:
+        for attempt in Retrying(
+            stop=stop_after_attempt(attempts),
+            wait=wait_exponential(multiplier=2),
+            retry=retry_if_exception_type(failures),
+            reraise=True,
+        ):
+            with attempt:
+                say(f"{url} (attempt {attempt.retry_state.attempt_number} of {attempts})")
+                _copy(url, archive)
+                if (got := _md5(archive)) != md5:
+                    raise ValueError(f"MD5 is {got}, and {md5} is right")
+    except failures as failure:
+        raise DataError(
+            f"{url}: {failure}; try again, name a mirror with --url or CIFAR10_URL, or put the official batches "
+            "into a folder and name it with --data or CIFAR10_DIR"
+        ) from failure
 
 
 def _copy(url: str, path: Path) -> None:
