@@ -51,11 +51,19 @@ LABEL org.opencontainers.image.title="bench" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.revision="${GIT_COMMIT}"
+# torch.compile builds code as it runs: Triton with a C compiler and Python's headers on a GPU, Inductor with g++ on a
+# CPU. With them a container takes the same path as the machine around it. A base that has all of it is left alone.
+# Optimising at link time, sanitisers and a static Python are a third of it, and never used. The base holds the versions.
+# hadolint ignore=DL3008
+RUN headers="$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["include"])')"; \
+    if ! command -v g++ || ! test -e "$headers/Python.h"; then \
+        apt-get update && apt-get install --yes --no-install-recommends g++ libc6-dev libpython3-dev \
+        && find /usr/lib \( -name 'libpython3*.a' -o -name lto1 -o -name 'lib?san.a' -o -name 'libubsan.a' \) -delete \
+        && apt-get clean && rm -rf /usr/bin/*lto-dump* /var/lib/apt/lists/*; \
+    fi
 COPY --from=build /opt/bench /opt/bench
 # Open to every user, so that --user may be the owner of the folders mounted there.
 RUN install -d -m 1777 /data /results /state
-# No compiler is added. torch.compile needs one as it runs (Triton a C compiler and Python's headers on a GPU, Inductor
-# g++ on a CPU). Where the base has that it is used, else `bench` takes CUDA graphs or eager; every record says which.
 # HOME and USER: torch, Triton, CUDA and matplotlib keep caches under them, and a user id may have no name here.
 ENV PATH=/opt/bench/bin:${PATH} \
     HOME=/tmp USER=bench \
