@@ -43,7 +43,7 @@ ORDER = [
 ANALYSIS_USES = {"bench", *(f"bench.{room}" for room in ("errors", "text", "record", "billing", "store"))}
 TRAINS = {"bench.training", "bench.recipes", "bench.measure", "bench.cli"}
 MOST_FILES, MOST_LINES = 12, 300
-ONE_IDEA_A_FILE = {"bench/recipes", "bench/cli"}  # one recipe, one command: as many as there are
+ONE_IDEA_A_FILE = {"bench/recipes", "bench/cli"}  # one recipe, one group of commands: as many as there are
 
 
 def name_of(path: Path) -> str:

@@ -16,7 +16,7 @@ from bench.errors import RecordError
 from bench.record import flat
 from bench.record.documents import AnyDocument, LeaseOpened, Policy, PriceUnit, Run
 from bench.record.sources import comparable
-from bench.store.base import Store, read_all
+from bench.store import Store, read_all
 from bench.store.compact import read_runs
 
 # Names in place of types: pandas' own, each of which can hold a missing value where the fact can be missing.

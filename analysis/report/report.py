@@ -18,7 +18,7 @@ from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, AnyDocument, LeaseClosed, LeaseOpened, Policy, Run
-from bench.store.base import Store
+from bench.store import Store
 from bench.text import plural
 
 

@@ -1,4 +1,4 @@
-"""The command line: one file per command over the library. Nothing heavy is imported before it is needed."""
+"""The command line: thin commands over the library, each file what they share. Imports nothing heavy before it must."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import click
 import bench
 from bench.errors import BenchError
 
-# Command -> one line for `bench --help`. The function lies in a module of the same name, `import` in import_.
+# Command -> the module it lies in, and one line for `bench --help`.
 COMMANDS = {
-    "recipes": "List what can be run.",
-    "data": "Fetch or verify CIFAR-10.",
-    "run": "Train, and record each run.",
-    "estimate": "Seconds and dollars of a recipe here, from a few steps.",
-    "plan": "What a sweep would rent, for how long and how many dollars.",
-    "prices": "What machines with GPUs cost, by every source that answers.",
-    "sweep": "Rent machines through SkyPilot, run on all of them, give them back.",
-    "status": "What sweeps rent now, since when, for how much.",
-    "collect": "Bring records home from a rented machine.",
-    "down": "Give rented machines back.",
-    "report": "Cost table of the records in a store.",
-    "claims": "Check what was claimed: supported, not supported, inconclusive.",
-    "import": "Read published entries into a store.",
-    "export": "Write the records of a store for others.",
-    "compare": "Compare A with B: faster, cheaper, more often, and how surely.",
-    "reconcile": "The bill against the estimate.",
-    "lease": "What lease this machine is on; close one from outside.",
-    "store": "Look after a store: verify, compact, drain.",
-    "schema": "Print the JSON Schema of a record, or of a sweep file.",
+    "recipes": ("recipes", "List what can be run."),
+    "data": ("data", "Fetch or verify CIFAR-10."),
+    "run": ("run", "Train, and record each run."),
+    "estimate": ("run", "Seconds and dollars of a recipe here, from a few steps."),
+    "plan": ("sweep", "What a sweep would rent, for how long and how many dollars."),
+    "prices": ("prices", "What machines with GPUs cost, by every source that answers."),
+    "sweep": ("sweep", "Rent machines through SkyPilot, run on all of them, give them back."),
+    "status": ("machines", "What sweeps rent now, since when, for how much."),
+    "collect": ("machines", "Bring records home from a rented machine."),
+    "down": ("machines", "Give rented machines back."),
+    "report": ("report", "Cost table of the records in a store."),
+    "claims": ("report", "Check what was claimed: supported, not supported, inconclusive."),
+    "import": ("exchange", "Read published entries into a store."),
+    "export": ("exchange", "Write the records of a store for others."),
+    "compare": ("report", "Compare A with B: faster, cheaper, more often, and how surely."),
+    "reconcile": ("reconcile", "The bill against the estimate."),
+    "lease": ("lease", "What lease this machine is on; close one from outside."),
+    "store": ("store", "Look after a store: verify, compact, drain."),
+    "schema": ("schema", "Print the JSON Schema of a record, or of a sweep file."),
 }
 
 
@@ -48,15 +48,15 @@ class Lazy(click.Group):
         """Import the command called `name`."""
         if name not in COMMANDS:
             return None
-        called = f"{name}_" if keyword.iskeyword(name) else name
-        command = getattr(importlib.import_module(f"bench.cli.{called}"), called)
+        called = f"{name}_" if keyword.iskeyword(name) else name  # import_
+        command = getattr(importlib.import_module(f"bench.cli.{COMMANDS[name][0]}"), called)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, from the table above."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})

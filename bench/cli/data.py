@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from bench.cli import options
+from bench.cli.common import data_option
+from bench.training import data as cifar10
 
 
 @click.group()
@@ -26,17 +27,13 @@ def data() -> None:
 @click.option("--url", metavar="URL", help="A mirror of cifar-10-binary.tar.gz.  [env: CIFAR10_URL]")
 def fetch(folder: Path | None, url: str | None) -> None:
     """Download the official archive, check it and unpack it. Does nothing where verified files lie."""
-    from bench.training import data as cifar10
-
     cifar10.fetch(folder, url, say=lambda line: click.echo(line, err=True))
 
 
 @data.command()
-@options.data
+@data_option
 def verify(data: str | None) -> None:
     """Compare every file with its official MD5."""
-    from bench.training import data as cifar10
-
     folder = cifar10.find(data)
     cifar10.verify(folder)
     click.echo(f"{folder}: six files, verified")

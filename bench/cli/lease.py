@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import click
 
-from bench.cli import options
+from bench.cli.common import machine_options, store_option
 from bench.lease.describe import MachineOptions, describe, lease_start
 from bench.lease.detect import find_machine
-from bench.lease.lease import launch_of
+from bench.lease.lease import close_lease, launch_of
+from bench.recipes import find
+from bench.record.documents import utc_now
+from bench.store import open_store
+from bench.variables import IDLE_MINUTES
 
 
 @click.group()
@@ -19,11 +24,9 @@ def lease() -> None:
 
 
 @lease.command()
-@options.machine
+@machine_options
 def show(machine: MachineOptions) -> None:
     """Print what `bench run` finds out here: the machine, when its lease began, its price. Nothing is stored."""
-    import os
-
     for line in in_words(machine, os.environ):
         click.echo(line)
 
@@ -44,12 +47,9 @@ def show(machine: MachineOptions) -> None:
     help="Why it ended.",
     type=click.Choice(["finished", "failed", "interrupted", "preempted", "lost"]),
 )
-@options.store
+@store_option
 def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
     """Close the lease ID, which is open in the store because its machine went away before it could."""
-    from bench.lease.lease import close_lease
-    from bench.store import open_store
-
     click.echo(close_lease(lease_id, stopped, reason, open_store(store)))  # type: ignore[arg-type]  # click.Choice allows just these
 
 
@@ -57,7 +57,7 @@ def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
 @click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), help="GPUs that train together.")
-@options.machine
+@machine_options
 def forecast(
     recipes: tuple[str, ...],
     runs: int,
@@ -68,14 +68,8 @@ def forecast(
 
     Times come from the records in results and results/local, else from the GPU's data sheet.
     """
-    import os
-
     from bench.cli.job_cost import forecast_lines, job_forecast
-    from bench.recipes import find
-    from bench.record.documents import utc_now
-    from bench.store import open_store
     from bench.sweep.planning.history import read_history, usual_folders
-    from bench.variables import IDLE_MINUTES
 
     names = list(dict.fromkeys(find(name).name for name in recipes))
     found = find_machine(os.environ)

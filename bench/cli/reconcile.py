@@ -6,8 +6,10 @@ from datetime import datetime
 
 import click
 
-from bench.cli import options
-from bench.cli.output import refuse, to_terminal
+from analysis.reconcile.reconcile import from_cost_explorer, from_exports, from_runpod
+from analysis.reconcile.render import as_text
+from bench.cli.common import refuse, store_option, to_terminal
+from bench.store import open_store
 
 
 @click.command()
@@ -27,17 +29,13 @@ from bench.cli.output import refuse, to_terminal
     metavar="DAY",
     help="With --cost-explorer or --runpod: from this day; else from the first lease on.",
 )
-@options.store
+@store_option
 def reconcile(exports: tuple[str, ...], cost_explorer: bool, runpod: bool, since: datetime | None, store: str) -> None:
     """Join what the provider charged to the leases in the store, and show it beside the estimates.
 
     Each lease's charges are stored as a bill; the same charges read again change nothing. A row that cannot be
     read is named and skipped; the exit code is then 5.
     """
-    from analysis.reconcile.reconcile import from_cost_explorer, from_exports, from_runpod
-    from analysis.reconcile.render import as_text
-    from bench.store import open_store
-
     if bool(exports) + cost_explorer + runpod != 1:
         raise click.UsageError("name one bill: --export FILE, --cost-explorer or --runpod")
     opened, first = open_store(store), since.date() if since else None

@@ -1,28 +1,38 @@
-"""bench report: records to a cost table."""
+"""bench report, bench compare, bench claims: what the records in a store say."""
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import cast
 
 import click
+from click.core import ParameterSource
 
-from analysis.published.dawnbench.entries import Which
+from analysis.claims.check import check_claims
+from analysis.claims.render import as_json, claims_table
+from analysis.comparison.compare import METRICS, Metric, compare as compare_sides, select, slower
+from analysis.comparison.render import render as render_comparison
+from analysis.frames.runs import load, read_documents, runs_frame
+from analysis.published.dawnbench.entries import Which, published_documents
 from analysis.report.flat_files import rows_as_parquet
 from analysis.report.render import render
 from analysis.report.report import read_report
-from bench.cli import options
-from bench.cli.output import refuse, to_terminal, write
-from bench.errors import UsageError
+from bench.cli.common import refuse, store_option, stores_option, to_terminal, write
+from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
 
 # Published entries in a table that people read on a terminal; their own runs would scroll away.
 _MOST_PUBLISHED = 12
+# Exit codes.
+REGRESSION = NOT_SUPPORTED = 3
+INCONCLUSIVE = 4
 
 
 @click.command()
-@options.stores
+@stores_option
 @click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Which clock.")
 @click.option(
     "--published",
@@ -58,3 +68,126 @@ def report(stores: tuple[str, ...], policy: str, published: str | None, style: s
     else:
         write(render(result, style, terminal=to_terminal(output)), output)
     refuse(errors)
+
+
+def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """`5%` as 0.05. A bare 5 or 0.05 could mean either."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*%", value.strip(), re.ASCII)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no share; write a number and a per cent sign, such as 5%", ctx, param)
+    return float(found[1]) / 100
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@store_option
+@click.option("--baseline-store", metavar="FOLDER", help="Where the records of B live, if not in --store.")
+@click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Which clock.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice(METRICS),
+    help="What to compare; may be repeated. Else all.",
+)
+@click.option(
+    "--fail-if-slower",
+    callback=_share,
+    metavar="5%",
+    help="Exit with 3 where A takes this much longer than B, with 4 where the runs do not say.",
+)
+@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
+def compare(
+    a: str,
+    b: str,
+    store: str,
+    baseline_store: str | None,
+    policy: str,
+    metrics: tuple[str, ...],
+    fail_if_slower: float | None,
+    style: str,
+) -> None:
+    """Compare the runs of A with those of B: faster, cheaper, more often at the target, in words with intervals.
+
+    A and B are recipes, as RECIPE or as RECIPE@MACHINE, where MACHINE is any part of a machine's name. To
+    compare one recipe with its own past, name an older store with --baseline-store. Runs interleaved in
+    one call of `bench run` are compared in pairs. On fewer than 6 runs a side nothing is called better.
+
+    Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
+    checksum or schema and was not counted.
+    """
+    chosen = cast("tuple[Metric, ...]", metrics or METRICS)
+    if fail_if_slower is not None and "time" not in chosen:
+        chosen = ("time", *chosen)
+    frame, errors = load([open_store(store)])
+    baseline = frame
+    if baseline_store is not None:
+        baseline, more = load([open_store(baseline_store)])
+        errors += more
+    for refused in errors:
+        click.echo(f"bench: {refused}", err=True)
+    side_a = select(frame, a, store)
+    side_b = select(baseline, b, baseline_store or store)
+    comparison = compare_sides(side_a, side_b, policy=cast(Policy, policy), metrics=chosen)
+    click.echo(render_comparison(comparison, style), nl=False)
+    if errors:
+        sys.exit(RecordError.exit_code)
+    if fail_if_slower is not None:
+        sys.exit(_verdict(slower(comparison, fail_if_slower), side_a.label, fail_if_slower))
+
+
+def _verdict(is_slower: bool | None, label: str, share: float) -> int:
+    """The exit code of --fail-if-slower, said on stderr as well."""
+    limit = f"more than {100 * share:g} % slower"
+    if is_slower is None:
+        click.echo(f"bench: inconclusive: the runs do not say whether {label} is {limit}; make more", err=True)
+        return INCONCLUSIVE
+    if is_slower:
+        click.echo(f"bench: regression: {label} is {limit}", err=True)
+        return REGRESSION
+    return 0
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[CLAIM]…")
+@stores_option
+@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there.")
+@click.option(
+    "--fail", is_flag=True, help="Exit with 3 where a claim is not supported, else 4 where one is inconclusive."
+)
+@click.pass_context
+def claims(
+    context: click.Context, ids: tuple[str, ...], stores: tuple[str, ...], style: str, output: Path | None, fail: bool
+) -> None:
+    """Check CLAIM…, or every claim, against the published entries and the runs in the store.
+
+    The published entries come with bench; those that the store holds take their place. Without --store, a store
+    that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
+    """
+    try:
+        opened = [open_store(store) for store in stores]
+        frame, errors = load(opened)
+        entries, refused = read_documents(opened, "published")
+        errors = [*errors, *refused]
+    except StoreError:
+        if context.get_parameter_source("stores") is not ParameterSource.DEFAULT:
+            raise
+        frame, entries, errors = runs_frame([]), [], []
+    checks = check_claims(published_documents(entries), frame, ids)
+    if style == "json":
+        text = as_json(checks)
+    elif style == "markdown":
+        text = claims_table(checks).as_markdown()
+    else:
+        text = claims_table(checks).as_text(terminal=to_terminal(output))
+    write(text, output)
+    refuse(errors)
+    verdicts = {check.verdict for check in checks}
+    if fail and "not supported" in verdicts:
+        sys.exit(NOT_SUPPORTED)
+    if fail and "inconclusive" in verdicts:
+        sys.exit(INCONCLUSIVE)

@@ -1,21 +1,28 @@
-"""bench run: train, and record each run."""
+"""bench run and bench estimate: recipes on this machine, trained and recorded, or extrapolated from a few steps."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 import click
 
 from bench import variables
-from bench.cli import options
-
-if TYPE_CHECKING:
-    from bench.lease.describe import MachineOptions
-    from bench.lease.lease import LeaseHandle
-    from bench.record.documents import Phase
-    from bench.store import Store
+from bench.billing.prices import machine_hourly, train_cost
+from bench.cli.common import data_option, machine_options, store_option
+from bench.errors import BenchError
+from bench.lease.describe import MachineOptions, lease_by_options
+from bench.lease.detect import preempted
+from bench.lease.lease import LeaseHandle, acquire_lease, series_of
+from bench.measure.progress import Progress
+from bench.measure.session import Request, measure, prepare_device
+from bench.recipes import find
+from bench.record.documents import LeaseClosed, LeaseOpened, Phase, lease_key, utc_now
+from bench.store import Store, open_store
+from bench.text import plural
+from bench.training import data as cifar10
 
 
 @click.command()
@@ -41,7 +48,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="GPUs to train on together, a process each; with --device cpu that many processes on the processor.",
 )
-@options.data
+@data_option
 @click.option(
     "--held-out",
     is_flag=True,
@@ -52,7 +59,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on with the series of this launch: runs of it that the store holds are not made again.",
 )
-@options.store
+@store_option
 @click.option(
     "--echo",
     is_flag=True,
@@ -67,7 +74,7 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="End with what each phase of the lease cost, on stderr.",
 )
-@options.machine
+@machine_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
     recipes: tuple[str, ...],
@@ -89,15 +96,6 @@ def run(
 
     Several recipes are interleaved round by round. Without a price, cost stays unknown.
     """
-    import os
-    from functools import partial
-
-    from bench.lease.detect import preempted
-    from bench.lease.lease import acquire_lease, series_of
-    from bench.measure.progress import Progress
-    from bench.measure.session import Request, measure
-    from bench.recipes import find
-    from bench.store import open_store
 
     opened_store = open_store(store)
     lease = acquire_lease(machine, opened_store, os.environ)
@@ -137,11 +135,8 @@ def run(
 
 def _cost(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
     """What the lease cost until now; a lease that was open before is read from the store."""
-    import os
 
     from bench.cli.job_cost import cost_table
-    from bench.errors import BenchError
-    from bench.record.documents import LeaseClosed, LeaseOpened, lease_key, utc_now
 
     try:
         opened = lease.opened or store.read(lease_key(lease.lease_id, "opened"))
@@ -150,3 +145,45 @@ def _cost(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
     assert isinstance(opened, LeaseOpened)  # what has its place there
     closed = LeaseClosed(id=lease.lease_id, stopped=utc_now())
     return cost_table(opened, closed, run_phases, variables.IDLE_MINUTES.read(os.environ))
+
+
+@click.command()
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
+@click.option("--steps", default=3, show_default=True, type=click.IntRange(1), help="Steps to time of each kind.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@data_option
+@machine_options
+def estimate(
+    recipes: tuple[str, ...],
+    runs: int,
+    steps: int,
+    device: str,
+    data: str | None,
+    machine: MachineOptions,
+) -> None:
+    """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars where there is a price.
+
+    Nothing is recorded: an extrapolation says nothing of accuracy. Compilation and loading are not counted. What a
+    sweep would take and cost on rented machines is said by `bench plan SWEEP.yaml`.
+    """
+
+    found = [find(name) for name in dict.fromkeys(recipes)]
+    lease = lease_by_options(machine)
+    hourly = machine_hourly(lease.price, lease.accelerators)
+    folder = cifar10.find(data)
+    compute, images = prepare_device(device), cifar10.load(folder)  # type: ignore[arg-type]  # click.Choice allows just these
+    from bench.measure.extrapolate import extrapolate
+    from bench.training.loop import Training
+
+    for recipe in found:
+        trainer = recipe.build(images, compute)
+        assert isinstance(trainer, Training)  # as every recipe's is
+        extrapolation = extrapolate(trainer, steps)
+        seconds = extrapolation.total * runs
+        cost = train_cost(seconds, hourly)
+        click.echo(
+            f"{recipe.name}: about {seconds:.3g} s for {plural(runs, 'run')}, "
+            + (f"{cost:.3g} {machine.currency}" if cost is not None else "cost unknown (no price)")
+            + f"; extrapolated from {extrapolation.sampled} of {extrapolation.steps} steps, {trainer.compute.path}"
+        )

@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from bench.cli import options
-from bench.cli.output import refuse
+from bench.cli.common import refuse, store_option
 from bench.errors import RecordError
+from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
 
 
 @click.group()
@@ -17,13 +17,12 @@ def store() -> None:
 
 
 @store.command()
-@options.store
+@store_option
 def compact(store: str) -> None:
     """Copy the runs of a folder into Parquet below v1/compact, which reads a hundred times faster.
 
     Only what is new is added; the records stay as they are, and the copy may be deleted at any time.
     """
-    from bench.store import open_store
     from bench.store.compact import compact as add
 
     done = add(open_store(store))
@@ -34,10 +33,9 @@ def compact(store: str) -> None:
 
 
 @store.command()
-@options.store
+@store_option
 def verify(store: str) -> None:
     """Check every record's schema and checksum, and the compact layer against the records."""
-    from bench.store import open_store, read_each
     from bench.store.compact import verify as differences
 
     opened = open_store(store)
@@ -64,13 +62,10 @@ def drain(store: str | None) -> None:
     A record leaves the spool once its store has confirmed it. One in conflict with another, or damaged, stays and is
     named. Draining twice, or from several processes at once, changes nothing.
     """
-    from bench.store import open_store
-    from bench.store.spool import Spool, drain, spool_folder, spools
-
     errors = []
     waiting = spools() if store is None else [Spool(open_store(store).locator)]
     for spool in waiting:
-        done = drain(spool, open_store(spool.locator))
+        done = drain_spool(spool, open_store(spool.locator))
         errors += done.errors
         click.echo(f"{spool.locator}: {done.stored} records put, {len(spool.waiting())} wait")
     if not waiting:

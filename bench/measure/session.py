@@ -15,9 +15,7 @@ from bench.measure.progress import Progress
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe
 from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, PhaseName, Run, time_of, utc_now
-from bench.store import Store
-from bench.store.base import read_each
-from bench.store.spool import SpooledWriter
+from bench.store import SpooledWriter, Store, read_each
 from bench.training import data as cifar10
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""Stores: where records live. Writing is create-only; nothing is overwritten and nothing is lost."""
+"""Stores: where records live. Writing is create-only; nothing is overwritten and nothing is lost.
+
+Other packages import from here; the compact layer alone, which needs pandas, is in a module of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,33 @@ import re
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.store.base import Store, lease_edges, read_all, read_each, read_leases
+from bench.store.base import RawRecord, Store, is_record_key, lease_edges, read_all, read_each, read_leases
+from bench.store.collect import Collected, Collector, counting_collector
 from bench.store.folder import FolderStore
+from bench.store.log import DamagedLine, read_log
+from bench.store.spool import Spool, SpooledWriter, drain, spool_folder, spools
 
-__all__ = ["FolderStore", "Store", "lease_edges", "open_store", "read_all", "read_each", "read_leases"]
+__all__ = [
+    "Collected",
+    "Collector",
+    "DamagedLine",
+    "FolderStore",
+    "RawRecord",
+    "Spool",
+    "SpooledWriter",
+    "Store",
+    "counting_collector",
+    "drain",
+    "is_record_key",
+    "lease_edges",
+    "open_store",
+    "read_all",
+    "read_each",
+    "read_leases",
+    "read_log",
+    "spool_folder",
+    "spools",
+]
 
 # Two letters at least, so that a drive letter is a folder; one slash, as a path library leaves of two.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")

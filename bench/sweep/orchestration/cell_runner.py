@@ -11,9 +11,7 @@ from typing import Any, TypeVar
 
 from bench.errors import BenchError, StoreError
 from bench.record.documents import CloseReason, utc_now
-from bench.store import FolderStore, Store
-from bench.store.collect import Collector
-from bench.store.log import read_log
+from bench.store import Collector, FolderStore, Store, read_log
 from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.records import RunIndex, close_lease, finished_runs
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped

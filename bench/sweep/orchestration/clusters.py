@@ -11,10 +11,7 @@ from typing import NamedTuple
 from bench.billing.prices import train_cost
 from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, time_of, utc_now
-from bench.store import Store, read_each, read_leases
-from bench.store.base import RawRecord
-from bench.store.collect import Collected, counting_collector
-from bench.store.log import DamagedLine, read_log
+from bench.store import Collected, DamagedLine, RawRecord, Store, counting_collector, read_each, read_leases, read_log
 from bench.sweep.orchestration.records import close_lease
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner

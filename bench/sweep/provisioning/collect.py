@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 
 from bench.errors import BenchError
-from bench.store.base import RawRecord, is_record_key
+from bench.store import RawRecord, is_record_key
 
 # A job that prints what `unpack` reads. A machine without the folder has made no record.
 PACK = r"""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bench.record.documents import Accelerators, Price, utc_now
-from bench.store.base import RawRecord
+from bench.store import RawRecord
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 from bench.billing.offers.query import known
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
-from bench.store.base import RawRecord
+from bench.store import RawRecord
 from bench.sweep.provisioning.collect import PACK, unpack
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime

@@ -1,14 +1,20 @@
-"""Options that several commands share."""
+"""What commands share: options, and how they answer.
+
+Text goes to stdout or a file, what could not be read to stderr; a question is asked there, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
 from bench import variables
+from bench.errors import BenchError, RecordError, StoreError, UsageError
 
 
 class _Name(click.types.StringParamType):
@@ -17,7 +23,7 @@ class _Name(click.types.StringParamType):
         return [rv]
 
 
-store = click.option(
+store_option = click.option(
     "--store",
     envvar=variables.STORE.name,
     default="results/local",
@@ -25,7 +31,7 @@ store = click.option(
     metavar="FOLDER|s3://…",
     help=f"Where records live.  [env: {variables.STORE.name}]",
 )
-stores = click.option(
+stores_option = click.option(
     "--store",
     "stores",
     envvar=variables.STORE.name,
@@ -36,7 +42,7 @@ stores = click.option(
     metavar="FOLDER|s3://…",
     help=f"Where records live; may be repeated.  [env: {variables.STORE.name}]",
 )
-data = click.option(
+data_option = click.option(
     "--data",
     metavar="FOLDER",
     help="Folder with CIFAR-10's official binary batches; else CIFAR10_DIR, else the cache.",
@@ -74,7 +80,7 @@ _MACHINE = (
 )
 
 
-def machine(command: Callable[..., None]) -> Callable[..., None]:
+def machine_options(command: Callable[..., None]) -> Callable[..., None]:
     """Pass `machine`, the MachineOptions that the user or the launcher gives by options or variables."""
 
     @wraps(command)
@@ -89,3 +95,34 @@ def machine(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_MACHINE):
         wrapped = option(wrapped)
     return wrapped
+
+
+def write(text: str | bytes, output: Path | None) -> None:
+    """To the file `output`, or to stdout where it is None. Raises StoreError where the file cannot be written."""
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_bytes(text.encode() if isinstance(text, str) else text)
+    except OSError as error:
+        raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
+
+
+def to_terminal(output: Path | None) -> bool:
+    """Whether the answer will be read on a terminal, and so may be styled."""
+    return output is None and sys.stdout.isatty()
+
+
+def refuse(errors: Sequence[BenchError]) -> None:
+    """Name what was not counted, a line each, and end with exit code 5 where there was any."""
+    for error in errors:
+        click.echo(f"bench: {error}", err=True)
+    if errors:
+        sys.exit(RecordError.exit_code)
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr. Raises Abort for a no, and UsageError where nobody is there to answer."""
+    if not sys.stdin.isatty():
+        raise UsageError("not a terminal, so the question cannot be asked; give --yes")
+    click.confirm(question, abort=True, err=True)

@@ -1,4 +1,4 @@
-"""bench export: records as others read them."""
+"""bench import and bench export: what others published as records, and records as others read them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import click
 
 from analysis.frames.runs import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
+from analysis.published.dawnbench.importer import read_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.flat_files import as_csv, as_parquet
-from bench.cli import options
-from bench.cli.output import refuse, write
+from bench.cli.common import refuse, store_option, write
+from bench.errors import ConflictError, RecordError
 from bench.store import open_store, read_all
 
 
@@ -20,8 +21,8 @@ def export() -> None:
     """Write the records of a store in the formats that others read."""
 
 
-@export.command()
-@options.store
+@export.command("dawnbench")
+@store_option
 @click.option(
     "-o",
     "--output",
@@ -34,7 +35,7 @@ def export() -> None:
 @click.option("--email", required=True, help="The author's address, which the entries' checker asks for.")
 @click.option("--code-url", metavar="URL", help="Where the code of these runs is.")
 @click.option("--all", "all_runs", is_flag=True, help="Every run that hit; else the first of each recipe and machine.")
-def dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, all_runs: bool) -> None:
+def export_dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, all_runs: bool) -> None:
     """Write runs that reached 94 % on CIFAR-10 as DAWNBench entries, a JSON and a TSV file each.
 
     Nothing is overwritten. A record that cannot be read is named on stderr; the exit code is then 5.
@@ -49,7 +50,7 @@ def dawnbench(store: str, output: Path, author: str, email: str, code_url: str |
 
 
 @export.command()
-@options.store
+@store_option
 @click.option(
     "-o",
     "--output",
@@ -65,7 +66,7 @@ def csv(store: str, output: Path | None) -> None:
 
 
 @export.command()
-@options.store
+@store_option
 @click.option(
     "-o",
     "--output",
@@ -82,7 +83,7 @@ def parquet(store: str, output: Path) -> None:
 
 
 @export.command()
-@options.store
+@store_option
 @click.option(
     "-o",
     "--output",
@@ -102,3 +103,32 @@ def focus(store: str, output: Path | None) -> None:
     for lease in unknown:
         click.echo(f"bench: {lease}", err=True)
     refuse(errors)
+
+
+@click.group(name="import")
+def import_() -> None:
+    """Read what others published into a store, as records of kind `published`."""
+
+
+@import_.command("dawnbench")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@store_option
+def import_dawnbench(folder: Path, store: str) -> None:
+    """Read DAWNBench's CIFAR-10 training entries from DIR, a checkout of dawn-bench-entries.
+
+    Importing again changes nothing. An entry that cannot be read, or that differs from the one in the store, is
+    named on stderr and skipped; the exit code is then 5.
+    """
+
+    entries, read_errors = read_entries(folder)
+    skipped: list[RecordError | ConflictError] = [*read_errors]
+    target = open_store(store)
+    target.check_writable()
+    for entry in entries:
+        try:
+            target.put(entry)
+        except ConflictError as error:
+            skipped.append(error)
+    found = len(entries) + len(read_errors)
+    click.echo(f"{found - len(skipped)} of {found} entries are in {target.name}")
+    refuse(skipped)

@@ -1,0 +1,167 @@
+"""bench status, bench collect, bench down: the machines that sweeps rent, their records, and their end."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from io import BufferedReader
+from pathlib import Path
+
+import click
+
+from bench.cli.common import confirm, refuse, store_option
+from bench.errors import BenchError, StoreError, UsageError
+from bench.store import Collected, Store, counting_collector, open_store, read_log
+from bench.sweep.orchestration.clusters import collect_records, end, rows, select
+from bench.sweep.orchestration.progress import span
+from bench.sweep.provisioning.failure import failure_of_error
+from bench.sweep.provisioning.skypilot import SkyPilot, quietly
+from bench.sweep.spec import load
+
+_CHUNK = 1 << 16
+
+
+@click.command()
+@click.argument("sweep", required=False, metavar="[SWEEP]")
+@store_option
+def status(sweep: str | None, store: str) -> None:
+    """List the machines of SWEEP, by its name or file, or of all sweeps: state, age, price, dollars so far.
+
+    The runs are those that the store has from each.
+    """
+
+    name, place = named(sweep, store)
+    with quietly():
+        provisioner = SkyPilot()
+        provisioner.check()
+        machines, error = rows(select(provisioner.clusters(), name), open_store(place))
+    for row in machines:
+        price = "price unknown" if row.hourly is None else f"{row.hourly} USD/h"
+        dollars = "unknown" if row.dollars is None else f"{row.dollars:.2f}"
+        runs = "unknown" if row.runs is None else str(row.runs)
+        click.echo(f"{row.cluster}: {row.state}, {span(row.age)}, {price}, {dollars} USD so far, runs: {runs}")
+    if not machines:
+        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+    elif error:
+        click.echo(f"bench: {error}", err=True)
+
+
+def named(sweep: str | None, store: str) -> tuple[str | None, str]:
+    """The name of a sweep that is given by name or by file, and where its records are."""
+    if sweep is None or not Path(sweep).is_file():
+        return sweep, store
+    loaded = load(sweep)
+    return loaded.name, loaded.store or store
+
+
+@click.command()
+@click.argument("which", required=False, metavar="[SWEEP|CLUSTER]")
+@click.option("--all", "everything", is_flag=True, help="The machines of all sweeps.")
+@store_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
+    """Give back the machines of SWEEP (its name or file), or the one called CLUSTER.
+
+    First their records come home into the store; then the machines end, and their leases are closed.
+    """
+    if (which is None) != everything:
+        raise UsageError("bench down takes a sweep or a cluster, or --all")
+    name, place = named(which, store)
+    opened = open_store(place)
+    with quietly():
+        provisioner = SkyPilot()
+        provisioner.check()
+        machines = select(provisioner.clusters(), name)
+    if not machines:
+        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+        return
+    if not yes:
+        click.echo("\n".join(machine.cluster for machine in machines), err=True)
+        confirm("Give these back?")
+    corrupt: list[BenchError] = []
+    failed = False
+    with quietly(), ThreadPoolExecutor(len(machines)) as pool:
+        ending = [(machine, pool.submit(end, machine, provisioner, opened)) for machine in machines]
+    for machine, future in ending:
+        try:
+            collected = future.result()
+        except BenchError as error:
+            failed = True
+            click.echo(f"bench: {error}", err=True)
+            continue
+        click.echo(f"{machine.cluster}: given back; {collected.new} records came, {collected.known} were there already")
+        corrupt += collected.errors
+    if failed:
+        sys.exit(BenchError.exit_code)
+    refuse(corrupt)
+
+
+@click.command()
+@click.argument("cluster", required=False)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.File("rb"),
+    metavar="FILE",
+    help="In place of a machine: what a terminal, `sky logs` or `sky jobs logs` printed. - is stdin; may be repeated.",
+)
+@store_option
+def collect(cluster: str | None, logs: tuple[BufferedReader, ...], store: str) -> None:
+    """Put the records of CLUSTER, as `sky status` calls it, into the store: from its jobs' logs and its folder.
+
+    Each is checked, and none overwrites another; what is there already stays as it is. A record of which a log holds
+    damaged lines only ends the command with exit code 5, as one does that is corrupt or in conflict.
+    """
+
+    if (cluster is None) == (not logs):
+        raise UsageError("bench collect takes the name of a cluster, or --log FILE")
+    opened = open_store(store)
+    errors: list[BenchError] = []
+    if cluster is None:
+        collected = _from_logs(logs, opened)
+    else:
+        collected, errors = _from_machine(cluster, opened)
+    click.echo(
+        f"{opened.name}: {collected.new} records came from {cluster or ' and '.join(map(_name, logs))}, "
+        f"{collected.known} were there already, {collected.damaged} were damaged"
+    )
+    for error in errors:
+        click.echo(f"bench: {error}", err=True)
+    refuse(collected.errors)
+    if errors:
+        sys.exit(BenchError.exit_code)
+
+
+def _name(log: BufferedReader) -> str:
+    name = getattr(log, "name", "<stdin>")  # what click's runner puts there has none
+    return "stdin" if name == "<stdin>" else name
+
+
+def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
+
+    collector = counting_collector(store)
+    for log in logs:
+        # As it comes: `sky logs` may go on for hours.
+        chunks = iter(partial(log.read1, _CHUNK), b"")
+        try:
+            collector.add(read_log(chunks), _name(log))
+        except OSError as error:
+            raise StoreError(f"{_name(log)}: cannot be read ({error.strerror})") from error
+    return collector.result()
+
+
+def _from_machine(cluster: str, store: Store) -> tuple[Collected, list[BenchError]]:
+    """What came, and an error for the log or the folder where it could not be read."""
+
+    with quietly():
+        provisioner = SkyPilot()
+        provisioner.check()
+        collected, log_error, folder_error = collect_records(cluster, provisioner, store)
+    sources = (("its log", log_error), ("its folder", folder_error))
+    return collected, [
+        BenchError(f"{cluster}: {source} could not be read: {failure_of_error(error).words}")
+        for source, error in sources
+        if error
+    ]
