@@ -84,9 +84,14 @@ def _instant(text: str) -> datetime:
             at = datetime.max
     if at.tzinfo is None:
         raise ValueError(f"{text!r} is no time; give Unix seconds (date +%s) or 2026-11-22T12:00:00Z")
-    if at > datetime.now(UTC) + _MINUTE:  # two clocks may be that far apart
+    if is_future(at):
         raise ValueError(f"{text} has not come yet; is the clock of one machine wrong?")
     return at
+
+
+def is_future(at: datetime) -> bool:
+    """Whether `at` has not come yet: such a time is refused wherever one is typed, as records cannot be put right."""
+    return at - _MINUTE > datetime.now(UTC)  # two clocks may be that far apart
 
 
 def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:

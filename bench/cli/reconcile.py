@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 
@@ -38,6 +38,8 @@ def reconcile(exports: tuple[str, ...], cost_explorer: bool, runpod: bool, since
     """
     if bool(exports) + cost_explorer + runpod != 1:
         raise click.UsageError("name one bill: --export FILE, --cost-explorer or --runpod")
+    if since and since.replace(tzinfo=UTC) > datetime.now(UTC):
+        raise click.UsageError(f"--since {since:%Y-%m-%d} has not come yet: no charge can be of that day")
     opened, first = open_store(store), since.date() if since else None
     if exports:
         result = from_exports(exports, opened)

@@ -66,9 +66,11 @@ def acquire_lease(options: MachineOptions, store: Store, environ: Mapping[str, s
 def close_lease(lease_id: str, stopped: datetime, reason: CloseReason, store: Store) -> str:
     """Close the lease at `stopped`, as the user knows it, and return the record's key.
 
-    Raises UsageError where the store holds no such lease, or the lease began later; ConflictError where it
-    was closed at another time.
+    Raises UsageError where the store holds no such lease, the lease began later, or `stopped` has not come yet;
+    ConflictError where it was closed at another time.
     """
+    if variables.is_future(stopped):
+        raise UsageError(f"--stopped {stopped.isoformat()} has not come yet; a record cannot be corrected afterwards")
     try:
         variables.lease_or_series_id(lease_id)
     except ValueError as error:

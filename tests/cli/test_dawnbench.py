@@ -57,6 +57,13 @@ def test_a_malformed_entry_is_named_and_the_others_are_imported(bench: Bench, ch
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_an_entry_of_a_day_that_has_not_come_yet_is_named(bench: Bench, checkout: Path) -> None:
+    (checkout / "one.json").write_text(json.dumps(HEADER | {"timestamp": "2118-11-06"}))
+    result = bench("import", "dawnbench", "entries", "--store", "store")
+    assert (result.returncode, result.stdout) == (5, "1 of 2 entries are in store\n")
+    assert "one.json: timestamp 2118-11-06" in result.stderr
+
+
 def test_an_entry_that_changed_is_named_and_not_overwritten(bench: Bench, checkout: Path, tmp_path: Path) -> None:
     bench("import", "dawnbench", "entries", "--store", "store")
     before = files(tmp_path / "store")

@@ -1,9 +1,12 @@
 """bench lease, as a user calls it on a machine of their own and on one that says it is rented."""
 
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from bench.record.documents import LeaseClosed, LeaseOpened, new_id, utc_now
-from bench.store import FolderStore
+from bench.store import FolderStore, lease_edges
 from tests.support.types import Bench
 
 # SkyPilot's word for it, with the metadata service of whatever machine the tests run on left alone.
@@ -45,9 +48,9 @@ def test_a_variable_that_cannot_be_meant_is_one_line_and_exit_code_2(bench: Benc
 
 def test_close_ends_a_lease_whose_machine_is_gone(bench: Bench, tmp_path: Path) -> None:
     store = FolderStore(str(tmp_path / "store"))
-    lease = LeaseOpened(provider="aws", started=utc_now().replace(microsecond=0))
+    lease = LeaseOpened(provider="aws", started=utc_now().replace(microsecond=0) - timedelta(minutes=10))
     store.put(lease)
-    stopped = f"{lease.started:%Y}-12-31T23:59:59Z"
+    stopped = f"{lease.started + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
     call = ("lease", "close", lease.id, "--stopped", stopped, "--reason", "preempted", "--store", "store")
     done = bench(*call)
     assert done.returncode == 0, done.stderr
@@ -58,6 +61,17 @@ def test_close_ends_a_lease_whose_machine_is_gone(bench: Bench, tmp_path: Path) 
     other = bench("lease", "close", lease.id, "--stopped", stopped, "--store", "store")
     assert other.returncode == 1
     assert "another document lies here" in other.stderr
+
+
+@pytest.mark.parametrize("stopped", ["2126-11-20T12:10:00Z", "9999-12-31T23:59:59-12:00"])
+def test_close_refuses_a_time_that_has_not_come_yet(bench: Bench, tmp_path: Path, stopped: str) -> None:
+    store = FolderStore(str(tmp_path / "store"))
+    lease = LeaseOpened(provider="aws", started=utc_now() - timedelta(minutes=10))
+    store.put(lease)
+    result = bench("lease", "close", lease.id, "--stopped", stopped, "--store", "store")
+    assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert "--stopped" in result.stderr
+    assert lease_edges(store, lease.id) == {"opened"}
 
 
 def test_close_refuses_what_is_no_lease_and_no_time(bench: Bench, tmp_path: Path) -> None:

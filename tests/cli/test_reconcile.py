@@ -105,3 +105,10 @@ def test_estimates_go_out_as_focus_and_an_unknown_one_is_named(
     assert result.stderr == f"bench: lease {open_lease.id} is left out: the lease is not closed\n"
     (row,) = csv.DictReader((tmp_path / "estimates.csv").read_text().splitlines())
     assert (row["ListCost"], row["x_Estimated"]) == ("0.1904", "true")
+
+
+def test_a_day_that_has_not_come_yet_is_refused(bench: Bench, november: FolderStore) -> None:
+    result = bench("reconcile", "--cost-explorer", "--since", "2126-11-01")
+    assert result.returncode == 2
+    assert "--since 2126-11-01" in result.stderr
+    assert not bills(november)

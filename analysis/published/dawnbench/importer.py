@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,8 @@ def _text(path: Path) -> str:
 
 def _published(content: dict[str, Any], curve: tuple[CurvePoint, ...], name: str) -> Published:
     submitted = datetime.strptime(_required(content, "timestamp"), "%Y-%m-%d").date()
+    if submitted > datetime.now(UTC).date() + timedelta(days=1):  # in its author's zone it may be tomorrow
+        raise ValueError(f"timestamp {submitted} has not come yet")
     hourly = _dollars(content.get("costPerHour"))
     code = content.get("codeURL")
     hit = next((point for point in curve if point.accuracy >= TARGET), None)
