@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class Collector:
     def __init__(self, store: Store, known: Collection[str] = ()) -> None:
         self.taken: set[str] = set()
         self._store, self._known = store, known
-        self._seen: set[RawRecord] = set()
+        self._seen: set[tuple[str, bytes]] = set()  # keys and digests: the records of a long log are megabytes
         self._errors: list[BenchError] = []
         self._damaged: dict[str, RecordError] = {}
 
@@ -42,9 +43,9 @@ class Collector:
             if isinstance(record, DamagedLine):
                 error = f"{source}: line {record.line} holds the record {record.key} damaged: {record.why}"
                 self._damaged[record.key] = RecordError(error)
-            elif record not in self._seen:
+            elif (seen := (record.key, hashlib.sha256(record.raw).digest())) not in self._seen:
                 self._put(record, source)
-                self._seen.add(record)
+                self._seen.add(seen)
 
     def result(self) -> Collected:
         """What came of it. A damaged line counts where its record came by no other way. Raises StoreError."""

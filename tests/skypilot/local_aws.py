@@ -72,10 +72,16 @@ class LocalAws:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         time.sleep(seconds)
-        self.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
-        self.switch_off()
+        self.terminate()
         self.noticed = False
         return str(instance["InstanceId"])
+
+    def terminate(self) -> None:
+        """The end of the running instance, without notice."""
+        instance = self.running()
+        assert instance is not None
+        self.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+        self.switch_off()
 
     def switch_off(self) -> None:
         """The end of a machine. The next one finds the programs that SkyPilot put there, and nothing else."""

@@ -87,12 +87,14 @@ def given(s3: seaweedfs.SeaweedFS, folder: Path, **variables: str) -> list[str]:
 
 
 def test_a_launch_on_demand_ends_in_a_report_of_its_lease(
-    aws: local_aws.LocalAws, s3: seaweedfs.SeaweedFS, folder: Path, bucket: str
+    aws: local_aws.LocalAws, s3: seaweedfs.SeaweedFS, folder: Path, bucket: str, tmp_path: Path
 ) -> None:
     words = given(s3, folder, BENCH_RUNS="1", BENCH_STORE=bucket)
     try:
         done = loopback.run_sky(aws.environment, "launch", "-y", "-c", "bench", *words, "sky/v100.yaml", seconds=900)
         instance = aws.running()
+        # The machine's folder is empty: they come from the log that SkyPilot keeps of the job.
+        collected = _collect(aws, "bench", store=tmp_path / "collected")
     finally:
         loopback.run_sky(aws.environment, "down", "-y", "bench")
         aws.switch_off()
@@ -100,6 +102,8 @@ def test_a_launch_on_demand_ends_in_a_report_of_its_lease(
     assert instance is not None
     assert {"Key": "bench-lease", "Value": "by-hand"} in instance["Tags"]
     assert f"The records are in {bucket}: bench report --store {bucket}" in done.stdout
+    assert "3 records came from bench, 0 were there already, 0 were damaged" in collected
+    assert _records(str(tmp_path / "collected")) == _records(bucket)
     (opened,), (closed,), (run,) = _records(bucket)
     assert (opened.provider, opened.zone, opened.instance_type) == ("aws", local_aws.ZONE, "p3.2xlarge")
     assert (opened.resource_id, opened.started) == (instance["InstanceId"], instance["LaunchTime"])
@@ -144,6 +148,39 @@ def test_a_managed_job_on_spot_goes_on_where_it_was_taken_back(
     seconds = (ends[second.id].stopped - second.started).total_seconds() - second.phases[0].stop
     assert row["charged_s"] == max(60, math.ceil(seconds))
     assert float(row["estimate"]) == pytest.approx(0.4803 * row["charged_s"] / 3600)
+
+
+def test_a_machine_that_goes_unwatched_leaves_its_records_in_the_log_of_the_launch(
+    aws: local_aws.LocalAws, s3: seaweedfs.SeaweedFS, folder: Path, tmp_path: Path
+) -> None:
+    words = given(s3, folder, BENCH_RUNS="5", BENCH_STORE="")
+    log = folder / "launch.log"
+    try:
+        with _sky(aws, log, "launch", "-y", "-c", "unwatched", *words, "sky/v100.yaml") as launch:
+            loopback.wait_for(lambda: "quick seed 2" in log.read_text(), 900, "the third run")
+            aws.terminate()
+            launch.wait(300)
+    finally:
+        loopback.run_sky(aws.environment, "down", "-y", "unwatched")
+    _collect(aws, "--log", str(log), store=tmp_path / "store")
+    (opened,), _, runs = _records(str(tmp_path / "store"))
+    assert [run.seed for run in runs][:2] == [0, 1]
+    assert len(runs) < 5
+    assert {(run.status, run.lease_id) for run in runs} == {("completed", opened.id)}
+
+
+def _collect(aws: local_aws.LocalAws, *words: str, store: Path) -> str:
+    """Call `bench collect` as the user of the account; what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "collect", *words, "--store", store],
+        cwd=ROOT,
+        env=aws.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @contextmanager
