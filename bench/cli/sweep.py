@@ -103,7 +103,11 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
     )
     runner = SweepRunner(loaded, SkyPilot(), open_store(loaded.store or store), os.environ)
     queued = [state for state in runner.load_state() if state.stage is Stage.QUEUED]
-    if queued:
+    if not queued and runner.earlier.unclosed:  # its machine may still cost money
+        with quietly():
+            runner.check()
+            result = runner.run(budget, Lines())
+    elif queued:
         _show_plan(loaded, queued, budget.cost)
         if not yes:
             confirm("Go on?")

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: their handlers, and an exception raised only where nothing measured can be lost by it."""
+"""SIGINT, SIGTERM and SIGHUP: their handlers, and an exception raised only where nothing measured can be lost by it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ Handler = Callable[[int, FrameType | None], object]
 
 @contextmanager
 def handled_by(handler: Handler) -> Iterator[None]:
-    """Inside, `handler` is called at SIGINT and SIGTERM; the old handlers come back after it."""
-    old = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Inside, `handler` is called at SIGINT, SIGTERM and SIGHUP; the old handlers come back after it.
+
+    SIGHUP stays ignored where it is, as under nohup.
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # a closed window, a dropped connection
+        numbers.append(signal.SIGHUP)
+    old = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
@@ -26,7 +32,7 @@ class Interrupted(Exception):  # noqa: N818 -- a person's wish, not an error
 
 
 class Interrupts:
-    """Listens for SIGINT and SIGTERM. Inside `armed` they raise Interrupted at once, elsewhere they are kept."""
+    """Listens for the three signals. Inside `armed` they raise Interrupted at once, elsewhere they are kept."""
 
     def __init__(self) -> None:
         self.received: str | None = None
@@ -34,7 +40,7 @@ class Interrupts:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside, both signals are heeded."""
+        """Inside, the signals are heeded."""
         with handled_by(self._handle):
             yield
 

@@ -180,6 +180,10 @@ class Sweep(BaseModel):
     max_duration: _Duration | None = Field(
         None, description="90s, 45m, 2h or 1d, after which every machine is given back"
     )
+    attempts: StrictInt = Field(
+        3, ge=1, le=100, description="machines for a spot cell in one call, as each that is taken back is replaced"
+    )
+    parallel: StrictInt | None = Field(None, ge=1, description="cells that run at once; left out: all")
     envs: dict[_Variable, _Value] = Field(
         default_factory=dict, description=f"variables for every cell, such as {variables.IMAGE.name}"
     )

@@ -16,7 +16,14 @@ from bench.store import FolderStore, Store
 from bench.store.base import RawRecord
 from bench.store.log import to_line
 from bench.sweep.orchestration.sweep_runner import SweepResult
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    Instance,
+    Job,
+    LaunchRequest,
+    StandingJobs,
+    Uptime,
+)
 from tests.support.builders import make_run
 
 RunSweep = Callable[..., tuple[SweepResult, str]]  # what the fixture `run_sweep` is
@@ -26,7 +33,8 @@ RunSweep = Callable[..., tuple[SweepResult, str]]  # what the fixture `run_sweep
 class Plot:
     """What happens to one cell. Each question about its job finds one run more; all of them, unless `makes` is less.
 
-    `hangs` is where it goes no further by itself: launch, setup or run. With `echoes` its records are in its log, as
+    `hangs` is where it goes no further by itself: launch, setup or run; or the request that hangs: job or down. `then`
+    is what happens to the machine after this one. With `echoes` its records are in its log, as
     `sky/run.sh` has it; `log` is what else is there. A machine whose job ends as GONE answers no more. With `refused`
     the store that it should write to takes nothing from it.
     """
@@ -44,6 +52,7 @@ class Plot:
     log: Sequence[str] = ()
     echoes: bool = True
     refused: bool = False
+    then: Plot | None = None
 
 
 @dataclass
@@ -71,6 +80,7 @@ class FakeProvisioner:
         self.books: dict[str, Uptime] = {}
         self.calls: list[str] = []
         self.orders: dict[str, LaunchRequest] = {}
+        self.hung = threading.Event()  # what hangs in a request goes on once it is set
         self._cancellations: dict[str, threading.Event] = {}
 
     def check(self) -> None:
@@ -79,12 +89,16 @@ class FakeProvisioner:
     def launch(self, request: LaunchRequest) -> Instance:
         self.calls.append(f"launch {request.cluster}")
         self.orders[request.cluster] = request
-        plot = self.plots.get(request.cluster.removeprefix("bench-trial-"), Plot())
+        plot = self._plot(request.cluster)
+        if self.calls.count(f"launch {request.cluster}") > 1 and plot.then:
+            plot = plot.then
         if plot.refuses:
             raise plot.refuses
         if plot.hangs == "launch":
             self._cancelled(request.cluster).wait(20)
             raise RuntimeError("the request was cancelled")
+        if request.cluster in self.up:
+            return self.up[request.cluster].instance
         self.books[request.cluster] = Uptime(utc_now(), None)
         instance = Instance(
             "aws",
@@ -116,12 +130,18 @@ class FakeProvisioner:
         self._put(machine, machine.opened)
         return 2
 
+    def standing_jobs(self, cluster: str) -> StandingJobs:
+        self.calls.append(f"standing_jobs {cluster}")
+        return StandingJobs(1, 2 if self.up[cluster].opened else None)
+
     def job(self, cluster: str, job: int) -> Job:
         machine = self.up[cluster]
         plot = machine.plot
         if plot.job_fails:
             plot.job_fails -= 1
             raise ConnectionError("the server is busy")
+        if plot.hangs == "job":
+            self.hung.wait(20)
         if job == 1:
             return Job.SETUP if plot.hangs == "setup" else plot.setup_ends
         left = self._left(machine)
@@ -165,7 +185,9 @@ class FakeProvisioner:
 
     def down(self, cluster: str) -> None:
         self.calls.append(f"down {cluster}")
-        plot = self.plots.get(cluster.removeprefix("bench-trial-"), Plot())
+        plot = self._plot(cluster)
+        if plot.hangs == "down":
+            self.hung.wait(20)
         if plot.down_fails:
             plot.down_fails -= 1
             raise RuntimeError("\x1b[31mthe cloud\nsays no\x1b[0m")
@@ -179,6 +201,9 @@ class FakeProvisioner:
         return [
             ClusterStatus(name, "UP", self.books[name].started, machine.instance) for name, machine in self.up.items()
         ]
+
+    def _plot(self, cluster: str) -> Plot:
+        return self.plots.get(cluster.removeprefix("bench-trial-"), Plot())
 
     def _cancelled(self, cluster: str) -> threading.Event:
         return self._cancellations.setdefault(cluster, threading.Event())

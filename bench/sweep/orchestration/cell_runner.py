@@ -2,72 +2,83 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
 
-from bench.errors import BenchError, StoreError
-from bench.record.documents import CloseReason, utc_now
-from bench.store import Collector, FolderStore, Store, read_log
+from bench.errors import BenchError
+from bench.record.documents import new_id, utc_now
+from bench.sweep.orchestration.cell_machine import CellMachine, SweepContext
+from bench.sweep.orchestration.fetch import RecordFetcher
 from bench.sweep.orchestration.launch import machine_environment
-from bench.sweep.orchestration.records import RunIndex, close_lease, finished_runs
-from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
+from bench.sweep.orchestration.records import finished_runs
+from bench.sweep.orchestration.state import CellState, Stage, SweepStopped
 from bench.sweep.provisioning.failure import error_line, failure_of_error, failure_of_job
-from bench.sweep.provisioning.provisioner import Instance, Job, LaunchRequest, Provisioner
-from bench.sweep.spec import SWEEP_TAG, Sweep
-
-_KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")
-_COUNT_S = 10.0  # between two looks into the store
-_TRIES = 3
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class SweepContext:
-    """What the cells of a running sweep share. `poll` is how many seconds pass between two questions about a job."""
-
-    sweep: Sweep
-    provisioner: Provisioner
-    store: Store
-    index: RunIndex
-    stop: StopSignal
-    poll: float = 5.0
-
-    @property
-    def collects(self) -> bool:
-        """Whether records stay on the machines, which cannot write to the store, until they are collected."""
-        return is_folder(self.store)
+_RELAUNCHED = ("PREEMPTED", "LOST")
+_RECORDS_S = 60.0  # for which a machine's folder is tried again
 
 
-def is_folder(store: Store) -> bool:
-    """Whether machines cannot write to the store themselves."""
-    return isinstance(store, FolderStore)
+class CellRunner(CellMachine):
+    """One cell, run in a thread of its own."""
 
+    def __init__(self, state: CellState, context: SweepContext, standing: ClusterStatus | None = None) -> None:
+        super().__init__(state, context, standing)
+        self._begin()
 
-class CellRunner:
-    """One cell, run in a thread of its own.
-
-    `state` is immutable and only that thread replaces it: whoever reads it sees the cell as it was at one moment.
-    """
-
-    def __init__(self, state: CellState, request: LaunchRequest, context: SweepContext) -> None:
-        self.state, self._request, self._context = state, request, context
-        self._provisioner, self._cluster = context.provisioner, request.cluster
+    def _begin(self) -> None:
         self._began = utc_now()
-        self._runs_before = state.runs
-        self._ids_before = {run.id for run in context.index.runs(state.series)}
-        self._printed: set[str] = set()
-        self._collector = Collector(context.store)
+        self._may_have_records = False
+        self._ids_before = {run.id for run in self._context.index.runs(self.state.series)}
+        self._fetcher = RecordFetcher(self._cluster, self._provisioner, self._context.store)
 
     def run(self) -> None:
-        """From the launch to the end of the machine. Raises nothing: `state` says how it went."""
+        """From the launch to the end of the last machine. Raises nothing: `state` says how it went."""
+        self._run_once()
+        while self._relaunches():
+            self._update(
+                stage=Stage.QUEUED,
+                lease_id=new_id(),
+                attempt=self.state.attempt + 1,
+                spent=self.state.dollars(),
+                started=None,
+                stopped=None,
+                instance=None,
+                provisioned_at=None,
+                failure=None,
+            )
+            try:
+                self._request = self._context.request(self.state)
+            except BenchError as error:
+                self._update(failure=failure_of_error(error))
+                self._enter(Stage.FAILED)
+                return
+            self._begin()
+            self._run_once()
+
+    def _relaunches(self) -> bool:
+        """Whether another machine takes the place of one that was taken back."""
+        state = self.state
+        return (
+            state.failure is not None
+            and state.failure.reason in _RELAUNCHED
+            and state.cell.spot
+            and not state.left
+            and state.runs < state.planned
+            and state.attempt < self._context.sweep.attempts
+            and self._context.stop.reason is None
+        )
+
+    def _run_once(self) -> None:
+        if self._context.stop.reason is not None and self._standing is None:
+            self._enter(Stage.STOPPED)
+            return
         job: Job | None = None
         # What was raised is the cell's failure by then, and ends this cell only.
-        with suppress(Exception), self._provisioned() as instance:
+        with suppress(Exception), self.provisioned() as instance:
             log: list[str] = []
             try:
                 job, log = self._measure(instance)
@@ -78,53 +89,26 @@ class CellRunner:
             self._update(failure=failure_of_job(job, log, runs, spot=self._request.spot, in_setup=in_setup))
         self._enter(Stage.FAILED if self.state.failure else Stage.STOPPED if job is None else Stage.DONE)
 
-    def cancel_launch(self) -> None:
-        """Cancel the launch, from another thread: everywhere else the cell hears itself that the sweep stops."""
-        if self.state.stage in (Stage.QUEUED, Stage.PROVISIONING):
-            with suppress(Exception):  # the cell tries it too, and says why it fails
-                self._provisioner.cancel_launch(self._cluster)
-
-    @contextmanager
-    def _provisioned(self) -> Iterator[Instance]:
-        """The cell's machine. Whatever happens inside, it is given back and its lease closed.
-
-        It stays only where `left` says so, as records on it would go with it. What is raised is the failure, unless
-        the sweep stops.
-        """
-        try:
-            self._began = utc_now()
-            self._enter(Stage.PROVISIONING)
-            self._context.stop.wait(0)
-            instance = self._provisioner.launch(self._request)
-            self._update(instance=instance, provisioned_at=utc_now())
-            yield instance
-        except SweepStopped:
-            raise
-        except Exception as error:  # SkyPilot and its clouds raise what they like
-            if self._context.stop.reason is None:
-                self._update(failure=failure_of_error(error))
-            raise
-        finally:
-            if not self.state.left:
-                self._give_back()
-            if not self.state.left and not self.state.never_provisioned:
-                self._close_lease()
-
     def _measure(self, instance: Instance) -> tuple[Job, list[str]]:
         """Prepare the machine, and run the recipes on it: how the last job ended, and what it printed."""
-        if instance.setup is not None:
+        setup, job = instance.setup, None
+        if self._standing is not None:
+            setup, job = self._patiently(lambda: self._provisioner.standing_jobs(self._cluster))
+        if setup is not None and job is None:
             self._enter(Stage.SETUP)
-            ended = self._wait(instance.setup)
+            ended = self._wait(setup)
             if ended is not Job.DONE:
-                return ended, self._log(instance.setup)
-        uptime = self._provisioner.uptime(self._cluster, self._began)
-        environment = machine_environment(instance, uptime.started if uptime else None)
-        job = self._provisioner.run(self._request, instance, environment)
+                return ended, self._log(setup)
+        if job is None:
+            uptime = self._provisioner.uptime(self._cluster, self._began)
+            environment = machine_environment(instance, uptime.started if uptime else None)
+            self._may_have_records = True
+            job = self._provisioner.run(self._request, instance, environment)
         self._enter(Stage.RUNNING)
         return self._wait(job, self._follow), self._log(job)
 
     def _wait(self, job: int, while_running: Callable[[int], None] | None = None) -> Job:
-        """Ask until the job is over. Raises what asking raises five times in a row: a server may be busy."""
+        """Ask until the job is over. Raises what asking raises for as long as the patience lasts."""
 
         def ask() -> Job:
             state = self._provisioner.job(self._cluster, job)
@@ -133,34 +117,33 @@ class CellRunner:
             return state
 
         while True:
-            self._context.stop.wait(self._context.poll)
-            state = _retry(ask, 5, self._context.poll, self._context.stop.wait)
+            self._context.stop.wait(self._context.patience.poll)
+            state = self._patiently(ask)
             if state.over:
                 return state
 
-    def _follow(self, job: int) -> None:
-        """Store the records that the job has printed, at once: a machine that vanishes takes the run in flight only.
+    def _patiently(self, question: Callable[[], T]) -> T:
+        return self._context.patience.retry(question, self._context.patience.server, self._context.stop.wait)
 
-        Count them; where they go to a store by themselves, count those in the store.
-        """
-        log = self._log(job)
-        with suppress(StoreError):  # away for a moment: they are in the log the next time too
-            self._store_printed(f"{line}\n" for line in log)
-        if self._context.collects:
-            self._printed.update(key for line in log for key in _KEY.findall(line))
-            self._update(runs=self._runs_before + len(self._printed))
-        else:
-            with suppress(BenchError):  # away for a moment: it is asked again, at the latest in the end
-                self._count_recorded(_COUNT_S)
+    def _follow(self, job: int) -> None:
+        """Store the records that the job has printed, at once: a machine that vanishes takes the run in flight only."""
+        self._fetcher.follow(self._log(job))
+        with suppress(BenchError):  # away for a moment: it is asked again, at the latest in the end
+            self._count_recorded(self._context.patience.poll)
 
     def _count_recorded(self, max_age: float = 0.0) -> None:
-        self._context.index.refresh(max_age)
-        runs = self._context.index.runs(self.state.series)
-        self._update(runs=len(finished_runs(self._context.sweep, runs)))
+        """Count the runs in the store, and those that the log names and that are still to come."""
+        index = self._context.index
+        index.refresh(max_age)
+        recorded = finished_runs(self._context.sweep, index.runs(self.state.series))
+        waiting = [key for key in self._fetcher.missing if not index.knows(key)]
+        self._update(runs=min(len(recorded) + len(waiting), self.state.planned))
 
     def _log(self, job: int) -> list[str]:
         try:
             return list(self._provisioner.log(self._cluster, job))
+        except SweepStopped:
+            raise
         except Exception:  # for words about a failure: without them it is one all the same
             return []
 
@@ -171,92 +154,26 @@ class CellRunner:
                 self._provisioner.cancel(self._cluster)
             except Exception as error:
                 self._note(f"its jobs could not be cancelled: {error_line(error)}")
-        if self.state.stage is Stage.RUNNING and job is not Job.GONE:
+        if self._may_have_records and job is not Job.GONE:
             self._collect()
+        self._fetcher.finish()
+        self._note(*self._fetcher.notes)
         try:
-            self._note(*map(str, self._collector.result().errors))
             self._count_recorded()
         except BenchError as error:
             self._note(str(error))
 
     def _collect(self) -> None:
-        """Store what the machine's jobs have printed, and what lies in its folder. `left` is set where that fails."""
-        at_stake = self._printed
-        try:
-            self._store_printed(self._provisioner.whole_log(self._cluster))
-            at_stake = self._printed - self._collector.taken
-        except Exception as error:
-            self._note(f"its log could not be read to the end: {error_line(error)}")
-        if not self._context.collects:
-            return
+        """Store what the machine's jobs have printed, and what lies in its folders. `left` is set where that fails."""
+        self._fetcher.fetch_log()
         self._enter(Stage.COLLECTING)
-        folder = f"{self._cluster}:bench-results"
-        try:
-            _retry(
-                lambda: self._collector.add(self._provisioner.records(self._cluster), folder),
-                _TRIES,
-                self._context.poll,
-            )
-        except Exception as error:
-            self._note(f"its records could not be collected: {error_line(error)}")
-            if at_stake:
-                self._update(left=f"bench collect {self._cluster} && bench down {self._cluster}")
-
-    def _store_printed(self, log: Iterable[str]) -> None:
-        self._collector.add(read_log(map(str.encode, log)), f"the log of {self._cluster}")
-
-    def _give_back(self) -> None:
-        """Terminate the machine; `left` is the command for it where that fails."""
-        self._enter(Stage.TEARDOWN)
-        try:
-            _retry(self._terminate, _TRIES, self._context.poll)
-        except Exception as error:
-            self._update(left=f"sky down {self._cluster}")
-            self._note(f"it could not be given back: {error_line(error)}")
-
-    def _terminate(self) -> None:
-        if self.state.instance is None:
-            self._provisioner.cancel_launch(self._cluster)
-        self._provisioner.down(self._cluster)
-
-    def _close_lease(self) -> None:
-        """Close the lease, if there was a machine to pay for."""
-        state = self.state
-        unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
-        try:
-            if uptime := self._provisioner.uptime(self._cluster, self._began):
-                close_lease(
-                    self._context.store,
-                    state.lease_id,
-                    state.instance or unknown,
-                    uptime,
-                    self._close_reason(),
-                    state.provisioned_at,
-                    {SWEEP_TAG: state.cell.tag},
-                )
-        except Exception as error:  # the machine is gone, and the record can still be made by hand
-            self._note(f"lease {state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
-
-    def _close_reason(self) -> CloseReason:
-        if self.state.failure is None:
-            return "interrupted" if self._context.stop.reason else "finished"
-        return "preempted" if self.state.failure.reason == "PREEMPTED" else "failed"
-
-    def _enter(self, stage: Stage) -> None:
-        self.state = self.state.enter(stage)
-
-    def _note(self, *notes: str) -> None:
-        self._update(notes=tuple(dict.fromkeys(self.state.notes + notes)))
-
-    def _update(self, **changes: Any) -> None:
-        self.state = replace(self.state, **changes)
-
-
-def _retry(action: Callable[[], T], attempts: int, pause: float, sleep: Callable[[float], None] = time.sleep) -> T:
-    """What `action` returns. Raises what it raises in the last of `attempts`."""
-    for attempt in range(1, attempts):
-        try:
-            return action()
-        except Exception:  # SkyPilot and its clouds raise what they like
-            sleep(pause * attempt)
-    return action()
+        patience, stop = self._context.patience, self._context.stop
+        came = self._fetcher.fetch_folder(
+            lambda read: read() if stop.at else patience.retry(read, min(patience.server, _RECORDS_S))
+        )
+        index = self._context.index
+        with suppress(BenchError):
+            index.refresh()
+        lost = any(not index.knows(key) for key in self._fetcher.missing)
+        if not came and (lost or not self._fetcher.log_was_read):
+            self._update(left=f"bench collect {self._cluster} && bench down {self._cluster}")

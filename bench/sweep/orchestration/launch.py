@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import variables
-from bench.errors import StoreError
+from bench.errors import BenchError, StoreError
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
-from bench.sweep.spec import SWEEP_TAG, Sweep
+from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
+from bench.sweep.task_file import task_of
 
 # Where an S3 that is not AWS's is; what these hold is no secret.
 _PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
@@ -34,6 +35,8 @@ def launch_request(
         variables.SERIES_ID.name: state.series or state.lease_id,
         variables.LEASE_TAGS.name: f"{SWEEP_TAG}={state.cell.tag}",
     }
+    if state.attempt > 1:
+        envs[variables.LEASE_ATTEMPT.name] = str(state.attempt)
     if store:
         envs |= {name: environ[name] for name in _PASSED_ON if environ.get(name)}
     return LaunchRequest(
@@ -65,6 +68,23 @@ def machine_environment(instance: Instance, started: datetime | None) -> dict[st
     if started:
         values[variables.LEASE_STARTED] = started.isoformat()
     return {variable.name: value for variable, value in values.items()}
+
+
+def refuse_expensive(sweep: Sweep, cell: Cell, instance: Instance) -> None:
+    """Raise BenchError for a machine that costs more than the max_hourly_cost of its task file.
+
+    SkyPilot compares it, on Google, with the price of the machine without its GPU.
+    """
+    requests = task_of(cell, sweep.envs, sweep.recipes).requests
+    fitting = [each.at_most for each in requests if each.provider in (None, instance.provider)]
+    caps = [cap for cap in fitting if cap is not None]
+    if instance.hourly is None or not caps or len(caps) < len(fitting):
+        return
+    if instance.hourly > max(caps):
+        raise BenchError(
+            f"{instance.provider} rented it at {instance.hourly} USD/h, and max_hourly_cost of {cell.task} is "
+            f"{max(caps)}; it is given back"
+        )
 
 
 def store_credentials(store: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from rich.console import Console
@@ -28,10 +29,15 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         if self._live.is_started:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
 
     def show(self, cells: Sequence[CellState]) -> None:
-        """Show how the cells stand now."""
+        """Show how the cells stand now. A terminal that is gone stops nothing."""
+        with suppress(OSError):
+            self._show(cells)
+
+    def _show(self, cells: Sequence[CellState]) -> None:
         if self._live.is_started:
             table = Table.grid(padding=(0, 2))
             for cell in cells:
@@ -44,8 +50,9 @@ class Lines:
                 self.say(cell_line(cell))
 
     def say(self, line: str) -> None:
-        """A line of its own."""
-        self.console.print(line, markup=False, soft_wrap=True)
+        """A line of its own. A terminal that is gone stops nothing."""
+        with suppress(OSError):
+            self.console.print(line, markup=False, soft_wrap=True)
 
 
 def cell_line(cell: CellState) -> str:
@@ -61,6 +68,8 @@ def step(cell: CellState) -> str:
         return f"failed {cell.failure.reason}: {cell.failure.words}"
     if cell.stage.over:
         return f"{cell.stage.value}, {cell.runs} of {cell.planned} runs recorded"
+    if cell.stage is Stage.TEARDOWN and cell.left:
+        return f"could not be given back yet, tried again: {cell.left_because}; by hand: {cell.left}"
     return str(cell.stage.value)
 
 

@@ -31,7 +31,7 @@ def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None
     """
     tagged = {cell.tag: cell for cell in cells}
     first: dict[Cell, LeaseOpened] = {}
-    keys = [key for key in _keys(store, "v1/leases/") if key.endswith("/opened.json")]
+    keys = [key for key in keys_of(store, "v1/leases/") if key.endswith("/opened.json")]
     for lease in read_each(store, keys):
         if isinstance(lease, LeaseOpened) and (cell := tagged.get(lease.tags.get(SWEEP_TAG, ""))):
             first[cell] = min(first.get(cell, lease), lease, key=lambda lease: lease.started)
@@ -61,7 +61,7 @@ class RunIndex:
             today = utc_now()
             days = [f"v1/runs/{today + timedelta(days=off):%Y/%m/%d}/" for off in (-1, 0, 1)]
             prefixes = days if self._seen else ["v1/runs/"]
-            keys = [key for prefix in prefixes for key in _keys(self._store, prefix) if key not in self._seen]
+            keys = [key for prefix in prefixes for key in keys_of(self._store, prefix) if key not in self._seen]
             for run in read_each(self._store, keys) if keys else ():
                 if isinstance(run, Run):
                     self._runs.setdefault(run.series.id, []).append(run)
@@ -72,6 +72,16 @@ class RunIndex:
         """The runs of a series that have been read."""
         with self._lock:
             return list(self._runs.get(series, ())) if series else []
+
+    def all_runs(self) -> list[Run]:
+        """Every run that has been read."""
+        with self._lock:
+            return [run for runs in self._runs.values() for run in runs]
+
+    def knows(self, key: str) -> bool:
+        """Whether the run under `key` has been read."""
+        with self._lock:
+            return key in self._seen
 
 
 def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
@@ -107,7 +117,7 @@ def close_lease(
     """
     if uptime.stopped is None:
         return
-    keys = set(_keys(store, f"v1/leases/{lease_id}/"))
+    keys = set(keys_of(store, f"v1/leases/{lease_id}/"))
     closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
     if closed.key() in keys:
         return
@@ -143,7 +153,7 @@ def _phases(started: datetime, stopped: datetime, provisioned_at: datetime | Non
     return [phase for phase in phases if phase.seconds > 0]
 
 
-def _keys(store: Store, prefix: str) -> list[str]:
+def keys_of(store: Store, prefix: str) -> list[str]:
     """The keys of a store; none where it has not been begun."""
     try:
         return list(store.keys(prefix))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -42,7 +43,7 @@ class CellState:
 
     `lease_id` is that of its machine; `started` and `stopped` bound the time that is paid for, as far as can be seen
     from here. `left` is the command for a machine that could not be given back, `notes` is what else a person should
-    know.
+    know. `attempt` is which machine of this call it is, and `spent` the USD for those before it, None: unknown.
     """
 
     cell: Cell
@@ -57,6 +58,9 @@ class CellState:
     provisioned_at: datetime | None = None
     failure: Failure | None = None
     left: str | None = None
+    left_because: str = ""
+    attempt: int = 1
+    spent: Decimal | None = Decimal(0)
     notes: tuple[str, ...] = ()
 
     def enter(self, stage: Stage) -> CellState:
@@ -72,8 +76,9 @@ class CellState:
     def dollars(self) -> Decimal | None:
         """Price x elapsed, before any billing rule; None where there may be a machine and no price is known."""
         if self.started is None or self.never_provisioned:
-            return Decimal(0)
-        return train_cost(self.elapsed().total_seconds(), self.instance.hourly if self.instance else None)
+            return self.spent
+        cost = train_cost(self.elapsed().total_seconds(), self.instance.hourly if self.instance else None)
+        return None if cost is None or self.spent is None else self.spent + cost
 
     @property
     def never_provisioned(self) -> bool:
@@ -100,11 +105,12 @@ class StopSignal:
     def __init__(self) -> None:
         self._event = threading.Event()
         self.reason: StopReason | None = None
+        self.at: float | None = None  # seconds of the wall clock
 
     def set(self, reason: StopReason) -> None:
         """Stop everything. Safe in a signal handler."""
         if self.reason is None:
-            self.reason = reason
+            self.at, self.reason = time.time(), reason
             self._event.set()
 
     def wait(self, seconds: float) -> None:
@@ -115,14 +121,18 @@ class StopSignal:
 
 @dataclass(frozen=True)
 class Budget:
-    """USD for all cells together, and time from the first launch on. None: no bound."""
+    """USD for all cells together, and time from the first launch on. None: no bound.
+
+    `spent` is what earlier calls of the sweep have cost: it counts against `cost`.
+    """
 
     cost: Decimal | None = None
     duration: timedelta | None = None
+    spent: Decimal = Decimal(0)
 
     def exceeded(self, cells: Iterable[CellState], elapsed: timedelta) -> StopReason | None:
         """Which bound is reached, if one is. A machine without a known price counts as nothing: see `uncounted`."""
-        if self.cost is not None and sum((cell.dollars() or Decimal(0) for cell in cells), Decimal(0)) >= self.cost:
+        if self.cost is not None and sum((cell.dollars() or Decimal(0) for cell in cells), self.spent) >= self.cost:
             return StopReason.COST
         return StopReason.DURATION if self.duration is not None and elapsed >= self.duration else None
 

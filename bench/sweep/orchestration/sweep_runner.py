@@ -5,26 +5,34 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
-from bench.errors import BenchError
 from bench.measure.signals import handled_by
-from bench.record.documents import new_id
+from bench.record.documents import new_id, utc_now
 from bench.store import FolderStore, Store
-from bench.sweep.orchestration.cell_runner import CellRunner, SweepContext
+from bench.sweep.orchestration.cell_machine import SweepContext
+from bench.sweep.orchestration.cell_runner import CellRunner
+from bench.sweep.orchestration.earlier import EarlierLeases
 from bench.sweep.orchestration.launch import launch_request
+from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.records import RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
-from bench.sweep.provisioning.provisioner import Provisioner
+from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner
 from bench.sweep.spec import Sweep
 
 _WATCH_S = 0.5
+
+
+def is_folder(store: Store) -> bool:
+    """Whether machines cannot write to the store themselves: their records are collected."""
+    return isinstance(store, FolderStore)
 
 
 @dataclass(frozen=True)
@@ -45,15 +53,25 @@ class SweepResult:
 
 
 class SweepRunner:
-    """A sweep over `store`, on machines that `provisioner` rents."""
+    """A sweep over `store`, on machines that `provisioner` rents and that earlier calls have left standing."""
 
     def __init__(
-        self, sweep: Sweep, provisioner: Provisioner, store: Store, environ: Mapping[str, str], poll: float = 5.0
+        self,
+        sweep: Sweep,
+        provisioner: Provisioner,
+        store: Store,
+        environ: Mapping[str, str],
+        patience: Patience | None = None,
     ) -> None:
-        self._sweep, self._environ = sweep, environ
-        self._context = SweepContext(sweep, provisioner, store, RunIndex(store), StopSignal(), poll)
+        self._sweep, self._provisioner, self._environ = sweep, provisioner, environ
+        patience, stop = patience or Patience(), StopSignal()
+        self._folder = Path()
+        limited = Limited(provisioner, stop, patience.limits)
+        self._context = SweepContext(sweep, limited, store, RunIndex(store), stop, patience, self._request)
         self._states: Sequence[CellState] = ()  # before the launch
         self._runners: dict[str, CellRunner] = {}  # by cell
+        self._standing: dict[str, ClusterStatus] = {}  # by cluster
+        self.earlier = EarlierLeases(sweep.name, store)
         self._signals = 0
 
     @property
@@ -69,6 +87,7 @@ class SweepRunner:
         store, index = self._context.store, self._context.index
         store.check_writable()
         index.refresh()
+        self.earlier.read()
         planned = self._sweep.runs * len(self._sweep.recipes)
         states = []
         for cell, series in series_by_cell(self._sweep.cells(), store).items():
@@ -79,35 +98,39 @@ class SweepRunner:
         return self.cells
 
     def check(self) -> None:
-        """Raise BenchError where nothing can be rented, or a machine of an earlier call still is."""
-        self._context.provisioner.check()
-        queued = {state.cell.cluster for state in self._states if state.stage is Stage.QUEUED}
-        if rented := sorted({machine.cluster for machine in self._context.provisioner.clusters()} & queued):
-            raise BenchError(
-                f"{', '.join(rented)}: still there from an earlier call; `bench down {self._sweep.name}` brings its "
-                "records home and gives it back"
-            )
+        """Raise BenchError where nothing can be rented. Machines that an earlier call has left standing are kept.
+
+        Leases of such calls whose machines are gone are closed.
+        """
+        self._provisioner.check()
+        clusters = {machine.cluster: machine for machine in self._context.provisioner.clusters()}
+        self._standing = {
+            state.cell.cluster: clusters[state.cell.cluster] for state in self._states if state.cell.cluster in clusters
+        }
+        self.earlier.close_vanished(clusters, self._context.provisioner, self._context.index)
 
     def run(self, budget: Budget, lines: Lines) -> SweepResult:
-        """Run every cell that is queued, at once, and return when every machine is given back.
+        """Run every cell that is queued or standing, and return when every machine is given back.
 
         A second signal returns at once; machines that are not given back by then are named. Raises StoreError before
         anything is rented where the machines could not write.
         """
+        budget = replace(budget, spent=self.earlier.dollars)
         with tempfile.TemporaryDirectory(prefix="bench-sweep-") as folder:
-            queued = [state for state in self._states if state.stage is Stage.QUEUED]
-            self._runners = {state.cell.name: self._runner(state, Path(folder)) for state in queued}
-            # Daemons: after a second signal nothing waits for them.
-            threads = [
-                threading.Thread(target=runner.run, name=name, daemon=True) for name, runner in self._runners.items()
-            ]
+            self._folder = Path(folder)
+            self._make_runners()
+            threads = self._threads()
             with self._signals_handled(), lines:
+                for line in self.earlier.notes(budget):
+                    lines.say(line)
+                if reason := budget.exceeded((), timedelta(0)):
+                    self._context.stop.set(reason)
                 for thread in threads:
                     thread.start()
                 try:
                     self._watch(threads, budget, lines)
                 except BaseException:
-                    self._stop(StopReason.DEFECT)
+                    self._context.stop.set(StopReason.DEFECT)
                     for thread in threads:
                         thread.join()
                     raise
@@ -121,19 +144,42 @@ class SweepRunner:
         ]
         return SweepResult(cells, self._context.stop.reason)
 
-    def _runner(self, state: CellState, folder: Path) -> CellRunner:
-        """What runs a cell. Its earlier runs go to the machine: with them `bench run --resume` knows what is left."""
-        lease_id = new_id()
-        state = replace(state, lease_id=lease_id, series=state.series or lease_id)
-        earlier = self._context.index.runs(state.series) if self._context.collects else []
-        records = folder / state.cell.name if earlier else None
+    def _make_runners(self) -> None:
+        """A runner for each cell that is queued, or whose machine stands."""
+        for state in self._states:
+            standing = self._standing.get(state.cell.cluster)
+            if state.stage is Stage.QUEUED or standing:
+                lease_id = new_id()
+                queued = replace(state, stage=Stage.QUEUED, lease_id=lease_id, series=state.series or lease_id)
+                self._runners[state.cell.name] = CellRunner(queued, self._context, standing)
+
+    def _threads(self) -> list[threading.Thread]:
+        """As many as cells may run at once, and one at least for each machine that stands and costs money already."""
+        runners = sorted(self._runners.values(), key=lambda runner: runner.state.cell.cluster not in self._standing)
+        queue = deque(runners)
+
+        def work() -> None:
+            with suppress(IndexError):
+                while True:
+                    queue.popleft().run()
+
+        at_once = max(self._sweep.parallel or len(queue), len(self._standing))
+        # Daemons: after a second signal nothing waits for them.
+        return [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(queue)))]
+
+    def _request(self, state: CellState) -> LaunchRequest:
+        """The launch of a cell. Its earlier runs go with it, so that `bench run --resume` knows what is left."""
+        collects = is_folder(self._context.store)
+        earlier = self._context.index.runs(state.series) if collects else []
+        records = self._folder / state.lease_id if earlier else None
         for run in earlier:
-            FolderStore(folder / state.cell.name).put(run)
-        store = "" if self._context.collects else self._context.store.name
-        return CellRunner(state, launch_request(self._sweep, state, store, self._environ, records), self._context)
+            FolderStore(self._folder / state.lease_id).put(run)
+        store = "" if collects else self._context.store.name
+        return launch_request(self._sweep, state, store, self._environ, records)
 
     def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
-        began = time.monotonic()
+        # The wall clock: a monotonic one may stand still while a laptop sleeps, and machines do not.
+        began = min([utc_now(), *(machine.launched for machine in self._standing.values())])
         unpriced: set[str] = set()
         stopping = False
         while any(thread.is_alive() for thread in threads) and self._signals < 2:
@@ -142,25 +188,18 @@ class SweepRunner:
                 if cell.cell.name not in unpriced:
                     unpriced.add(cell.cell.name)
                     lines.say(f"{cell.cell.name}: no price is known, so max_cost does not count it")
-            elapsed = timedelta(seconds=time.monotonic() - began)
-            reason = self._context.stop.reason or budget.exceeded(cells, elapsed)
+            reason = self._context.stop.reason or budget.exceeded(cells, utc_now() - began)
             if reason and not stopping:
                 stopping = True
                 lines.say(f"{reason.value}: giving all machines back")
-                self._stop(reason)
+                self._context.stop.set(reason)
             lines.show(cells)
-            time.sleep(min(_WATCH_S, self._context.poll))
+            time.sleep(min(_WATCH_S, self._context.patience.poll))
         lines.show(self.cells)
-
-    def _stop(self, reason: StopReason) -> None:
-        """Cancel the launches in flight; all other cells hear it where they wait."""
-        self._context.stop.set(reason)
-        for runner in self._runners.values():
-            threading.Thread(target=runner.cancel_launch, daemon=True).start()
 
     @contextmanager
     def _signals_handled(self) -> Iterator[None]:
-        """SIGINT and SIGTERM stop the sweep."""
+        """SIGINT, SIGTERM and SIGHUP stop the sweep."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             self._signals += 1

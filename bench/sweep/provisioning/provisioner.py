@@ -99,6 +99,13 @@ class ClusterStatus:
     instance: Instance | None
 
 
+class StandingJobs(NamedTuple):
+    """The jobs on a machine that an earlier call rented: the one that prepares it, and the one that measures."""
+
+    setup: int | None
+    run: int | None
+
+
 class Provisioner(Protocol):
     """Rents machines. A call may take minutes; each may be made from a thread of its own.
 
@@ -116,6 +123,9 @@ class Provisioner(Protocol):
 
     def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
         """Start what is to be measured, with more `envs`, and return its job."""
+
+    def standing_jobs(self, cluster: str) -> StandingJobs:
+        """The jobs that an earlier call has started on the machine."""
 
     def job(self, cluster: str, job: int) -> Job:
         """The state of a job."""

@@ -19,7 +19,7 @@ from bench.record.documents import LEASE_TAG, Accelerators
 from bench.store import RawRecord
 from bench.sweep.provisioning.collect import PACK, unpack
 from bench.sweep.provisioning.failure import error_line
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, Uptime
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, StandingJobs, Uptime
 from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
 
 _JOBS = {
@@ -32,6 +32,7 @@ _JOBS = {
 # Machines that one has already: what SkyPilot calls them stands on no bill, and holds the names of hosts.
 _OWN = {"kubernetes", "slurm", "ssh"}
 _TAIL = 1000  # lines
+_RUN = "bench-run"  # the job that measures
 _COLLECT = "bench-collect"  # the job that prints the records in the machine's folder
 _SLACK = timedelta(seconds=5)  # its books are kept in whole seconds
 
@@ -113,10 +114,24 @@ class SkyPilot:
         config = task_config(request)
         config["envs"] = {**config["envs"], **envs}
         gpus = instance.accelerators
-        task = sky.Task.from_yaml_config(run_config(config, str(gpus) if gpus else None))
+        task = sky.Task.from_yaml_config({**run_config(config, str(gpus) if gpus else None), "name": _RUN})
         job, _ = sky.get(sky.exec(task, cluster_name=request.cluster))
         assert job is not None  # only a dry run has none
         return int(job)
+
+    def standing_jobs(self, cluster: str) -> StandingJobs:
+        """The jobs that an earlier call has started on the machine."""
+        jobs = self._jobs(cluster)
+        return StandingJobs(
+            min((job for job, name in jobs if name != _RUN), default=None),
+            max((job for job, name in jobs if name == _RUN), default=None),
+        )
+
+    def _jobs(self, cluster: str) -> list[tuple[int, str]]:
+        """Number and name of each job but those that collected records, the first job first."""
+        sky = _sky()
+        jobs = [(row["job_id"], row["job_name"]) for row in sky.get(sky.queue(cluster, all_users=True))]
+        return sorted((job, name) for job, name in jobs if name != _COLLECT)
 
     def job(self, cluster: str, job: int) -> Job:
         """The state of a job."""
@@ -139,8 +154,7 @@ class SkyPilot:
     def whole_log(self, cluster: str) -> Iterator[str]:
         """All that the jobs on the machine have printed, the first job first, in pieces of any length."""
         sky = _sky()
-        jobs = [(row["job_id"], row["job_name"]) for row in sky.get(sky.queue(cluster, all_users=True))]
-        for job in sorted(job for job, name in jobs if name != _COLLECT):
+        for job, _ in self._jobs(cluster):
             yield from filter(None, sky.tail_logs(cluster, job, follow=False, preload_content=False))
 
     def cancel(self, cluster: str) -> None:

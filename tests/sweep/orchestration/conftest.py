@@ -11,11 +11,14 @@ import pytest
 from rich.console import Console
 
 from bench.store import FolderStore
+from bench.sweep.orchestration.limited import Limits, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.state import Budget
 from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, RunSweep
+
+PATIENCE = Patience(poll=0.01, server=0.3, give_back=0.3, limits=Limits(before_tear_down=3))
 
 
 @pytest.fixture
@@ -40,8 +43,9 @@ def run_sweep(sweep: Sweep, store: FolderStore) -> RunSweep:
         provisioner: FakeProvisioner, cost: str | None = None, duration: float | None = None, **changes: object
     ) -> tuple[SweepResult, str]:
         changed = sweep.model_copy(update=changes)
-        runner = SweepRunner(changed, provisioner, store, {}, poll=0.01)
+        runner = SweepRunner(changed, provisioner, store, {}, PATIENCE)
         runner.load_state()
+        runner.check()
         shown = io.StringIO()
         budget = Budget(Decimal(cost) if cost else None, timedelta(seconds=duration) if duration else None)
         result = runner.run(budget, Lines(Console(file=shown, width=200)))

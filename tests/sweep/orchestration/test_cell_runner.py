@@ -54,7 +54,10 @@ def test_a_cell_that_fails_has_its_reason_and_the_others_go_on(
 
 def test_a_spot_machine_that_is_gone_was_preempted(run_sweep: RunSweep, sweep: Sweep, store: FolderStore) -> None:
     result, _ = run_sweep(
-        FakeProvisioner(v100_spot=Plot(ends=Job.GONE, makes=1)), machines=sweep.machines[:1], pricing=("spot",)
+        FakeProvisioner(v100_spot=Plot(ends=Job.GONE, makes=1)),
+        machines=sweep.machines[:1],
+        pricing=("spot",),
+        attempts=1,
     )
     (cell,) = result.cells
     assert cell.failure is not None

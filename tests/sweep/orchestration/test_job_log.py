@@ -33,7 +33,7 @@ def one(sweep: Sweep) -> dict[str, object]:
 def test_a_machine_that_vanishes_takes_the_run_in_flight_only(
     run_sweep: RunSweep, store: FolderStore, one: dict[str, object]
 ) -> None:
-    result, _ = run_sweep(FakeProvisioner(v100_spot=Plot(makes=1, ends=Job.GONE)), **one)
+    result, _ = run_sweep(FakeProvisioner(v100_spot=Plot(makes=1, ends=Job.GONE)), **one, attempts=1)
     assert _kinds(store) == [LeaseClosed, LeaseOpened, Run]
     assert result.cells[0].runs == 1
     again, _ = run_sweep(FakeProvisioner(), **one)
@@ -56,7 +56,7 @@ def test_each_record_is_stored_as_it_appears(run_sweep: RunSweep, store: FolderS
 def test_what_an_s3_store_refuses_from_the_machine_is_put_from_here(
     run_sweep: RunSweep, store: FolderStore, one: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.sweep.orchestration.cell_runner.is_folder", lambda store: False)
+    monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.is_folder", lambda store: False)
     monkeypatch.setattr("bench.sweep.orchestration.launch.store_credentials", lambda store: {"AWS_ACCESS_KEY_ID": "x"})
     result, _ = run_sweep(FakeProvisioner(store, v100_spot=Plot(refused=True)), **one)
     assert result.cells[0].runs == 5

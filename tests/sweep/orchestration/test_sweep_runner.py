@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError
 from bench.store import FolderStore
 from bench.sweep.orchestration.state import Stage
-from bench.sweep.orchestration.sweep_runner import SweepRunner
-from bench.sweep.provisioning.provisioner import Job, LaunchRequest
+from bench.sweep.provisioning.provisioner import Job
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
 from tests.support.sweeps import (
@@ -59,7 +56,7 @@ def test_the_same_call_goes_on_with_what_is_missing(
     run_sweep: RunSweep, store: FolderStore, monkeypatch: pytest.MonkeyPatch, remote: bool
 ) -> None:
     if remote:  # a folder that the machines reach too: to the sweep it is a store like S3
-        monkeypatch.setattr("bench.sweep.orchestration.cell_runner.is_folder", lambda store: False)
+        monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.is_folder", lambda store: False)
         monkeypatch.setattr(
             "bench.sweep.orchestration.launch.store_credentials", lambda store: {"AWS_ACCESS_KEY_ID": "x"}
         )
@@ -93,12 +90,3 @@ def test_more_runs_are_made_where_more_are_asked_for(run_sweep: RunSweep, sweep:
     result, _ = run_sweep(FakeProvisioner(), machines=sweep.machines[:1], runs=3)
     assert result.cells[0].runs == 6
     assert len(runs_in(store)) == 6
-
-
-def test_a_machine_of_an_earlier_call_is_not_rented_again(sweep: Sweep, store: FolderStore) -> None:
-    provisioner = FakeProvisioner()
-    runner = SweepRunner(sweep, provisioner, store, {})
-    runner.load_state()
-    provisioner.launch(LaunchRequest("bench-trial-v100", Path("v100.yaml"), None, False, "", {}))
-    with pytest.raises(BenchError, match=r"^bench-trial-v100: .*`bench down trial`"):
-        runner.check()

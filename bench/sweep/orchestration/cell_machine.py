@@ -1,0 +1,169 @@
+"""The machine of one cell: rented or taken over from an earlier call, given back, its lease closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bench.errors import BenchError
+from bench.record.documents import CloseReason, time_of, utc_now
+from bench.store import Store
+from bench.sweep.orchestration.launch import refuse_expensive
+from bench.sweep.orchestration.limited import Limited, Patience
+from bench.sweep.orchestration.records import RunIndex, close_lease
+from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
+from bench.sweep.provisioning.failure import error_line, failure_of_error
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest
+from bench.sweep.spec import SWEEP_TAG, Sweep
+
+
+@dataclass(frozen=True)
+class SweepContext:
+    """What the cells of a running sweep share. `request` makes the launch of a cell as it stands."""
+
+    sweep: Sweep
+    provisioner: Limited
+    store: Store
+    index: RunIndex
+    stop: StopSignal
+    patience: Patience
+    request: Callable[[CellState], LaunchRequest]
+
+
+class CellMachine:
+    """The machine of a cell, and the cell's state; on `standing`, a machine of an earlier call, where there is one.
+
+    `state` is immutable and only the cell's thread replaces it: whoever reads it sees the cell as it was at one moment.
+    """
+
+    def __init__(self, state: CellState, context: SweepContext, standing: ClusterStatus | None = None) -> None:
+        self.state, self._context, self._standing = state, context, standing
+        self._provisioner, self._cluster = context.provisioner, state.cell.cluster
+        self._request = context.request(state)
+        self._began = utc_now()
+        self._may_have_records = False
+
+    @contextmanager
+    def provisioned(self) -> Iterator[Instance]:
+        """The cell's machine. Whatever happens inside, it is given back and its lease closed.
+
+        It stays only where `left` says so, as records on it would go with it. What is raised is the failure, unless
+        the sweep stops.
+        """
+        try:
+            self._enter(Stage.PROVISIONING)
+            yield self._attach() or self._launch()
+        except SweepStopped:
+            raise
+        except Exception as error:  # SkyPilot and its clouds raise what they like
+            if self._context.stop.reason is None:
+                self._update(failure=failure_of_error(error))
+            raise
+        finally:
+            if not self.state.left:
+                self._give_back()
+            if not self.state.left and not self.state.never_provisioned:
+                self._close_lease()
+
+    def _launch(self) -> Instance:
+        instance = self._provisioner.launch(self._request)
+        self._adopt(instance)
+        self._update(instance=instance, provisioned_at=utc_now())
+        refuse_expensive(self._context.sweep, self.state.cell, instance)
+        return instance
+
+    def _attach(self) -> Instance | None:
+        """The machine that an earlier call rented, once it answers; None where there is none any more."""
+        if self._standing is None:
+            return None
+        self._may_have_records = True
+        if self._standing.state != "UP":
+            self._standing = self._awaited(self._standing)
+        if self._standing is None or self._standing.instance is None:
+            self._may_have_records = False
+            return None
+        self._update(started=self._standing.launched, instance=self._standing.instance)
+        self._adopt(self._standing.instance)
+        return self._standing.instance
+
+    def _awaited(self, standing: ClusterStatus) -> ClusterStatus | None:
+        """The machine `standing` once it is up; None once it is gone. Until then it is `left`: it may hold records."""
+        self._update(left=f"bench down {self._cluster}", started=standing.launched)
+
+        def look() -> ClusterStatus | None:
+            machine = next((each for each in self._provisioner.clusters() if each.cluster == self._cluster), None)
+            if machine and (machine.state != "UP" or machine.instance is None):
+                raise BenchError(
+                    f"the machine of an earlier call is {machine.state}, and may hold records; "
+                    f"sky start {self._cluster}, then the same command again; or bench down --discard {self._cluster}"
+                )
+            return machine
+
+        machine = self._context.patience.retry(look, self._context.patience.server, self._context.stop.wait)
+        self._update(left=None, started=utc_now())
+        return machine
+
+    def _adopt(self, instance: Instance) -> None:
+        """Take over the lease that the machine was rented under, where an earlier call of the sweep asked for it."""
+        lease_id = instance.lease_label
+        if lease_id is None or lease_id == self.state.lease_id:
+            return
+        with suppress(ValueError):
+            self._began = min(self._began, time_of(lease_id))
+            series = lease_id if self.state.series == self.state.lease_id else self.state.series
+            self._update(lease_id=lease_id, series=series)
+            self._request = self._context.request(self.state)
+
+    def _give_back(self) -> None:
+        """Terminate the machine. While that fails `left` is the command for it, and it is tried again."""
+        self._enter(Stage.TEARDOWN)
+
+        def failed(error: Exception) -> None:
+            self._update(left=f"sky down {self._cluster}", left_because=error_line(error))
+
+        try:
+            self._context.patience.retry(self._terminate, self._context.patience.give_back, failed=failed)
+        except Exception as error:
+            self._note(f"it could not be given back: {error_line(error)}")
+        else:
+            self._update(left=None, left_because="")
+
+    def _terminate(self) -> None:
+        if self.state.instance is None:
+            with suppress(BenchError):  # the request hangs: the machine goes all the same
+                self._provisioner.cancel_launch(self._cluster)
+        self._provisioner.down(self._cluster)
+
+    def _close_lease(self) -> None:
+        """Close the lease, if there was a machine to pay for."""
+        state = self.state
+        unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
+        try:
+            if uptime := self._provisioner.uptime(self._cluster, self._began):
+                close_lease(
+                    self._context.store,
+                    state.lease_id,
+                    state.instance or unknown,
+                    uptime,
+                    self._close_reason(),
+                    state.provisioned_at,
+                    {SWEEP_TAG: state.cell.tag},
+                )
+        except Exception as error:  # the machine is gone, and the record can still be made by hand
+            self._note(f"lease {state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
+
+    def _close_reason(self) -> CloseReason:
+        if self.state.failure is None:
+            return "interrupted" if self._context.stop.reason else "finished"
+        return "preempted" if self.state.failure.reason == "PREEMPTED" else "failed"
+
+    def _enter(self, stage: Stage) -> None:
+        self.state = self.state.enter(stage)
+
+    def _note(self, *notes: str) -> None:
+        self._update(notes=tuple(dict.fromkeys(self.state.notes + notes)))
+
+    def _update(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)

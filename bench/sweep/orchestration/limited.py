@@ -1,0 +1,189 @@
+"""A provisioner whose calls end: each runs in a thread that is left behind when its time is over or the sweep stops."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from bench.errors import BenchError
+from bench.store import DamagedLine, RawRecord, read_log
+from bench.sweep.orchestration.state import StopSignal, SweepStopped
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    Instance,
+    Job,
+    LaunchRequest,
+    Provisioner,
+    StandingJobs,
+    Uptime,
+)
+
+_LOOK_S = 0.05
+_LEAST_S = 1.0
+_TRIES = 5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds that calls may take.
+
+    `launch` is long, as a full Slurm lets one wait for hours; the sweep's own bounds end it earlier. Once the sweep
+    stops, all that comes before a machine's tear-down has `before_tear_down` together.
+    """
+
+    launch: float = 24 * 3600
+    start: float = 900
+    question: float = 120
+    records: float = 900
+    down: float = 600
+    before_tear_down: float = 45
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds between two questions, and for how long what fails is tried again.
+
+    `server` is for questions that fail, with pauses that grow; `give_back` is for tear-down, None: as long as the
+    process lives.
+    """
+
+    poll: float = 5.0
+    server: float = 1800.0
+    give_back: float | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def retry(
+        self,
+        action: Callable[[], T],
+        seconds: float | None,
+        sleep: Callable[[float], object] = time.sleep,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> T:
+        """What `action` returns. Raises what it raises after `seconds` of the wall clock and five tries.
+
+        The wall clock counts while a laptop sleeps. `failed` hears of every failure.
+        """
+        pause, attempt, began = self.poll, 1, time.time()
+        while True:
+            try:
+                return action()
+            except SweepStopped:
+                raise
+            except Exception as error:  # SkyPilot and its clouds raise what they like
+                if failed:
+                    failed(error)
+                if seconds is not None and attempt >= _TRIES and time.time() - began >= seconds:
+                    raise
+            sleep(pause)
+            attempt, pause = attempt + 1, min(2 * pause, 12 * self.poll)
+
+
+class Limited:
+    """`provisioner`, each call within its time.
+
+    A launch, a start and a question about a job raise SweepStopped as soon as the sweep stops: the request may hang,
+    and the machine has to be given back all the same.
+    """
+
+    def __init__(self, provisioner: Provisioner, stop: StopSignal, limits: Limits) -> None:
+        self._provisioner, self._stop, self._limits = provisioner, stop, limits
+
+    def launch(self, request: LaunchRequest) -> Instance:
+        """See `Provisioner`."""
+        return self._until_stop("launch", self._limits.launch, lambda: self._provisioner.launch(request))
+
+    def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
+        """See `Provisioner`."""
+        return self._until_stop(
+            "start of the job", self._limits.start, lambda: self._provisioner.run(request, instance, envs)
+        )
+
+    def standing_jobs(self, cluster: str) -> StandingJobs:
+        """See `Provisioner`."""
+        return self._until_stop("list of jobs", self._limits.question, lambda: self._provisioner.standing_jobs(cluster))
+
+    def job(self, cluster: str, job: int) -> Job:
+        """See `Provisioner`."""
+        return self._until_stop("state of the job", self._limits.question, lambda: self._provisioner.job(cluster, job))
+
+    def log(self, cluster: str, job: int) -> Sequence[str]:
+        """See `Provisioner`."""
+        return self._until_stop("log", self._limits.question, lambda: list(self._provisioner.log(cluster, job)))
+
+    def clusters(self) -> Sequence[ClusterStatus]:
+        """See `Provisioner`."""
+        return self._until_stop("list of machines", self._limits.question, self._provisioner.clusters)
+
+    def cancel(self, cluster: str) -> None:
+        """See `Provisioner`."""
+        # A third of what is left for all: records are worth more than the end of a job whose machine ends.
+        self._before_tear_down("end of its jobs", self._limits.question, lambda: self._provisioner.cancel(cluster), 3)
+
+    def printed(self, cluster: str) -> Sequence[RawRecord | DamagedLine]:
+        """The records in all that the jobs on the machine have printed."""
+
+        def read() -> list[RawRecord | DamagedLine]:
+            return list(read_log(map(str.encode, self._provisioner.whole_log(cluster))))
+
+        return self._before_tear_down("whole log", self._limits.records, read, 2)
+
+    def records(self, cluster: str) -> Sequence[RawRecord]:
+        """See `Provisioner`."""
+        return self._before_tear_down(
+            "records in its folder", self._limits.records, lambda: list(self._provisioner.records(cluster)), 1
+        )
+
+    def cancel_launch(self, cluster: str) -> None:
+        """See `Provisioner`."""
+        self._before_tear_down(
+            "end of the launch", self._limits.question, lambda: self._provisioner.cancel_launch(cluster), 2
+        )
+
+    def down(self, cluster: str) -> None:
+        """See `Provisioner`."""
+        self._within("tear-down", self._limits.down, lambda: self._provisioner.down(cluster))
+
+    def uptime(self, cluster: str, since: datetime) -> Uptime | None:
+        """See `Provisioner`."""
+        return self._within(
+            "time that it was paid for", self._limits.question, lambda: self._provisioner.uptime(cluster, since)
+        )
+
+    def _until_stop(self, what: str, seconds: float, action: Callable[[], T]) -> T:
+        return self._within(what, seconds, action, until_stop=True)
+
+    def _before_tear_down(self, what: str, seconds: float, action: Callable[[], T], share: int) -> T:
+        if self._stop.at is not None:
+            left = self._limits.before_tear_down - (time.time() - self._stop.at)
+            seconds = min(seconds, max(_LEAST_S, left / share))
+        return self._within(what, seconds, action)
+
+    def _within(self, what: str, seconds: float, action: Callable[[], T], *, until_stop: bool = False) -> T:
+        """What `action` returns or raises. Raises BenchError when `seconds` of the wall clock are over."""
+        results: list[T] = []
+        errors: list[BaseException] = []
+        ended = threading.Event()
+
+        def call() -> None:
+            try:
+                results.append(action())
+            except BaseException as error:  # raised where the result is waited for
+                errors.append(error)
+            ended.set()
+
+        until = time.time() + seconds
+        threading.Thread(target=call, daemon=True).start()
+        while not ended.wait(_LOOK_S if until_stop else min(1.0, max(_LOOK_S, until - time.time()))):
+            if until_stop and self._stop.reason is not None:
+                raise SweepStopped
+            if time.time() >= until:
+                raise BenchError(f"SkyPilot's answer ({what}) did not come within {seconds:.0f} s")
+        if errors:
+            raise errors[0]
+        return results[0]
