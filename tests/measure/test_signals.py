@@ -8,7 +8,7 @@ import pytest
 from bench.measure.signals import Interrupted, Interrupts
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_breaks_off_what_is_armed(number: signal.Signals) -> None:
     interrupts = Interrupts()
 
@@ -60,3 +60,14 @@ def test_the_old_handlers_come_back() -> None:
     with Interrupts().listening():
         assert signal.getsignal(signal.SIGINT) != before
     assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_under_nohup_a_closed_window_breaks_nothing_off() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupts = Interrupts()
+    try:
+        with interrupts.listening(), interrupts.armed():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert interrupts.received is None

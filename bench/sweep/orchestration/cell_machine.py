@@ -131,10 +131,15 @@ class CellMachine:
             self._update(left=None, left_because="")
 
     def _terminate(self) -> None:
+        unsettled: Exception | None = None
         if self.state.instance is None:
-            with suppress(BenchError):  # the request hangs: the machine goes all the same
+            try:
                 self._provisioner.cancel_launch(self._cluster)
+            except Exception as error:  # what is there goes all the same
+                unsettled = error
         self._provisioner.down(self._cluster)
+        if unsettled:  # it may still rent one
+            raise unsettled
 
     def _close_lease(self) -> None:
         """Close the lease, if there was a machine to pay for."""

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from bench.billing.cost import train_cost
-from bench.billing.prices import machine_hourly
+from bench.billing.prices import machine_hourly, train_cost
 from bench.record.documents import LeaseClosed, LeaseOpened, time_of
 from bench.store import Store, read_each
 from bench.sweep.orchestration.limited import Limited

@@ -95,8 +95,20 @@ class Limited:
         self._provisioner, self._stop, self._limits = provisioner, stop, limits
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """See `Provisioner`."""
-        return self._until_stop("launch", self._limits.launch, lambda: self._provisioner.launch(request))
+        """See `Provisioner`. A machine that comes after all, when nobody waits for it any more, is given back."""
+        left_behind = threading.Event()
+
+        def launch() -> Instance:
+            instance = self._provisioner.launch(request)
+            if left_behind.is_set():
+                self._provisioner.down(request.cluster)
+            return instance
+
+        try:
+            return self._until_stop("launch", self._limits.launch, launch)
+        except BaseException:
+            left_behind.set()
+            raise
 
     def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
         """See `Provisioner`."""

@@ -18,7 +18,7 @@ from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, RunSweep
 
-PATIENCE = Patience(poll=0.01, server=0.3, give_back=0.3, limits=Limits(before_tear_down=3))
+PATIENCE = Patience(poll=0.01, server=1.0, give_back=0.3, limits=Limits(before_tear_down=3))
 
 
 @pytest.fixture

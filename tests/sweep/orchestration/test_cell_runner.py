@@ -120,7 +120,7 @@ def test_a_machine_whose_records_cannot_be_had_stays(run_sweep: RunSweep) -> Non
 
 
 def test_a_server_that_is_busy_for_a_moment_stops_nothing(run_sweep: RunSweep) -> None:
-    result, _ = run_sweep(FakeProvisioner(v100=Plot(job_fails=4)))
+    result, _ = run_sweep(FakeProvisioner(v100=Plot(job_fails=8)))
     assert result.exit_code == 0
 
 

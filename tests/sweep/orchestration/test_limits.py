@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -18,12 +19,9 @@ from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
 from tests.support.sweeps import closed_leases, runs_in
 
 
-@pytest.mark.parametrize("request_", ["launch", "job"])
-def test_a_request_that_hangs_keeps_no_machine_beyond_the_bound(
-    run_sweep: RunSweep, sweep: Sweep, request_: str
-) -> None:
-    provisioner = FakeProvisioner(v100=Plot(hangs=request_))
-    provisioner.cancel_launch = provisioner.hung.wait  # type: ignore[assignment,method-assign]  # hangs as well
+@pytest.mark.parametrize("where", ["launch", "job"])
+def test_a_request_that_hangs_keeps_no_machine_beyond_the_bound(run_sweep: RunSweep, sweep: Sweep, where: str) -> None:
+    provisioner = FakeProvisioner(v100=Plot(hangs=where))
     began = time.time()
     result, _ = run_sweep(provisioner, duration=0.3, machines=sweep.machines[:1])
     provisioner.hung.set()
@@ -31,6 +29,30 @@ def test_a_request_that_hangs_keeps_no_machine_beyond_the_bound(
     assert result.reason is StopReason.DURATION
     assert provisioner.calls[-1] == "down bench-trial-v100"
     assert provisioner.up == {}
+
+
+def test_a_launch_that_hangs_and_cannot_be_cancelled_is_named_and_its_machine_given_back(
+    run_sweep: RunSweep, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provisioner = FakeProvisioner()
+    rent = provisioner.launch
+    late = threading.Event()
+
+    def launch(request: LaunchRequest) -> Instance:
+        late.wait(20)
+        return rent(request)
+
+    monkeypatch.setattr(provisioner, "launch", launch)
+    monkeypatch.setattr(provisioner, "cancel_launch", lambda cluster: late.wait(20))
+    result, _ = run_sweep(provisioner, duration=0.2, machines=sweep.machines[:1])
+    assert result.cells[0].left == "sky down bench-trial-v100"
+    assert result.exit_code == 1
+    assert "down bench-trial-v100" in provisioner.calls
+    late.set()
+    deadline = time.time() + 10
+    while "launch bench-trial-v100" not in provisioner.calls or provisioner.up:
+        assert time.time() < deadline, "the machine that came late is given back"
+        time.sleep(0.01)
 
 
 def test_max_cost_gives_a_machine_back_whose_request_hangs(run_sweep: RunSweep, sweep: Sweep) -> None:
@@ -44,7 +66,7 @@ def test_max_cost_gives_a_machine_back_whose_request_hangs(run_sweep: RunSweep, 
 def _lease(store: FolderStore, dollars: str, cell: str = "trial/v100") -> None:
     """A lease of an earlier call that cost so much."""
     lease_id, stopped = new_id(), utc_now()
-    price = Price(amount=Decimal(dollars), source="test", seen=stopped.date())
+    price = Price(amount=Decimal(dollars), currency="USD", source="test", seen=stopped.date())
     started = stopped - timedelta(hours=1)
     tags = {"bench-lease": lease_id, "bench-sweep": cell}
     store.put(LeaseOpened(id=lease_id, provider="aws", started=started, price=price, tags=tags))
@@ -102,9 +124,7 @@ def test_a_spot_machine_that_is_taken_back_is_replaced_and_its_series_goes_on(
     run_sweep: RunSweep, sweep: Sweep, store: FolderStore
 ) -> None:
     provisioner = FakeProvisioner(v100_spot=Plot(makes=2, ends=Job.GONE, then=Plot()))
-    result, _ = run_sweep(
-        provisioner, machines=sweep.machines[:1], pricing=("spot",), recipes=("quick",), runs=5
-    )
+    result, _ = run_sweep(provisioner, machines=sweep.machines[:1], pricing=("spot",), recipes=("quick",), runs=5)
     (cell,) = result.cells
     assert (cell.stage, cell.runs, cell.attempt) == (Stage.DONE, 5, 2)
     runs = runs_in(store)

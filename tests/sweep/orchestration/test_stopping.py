@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 
+from bench.record.documents import utc_now
 from bench.store import FolderStore
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.state import Stage, StopReason
@@ -21,7 +24,7 @@ from tests.support.sweeps import (
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("where", ["launch", "setup", "run"])
 def test_a_signal_gives_every_machine_back(run_sweep: RunSweep, store: FolderStore, where: str, number: int) -> None:
     before = signal.getsignal(signal.SIGINT)
@@ -102,3 +105,30 @@ def test_a_second_signal_ends_it_at_once_and_names_what_is_left(
     slow.set()
     assert result.cells[0].left == "bench down bench-trial-v100"
     assert result.exit_code == 130
+
+
+def test_a_terminal_that_is_gone_keeps_no_machine(run_sweep: RunSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("rich.console.Console.print", gone)
+    provisioner = FakeProvisioner(v100=Plot(hangs="run"))
+    once(lambda: "run bench-trial-v100" in provisioner.calls, lambda: os.kill(os.getpid(), signal.SIGHUP))
+    result, _ = run_sweep(provisioner)
+    assert result.reason is StopReason.SIGNAL
+    assert provisioner.up == {}
+
+
+def test_max_duration_counts_the_hours_that_a_laptop_slept(
+    run_sweep: RunSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provisioner = FakeProvisioner(v100=Plot(hangs="run"))
+
+    def now() -> datetime:
+        slept = timedelta(hours=3) if "run bench-trial-v100" in provisioner.calls else timedelta(0)
+        return utc_now() + slept
+
+    monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.utc_now", now)
+    result, _ = run_sweep(provisioner, duration=7200)
+    assert result.reason is StopReason.DURATION
+    assert provisioner.up == {}
