@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
+
 from bench.errors import BenchError
 from bench.store import DamagedLine, RawRecord, read_log
 from bench.sweep.orchestration.state import StopSignal, SweepStopped
@@ -62,26 +64,32 @@ class Patience:
         self,
         action: Callable[[], T],
         seconds: float | None,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
         failed: Callable[[Exception], None] | None = None,
     ) -> T:
         """What `action` returns. Raises what it raises after `seconds` of the wall clock and five tries.
 
         The wall clock counts while a laptop sleeps. `failed` hears of every failure.
         """
-        pause, attempt, began = self.poll, 1, time.time()
-        while True:
-            try:
-                return action()
-            except SweepStopped:
-                raise
-            except Exception as error:  # SkyPilot and its clouds raise what they like
-                if failed:
-                    failed(error)
-                if seconds is not None and attempt >= _TRIES and time.time() - began >= seconds:
-                    raise
-            sleep(pause)
-            attempt, pause = attempt + 1, min(2 * pause, 12 * self.poll)
+        began = time.time()
+
+        def over(tries: RetryCallState) -> bool:
+            return seconds is not None and tries.attempt_number >= _TRIES and time.time() - began >= seconds
+
+        def may_be_repeated(error: BaseException) -> bool:  # SkyPilot and its clouds raise what they like
+            if not isinstance(error, Exception) or isinstance(error, SweepStopped):
+                return False
+            if failed:
+                failed(error)
+            return True
+
+        return Retrying(
+            stop=over,
+            wait=wait_exponential(multiplier=self.poll, max=12 * self.poll),
+            retry=retry_if_exception(may_be_repeated),
+            sleep=sleep,
+            reraise=True,
+        )(action)
 
 
 class Limited:
