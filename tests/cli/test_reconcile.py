@@ -3,6 +3,7 @@
 import csv
 import re
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def test_a_row_that_cannot_be_read_is_named_and_the_exit_code_is_5(
     [
         ("", 2),
         ("--focus november.csv --cost-explorer", 2),
+        ("--runpod --cost-explorer", 2),
         ("--focus other.csv", 2),
         ("--focus none.csv", 1),
         ("--focus november.csv --store nowhere", 1),
@@ -112,3 +114,54 @@ def test_a_day_that_has_not_come_yet_is_refused(bench: Bench, november: FolderSt
     assert result.returncode == 2
     assert "--since 2126-11-01" in result.stderr
     assert not bills(november)
+
+
+# Bills as people have met them: the text of a charge, and what of the lease's bill is shown.
+HEADER = example("csv").splitlines()[0]
+MONTH, HOUR = "2026-11-01T00:00:00Z,2026-12-01T00:00:00Z", "2026-11-20T12:00:00Z,2026-11-20T13:00:00Z"
+LATER = f"1,USD,{MONTH},2026-11-23T12:00:00Z,2026-11-23T13:00:00Z,Usage,other,other,"
+USED = f"0.1921,USD,{MONTH},{HOUR},Usage,p3.2xlarge,i-0abc,"
+UTC_HOURS = "2026-11-01 00:00:00 UTC,2026-12-01 00:00:00 UTC,2026-11-20 12:00:00 UTC,2026-11-20 13:00:00 UTC"
+PURCHASE = f"5000,USD,{MONTH},2026-11-01T00:00:00Z,2027-11-01T00:00:00Z,Purchase,savings plan,plan,"
+TAGS = f'"bench-lease": "{LEASE}","env": "dev"'.replace('"', '""')  # as Azure writes them, in a CSV
+TAGGED = f'0.1921,USD,{MONTH},{HOUR},Usage,NC6,vm-1,"{TAGS}"'
+
+
+@pytest.mark.parametrize(
+    ("extra", "rows", "shown"),
+    [
+        ("", [USED.replace("Usage", "usage"), LATER], "0.1921 USD complete"),
+        ("", [f"0.1921,USD,{UTC_HOURS},Usage,n1,i-0abc,{{}}", LATER], "0.1921 USD complete"),
+        ("", [USED], "0.1921 USD partial"),
+        ("", [USED, PURCHASE], "0.1921 USD partial"),
+        ("", [PURCHASE], "unknown none yet"),
+        (",InvoiceId", [f"{USED},NULL", f"{LATER},7"], "0.1921 USD partial"),
+        (",EffectiveCost,ListCost,ConsumedQuantity", [f"{USED}{',NULL' * 3}", f"{LATER},,,"], "0.1921 USD complete"),
+        ("", [TAGGED, LATER], "0.1921 USD complete"),
+        (
+            ",EffectiveCost,PricingCategory",
+            [f"{USED.replace('0.1921', '0')},0.13,Committed", f"{LATER},1,Standard"],
+            "0.0000 USD complete paid by a commitment: effective cost 0.1300 USD",
+        ),
+    ],
+    ids=["small letters", "UTC", "early", "purchase", "no charge yet", "no invoice", "NULL", "no braces", "commitment"],
+)
+def test_a_bill_is_taken_as_it_is(
+    bench: Bench, november: FolderStore, tmp_path: Path, extra: str, rows: list[str], shown: str
+) -> None:
+    (tmp_path / "x.csv").write_text("\n".join([HEADER + extra, *rows]) + "\n")
+    result = bench("reconcile", "--export", "x.csv")
+    assert (result.returncode, result.stderr) == (0, "")
+    for word in re.findall(r"[\d.]+ USD|\w+", shown):
+        assert word in result.stdout
+    assert ("complete" in result.stdout) == ("complete" in shown)
+
+
+def test_two_runs_of_an_export_in_a_folder_count_once(bench: Bench, november: FolderStore, tmp_path: Path) -> None:
+    for run in ("run-a", "run-b"):
+        folder = tmp_path / "exports" / "20261101-20261130" / run
+        folder.mkdir(parents=True)
+        (folder / "part_0_0001.csv").write_text(example("csv"))
+    result = bench("reconcile", "--export", "exports")
+    assert (result.returncode, "0.1471 USD" in result.stdout, "run-b" in result.stdout) == (0, True, True)
+    assert [bill.billed_cost for bill in bills(november)] == [Decimal("0.1471")]

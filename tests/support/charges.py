@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from analysis.frames.leases import Lease
@@ -26,3 +28,27 @@ def bills_of_rows(*rows: dict[str, Any], leases: Mapping[str, Lease], source: Bi
     result = matched(*rows, leases=leases, source=source)
     assert not result.errors
     return list(bills_of(result))
+
+
+def write_csv(file: Path, *rows: Mapping[str, object]) -> None:
+    """A CSV file of these rows, which have the columns of the first."""
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def focus_row(**changes: str) -> dict[str, str]:
+    """The cells of a FOCUS charge for the machine of `tests.support.leases` in its hour, with `changes`."""
+    return {
+        "BilledCost": "0.1921",
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": "2026-11-01T00:00:00Z",
+        "BillingPeriodEnd": "2026-12-01T00:00:00Z",
+        "ChargePeriodStart": "2026-11-20T12:00:00Z",
+        "ChargePeriodEnd": "2026-11-20T13:00:00Z",
+        "ChargeCategory": "Usage",
+        "ChargeDescription": "p3.2xlarge",
+        "ResourceId": "i-0abc",
+        "Tags": "{}",
+    } | changes

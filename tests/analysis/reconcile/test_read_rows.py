@@ -83,6 +83,40 @@ def test_gzip_is_known_by_its_content(there: Path) -> None:
     check(row)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_csv_is_read_in_the_encodings_of_spreadsheets(there: Path, encoding: str) -> None:
+    there.write_bytes(written(CELLS).decode().encode(encoding))
+    (row,) = read(there)
+    check(row)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_csv_is_read_with_other_separators_and_a_decimal_comma(there: Path, delimiter: str) -> None:
+    cells = CELLS | {"BilledCost": "0,1921"}
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter)
+    writer.writerows([list(cells), list(cells.values())])
+    there.write_text(out.getvalue())
+    (row,) = read(there)
+    check(row)
+
+
+def test_lines_that_are_no_charges_cost_nothing(there: Path) -> None:
+    header, row = written(CELLS).splitlines()
+    total = b"Total,,,,,,,,,,,0.3842"
+    there.write_bytes(b"\r\n".join([b"Bill of November", b"", header, row, header, row, b",,,,,,,,,,,", total, b""]))
+    first, second, last = read(there)
+    check(first)
+    check(second)
+    assert isinstance(last, str)
+
+
+def test_of_two_columns_of_a_name_the_first_counts(there: Path) -> None:
+    there.write_bytes(written(CELLS, header=["billed_cost" if name == "x_Other" else name for name in CELLS]))
+    (row,) = read(there)
+    check(row)
+
+
 @pytest.mark.parametrize("spelled", [str.lower, lambda name: "".join(f"_{c}" if c.isupper() else c for c in name)])
 def test_columns_are_known_however_a_provider_spells_them(there: Path, spelled: Callable[[str], str]) -> None:
     there.write_bytes(written(CELLS, header=[spelled(name) for name in CELLS]))

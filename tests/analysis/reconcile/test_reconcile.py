@@ -163,6 +163,76 @@ def test_a_row_that_cannot_be_read_is_named_and_skipped(changes: dict[str, Any],
     assert next(iter(bills_of(result))).billed_cost == Decimal("0.1921")
 
 
+@pytest.mark.parametrize("column", ["EffectiveCost", "ListCost", "ConsumedQuantity"])
+def test_an_optional_column_that_cannot_be_read_costs_itself_and_is_said(column: str) -> None:
+    result = joined(row(**{column: "free"}), LATER)
+    (bill,) = bills_of(result)
+    assert (bill.billed_cost, bill.effective_cost, bill.partial) == (Decimal("0.1921"), None, ())
+    assert not result.errors
+    assert column in as_text(compared(result), result)
+
+
+@pytest.mark.parametrize("category", ["Purchase", "Tax", "Usage"])
+def test_a_charge_that_reaches_into_the_future_does_not_say_how_far_charges_go(category: str) -> None:
+    period = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2027-11-01T00:00:00Z"}
+    plan = row(ResourceId="plan", ChargeCategory=category, **period)
+    (one,) = compared(joined(row(), plan))
+    assert one.partial == ("not-final",)
+    result = joined(plan)
+    assert "none yet" in as_text(compared(result), result)
+
+
+def test_a_charge_of_a_month_covers_its_own_lease() -> None:
+    period = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2026-12-01T00:00:00Z"}
+    (one,) = compared(joined(row(**period)))
+    assert one.partial == ("not-final",)
+
+
+@pytest.mark.parametrize("name", ["ProviderName", "ServiceProviderName", "HostProviderName"])
+def test_how_far_one_provider_charged_says_nothing_of_another(name: str) -> None:
+    later = LATER | row_of(name, "Amazon Web Services")
+    (one,) = compared(joined(row() | row_of(name, "Google Cloud"), later, documents=[opened(provider="gcp"), closed()]))
+    assert one.partial == ("not-final",)
+    result = joined(later, documents=[opened(provider="gcp"), closed()])
+    assert "none: no charge of gcp was read" in as_text(compared(result), result)
+
+
+def row_of(name: str, cell: str) -> dict[str, Any]:
+    return {name.casefold(): cell}
+
+
+def test_a_row_whose_tags_cannot_be_read_is_named_and_never_called_somebody_elses() -> None:
+    result = joined(row(ResourceId="vol-1", Tags='{"bench-lease"'), row(ResourceId="vol-1", Tags="{}"))
+    assert [str(error).partition(": ")[0] for error in result.errors] == ["x.csv:2"]
+    assert result.unrelated == 1
+    assert not joined(row(Tags='{"bench-lease"')).errors  # its resource tells
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, "commitment: effective cost 0.1300 USD"),
+        (
+            {"CommitmentDiscountType": "Savings Plan", "CommitmentDiscountId": "arn:aws:x:y:1:sp/sp-1"},
+            "Savings Plan sp-1",
+        ),
+        ({"CommitmentDiscountName": "three years"}, "three years"),
+        ({"EffectiveCost": "NULL"}, "effective cost unknown"),
+    ],
+)
+def test_what_a_commitment_pays_is_said_with_its_effective_cost(changes: dict[str, Any], named: str) -> None:
+    result = joined(row(**({"BilledCost": "0", "EffectiveCost": "0.13", "PricingCategory": "Committed"} | changes)))
+    (one,) = compared(result)
+    assert one.billed == 0
+    assert named in as_text([one], result)
+
+
+def test_the_sum_of_a_bill_is_exact_in_any_order() -> None:
+    costs = ["100000000000000", "0.000000000000000000000000000001", "-100000000000000"]
+    sums = {bills(*(row(BilledCost=cost) for cost in order))[0].billed_cost for order in (costs, costs[::-1])}
+    assert sums == {Decimal("1e-30")}
+
+
 def test_what_has_no_counterpart_is_said_on_either_side() -> None:
     documents: list[AnyDocument] = [opened(), closed(), opened(1, resource_id="i-0def"), closed(1)]
     result = joined(row(), row(Tags=tagged("gone")), LATER, documents=documents)

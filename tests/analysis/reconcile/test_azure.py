@@ -1,0 +1,84 @@
+"""Rows of Azure's actual cost, under the columns of its agreements."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.frames.leases import leases_of
+from analysis.reconcile.formats.cells import column
+from analysis.reconcile.reconcile import from_exports
+from bench.record.documents import Bill
+from bench.store import FolderStore
+from tests.support.charges import bills_of_rows, write_csv
+from tests.support.leases import IDS, closed, opened
+
+GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg"
+VM = f"{GROUP}/providers/Microsoft.Compute/virtualMachines/b"
+ROW: dict[str, Any] = {
+    "billingCurrency": "USD",
+    "billingPeriodStartDate": "11/01/2026",
+    "billingPeriodEndDate": "11/30/2026",
+    "chargeType": "Usage",
+    "costInBillingCurrency": "0.1921",
+    "date": "11/20/2026",
+    "invoiceId": "",
+    "meterName": "NC6s v3",
+    "pricingModel": "OnDemand",
+    "quantity": "0.0628",
+    "resourceId": VM,
+    "tags": f'"bench-lease": "{IDS[0]}","env": "dev"',
+    "unitOfMeasure": "1 Hour",
+}
+ENTERPRISE = {
+    "date": "Date",
+    "billingCurrency": "BillingCurrencyCode",
+    "costInBillingCurrency": "CostInBillingCurrency",
+}
+PAY_AS_YOU_GO = {
+    "date": "UsageDateTime",
+    "costInBillingCurrency": "PreTaxCost",
+    "resourceId": "InstanceId",
+    "billingCurrency": "Currency",
+}
+DOCUMENTS = [opened(provider="azure", resource_id="11111111-2222-3333-4444-555555555555"), closed()]
+
+
+def bill_of(**changes: Any) -> Bill:
+    row = {column(name): cell for name, cell in (ROW | changes).items()}
+    (bill,) = bills_of_rows(row, leases=leases_of(DOCUMENTS), source="azure")
+    return bill
+
+
+def test_a_row_is_a_day_of_the_lease_that_its_tag_names() -> None:
+    bill = bill_of()
+    assert (bill.source, bill.joined_by, bill.billed_cost) == ("azure", "tag", Decimal("0.1921"))
+    day = datetime(2026, 11, 20, tzinfo=UTC)
+    assert (bill.charge_period_start, bill.charge_period_end) == (day, day + timedelta(days=1))
+    assert bill.billing_period_start == day.replace(day=1)
+    assert bill.charges[0].pricing_category == "Standard"
+    assert "subscriptions" not in bill.model_dump_json()
+
+
+def test_what_a_commitment_covers_has_an_unknown_effective_cost_and_its_name() -> None:
+    bill = bill_of(pricingModel="SavingsPlan", benefitName="plan-1", costInBillingCurrency="0")
+    assert (bill.billed_cost, bill.effective_cost, bill.charges[0].commitment) == (0, None, "plan-1")
+
+
+@pytest.mark.parametrize(("kind", "category"), [("Refund", "Credit"), ("Purchase", "Purchase"), ("Tax", "Tax")])
+def test_kinds_of_charges_are_told_apart(kind: str, category: str) -> None:
+    assert bill_of(chargeType=kind).charges[0].category == category
+
+
+@pytest.mark.parametrize("names", [{}, ENTERPRISE, PAY_AS_YOU_GO])
+def test_the_columns_of_each_agreement_are_read(tmp_path: Path, names: dict[str, str]) -> None:
+    store = FolderStore(str(tmp_path / "store"))
+    for document in DOCUMENTS:
+        store.put(document)
+    write_csv(tmp_path / "x.csv", {names.get(name, name): cell for name, cell in ROW.items()})
+    result = from_exports([str(tmp_path / "x.csv")], store)
+    assert (result.reconciliations[0].billed, result.errors) == (Decimal("0.1921"), [])

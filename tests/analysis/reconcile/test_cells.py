@@ -1,0 +1,93 @@
+"""Cells in the spellings of providers and spreadsheets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from analysis.reconcile.formats import cells as read
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("0.1921", "0.1921"),
+        ("0,1921", "0.1921"),
+        ("-0,05", "-0.05"),
+        ("0,192", "0.192"),
+        ("1,234.56", "1234.56"),
+        ("1.234,56", "1234.56"),
+        ("1 234,56", "1234.56"),
+        ("1\u00a0234.56", "1234.56"),
+        ("1'234.56", "1234.56"),
+        ("1,234,567", "1234567"),
+        ("1.234.567", "1234567"),
+        ("(0.05)", "-0.05"),
+        ("\u22120.05", "-0.05"),
+        ("-0.00", "0"),
+        ("1E-7", "0.0000001"),
+        (1e-7, "1E-7"),
+        ("1e-300", "0"),
+        (Decimal("2.50"), "2.5"),
+    ],
+)
+def test_a_number_is_read_however_it_is_written(cell: Any, value: str) -> None:
+    assert read.number(cell) == Decimal(value)
+
+
+@pytest.mark.parametrize("cell", ["1,234", "-1,234", "much", "NaN", "Infinity", "1e999999", "1_000", "1,2,3", "1.2.3"])
+def test_what_is_no_number_or_could_be_two_is_refused(cell: str) -> None:
+    with pytest.raises(ValueError, match="BilledCost"):
+        read.required({"billedcost": cell}, "BilledCost", read.number)
+
+
+@pytest.mark.parametrize("cell", [None, "", " ", "NULL", "null", "None", "\\N", "(null)", float("nan")])
+def test_what_says_nothing_is_nothing(cell: Any) -> None:
+    unreadable: list[str] = []
+    assert read.blank(cell)
+    assert read.text({"invoiceid": cell}, "InvoiceId") is None
+    assert read.optional({"listcost": cell}, "ListCost", unreadable) is None
+    assert not unreadable
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2026-11-20T12:00:00Z",
+        "2026-11-20 12:00:00 UTC",
+        "2026-11-20 12:00:00.000000 UTC",
+        "2026-11-20T12:00:00.0000000Z",
+        "2026-11-20 12:00:00",
+        "2026-11-20 12:00:00+00",
+        "2026-11-20T04:00:00-08:00",
+        "11/20/2026 12:00:00",
+        "11/20/2026 12:00:00 PM",
+        NOON,
+        NOON.replace(tzinfo=None),
+    ],
+)
+def test_an_instant_is_read_however_it_is_written(cell: Any) -> None:
+    assert read.instant(cell) == NOON
+
+
+@pytest.mark.parametrize("cell", ["last week", "20/11/2026", "", "2026-13-01"])
+def test_what_is_no_instant_is_refused(cell: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 -- its words are Python's
+        read.instant(cell)
+
+
+@pytest.mark.parametrize("spelled", ["BilledCost", "billed_cost", "Billed Cost", "\ufeffbilledCost", "billed/Cost"])
+def test_a_column_is_known_however_it_is_spelled(spelled: str) -> None:
+    assert read.column(spelled) == "billedcost"
+
+
+def test_usage_of_more_than_a_day_shows_only_its_start() -> None:
+    start = "2026-11-20T00:00:00Z"
+    assert read.shown_until(start, "2026-11-21T00:00:00Z") == datetime(2026, 11, 21, tzinfo=UTC)
+    assert read.shown_until(start, "2026-12-20T00:00:00Z") == datetime(2026, 11, 20, tzinfo=UTC)
+    assert read.shown_until(start, "soon") is None

@@ -1,0 +1,191 @@
+"""Exports as they lie in folders: several runs of one, copies, links, forms, parts; each charge counts once."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from analysis.frames.leases import leases_of
+from analysis.reconcile.bills import bills_of
+from analysis.reconcile.exports import export_files
+from analysis.reconcile.match import MatchResult, match
+from analysis.reconcile.overlap import Sketch
+from analysis.reconcile.read_rows import read_rows
+from bench.errors import UsageError
+from tests.support.charges import focus_row, write_csv
+from tests.support.leases import closed, opened
+
+LEASES = leases_of([opened(), closed()])
+CHARGE, OTHER = focus_row(BilledCost="0.1921"), focus_row(BilledCost="7", ResourceId="other", ChargePeriodStart="")
+
+
+def read(*names: Path | str) -> MatchResult:
+    files, notes = export_files(map(str, names))
+    result = match(((file, read_rows(file.name)) for file in files), LEASES)
+    result.notes[:0] = notes
+    return result
+
+
+def billed(*names: Path | str) -> list[str]:
+    return [str(bill.billed_cost) for bill in bills_of(read(*names))]
+
+
+def export(file: Path, *rows: dict[str, Any], modified: int = 0) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(file, *rows)
+    os.utime(file, (modified, modified))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("20261101-20261130/202611200512/7f3b/part_0_0001.csv", "20261101-20261130/202611210512/0a1c/part_0_0001.csv"),
+        (
+            "data/BILLING_PERIOD=2026-11/2026-11-20T05:00:00.000Z-b/x-00001.csv",
+            "data/BILLING_PERIOD=2026-11/2026-11-21T05:00:00.000Z-a/x-00001.csv",
+        ),
+        ("20261101-20261201/20261120T050000Z/x-1.csv", "20261101-20261201/20261121T050000Z/x-1.csv"),
+        ("20261101-20261130/run-a/part_0_0001.csv", "20261101-20261130/run-b/part_0_0001.csv"),
+        ("run-a/part_0_0001.csv", "run-b/part_0_0001.csv"),
+        ("november-20.csv", "november-21.csv"),
+        ("november (1).csv", "november.csv"),
+    ],
+)
+def test_of_several_runs_of_an_export_the_newest_counts_and_it_is_said(tmp_path: Path, older: str, newer: str) -> None:
+    late = focus_row(
+        BilledCost="0.05", ChargePeriodStart="2026-11-20T13:00:00Z", ChargePeriodEnd="2026-11-20T14:00:00Z"
+    )
+    export(tmp_path / newer, CHARGE, OTHER, late, modified=1)  # its age is not told by the file's
+    export(tmp_path / older, CHARGE, OTHER, modified=2)
+    result = read(tmp_path)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.2421"]
+    assert result.unrelated == 1
+    (note,) = result.notes
+    assert Path(newer).parent.name in note or Path(newer).name in note
+
+
+def test_a_run_that_was_revised_to_less_counts_as_it_is(tmp_path: Path) -> None:
+    period = tmp_path / "20261101-20261130"
+    export(period / "202611200512" / "a" / "part_0_0001.csv", focus_row(BilledCost="9"), OTHER)
+    export(period / "202611210512" / "b" / "part_0_0001.csv", focus_row(BilledCost="0.1921"))
+    assert billed(tmp_path) == ["0.1921"]
+
+
+def test_an_older_run_that_is_broken_is_not_read(tmp_path: Path) -> None:
+    period = tmp_path / "20261101-20261130"
+    export(period / "202611210512" / "b" / "part_0_0001.csv", CHARGE)
+    (period / "202611200512").mkdir()
+    (period / "202611200512" / "part_0_0001.csv").write_bytes(b"\x1f\x8b\x08\0")
+    assert billed(tmp_path) == ["0.1921"]
+
+
+def test_two_periods_and_two_exports_are_all_counted(tmp_path: Path) -> None:
+    other = focus_row(BilledCost="0.05", ChargeDescription="disk")
+    december = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
+    export(tmp_path / "a/20261101-20261130/202611200512/part_0_0001.csv", CHARGE)
+    export(tmp_path / "b/20261101-20261130/202611210512/part_0_0001.csv", other)
+    export(tmp_path / "a/20261201-20261231/202612010512/part_0_0001.csv", CHARGE | december)
+    result = read(tmp_path)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.2421", "0.1921"]
+    assert result.notes == []
+
+
+@pytest.mark.parametrize(
+    "names", [("part_0_0001", "part_1_0001"), ("x-00001", "x-00002"), ("000000000000", "000000000001")]
+)
+def test_parts_of_a_run_are_all_counted_also_where_they_are_alike(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        export(tmp_path / f"{name}.csv", CHARGE)
+    result = read(tmp_path)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.3842"]
+    assert result.notes == []
+
+
+@pytest.mark.parametrize("again", ["./x.csv", "copy.csv", "link.csv", "hard.csv", "x.csv.gz"])
+def test_a_file_by_two_names_counts_once_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export(Path("x.csv"), CHARGE, OTHER)
+    Path("copy.csv").write_bytes(Path("x.csv").read_bytes())
+    Path("link.csv").symlink_to("x.csv")
+    os.link("x.csv", "hard.csv")
+    Path("x.csv.gz").write_bytes(gzip.compress(Path("x.csv").read_bytes()))
+    result = read("x.csv", again)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.1921"]
+    assert (result.unrelated, len(result.notes)) == (1, 1)
+    assert billed(tmp_path) == ["0.1921"]
+
+
+def test_files_that_share_few_rows_are_added_and_it_is_said(tmp_path: Path) -> None:
+    rows = [focus_row(BilledCost="0.01", ChargeDescription=f"{number}") for number in range(20)]
+    export(tmp_path / "a.csv", *rows[:11])
+    export(tmp_path / "b.csv", *rows[10:])
+    result = read(tmp_path)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.21"]
+    assert ["1 row" in note for note in result.notes] == [True]
+
+
+def test_an_empty_file_beside_others_is_said_and_alone_is_refused(tmp_path: Path) -> None:
+    export(tmp_path / "a.csv", CHARGE)
+    (tmp_path / "b.csv").touch()
+    result = read(tmp_path)
+    assert (len(result.matched), len(result.notes)) == (1, 1)
+    with pytest.raises(UsageError, match=r"b\.csv"):
+        read(tmp_path / "b.csv")
+
+
+def test_what_a_mac_or_spark_leaves_beside_exports_is_not_read(tmp_path: Path) -> None:
+    export(tmp_path / "a.csv", CHARGE)
+    (tmp_path / "._a.csv").write_bytes(b"\0\5\26\7")
+    (tmp_path / "_committed.csv").touch()
+    assert billed(tmp_path) == ["0.1921"]
+
+
+COSTS = st.lists(st.decimals(-1000, 1000, places=10), min_size=1, max_size=12)
+
+
+@settings(max_examples=40)
+@given(COSTS, st.randoms(use_true_random=False), st.integers(1, 4))
+def test_a_bill_is_the_same_however_its_rows_are_split(costs: list[Any], chance: Random, parts: int) -> None:
+    rows = [focus_row(BilledCost=str(cost), ChargeDescription=f"kind {n % 3}") for n, cost in enumerate(costs)]
+    with TemporaryDirectory() as name:
+        whole, split = Path(name, "whole"), Path(name, "split")
+        export(whole / "x.csv", *rows)
+        chance.shuffle(rows)
+        columns = list(rows[0])
+        chance.shuffle(columns)
+        for part in range(parts):
+            chosen = [{column: row[column] for column in columns} for row in rows[part::parts]]
+            if chosen:
+                export(split / f"part_{part}_0001.csv", *chosen)
+        assert list(bills_of(read(whole))) == list(bills_of(read(split)))
+
+
+@given(st.sets(st.integers(), max_size=50), st.sets(st.integers(), max_size=50))
+def test_a_sketch_of_few_rows_is_exact(a: set[int], b: set[int]) -> None:
+    first, second = Sketch(), Sketch()
+    for sketch, digests in ((first, a), (second, b)):
+        for digest in digests:
+            sketch.add(digest)
+    assert first.shared(second)[0] == len(a & b)
+
+
+def test_a_sketch_of_many_rows_is_small_and_near() -> None:
+    chance = Random(0)
+    digests = [chance.getrandbits(60) for _ in range(60_000)]
+    first, second = Sketch(), Sketch()
+    for digest in digests[:40_000]:
+        first.add(digest)
+    for digest in digests[30_000:]:
+        second.add(digest)
+    assert len(first.digests) <= 4096
+    assert first.shared(second)[1] == pytest.approx(1 / 3, abs=0.05)
