@@ -12,7 +12,7 @@ import pytest
 from analysis.frames.leases import leases_of
 from analysis.reconcile.formats.cells import column
 from analysis.reconcile.reconcile import from_exports
-from bench.record.documents import Bill
+from bench.record.documents import AnyDocument, Bill
 from bench.store import FolderStore
 from tests.support.charges import bills_of_rows, write_csv
 from tests.support.leases import IDS, closed, opened
@@ -45,7 +45,7 @@ PAY_AS_YOU_GO = {
     "resourceId": "InstanceId",
     "billingCurrency": "Currency",
 }
-DOCUMENTS = [opened(provider="azure", resource_id="11111111-2222-3333-4444-555555555555"), closed()]
+DOCUMENTS: list[AnyDocument] = [opened(provider="azure", resource_id="11111111-2222-3333-4444-555555555555"), closed()]
 
 
 def bill_of(**changes: Any) -> Bill:
@@ -66,7 +66,7 @@ def test_a_row_is_a_day_of_the_lease_that_its_tag_names() -> None:
 
 def test_what_a_commitment_covers_has_an_unknown_effective_cost_and_its_name() -> None:
     bill = bill_of(pricingModel="SavingsPlan", benefitName="plan-1", costInBillingCurrency="0")
-    assert (bill.billed_cost, bill.effective_cost, bill.charges[0].commitment) == (0, None, "plan-1")
+    assert (bill.billed_cost, bill.effective_cost, bill.charges[0].commitment) == (Decimal(0), None, "plan-1")
 
 
 @pytest.mark.parametrize(("kind", "category"), [("Refund", "Credit"), ("Purchase", "Purchase"), ("Tax", "Tax")])

@@ -85,7 +85,7 @@ def test_what_a_savings_plan_covers_is_billed_as_nothing_and_has_its_effective_c
         {"line_item_line_item_type": "SavingsPlanCoveredUsage", **plan},
         {"line_item_line_item_type": "SavingsPlanNegation", "line_item_unblended_cost": "-0.1921"},
     )
-    assert (bill.billed_cost, bill.effective_cost) == (0, Decimal("0.13"))
+    assert (bill.billed_cost, bill.effective_cost) == (Decimal(0), Decimal("0.13"))
     assert {charge.commitment for charge in bill.charges} == {None, "Savings Plan sp-1"}
 
 
