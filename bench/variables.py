@@ -11,12 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Generic, TypeVar, get_args
+from typing import Generic, TypeVar, get_args
 
 from bench.errors import UsageError
-
-if TYPE_CHECKING:  # else pydantic would be loaded for `bench run --help`
-    from bench.record.documents import Accelerators, PhaseName
+from bench.record.documents import Accelerators, PhaseName, time_of
 
 T = TypeVar("T")
 _TAG = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})=([A-Za-z0-9][A-Za-z0-9._/-]{0,254})", re.ASCII)
@@ -44,8 +42,6 @@ class Variable(Generic[T]):
 
 def lease_or_series_id(text: str) -> str:
     """`text`, if it can be an id. Raises ValueError."""
-    from bench.record.documents import time_of
-
     try:
         time_of(text)
     except ValueError:
@@ -54,8 +50,6 @@ def lease_or_series_id(text: str) -> str:
 
 
 def _accelerators(text: str) -> Accelerators:
-    from bench.record.documents import Accelerators
-
     return Accelerators.parse(text)
 
 
@@ -95,8 +89,6 @@ def is_future(at: datetime) -> bool:
 
 
 def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:
-    from bench.record.documents import PhaseName
-
     phases: dict[str, PhaseName] = {name: name for name in get_args(PhaseName)}
     starts = []
     for word in text.split():

@@ -32,8 +32,8 @@ from bench.record.documents import (
     Target,
     new_id,
     time_of,
+    to_bytes,
 )
-from bench.record.serialize import to_bytes
 from bench.store import FolderStore
 from bench.store.compact import compact, read_compact
 

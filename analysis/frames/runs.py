@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 from bench.billing.prices import of_machine, train_cost
 from bench.errors import RecordError
 from bench.record import flat
-from bench.record.documents import AnyDocument, LeaseOpened, Policy, PriceUnit, Run
-from bench.record.sources import comparable
+from bench.record.documents import AnyDocument, LeaseOpened, Policy, PriceUnit, Run, comparable
 from bench.store import Store, read_all
 from bench.store.compact import read_runs
 

@@ -16,7 +16,7 @@ def schema(what: str) -> None:
 
         found = Sweep.model_json_schema()
     else:
-        from bench.record.serialize import json_schema
+        from bench.record.documents import json_schema
 
         found = json_schema()
     click.echo(json.dumps(found, indent=2, sort_keys=True))

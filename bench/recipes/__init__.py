@@ -10,10 +10,8 @@ from bench.errors import UsageError
 from bench.recipes.source import source_sha256
 from bench.text import did_you_mean
 
-if TYPE_CHECKING:
-    from bench.training.data import Cifar10
-    from bench.training.device import Compute
-    from bench.training.events import Events
+if TYPE_CHECKING:  # it needs torch
+    from bench.training.api import Cifar10, Compute, Events
 
 
 class Trainer(Protocol):

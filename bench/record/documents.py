@@ -1,16 +1,19 @@
-"""The documents `bench` writes: a run, a lease opened or closed, a bill, an entry published elsewhere.
+"""The documents `bench` writes, to bytes and back: a run, a lease opened or closed, a bill, what others published.
 
 They are immutable, versioned and checksummed, one JSON file each. Times inside a run are seconds on the monotonic
 clock, counted from `anchor`, the one UTC instant a run holds. Unknown is null, never 0. Everything outside this
-package imports documents, their parts, ids and clock policies from here.
+package imports documents, their parts, ids and clock policies from here. What is read back has passed its checksum and
+its schema.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
+from bench.errors import RecordError
 from bench.record.base import (
     SCHEMA_VERSION,
     Document,
@@ -37,6 +40,7 @@ from bench.record.bill import (
     make_bill,
     sum_known,
 )
+from bench.record.canonical import CHECKSUM_FIELD, seal, unaltered
 from bench.record.lease import (
     LEASE_TAG,
     OWN,
@@ -73,6 +77,7 @@ from bench.record.run import (
     Run,
     Series,
     Status,
+    comparable,
     recipe_label,
 )
 
@@ -120,11 +125,14 @@ __all__ = [
     "Target",
     "Utc",
     "attempt_seconds",
+    "comparable",
     "content_of",
     "current_bills",
     "derived_id",
     "fell_back",
     "first_hit",
+    "from_bytes",
+    "json_schema",
     "lease_key",
     "make_bill",
     "new_id",
@@ -132,7 +140,63 @@ __all__ = [
     "recipe_label",
     "sum_known",
     "time_of",
+    "to_bytes",
     "utc_now",
 ]
 
 AnyDocument = Annotated[Run | LeaseOpened | LeaseClosed | Bill | Published, Field(discriminator="kind")]
+_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Bill | Published] = TypeAdapter(AnyDocument)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def to_bytes(document: Document) -> bytes:
+    """The document as it is stored: canonical JSON with its SHA-256."""
+    return seal(content_of(document))
+
+
+def from_bytes(raw: bytes, name: str) -> AnyDocument:
+    """The document in `raw`, read from `name`.
+
+    Raises RecordError, naming `name`, where the bytes are no JSON, were altered, are newer than this
+    version reads, or do not fit the schema.
+    """
+    try:
+        content: Any = _DECODER.decode(raw.decode())
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{name}: not a JSON document ({error}); restore it from a copy") from error
+    if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int):
+        raise RecordError(f"{name}: not a record of bench (no schema_version); move it out of the store")
+    if content["schema_version"] > SCHEMA_VERSION:
+        raise RecordError(
+            f"{name}: written by a newer bench (schema {content['schema_version']}, this one reads up to "
+            f"{SCHEMA_VERSION}); upgrade bench"
+        )
+    if not unaltered(raw, content):
+        raise RecordError(f"{name}: checksum does not match, the record was altered; restore it from a copy")
+    del content[CHECKSUM_FIELD]
+    try:
+        return _ANY.validate_python(content, strict=False)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordError(f"{name}: does not fit the schema at {where}: {first['msg']}") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of every document as it is stored, by kind."""
+    schema = _ANY.json_schema(mode="serialization")
+    for kind in (Run, LeaseOpened, LeaseClosed, Bill, Published):
+        stored = schema["$defs"][kind.__name__]
+        stored["properties"][CHECKSUM_FIELD] = {
+            "description": "SHA-256 in hex over the canonical JSON of the other fields",
+            "pattern": "^[0-9a-f]{64}$",
+            "type": "string",
+        }
+        stored["required"] = sorted({*stored["required"], CHECKSUM_FIELD})
+    return schema

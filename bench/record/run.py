@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from bench.record.base import Document, Part, Phase, Target, Utc, time_of
-from bench.record.sources import comparable
 
 Status = Literal["completed", "failed", "interrupted"]
 # DIVERGED: the loss was no longer a number.
@@ -153,3 +155,18 @@ class Run(Document):
     def key(self) -> str:
         """`v1/runs/2026/11/22/<id>.json`, by the UTC day in the id."""
         return f"v1/runs/{time_of(self.id):%Y/%m/%d}/{self.id}.json"
+
+
+def comparable(source_sha256: str) -> str:
+    """The hash of a recipe's source as it is taken today, over what the recipe depends on (bench.recipes.source).
+
+    Before November 2026 it was taken over whole files. sources.csv holds both hashes of every source of that time,
+    computed from git by benchmarks/source_hashes.py. The hash of a source never committed is not there, and stays.
+    """
+    return _by_files().get(source_sha256, source_sha256)
+
+
+@cache
+def _by_files() -> dict[str, str]:
+    with Path(__file__).with_name("sources.csv").open(newline="") as lines:
+        return {row["files_sha256"]: row["source_sha256"] for row in csv.DictReader(lines)}

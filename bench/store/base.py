@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, get_args
 
 from bench.errors import RecordError, StoreError
-from bench.record.documents import AnyDocument, LeaseEdge, LeaseOpened, lease_key
-from bench.record.serialize import from_bytes
+from bench.record.documents import AnyDocument, LeaseEdge, LeaseOpened, from_bytes, lease_key
 
 ROOT = "v1"
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.errors import ConflictError, RecordError, StoreError
-from bench.record.documents import AnyDocument
-from bench.record.serialize import to_bytes
+from bench.record.documents import AnyDocument, to_bytes
 from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder, write_temporary
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
 

@@ -22,8 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bench.record.documents import AnyDocument
-from bench.record.serialize import to_bytes
+from bench.record.documents import AnyDocument, to_bytes
 from bench.store.base import RawRecord
 
 # Version history of the line: raise the number with any change, and keep reading the old ones.

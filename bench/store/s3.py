@@ -18,8 +18,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 
 from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
-from bench.record.documents import AnyDocument
-from bench.record.serialize import to_bytes
+from bench.record.documents import AnyDocument, to_bytes
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
 from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
 

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from bench.concurrency import in_threads
 from bench.errors import BenchError, ConflictError, StoreError
-from bench.record.documents import AnyDocument
-from bench.record.serialize import from_bytes, to_bytes
+from bench.record.documents import AnyDocument, from_bytes, to_bytes
 from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder
 from bench.store.base import Store
 from bench.store.log import echo as echo_to_log

@@ -21,7 +21,7 @@ from bench.training.layers import (
     bottleneck,
     conv,
 )
-from bench.training.loop import Training
+from bench.training.loop import Optimiser, Training
 from bench.training.optimisers import (
     Average,
     Coefficients,
@@ -54,6 +54,7 @@ __all__ = [
     "Knots",
     "MasterWeights",
     "Muon",
+    "Optimiser",
     "Residual",
     "Scale",
     "ScheduledSgd",

@@ -16,10 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bench.training.data import Cifar10
-from bench.training.device import Compute
-from bench.training.evaluate import View, accuracy
-from bench.training.loop import Optimiser, Training
+from bench.training.api import Cifar10, Compute, Optimiser, Training, View, accuracy
 
 # Running statistics are averaged here and not overwritten at each step. torch 2.15 renamed the word for it.
 _PARAMETERS = signature(DistributedDataParallel).parameters

@@ -13,8 +13,7 @@ from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe, Trainer
-from bench.record.documents import Run, policy_seconds
-from bench.record.serialize import from_bytes, to_bytes
+from bench.record.documents import Run, from_bytes, policy_seconds, to_bytes
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.events import Events

@@ -21,9 +21,9 @@ from bench.record.documents import (
     Series,
     new_id,
     policy_seconds,
+    to_bytes,
     utc_now,
 )
-from bench.record.serialize import to_bytes
 from bench.store import FolderStore, read_all
 from bench.store.base import RawRecord
 from bench.store.log import read_log

@@ -9,7 +9,7 @@ import pytest
 
 from bench.recipes import RECIPES
 from bench.recipes.source import dump, installed, source_sha256
-from bench.record.sources import comparable
+from bench.record.documents import comparable
 
 RECIPE = '''
 """A recipe."""

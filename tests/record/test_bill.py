@@ -12,8 +12,17 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from bench.record.documents import Bill, Charge, current_bills, make_bill, new_id, time_of
-from bench.record.serialize import from_bytes, json_schema, to_bytes
+from bench.record.documents import (
+    Bill,
+    Charge,
+    current_bills,
+    from_bytes,
+    json_schema,
+    make_bill,
+    new_id,
+    time_of,
+    to_bytes,
+)
 
 BEGAN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LEASE = new_id()

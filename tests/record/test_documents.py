@@ -24,10 +24,12 @@ from bench.record.documents import (
     RecipeRef,
     Run,
     content_of,
+    from_bytes,
+    json_schema,
     new_id,
     time_of,
+    to_bytes,
 )
-from bench.record.serialize import from_bytes, json_schema, to_bytes
 from tests.support.builders import EVALUATIONS, make_run, runs
 
 PRICE = Price(amount=Decimal("3.060"), currency="USD", source="a list", seen=date(2026, 11, 1))

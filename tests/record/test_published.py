@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
-from bench.record.documents import CurvePoint, Published, Target, derived_id, time_of
-from bench.record.serialize import from_bytes, json_schema, to_bytes
+from bench.record.documents import CurvePoint, Published, Target, derived_id, from_bytes, json_schema, time_of, to_bytes
 
 DAY = date(2018, 11, 6)
 FILE = "CIFAR10/train/one.json"

@@ -7,8 +7,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 
-from bench.record.documents import LeaseClosed, LeaseOpened, Price, Run, utc_now
-from bench.record.serialize import json_schema, to_bytes
+from bench.record.documents import LeaseClosed, LeaseOpened, Price, Run, json_schema, to_bytes, utc_now
 from tests.support.builders import make_run, runs
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())

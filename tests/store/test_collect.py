@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import ConflictError, RecordError, StoreError
-from bench.record.documents import AnyDocument, Run
-from bench.record.serialize import to_bytes
+from bench.record.documents import AnyDocument, Run, to_bytes
 from bench.store import FolderStore
 from bench.store.base import RawRecord
 from bench.store.collect import Collector, collect, counting_collector

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import ConflictError, RecordError, StoreError
-from bench.record.documents import LeaseClosed, LeaseOpened
-from bench.record.serialize import to_bytes
+from bench.record.documents import LeaseClosed, LeaseOpened, to_bytes
 from bench.store import Store, open_store, read_all
 from tests.support.builders import make_run
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.record.documents import Run
-from bench.record.serialize import to_bytes
+from bench.record.documents import Run, to_bytes
 from bench.store import Store, open_store, read_all
 from tests.support.builders import make_run
 
@@ -22,7 +21,7 @@ from tests.support.builders import make_run
 KILLED_WRITER = """
 import os, signal, stat, sys
 from pathlib import Path
-from bench.record.serialize import from_bytes
+from bench.record.documents import from_bytes
 from bench.store import open_store
 
 STEPS = {"open", "os.mkdir", "os.link", "os.remove", "os.rename", "fsync"}
@@ -72,7 +71,7 @@ WRITERS = """
 import os, sys
 from pathlib import Path
 from bench.errors import ConflictError
-from bench.record.serialize import from_bytes
+from bench.record.documents import from_bytes
 from bench.store import open_store
 
 root, links, documents = sys.argv[1], sys.argv[2], Path(sys.argv[3])

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, strategies as st
 
-from bench.record.documents import LeaseClosed, LeaseOpened, Run, utc_now
-from bench.record.serialize import to_bytes
+from bench.record.documents import LeaseClosed, LeaseOpened, Run, to_bytes, utc_now
 from bench.store.base import RawRecord
 from bench.store.log import DamagedLine, echo, read_log, to_line
 from tests.support.builders import make_run, runs

@@ -16,8 +16,7 @@ from botocore.exceptions import ClientError
 
 from analysis.frames.runs import load, runs_frame
 from bench.errors import ConflictError, RecordError, StoreError, UsageError
-from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run, derived_id
-from bench.record.serialize import to_bytes
+from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run, derived_id, to_bytes
 from bench.store import FolderStore, Store, open_store, read_all
 from tests.support.builders import make_run
 

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bench.record.serialize import to_bytes
+from bench.record.documents import to_bytes
 from bench.store import Store, open_store, read_all, read_each
 from bench.store.spool import Spool, SpooledWriter, drain
 from tests.support import seaweedfs
@@ -87,7 +87,7 @@ CLIENTS = """
 import hashlib, os, random, signal, sys, time
 sys.path.append(sys.argv[1])
 from tests.support.builders import make_run
-from bench.record.serialize import to_bytes
+from bench.record.documents import to_bytes
 from bench.store import open_store
 from bench.store.spool import SpooledWriter
 

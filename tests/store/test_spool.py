@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import ConflictError, RecordError, StoreError
-from bench.record.documents import AnyDocument
-from bench.record.serialize import from_bytes
+from bench.record.documents import AnyDocument, from_bytes
 from bench.store import FolderStore, read_all
 from bench.store.spool import Spool, SpooledWriter, drain, spool_folder, spools
 from tests.support.builders import make_run

@@ -10,8 +10,7 @@ from decimal import Decimal
 
 from bench.errors import BenchError
 from bench.recipes import find
-from bench.record.documents import LeaseOpened, RecipeRef, Run, Series, utc_now
-from bench.record.serialize import to_bytes
+from bench.record.documents import LeaseOpened, RecipeRef, Run, Series, to_bytes, utc_now
 from bench.store import FolderStore, Store
 from bench.store.base import RawRecord
 from bench.store.log import to_line
