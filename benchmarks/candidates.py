@@ -27,8 +27,7 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
 
-from analysis.stats.intervals import mean_interval
-from analysis.stats.two_sample import paired_ratio
+from analysis.stats.intervals import mean_interval, paired_ratio
 from bench.errors import BenchError, UsageError
 from bench.host import cores, cpu_name
 from bench.recipes import Recipe, find

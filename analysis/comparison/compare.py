@@ -10,8 +10,7 @@ import pandas as pd
 
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
-from analysis.stats.intervals import LEVEL
-from analysis.stats.two_sample import POWER, visible_difference
+from analysis.stats.intervals import LEVEL, POWER, visible_difference
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
 from bench.text import CATEGORIES, one_line

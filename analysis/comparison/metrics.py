@@ -15,13 +15,16 @@ import pandas as pd
 
 from analysis.comparison.selection import Side
 from analysis.frames.runs import attempt_costs, train_costs
-from analysis.stats.intervals import BOOTSTRAP_FROM, Interval, to_first_success, too_few
-from analysis.stats.two_sample import (
+from analysis.stats.intervals import (
+    BOOTSTRAP_FROM,
+    Interval,
     difference_of_means,
     difference_of_shares,
     paired_ratio,
     ratio_of_estimates,
     ratio_of_medians,
+    to_first_success,
+    too_few,
 )
 from bench.record.documents import Policy
 from bench.text import significant

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.claims.render import claims_table
+from analysis.claims.check import claims_table
 from analysis.plots.data import Group, groups_of
 from analysis.plots.figures import figures
 from analysis.report.report import Report

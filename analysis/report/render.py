@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, get_args
 
-from analysis.claims.render import plain
+from analysis.claims.check import plain
 from analysis.report.flat_files import SCHEMA_VERSION, flat, rows_as_csv
 from analysis.report.report import Report
 from analysis.report.tables import cost_table, lease_table

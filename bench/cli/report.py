@@ -10,8 +10,7 @@ from typing import cast
 import click
 from click.core import ParameterSource
 
-from analysis.claims.check import check_claims
-from analysis.claims.render import as_json, claims_table
+from analysis.claims.check import as_json, check_claims, claims_table
 from analysis.comparison.compare import METRICS, Metric, compare as compare_sides, select, slower
 from analysis.comparison.render import render as render_comparison
 from analysis.frames.runs import load, read_documents, runs_frame

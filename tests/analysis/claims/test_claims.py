@@ -12,9 +12,8 @@ import pytest
 from hypothesis import assume, given, strategies as st
 from pydantic import ValidationError
 
-from analysis.claims.check import amount, check_published, check_runs
+from analysis.claims.check import amount, as_json, check_published, check_runs, claims_table
 from analysis.claims.claim import Check, Claim, chosen, judge, load_claims
-from analysis.claims.render import as_json, claims_table
 from analysis.frames.runs import runs_frame
 from analysis.published.dawnbench.entries import published_documents
 from analysis.stats.intervals import Interval

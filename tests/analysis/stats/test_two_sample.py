@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
-from analysis.stats.intervals import Interval, median_interval
-from analysis.stats.two_sample import (
+from analysis.stats.intervals import (
+    Interval,
     difference_of_means,
     difference_of_shares,
+    median_interval,
     paired_ratio,
     power_of,
     ratio_of_estimates,
