@@ -9,11 +9,12 @@ from io import BufferedReader
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from bench.cli.common import confirm, refuse, store_option
 from bench.errors import BenchError, StoreError, UsageError
 from bench.store import Collected, Store, counting_collector, open_store, read_log
-from bench.sweep.orchestration.clusters import collect_records, end, rows, select
+from bench.sweep.orchestration.clusters import collect_records, end, rows, select, store_for
 from bench.sweep.orchestration.progress import span
 from bench.sweep.provisioning.failure import failure_of_error
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
@@ -31,11 +32,11 @@ def status(sweep: str | None, store: str) -> None:
     The runs are those that the store has from each.
     """
 
-    name, place = named(sweep, store)
+    name, cells, place = named(sweep, store)
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()
-        machines, error = rows(select(provisioner.clusters(), name), open_store(place))
+        machines, error = rows(select(provisioner.clusters(), name, cells), open_store(place))
     for row in machines:
         price = "price unknown" if row.hourly is None else f"{row.hourly} USD/h"
         dollars = "unknown" if row.dollars is None else f"{row.dollars:.2f}"
@@ -47,32 +48,34 @@ def status(sweep: str | None, store: str) -> None:
         click.echo(f"bench: {error}", err=True)
 
 
-def named(sweep: str | None, store: str) -> tuple[str | None, str]:
-    """The name of a sweep that is given by name or by file, and where its records are."""
+def named(sweep: str | None, store: str) -> tuple[str | None, frozenset[str], str]:
+    """The name of a sweep that is given by name or by file, the clusters that the file names, and its store."""
     if sweep is None or not Path(sweep).is_file():
-        return sweep, store
+        return sweep, frozenset(), store
     loaded = load(sweep)
-    return loaded.name, loaded.store or store
+    return loaded.name, frozenset(cell.cluster for cell in loaded.cells()), loaded.store or store
 
 
 @click.command()
 @click.argument("which", required=False, metavar="[SWEEP|CLUSTER]")
 @click.option("--all", "everything", is_flag=True, help="The machines of all sweeps.")
 @store_option
+@click.option("--discard", is_flag=True, help="Also those whose records cannot be had: they are lost.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
+@click.pass_context
+def down(context: click.Context, which: str | None, everything: bool, store: str, discard: bool, yes: bool) -> None:
     """Give back the machines of SWEEP (its name or file), or the one called CLUSTER.
 
-    First their records come home into the store; then the machines end, and their leases are closed.
+    First their records come home, into the store of their sweep unless --store names another; then the machines end,
+    and their leases are closed. A machine that does not answer stays: it may hold records.
     """
     if (which is None) != everything:
         raise UsageError("bench down takes a sweep or a cluster, or --all")
-    name, place = named(which, store)
-    opened = open_store(place)
+    name, cells, place = named(which, store)
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()
-        machines = select(provisioner.clusters(), name)
+        machines = select(provisioner.clusters(), name, cells)
     if not machines:
         click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
         return
@@ -82,7 +85,14 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
     corrupt: list[BenchError] = []
     failed = False
     with quietly(), ThreadPoolExecutor(len(machines)) as pool:
-        ending = [(machine, pool.submit(end, machine, provisioner, opened)) for machine in machines]
+        stores = {
+            machine.cluster: open_store(place if _is_chosen(context) else store_for(machine, place))
+            for machine in machines
+        }
+        ending = [
+            (machine, pool.submit(end, machine, provisioner, stores[machine.cluster], discard=discard))
+            for machine in machines
+        ]
     for machine, future in ending:
         try:
             collected = future.result()
@@ -108,8 +118,11 @@ def down(which: str | None, everything: bool, store: str, yes: bool) -> None:
     help="In place of a machine: what a terminal, `sky logs` or `sky jobs logs` printed. - is stdin; may be repeated.",
 )
 @store_option
-def collect(cluster: str | None, logs: tuple[BufferedReader, ...], store: str) -> None:
+@click.pass_context
+def collect(context: click.Context, cluster: str | None, logs: tuple[BufferedReader, ...], store: str) -> None:
     """Put the records of CLUSTER, as `sky status` calls it, into the store: from its jobs' logs and its folder.
+
+    A machine of a sweep has its sweep's store, unless --store names another.
 
     Each is checked, and none overwrites another; what is there already stays as it is. A record of which a log holds
     damaged lines only ends the command with exit code 5, as one does that is corrupt or in conflict.
@@ -122,7 +135,7 @@ def collect(cluster: str | None, logs: tuple[BufferedReader, ...], store: str) -
     if cluster is None:
         collected = _from_logs(logs, opened)
     else:
-        collected, errors = _from_machine(cluster, opened)
+        opened, collected, errors = _from_machine(cluster, store, chosen=_is_chosen(context))
     click.echo(
         f"{opened.name}: {collected.new} records came from {cluster or ' and '.join(map(_name, logs))}, "
         f"{collected.known} were there already, {collected.damaged} were damaged"
@@ -152,16 +165,28 @@ def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
     return collector.result()
 
 
-def _from_machine(cluster: str, store: Store) -> tuple[Collected, list[BenchError]]:
-    """What came, and an error for the log or the folder where it could not be read."""
+def _is_chosen(context: click.Context) -> bool:
+    """Whether the user has named the store of this call."""
+    return context.get_parameter_source("store") is ParameterSource.COMMANDLINE
 
+
+def _from_machine(cluster: str, place: str, *, chosen: bool) -> tuple[Store, Collected, list[BenchError]]:
+    """The store, what came into it, and an error for the log or the folder where it could not be read."""
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()
+        if not chosen:
+            machines = select(provisioner.clusters(), cluster)
+            place = next((store_for(machine, place) for machine in machines if machine.cluster == cluster), place)
+        store = open_store(place)
         collected, log_error, folder_error = collect_records(cluster, provisioner, store)
     sources = (("its log", log_error), ("its folder", folder_error))
-    return collected, [
-        BenchError(f"{cluster}: {source} could not be read: {failure_of_error(error).words}")
-        for source, error in sources
-        if error
-    ]
+    return (
+        store,
+        collected,
+        [
+            BenchError(f"{cluster}: {source} could not be read: {failure_of_error(error).words}")
+            for source, error in sources
+            if error
+        ],
+    )

@@ -107,6 +107,7 @@ class FakeProvisioner:
             hourly=plot.hourly,
             setup=1,
             lease_label=request.lease_id,
+            labels=request.labels,
         )
         self.up[request.cluster] = Machine(request, request.envs, plot, instance)
         return instance

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple
 
 from bench.billing.prices import train_cost
 from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, time_of, utc_now
 from bench.store import Collected, DamagedLine, RawRecord, Store, counting_collector, read_each, read_leases, read_log
+from bench.sweep.orchestration.labels import store_of, sweep_of
 from bench.sweep.orchestration.records import close_lease
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner
@@ -38,12 +40,31 @@ class Row:
         return train_cost(self.age.total_seconds(), self.hourly)
 
 
-def select(clusters: Iterable[ClusterStatus], name: str | None) -> list[ClusterStatus]:
-    """The machines of the sweep, or with the cluster's name, that is called `name`; None: those of all sweeps."""
+def select(clusters: Iterable[ClusterStatus], name: str | None, cells: Collection[str] = ()) -> list[ClusterStatus]:
+    """The machines of the sweep, or with the cluster's name, that is called `name`; None: all that bench rented.
+
+    A sweep is known by its label: the names of `the-claim-2` begin as those of `the-claim` do. A machine without
+    labels, such as one that is being made, is of the sweep whose `cells`, by their clusters' names, hold it.
+    """
     if name is None:
-        return [machine for machine in clusters if machine.cluster.startswith(PREFIX)]
-    of_sweep = f"{PREFIX}{name}-"
-    return [machine for machine in clusters if machine.cluster == name or machine.cluster.startswith(of_sweep)]
+        return [machine for machine in clusters if machine.cluster.startswith(PREFIX) or _lease_label(machine)]
+    return [
+        machine
+        for machine in clusters
+        if machine.cluster == name
+        or sweep_of(machine.instance) == name
+        or (sweep_of(machine.instance) is None and machine.cluster in cells)
+    ]
+
+
+def _lease_label(machine: ClusterStatus) -> str | None:
+    return machine.instance.lease_label if machine.instance else None
+
+
+def store_for(machine: ClusterStatus, default: str) -> str:
+    """The store of the sweep that rented the machine, where it can be reached from here; else `default`."""
+    own = store_of(machine.instance)
+    return own if own and (own.startswith("s3://") or Path(own).is_dir()) else default
 
 
 def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], StoreError | None]:
@@ -94,13 +115,19 @@ def collect_records(cluster: str, provisioner: Provisioner, store: Store) -> Mac
     return MachineRecords(collector.result(), log_error, folder_error)
 
 
-def end(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> Collected:
+def end(machine: ClusterStatus, provisioner: Provisioner, store: Store, *, discard: bool = False) -> Collected:
     """Collect its records, give it back, and close its lease.
 
-    Raises BenchError where its records cannot be had, and then it stays; or where it cannot be given back.
+    Raises BenchError where its records cannot be had, and then it stays, unless they are to be discarded; or where it
+    cannot be given back.
     """
     cluster = machine.cluster
     collected = Collected()
+    if machine.state != _UP and not discard:
+        raise BenchError(
+            f"{cluster}: is {machine.state}, so what it holds cannot be collected, and would go with it; "
+            f"sky start {cluster}, then the same command again; or, without its records: bench down --discard {cluster}"
+        )
     try:
         if machine.state == _UP:
             provisioner.cancel(cluster)
@@ -108,10 +135,11 @@ def end(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> Colle
             if folder_error:
                 raise folder_error
     except Exception as error:
-        raise BenchError(
-            f"{cluster}: its records could not be collected, so it stays ({error_line(error)}); "
-            f"try again, or let them go: sky down {cluster}"
-        ) from None
+        if not discard:
+            raise BenchError(
+                f"{cluster}: its records could not be collected, so it stays ({error_line(error)}); "
+                f"try again, or let them go: bench down --discard {cluster}"
+            ) from None
     try:
         provisioner.down(cluster)
     except Exception as error:

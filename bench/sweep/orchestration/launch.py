@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import variables
 from bench.errors import BenchError, StoreError
+from bench.sweep.orchestration.labels import sweep_labels
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
@@ -19,9 +20,11 @@ _PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFA
 
 
 def launch_request(
-    sweep: Sweep, state: CellState, store: str, environ: Mapping[str, str], records: Path | None
+    sweep: Sweep, state: CellState, store: str, locator: str, environ: Mapping[str, str], records: Path | None
 ) -> LaunchRequest:
     """What is asked for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
+
+    `locator` is the store of the sweep, as it travels with the machine.
 
     `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
     credentials for the store.
@@ -49,6 +52,7 @@ def launch_request(
         secrets=store_credentials(store) if store else {},
         records=records,
         accelerators=str(state.cell.accelerators) if state.cell.accelerators else None,
+        labels=sweep_labels(sweep.name, locator),
     )
 
 

@@ -175,7 +175,8 @@ class SweepRunner:
         for run in earlier:
             FolderStore(self._folder / state.lease_id).put(run)
         store = "" if collects else self._context.store.name
-        return launch_request(self._sweep, state, store, self._environ, records)
+        locator = self._context.store.locator
+        return launch_request(self._sweep, state, store, locator, self._environ, records)
 
     def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
         # The wall clock: a monotonic one may stand still while a laptop sleeps, and machines do not.

@@ -1,4 +1,4 @@
-"""The records in a machine's folder, by way of a job there that packs them into its log; unpacked here."""
+"""The records in a machine's folder and its spool: a job there packs them into its log, unpacked here."""
 
 from __future__ import annotations
 
@@ -10,19 +10,27 @@ import tarfile
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 
-from bench.errors import BenchError
+from bench.errors import BenchError, RecordError
+from bench.record.serialize import from_bytes
 from bench.store import RawRecord, is_record_key
 
 # A job that prints what `unpack` reads. A machine without the folder has made no record.
 PACK = r"""
 set -euo pipefail
-cd ~/bench-results 2>/dev/null && [ -d v1 ] || { echo 'bench-none:'; exit 0; }
+# The folder of records, and the spool of those that their store did not take.
+state=${XDG_STATE_HOME:-$HOME/.local/state}/bench
+parts=()
+[ ! -d ~/bench-results/v1 ] || parts+=(-C ~/bench-results v1)
+[ ! -d "$state/spool" ] || parts+=(-C "$state" spool)
+[ ${#parts[@]} -gt 0 ] || { echo 'bench-none:'; exit 0; }
 package=$(mktemp)
 trap 'rm -f "$package"' EXIT
-tar -czf "$package" v1
+# 1: a file went while it was read, out of the spool and into the store.
+tar -czf "$package" --exclude=.tmp "${parts[@]}" || [ $? -eq 1 ]
 base64 -w 900 "$package" | sed 's/^/bench-part:/'
 echo "bench-sha256:$(sha256sum < "$package" | cut -d ' ' -f 1)"
 """
+_SPOOLED = re.compile(r"spool/[0-9a-f]+/[0-9a-f]{64}\.json")
 _LINE = re.compile(r"bench-(none|part|sha256):([A-Za-z0-9+/=]*)")
 _LARGEST = 16 * 1024 * 1024  # bytes of a record; they are a thousandth of this
 
@@ -54,7 +62,17 @@ def _records(text: str, digest: str) -> Iterator[RawRecord]:
     # Read in memory: nothing that a machine sends is unpacked onto this one's disk.
     with tarfile.open(fileobj=io.BytesIO(package), mode="r:gz") as archive:
         for member in archive:
-            if member.isfile() and is_record_key(member.name) and member.size <= _LARGEST:
+            spooled = _SPOOLED.fullmatch(member.name) is not None
+            if member.isfile() and (spooled or is_record_key(member.name)) and member.size <= _LARGEST:
                 content = archive.extractfile(member)
                 assert content is not None  # only a folder or a link has none
-                yield RawRecord(member.name, content.read())
+                raw = content.read()
+                yield RawRecord(_key(raw, member.name) if spooled else member.name, raw)
+
+
+def _key(raw: bytes, name: str) -> str:
+    """The key of a record in the spool; its file's name where it is damaged, as the error will name it."""
+    try:
+        return from_bytes(raw, name).key()
+    except RecordError:
+        return name

@@ -18,9 +18,9 @@ from bench.store import RawRecord
 class LaunchRequest:
     """One machine to rent. `cloud` is an `infra` of SkyPilot; None: the task file's choice.
 
-    `envs` and `secrets` are set over those of the task file; `lease_id` becomes its label `bench-lease`. `records` is
-    a folder of earlier records to put on the machine, so that it can go on with them. `accelerators`, such as B300:1,
-    take the place of the task file's; None: it has its own.
+    `envs` and `secrets` are set over those of the task file; `lease_id` becomes its label `bench-lease`, beside
+    `labels`. `records` is a folder of earlier records to put on the machine, so that it can go on with them.
+    `accelerators`, such as B300:1, take the place of the task file's; None: it has its own.
     """
 
     cluster: str
@@ -32,13 +32,15 @@ class LaunchRequest:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     records: Path | None = None
     accelerators: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Instance:
     """A machine as it was rented. `hourly` is its price now, USD. None: not known.
 
-    `setup` is the job that prepares it; None: there is nothing to prepare. `lease_label` is its label `bench-lease`.
+    `setup` is the job that prepares it; None: there is nothing to prepare. `lease_label` is `bench-lease` of its
+    `labels`.
     """
 
     provider: str
@@ -51,6 +53,7 @@ class Instance:
     resource_id: str | None = None
     setup: int | None = None
     lease_label: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def price(self) -> Price | None:

@@ -234,6 +234,7 @@ def _instance(handle: Any, setup: int | None) -> Instance:
         hourly=_hourly(resources),
         resource_id=info.head_instance_id if info and provider not in _OWN else None,
         lease_label=(resources.labels or {}).get(LEASE_TAG),
+        labels=dict(resources.labels or {}),
         setup=setup,
     )
 

@@ -50,7 +50,7 @@ def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any
             choice.pop("accelerators", None)
         resources["accelerators"] = request.accelerators
     resources["use_spot"] = request.spot
-    resources["labels"] = {**(resources.get("labels") or {}), LEASE_TAG: request.lease_id}
+    resources["labels"] = {**(resources.get("labels") or {}), **request.labels, LEASE_TAG: request.lease_id}
     return resources
 
 

@@ -11,6 +11,7 @@ from bench.errors import BenchError, RecordError
 from bench.record.documents import Run
 from bench.store import FolderStore
 from bench.store.collect import collect
+from bench.store.spool import Spool
 from bench.sweep.provisioning.collect import PACK, unpack
 from tests.support.builders import make_run
 
@@ -76,3 +77,27 @@ def test_a_corrupt_record_is_named_and_the_others_come(home: Path, runs: list[Ru
     (error,) = collected.errors
     assert isinstance(error, RecordError)
     assert runs[3].key() in str(error)
+
+
+def test_what_waits_in_the_machines_spool_comes_home_too(
+    home: Path, runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BENCH_SPOOL", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local" / "state"))
+    refused = [make_run(seed=seed) for seed in (41, 42)]
+    for run in refused:
+        Spool("s3://bucket/keys-have-expired").add(run)
+    store = FolderStore(tmp_path / "store")
+    assert collect(unpack(_log(home)), "bench-x", store).new == 42
+    assert [store.read(run.key()) for run in refused] == refused
+
+
+def test_a_machine_with_a_spool_only_has_its_records(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCH_SPOOL", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / ".local" / "state"))
+    run = make_run()
+    file = Spool("s3://bucket/prefix").add(run)
+    assert [record.key for record in unpack(_log(home))] == [run.key()]
+    file.write_bytes(file.read_bytes()[:-9])
+    ((key, _),) = unpack(_log(home))
+    assert key.endswith(file.name), "the error names the file"
