@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator
 
 from bench.errors import BenchError, RecordError
-from bench.record.serialize import from_bytes
+from bench.record.documents import from_bytes
 from bench.store import RawRecord, is_record_key
 
 # A job that prints what `unpack` reads. A machine without the folder has made no record.
