@@ -11,6 +11,7 @@ import sys
 import click
 
 import bench
+from bench.cli.streams import safe_streams
 from bench.errors import BenchError
 
 # Command -> the module it lies in, and one line for `bench --help`.
@@ -69,14 +70,15 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one line and its exit code, never in a traceback."""
     if os.getpid() == 1:  # the first process of a container, in which SIGTERM does nothing of itself
         signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
-    try:
-        cli(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.Abort:
-        click.echo("bench: interrupted", err=True)
-        sys.exit(130)
-    except BenchError as error:
-        click.echo(f"bench: {error}", err=True)
-        sys.exit(error.exit_code)
+    with safe_streams():
+        try:
+            cli(standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("bench: interrupted", err=True)
+            sys.exit(130)
+        except BenchError as error:
+            click.echo(f"bench: {error}", err=True)
+            sys.exit(error.exit_code)

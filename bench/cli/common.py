@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from bench import variables
+from bench.cli.streams import Out
 from bench.errors import BenchError, RecordError, StoreError, UsageError
 
 
@@ -100,7 +101,10 @@ def machine_options(command: Callable[..., None]) -> Callable[..., None]:
 def write(text: str | bytes, output: Path | None) -> None:
     """To the file `output`, or to stdout where it is None. Raises StoreError where the file cannot be written."""
     if output is None:
-        click.echo(text, nl=False)
+        if isinstance(text, bytes) and isinstance(sys.stdout, Out):
+            sys.stdout.write_bytes(text)
+        else:
+            click.echo(text, nl=False)
         return
     try:
         output.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -123,6 +127,6 @@ def refuse(errors: Sequence[BenchError]) -> None:
 
 def confirm(question: str) -> None:
     """Ask on stderr. Raises Abort for a no, and UsageError where nobody is there to answer."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # None: closed
         raise UsageError("not a terminal, so the question cannot be asked; give --yes")
     click.confirm(question, abort=True, err=True)

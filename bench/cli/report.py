@@ -65,7 +65,9 @@ def report(stores: tuple[str, ...], policy: str, published: str | None, style: s
     if style == "parquet":
         write(rows_as_parquet(result.rows), output)
     else:
-        write(render(result, style, terminal=to_terminal(output)), output)
+        text = render(result, style, terminal=to_terminal(output))
+        # These two are UTF-8 by what they say or are, whatever the terminal's encoding.
+        write(text.encode() if style in ("html", "json") else text, output)
     refuse(errors)
 
 
