@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -14,9 +15,18 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 EXPORTED = Path(__file__).parents[2] / "docs" / "schema" / "record.json"
 
 
+def without_doubles(schema: Any) -> Any:
+    """`schema` without the `enum` of one value that older versions of pydantic write beside a `const`."""
+    if isinstance(schema, list):
+        return [without_doubles(part) for part in schema]
+    if isinstance(schema, dict):
+        return {key: without_doubles(part) for key, part in schema.items() if key != "enum" or "const" not in schema}
+    return schema
+
+
 def test_the_exported_schema_is_up_to_date() -> None:
     """Mend it with `bench schema > docs/schema/record.json`."""
-    assert json.loads(EXPORTED.read_text()) == json_schema()
+    assert json.loads(EXPORTED.read_text()) == without_doubles(json_schema())
 
 
 PRICE = Price(amount="3.06", currency="USD", source="a list", seen="2026-11-01")
