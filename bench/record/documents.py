@@ -56,28 +56,26 @@ from bench.record.lease import (
     StoppedSource,
     lease_key,
 )
-from bench.record.policy import (
+from bench.record.published import CurvePoint, Published
+from bench.record.run import (
     COUNTED,
     DEFAULT_POLICY,
     POLICIES,
-    Policy,
-    attempt_seconds,
-    fell_back,
-    first_hit,
-    policy_seconds,
-)
-from bench.record.published import CurvePoint, Published
-from bench.record.run import (
     Device,
     Environment,
     Evaluation,
     ExecutionPath,
+    Policy,
     Reason,
     RecipeRef,
     Run,
     Series,
     Status,
+    attempt_seconds,
     comparable,
+    fell_back,
+    first_hit,
+    policy_seconds,
     recipe_label,
 )
 

@@ -14,8 +14,7 @@ from bench.sweep.orchestration.launch import refuse_expensive
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.records import RunIndex, close_lease
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
-from bench.sweep.provisioning.failure import error_line, failure_of_error
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, error_line, failure_of_error
 from bench.sweep.spec import SWEEP_TAG, Sweep
 
 

@@ -13,8 +13,14 @@ from bench.sweep.orchestration.fetch import RecordFetcher
 from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import CellState, Stage, SweepStopped
-from bench.sweep.provisioning.failure import error_line, failure_of_error, failure_of_job
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    Instance,
+    Job,
+    error_line,
+    failure_of_error,
+    failure_of_job,
+)
 
 T = TypeVar("T")
 

@@ -18,8 +18,15 @@ from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
 from bench.store import RawRecord
 from bench.sweep.provisioning.collect import PACK, unpack
-from bench.sweep.provisioning.failure import error_line
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, StandingJobs, Uptime
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    Instance,
+    Job,
+    LaunchRequest,
+    StandingJobs,
+    Uptime,
+    error_line,
+)
 from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
 
 _JOBS = {

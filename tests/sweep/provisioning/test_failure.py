@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import StoreError
-from bench.sweep.provisioning.failure import failure_of_error, failure_of_job
-from bench.sweep.provisioning.provisioner import Job
+from bench.sweep.provisioning.provisioner import Job, failure_of_error, failure_of_job
 from tests.support.builders import make_run
 from tests.support.sweeps import ResourcesUnavailableError
 
