@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from functools import partial
+from math import ceil
 
 import click
 
@@ -16,7 +17,8 @@ from bench.cli.common import confirm, refuse, store_option, to_terminal, write
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
 from bench.store import open_store
-from bench.sweep.orchestration.progress import Lines, cell_line
+from bench.store.lock import locked
+from bench.sweep.orchestration.progress import Lines, cell_line, span
 from bench.sweep.orchestration.state import Budget, CellState, Stage
 from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
 from bench.sweep.planning.history import read_history, usual_folders
@@ -93,29 +95,29 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
     """Rent a machine for each cell of SWEEP.yaml through SkyPilot, make its runs, and give it back.
 
     All cells go on at once; one that fails does not stop the others. Cells whose runs are in the store already are
-    skipped: the same command goes on with a sweep that broke off. Records go to the sweep's own s3:// store; without
-    one they come home into --store before a machine is given back. Ctrl-C gives all machines back.
+    skipped: the same command goes on with a sweep that broke off, on its machines where they still stand. Records go to
+    the sweep's own s3:// store; without one they come home into --store as they appear. Ctrl-C gives all machines back.
+    Without max_cost and max_duration, all is given back at twice the plan's upper bounds.
     """
     loaded = load(path)
     budget = Budget(
         _dollars(max_cost) if max_cost is not None else loaded.max_cost,
         _time(max_duration) if max_duration is not None else loaded.max_duration,
     )
-    runner = SweepRunner(loaded, SkyPilot(), open_store(loaded.store or store), os.environ)
-    queued = [state for state in runner.load_state() if state.stage is Stage.QUEUED]
-    if not queued and runner.earlier.unclosed:  # its machine may still cost money
-        with quietly():
-            runner.check()
-            result = runner.run(budget, Lines())
-    elif queued:
-        _show_plan(loaded, queued, budget.cost)
-        if not yes:
-            confirm("Go on?")
-        with quietly():
-            runner.check()
-            result = runner.run(budget, Lines())
-    else:
+    opened = open_store(loaded.store or store)
+    opened.check_writable()
+    with locked(opened, f"sweep-{loaded.name}") as lost:
+        runner = SweepRunner(loaded, SkyPilot(), opened, os.environ)
+        queued = [state for state in runner.load_state() if state.stage is Stage.QUEUED]
+        if queued:
+            budget = _show_plan(loaded, queued, budget)
+            if not yes:
+                confirm("Go on?")
         result = runner.result()
+        if queued or runner.earlier.unclosed:  # a machine that stands costs money
+            with quietly():
+                runner.check()
+                result = runner.run(budget, Lines(), lost)
     _report(result)
     sys.exit(result.exit_code)
 
@@ -137,8 +139,11 @@ def _time(text: str) -> timedelta:
         raise UsageError(f"--max-duration: {error}") from None
 
 
-def _show_plan(loaded: Sweep, queued: Sequence[CellState], most: Decimal | None) -> None:
-    """What is about to be rented, on a line, by the same records and prices as `bench plan`."""
+def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Budget:
+    """Say what is about to be rented, on a line, by the same records and prices as `bench plan`; the budget for it.
+
+    Raises UsageError where nobody has given a bound, and the plan has none either.
+    """
     planned, errors = planned_from_records(loaded)
     cells = {state.cell for state in queued}
     planned = replace(planned, cells=tuple(each for each in planned.cells if each.cell in cells))
@@ -149,8 +154,28 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], most: Decimal | None)
         line += f", about {planned.dollars:.2f} USD, at most {planned.most_dollars:.2f}"
     if planned.unknown:
         line += f"; the cost of {planned.unknown} is unknown"
-    line += f"; all is given back at {most} USD" if most else ""
+    budget = _bounded(budget, planned, loaded.parallel or len(queued))
+    bounds = [f"{budget.cost} USD"] if budget.cost else []
+    if budget.duration:
+        bounds.append(span(budget.duration))
+    line += f"; all is given back at {' or after '.join(bounds)}"
     click.echo(f"{loaded.name}: {line}. By cell: bench plan", err=True)
+    return budget
+
+
+def _bounded(budget: Budget, planned: Plan, at_once: int) -> Budget:
+    """The budget, with twice the plan's upper bounds in place of those that nobody has given."""
+    cost, seconds = planned.most_dollars, planned.most_seconds
+    if budget.cost is None and cost and not planned.unknown:
+        budget = replace(budget, cost=(2 * cost).quantize(Decimal("0.01"), ROUND_UP))
+    if budget.duration is None and seconds:
+        rounds = ceil(len(planned.cells) / at_once)
+        budget = replace(budget, duration=timedelta(seconds=ceil(2 * rounds * seconds)))
+    if budget.cost is None and budget.duration is None:
+        raise UsageError(
+            f"{planned.sweep.name}: its cost and its time are not known beforehand; give --max-cost or --max-duration"
+        )
+    return budget
 
 
 def _report(result: SweepResult) -> None:

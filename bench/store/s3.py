@@ -86,15 +86,28 @@ class S3Store:
 
     def read_bytes(self, key: str) -> bytes:
         """The object under `key`, unread. Raises RecordError, naming it, if it is missing; StoreError if S3 fails."""
-        client, name = self._client, self._above + require_record_key(key)
         try:
-            with translate_errors(self._name, server(client)):
-                body: bytes = client.get_object(Bucket=self._bucket, Key=name)["Body"].read()
+            return self.read_object(require_record_key(key))
         except S3Error as error:
             if error.code != "NoSuchKey":
                 raise
             raise RecordError(f"{self._name}/{key}: cannot be read (no such object)") from None
+
+    def read_object(self, key: str) -> bytes:
+        """The object under `key`, which need be no record. Raises StoreError."""
+        client = self._client
+        with translate_errors(self._name, server(client)):
+            body: bytes = client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read()
         return body
+
+    def create_object(self, key: str, data: bytes) -> bool:
+        """Create an object that need be no record: whether it was made; False where one lies there already."""
+        return self._create(key, data)
+
+    def objects(self, prefix: str) -> list[str]:
+        """The keys of all objects that begin with `prefix`, sorted, records or not."""
+        cut = len(self._above)
+        return sorted(item["Key"][cut:] for page in self._pages(prefix) for item in page.get("Contents", ()))
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
         """The objects under `keys`, in that order, or why one cannot be read. Raises StoreError if S3 fails.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,30 @@ def test_down_takes_one_name_or_all(bench: Bench, words: tuple[str, ...]) -> Non
     result = bench("down", *words)
     assert result.returncode == 2
     assert "--all" in result.stderr
+
+
+def test_a_file_without_bounds_has_twice_the_upper_bounds_of_the_plan(bench: Bench, file: Path) -> None:
+    (cell,) = json.loads(bench("plan", "sweep.yaml", "--format", "json", **NO_AWS).stdout)["cells"]
+    line = _asked(bench)[-1]
+    bound = re.search(r"given back at ([0-9.]+) USD or after ([0-9:]+)", line)
+    assert bound is not None, line
+    assert float(bound[1]) == pytest.approx(2 * float(cell["dollars_at_most"]), abs=0.02)
+
+
+def test_without_any_bound_nothing_is_rented(bench: Bench, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "v100.yaml").write_text("resources: {infra: aws, accelerators: NOSUCH:1}\nrun: true\n")
+    result = bench("sweep", "sweep.yaml", "--yes", **NO_AWS)
+    assert result.returncode == 2
+    assert "--max-cost" in result.stderr
+
+
+def test_a_second_call_of_a_sweep_that_runs_is_refused(bench: Bench, file: Path, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "results" / "local")
+    store.check_writable()
+    folder = store.root / ".locks"
+    folder.mkdir()
+    with (folder / "sweep-one.lock").open("w") as running:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        result = bench("sweep", "sweep.yaml", "--yes", **NO_AWS)
+    assert result.returncode == 1
+    assert "sweep-one" in result.stderr

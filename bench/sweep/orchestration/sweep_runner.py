@@ -72,6 +72,7 @@ class SweepRunner:
         self._standing: dict[str, ClusterStatus] = {}  # by cluster
         self.earlier = EarlierLeases(sweep.name, store)
         self._signals = 0
+        self._lost = threading.Event()
 
     @property
     def cells(self) -> list[CellState]:
@@ -108,12 +109,13 @@ class SweepRunner:
         }
         self.earlier.close_vanished(clusters, self._context.provisioner, self._context.index)
 
-    def run(self, budget: Budget, lines: Lines) -> SweepResult:
+    def run(self, budget: Budget, lines: Lines, lost: threading.Event | None = None) -> SweepResult:
         """Run every cell that is queued or standing, and return when every machine is given back.
 
-        A second signal returns at once; machines that are not given back by then are named. Raises StoreError before
-        anything is rented where the machines could not write.
+        A second signal returns at once, and so does `lost`: another call has the sweep then. Machines that are not
+        given back by then are named. Raises StoreError before anything is rented where the machines could not write.
         """
+        self._lost = lost or self._lost
         budget = replace(budget, spent=self.earlier.dollars)
         with tempfile.TemporaryDirectory(prefix="bench-sweep-") as folder:
             self._folder = Path(folder)
@@ -182,7 +184,7 @@ class SweepRunner:
         began = min([utc_now(), *(machine.launched for machine in self._standing.values())])
         unpriced: set[str] = set()
         stopping = False
-        while any(thread.is_alive() for thread in threads) and self._signals < 2:
+        while any(thread.is_alive() for thread in threads) and self._signals < 2 and not self._lost.is_set():
             cells = self.cells
             for cell in budget.uncounted(cells):
                 if cell.cell.name not in unpriced:

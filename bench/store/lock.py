@@ -1,0 +1,154 @@
+"""A lock in a store: one holder of a name at a time, among all processes that use the store.
+
+In a folder it is a lock on a file, which ends with its process. In S3 it is a row of objects, .locks/NAME/00000001 and
+so on, each created once: whoever creates the next one holds the lock until the time that stands in it, and renews it
+by creating another. So nothing is deleted, and a holder that died is followed when its time is over; on the same host
+at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import StoreError
+from bench.host import boot_id
+from bench.store.base import Store
+from bench.store.folder import FolderStore
+from bench.store.spool import spool_folder
+
+if TYPE_CHECKING:  # boto3 takes long to import
+    from bench.store.s3 import S3Store
+
+_FOLDER = ".locks"
+_VALID, _RENEW_S = timedelta(minutes=15), 240.0
+
+
+@contextmanager
+def locked(store: Store, name: str) -> Iterator[threading.Event]:
+    """Hold the lock `name` of `store`, and of this host: the event is set if it is lost to another holder.
+
+    Raises StoreError where another process holds it.
+    """
+    with _file_lock(spool_folder().parent / "locks" / f"{name}.lock", name):
+        if isinstance(store, FolderStore):
+            with _file_lock(store.root / _FOLDER / f"{name}.lock", name):
+                yield threading.Event()
+        else:
+            from bench.store.s3 import S3Store  # not for a folder
+
+            assert isinstance(store, S3Store)  # there is no third kind
+            with _object_lock(store, name) as lost:
+                yield lost
+
+
+@contextmanager
+def _file_lock(path: Path, name: str) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise StoreError(f"{path}: the lock of {name} cannot be made ({error.strerror})") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise StoreError(
+                f"{name} runs already (process {holder}, lock {path}); wait for its end, or stop it with Ctrl-C there"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What one object says: who holds the lock, and until when."""
+
+    host: str
+    pid: int
+    until: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether its time is not over, and its process not known to be dead."""
+        if datetime.fromisoformat(self.until) <= datetime.now(UTC):
+            return False
+        if self.host != _host():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def _host() -> str:
+    """Tells this boot of this host, and a container on it, from another; no name can be read out of it."""
+    with suppress(OSError):  # processes have their numbers in a namespace
+        return hashlib.sha256(f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{boot_id()} {uuid.getnode()}".encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _object_lock(store: S3Store, name: str) -> Iterator[threading.Event]:
+    number = _acquire(store, name)
+    lost, done = threading.Event(), threading.Event()
+
+    def renew() -> None:
+        nonlocal number
+        while not done.wait(_RENEW_S):
+            # A store that is away for a moment is asked again; the claim is good for several renewals.
+            with suppress(StoreError):
+                if not _claim(store, name, number + 1, _VALID):
+                    lost.set()
+                    return
+                number += 1
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield lost
+    finally:
+        done.set()
+        thread.join(60)
+        if not lost.is_set():
+            with suppress(StoreError):  # it ends by itself
+                _claim(store, name, number + 1, timedelta(0))
+
+
+def _acquire(store: S3Store, name: str) -> int:
+    """The number of the claim that was made. Raises StoreError where another process holds the lock."""
+    while True:
+        claims = store.objects(f"{_FOLDER}/{name}/")
+        number = int(claims[-1].rpartition("/")[2]) if claims else 0
+        if claims:
+            last = _Claim(**json.loads(store.read_object(claims[-1])))
+            if last.holds:
+                where = f"process {last.pid} of this host" if last.host == _host() else "another host"
+                raise StoreError(
+                    f"store {store.name}: {name} runs already ({where}, at least until {last.until}); "
+                    "wait for its end, or stop it with Ctrl-C there"
+                )
+        if _claim(store, name, number + 1, _VALID):
+            return number + 1
+
+
+def _claim(store: S3Store, name: str, number: int, valid: timedelta) -> bool:
+    claim = _Claim(_host(), os.getpid(), (datetime.now(UTC) + valid).isoformat(timespec="seconds"))
+    return store.create_object(f"{_FOLDER}/{name}/{number:08d}", json.dumps(asdict(claim)).encode())

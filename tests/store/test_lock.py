@@ -1,0 +1,95 @@
+"""A lock in a store: one holder at a time, in a folder and in S3, also after a holder was killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from datetime import timedelta
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from bench.errors import StoreError
+from bench.store import lock, open_store
+from bench.store.lock import locked
+from bench.store.s3 import S3Store
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_SPOOL", str(tmp_path / "state" / "spool"))
+
+
+@pytest.fixture(params=["folder", "s3"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "folder":
+        return str(tmp_path / "store")
+    bucket: str = request.getfixturevalue("bucket")
+    return f"{bucket}/prefix"
+
+
+def _hold(url: str, held: Event) -> None:
+    with locked(open_store(url), "sweep-x"):
+        held.set()
+        signal.pause()
+
+
+def test_a_second_holder_is_refused_until_the_first_ends(url: str) -> None:
+    store = open_store(url)
+    with locked(store, "sweep-x"):
+        with pytest.raises(StoreError, match=str(os.getpid())), locked(store, "sweep-x"):
+            pass
+        with locked(store, "sweep-y"):
+            pass
+    with locked(store, "sweep-x") as lost:
+        assert not lost.is_set()
+
+
+def test_a_holder_that_was_killed_is_followed_at_once(url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    held = context.Event()
+    holder = context.Process(target=_hold, args=(url, held))
+    holder.start()
+    assert held.wait(60)
+    with pytest.raises(StoreError, match=str(holder.pid)), locked(open_store(url), "sweep-x"):
+        pass
+    holder.kill()
+    holder.join()
+    with locked(open_store(url), "sweep-x"):
+        pass
+
+
+def test_one_name_is_locked_on_a_host_whatever_the_store(tmp_path: Path) -> None:
+    with locked(open_store(tmp_path / "a"), "sweep-x"), pytest.raises(StoreError, match="sweep-x"):  # noqa: SIM117 -- what raises is inside
+        with locked(open_store(tmp_path / "b"), "sweep-x"):
+            pass
+
+
+def test_another_host_holds_it_until_its_time_is_over(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(bucket)
+    assert isinstance(store, S3Store)
+    with monkeypatch.context() as there:
+        there.setattr(lock, "_host", lambda: "another")
+        assert lock._claim(store, "sweep-x", 1, timedelta(minutes=15))
+    with pytest.raises(StoreError, match="another host"), locked(store, "sweep-x"):
+        pass
+    with monkeypatch.context() as there:
+        there.setattr(lock, "_host", lambda: "another")
+        assert lock._claim(store, "sweep-x", 2, timedelta(seconds=-1))
+    with locked(store, "sweep-x"):
+        assert len(store.objects(".locks/sweep-x/")) == 3
+    assert list(store.objects("v1/")) == [], "a lock is no record"
+
+
+def test_a_lock_is_renewed_and_its_loss_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(bucket)
+    assert isinstance(store, S3Store)
+    monkeypatch.setattr(lock, "_RENEW_S", 0.05)
+    with locked(store, "sweep-x") as lost:
+        number = 2
+        while lock._claim(store, "sweep-x", number, timedelta(minutes=15)) is False:
+            number += 1
+        assert number > 1
+        assert lost.wait(30)
