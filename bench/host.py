@@ -8,6 +8,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.cgroup import cpu_quota
+
 
 def cpu_name() -> str:
     """The processor's own name for itself."""
@@ -22,11 +24,14 @@ def cpu_name() -> str:
 
 
 def cores() -> int:
-    """Processors this process may use, which can be fewer than the machine has."""
+    """Processors this process can keep busy: fewer than the machine has by its affinity, or its cgroup's quota."""
     try:
-        return len(os.sched_getaffinity(0))
+        processors = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+        processors = os.cpu_count() or 1
+    quota = cpu_quota()
+    # Rounded down: a thread too many uses up the time of all, which then wait for each other.
+    return processors if quota is None else max(1, min(processors, int(quota)))
 
 
 def boot_time() -> datetime | None:

@@ -15,6 +15,7 @@ ORDER = [
     "bench",
     "bench.errors",
     "bench.text",
+    "bench.cgroup",
     "bench.host",
     "bench.concurrency",
     "bench.record",

@@ -140,7 +140,7 @@ def prices(groups: Iterable[Group]) -> TextTable:
 def broken(runs: Iterable[Run]) -> TextTable:
     """The runs that did not complete: why, in their own words."""
     counted_rows: Counter[tuple[str, ...]] = Counter(
-        (run.recipe.name, run.status, run.reason, run.message or NOT_APPLICABLE)
+        (run.recipe.label, run.status, run.reason, run.message or NOT_APPLICABLE)
         for run in runs
         if run.reason is not None
     )
@@ -171,8 +171,8 @@ def environments(runs: Iterable[Run]) -> TextTable:
 def _environment(run: Run) -> tuple[str, ...]:
     e, device = run.environment, run.device
     facts = (
-        run.recipe.name,
-        f"{device.count} x {device.name}",
+        run.recipe.label,
+        f"{device.count} x {run.device_name}",
         f"{device.precision}, {device.path}",
         e.gpu,
         e.driver,

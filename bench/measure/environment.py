@@ -1,36 +1,27 @@
-"""What a run ran on: machine, software, and what NVML says of the GPU. Nothing here names a person, host or path."""
+"""What a run ran on: the machine and the software. Nothing here names a person, host or path."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
-from collections.abc import Collection
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import bench
+from bench.cgroup import cpu_quota, memory_limit
 from bench.host import cores, cpu_name
 from bench.record.documents import Environment
 from bench.variables import GIT_COMMIT, IMAGE_DIGEST
 
-# NVML's throttle reasons that slow a run down; idle clocks and application clocks are no fault.
-_SLOWED = {
-    0x4: "power limit",
-    0x8: "hardware slowdown",
-    0x20: "temperature (software)",
-    0x40: "temperature",
-    0x80: "power brake",
-}
-
 
 def _memory_bytes() -> int | None:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError, AttributeError):
         return None
+    return min(memory, memory_limit() or memory)
 
 
 def _git(*arguments: str) -> str | None:
@@ -77,6 +68,7 @@ def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None
         os=f"{platform.system()} {platform.release()}",
         cpu=cpu_name(),
         cores=cores(),
+        cpu_quota=cpu_quota(),
         memory_bytes=_memory_bytes(),
         torch=_version("torch"),
         cuda=cuda,
@@ -86,47 +78,3 @@ def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None
         git_dirty=dirty,
         image_digest=IMAGE_DIGEST.read(os.environ),
     )
-
-
-class Gpu:
-    """NVML's view of one GPU. Where NVML is missing or refuses, every answer is None or empty: unknown."""
-
-    def __init__(self, uuid: str) -> None:
-        self._nvml: Any = None
-        self._handle: Any = None
-        try:
-            import pynvml
-
-            pynvml.nvmlInit()
-            # torch counts the visible GPUs, NVML all of them: the UUID is what both agree on.
-            self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}".encode())
-            self._nvml = pynvml
-        except Exception:  # noqa: S110 -- any failure of an optional library means: unknown
-            pass
-
-    def _ask(self, question: str, *arguments: Any) -> Any:
-        if self._nvml is None:
-            return None
-        try:
-            return getattr(self._nvml, question)(*arguments)
-        except self._nvml.NVMLError:
-            return None
-
-    @property
-    def driver(self) -> str | None:
-        """The driver's version."""
-        answer = self._ask("nvmlSystemGetDriverVersion")
-        return answer.decode() if isinstance(answer, bytes) else answer
-
-    def energy_joules(self) -> float | None:
-        """Energy used since the driver was loaded, J. A run's energy is the difference of two readings."""
-        millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
-        return None if millijoules is None else millijoules / 1000
-
-    def warnings(self, ours: Collection[int] = ()) -> list[str]:
-        """What makes a time measured now doubtful. `ours` are ids of processes that belong to the measurement."""
-        running = self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle) or []
-        others = [process for process in running if process.pid not in (os.getpid(), *ours)]
-        warnings = [f"{len(others)} other processes on the GPU"] if others else []
-        reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", self._handle) or 0
-        return warnings + [f"GPU slowed down: {why}" for bit, why in _SLOWED.items() if reasons & bit]

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
-from bench.host import process_start
+from bench.host import cores, process_start
 from bench.measure.progress import Progress
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe
@@ -106,12 +106,18 @@ def runs_of(series_id: str, store: Store) -> list[Run]:
 
 
 def prepare_device(device: Choice) -> Compute:
-    """The device to train on, with the allocator tuned for it. Raises BenchError where torch is not installed."""
+    """The device to train on, with the allocator tuned for it and no more threads than a quota feeds.
+
+    Raises BenchError where torch is not installed.
+    """
     try:
+        import torch
+
         from bench.training.device import choose, keep_freed_memory
     except ImportError as error:
         raise BenchError(f"training needs torch ({error}); pip install 'trainbench[train]'") from error
     keep_freed_memory()
+    torch.set_num_threads(min(torch.get_num_threads(), cores()))  # it knows of the affinity only
     return choose(device)
 
 

@@ -40,7 +40,9 @@ COLUMNS: dict[str, Column] = {
     "images": Column(int, "training images seen, repeats counted"),
     "warnings": Column(int, "how many warnings the record carries"),
     "device_kind": Column(str, "cpu or cuda"),
-    "device": Column(str, "the processor's or the GPU's own name for itself"),
+    "device": Column(
+        str, "the processor's or the GPU's own name for itself, a processor's with its quota if it has one"
+    ),
     "device_count": Column(int, "GPUs, or processors used"),
     "precision": Column(str, "the type of the heavy arithmetic"),
     "path": Column(str, "eager, compiled or graphs"),
@@ -89,7 +91,7 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
         "images": run.images,
         "warnings": len(run.warnings),
         "device_kind": run.device.kind,
-        "device": run.device.name,
+        "device": run.device_name,
         "device_count": run.device.count,
         "precision": run.device.precision,
         "path": run.device.path,

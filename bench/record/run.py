@@ -106,8 +106,11 @@ class Environment(Part):
     python: str
     os: str
     cpu: str
-    cores: int
-    memory_bytes: int | None = None
+    cores: int = Field(description="processors that it can keep busy: by its affinity, and its quota rounded down")
+    cpu_quota: float | None = Field(
+        None, gt=0, description="seconds of processor time a second that its cgroup leaves it; null: no limit known"
+    )
+    memory_bytes: int | None = Field(None, description="of the machine, or less where its cgroup has a limit")
     torch: str | None = None
     cuda: str | None = None
     driver: str | None = None
@@ -158,6 +161,14 @@ class Run(Document):
         if self.phases and self.evaluations and self.evaluations[0].at < self.phases[0].start:
             raise ValueError("an evaluation lies before the first phase")
         return self
+
+    @property
+    def device_name(self) -> str:
+        """The device's own name; a processor's with the quota beside it, which makes it another machine."""
+        quota = self.environment.cpu_quota
+        return (
+            self.device.name if self.device.kind == "cuda" or quota is None else f"{self.device.name}, quota {quota:g}"
+        )
 
     @property
     def valid(self) -> bool:

@@ -94,7 +94,7 @@ def _create(path: Path, text: str) -> Path:
 
 
 def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
-    return (run.recipe.name, run.device, run.target, lease and (lease.provider, lease.instance_type))
+    return (run.recipe.label, run.device, run.device_name, run.target, lease and (lease.provider, lease.instance_type))
 
 
 def _fit(run: Run) -> bool:
@@ -103,8 +103,8 @@ def _fit(run: Run) -> bool:
 
 
 def _entry(run: Run, lease: LeaseOpened | None, submitter: Submitter, alike: list[Run]) -> Entry:
-    machine = one_line(run.device.name)
-    named = (submitter.author, run.recipe.name, f"{run.device.count}{machine}", "pytorch")
+    machine = one_line(run.device_name)
+    named = (submitter.author, run.recipe.label, f"{run.device.count}{machine}", "pytorch")
     return Entry(short_name("_".join(map(_tag, named))), _header(run, lease, submitter, machine, alike), _log(run))
 
 
@@ -120,7 +120,7 @@ def _header(
         "authorEmail": submitter.email,
         "framework": one_line(f"PyTorch {run.environment.torch or ''}"),
         "codeURL": submitter.code_url,
-        "model": one_line(run.recipe.name),
+        "model": one_line(run.recipe.label),
         "hardware": f"{run.device.count} * {machine}{instance}",
         # Their prices are in USD. Optional, so an unknown one is left out.
         "costPerHour": float(hourly) if hourly is not None and price and price.currency == "USD" else None,

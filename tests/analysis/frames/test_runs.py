@@ -41,6 +41,14 @@ def test_one_row_a_run_with_its_lease() -> None:
     assert train_costs(frame, "airbench") == [Decimal("0.051")]
 
 
+def test_a_quota_of_processor_time_is_part_of_the_machine() -> None:
+    run = a.a_run(10)
+    xeon = run.device.model_copy(update={"kind": "cpu", "name": "Xeon", "count": 2})
+    limited = run.environment.model_copy(update={"cpu_quota": 2.5})
+    frame = runs_frame([run.model_copy(update={"device": xeon, "environment": limited})])
+    assert frame.iloc[0]["machine"] == "2 x Xeon, quota 2.5"
+
+
 def test_every_column_has_a_dtype_and_a_meaning_also_where_there_is_no_run() -> None:
     frame = runs_frame([])
     assert list(frame) == list(COLUMNS)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.published.dawnbench.importer import read_entries
 from bench.errors import StoreError
-from bench.record.documents import AnyDocument, Evaluation, LeaseOpened, Run, Target, policy_seconds
+from bench.record.documents import AnyDocument, Evaluation, LeaseOpened, RecipeRef, Run, Target, policy_seconds
 from tests.support import builders, small_store
 
 WHO = Submitter("An Author", "author@example.org")
@@ -42,6 +42,31 @@ def check(checkout: Path) -> int:
 def a_run(number: int, **changes: Any) -> Run:
     """A run of three evaluated epochs that hit 94 % in the second, on the lease."""
     return builders.make_run(id=small_store.an_id(number), lease_id=LEASE.id, **changes)
+
+
+def test_versions_of_a_recipe_are_entries_of_their_own() -> None:
+    second = RecipeRef(name="myrtle", version=2, source_sha256="1" * 64)
+    missed = builders.ending(0.93)
+    documents = [LEASE, a_run(2), a_run(3, evaluations=missed), a_run(4, recipe=second), a_run(5, recipe=second)]
+    entries = export_entries(documents, WHO)
+    facts = [
+        (e.stem, e.header["model"], *(e.header["misc"][key] for key in ("runs of this kind", "runs that hit")))
+        for e in entries
+    ]
+    assert facts == [
+        ("An-Author_myrtle_1Tesla-V100_pytorch", "myrtle", 2, 1),
+        ("An-Author_myrtle-v2_1Tesla-V100_pytorch", "myrtle v2", 2, 2),
+    ]
+    models = [entry.header["model"] for entry in export_entries(documents, WHO, all_runs=True)]
+    assert models == ["myrtle", "myrtle v2", "myrtle v2"]
+
+
+def test_a_processor_with_a_quota_is_another_machine() -> None:
+    xeon = builders.make_run().device.model_copy(update={"kind": "cpu", "name": "Xeon", "count": 2})
+    quota = builders.make_run().environment.model_copy(update={"cpu_quota": 2.5})
+    entries = export_entries([LEASE, a_run(2, device=xeon), a_run(3, device=xeon, environment=quota)], WHO)
+    assert [entry.header["misc"]["runs of this kind"] for entry in entries] == [1, 1]
+    assert "quota 2.5" in entries[1].header["hardware"]
 
 
 def test_an_entry_reads_as_a_whole() -> None:
