@@ -34,8 +34,9 @@ class Plot:
 
     `hangs` is where it goes no further by itself: launch, setup or run; or the request that hangs: job or down. `then`
     is what happens to the machine after this one. With `echoes` its records are in its log, as
-    `sky/run.sh` has it; `log` is what else is there. A machine whose job ends as GONE answers no more. With `refused`
-    the store that it should write to takes nothing from it.
+    `sky/run.sh` has it; `log` is what else is there. A machine whose job ends as GONE answers no more; `taken_back` is
+    what its cloud says of it then, and with `noticed` its run in flight recorded the notice. With `refused` the store
+    that it should write to takes nothing from it. `running` is what SkyPilot says of when it ran.
     """
 
     refuses: Exception | None = None
@@ -49,6 +50,9 @@ class Plot:
     records_fail: int = 0
     job_fails: int = 0
     log: Sequence[str] = ()
+    taken_back: str | Exception | None = None
+    noticed: bool = False
+    running: datetime | None = None
     echoes: bool = True
     refused: bool = False
     then: Plot | None = None
@@ -105,6 +109,7 @@ class FakeProvisioner:
             instance_type="p3.2xlarge",
             spot=request.spot,
             hourly=plot.hourly,
+            running=plot.running,
             setup=1,
             lease_label=request.lease_id,
             labels=request.labels,
@@ -150,8 +155,19 @@ class FakeProvisioner:
             return Job.RUNNING
         if plot.hangs == "run":
             return Job.RUNNING
+        if plot.noticed and left:
+            plot.noticed = False
+            self._make(machine, *left[0], status="interrupted", reason="PREEMPTED", message="taken", evaluations=())
+            return Job.RUNNING
         machine.gone = plot.ends is Job.GONE
         return plot.ends
+
+    def taken_back(self, instance: Instance) -> str | None:
+        self.calls.append("taken_back")
+        machine = next(machine for machine in self.up.values() if machine.instance == instance)
+        if isinstance(machine.plot.taken_back, Exception):
+            raise machine.plot.taken_back
+        return machine.plot.taken_back
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         machine = self._reached(cluster)
@@ -222,7 +238,7 @@ class FakeProvisioner:
         seeds = range(int(machine.envs["BENCH_RUNS"]))
         return [(recipe, seed) for seed in seeds for recipe in recipes if (recipe, seed) not in finished]
 
-    def _make(self, machine: Machine, recipe: str, seed: int) -> None:
+    def _make(self, machine: Machine, recipe: str, seed: int, **changes: object) -> None:
         reason = machine.plot.fails_with
         failed = {"status": "failed", "reason": reason, "message": f"{reason} with batch 512", "evaluations": ()}
         run = make_run(
@@ -231,6 +247,7 @@ class FakeProvisioner:
             series=Series(id=machine.envs["BENCH_SERIES_ID"], index=seed, planned=int(machine.envs["BENCH_RUNS"])),
             lease_id=machine.envs["BENCH_LEASE_ID"],
             **(failed if reason else {}),
+            **changes,
         )
         machine.runs.append(run)
         self._put(machine, run)

@@ -20,7 +20,7 @@ class ResourcesUnavailableError(Exception):
         self.failover_history = [Exception(text) for text in tried]
 
 
-FULL = ResourcesUnavailableError("all failed", "Failed to acquire resources in all zones in us-east-1")
+FULL = ResourcesUnavailableError("all failed", "Failed to acquire: InsufficientInstanceCapacity, us-east-1")
 
 
 def runs_in(store: FolderStore) -> list[Run]:

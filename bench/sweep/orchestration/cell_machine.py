@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.errors import BenchError
-from bench.record.documents import CloseReason, time_of, utc_now
+from bench.record.documents import time_of, utc_now
 from bench.store import Store
 from bench.sweep.orchestration.launch import refuse_expensive
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.records import RunIndex, close_lease
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, error_line, failure_of_error
+from bench.sweep.provisioning.failure import MachineEnd, error_line, failure_of_error
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest
 from bench.sweep.spec import SWEEP_TAG, Sweep
 
 
@@ -41,7 +42,8 @@ class CellMachine:
         self.state, self._context, self._standing = state, context, standing
         self._provisioner, self._cluster = context.provisioner, state.cell.cluster
         self._request = context.request(state)
-        self._began = utc_now()
+        self._began = self._last_sign = utc_now()  # the last sign of life of the machine
+        self._end: MachineEnd | None = None
         self._may_have_records = False
 
     @contextmanager
@@ -69,7 +71,8 @@ class CellMachine:
     def _launch(self) -> Instance:
         instance = self._provisioner.launch(self._request)
         self._adopt(instance)
-        self._update(instance=instance, provisioned_at=utc_now())
+        self._last_sign = utc_now()
+        self._update(instance=instance)
         refuse_expensive(self._context.sweep, self.state.cell, instance)
         return instance
 
@@ -146,22 +149,17 @@ class CellMachine:
         unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
         try:
             if uptime := self._provisioner.uptime(self._cluster, self._began):
+                end = self._end or MachineEnd(gone=False, taken_back=None, last_sign=self._last_sign)
                 close_lease(
                     self._context.store,
                     state.lease_id,
                     state.instance or unknown,
-                    uptime,
-                    self._close_reason(),
-                    state.provisioned_at,
+                    end.charged(uptime),
+                    end.close_reason(state.failure, stopped=self._context.stop.reason is not None),
                     {SWEEP_TAG: state.cell.tag},
                 )
         except Exception as error:  # the machine is gone, and the record can still be made by hand
             self._note(f"lease {state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
-
-    def _close_reason(self) -> CloseReason:
-        if self.state.failure is None:
-            return "interrupted" if self._context.stop.reason else "finished"
-        return "preempted" if self.state.failure.reason == "PREEMPTED" else "failed"
 
     def _enter(self, stage: Stage) -> None:
         self.state = self.state.enter(stage)

@@ -13,14 +13,8 @@ from bench.sweep.orchestration.fetch import RecordFetcher
 from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import CellState, Stage, SweepStopped
-from bench.sweep.provisioning.provisioner import (
-    ClusterStatus,
-    Instance,
-    Job,
-    error_line,
-    failure_of_error,
-    failure_of_job,
-)
+from bench.sweep.provisioning.failure import Failure, error_line, failure_of_error, failure_of_job, machine_end
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job
 
 T = TypeVar("T")
 
@@ -36,7 +30,8 @@ class CellRunner(CellMachine):
         self._begin()
 
     def _begin(self) -> None:
-        self._began = utc_now()
+        self._began = self._last_sign = utc_now()
+        self._end = None
         self._may_have_records = False
         self._ids_before = {run.id for run in self._context.index.runs(self.state.series)}
         self._fetcher = RecordFetcher(self._cluster, self._provisioner, self._context.store)
@@ -53,7 +48,6 @@ class CellRunner(CellMachine):
                 started=None,
                 stopped=None,
                 instance=None,
-                provisioned_at=None,
                 failure=None,
             )
             try:
@@ -90,10 +84,17 @@ class CellRunner(CellMachine):
                 job, log = self._measure(instance)
             finally:
                 self._bring_home(job)
-            runs = [run for run in self._context.index.runs(self.state.series) if run.id not in self._ids_before]
-            in_setup = self.state.stage is Stage.SETUP
-            self._update(failure=failure_of_job(job, log, runs, spot=self._request.spot, in_setup=in_setup))
+            self._update(failure=self._failure(job, log))
         self._enter(Stage.FAILED if self.state.failure else Stage.STOPPED if job is None else Stage.DONE)
+
+    def _failure(self, job: Job, log: list[str]) -> Failure | None:
+        """How the job that is over failed."""
+        runs = [run for run in self._context.index.runs(self.state.series) if run.id not in self._ids_before]
+        self._end = machine_end(job, runs, self._last_sign, self.state.instance, self._provisioner.taken_back)
+        self._note(*self._end.notes)
+        complete = self.state.runs == self.state.planned
+        in_setup = self.state.stage is Stage.SETUP
+        return failure_of_job(job, log, runs, taken_back=self._end.taken_back, complete=complete, in_setup=in_setup)
 
     def _measure(self, instance: Instance) -> tuple[Job, list[str]]:
         """Prepare the machine, and run the recipes on it: how the last job ended, and what it printed."""
@@ -118,6 +119,8 @@ class CellRunner(CellMachine):
 
         def ask() -> Job:
             state = self._provisioner.job(self._cluster, job)
+            if state is not Job.GONE:
+                self._last_sign = utc_now()
             if while_running and state is Job.RUNNING:
                 while_running(job)
             return state

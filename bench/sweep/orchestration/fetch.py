@@ -9,7 +9,7 @@ from bench.errors import BenchError, StoreError
 from bench.store import Collector, DamagedLine, RawRecord, Spool, Store, read_log
 from bench.store.base import parse
 from bench.sweep.orchestration.limited import Limited
-from bench.sweep.provisioning.provisioner import error_line
+from bench.sweep.provisioning.failure import error_line
 from bench.text import plural
 
 _KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")

@@ -132,6 +132,10 @@ class Limited:
         """See `Provisioner`."""
         return self._until_stop("state of the job", self._limits.question, lambda: self._provisioner.job(cluster, job))
 
+    def taken_back(self, instance: Instance) -> str | None:
+        """See `Provisioner`."""
+        return self._within("word of the cloud", self._limits.question, lambda: self._provisioner.taken_back(instance))
+
     def log(self, cluster: str, job: int) -> Sequence[str]:
         """See `Provisioner`."""
         return self._until_stop("log", self._limits.question, lambda: list(self._provisioner.log(cluster, job)))

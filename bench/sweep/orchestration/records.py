@@ -116,13 +116,13 @@ def close_lease(
     instance: Instance,
     uptime: Uptime,
     reason: CloseReason,
-    provisioned_at: datetime | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
     """Close a lease, if it is not closed, at the time that SkyPilot terminated the machine.
 
-    Where the machine never came to open it, it is opened with the launcher's facts and `tags`: the machine was there
-    since `provisioned_at`, and prepared from then on. Raises StoreError where the store does not take it.
+    Where the machine never came to open it, it is opened with the launcher's facts and `tags`: prepared from when the
+    cloud had it running, and where nobody knows that, paid for from its launch. Raises StoreError where the store does
+    not take it.
     """
     if uptime.stopped is None:
         return
@@ -142,7 +142,7 @@ def close_lease(
         started=uptime.started,
         started_source="launcher",
         attempt=1,
-        phases=tuple(_phases(uptime.started, uptime.stopped, provisioned_at)),
+        phases=tuple(_phases(uptime.started, uptime.stopped, instance.running)),
         tags={LEASE_TAG: lease_id, **(tags or {})},
     )
     if opened.key() not in keys:
@@ -154,10 +154,10 @@ def close_lease(
     store.put(closed)
 
 
-def _phases(started: datetime, stopped: datetime, provisioned_at: datetime | None) -> list[Phase]:
-    """All that a launcher sees of a machine that made no run: when it was there, and when it went."""
+def _phases(started: datetime, stopped: datetime, running: datetime | None) -> list[Phase]:
+    """All that a launcher sees of a machine that made no run: when it ran, and when it went."""
     whole = (stopped - started).total_seconds()
-    provision = min(max((provisioned_at - started).total_seconds(), 0.0), whole) if provisioned_at else whole
+    provision = min(max((running - started).total_seconds(), 0.0), whole) if running else 0.0
     phases = [Phase(name="provision", start=0, stop=provision), Phase(name="setup", start=provision, stop=whole)]
     return [phase for phase in phases if phase.seconds > 0]
 

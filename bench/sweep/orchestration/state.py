@@ -12,7 +12,8 @@ from enum import Enum
 
 from bench.billing.prices import train_cost
 from bench.record.documents import utc_now
-from bench.sweep.provisioning.provisioner import NOT_PROVISIONED, Failure, Instance
+from bench.sweep.provisioning.failure import NOT_PROVISIONED, Failure
+from bench.sweep.provisioning.provisioner import Instance
 from bench.sweep.spec import Cell
 
 
@@ -54,7 +55,6 @@ class CellState:
     started: datetime | None = None
     stopped: datetime | None = None
     instance: Instance | None = None
-    provisioned_at: datetime | None = None
     failure: Failure | None = None
     left: str | None = None
     left_because: str = ""

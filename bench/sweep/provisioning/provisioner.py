@@ -1,34 +1,17 @@
-"""What a sweep asks of whoever rents the machines, and why a cell failed: what was raised, or how its job ended.
-
-`skypilot.py` answers it, and a stand-in of the tests.
-"""
+"""What a sweep asks of whoever rents the machines: `skypilot.py` answers it, and a stand-in of the tests."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from bench.errors import BenchError
-from bench.record.documents import Accelerators, Price, Run, utc_now
+from bench.record.documents import Accelerators, Price, utc_now
 from bench.store import RawRecord
-from bench.text import one_line, plural
-
-FailureReason = Literal["CAPACITY", "QUOTA", "PREEMPTED", "OOM", "ERROR"]
-
-NOT_PROVISIONED = ("CAPACITY", "QUOTA")  # no machine was to be had: nothing was paid for
-# What the clouds' own words for it have in common: VcpuLimitExceeded, QUOTA_EXCEEDED, "quota 'GPUS' exceeded", …
-_QUOTA = re.compile(r"quota|limit.?exceeded|exceed\w*.{0,40}limit", re.IGNORECASE)
-_NOBODY = re.compile(r"catalog does not contain|not enabled|no cloud access|no infra", re.IGNORECASE)
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_MEMORY = re.compile(r"out of memory|OutOfMemory|exit code 137|\[137\]|oom.?kill", re.IGNORECASE)
-_LONGEST = 300
 
 
 @dataclass(frozen=True)
@@ -56,8 +39,8 @@ class LaunchRequest:
 class Instance:
     """A machine as it was rented. `hourly` is its price now, USD. None: not known.
 
-    `setup` is the job that prepares it; None: there is nothing to prepare. `lease_label` is `bench-lease` of its
-    `labels`.
+    `running` is when the cloud had it running, which is when most begin to charge. `setup` is the job that prepares it;
+    None: there is nothing to prepare. `lease_label` is `bench-lease` of its `labels`.
     """
 
     provider: str
@@ -68,6 +51,7 @@ class Instance:
     spot: bool = False
     hourly: Decimal | None = None
     resource_id: str | None = None
+    running: datetime | None = None
     setup: int | None = None
     lease_label: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -87,7 +71,7 @@ class Instance:
 
 
 class Job(Enum):
-    """The state of a job on a machine. GONE: the machine is no longer there."""
+    """The state of a job on a machine. GONE: there is no such machine any more, by the cloud's own word."""
 
     WAITING = "waiting"
     SETUP = "setup"
@@ -129,7 +113,7 @@ class StandingJobs(NamedTuple):
 class Provisioner(Protocol):
     """Rents machines. A call may take minutes; each may be made from a thread of its own.
 
-    All but `check` raise whatever the library raises: `failure_of_error` gives the reason and the words for it.
+    All but `check` raise whatever the library raises: `failure.py` gives the reason and the words for it.
     """
 
     def check(self) -> None:
@@ -148,7 +132,10 @@ class Provisioner(Protocol):
         """The jobs that an earlier call has started on the machine."""
 
     def job(self, cluster: str, job: int) -> Job:
-        """The state of a job."""
+        """The state of a job. Raises where the machine is there, and does not answer."""
+
+    def taken_back(self, instance: Instance) -> str | None:
+        """The cloud's own word that it took back a machine that is gone; None where it says otherwise, or nothing."""
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         """The last lines that the job printed."""
@@ -170,67 +157,3 @@ class Provisioner(Protocol):
 
     def clusters(self) -> Sequence[ClusterStatus]:
         """Every machine that there is, not only those of sweeps."""
-
-
-class Failure(NamedTuple):
-    """Why a cell failed: the reason in one word, and in many."""
-
-    reason: FailureReason
-    words: str
-
-
-def failure_of_error(error: BaseException) -> Failure:
-    """What `error`, raised while a machine was rented or used, means."""
-    if isinstance(error, BenchError):
-        return Failure("ERROR", str(error))
-    # By name: SkyPilot is not imported to know its errors.
-    if "ResourcesUnavailableError" not in {kind.__name__ for kind in type(error).__mro__}:
-        return Failure("ERROR", error_line(error))
-    attempts: Sequence[BaseException] = getattr(error, "failover_history", None) or ()
-    first, *others = [plain(str(each)) for each in (error, *attempts)]
-    if not others and _NOBODY.search(first):
-        return Failure("ERROR", shortened(first))
-    # Where one place has no machine and another no quota, a larger quota helps.
-    refused = [text for text in (first, *others) if _QUOTA.search(text)]
-    last = (others or [first])[-1]
-    return Failure("QUOTA", shortened(refused[0])) if refused else Failure("CAPACITY", shortened(last or first))
-
-
-def failure_of_job(
-    job: Job, log: Iterable[str], runs: Sequence[Run], *, spot: bool, in_setup: bool = False
-) -> Failure | None:
-    """How a job that is over failed; None where it did not. `runs` are those that it made."""
-    failed = [run for run in runs if run.status == "failed"]
-    if job is Job.GONE:
-        words = "the provider took the machine back" if spot else "the machine is gone, and nobody here gave it back"
-        return Failure("PREEMPTED" if spot else "ERROR", words)
-    if job is not Job.FAILED and not failed:
-        return None
-    if failed:
-        return Failure("OOM" if any(run.reason == "OOM" for run in failed) else "ERROR", _failed_runs(failed))
-    lines = [line for line in map(plain, log) if line]
-    last = shortened(lines[-1]) if lines else "it printed nothing"
-    where = "setup" if in_setup else "the job"
-    return Failure("OOM" if any(map(_MEMORY.search, lines)) else "ERROR", f"{where} failed: {last}")
-
-
-def plain(text: str) -> str:
-    """`text` without colours and what else cannot be seen, on one line."""
-    return one_line(_ANSI.sub("", text))
-
-
-def shortened(text: str) -> str:
-    """The beginning of `text`, which can be pages long."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def error_line(error: BaseException) -> str:
-    """The beginning of what `error` says, on one line; its kind, where it says nothing."""
-    return shortened(plain(str(error))) or type(error).__name__
-
-
-def _failed_runs(failed: Sequence[Run]) -> str:
-    """Such as "2 runs failed (OOM): out of memory with batch 512"."""
-    reasons = ", ".join(sorted(Counter(run.reason or "ERROR" for run in failed)))
-    message = plain(next((run.message for run in failed if run.message), ""))
-    return shortened(f"{plural(len(failed), 'run')} failed ({reasons})" + (f": {message}" if message else ""))

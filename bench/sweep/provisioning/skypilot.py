@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,15 +19,9 @@ from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
 from bench.store import RawRecord
 from bench.sweep.provisioning.collect import PACK, unpack
-from bench.sweep.provisioning.provisioner import (
-    ClusterStatus,
-    Instance,
-    Job,
-    LaunchRequest,
-    StandingJobs,
-    Uptime,
-    error_line,
-)
+from bench.sweep.provisioning.evidence import cloud_evidence, refusals, running_since
+from bench.sweep.provisioning.failure import error_line
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, StandingJobs, Uptime
 from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
 
 _JOBS = {
@@ -103,8 +98,13 @@ class SkyPilot:
             too_late = request.cluster in self._cancelled
         if too_late:
             sky.get(sky.api_cancel(request_id, silent=True))
-        setup, handle = sky.get(request_id)
-        return _instance(handle, setup)
+        try:
+            setup, handle = sky.get(request_id)
+        except Exception as error:
+            for line in refusals(request.cluster):
+                error.add_note(line)
+            raise
+        return replace(_instance(handle, setup), running=running_since(request.cluster))
 
     def cancel_launch(self, cluster: str) -> None:
         """Cancel a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
@@ -141,16 +141,22 @@ class SkyPilot:
         return sorted((job, name) for job, name in jobs if name != _COLLECT)
 
     def job(self, cluster: str, job: int) -> Job:
-        """The state of a job."""
+        """The state of a job. Raises where the machine is there, and does not answer."""
         sky = _sky()
         try:
             states = sky.get(sky.job_status(cluster, [job]))
         except Exception:
-            if self._is_up(cluster):
+            # INIT is also a machine whose runtime or SSH does not answer, and STOPPED has its disk: only one that the
+            # cloud does not have any more leaves SkyPilot's list.
+            if self._status(cluster, ask=True):
                 raise
             return Job.GONE
         state = next(iter(states.values()))
         return Job.WAITING if state is None else _JOBS.get(state.name, Job.FAILED)
+
+    def taken_back(self, instance: Instance) -> str | None:
+        """The cloud's own word that it took back a machine that is gone; None where it says otherwise, or nothing."""
+        return cloud_evidence(instance)
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         """The last lines that the job printed."""
@@ -215,9 +221,6 @@ class SkyPilot:
         mode = sky.StatusRefreshMode.FORCE if ask else sky.StatusRefreshMode.NONE
         records: list[Any] = sky.get(sky.status([cluster], refresh=mode))
         return records
-
-    def _is_up(self, cluster: str) -> bool:
-        return any(record["status"].name == "UP" for record in self._status(cluster, ask=True))
 
 
 def _sky() -> Any:

@@ -34,7 +34,7 @@ from tests.support.sweeps import (
         (Plot(makes=1, fails_with="OOM", ends=Job.FAILED), "OOM", "1 run failed (OOM): OOM with batch 512"),
         (Plot(makes=1, ends=Job.FAILED, log=["Killed", "[137]"]), "OOM", "[137]"),
         (Plot(makes=0, ends=Job.FAILED), "ERROR", ""),
-        (Plot(makes=1, ends=Job.GONE), "ERROR", ""),
+        (Plot(makes=1, ends=Job.GONE), "LOST", ""),
     ],
 )
 def test_a_cell_that_fails_has_its_reason_and_the_others_go_on(
@@ -50,20 +50,6 @@ def test_a_cell_that_fails_has_its_reason_and_the_others_go_on(
     assert (v100.runs, h100.runs) == (4, 4)
     assert result.exit_code == 6
     assert provisioner.up == {}
-
-
-def test_a_spot_machine_that_is_gone_was_preempted(run_sweep: RunSweep, sweep: Sweep, store: FolderStore) -> None:
-    result, _ = run_sweep(
-        FakeProvisioner(v100_spot=Plot(ends=Job.GONE, makes=1)),
-        machines=sweep.machines[:1],
-        pricing=("spot",),
-        attempts=1,
-    )
-    (cell,) = result.cells
-    assert cell.failure is not None
-    assert cell.failure.reason == "PREEMPTED"
-    assert result.exit_code == 6
-    assert [lease.reason for lease in closed_leases(store)] == ["preempted"]
 
 
 def test_what_was_never_had_is_in_no_lease_and_costs_nothing(run_sweep: RunSweep, store: FolderStore) -> None:

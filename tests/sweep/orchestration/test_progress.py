@@ -13,7 +13,8 @@ from rich.console import Console
 from bench.record.documents import utc_now
 from bench.sweep.orchestration.progress import Lines, cell_line, span
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason
-from bench.sweep.provisioning.provisioner import Failure, Instance
+from bench.sweep.provisioning.failure import Failure
+from bench.sweep.provisioning.provisioner import Instance
 from bench.sweep.spec import Cell
 
 
