@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from bench.cli import cli
 from bench.errors import BenchError
@@ -16,6 +16,7 @@ from bench.record.documents import LeaseOpened, utc_now
 from bench.store import FolderStore
 from bench.store.log import to_line
 from tests.support.builders import make_run
+from tests.support.command import runner
 
 LEASE = LeaseOpened(provider="aws", started=utc_now())
 RUNS = [make_run(seed=seed, lease_id=LEASE.id) for seed in range(2)]
@@ -41,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def collect(*words: str, stdin: str | None = None) -> tuple[int, Result]:
     """The exit code that `bench` ends with, and what it printed."""
-    result = CliRunner().invoke(cli, ["collect", *words, "--store", "store"], input=stdin)
+    result = runner().invoke(cli, ["collect", *words, "--store", "store"], input=stdin)
     code = result.exception.exit_code if isinstance(result.exception, BenchError) else result.exit_code
     return code, result
 

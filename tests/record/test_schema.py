@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -10,18 +9,10 @@ from hypothesis import given
 
 from bench.record.documents import LeaseClosed, LeaseOpened, Price, Run, json_schema, to_bytes, utc_now
 from tests.support.builders import make_run, runs
+from tests.support.schema import without_doubles
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 EXPORTED = Path(__file__).parents[2] / "docs" / "schema" / "record.json"
-
-
-def without_doubles(schema: Any) -> Any:
-    """`schema` without the `enum` of one value that older versions of pydantic write beside a `const`."""
-    if isinstance(schema, list):
-        return [without_doubles(part) for part in schema]
-    if isinstance(schema, dict):
-        return {key: without_doubles(part) for key, part in schema.items() if key != "enum" or "const" not in schema}
-    return schema
 
 
 def test_the_exported_schema_is_up_to_date() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
+
+from click.testing import CliRunner
 
 from bench.cli import main
 
@@ -20,6 +23,12 @@ class Done(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
+
+
+def runner() -> CliRunner:
+    """click's own way to call a command, with stdout and stderr apart, as it keeps them from version 8.2 on."""
+    older: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+    return CliRunner(**older)
 
 
 def run_bench(*words: str, cwd: Path, env: Mapping[str, str]) -> Done:
