@@ -31,6 +31,7 @@ def bills_of(result: MatchResult) -> Iterator[Bill]:
             billing_period_start=period,
             charge_period_start=min(row.charge_period[0] for row in rows),
             charge_period_end=max(row.charge_period[1] for row in rows),
+            charged_until=result.until_of(lease.opened.provider),
             currency=currency,
             charges=_summed(rows),
             partial=_partial(result, lease, rows),

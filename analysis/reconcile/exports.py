@@ -92,17 +92,20 @@ def _local(name: str) -> tuple[object, ExportFile]:
 
 def _listed(url: str) -> list[ExportFile]:
     with _s3(url) as (client, bucket, key):
-        if not url.endswith("/"):
-            head = client.head_object(Bucket=bucket, Key=key)
-            return [ExportFile(url, head["LastModified"].timestamp(), head["ContentLength"], *_run_of(url))]
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-        files = [
-            ExportFile(name, item["LastModified"].timestamp(), item["Size"], *_run_of(name))
-            for page in pages
-            for item in page.get("Contents", ())
-            if _is_export(PurePosixPath(name := f"s3://{bucket}/{item['Key']}").name)
-        ]
-    return sorted(files, key=lambda file: file.name) or _nothing(url)
+        listed = {item["Key"]: item for page in pages for item in page.get("Contents", ())}
+        if key in listed:
+            keys = [key]
+        else:  # also where the prefix's slash was left out, but not other folders that begin so
+            keys = sorted(
+                name for name in listed if name.startswith(key if key.endswith("/") or not key else f"{key}/")
+            )
+            keys = [name for name in keys if _is_export(PurePosixPath(name).name)]
+    return [
+        ExportFile(name, listed[key]["LastModified"].timestamp(), listed[key]["Size"], *_run_of(name))
+        for key in keys
+        for name in [f"s3://{bucket}/{key}"]
+    ] or _nothing(url)
 
 
 def _nothing(name: str) -> Any:

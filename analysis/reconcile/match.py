@@ -165,7 +165,7 @@ def _add(portion: Portion, row: Row, candidates: list[Lease], by: JoinedBy) -> N
     assert not isinstance(row.cells, str | RowError)
     try:
         charge = row.format.charge(row.cells)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # there is no month after the last of all years
         portion.errors.append(RowError(f"{row.where}: {error}; the row is not counted"))
         portion.damaged |= {lease.id for lease in candidates}
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 from analysis.reconcile.exports import ExportFile, newest_run_note
 from bench.text import plural
@@ -70,21 +71,26 @@ class _Run:
         until = max((part.until or _NEVER for part in self.parts), default=_NEVER)
         return until, max(part.file.modified for part in self.parts), self.parts[0].file.name
 
+    @property
+    def series(self) -> str | None:
+        return self.parts[0].file.series
+
+    @cached_property
+    def sketch(self) -> Sketch:
+        """Of the rows of all parts."""
+        union = Sketch()
+        limits = [part.sketch.limit for part in self.parts if part.sketch.limit is not None]
+        union.limit = min(limits) if limits else None
+        for part in self.parts:
+            for digest in part.sketch.digests:
+                union.add(digest)
+        return union
+
     def shared(self, other: _Run) -> tuple[int, float]:
         """As of sketches; runs of one series are one bill whatever they hold."""
-        if self.parts[0].file.series is not None and self.parts[0].file.series == other.parts[0].file.series:
+        if self.series is not None and self.series == other.series:
             return 0, 1.0
-        return _union(self).shared(_union(other))
-
-
-def _union(run: _Run) -> Sketch:
-    union = Sketch()
-    limits = [part.sketch.limit for part in run.parts if part.sketch.limit is not None]
-    union.limit = min(limits) if limits else None
-    for part in run.parts:
-        for digest in part.sketch.digests:
-            union.add(digest)
-    return union
+        return self.sketch.shared(other.sketch)
 
 
 def superseded(covered: Iterable[Covered]) -> tuple[list[Covered], list[str]]:
@@ -95,19 +101,40 @@ def superseded(covered: Iterable[Covered]) -> tuple[list[Covered], list[str]]:
     older: list[Covered] = []
     notes: dict[str, None] = {}
     for period, runs in sorted(periods.items()):
-        newest: list[tuple[_Run, int]] = []
+        newest = _Newest()
         for run in sorted((_Run(parts) for parts in runs.values()), key=lambda run: run.age, reverse=True):
-            for place, (kept, times) in enumerate(newest):
-                both, share = run.shared(kept)
-                if share >= _SAME:
-                    newest[place] = kept, times + 1
-                    older += run.parts
-                    break
-                if both:
-                    notes[f"{plural(both, 'row')} of {run.name} are in {kept.name} too, and are counted twice"] = None
-            else:
-                newest.append((run, 1))
-        for kept, times in newest:
+            if newest.repeated_by(run, notes):
+                older += run.parts
+        for kept, times in zip(newest.runs, newest.times, strict=True):
             if times > 1:
-                notes[newest_run_note(times, kept.name, f" for the period from {period[:10]}")] = None
+                notes[newest_run_note(times, kept.name, f" for the period from {period}")] = None
     return older, list(notes)
+
+
+class _Newest:
+    """The runs that count so far, newest first."""
+
+    def __init__(self) -> None:
+        self.runs: list[_Run] = []
+        self.times: list[int] = []
+        self._by_digest: dict[int, list[int]] = {}  # so that a thousand files are not compared each with each
+        self._by_series: dict[str, list[int]] = {}
+
+    def repeated_by(self, run: _Run, notes: dict[str, None]) -> bool:
+        """Whether `run`, which is older, is one of them again; else it is kept too."""
+        places = {place for digest in run.sketch.digests for place in self._by_digest.get(digest, ())}
+        for place in sorted(places.union(self._by_series.get(run.series or "", ()))):
+            both, share = run.shared(self.runs[place])
+            if share >= _SAME:
+                self.times[place] += 1
+                return True
+            if both:
+                name = self.runs[place].name
+                notes[f"{plural(both, 'row')} of {run.name} are in {name} too, and are counted twice"] = None
+        for digest in run.sketch.digests:
+            self._by_digest.setdefault(digest, []).append(len(self.runs))
+        if run.series is not None:
+            self._by_series.setdefault(run.series, []).append(len(self.runs))
+        self.runs.append(run)
+        self.times.append(1)
+        return False

@@ -15,7 +15,7 @@ from analysis.reconcile.formats.runpod import hourly_charges
 from analysis.reconcile.match import MatchResult, match
 from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError
-from bench.record.documents import AnyDocument, Bill, BillSource
+from bench.record.documents import AnyDocument, Bill, BillSource, current_bills
 from bench.store import Store, read_all
 
 
@@ -76,10 +76,16 @@ def _match_answer(source: BillSource, rows: Iterable[Row], leases: dict[str, Lea
 def _reconciled(
     matched: MatchResult, documents: Sequence[AnyDocument], errors: Sequence[BenchError], store: Store
 ) -> ReconcileResult:
-    bills = list(bills_of(matched))
+    stored = [document for document in documents if isinstance(document, Bill)]
+    known = {_charged(bill) for bill in current_bills(stored)}
+    bills = [bill for bill in bills_of(matched) if _charged(bill) not in known]
     for bill in bills:
         store.put(bill)
-    stored = [document for document in documents if isinstance(document, Bill)]
     # Another source counts the same money again, so the two are never added.
     shown = of_one_source(bill for bill in [*stored, *bills] if not matched.sources or bill.source in matched.sources)
     return ReconcileResult(reconcile(matched.leases, shown), matched, [*errors, *matched.errors])
+
+
+def _charged(bill: Bill) -> str:
+    """What a bill says: charges that have not changed are no new bill, however far the others have gone since."""
+    return bill.model_dump_json(exclude={"id", "charged_until"})

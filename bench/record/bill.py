@@ -57,6 +57,7 @@ class Bill(Document):
     billing_period_start: Utc
     charge_period_start: Utc = Field(description="of the first charge")
     charge_period_end: Utc = Field(description="of the last charge, which it does not hold")
+    charged_until: Utc | None = Field(None, description="up to where the source charged usage when it was read")
     currency: str = Field(pattern=r"^[A-Z]{3}$", description="the billing currency, ISO 4217")
     charges: tuple[Charge, ...] = Field(min_length=1)
     billed_cost: Charged = Field(description="the sum over the charges")
@@ -97,7 +98,8 @@ def make_bill(*, charges: Iterable[Charge], **fields: Any) -> Bill:
 def current_bills(bills: Iterable[Bill]) -> list[Bill]:
     """The bill that counts for each lease, billing period, currency and source, in the order of those.
 
-    A complete one goes before a partial one; then the one with more of the period; then the one of more rows.
+    A complete one goes before a partial one; then the one with more of the period; then the one that was read from
+    charges that went further, for a provider can revise them; then the one of more rows.
     """
     best: dict[tuple[str, ...], Bill] = {}
     for bill in bills:
@@ -122,7 +124,7 @@ def sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
 
 def _weight(bill: Bill) -> tuple[Any, ...]:
     rows = sum(charge.rows for charge in bill.charges)
-    return bill.complete, bill.charge_period_end, rows, bill.id
+    return bill.complete, bill.charge_period_end, bill.charged_until or bill.charge_period_end, rows, bill.id
 
 
 def _id_of(bill: Bill) -> str:

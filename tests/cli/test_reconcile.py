@@ -157,6 +157,19 @@ def test_a_bill_is_taken_as_it_is(
     assert ("complete" in result.stdout) == ("complete" in shown)
 
 
+def test_a_later_export_that_says_less_counts_and_the_same_charges_are_no_new_bill(
+    bench: Bench, november: FolderStore, tmp_path: Path
+) -> None:
+    later = LATER.replace("-23T", "-24T")
+    for number, rows in enumerate(
+        [[USED, LATER], [USED, later], [USED.replace("0.1921", "0.1000"), later], [USED, LATER]]
+    ):
+        (tmp_path / f"{number}.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+        result = bench("reconcile", "--export", f"{number}.csv")
+        assert ("0.1000 USD" in result.stdout) == (number >= 2), number
+    assert sorted(bill.billed_cost for bill in bills(november)) == [Decimal("0.1000"), Decimal("0.1921")]
+
+
 def test_two_runs_of_an_export_in_a_folder_count_once(bench: Bench, november: FolderStore, tmp_path: Path) -> None:
     for run in ("run-a", "run-b"):
         folder = tmp_path / "exports" / "20261101-20261130" / run

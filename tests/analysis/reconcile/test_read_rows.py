@@ -246,7 +246,16 @@ def test_an_export_is_read_from_s3_as_a_file_or_below_a_prefix(s3: Any) -> None:
     check(charge(row))
 
 
+def test_of_the_runs_in_a_bucket_the_newest_is_read_and_the_slash_may_be_left_out(s3: Any) -> None:
+    for key in ("x/20261101-20261130/202611200512/p.csv", "x/20261101-20261130/202611210512/p.csv", "x2/p.csv"):
+        s3.put_object(Bucket="bills", Key=key, Body=written(CELLS))
+    newest = ["s3://bills/x/20261101-20261130/202611210512/p.csv"]
+    assert names("s3://bills/x") == names("s3://bills/x/") == newest
+
+
 @pytest.mark.parametrize("url", ["s3://nobody/1.csv", "s3://bills/none.csv", "s3:///x"])
 def test_what_s3_does_not_have_ends_in_one_line(s3: Any, url: str) -> None:
+    with pytest.raises(BenchError, match=url):
+        names(url)
     with pytest.raises(BenchError, match=url):
         list(read_rows(url))
