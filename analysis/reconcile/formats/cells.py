@@ -25,6 +25,7 @@ _PRICING = {name.casefold(): name for name in ("Standard", "Dynamic", "Committed
 _ACCOUNT = re.compile(r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?P<mark>[,.' ])\d{3}((?P=mark)\d{3})*")
 _LARGEST, _SMALLEST = 15, Decimal("1e-30")  # powers of ten of a cost; smaller ones are noise of binary fractions
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(hours=25)  # the longest there is
 
 
@@ -111,7 +112,10 @@ def _plain(written: str) -> str:
 def instant(cell: Any) -> datetime:
     """An instant, UTC where no zone is given. Raises ValueError for anything else."""
     at = cell if isinstance(cell, datetime) else _parsed(str(cell))
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if utc < _FIRST:
+        raise ValueError("before anything was charged by the hour, and before the ids of records")
+    return utc
 
 
 @lru_cache(4096)  # the rows of an export share their hours
