@@ -15,6 +15,7 @@ main() {
   source "$STATE/runtime"
   refuse_several_machines
   unset_empty
+  name_pod
   : "${BENCH_RECIPES:?is not set; give it recipes, such as myrtle}"
   find_deadline
   the_runs
@@ -35,6 +36,17 @@ unset_empty() {
   done
   # boto3 knows the region by its older name only.
   [[ -z ${AWS_REGION:-} ]] || export AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-$AWS_REGION}
+}
+
+# On RunPod the bill names the pod. Its id is a variable of the container, which a shell over SSH may not have.
+name_pod() {
+  local pod=${RUNPOD_POD_ID:-} first=${FIRST_ENVIRONMENT:-/proc/1/environ} pair
+  if [[ -z $pod ]]; then
+    { while IFS= read -r -d '' pair; do
+      [[ $pair != RUNPOD_POD_ID=* ]] || pod=${pair#*=}
+    done <"$first"; } 2>/dev/null || true # elsewhere it is another user's, which is no pod
+  fi
+  [[ -z $pod ]] || export BENCH_RESOURCE_ID=${BENCH_RESOURCE_ID:-$pod}
 }
 
 # The one of setup.sh, so that a time from now on counts from there; the next job without a set-up has its own.

@@ -64,6 +64,24 @@ def containers(machine: Machine) -> Machine:
     return machine
 
 
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"RUNPOD_POD_ID": "pod1"}, "pod1"),
+        ({}, "pod2"),  # of the first process
+        ({"RUNPOD_POD_ID": "pod1", "BENCH_RESOURCE_ID": "vm3"}, "vm3"),
+        ({"FIRST_ENVIRONMENT": "/dev/null"}, "none"),
+    ],
+)
+def test_a_pod_is_named_as_on_its_bill(
+    installed: Machine, tmp_path: Path, variables: dict[str, str], named: str
+) -> None:
+    (tmp_path / "environ").write_bytes(b"HOME=/root\0RUNPOD_POD_ID=pod2\0")
+    installed.has(bench='#!/bin/bash\necho "bench ${BENCH_RESOURCE_ID-none}" >>"$CALLS"\n')
+    installed.call("run.sh", **({"FIRST_ENVIRONMENT": str(tmp_path / "environ")} | variables))
+    assert set(installed.called("bench")) == {f"bench {named}"}
+
+
 def test_bench_gets_the_recipes_and_the_phases_so_far(installed: Machine) -> None:
     installed.call("run.sh", BENCH_GPUS="8", BENCH_STORE="s3://bucket/prefix")
     foretold, fetched, ran = installed.calls
