@@ -78,7 +78,7 @@ def test_a_pod_is_named_as_on_its_bill(
 ) -> None:
     (tmp_path / "environ").write_bytes(b"HOME=/root\0RUNPOD_POD_ID=pod2\0")
     installed.has(bench='#!/bin/bash\necho "bench ${BENCH_RESOURCE_ID-none}" >>"$CALLS"\n')
-    installed.call("run.sh", **({"FIRST_ENVIRONMENT": str(tmp_path / "environ")} | variables))
+    installed.call("run.sh", 0, **({"FIRST_ENVIRONMENT": str(tmp_path / "environ")} | variables))
     assert set(installed.called("bench")) == {f"bench {named}"}
 
 
