@@ -131,6 +131,9 @@ class DiskCloud:
                 return Job.FAILED
             return Job.DONE if self._count(task) >= len(task["todo"]) else Job.RUNNING
 
+    def taken_back(self, instance: Instance) -> str | None:
+        return None
+
     def log(self, cluster: str, job: int) -> Sequence[str]:
         with self.state() as state:
             return [line for record in self._records(state["up"][cluster]) for line in (to_line(record), record.key())]
