@@ -1,5 +1,6 @@
 """A container's quota and memory limit, as cgroups of both versions have them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_limits(
 
 @pytest.mark.parametrize(("quota", "cores"), [(None, 8), (0.5, 1), (7.65, 7), (64.0, 8)])
 def test_as_many_cores_as_the_quota_feeds(monkeypatch: pytest.MonkeyPatch, quota: float | None, cores: int) -> None:
-    monkeypatch.setattr(host.os, "sched_getaffinity", lambda pid: range(8), raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: range(8), raising=False)
     monkeypatch.setattr(host, "cpu_quota", lambda: quota)
     assert host.cores() == cores
 

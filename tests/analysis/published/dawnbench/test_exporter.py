@@ -47,7 +47,13 @@ def a_run(number: int, **changes: Any) -> Run:
 def test_versions_of_a_recipe_are_entries_of_their_own() -> None:
     second = RecipeRef(name="myrtle", version=2, source_sha256="1" * 64)
     missed = builders.ending(0.93)
-    documents = [LEASE, a_run(2), a_run(3, evaluations=missed), a_run(4, recipe=second), a_run(5, recipe=second)]
+    documents: list[AnyDocument] = [
+        LEASE,
+        a_run(2),
+        a_run(3, evaluations=missed),
+        a_run(4, recipe=second),
+        a_run(5, recipe=second),
+    ]
     entries = export_entries(documents, WHO)
     facts = [
         (e.stem, e.header["model"], *(e.header["misc"][key] for key in ("runs of this kind", "runs that hit")))
