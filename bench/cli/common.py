@@ -88,7 +88,7 @@ def machine_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_machine(
         *words: Any, instance: str | None, spot: bool, price_per_hour: str | None, currency: str, **more: Any
     ) -> None:
-        from bench.lease.describe import MachineOptions  # not for --help
+        from bench.lease.machine import MachineOptions  # not for --help
 
         command(*words, machine=MachineOptions(instance, price_per_hour, currency, spot), **more)
 

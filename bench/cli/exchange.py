@@ -10,7 +10,7 @@ from analysis.frames.runs import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.published.dawnbench.importer import read_entries
 from analysis.reconcile.focus_export import as_focus
-from analysis.report.flat_files import as_csv, as_parquet
+from analysis.report.render import as_csv, as_parquet
 from bench.cli.common import refuse, store_option, write
 from bench.errors import ConflictError, RecordError
 from bench.store import open_store, read_all

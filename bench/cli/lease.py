@@ -9,9 +9,8 @@ from datetime import datetime
 import click
 
 from bench.cli.common import machine_options, store_option
-from bench.lease.describe import MachineOptions, describe, lease_start
-from bench.lease.detect import find_machine
 from bench.lease.lease import close_lease, launch_of
+from bench.lease.machine import MachineOptions, describe, find_machine, lease_start
 from bench.recipes import find
 from bench.record.documents import utc_now
 from bench.store import open_store

@@ -15,8 +15,7 @@ from analysis.comparison.compare import METRICS, Metric, compare as compare_side
 from analysis.comparison.render import render as render_comparison
 from analysis.frames.runs import load, read_documents, runs_frame
 from analysis.published.dawnbench.entries import Which, published_documents
-from analysis.report.flat_files import rows_as_parquet
-from analysis.report.render import render
+from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from bench.cli.common import refuse, store_option, stores_option, to_terminal, write
 from bench.errors import RecordError, StoreError, UsageError

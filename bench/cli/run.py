@@ -13,9 +13,8 @@ from bench import variables
 from bench.billing.prices import machine_hourly, train_cost
 from bench.cli.common import data_option, machine_options, store_option
 from bench.errors import BenchError
-from bench.lease.describe import MachineOptions, lease_by_options
-from bench.lease.detect import preempted
 from bench.lease.lease import LeaseHandle, acquire_lease, series_of
+from bench.lease.machine import MachineOptions, lease_by_options, preempted
 from bench.measure.progress import Progress
 from bench.measure.session import Request, measure, prepare_device
 from bench.recipes import find

@@ -17,8 +17,7 @@ from typing import NamedTuple
 from bench import variables
 from bench.errors import RecordError, StoreError, UsageError
 from bench.host import boot_id
-from bench.lease.describe import LeaseStart, MachineOptions, describe, lease_start
-from bench.lease.detect import find_machine
+from bench.lease.machine import LeaseStart, MachineOptions, describe, find_machine, lease_start
 from bench.record.documents import (
     LEASE_TAG,
     CloseReason,

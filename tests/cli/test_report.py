@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.published.dawnbench.entries import published_documents
-from bench.lease.describe import MachineOptions, lease_by_options
+from bench.lease.machine import MachineOptions, lease_by_options
 from bench.record.documents import LeaseClosed, Run
 from bench.store import open_store
 from tests.support.command import Done

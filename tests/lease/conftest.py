@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.lease.detect import find_machine
+from bench.lease.machine import find_machine
 from bench.store import FolderStore
 from tests.support.metadata_server import Pages, Serve, Server
 

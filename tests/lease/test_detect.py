@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.lease.detect import find_machine, preempted
+from bench.lease.machine import find_machine, preempted
 from bench.lease.metadata import Machine
 from tests.support.metadata_server import EC2_NOTICE, Page, Serve, ec2_pages
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bench.errors import UsageError
-from bench.lease.describe import MachineOptions
 from bench.lease.lease import LeaseHandle, acquire_lease, series_of
+from bench.lease.machine import MachineOptions
 from bench.record.documents import LeaseOpened, new_id, time_of
 from bench.store import FolderStore
 

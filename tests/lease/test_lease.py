@@ -11,8 +11,8 @@ import pytest
 from bench.billing.prices import Offer
 from bench.errors import ConflictError, UsageError
 from bench.host import boot_time
-from bench.lease.describe import MachineOptions
 from bench.lease.lease import LeaseHandle, acquire_lease, close_lease
+from bench.lease.machine import MachineOptions
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Price, new_id
 from bench.store import FolderStore
 from tests.support.metadata_server import Serve, ec2_pages
@@ -66,7 +66,7 @@ def test_a_price_is_that_of_the_machines_region(
         asked.append((name, category, region))
         raise UsageError("no such price")
 
-    monkeypatch.setattr("bench.lease.describe.find_offer", find_offer)
+    monkeypatch.setattr("bench.lease.machine.find_offer", find_offer)
     lease = opened(MachineOptions(spot=True), store, ec2)
     assert asked == [("aws:p3.2xlarge", "Dynamic", "us-east-1")]
     assert lease.price is None  # unknown, and no error: the user did not ask for this price
@@ -107,7 +107,7 @@ def test_the_launchers_time_goes_before_the_providers(store: FolderStore, ec2: d
 @pytest.fixture
 def boots(monkeypatch: pytest.MonkeyPatch) -> Boots:
     """`boots(when)`: the machine booted then."""
-    return lambda when: monkeypatch.setattr("bench.lease.describe.boot_time", lambda: when)
+    return lambda when: monkeypatch.setattr("bench.lease.machine.boot_time", lambda: when)
 
 
 def marks(**minutes: int) -> dict[str, str]:

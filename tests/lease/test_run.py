@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.lease.describe import MachineOptions
-from bench.lease.detect import preempted
 from bench.lease.lease import acquire_lease
+from bench.lease.machine import MachineOptions, preempted
 from bench.measure import session
 from bench.measure.progress import Progress
 from bench.record.documents import (

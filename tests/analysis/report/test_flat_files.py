@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.frames.runs import COLUMNS, runs_frame
-from analysis.report.flat_files import as_csv, as_parquet
+from analysis.report.render import as_csv, as_parquet
 from tests.support import small_store
 
 FRAME = runs_frame(small_store.a_small_store())

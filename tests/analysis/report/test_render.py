@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.published.dawnbench.importer import read_entries
-from analysis.report.flat_files import rows_as_parquet
-from analysis.report.render import FORMATS, render
+from analysis.report.render import FORMATS, render, rows_as_parquet
 from analysis.report.report import Report, build_report
 from analysis.tables.cost_table import Row
 from bench.errors import UsageError

@@ -10,8 +10,8 @@ import os
 import sys
 import time
 
-from bench.lease.describe import MachineOptions
 from bench.lease.lease import acquire_lease, series_of
+from bench.lease.machine import MachineOptions
 from bench.measure.session import runs_of
 from bench.recipes import find
 from bench.record.documents import RecipeRef, Series
