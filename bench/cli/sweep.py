@@ -151,7 +151,8 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Bu
         click.echo(f"bench: {error}", err=True)
     line = f"{len(queued)} of {len(loaded.cells())} cells to run"
     if planned.dollars is not None:
-        line += f", about {planned.dollars:.2f} USD, at most {planned.most_dollars:.2f}"
+        most = "an unknown sum" if planned.most_dollars is None else f"{planned.most_dollars:.2f}"
+        line += f", about {planned.dollars:.2f} USD, at most {most}"
     if planned.unknown:
         line += f"; the cost of {planned.unknown} is unknown"
     budget = _bounded(budget, planned, loaded.parallel or len(queued))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -15,6 +17,12 @@ from bench.sweep.yaml_file import YamlFile, read
 from bench.variables import GPUS
 
 _GPUS = ("envs", GPUS.name)
+# As sky/resources.py of SkyPilot 0.14.1 has them.
+_ALIASES = {"gpus": "accelerators"}
+_MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)([mhdw]?)")
+_DISK = re.compile(r"(\d+)(?:gb?|(tb?))?\+?")
+_USUAL_IDLE_MINUTES = 5  # its documentation's; a version that waits less costs less
 
 
 class Place(NamedTuple):
@@ -57,12 +65,16 @@ class ResourceRequest:
 
 @dataclass(frozen=True)
 class Task:
-    """A cell's task file. Runs use `ranks` GPUs at once; the machine is given back after `idle_s` without work."""
+    """A cell's task file. Runs use `ranks` GPUs at once; the machine is given back after `idle_s` without work.
+
+    SkyPilot takes the cheapest of `requests`; the first that can be had where they are `ordered`.
+    """
 
     requests: tuple[ResourceRequest, ...]
     ranks: int
     disk_gb: Decimal | None
     idle_s: float
+    ordered: bool = False
 
 
 def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Task:
@@ -71,10 +83,11 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     Raises UsageError, with the file and what to do, for a file that cannot be planned or run.
     """
     file = read(cell.task)
-    resources = _mapping(file, ("resources",))
+    resources = _canonical(file, _mapping(file, ("resources",)))
+    choices = [{**resources, **choice} for choice in _choices(file, resources)]
     if file.content.get("num_nodes", 1) != 1:
         raise UsageError(f"{file.at(('num_nodes',))}: bench trains on one machine; leave it out")
-    requests = tuple(_narrowed(cell, file, list(_requests(file, resources, cell.accelerators))))
+    requests = tuple(_narrowed(cell, file, list(_requests(file, choices, cell.accelerators))))
     ranks = _ranks(file, {**_mapping(file, ("envs",)), **envs})
     alone = [name for name in recipes if not find(name).parallel]
     if ranks > 1 and alone:
@@ -85,7 +98,11 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     for machine in requests:
         if 0 < machine.gpus < ranks:
             raise UsageError(f"{file.at(_GPUS)}: {ranks} GPUs at once, and {machine.gpus} to be had")
-    return Task(requests, ranks, _disk(resources), _idle(resources))
+    disks = [size for size in map(_disk, choices) if size is not None]
+    ordered = bool(resources.get("ordered")) or (
+        isinstance(resources.get("accelerators"), list) and not cell.accelerators and "any_of" not in resources
+    )
+    return Task(requests, ranks, max(disks, default=None), max(_idle(file, choice) for choice in choices), ordered)
 
 
 def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
@@ -97,14 +114,25 @@ def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
     return mapping
 
 
-def _requests(file: YamlFile, resources: dict[str, Any], given: Accelerators | None) -> Iterator[ResourceRequest]:
-    """Every machine of `any_of` or `ordered`, each with what stands above them; `given` outranks the file's GPUs."""
+def _canonical(file: YamlFile, words: dict[str, Any]) -> dict[str, Any]:
+    """`words` with SkyPilot's alias `gpus` under its own name."""
+    if "gpus" in words and "accelerators" in words:
+        raise UsageError(f"{file.at(('resources',))}: gpus and accelerators are the same; leave one out")
+    return {_ALIASES.get(key, key): value for key, value in words.items()}
+
+
+def _choices(file: YamlFile, resources: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each machine of `any_of` or `ordered` says by itself."""
     key = "any_of" if "any_of" in resources else "ordered"
     choices = resources.get(key) or [{}]
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
         raise UsageError(f"{file.at(('resources', key))}: is no list of mappings; see SkyPilot's task files")
-    for choice in choices:
-        whole = {**resources, **choice}
+    return [_canonical(file, choice) for choice in choices]
+
+
+def _requests(file: YamlFile, choices: list[dict[str, Any]], given: Accelerators | None) -> Iterator[ResourceRequest]:
+    """Every machine of `choices`, each with what stands above them; `given` outranks the file's GPUs."""
+    for whole in choices:
         provider, region = place(whole)
         try:
             at_most = _dollars(whole.get("max_hourly_cost"))
@@ -127,12 +155,12 @@ def _dollars(value: Any) -> Decimal | None:
 
 
 def _accelerators(value: Any) -> Iterator[tuple[str | None, int]]:
-    """Names and numbers, of `V100`, `V100:8`, `{V100: 8}` or a list of such. Raises ValueError for what is neither."""
+    """Names and numbers, of `V100`, `V100:8`, `{V100: 8}`, `{V100:8, A100:1}` or a list. Else raises ValueError."""
     if not value:
         yield None, 0
-    elif isinstance(value, dict):
-        yield from ((str(name), 1 if count is None else int(count)) for name, count in value.items())
     else:
+        if isinstance(value, dict):  # {V100:8}, without a space, is the key "V100:8" without a value
+            value = [str(name) if count is None else f"{name}:{count}" for name, count in value.items()]
         for each in value if isinstance(value, list) else [value]:
             gpus = Accelerators.parse(str(each).replace(" ", ""))
             yield gpus.name, gpus.count
@@ -157,12 +185,20 @@ def _ranks(file: YamlFile, envs: Mapping[str, Any]) -> int:
 
 
 def _disk(resources: Mapping[str, Any]) -> Decimal | None:
-    size = str(resources.get("disk_size", "")).lower().removesuffix("gb").removesuffix("+")
-    return Decimal(size) if size.isdecimal() else None
+    size = _DISK.fullmatch(str(resources.get("disk_size", "")).lower())
+    return Decimal(size[1]) * (1024 if size[2] else 1) if size else None
 
 
-def _idle(resources: Mapping[str, Any]) -> float:
-    """Seconds, of `autostop: {idle_minutes: 5}` or `autostop: 5`."""
+def _idle(file: YamlFile, resources: Mapping[str, Any]) -> float:
+    """Seconds, of `autostop: 5`, `10m`, `10h`, `1d`, `true` or `{idle_minutes: 5}`; false or none is 0."""
     autostop = resources.get("autostop")
-    minutes = autostop.get("idle_minutes") if isinstance(autostop, dict) else autostop
-    return 60.0 * minutes if isinstance(minutes, int | float) and not isinstance(minutes, bool) else 0.0
+    if isinstance(autostop, dict):
+        autostop = autostop.get("idle_minutes", True)
+    if autostop is None or autostop is False:
+        return 0.0
+    if autostop is True:
+        return 60.0 * _USUAL_IDLE_MINUTES
+    length = _LENGTH.fullmatch(str(autostop).lower())
+    if not length:
+        raise UsageError(f"{file.at(('resources',))}: autostop {autostop!r} is not such as 10, 30m, 10h or 1d")
+    return 60.0 * math.ceil(float(length[1]) * _MINUTES[length[2]])

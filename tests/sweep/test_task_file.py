@@ -29,13 +29,15 @@ def requests(cloud: str | None = None) -> tuple[ResourceRequest, ...]:
         ({"V100": 4}, [("V100", 4)]),
         ({"V100": None}, [("V100", 1)]),
         (["V100:1", "A100:8"], [("V100", 1), ("A100", 8)]),
+        ({"A100:8": None, "V100:1": None}, [("A100", 8), ("V100", 1)]),
         (None, [(None, 0)]),
     ],
     ids=str,
 )
 def test_accelerators_in_all_their_forms(task: WriteTask, said: object, machines: list[tuple[str | None, int]]) -> None:
-    task("m", {"accelerators": said})
-    assert [(machine.gpu, machine.gpus) for machine in requests()] == machines
+    for name in ("accelerators", "gpus"):
+        task("m", {name: said})
+        assert [(machine.gpu, machine.gpus) for machine in requests()] == machines
 
 
 @pytest.mark.parametrize("choices", [[], [{"infra": "aws", "accelerators": "V100:1"}, {"infra": "gcp"}]])
@@ -86,6 +88,35 @@ def test_disk_and_idle_time(task: WriteTask) -> None:
     assert (found.disk_gb, found.idle_s) == (None, 600)
 
 
+@pytest.mark.parametrize(
+    ("said", "minutes"),
+    [
+        (10, 10),
+        ("10", 10),
+        ("30m", 30),
+        ("10h", 600),
+        ("1.5H", 90),
+        ("1d", 1440),
+        ("1w", 10080),
+        (True, 5),
+        (False, 0),
+        (None, 0),
+        ({"idle_minutes": 7}, 7),
+        ({"down": True}, 5),
+    ],
+    ids=str,
+)
+def test_autostop_in_all_its_forms(task: WriteTask, said: object, minutes: int) -> None:
+    task("m", {"accelerators": "V100", "autostop": said})
+    assert task_of(Cell("s", "m"), {}, ("quick",)).idle_s == 60 * minutes
+
+
+def test_the_longest_idle_time_and_the_largest_disk_of_the_choices_count(task: WriteTask) -> None:
+    task("m", {"autostop": 5, "any_of": [{"disk_size": "100GB"}, {"autostop": "1h", "disk_size": "1TB"}]})
+    found = task_of(Cell("s", "m"), {}, ("quick",))
+    assert (found.idle_s, found.disk_gb) == (3600, 1024)
+
+
 def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task: WriteTask) -> None:
     task("m", {"accelerators": "V100:8"}, envs={"BENCH_GPUS": 8})
     assert task_of(Cell("s", "m"), {}, ("fastai-wrn",)).ranks == 8
@@ -100,6 +131,8 @@ def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task: WriteTask
         ({"accelerators": "V100:half"}, {}, ("quick",), "resources", "accelerators"),
         ({"accelerators": "V100", "max_hourly_cost": "cheap"}, {}, ("quick",), "resources", "max_hourly_cost"),
         ({"accelerators": "V100", "max_hourly_cost": "nan"}, {}, ("quick",), "resources", "max_hourly_cost"),
+        ({"gpus": "V100", "accelerators": "V100"}, {}, ("quick",), "resources", "gpus"),
+        ({"autostop": "soon"}, {}, ("quick",), "resources", "autostop"),
         ({"any_of": "aws"}, {}, ("quick",), "resources.any_of", "list"),
         ({"any_of": ["aws"]}, {}, ("quick",), "resources.any_of", "list"),
         (["V100"], {}, ("quick",), "resources", "mapping"),

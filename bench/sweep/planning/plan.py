@@ -6,16 +6,17 @@ included. Where a price, a rule or a time is unknown, so are the dollars: they a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 
-from bench.billing.estimate import Estimate, Usage, lease_cost
+from bench.billing.estimate import Estimate, PartCost, Usage, lease_cost
 from bench.billing.offers.query import Answer, Failure, Query, exactly
 from bench.billing.offers.sources import collect, sources
-from bench.billing.prices import STALE_AFTER, Offer
+from bench.billing.prices import STALE_AFTER, Amount, Offer
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase
 from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.history import History, HitRate
@@ -29,10 +30,11 @@ _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one t
 
 @dataclass(frozen=True)
 class CellPlan:
-    """One cell. `offer` is what it would rent, the cheapest that fits; None: no source has a price.
+    """One cell. `offer` is what it would rent, the cheapest that fits or the first of an ordered list; None: no source
+    has a price. `dearest` is the most expensive that SkyPilot may rent in its place, where that has no capacity.
 
     `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
-    `why` says why. `cost` is what is expected and `most` its upper bound.
+    `why` says why. `cost` is what is expected and `most` its upper bound, that of `dearest`; `most_s` is in seconds.
     """
 
     cell: Cell
@@ -45,6 +47,8 @@ class CellPlan:
     most: Estimate | None
     hit_rate: HitRate | None
     why: str | None
+    dearest: Offer | None = None
+    most_s: float | None = None
 
     @property
     def dollars(self) -> Decimal | None:
@@ -89,8 +93,9 @@ class Plan:
 
     @property
     def most_dollars(self) -> Decimal | None:
-        """The upper bound of that."""
-        return _sum(cell.most_dollars for cell in self.cells)
+        """The upper bound of that; None where that of one of them is unknown."""
+        known = [cell for cell in self.cells if cell.dollars is not None]
+        return None if any(cell.most_dollars is None for cell in known) else _sum(cell.most_dollars for cell in known)
 
     @property
     def seconds(self) -> float | None:
@@ -101,8 +106,8 @@ class Plan:
     @property
     def most_seconds(self) -> float | None:
         """The upper bound of that."""
-        times = [cell.time for cell in self.cells]
-        return None if None in times else max(time.upper for time in times if time)
+        times = [cell.most_s for cell in self.cells]
+        return None if None in times else max(seconds for seconds in times if seconds is not None)
 
     @property
     def keeps_cost(self) -> bool | None:
@@ -111,14 +116,14 @@ class Plan:
             return None
         if self.most_dollars is not None and self.most_dollars > self.sweep.max_cost:
             return False
-        return None if self.unknown else True
+        return None if self.unknown or self.most_dollars is None else True
 
     @property
     def keeps_duration(self) -> bool | None:
         """Whether the upper bound stays within `max_duration`. None: there is none, or it is unknown."""
         if self.sweep.max_duration is None:
             return None
-        known = [cell.time.upper for cell in self.cells if cell.time]
+        known = [cell.most_s for cell in self.cells if cell.most_s is not None]
         if max(known, default=0.0) > self.sweep.max_duration.total_seconds():
             return False
         return True if len(known) == len(self.cells) else None
@@ -168,29 +173,63 @@ def _queries(cell: Cell, task: Task) -> list[Query]:
 
 
 def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History) -> CellPlan:
-    fitting = [
-        offer
-        for machine in task.requests
-        for offer in answer.offers
-        if _fits(offer, machine, Query(spot=cell.spot, region=machine.region))
-    ]
-    offer = min(_up_to_date(fitting), key=lambda offer: offer.hourly or 0, default=None)
+    fitting = [list(_fitting(cell, answer, request)) for request in task.requests]
+    everywhere = list(chain.from_iterable(fitting))
+    first_choice = next(filter(None, fitting), []) if task.ordered else everywhere
+    offer = min(first_choice, key=lambda offer: offer.hourly or 0, default=None)
     first = task.requests[0]
     gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
     runs = sweep.runs * len(sweep.recipes)
     hit_rate = history.hit_rate(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None
+
+    def time_on(gpu: str, provider: str) -> CellTime | str:
+        return time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
+
     if gpu is None:
         time: CellTime | str = "no time and no price is known for a machine without a GPU"
     else:
-        provider = offer.provider if offer else first.provider or ""
-        time = time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
+        time = time_on(gpu, offer.provider if offer else first.provider or "")
     if isinstance(time, str):
         return CellPlan(cell, gpu, gpus, offer, runs, None, None, None, hit_rate, time)
     if offer is None:
-        kind = "spot" if cell.spot else "on-demand"
-        return CellPlan(cell, gpu, gpus, None, runs, time, None, None, hit_rate, f"no {kind} price known")
-    cost, most = (_lease(offer, task, time, upper=upper) for upper in (False, True))
-    return CellPlan(cell, gpu, gpus, offer, runs, time, cost, most, hit_rate, cost.why)
+        why = _no_price(cell, task, answer)
+        return CellPlan(cell, gpu, gpus, None, runs, time, None, None, hit_rate, why, None, time.upper)
+    cost = _lease(offer, task, time, upper=False)
+    bounds = [(each, time_on(each.accelerators.name, each.provider)) for each in everywhere]
+    known = [(each, long, _bound(each, task, long)) for each, long in bounds if isinstance(long, CellTime)]
+    dearest, _, most = max(known, key=lambda bound: bound[2].amount or 0)
+    most_s = max(long.upper for _, long, _ in known)
+    if cost.amount is None or len(known) < len(bounds):
+        most = cost if cost.amount is None else Estimate(why="no time is known for some of the machines of its file")
+    return CellPlan(cell, gpu, gpus, offer, runs, time, cost, most, hit_rate, cost.why, dearest, most_s)
+
+
+def _bound(offer: Offer, task: Task, time: CellTime) -> Estimate:
+    """The most that a lease of `offer` costs. Where no rule is known, started hours: no known rule charges more."""
+    most = _lease(offer, task, time, upper=True)
+    if most.rule is not None or offer.hourly is None:
+        return most
+    cost = Amount(offer.hourly * math.ceil(time.upper / 3600), CURRENCY)
+    return Estimate(cost.value, CURRENCY, parts=(PartCost("machine", cost),))
+
+
+def _no_price(cell: Cell, task: Task, answer: Answer) -> str:
+    """Why no offer fits: there is none, or it is above the cap of the file."""
+    kind = "spot" if cell.spot else "on-demand"
+    uncapped = [offer for r in task.requests for offer in _fitting(cell, answer, replace(r, at_most=None))]
+    offer = min(uncapped, key=lambda offer: offer.hourly or 0, default=None)
+    if offer is None:
+        return f"no {kind} price known"
+    caps = sorted({request.at_most for request in task.requests if request.at_most is not None})
+    return (
+        f"the lowest {kind} price, {offer.hourly} {CURRENCY}/h of {offer.provider}:{offer.instance_type}, "
+        f"is above max_hourly_cost {caps[-1]}"
+    )
+
+
+def _fitting(cell: Cell, answer: Answer, request: ResourceRequest) -> Iterator[Offer]:
+    query = Query(spot=cell.spot, region=request.region)
+    return _up_to_date([offer for offer in answer.offers if _fits(offer, request, query)])
 
 
 def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:

@@ -24,11 +24,23 @@ def notes(plan: Plan, today: date | None) -> Iterator[str]:
         hours = sweep.max_duration.total_seconds() / 3600
         yield f"max_duration {hours:g} h, all cells side by side: {_kept(plan.keeps_duration, 'the time of a cell')}"
     yield from (f"{cell.cell.name}: {cell.why}" for cell in plan.cells if cell.why)
+    yield from _bounds(plan)
     yield from _times(plan)
     yield from _parts(plan)
     yield from _successes(plan)
     if any(cell.offer and is_stale(cell.offer, today) for cell in plan.cells):
         yield "stale: seen more than 30 days ago"
+
+
+def _bounds(plan: Plan) -> Iterator[str]:
+    """Whose price the upper bounds hold for: where a machine has no capacity, SkyPilot rents the next."""
+    for cell in plan.cells:
+        if cell.most and cell.dollars is not None and cell.most.why:
+            yield f"{cell.cell.name}: no upper bound: {cell.most.why}"
+        if cell.dearest and cell.dearest != cell.offer and cell.most_dollars is not None:
+            machine = f"{cell.dearest.provider}:{cell.dearest.instance_type}"
+            hourly = f"{cell.dearest.hourly} {CURRENCY}/h"
+            yield f"{cell.cell.name}: at most that of {machine}, {hourly}, where others have no capacity"
 
 
 def is_stale(offer: Offer, today: date | None) -> bool:
@@ -175,7 +187,7 @@ def _record(cell: CellPlan, today: date) -> dict[str, Any]:
         "runs": cell.runs,
         "time_known_by": time.basis if time else None,
         "seconds": round(time.expected, 3) if time else None,
-        "seconds_at_most": round(time.upper, 3) if time else None,
+        "seconds_at_most": None if cell.most_s is None else round(cell.most_s, 3),
         "dollars": _exact(cell.dollars),
         "dollars_at_most": _exact(cell.most_dollars),
         "parts_priced": list(cost.priced) if cost else [],
@@ -233,7 +245,7 @@ def _seen(offer: Offer | None, today: date | None) -> str:
 
 
 def _hours(cell: CellPlan) -> str:
-    return _with_bound(cell.time.expected / 3600, cell.time.upper / 3600) if cell.time else UNKNOWN
+    return _with_bound(cell.time.expected / 3600, (cell.most_s or cell.time.upper) / 3600) if cell.time else UNKNOWN
 
 
 def _unpriced(cell: CellPlan) -> str:

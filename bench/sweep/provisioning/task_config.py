@@ -11,6 +11,7 @@ from bench.sweep.task_file import infra, place
 from bench.sweep.yaml_file import read
 
 _PLACE = ("infra", "cloud", "region", "zone", "use_spot")
+_GPUS = ("accelerators", "gpus")  # two names of one thing, of which SkyPilot takes one
 _RECORDS = "~/bench-results"
 
 
@@ -47,7 +48,10 @@ def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any
             resources[key] = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
     if request.accelerators:
         for choice in (*resources.get("any_of", ()), *resources.get("ordered", ())):
-            choice.pop("accelerators", None)
+            for key in _GPUS:
+                choice.pop(key, None)
+        for key in _GPUS:
+            resources.pop(key, None)
         resources["accelerators"] = request.accelerators
     resources["use_spot"] = request.spot
     resources["labels"] = {**(resources.get("labels") or {}), **request.labels, LEASE_TAG: request.lease_id}
