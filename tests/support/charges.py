@@ -32,7 +32,7 @@ def bills_of_rows(*rows: dict[str, Any], leases: Mapping[str, Lease], source: Bi
 
 def write_csv(file: Path, *rows: Mapping[str, object]) -> None:
     """A CSV file of these rows, which have the columns of the first."""
-    with file.open("w", newline="", encoding="utf-8") as out:
+    with file.open("w", newline="", encoding="utf-8", errors="replace") as out:
         writer = csv.DictWriter(out, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -118,7 +118,6 @@ def instant(cell: Any) -> datetime:
     return utc
 
 
-@lru_cache(4096)  # the rows of an export share their hours
 def _parsed(written: str) -> datetime:
     plain = _UTC.sub("", written.strip())
     if "/" not in plain:
@@ -145,6 +144,10 @@ def month_of(at: datetime) -> Period:
 
 def shown_until(start: Any, end: Any) -> datetime | None:
     """Up to where a row of usage shows that charges have come: of one longer than a day, only its start."""
+    return _seen_until(start, end) if isinstance(start, str) and isinstance(end, str) else _until(start, end)
+
+
+def _until(start: Any, end: Any) -> datetime | None:
     try:
         first, last = instant(start), instant(end)
         return last if first < last <= first + _DAY else first
@@ -152,8 +155,22 @@ def shown_until(start: Any, end: Any) -> datetime | None:
         return None
 
 
+@lru_cache(4096)  # the rows of an export share their hours
+def _seen_until(start: str, end: str) -> datetime | None:
+    return _until(start, end)
+
+
 def day_of(cell: Any) -> str:
     """The day of an instant, `2026-11-01`; of anything else what is written."""
+    return _seen_day(cell) if isinstance(cell, str) else _day(cell)
+
+
+@lru_cache(64)
+def _seen_day(cell: str) -> str:
+    return _day(cell)
+
+
+def _day(cell: Any) -> str:
     try:
         return f"{instant(cell):%Y-%m-%d}"
     except (ValueError, TypeError, OverflowError):

@@ -41,8 +41,7 @@ class ChargeRow:
     unreadable: tuple[str, ...] = ()  # optional columns whose cell could not be read
 
 
-@dataclass(frozen=True)
-class Glance:
+class Glance(NamedTuple):
     """What is read of every row, before it is known whether it belongs to a lease."""
 
     tag: str | None

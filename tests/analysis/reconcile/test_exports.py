@@ -18,7 +18,7 @@ from analysis.reconcile.exports import export_files
 from analysis.reconcile.match import MatchResult, match
 from analysis.reconcile.overlap import Sketch
 from analysis.reconcile.read_rows import read_rows
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from tests.support.charges import focus_row, write_csv
 from tests.support.leases import closed, opened
 
@@ -168,6 +168,31 @@ def test_a_bill_is_the_same_however_its_rows_are_split(costs: list[Any], chance:
             if chosen:
                 export(split / f"part_{part}_0001.csv", *chosen)
         assert list(bills_of(read(whole))) == list(bills_of(read(split)))
+
+
+CELL = st.sampled_from(["", "NULL", "1e999999", "9999-12-31", "1,234", '{"bench-lease', "x" * 200_000]) | st.text()
+
+
+@settings(max_examples=60)
+@given(
+    st.dictionaries(st.sampled_from(sorted(CHARGE)), CELL, max_size=3),
+    st.sampled_from(["utf-8", "utf-16"]),
+    st.binary(),
+)
+def test_whatever_a_file_holds_is_a_bill_an_error_of_a_row_or_one_of_the_file(
+    changes: dict[str, str], encoding: str, noise: bytes
+) -> None:
+    with TemporaryDirectory() as name:
+        file = Path(name, "x.csv")
+        write_csv(file, CHARGE, CHARGE | {key: cell.replace("\0", "") for key, cell in changes.items()})
+        for content in (file.read_text(encoding="utf-8").encode(encoding), file.read_bytes() + noise):
+            file.write_bytes(content)
+            try:
+                result = read(file)
+            except BenchError:
+                continue
+            costs = [charge.row.billed_cost for charge in result.matched]
+            assert sum(bill.billed_cost for bill in bills_of(result)) == sum(costs)
 
 
 @given(st.sets(st.integers(), max_size=50), st.sets(st.integers(), max_size=50))
