@@ -17,6 +17,7 @@ from bench.store import Collected, Store, counting_collector, open_store, read_l
 from bench.sweep.orchestration.clusters import collect_records, end, rows, select, store_for
 from bench.sweep.orchestration.progress import span
 from bench.sweep.provisioning.failure import failure_of_error
+from bench.sweep.provisioning.provisioner import ClusterStatus
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 from bench.sweep.spec import load
 
@@ -26,25 +27,29 @@ _CHUNK = 1 << 16
 @click.command()
 @click.argument("sweep", required=False, metavar="[SWEEP]")
 @store_option
-def status(sweep: str | None, store: str) -> None:
+@click.pass_context
+def status(context: click.Context, sweep: str | None, store: str) -> None:
     """List the machines of SWEEP, by its name or file, or of all sweeps: state, age, price, dollars so far.
 
-    The runs are those that the store has from each.
+    The runs are those that the sweep's store has from each, or the one that --store names.
     """
-
     name, cells, place = named(sweep, store)
+    chosen = _is_chosen(context)
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()
-        machines, error = rows(select(provisioner.clusters(), name, cells), open_store(place))
-    for row in machines:
+        by_store: dict[str, list[ClusterStatus]] = {}
+        for machine in select(provisioner.clusters(), name, cells):
+            by_store.setdefault(place if chosen else store_for(machine, place), []).append(machine)
+        tables = [rows(machines, open_store(where)) for where, machines in by_store.items()]
+    for row in (row for machines, _ in tables for row in machines):
         price = "price unknown" if row.hourly is None else f"{row.hourly} USD/h"
         dollars = "unknown" if row.dollars is None else f"{row.dollars:.2f}"
         runs = "unknown" if row.runs is None else str(row.runs)
         click.echo(f"{row.cluster}: {row.state}, {span(row.age)}, {price}, {dollars} USD so far, runs: {runs}")
-    if not machines:
+    if not tables:
         click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
-    elif error:
+    for error in filter(None, (error for _, error in tables)):
         click.echo(f"bench: {error}", err=True)
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
+from bench.errors import BenchError
 from bench.measure.signals import handled_by
 from bench.record.documents import new_id, utc_now
 from bench.store import FolderStore, Store
@@ -23,6 +24,7 @@ from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.records import EarlierLeases, RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
+from bench.sweep.provisioning.labels import store_of
 from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner
 from bench.sweep.spec import Sweep
 
@@ -98,15 +100,22 @@ class SweepRunner:
         return self.cells
 
     def check(self) -> None:
-        """Raise BenchError where nothing can be rented. Machines that an earlier call has left standing are kept.
+        """Raise BenchError where nothing can be rented, or a machine stands whose records go to another store.
 
-        Leases of such calls whose machines are gone are closed.
+        Machines that an earlier call has left standing are kept, and its leases closed whose machines are gone.
         """
         self._provisioner.check()
         clusters = {machine.cluster: machine for machine in self._context.provisioner.clusters()}
         self._standing = {
             state.cell.cluster: clusters[state.cell.cluster] for state in self._states if state.cell.cluster in clusters
         }
+        for machine in self._standing.values():
+            other = store_of(machine.instance)
+            if other not in (None, self._context.store.locator):
+                raise BenchError(
+                    f"{machine.cluster} stands, and its records go to {other}: call the sweep with that store, or end "
+                    f"it with bench down {machine.cluster}"
+                )
         self.earlier.close_vanished(clusters, self._context.provisioner, self._context.index)
 
     def run(self, budget: Budget, lines: Lines, lost: threading.Event | None = None) -> SweepResult:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import BenchError
 from bench.record.documents import LeaseClosed, LeaseOpened, Run, new_id
 from bench.store import FolderStore
 from bench.store.base import read_all
 from bench.sweep.orchestration.state import Stage
+from bench.sweep.provisioning.labels import sweep_labels
 from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Uptime
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
@@ -120,3 +122,15 @@ def test_the_lease_of_a_machine_that_went_between_two_calls_is_closed(
     assert closed[lease_id] == stopped
     assert {lease.id for lease in leases if isinstance(lease, LeaseOpened)} == set(closed)
     assert all(isinstance(run, Run) and run.series.id == lease_id for run in read_all(store, "runs")[0])
+
+
+def test_a_machine_whose_records_go_to_another_store_is_not_taken_over(
+    run_sweep: RunSweep, one: dict[str, object]
+) -> None:
+    provisioner = FakeProvisioner()
+    _killed(provisioner, 2)
+    machine = provisioner.up["bench-trial-v100"]
+    machine.instance = replace(machine.instance, labels=sweep_labels("trial", "s3://another/store"))
+    with pytest.raises(BenchError, match=r"^bench-trial-v100 .*s3://another/store"):
+        run_sweep(provisioner, **one)
+    assert list(provisioner.up) == ["bench-trial-v100"]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import StoreError
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, Run
-from bench.store import FolderStore
+from bench.store import FolderStore, drain, spools
 from bench.store.log import to_line
 from bench.sweep.orchestration.clusters import collect_records, end
 from bench.sweep.provisioning.provisioner import Job, LaunchRequest
@@ -136,3 +137,22 @@ def test_the_end_of_a_machine_takes_what_only_its_log_has(machine: FakeProvision
     machine.up[CLUSTER].plot.log = [to_line(only_in_log)]
     assert end(machine.clusters()[0], machine, store).new == 4
     assert store.read(only_in_log.key()) == only_in_log
+
+
+def test_what_the_store_refuses_from_here_too_waits_in_the_spool_and_the_machine_goes(
+    run_sweep: RunSweep, store: FolderStore, one: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_SPOOL", str(tmp_path / "spool"))
+
+    def refuse(document: object) -> str:
+        raise StoreError("the credentials have expired")
+
+    with monkeypatch.context() as away:
+        away.setattr(store, "put", refuse)
+        provisioner = FakeProvisioner()
+        result, _ = run_sweep(provisioner, **one)
+    assert provisioner.up == {}
+    assert any("bench store drain" in note for note in result.cells[0].notes)
+    (waiting,) = spools()
+    assert drain(waiting, store).errors == []
+    assert _kinds(store).count(Run) == 5

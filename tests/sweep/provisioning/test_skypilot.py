@@ -126,3 +126,11 @@ def test_a_machine_knows_since_when_it_runs(sky: Any, answers: bool) -> None:
 def _launches(sky: Any, answer: object) -> None:
     launch: Callable[..., object] = lambda task, cluster_name: answer  # noqa: E731 -- an answer, not a function
     sky.launch, sky.Task = launch, SimpleNamespace(from_yaml_config=lambda config: config)
+
+
+def test_the_jobs_of_an_earlier_call_are_known_by_their_names(sky: Any) -> None:
+    jobs = [(4, "bench-collect"), (2, "bench-run"), (1, "bench-x"), (3, "bench-run")]
+    sky.queue = lambda cluster, all_users: [{"job_id": job, "job_name": name} for job, name in jobs]
+    assert SkyPilot().standing_jobs("bench-x") == (1, 3)
+    jobs[:] = [(1, "bench-x")]
+    assert SkyPilot().standing_jobs("bench-x") == (1, None)
