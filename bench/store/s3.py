@@ -20,7 +20,9 @@ from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, to_bytes
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
-from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
+from bench.store.s3_client import encryption, make_client, server
+from bench.store.s3_errors import S3Error, translate_errors
+from bench.store.s3_listing import Page, list_pages
 
 _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)
 # It stays there: a bucket that takes records need not let anyone delete.
@@ -65,6 +67,12 @@ class S3Store:
                 f"store {self._name}: the server ignores If-None-Match, so records could be overwritten; "
                 "use one that knows conditional writes"
             )
+        # A 412 is believed once the object is seen: there are servers that refuse where nothing lies.
+        if self._there(_PROBE) != data:
+            raise StoreError(
+                f"store {self._name}: {_PROBE} reads back altered, as records would; look at what lies between, such "
+                "as a gateway, or use another server"
+            )
 
     def put(self, document: AnyDocument) -> str:
         """Store `document` and return its key, once S3 has confirmed it.
@@ -73,7 +81,7 @@ class S3Store:
         where another document lies there; StoreError where S3 does not take it.
         """
         key, data = document.key(), to_bytes(document)
-        if not self._create(key, data) and self.read_bytes(key) != data:
+        if not self._create(key, data) and self._there(key) != data:
             raise ConflictError(
                 f"{self._name}/{key}: another document lies here, and records are never overwritten; "
                 "compare them, then give another store with --store"
@@ -100,6 +108,18 @@ class S3Store:
             body: bytes = client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read()
         return body
 
+    def _there(self, key: str) -> bytes:
+        """The object under `key`, of which S3 said that it is there. Raises StoreError where it is not."""
+        try:
+            return self.read_object(key)
+        except S3Error as error:
+            if error.code != "NoSuchKey":
+                raise
+            raise StoreError(
+                f"store {self._name}: the server refuses {key} as if it were there (412), and it is not: it does not "
+                "know If-None-Match as S3 does; use one that knows conditional writes"
+            ) from None
+
     def create_object(self, key: str, data: bytes) -> bool:
         """Create an object that need be no record: whether it was made; False where one lies there already."""
         return self._create(key, data)
@@ -107,7 +127,7 @@ class S3Store:
     def objects(self, prefix: str) -> list[str]:
         """The keys of all objects that begin with `prefix`, sorted, records or not."""
         cut = len(self._above)
-        return sorted(item["Key"][cut:] for page in self._pages(prefix) for item in page.get("Contents", ()))
+        return sorted({key[cut:] for page in self._pages(prefix) for key in page.keys})
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
         """The objects under `keys`, in that order, or why one cannot be read. Raises StoreError if S3 fails.
@@ -138,7 +158,7 @@ class S3Store:
             listings = list(in_threads(self._list, folders))
             keys += [key for found, _ in listings for key in found if is_record_key(key)]
             folders = [folder for _, below in listings for folder in below]
-        if not keys and not any(page["KeyCount"] for page in self._pages("", MaxKeys=1)):
+        if not keys and not any(page.keys or page.prefixes for page in self._pages("", MaxKeys=1)):
             raise StoreError(
                 f"store {self._name}: nothing lies below this prefix; `bench run RECIPE --store {self._name}` "
                 "begins a store there, or name the prefix that holds your records"
@@ -148,16 +168,14 @@ class S3Store:
     def _list(self, prefix: str) -> tuple[list[str], list[str]]:
         """The keys that begin with `prefix`, and the folders to look into beside them."""
         pages = list(self._pages(prefix, **({"Delimiter": "/"} if _BRANCH.fullmatch(prefix) else {})))
-        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
-        folders = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
+        # As sets: some servers repeat a folder at the turn of a page.
+        keys = {key for page in pages for key in page.keys}
+        folders = {folder for page in pages for folder in page.prefixes} - {self._above + prefix}
         cut = len(self._above)
-        return [key[cut:] for key in keys], [folder[cut:] for folder in folders]
+        return sorted(key[cut:] for key in keys), sorted(folder[cut:] for folder in folders)
 
-    def _pages(self, prefix: str, **more: Any) -> Iterator[dict[str, Any]]:
-        client = self._client
-        with translate_errors(self._name, server(client)):
-            pages = client.get_paginator("list_objects_v2")
-            yield from pages.paginate(Bucket=self._bucket, Prefix=self._above + prefix, **more)
+    def _pages(self, prefix: str, **more: Any) -> Iterator[Page]:
+        return list_pages(self._name, self._client, Bucket=self._bucket, Prefix=self._above + prefix, **more)
 
     # Another writer is busy with this very object, and S3 asks to try again.
     @retry(
@@ -169,17 +187,11 @@ class S3Store:
     def _create(self, key: str, data: bytes) -> bool:
         """Whether the object was made; False where one lies there already."""
         client, digest = self._client, b64encode(hashlib.sha256(data).digest()).decode()
+        asked = {"IfNoneMatch": "*", "ChecksumSHA256": digest, **encryption()}
+        place = {"Bucket": self._bucket, "Key": self._above + key}
         try:
-            with translate_errors(self._name, server(client)):
-                client.put_object(
-                    Bucket=self._bucket,
-                    Key=self._above + key,
-                    Body=data,
-                    ContentType="application/json",
-                    IfNoneMatch="*",
-                    ChecksumSHA256=digest,
-                    **encryption(),
-                )
+            with translate_errors(self._name, server(client), asked):
+                client.put_object(**place, Body=data, ContentType="application/json", **asked)
         except S3Error as error:
             if error.status == 412:
                 return False

@@ -207,7 +207,7 @@ def test_a_writer_that_always_meets_another_one_gives_up(s3: Any, monkeypatch: p
         (400, "ExpiredToken", "the credentials have expired"),
         (400, "AuthorizationHeaderMalformed", "the bucket is in another region; name it in AWS_DEFAULT_REGION"),
         (403, "AccessDenied", "no permission for PutObject"),
-        (501, "NotImplemented", "does not know conditional writes"),
+        (501, "NotImplemented", "If-None-Match"),
         (400, "Some\x07thing\n new", "PutObject was refused"),
         (400, "", "PutObject was refused"),
     ],

@@ -1,0 +1,87 @@
+"""Listings of a bucket, believed only where they say that they are complete.
+
+Servers differ in what surrounds the keys: no KeyCount, capital letters, a login page in place of XML. So a listing is
+followed by the keys that it contains, and ends only where the server says so: fewer records than there are would be a
+wrong report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from bench.errors import StoreError
+from bench.store.s3_client import RAW_BODY, server
+from bench.store.s3_errors import not_s3, translate_errors
+
+_LISTING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<(?:[\w.-]+:)?ListBucketResult[\s/>]")
+# boto3 takes all but `true` in small letters for false.
+_TRUNCATED = re.compile(rb"<(?:[\w.-]+:)?IsTruncated>\s*(true|false)\s*<", re.IGNORECASE)
+
+
+class Page(NamedTuple):
+    """A part of a listing: keys, and the prefixes that stand for all keys below them."""
+
+    keys: list[str]
+    prefixes: list[str]
+
+
+def list_pages(store: str, client: Any, **parameters: Any) -> Iterator[Page]:
+    """The pages of the listing that ListObjectsV2 gives for `parameters`.
+
+    Raises StoreError, which begins with the name of the `store`, where an answer is no listing or names other keys
+    than were asked for, and where the listing does not come to its end.
+    """
+    try:
+        yield from _pages(store, client, parameters)
+    except _DoubtError as doubt:
+        raise StoreError(f"store {store}: {doubt}") from None
+
+
+class _DoubtError(Exception):
+    """Why a listing is not believed."""
+
+
+def _pages(store: str, client: Any, parameters: dict[str, Any]) -> Iterator[Page]:
+    token = ""
+    tokens: set[str] = set()
+    while True:
+        with translate_errors(store, server(client)):
+            answer = client.list_objects_v2(**parameters, **({"ContinuationToken": token} if token else {}))
+        if not _LISTING.match(answer[RAW_BODY]):
+            raise _DoubtError(not_s3(server(client)))
+        yield _page(answer, parameters["Prefix"])
+        if _complete(answer):
+            return
+        token = answer.get("NextContinuationToken", "")
+        if not token:
+            raise _DoubtError(
+                "the server cut a listing short without a token to go on with, so records would be missing; use one "
+                "that knows ListObjectsV2"
+            )
+        if token in tokens:
+            raise _DoubtError(
+                "the server gave the same continuation token twice, so its listing never ends; use one that knows "
+                "ListObjectsV2"
+            )
+        tokens.add(token)
+
+
+def _page(answer: dict[str, Any], prefix: str) -> Page:
+    keys = [item.get("Key", "") for item in answer.get("Contents", ())]
+    prefixes = [item.get("Prefix", "") for item in answer.get("CommonPrefixes", ())]
+    # Else records would be left out, or listed again below every folder.
+    strange = next((name for name in (*keys, *prefixes) if not name.startswith(prefix)), None)
+    if strange is not None:
+        raise _DoubtError(
+            f"asked for what begins with {prefix!r}, the server lists {strange[:100]!r}; use one that knows S3"
+        )
+    return Page(keys, prefixes)
+
+
+def _complete(answer: dict[str, Any]) -> bool:
+    said = _TRUNCATED.search(answer[RAW_BODY])
+    if said is None:
+        raise _DoubtError("the server does not say whether its listing is complete (IsTruncated); use one that does")
+    return said[1].lower() == b"false"

@@ -1,0 +1,212 @@
+"""S3-likes that answer as S3 does not: no fewer records, no 412 believed unseen, one line with what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.errors import StoreError
+from bench.record.documents import to_bytes
+from bench.store import open_store
+from bench.store.spool import Spool, SpooledWriter
+from tests.support import s3_stub
+from tests.support.builders import make_run
+from tests.support.checkouts import an_entry
+from tests.support.command import run_bench
+from tests.support.s3_stub import Answer, S3Stub, refusal
+
+URL = "s3://bucket/p"
+HTML = b"<html><head><title>Log in</title></head><body>Wi-Fi</body></html>"
+LOGIN = b"<!DOCTYPE html><html><head><meta charset=utf-8><title>Log in</title><body><br>Wi-Fi &nbsp;"
+RUNS = [make_run(seed=seed) for seed in range(7)]
+SETTINGS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture
+def stub(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Stub]:
+    """A server, and no other setting of S3's than those that lead to it."""
+    for name in os.environ:
+        if name.startswith("AWS_") or name.startswith("BENCH_S3"):
+            monkeypatch.delenv(name)
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with s3_stub.running() as stub:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", stub.endpoint)
+        yield stub
+
+
+def fill(stub: S3Stub) -> list[str]:
+    """Put RUNS there; their keys, sorted."""
+    for run in RUNS:
+        stub.objects[f"p/{run.key()}"] = to_bytes(run)
+    stub.page = 3
+    return sorted(run.key() for run in RUNS)
+
+
+SPELLINGS = {
+    "no KeyCount": (r"<KeyCount>\d+</KeyCount>", ""),
+    "a KeyCount that counts otherwise": (r"<KeyCount>\d+", "<KeyCount>0"),
+    "capital letters": (r">(true|false)<", lambda found: f">{found[1].capitalize()}<"),
+    "a declaration and a namespace": (
+        "^<ListBucketResult",
+        '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"',
+    ),
+    "a token after the end": (
+        "<IsTruncated>false</IsTruncated>",
+        r"\g<0><NextContinuationToken>x</NextContinuationToken>",
+    ),
+}
+
+
+@pytest.mark.parametrize(("pattern", "put"), SPELLINGS.values(), ids=SPELLINGS)
+def test_a_listing_is_followed_by_what_it_contains(stub: S3Stub, pattern: str, put: str) -> None:
+    keys = fill(stub)
+    stub.on_list = lambda xml: re.sub(pattern, put, xml)
+    assert list(open_store(URL).keys()) == keys
+    assert list(open_store(URL).keys("v1/leases/")) == []
+
+
+def test_an_empty_bucket_without_a_key_count_holds_no_store(stub: S3Stub) -> None:
+    stub.on_list = lambda xml: re.sub(r"<KeyCount>\d+</KeyCount>", "", xml)
+    with pytest.raises(StoreError, match="--store s3://bucket/p"):
+        open_store(URL).keys()
+
+
+def test_a_folder_that_two_pages_name_is_listed_once(stub: S3Stub) -> None:
+    keys = fill(stub)
+    more = "<CommonPrefixes><Prefix>p/v1/runs/</Prefix></CommonPrefixes>"
+    stub.on_list = lambda xml: xml.replace(more, more + more)
+    assert list(open_store(URL).keys()) == keys
+
+
+CUT = "<IsTruncated>true</IsTruncated>"
+NO_LISTINGS: dict[str, tuple[str, str | Answer, str]] = {
+    "cut without a token": (r"<NextContinuationToken>.*</NextContinuationToken>", "", "ListObjectsV2"),
+    "the same token again": (
+        r"<IsTruncated>.*</NextContinuationToken>",
+        f"{CUT}<NextContinuationToken>a</NextContinuationToken>",
+        "token twice",
+    ),
+    "without its end": (r"<IsTruncated>\w+</IsTruncated>", "", "IsTruncated"),
+    "with an end that is no word": (r"<IsTruncated>\w+<", "<IsTruncated>perhaps<", "IsTruncated"),
+    "of other keys": (r"<Key>p/", "<Key>q/", "'q/v1/runs/"),
+    "in percent": (r"<Key>p/", "<Key>p%2F", "p%2Fv1"),
+    "without keys": (r"<Key>.*?</Key>", "", "''"),
+    "broken off": (r"</Contents>.*", "", "try again"),
+    "a page": ("", Answer(200, HTML), "AWS_ENDPOINT_URL_S3"),
+    "a page that is no XML": ("", Answer(200, LOGIN), "AWS_ENDPOINT_URL_S3"),
+    "nothing": ("", Answer(200), "AWS_ENDPOINT_URL_S3"),
+    "JSON": ("", Answer(200, b'{"ok": true}'), "AWS_ENDPOINT_URL_S3"),
+    "another XML": ("", Answer(200, b"<ListAllMyBucketsResult/>"), "AWS_ENDPOINT_URL_S3"),
+    "an error of status 200": ("", refusal(200, "InternalError"), "server is failing"),
+    "a redirection": ("", Answer(302, HTML), "AWS_ENDPOINT_URL_S3"),
+    "a page of status 404": ("", Answer(404, HTML), "AWS_ENDPOINT_URL_S3"),
+    "no such operation": ("", refusal(501, "NotImplemented"), "ListObjectsV2"),
+    "bad numbers": (r"<Size>1<", "<Size>one<", "AWS_ENDPOINT_URL_S3"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "put", "fact"), NO_LISTINGS.values(), ids=NO_LISTINGS)
+def test_what_is_no_whole_listing_is_one_line_and_never_fewer_records(
+    stub: S3Stub, tmp_path: Path, pattern: str, put: str | Answer, fact: str
+) -> None:
+    fill(stub)
+    stub.on_list = lambda xml: put if isinstance(put, Answer) else re.sub(pattern, put, xml)
+    done = run_bench("report", "--store", URL, cwd=tmp_path, env={**os.environ})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"bench: store {URL}: ")
+    assert done.stderr.count("\n") == 1
+    assert fact in done.stderr
+
+
+SSE = {"BENCH_S3_SSE": "AES256"}
+KMS = {"BENCH_S3_SSE": "aws:kms", "BENCH_S3_SSE_KMS_KEY_ID": "key"}
+REFUSALS = {
+    "MinIO without a KMS": (SSE, refusal(501, "NotImplemented"), "BENCH_S3_SSE=AES256"),
+    "MinIO, newer": (KMS, refusal(400, "InvalidArgument", "KMS is not configured"), "BENCH_S3_SSE=aws:kms"),
+    "a key that is disabled": (KMS, refusal(400, "KMS.DisabledException"), "BENCH_S3_SSE=aws:kms"),
+    "the bucket's own key": ({}, refusal(400, "KMS.DisabledException"), "KMS"),
+    "B2": ({}, refusal(400, "InvalidArgument", "Unsupported header 'x-amz-checksum-sha256'"), "x-amz-checksum-sha256"),
+    "B2 with encryption": (
+        SSE,
+        refusal(400, "InvalidArgument", "Unsupported header 'x-amz-checksum-sha256'"),
+        "checksum",
+    ),
+    "B2 without a word": ({}, refusal(400, "InvalidArgument"), "x-amz-checksum-sha256"),
+    "R2": ({}, refusal(501, "NotImplemented", "Header 'x-amz-checksum-sha256' not implemented"), "checksum"),
+    "GCS": (
+        {},
+        Answer(501, b"<Error><Code>NotImplemented</Code><Message>m</Message><Header>If-None-Match</Header></Error>"),
+        "If-None-Match",
+    ),
+    "nobody knows what": ({}, refusal(501, "NotImplemented"), "If-None-Match"),
+    "a console's port": ({}, Answer(405, HTML), "AWS_ENDPOINT_URL_S3"),
+    "a login page": ({}, Answer(200, HTML), "AWS_ENDPOINT_URL_S3"),
+    "a login page that is no XML": ({}, Answer(200, LOGIN), "AWS_ENDPOINT_URL_S3"),
+}
+
+
+@pytest.mark.parametrize(("settings", "answer", "fact"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_is_told_by_what_was_asked_for_and_the_record_is_kept(
+    stub: S3Stub, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], answer: Answer, fact: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    stub.on_put = lambda key, data, headers: answer
+    with pytest.raises(StoreError) as error:
+        open_store(URL).check_writable()
+    assert fact in str(error.value)
+    assert "BENCH_S3_SSE" not in str(error.value) or "BENCH_S3_SSE" in fact
+    assert "\n" not in str(error.value)
+    SpooledWriter(open_store(URL)).put(RUNS[0])
+    assert len(Spool(URL).waiting()) == 1
+
+
+def test_a_server_that_refuses_what_is_absent_is_refused_before_a_run(stub: S3Stub, tmp_path: Path) -> None:
+    def inverted(key: str, data: bytes, headers: dict[str, str]) -> Answer | None:
+        if key not in stub.objects:
+            return refusal(412, "PreconditionFailed")
+        stub.objects[key] = data
+        return Answer(200)
+
+    an_entry(tmp_path)
+    stub.on_put = inverted
+    done = run_bench("import", "dawnbench", str(tmp_path), "--store", URL, cwd=tmp_path, env={**os.environ})
+    assert done.returncode == 1
+    assert "If-None-Match" in done.stderr
+    assert stub.objects == {}
+
+
+def test_a_412_for_a_record_that_is_not_there_is_the_servers_failure(stub: S3Stub) -> None:
+    """The probe lies there from another day, and the server refuses all that it is asked to make now."""
+    open_store(URL).check_writable()
+    stub.on_put = lambda key, data, headers: refusal(412, "PreconditionFailed")
+    SpooledWriter(open_store(URL)).put(RUNS[0])
+    assert len(Spool(URL).waiting()) == 1
+    with pytest.raises(StoreError, match="412"):
+        open_store(URL).put(RUNS[0])
+
+
+def test_a_server_that_alters_what_it_keeps_is_refused_before_a_run(stub: S3Stub) -> None:
+    """As one that keeps the marks of a chunked upload."""
+
+    def chunked(key: str, data: bytes, headers: dict[str, str]) -> Answer | None:
+        if key in stub.objects:
+            return None
+        stub.objects[key] = b"17\r\n" + data + b"\r\n0\r\n"
+        return Answer(200)
+
+    stub.on_put = chunked
+    with pytest.raises(StoreError, match=r"\.tmp/writable"):
+        open_store(URL).check_writable()
+
+
+def test_a_server_that_says_yes_and_keeps_nothing_is_refused_before_a_run(stub: S3Stub) -> None:
+    stub.on_put = lambda key, data, headers: Answer(200)
+    with pytest.raises(StoreError, match="If-None-Match"):
+        open_store(URL).check_writable()
