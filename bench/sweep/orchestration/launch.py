@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,24 @@ _PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFA
 
 
 def launch_request(
-    sweep: Sweep, state: CellState, store: str, locator: str, environ: Mapping[str, str], records: Path | None
+    sweep: Sweep,
+    state: CellState,
+    store: str,
+    locator: str,
+    environ: Mapping[str, str],
+    records: Path | None,
+    deadline: datetime | None = None,
 ) -> LaunchRequest:
     """What is asked for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
 
-    `locator` is the store of the sweep, as it travels with the machine.
+    `locator` is the store of the sweep, as it travels with the machine; at `deadline` it ends its job by itself,
+    whatever has become of the sweep, unless the sweep's file says otherwise.
 
     `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
     credentials for the store.
     """
     envs = {
+        **({variables.DEADLINE.name: str(ceil(deadline.timestamp()))} if deadline else {}),
         **sweep.envs,
         variables.RECIPES.name: " ".join(sweep.recipes),
         variables.RUNS.name: str(sweep.runs),

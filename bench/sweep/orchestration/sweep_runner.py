@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -75,6 +75,8 @@ class SweepRunner:
         self.earlier = EarlierLeases(sweep.name, store)
         self._signals = 0
         self._lost = threading.Event()
+        self._began = utc_now()
+        self._deadline: datetime | None = None
 
     @property
     def cells(self) -> list[CellState]:
@@ -126,6 +128,9 @@ class SweepRunner:
         """
         self._lost = lost or self._lost
         budget = replace(budget, spent=self.earlier.dollars)
+        # The wall clock: a monotonic one may stand still while a laptop sleeps, and machines do not.
+        self._began = min([utc_now(), *(machine.launched for machine in self._standing.values())])
+        self._deadline = self._began + budget.duration if budget.duration else None
         with tempfile.TemporaryDirectory(prefix="bench-sweep-") as folder:
             self._folder = Path(folder)
             self._make_runners()
@@ -186,11 +191,9 @@ class SweepRunner:
             FolderStore(self._folder / state.lease_id).put(run)
         store = "" if collects else self._context.store.name
         locator = self._context.store.locator
-        return launch_request(self._sweep, state, store, locator, self._environ, records)
+        return launch_request(self._sweep, state, store, locator, self._environ, records, self._deadline)
 
     def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
-        # The wall clock: a monotonic one may stand still while a laptop sleeps, and machines do not.
-        began = min([utc_now(), *(machine.launched for machine in self._standing.values())])
         unpriced: set[str] = set()
         stopping = False
         while any(thread.is_alive() for thread in threads) and self._signals < 2 and not self._lost.is_set():
@@ -199,7 +202,7 @@ class SweepRunner:
                 if cell.cell.name not in unpriced:
                     unpriced.add(cell.cell.name)
                     lines.say(f"{cell.cell.name}: no price is known, so max_cost does not count it")
-            reason = self._context.stop.reason or budget.exceeded(cells, utc_now() - began)
+            reason = self._context.stop.reason or budget.exceeded(cells, utc_now() - self._began)
             if reason and not stopping:
                 stopping = True
                 lines.say(f"{reason.value}: giving all machines back")

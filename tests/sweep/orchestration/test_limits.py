@@ -144,3 +144,16 @@ def test_the_money_of_machines_that_were_taken_back_counts(run_sweep: RunSweep, 
     provisioner = FakeProvisioner(v100_spot=Plot(makes=2, ends=Job.GONE, hourly=Decimal(3600), then=Plot(hangs="run")))
     result, _ = run_sweep(provisioner, cost="0.05", machines=sweep.machines[:1], pricing=("spot",))
     assert result.reason is StopReason.COST
+
+
+def test_a_machine_knows_when_max_duration_is_over(run_sweep: RunSweep, sweep: Sweep) -> None:
+    provisioner = FakeProvisioner()
+    run_sweep(provisioner, duration=3600, machines=sweep.machines[:1])
+    deadline = float(provisioner.orders["bench-trial-v100"].envs["BENCH_DEADLINE"])
+    assert deadline == pytest.approx(time.time() + 3600, abs=60)
+
+
+def test_a_deadline_of_the_file_stands(run_sweep: RunSweep, sweep: Sweep) -> None:
+    provisioner = FakeProvisioner()
+    run_sweep(provisioner, duration=3600, machines=sweep.machines[:1], envs={"BENCH_DEADLINE": "45m"})
+    assert provisioner.orders["bench-trial-v100"].envs["BENCH_DEADLINE"] == "45m"
