@@ -108,7 +108,7 @@ def lease_cost(opened: LeaseOpened, closed: LeaseClosed | None, *, usage: Usage 
     """What the machine of `opened` should cost until `closed`; None: the lease is still open."""
     # Without a price nobody said that it is a spot machine.
     category: PricingCategory = opened.price.pricing_category if opened.price else "Standard"
-    rule = rule_for(opened.provider, category)
+    rule = rule_for(opened.provider, category, opened.instance_type)
     if closed is None:
         return Estimate(rule=rule, why="the lease is not closed")
     if closed.stopped < opened.started:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from datetime import date, timedelta
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -19,6 +20,7 @@ class Rule(Part):
 
     provider: str = Field(pattern=r"^[a-z]+$")
     category: PricingCategory
+    machines: str = Field("", description="the instance types that it is for, * for any text; empty: all")
     increment_s: Decimal = Field(gt=0, description="started increments are charged whole")
     minimum_s: Decimal = Field(ge=0, description="the least that is charged at each start")
     starts: Literal["created", "starting", "running"]
@@ -61,10 +63,15 @@ def rule_book() -> RuleBook:
     return RuleBook.model_validate(tomllib.loads(text))
 
 
-def rule_for(provider: str, category: PricingCategory) -> Rule | None:
-    """The rule of `provider` (in any case) for `category`. None: not known, and so neither is what it charges."""
+def rule_for(provider: str, category: PricingCategory, instance_type: str | None = None) -> Rule | None:
+    """The rule of `provider` (in any case) for `category`. None: not known, and so neither is what it charges.
+
+    Where rules differ by instance type, that must be known too.
+    """
     named = provider.casefold()
-    return next((r for r in rule_book().rules if r.provider == named and r.category == category), None)
+    rules = [r for r in rule_book().rules if r.provider == named and r.category == category]
+    matches = [r for r in rules if not r.machines or (instance_type and fnmatchcase(instance_type, r.machines))]
+    return matches[0] if matches else None
 
 
 EndedBy = Literal["user", "provider"]

@@ -37,10 +37,14 @@ def rules() -> str:
     head = ("provider", "category", "increment, s", "minimum, s", "charged from", "until", "taken back by the provider")
     book = rule_book().rules
     cells = [
-        (rule.provider, rule.category, str(rule.increment_s), str(rule.minimum_s), rule.starts, rule.stops, free(rule))
+        (named(rule), rule.category, str(rule.increment_s), str(rule.minimum_s), rule.starts, rule.stops, free(rule))
         for rule in book
     ]
     return "\n".join([table(head, *cells), "", *map(source, book)])
+
+
+def named(rule: Rule) -> str:
+    return f"{rule.provider} {rule.machines}".rstrip()
 
 
 def free(rule: Rule) -> str:
@@ -49,7 +53,7 @@ def free(rule: Rule) -> str:
 
 def source(rule: Rule) -> str:
     where = [f"<{rule.source}>, read {rule.read}"] if rule.source else []
-    return f"- {rule.provider}, {rule.category}: {'; '.join([*where, rule.note] if rule.note else where)}"
+    return f"- {named(rule)}, {rule.category}: {'; '.join([*where, rule.note] if rule.note else where)}"
 
 
 def parts() -> str:

@@ -117,6 +117,14 @@ def test_a_rule_that_nobody_knows_is_none(provider: str, category: PricingCatego
     assert rule_for(provider, category) is None
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "billed"), [("BM.GPU3.8", 3600), ("VM.GPU3.1", 840), (None, None), ("X", None)]
+)
+def test_bare_metal_has_a_rule_of_its_own(instance_type: str | None, billed: int | None) -> None:
+    rule = rule_for("oci", "Standard", instance_type)
+    assert (rule and billed_seconds(Decimal(840), rule)) == billed
+
+
 def test_providers_are_found_in_any_case() -> None:
     assert rule_for("AWS", "Standard") is rule_for("aws", "Standard")
 

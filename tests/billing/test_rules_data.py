@@ -23,7 +23,9 @@ def written(name: str) -> dict[str, Any]:
 
 
 RULES, UNKNOWN, PARTS = written("rules.toml")["rule"], written("rules.toml")["unknown"], written("parts.toml")["part"]
-each_rule = pytest.mark.parametrize("rule", RULES, ids=[f"{r['provider']}:{r['category']}" for r in RULES])
+each_rule = pytest.mark.parametrize(
+    "rule", RULES, ids=[f"{r['provider']}:{r['category']}:{r.get('machines', '')}" for r in RULES]
+)
 each_part = pytest.mark.parametrize("part", PARTS, ids=[f"{p['provider']}:{p['part']}" for p in PARTS])
 
 
@@ -71,7 +73,9 @@ def test_nothing_is_charged_by_the_term(rule: dict[str, Any]) -> None:
 
 
 def test_no_provider_has_two_rules_for_one_category() -> None:
-    assert [key for key, n in Counter((r["provider"], r["category"]) for r in RULES).items() if n > 1] == []
+    assert [
+        key for key, n in Counter((r["provider"], r["category"], r.get("machines")) for r in RULES).items() if n > 1
+    ] == []
 
 
 def test_rules_are_sorted_by_provider() -> None:
