@@ -2,69 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bench.billing.offers.query import Answer, Failure, Query
-from bench.billing.prices import Offer
 from bench.errors import UsageError
-from bench.record.documents import Accelerators
 from bench.sweep.planning.history import History
-from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
+from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.spec import Sweep
-
-WORDS = {"name": "s", "recipes": ["myrtle"], "runs": 5, "machines": ["m"]}
-WriteTask = Callable[..., Path]
-V100 = {"accelerators": "V100:1", "infra": "aws"}
-
-
-def offer(hourly: str | None = "3.06", **changes: Any) -> Offer:
-    fields: dict[str, Any] = {
-        "provider": "aws",
-        "instance_type": "p3.2xlarge",
-        "accelerators": Accelerators(name=changes.pop("gpu", "V100"), count=changes.pop("gpus", 1)),
-        "region": None,
-        "category": "Standard",
-        "amount": None if hourly is None else Decimal(hourly),
-        "currency": "USD",
-        "source": "test",
-        "seen": date(2026, 11, 1),
-    }
-    return Offer(**(fields | changes))
-
-
-def planned(*offers: Offer, history: History | None = None, **words: object) -> Plan:
-    def ask(query: Query) -> Answer:
-        return Answer([each for each in offers if query.admits(each)], [Failure("gone", "no answer")])
-
-    return plan_sweep(Sweep.model_validate(WORDS | words), history or History(), ask)
-
-
-def only(found: Plan) -> Any:
-    """The one cell. Any: its parts are None where unknown, and a test that looks into one fails there."""
-    (cell,) = found.cells
-    return cell
-
-
-def tried(hits: int, runs: int, gpu: str = "V100") -> History:
-    """So many runs of myrtle, of 36 s each."""
-    row = {
-        "recipe": "myrtle",
-        "dataset": "cifar10",
-        "target": 0.94,
-        "device_kind": "cuda",
-        "device": gpu,
-        "device_count": 1,
-        "airbench_s": 36.0,
-        "cold_s": None,
-    }
-    return History([row | {"hit": index < hits} for index in range(runs)])
+from tests.support.plans import V100, WORDS, WriteTask, offer, only, planned, tried
 
 
 def test_the_dollars_are_those_of_the_lease(task: WriteTask) -> None:
@@ -258,63 +207,3 @@ def test_the_bound_is_never_below_what_is_expected(task: WriteTask, hourly: Deci
     assert None not in (found.dollars, found.most_dollars, found.seconds, found.most_seconds)
     assert Decimal(0) < (found.dollars or 0) <= (found.most_dollars or 0)
     assert (found.seconds or 0) <= (found.most_seconds or 0)
-
-
-T4 = {"gpu": "T4", "instance_type": "g4dn.xlarge"}
-
-
-@pytest.mark.parametrize(
-    ("resources", "instance"),
-    [
-        ({"infra": "aws", "accelerators": ["V100:1", "T4:1"]}, "p3.2xlarge"),
-        ({"infra": "aws", "accelerators": {"V100:1": None, "T4:1": None}}, "g4dn.xlarge"),
-        ({"ordered": [{"infra": "aws", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "p3.2xlarge"),
-        ({"ordered": [{"infra": "gcp", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "g4dn.xlarge"),
-        ({"any_of": [{"infra": "aws", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "g4dn.xlarge"),
-    ],
-    ids=str,
-)
-def test_an_ordered_list_is_tried_in_its_order_and_any_other_by_price(
-    task: WriteTask, resources: dict[str, object], instance: str
-) -> None:
-    task("m", resources)
-    assert only(planned(offer("3.06"), offer("0.526", **T4))).offer.instance_type == instance
-
-
-def test_the_upper_bound_is_that_of_the_most_expensive_place(task: WriteTask) -> None:
-    task("m", {"accelerators": "V100:1", "max_hourly_cost": 7})
-    offers = [
-        offer("3.06"),
-        offer("6.88", provider="azure", instance_type="nc6"),
-        offer("9.00", provider="gcp", instance_type="n1"),  # above the cap
-    ]
-    (alone,), (cell,) = planned(offers[0]).cells, planned(*offers).cells
-    assert cell.offer == alone.offer
-    assert cell.dollars == alone.dollars
-    assert cell.dearest == offers[1]
-    assert cell.most_dollars is not None
-    assert alone.most_dollars is not None
-    assert cell.most_dollars > 2 * alone.most_dollars
-
-
-def test_a_place_without_a_billing_rule_is_bounded_by_started_hours(task: WriteTask) -> None:
-    task("m", {"accelerators": "V100:1"})
-    cell = only(planned(offer("3.06"), offer("6.00", provider="nebius", instance_type="n"), history=tried(5, 5)))
-    assert cell.dearest.provider == "nebius"
-    assert cell.most_s < 3600
-    assert cell.most_dollars == 6
-
-
-def test_a_place_where_no_time_is_known_leaves_no_upper_bound(task: WriteTask) -> None:
-    task("m", {"any_of": [{"accelerators": "V100:1"}, {"accelerators": "X9:1"}]})
-    found = planned(offer("3.06"), offer("6.00", gpu="X9", instance_type="x"), max_cost=1000)
-    assert only(found).dollars is not None
-    assert (found.most_dollars, found.keeps_cost) == (None, None)
-
-
-def test_a_price_above_the_cap_is_named(task: WriteTask) -> None:
-    task("m", V100 | {"max_hourly_cost": 1})
-    cell = only(planned(offer("3.06")))
-    assert (cell.offer, cell.dollars) == (None, None)
-    assert "3.06" in cell.why
-    assert "max_hourly_cost 1" in cell.why

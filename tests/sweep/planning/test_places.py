@@ -1,0 +1,64 @@
+"""Which place a plan takes of several that a task file admits, and the bound over all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.plans import T4, V100, WriteTask, offer, only, planned, tried
+
+
+@pytest.mark.parametrize(
+    ("resources", "instance"),
+    [
+        ({"infra": "aws", "accelerators": ["V100:1", "T4:1"]}, "p3.2xlarge"),
+        ({"infra": "aws", "accelerators": {"V100:1": None, "T4:1": None}}, "g4dn.xlarge"),
+        ({"ordered": [{"infra": "aws", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "p3.2xlarge"),
+        ({"ordered": [{"infra": "gcp", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "g4dn.xlarge"),
+        ({"any_of": [{"infra": "aws", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "g4dn.xlarge"),
+    ],
+    ids=str,
+)
+def test_an_ordered_list_is_tried_in_its_order_and_any_other_by_price(
+    task: WriteTask, resources: dict[str, object], instance: str
+) -> None:
+    task("m", resources)
+    assert only(planned(offer("3.06"), offer("0.526", **T4))).offer.instance_type == instance
+
+
+def test_the_upper_bound_is_that_of_the_most_expensive_place(task: WriteTask) -> None:
+    task("m", {"accelerators": "V100:1", "max_hourly_cost": 7})
+    offers = [
+        offer("3.06"),
+        offer("6.88", provider="azure", instance_type="nc6"),
+        offer("9.00", provider="gcp", instance_type="n1"),  # above the cap
+    ]
+    (alone,), (cell,) = planned(offers[0]).cells, planned(*offers).cells
+    assert cell.offer == alone.offer
+    assert cell.dollars == alone.dollars
+    assert cell.dearest == offers[1]
+    assert cell.most_dollars is not None
+    assert alone.most_dollars is not None
+    assert cell.most_dollars > 2 * alone.most_dollars
+
+
+def test_a_place_without_a_billing_rule_is_bounded_by_started_hours(task: WriteTask) -> None:
+    task("m", {"accelerators": "V100:1"})
+    cell = only(planned(offer("3.06"), offer("6.00", provider="nebius", instance_type="n"), history=tried(5, 5)))
+    assert cell.dearest.provider == "nebius"
+    assert cell.most_s < 3600
+    assert cell.most_dollars == 6
+
+
+def test_a_place_where_no_time_is_known_leaves_no_upper_bound(task: WriteTask) -> None:
+    task("m", {"any_of": [{"accelerators": "V100:1"}, {"accelerators": "X9:1"}]})
+    found = planned(offer("3.06"), offer("6.00", gpu="X9", instance_type="x"), max_cost=1000)
+    assert only(found).dollars is not None
+    assert (found.most_dollars, found.keeps_cost) == (None, None)
+
+
+def test_a_price_above_the_cap_is_named(task: WriteTask) -> None:
+    task("m", V100 | {"max_hourly_cost": 1})
+    cell = only(planned(offer("3.06")))
+    assert (cell.offer, cell.dollars) == (None, None)
+    assert "3.06" in cell.why
+    assert "max_hourly_cost 1" in cell.why
