@@ -7,7 +7,7 @@ import sys
 import click
 
 from bench.cli.common import refuse, store_option
-from bench.errors import RecordError
+from bench.errors import ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
 
 
@@ -60,7 +60,7 @@ def drain(store: str | None) -> None:
     """Put the records that wait in the spool into the stores that they were meant for.
 
     A record leaves the spool once its store has confirmed it. One in conflict with another, or damaged, stays and is
-    named. Draining twice, or from several processes at once, changes nothing.
+    named, and the exit code is then 5. Draining twice, or from several processes at once, changes nothing.
     """
     errors = []
     waiting = spools() if store is None else [Spool(open_store(store).locator)]
@@ -73,4 +73,5 @@ def drain(store: str | None) -> None:
     for error in errors:
         click.echo(f"bench: {error}", err=True)
     if errors:
-        sys.exit(max(error.exit_code for error in errors))
+        in_conflict = any(isinstance(error, ConflictError) for error in errors)
+        sys.exit(RecordError.exit_code if in_conflict else max(error.exit_code for error in errors))

@@ -75,13 +75,15 @@ class Compaction:
     errors: list[RecordError]
 
 
-def read_runs(store: Store) -> Rows:
-    """Every run of the store, without FILE_SHA256: those of the compact layer from Parquet, the others from records.
+def read_runs(store: Store, *, checksums: bool = False) -> Rows:
+    """Every run of the store: those of the compact layer from Parquet, the others from records.
+
+    FILE_SHA256 is there only with `checksums`.
 
     Leases are read only where a run is not in the layer, whose rows hold what is needed of them.
     """
     # The checksums cannot be compressed: with them, reading a million rows takes four times as long.
-    shown = [name for name in SCHEMA.names if name != FILE_SHA256]
+    shown = [name for name in SCHEMA.names if checksums or name != FILE_SHA256]
     compacted = read_compact(store, shown)
     keys = _missing(store, compacted["run_id"])
     if not keys:
