@@ -24,7 +24,12 @@ main() {
   bench lease forecast "${RUNS[@]}" || say "what this will cost is not known"
   local status=0
   [[ -e $STATE/overdue ]] || { fetch_data && run_recipes; } || status=$?
-  if [[ -e $STATE/overdue ]]; then status=6; fi
+  if [[ -e $STATE/overdue ]]; then
+    status=6
+  elif ((status == 137)); then
+    say "bench was killed, as the kernel does where memory runs out"
+    status=1 # SkyPilot takes 137 for one of several machines that it ended itself
+  fi
   exit "$status"
 }
 

@@ -140,6 +140,10 @@ def test_the_last_line_says_where_the_records_are_and_how_to_get_them_home(insta
     assert last.endswith("bench report --store s3://b/p")
 
 
+def test_a_bench_that_is_killed_ends_the_job_as_an_error(installed: Machine) -> None:
+    installed.call("run.sh", status=1, STATUS="137", CIFAR10_DIR="/data")
+
+
 def test_without_data_nothing_is_run(installed: Machine) -> None:
     installed.has(bench='#!/bin/bash\necho "bench $*" >>"$CALLS"; exit 1\n')
     assert "bench report" not in installed.call("run.sh", status=1, BENCH_STORE="s3://b/p")
