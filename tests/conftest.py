@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,9 @@ from bench.record.documents import Run
 from tests.support import builders
 
 ROOT = Path(__file__).parents[1]
+
+# Under nohup SIGHUP is ignored, by every process that a test starts too; tests send it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A busy machine is no defect: how long an example takes is not a fact that tests state.
 settings.register_profile("no deadline", deadline=None)

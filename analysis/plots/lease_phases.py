@@ -11,26 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import get_args
 
 from analysis.plots.data import Group
-from bench.record.documents import LeaseClosed, LeaseOpened, Run
+from bench.record.documents import LeaseClosed, LeaseOpened, PhaseName, Run
 
 # In the order of a bar: how a lease goes.
-PARTS = (
-    "provision",
-    "setup",
-    "pull",
-    "data",
-    "build",
-    "warmup",
-    "prepare",
-    "train",
-    "evaluate",
-    "final_evaluate",
-    "upload",
-    "idle",
-    "between phases",
-)
+PARTS = (*get_args(PhaseName), "between phases")
 # Less than a tenth of a millisecond is the reading of the clock.
 _LEAST = 1e-4
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
-from analysis.reconcile.formats.tags import TagError, resource_of, tag_of
+from analysis.reconcile.formats.tags import resource_of, tag_or_error
 from bench.record.documents import BillSource, ChargeCategory
 
 _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
@@ -54,11 +54,7 @@ class Azure:
 
     def glance(self, cells: Cells) -> Glance:
         """By the tag: on Azure a bill does not carry the id that a machine knows itself by."""
-        tag, error = None, None
-        try:
-            tag = tag_of(cells.get("tags"))
-        except TagError as unreadable:
-            error = str(unreadable)
+        tag, error = tag_or_error(cells.get("tags"))
         until = None
         if (read.text(cells, "chargeType") or "usage").casefold() == "usage":
             with suppress(ValueError, OverflowError):

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
-from analysis.reconcile.formats.tags import TagError, is_lease_tag, resource_of, tag_of
+from analysis.reconcile.formats.tags import is_lease_tag, resource_of, tag_or_error
 from bench.record.documents import BillSource, ChargeCategory
 
 # What a line is -> FOCUS's ChargeCategory; the rest, such as DiscountedUsage, is use.
@@ -70,13 +70,10 @@ class Cur2:
 
     def glance(self, cells: Cells) -> Glance:
         """By the tag, in its own column or among the others, and the resource."""
-        tag, error = None, None
-        try:
-            tag = tag_of(cells.get(read.column("resource_tags"))) or next(
-                (str(cell).strip() for name, cell in cells.items() if is_lease_tag(name) and not read.blank(cell)), None
-            )
-        except TagError as unreadable:
-            error = str(unreadable)
+        tag, error = tag_or_error(cells.get(read.column("resource_tags")))
+        if tag is None and error is None:
+            columns = (str(cell).strip() for name, cell in cells.items() if is_lease_tag(name) and not read.blank(cell))
+            tag = next(columns, None)
         start, end = (cells.get(read.column(f"line_item_usage_{edge}_date")) for edge in ("start", "end"))
         usage = _kind(cells) not in CATEGORIES
         return Glance(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
-from analysis.reconcile.formats.tags import TagError, resource_of, tag_of
+from analysis.reconcile.formats.tags import resource_of, tag_or_error
 from bench.record.documents import BillSource
 
 _PROVIDERS = {"amazon": "aws", "microsoft": "azure", "google": "gcp", "oracle": "oci"}
@@ -51,11 +51,7 @@ class Focus:
 
     def glance(self, cells: Cells) -> Glance:
         """By the tag in Tags and the resource in ResourceId."""
-        tag, error = None, None
-        try:
-            tag = tag_of(cells.get("tags"))
-        except TagError as unreadable:
-            error = str(unreadable)
+        tag, error = tag_or_error(cells.get("tags"))
         usage = str(cells.get("chargecategory")).strip().casefold() == "usage"
         return Glance(
             tag=tag,

@@ -48,6 +48,14 @@ def tag_of(cell: Any) -> str | None:
     return value.strip()
 
 
+def tag_or_error(cell: Any) -> tuple[str | None, str | None]:
+    """The lease that a cell of tags names, or why a tag that is there cannot be read."""
+    try:
+        return tag_of(cell), None
+    except TagError as error:
+        return None, str(error)
+
+
 def _of_text(cell: str) -> str | None:
     if not _NAMED.search(cell):  # nearly always, in a big file
         return None
