@@ -143,7 +143,7 @@ def test_each_record_is_a_line_of_the_log_before_its_store_is_asked(
 def test_bench_echo_asks_for_the_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None, lines: int
 ) -> None:
-    monkeypatch.setattr("bench.recipes.find", lambda name: Scripted(name, "", 0.94))
+    monkeypatch.setattr("bench.cli.run.find", lambda name: Scripted(name, "", 0.94))
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(cli, ["run", "instant", "--device", "cpu", "-q"], env={"BENCH_ECHO": value})
     assert result.exit_code == 0, result.output
@@ -153,7 +153,7 @@ def test_bench_echo_asks_for_the_lines(
 
 
 def test_show_cost_ends_with_the_phases_of_the_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.recipes.find", lambda name: Scripted(name, "", 0.94))
+    monkeypatch.setattr("bench.cli.run.find", lambda name: Scripted(name, "", 0.94))
     monkeypatch.chdir(tmp_path)
     words = ["run", "instant", "--device", "cpu", "-q", "--price-per-hour", "3.60"]
     done = CliRunner().invoke(cli, words, env={"BENCH_SHOW_COST": "1"})

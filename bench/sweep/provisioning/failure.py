@@ -53,7 +53,9 @@ def failure_of_error(error: BaseException) -> Failure:
     for reason in _FIRST_SAID:
         if words := next((text for said, text in refusals if said == reason), None):
             return Failure(reason, shortened(words))
-    return Failure("ERROR", shortened((others or [first])[-1] or first))
+    # Not the notes: they are lines of a log, and seldom say why.
+    attempts = others[: len(_attempts(error))]
+    return Failure("ERROR", shortened((attempts or [first])[-1] or first))
 
 
 def failure_of_job(
@@ -159,8 +161,12 @@ def error_line(error: BaseException) -> str:
 
 def _texts(error: BaseException) -> list[str]:
     """What `error` says, then each attempt that SkyPilot made, then the notes that go with it."""
-    attempts: Sequence[BaseException] = getattr(error, "failover_history", None) or ()
-    return [plain(str(text)) for text in (error, *attempts, *getattr(error, "__notes__", ()))]
+    return [plain(str(text)) for text in (error, *_attempts(error), *getattr(error, "__notes__", ()))]
+
+
+def _attempts(error: BaseException) -> Sequence[BaseException]:
+    """What SkyPilot met in each place that it tried."""
+    return getattr(error, "failover_history", None) or ()
 
 
 def _reasons(text: str) -> Iterator[FailureReason]:
