@@ -81,7 +81,7 @@ def test_quick_trains_and_a_stop_leaves_a_record(engine: Engine, image: str, dat
         environment = run["environment"]
         assert (environment["git_commit"], environment["git_dirty"]) == (COMMIT, True)
         assert environment["image_digest"] == digest
-        assert run["device"]["path"] == "compiled"
+        assert run["device"]["path"] == "eager"  # quick is too short to be compiled on a processor, here or beside it
 
 
 def test_a_stop_before_the_first_run_ends_it_at_once(engine: Engine, image: str, data: Path, results: Path) -> None:
