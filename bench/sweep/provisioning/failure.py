@@ -27,6 +27,8 @@ NOT_PROVISIONED = ("CAPACITY", "QUOTA", "PERMISSION")  # the cloud refused: no m
 # Where several places refuse for several reasons, the one that its user can do something about.
 _FIRST_SAID: Final[Sequence[FailureReason]] = ("QUOTA", "PERMISSION", "CAPACITY", "RATE")
 _NOBODY = re.compile(r"catalog does not contain|not enabled|no cloud access|no infra", re.IGNORECASE)
+# A cluster of one's own has no codes: what it refuses, it has no free node for.
+_OWN_CLUSTER = re.compile(r"Failed to acquire resources.*\b(Slurm|Kubernetes)\(")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _MEMORY = re.compile(r"out of memory|OutOfMemory|exit code 137|\[137\]|oom.?kill", re.IGNORECASE)
 _LONGEST = 300
@@ -53,6 +55,8 @@ def failure_of_error(error: BaseException) -> Failure:
     for reason in _FIRST_SAID:
         if words := next((text for said, text in refusals if said == reason), None):
             return Failure(reason, shortened(words))
+    if _OWN_CLUSTER.search(first):
+        return Failure("CAPACITY", shortened(first))
     # Not the notes: they are lines of a log, and seldom say why.
     attempts = others[: len(_attempts(error))]
     return Failure("ERROR", shortened((attempts or [first])[-1] or first))

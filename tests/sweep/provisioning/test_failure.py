@@ -44,6 +44,7 @@ class KubeAPIUnreachableError(ResourcesUnavailableError):
         (["InsufficientInstanceCapacity in a", "UnauthorizedOperation in b"], "PERMISSION"),
         (["An error occurred (InvalidAMIID.NotFound): exceeds the limit of words"], "ERROR"),
         (["Failed to acquire resources in all zones in us-east-1. Max attempts exceeded."], "ERROR"),
+        (["Failed to acquire resources in main for {Slurm(cpus=1, mem=2, {'H100': 1})}."], "CAPACITY"),
         (["no capacity in us-east-1a", "VcpuLimitExceeded"], "QUOTA"),
     ],
 )
