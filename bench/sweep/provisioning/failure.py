@@ -55,8 +55,8 @@ def failure_of_error(error: BaseException) -> Failure:
     for reason in _FIRST_SAID:
         if words := next((text for said, text in refusals if said == reason), None):
             return Failure(reason, shortened(words))
-    if _OWN_CLUSTER.search(first):
-        return Failure("CAPACITY", shortened(first))
+    if words := next(filter(_OWN_CLUSTER.search, (first, *others)), None):
+        return Failure("CAPACITY", shortened(words))
     # Not the notes: they are lines of a log, and seldom say why.
     attempts = others[: len(_attempts(error))]
     return Failure("ERROR", shortened((attempts or [first])[-1] or first))
