@@ -55,11 +55,11 @@ def failure_of_error(error: BaseException) -> Failure:
     for reason in _FIRST_SAID:
         if words := next((text for said, text in refusals if said == reason), None):
             return Failure(reason, shortened(words))
-    if words := next(filter(_OWN_CLUSTER.search, (first, *others)), None):
+    # What was met in a place says more than the sum of them. Not the notes: they are lines of a log.
+    said = [*others[: len(_attempts(error))], first]
+    if words := next(filter(_OWN_CLUSTER.search, said), None):
         return Failure("CAPACITY", shortened(words))
-    # Not the notes: they are lines of a log, and seldom say why.
-    attempts = others[: len(_attempts(error))]
-    return Failure("ERROR", shortened((attempts or [first])[-1] or first))
+    return Failure("ERROR", shortened((said[:-1] or said)[-1] or first))
 
 
 def failure_of_job(
