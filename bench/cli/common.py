@@ -48,6 +48,13 @@ data_option = click.option(
     metavar="FOLDER",
     help="Folder with CIFAR-10's official binary batches; else CIFAR10_DIR, else the cache.",
 )
+output_option = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write it there, not to stdout.",
+    type=click.Path(path_type=Path, dir_okay=False),
+)
 _MACHINE = (
     click.option(
         "--instance",

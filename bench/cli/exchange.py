@@ -11,7 +11,7 @@ from analysis.published.dawnbench.exporter import Submitter, export_entries, wri
 from analysis.published.dawnbench.importer import read_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
-from bench.cli.common import refuse, store_option, write
+from bench.cli.common import output_option, refuse, store_option, write
 from bench.errors import ConflictError, RecordError
 from bench.store import open_store, read_all
 
@@ -51,13 +51,7 @@ def export_dawnbench(store: str, output: Path, author: str, email: str, code_url
 
 @export.command()
 @store_option
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    help="Write it there, and not to stdout.",
-    type=click.Path(path_type=Path, dir_okay=False),
-)
+@output_option
 def csv(store: str, output: Path | None) -> None:
     """Write every run as a row of CSV. A record that cannot be read is named on stderr; the exit code is then 5."""
     frame, errors = load([open_store(store)])
@@ -84,13 +78,7 @@ def parquet(store: str, output: Path) -> None:
 
 @export.command()
 @store_option
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write it there, not to stdout.",
-)
+@output_option
 def focus(store: str, output: Path | None) -> None:
     """Write the estimates of all leases as FOCUS 1.0 (CSV).
 

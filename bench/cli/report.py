@@ -17,7 +17,7 @@ from analysis.frames.runs import load, read_documents, runs_frame
 from analysis.published.dawnbench.entries import Which, published_documents
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
-from bench.cli.common import refuse, store_option, stores_option, to_terminal, write
+from bench.cli.common import output_option, refuse, store_option, stores_option, to_terminal, write
 from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
@@ -45,7 +45,7 @@ INCONCLUSIVE = 4
     show_default=True,
     type=click.Choice(["table", "markdown", "csv", "json", "parquet", "html"]),
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there.")
+@output_option
 def report(stores: tuple[str, ...], policy: str, published: str | None, style: str, output: Path | None) -> None:
     """Cost table of the runs in a store, by recipe and machine, beside published entries.
 
@@ -155,7 +155,7 @@ def _verdict(is_slower: bool | None, label: str, share: float) -> int:
 @click.argument("ids", nargs=-1, metavar="[CLAIM]…")
 @stores_option
 @click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there.")
+@output_option
 @click.option(
     "--fail", is_flag=True, help="Exit with 3 where a claim is not supported, else 4 where one is inconclusive."
 )

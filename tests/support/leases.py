@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.reconcile.formats.cells import column
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
+from tests.support.charges import focus_row
 
 START = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
 HOUR = START.replace(minute=0)
@@ -40,18 +41,7 @@ def closed(number: int = 0, after: float = 254) -> LeaseClosed:
 
 def row(**changes: Any) -> dict[str, Any]:
     """The cells of a charge for the machine in its hour, with `changes`, by column name."""
-    cells = {
-        "BilledCost": "0.1921",
-        "BillingCurrency": "USD",
-        "BillingPeriodStart": "2026-11-01T00:00:00Z",
-        "BillingPeriodEnd": "2026-12-01T00:00:00Z",
-        "ChargePeriodStart": "2026-11-20T12:00:00Z",
-        "ChargePeriodEnd": "2026-11-20T13:00:00Z",
-        "ChargeCategory": "Usage",
-        "ChargeDescription": "p3.2xlarge",
-        "ResourceId": "arn:aws:ec2:us-east-1:111122223333:instance/i-0abc",
-        "Tags": "{}",
-    }
+    cells = focus_row(ResourceId="arn:aws:ec2:us-east-1:111122223333:instance/i-0abc")
     return {column(name): value for name, value in (cells | changes).items()}
 
 
