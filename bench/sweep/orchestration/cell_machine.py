@@ -42,6 +42,10 @@ class CellMachine:
         self.state, self._context, self._standing = state, context, standing
         self._provisioner, self._cluster = context.provisioner, state.cell.cluster
         self._request = context.request(state)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with a machine of which nothing is known yet."""
         self._began = self._last_sign = utc_now()  # the last sign of life of the machine
         self._end: MachineEnd | None = None
         self._may_have_records = False

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 from bench.errors import BenchError
 from bench.record.documents import new_id, utc_now
-from bench.sweep.orchestration.cell_machine import CellMachine, SweepContext
+from bench.sweep.orchestration.cell_machine import CellMachine
 from bench.sweep.orchestration.fetch import RecordFetcher
 from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.records import finished_runs
-from bench.sweep.orchestration.state import CellState, Stage, SweepStopped
+from bench.sweep.orchestration.state import Stage, SweepStopped
 from bench.sweep.provisioning.failure import Failure, error_line, failure_of_error, failure_of_job, machine_end
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job
+from bench.sweep.provisioning.provisioner import Instance, Job
 
 T = TypeVar("T")
 
@@ -25,14 +25,8 @@ _RECORDS_S = 60.0  # for which a machine's folder is tried again
 class CellRunner(CellMachine):
     """One cell, run in a thread of its own."""
 
-    def __init__(self, state: CellState, context: SweepContext, standing: ClusterStatus | None = None) -> None:
-        super().__init__(state, context, standing)
-        self._begin()
-
     def _begin(self) -> None:
-        self._began = self._last_sign = utc_now()
-        self._end = None
-        self._may_have_records = False
+        super()._begin()
         self._ids_before = {run.id for run in self._context.index.runs(self.state.series)}
         self._fetcher = RecordFetcher(self._cluster, self._provisioner, self._context.store)
 
