@@ -4,6 +4,7 @@ Imports count wherever they stand: in functions and under TYPE_CHECKING too.
 """
 
 import ast
+import sys
 from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 # From the ground floor upwards: a package imports from those before it only.
 ORDER = [
     "bench",
+    "bench.programs",  # lowest: it travels alone, and imports nothing of ours
     "bench.errors",
     "bench.text",
     "bench.cgroup",
@@ -87,6 +89,15 @@ def wrong(module: str) -> set[str]:
 
 def test_imports_run_downwards() -> None:
     assert {module: wrong(module) for module in FILES if wrong(module)} == {}
+
+
+def test_what_travels_alone_needs_nothing_but_python() -> None:
+    others = {
+        module: {name for name in IMPORTS[module] if package(name) != "bench.programs"} - sys.stdlib_module_names
+        for module in FILES
+        if package(module) == "bench.programs"
+    }
+    assert {module: names for module, names in others.items() if names} == {}
 
 
 def test_no_circle_of_imports() -> None:
