@@ -17,7 +17,6 @@ ORDER = [
     "bench.programs",  # lowest: it travels alone, and imports nothing of ours
     "bench.errors",
     "bench.text",
-    "bench.cgroup",
     "bench.host",
     "bench.concurrency",
     "bench.record",

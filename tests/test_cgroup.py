@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import host
-from bench.cgroup import cpu_quota, memory_limit
+from bench.host import cpu_quota, memory_limit
 
 V1 = Path("/sys/fs/cgroup/cpu")
 

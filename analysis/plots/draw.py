@@ -6,15 +6,15 @@ No text of a record is drawn: rows are labelled by letters, and the page says wh
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.plots.data import LINES_DRAWN, STEPS_DRAWN, Group, hits, pareto_fronts, plotted, readings, subsample
+from analysis.plots.data import Group, hits, pareto_fronts, readings
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, svg_of
 from bench.record.documents import Policy
 
@@ -23,9 +23,30 @@ _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 _LOG_FROM = 10
 # Where a letter may stand beside its point, in points; the first free place is taken.
 _PLACES = ((7, 5), (7, -13), (-15, 5), (-15, -13), (-4, 12), (-4, -20), (18, 5), (18, -13))
+# More lines than these cannot be told apart, and would make the page slow.
+GROUPS_DRAWN = 8
+LINES_DRAWN = 240
+STEPS_DRAWN = 200
 
-
+_T = TypeVar("_T")
 Colours = Mapping[str, int]
+
+
+def subsample(items: Sequence[_T], limit: int) -> list[_T]:
+    """At most `limit` of the items, evenly spread, the first and the last among them."""
+    if len(items) <= limit:
+        return list(items)
+    if limit < 2:
+        return list(items[:limit])
+    return [items[round(k * (len(items) - 1) / (limit - 1))] for k in range(limit)]
+
+
+def plotted(groups: Iterable[Group]) -> list[Group]:
+    """The groups whose runs are drawn one by one: those with the most runs, in the order of the table."""
+    measured = [group for group in groups if group.runs]
+    most = sorted(measured, key=lambda group: -len(group.runs))[:GROUPS_DRAWN]
+    labels = {group.label for group in most}
+    return [group for group in measured if group.label in labels]
 
 
 def colours_of(groups: Sequence[Group]) -> dict[str, int]:

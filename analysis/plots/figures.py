@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.plots.data import Group, Hits, cannot_be_placed, epochs, hits, pareto_fronts, plotted, readings, subsample
-from analysis.plots.draw import Colours, accuracy_by_time, colours_of, lines_for, share_of_hits, time_and_cost
+from analysis.plots.data import Group, Hits, cannot_be_placed, epochs, hits, pareto_fronts, readings
+from analysis.plots.draw import (
+    Colours,
+    accuracy_by_time,
+    colours_of,
+    lines_for,
+    plotted,
+    share_of_hits,
+    subsample,
+    time_and_cost,
+)
 from analysis.plots.lease_figure import lease_figure
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson

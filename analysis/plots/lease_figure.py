@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import matplotlib.figure as mpl
 
-from analysis.plots.data import Group
-from analysis.plots.lease_phases import PARTS, LeasePhases, lease_phases
+from analysis.plots.data import PARTS, Group, LeasePhases, lease_phases
 from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, svg_of
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.text import UNKNOWN, significant, table_of

@@ -175,8 +175,7 @@ def opened(source: str) -> Iterator[IO[bytes]]:
 @contextmanager
 def _s3(url: str) -> Iterator[tuple[Any, str, str]]:
     """A client of S3, and the bucket and the key of `url`; what S3 answers wrongly is a BenchError that names it."""
-    from bench.store.s3_client import make_client
-    from bench.store.s3_errors import translate_errors
+    from bench.store.s3_client import make_client, translate_errors
 
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not bucket:

@@ -14,8 +14,7 @@ from typing import IO
 from analysis.reconcile.exports import opened
 from analysis.reconcile.formats import complaint, format_of
 from analysis.reconcile.formats.cells import blank, column
-from analysis.reconcile.formats.charge import Format, Row, RowError
-from analysis.reconcile.formats.tags import is_lease_tag
+from analysis.reconcile.formats.charge import Format, Row, RowError, is_lease_tag
 from bench.errors import BenchError, UsageError
 
 _ROWS = 10_000  # of Parquet, held at a time

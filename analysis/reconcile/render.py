@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from analysis.frames.leases import Reconciliation
-from analysis.reconcile.bills import LATE
 from analysis.reconcile.formats import FORMATS
 from analysis.reconcile.match import MatchResult
+from analysis.reconcile.reconcile import LATE
 from bench.record.documents import sum_known
 from bench.text import UNKNOWN, Column, Table, one_line, plural
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from analysis.frames.runs import load
+from analysis.published.dawnbench.entries import read_entries
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
-from analysis.published.dawnbench.importer import read_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
 from bench.cli.common import output_option, refuse, store_option, write

@@ -11,8 +11,14 @@ import click
 from click.core import ParameterSource
 
 from analysis.claims.check import as_json, check_claims, claims_table
-from analysis.comparison.compare import METRICS, Metric, compare as compare_sides, select, slower
-from analysis.comparison.render import render as render_comparison
+from analysis.comparison.compare import (
+    METRICS,
+    Metric,
+    compare as compare_sides,
+    render as render_comparison,
+    select,
+    slower,
+)
 from analysis.frames.runs import load, read_documents, runs_frame
 from analysis.published.dawnbench.entries import Which, published_documents
 from analysis.report.render import render, rows_as_parquet

@@ -15,7 +15,7 @@ from bench.cli.common import data_option, machine_options, store_option
 from bench.errors import BenchError
 from bench.lease.lease import LeaseHandle, acquire_lease, series_of
 from bench.lease.machine import MachineOptions, lease_by_options, preempted
-from bench.measure.progress import Progress
+from bench.measure.recorder import Progress
 from bench.measure.session import Request, measure, prepare_device
 from bench.recipes import find
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, lease_key, utc_now

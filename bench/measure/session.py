@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
 from bench.host import cores, process_start
-from bench.measure.progress import Progress
+from bench.measure.recorder import Progress
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe
 from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, PhaseName, Run, time_of, utc_now

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.errors import RecordError
 from bench.record.base import (
+    CHECKSUM_FIELD,
     SCHEMA_VERSION,
     Document,
     Money,
@@ -26,35 +27,34 @@ from bench.record.base import (
     content_of,
     derived_id,
     new_id,
+    seal,
     time_of,
+    unaltered,
     utc_now,
 )
-from bench.record.bill import (
-    Bill,
-    BillSource,
-    Charge,
-    ChargeCategory,
-    JoinedBy,
-    Partial,
-    current_bills,
-    make_bill,
-    sum_known,
-)
-from bench.record.canonical import CHECKSUM_FIELD, seal, unaltered
 from bench.record.lease import (
     LEASE_TAG,
     OWN,
     Accelerators,
+    Bill,
+    BillSource,
+    Charge,
+    ChargeCategory,
     CloseReason,
+    JoinedBy,
     LeaseClosed,
     LeaseEdge,
     LeaseOpened,
+    Partial,
     Price,
     PriceUnit,
     PricingCategory,
     StartedSource,
     StoppedSource,
+    current_bills,
     lease_key,
+    make_bill,
+    sum_known,
 )
 from bench.record.published import CurvePoint, Published
 from bench.record.run import (

@@ -1,13 +1,16 @@
-"""The documents of a lease: a machine opened, with its price, and closed again."""
+"""The documents of a lease: a machine opened, with its price, and closed again; what its provider charged for it."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from datetime import date
-from typing import Literal
+from decimal import Decimal, localcontext
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, model_validator
 
-from bench.record.base import Document, Money, Part, Phase, Utc
+from bench.record.base import Document, Money, Part, Phase, Utc, canonical_json, derived_id
 
 LEASE_TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
 OWN = "own"  # the provider of a machine that nobody bills
@@ -91,3 +94,123 @@ class LeaseClosed(Document):
 def lease_key(lease_id: str, edge: LeaseEdge) -> str:
     """The key of the record that opens or closes a lease."""
     return f"v1/leases/{lease_id}/{edge}.json"
+
+
+ChargeCategory = Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"]  # FOCUS's words
+BillSource = Literal["focus", "cur2", "azure", "runpod", "cost-explorer"]  # the one that says most first
+JoinedBy = Literal["resource-id", "tag"]
+# lease-open: no record says when the lease ended. period-not-covered: the charges end before the lease does.
+# not-final: the provider can still change the charges. row-unreadable: a row of it was malformed and left out.
+Partial = Literal["lease-open", "period-not-covered", "not-final", "row-unreadable"]
+
+_EXACT = 80  # digits: more than a sum of costs has
+
+# A credit or a refund is below zero, so this is not Money.
+Charged = Annotated[Decimal, Field(allow_inf_nan=False), PlainSerializer(str, when_used="json")]
+
+
+class Charge(Part):
+    """Charges of one kind for one resource, summed over the bill's charge period."""
+
+    description: str
+    category: ChargeCategory
+    pricing_category: PricingCategory | Literal["Other"] | None = None
+    commitment: str | None = Field(None, description="the savings plan or reservation that covers it")
+    resource_id: str | None = Field(None, description="the provider's name for it, without account or project")
+    billed_cost: Charged
+    effective_cost: Charged | None = None
+    list_cost: Charged | None = None
+    quantity: Charged | None = Field(None, description="consumed, in `unit`")
+    unit: str | None = None
+    rows: int = Field(ge=1, description="rows of the source that were summed")
+
+
+class Bill(Document):
+    """What was charged for the lease `lease_id` in the billing period that begins at `billing_period_start`.
+
+    `id` follows from the content, so that the same charges read twice are the same record. A later export that
+    says more is another record of the same lease and period; `current_bills` tells which of them counts.
+    """
+
+    kind: Literal["bill"] = "bill"
+    lease_id: str
+    provider: str
+    source: BillSource
+    joined_by: JoinedBy
+    billing_period_start: Utc
+    charge_period_start: Utc = Field(description="of the first charge")
+    charge_period_end: Utc = Field(description="of the last charge, which it does not hold")
+    charged_until: Utc | None = Field(None, description="up to where the source charged usage when it was read")
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description="the billing currency, ISO 4217")
+    charges: tuple[Charge, ...] = Field(min_length=1)
+    billed_cost: Charged = Field(description="the sum over the charges")
+    effective_cost: Charged | None = Field(None, description="the same, where every charge has one")
+    list_cost: Charged | None = Field(None, description="the same, where every charge has one")
+    partial: tuple[Partial, ...] = Field((), description="why more may follow; none: the bill is complete")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Bill:
+        if self.charge_period_end <= self.charge_period_start:
+            raise ValueError("the charge period ends before it begins")
+        if any(getattr(self, cost) != total(self.charges, cost) for cost in _COSTS):
+            raise ValueError("the costs are not the sums over the charges")
+        if self.id != _id_of(self):
+            raise ValueError("the id is not that of the content; see bench.record.lease.make_bill")
+        return self
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more is to be expected for this period."""
+        return not self.partial
+
+    def key(self) -> str:
+        """`v1/bills/<id>.json`."""
+        return f"v1/bills/{self.id}.json"
+
+
+_COSTS = ("billed_cost", "effective_cost", "list_cost")
+
+
+def make_bill(*, charges: Iterable[Charge], **fields: Any) -> Bill:
+    """The bill of `charges`, with its sums and its id. Raises ValidationError where a field does not fit."""
+    kept = tuple(charges)
+    fields |= {"charges": kept} | {cost: total(kept, cost) for cost in _COSTS}
+    return Bill(id=_id_of(Bill.model_construct(**fields)), **fields)
+
+
+def current_bills(bills: Iterable[Bill]) -> list[Bill]:
+    """The bill that counts for each lease, billing period, currency and source, in the order of those.
+
+    A complete one goes before a partial one; then the one with more of the period; then the one that was read from
+    charges that went further, for a provider can revise them; then the one of more rows.
+    """
+    best: dict[tuple[str, ...], Bill] = {}
+    for bill in bills:
+        place = (bill.lease_id, bill.billing_period_start.isoformat(), bill.currency, bill.source)
+        if place not in best or _weight(bill) > _weight(best[place]):
+            best[place] = bill
+    return [best[place] for place in sorted(best)]
+
+
+def total(charges: Iterable[Charge], cost: str) -> Decimal | None:
+    """The sum of one cost over `charges`; None, unknown, where one of them lacks it."""
+    return sum_known(getattr(charge, cost) for charge in charges)
+
+
+def sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum of `values`; None, unknown, where one of them is."""
+    listed = list(values)
+    known = [value for value in listed if value is not None]
+    with localcontext(prec=_EXACT):  # a rounded sum would depend on the order
+        return sum(known, Decimal(0)) if len(known) == len(listed) else None
+
+
+def _weight(bill: Bill) -> tuple[Any, ...]:
+    rows = sum(charge.rows for charge in bill.charges)
+    return bill.complete, bill.charge_period_end, bill.charged_until or bill.charge_period_end, rows, bill.id
+
+
+def _id_of(bill: Bill) -> str:
+    # Defaults are left out, so that a field added later does not change the ids of older bills.
+    content = bill.model_dump(mode="json", exclude={"id"}, exclude_defaults=True)
+    return derived_id(bill.charge_period_start.date(), hashlib.sha256(canonical_json(content)).hexdigest())

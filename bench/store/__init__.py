@@ -9,17 +9,33 @@ import re
 from pathlib import Path
 
 from bench.errors import StoreError
-from bench.store.base import RawRecord, Store, is_record_key, lease_edges, read_all, read_each, read_leases
-from bench.store.collect import Collected, Collector, counting_collector
+from bench.store.base import (
+    ROOT,
+    Collected,
+    Collector,
+    DamagedLine,
+    Leases,
+    RawRecord,
+    Store,
+    counting_collector,
+    is_record_key,
+    lease_edges,
+    parse,
+    read_all,
+    read_each,
+    read_leases,
+)
 from bench.store.folder import FolderStore
-from bench.store.log import DamagedLine, read_log
+from bench.store.log import read_log
 from bench.store.spool import Spool, SpooledWriter, drain, spool_folder, spools
 
 __all__ = [
+    "ROOT",
     "Collected",
     "Collector",
     "DamagedLine",
     "FolderStore",
+    "Leases",
     "RawRecord",
     "Spool",
     "SpooledWriter",
@@ -29,6 +45,7 @@ __all__ = [
     "is_record_key",
     "lease_edges",
     "open_store",
+    "parse",
     "read_all",
     "read_each",
     "read_leases",

@@ -34,9 +34,7 @@ from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
 from bench.record.documents import Run, new_id, time_of
 from bench.record.flat import COLUMNS, flat
-from bench.store import open_store
-from bench.store.base import ROOT, Leases, Store, is_record_key, parse, read_leases
-from bench.store.folder import FolderStore
+from bench.store import ROOT, FolderStore, Leases, Store, is_record_key, open_store, parse, read_leases
 from bench.text import short_name
 
 FILE_SHA256 = "file_sha256"

@@ -23,9 +23,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import StoreError
 from bench.host import boot_id
-from bench.store.base import Store
-from bench.store.folder import FolderStore
-from bench.store.spool import spool_folder
+from bench.store import FolderStore, Store, spool_folder
 
 if TYPE_CHECKING:  # boto3 takes long to import
     from bench.store.s3 import S3Store

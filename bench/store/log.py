@@ -20,10 +20,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from bench.record.documents import AnyDocument, to_bytes
-from bench.store.base import RawRecord
+from bench.store.base import DamagedLine, RawRecord
 
 # Version history of the line: raise the number with any change, and keep reading the old ones.
 # 1  2026-11-25  first version
@@ -42,14 +41,6 @@ _LARGEST_RECORD = 1 << 24
 _PIECES_TRIED = 4  # how often the pieces of a line are put together before it counts as damaged
 _LINES_BETWEEN = 8  # of other text, before a line that was broken off is given up
 _OPEN_AT_ONCE = 8
-
-
-class DamagedLine(NamedTuple):
-    """A record that the log holds in part, or altered; `line` counts from 1."""
-
-    line: int
-    key: str
-    why: str
 
 
 def to_line(document: AnyDocument) -> str:

@@ -20,8 +20,7 @@ from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, to_bytes
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
-from bench.store.s3_client import encryption, make_client, server
-from bench.store.s3_errors import S3Error, translate_errors
+from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
 from bench.store.s3_listing import Page, list_pages
 
 _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)

@@ -1,20 +1,169 @@
-"""The S3 client: boto3's, with boto3's settings, and those few that boto3 has none for."""
+"""The S3 client: boto3's, with boto3's settings and the few it has none for, and what its errors mean in one line."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore import exceptions as boto
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from bench import variables
 from bench.concurrency import THREADS
 from bench.errors import StoreError, UsageError
-from bench.store.s3_errors import translate_errors
+
+_KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile in AWS_PROFILE"
+_RENEW = "renew them, for example with `aws sso login`"
+_REGION = "the bucket is in another region; name it in AWS_DEFAULT_REGION"
+_FAILING = "the server is failing or busy; try again later"
+_SIGNED = f"the credentials are not right; {_KEYS}"
+_EXPIRED = f"the credentials have expired; {_RENEW}"
+ENDPOINT = "AWS_ENDPOINT_URL_S3"
+_DIGEST = "the bytes arrived altered and were refused; try again, and look at the network or a proxy"
+
+# The server's code for an error -> what it means. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_ANSWERS = {
+    "NoSuchBucket": "there is no such bucket; make it, or name another one with --store",
+    "InvalidBucketName": "this is no name for a bucket; name another one with --store",
+    "InvalidAccessKeyId": _SIGNED,
+    "InvalidClientTokenId": _SIGNED,
+    "SignatureDoesNotMatch": _SIGNED,
+    "UnrecognizedClientException": _SIGNED,
+    "InvalidToken": f"the session token is not right; check AWS_SESSION_TOKEN, or {_RENEW}",
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "RequestTimeTooSkewed": "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best",
+    "RequestExpired": "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best",
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "BadDigest": _DIGEST,
+    "XAmzContentSHA256Mismatch": _DIGEST,
+    "SlowDown": _FAILING,
+}
+# What boto3 itself says -> what it means. The first that fits counts.
+_TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (boto.NoCredentialsError,),
+        "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE",
+    ),
+    ((boto.PartialCredentialsError,), f"the credentials are not complete; {_KEYS}"),
+    ((boto.ProfileNotFound,), "there is no such profile; check AWS_PROFILE and ~/.aws/config"),
+    (
+        (boto.CredentialRetrievalError, boto.SSOError, boto.TokenRetrievalError),
+        f"the credentials cannot be had; {_RENEW}",
+    ),
+    ((boto.ConfigParseError, boto.InvalidConfigError), "boto3's configuration is not right; check ~/.aws/config"),
+    ((boto.SSLError,), "the server's certificate is not trusted; name its authority's file in AWS_CA_BUNDLE"),
+    ((boto.ConnectionError, boto.HTTPClientError), f"{{server}} cannot be reached; check the network and {ENDPOINT}"),
+    (
+        (ValueError, boto.InvalidEndpointConfigurationError),
+        f"the endpoint's URL is not right; check {ENDPOINT} and AWS_DEFAULT_REGION",
+    ),
+)
+
+
+class S3Error(StoreError):
+    """S3 did not do it. `status` is its HTTP status, None where it did not answer; `code` its name for the error."""
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+# What a record is put with, beyond what every server does -> words by which an answer names it, and what to do.
+_ASKED = {
+    "ServerSideEncryption": (
+        ("server-side-encryption", "kms"),
+        f"the server does not encrypt as {variables.S3_SSE.name}={{}} asks; unset it, or set up its keys (KMS)",
+    ),
+    "ChecksumSHA256": (
+        ("checksum",),
+        "the server does not take the record's checksum (x-amz-checksum-sha256), which bench needs; use one that does",
+    ),
+    "IfNoneMatch": (
+        ("if-none-match", "ifnonematch", "conditional"),
+        "the server does not know conditional writes (If-None-Match), which bench needs; use one that does",
+    ),
+}
+_UNSAID = (
+    "a record is put with a condition (If-None-Match) and a checksum (x-amz-checksum-sha256), which bench needs; "
+    "use a server that knows both"
+)
+_NOT_DONE = (400, 405, 501)
+
+
+@contextmanager
+def translate_errors(store: str, server: str = "the server", asked: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Raise S3Error for what boto3 raises inside.
+
+    `server` is the host and port that is asked for `store`, and `asked` with which parameters.
+    """
+    try:
+        yield
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        code = re.sub(r"\W", "", str(error.response.get("Error", {}).get("Code")))[:60]
+        message = _answered(error.operation_name, status, code, server)
+        if asked and status in _NOT_DONE and code not in _ANSWERS and not _is_page(status, code):
+            message = f"{error.operation_name} was refused (HTTP {status}, {code}): {_advice(error, asked)}"
+        raise S3Error(f"store {store}: {message}", status, code) from None
+    except (BotoCoreError, ResponseParserError, ValueError) as error:
+        raise S3Error(f"store {store}: {_failed(error, server)}") from None
+
+
+def _advice(error: ClientError, asked: Mapping[str, Any]) -> str:
+    """What was asked for that the server does not do; all that it may be, where the server does not say."""
+    answer = error.response.get("Error", {})
+    # Its words choose among ours and are not repeated: they may hold anything.
+    words = " ".join(str(value) for value in answer.values()).lower()
+    known = {name: advice.format(asked[name]) for name, (_, advice) in _ASKED.items() if name in asked}
+    named = [known[name] for name, (marks, _) in _ASKED.items() if name in asked and any(m in words for m in marks)]
+    if not named and "kms" in words:
+        named = ["the bucket's own encryption failed; look at its key (KMS)"]
+    # Encryption is the one that the user chose, and can leave.
+    return (named or [known.get("ServerSideEncryption", _UNSAID)])[0]
+
+
+def not_s3(server: str) -> str:
+    """What to say of an answer that no S3 gives, such as a login page."""
+    return f"{server} does not answer as S3 does; check the host and port in {ENDPOINT}, and the network"
+
+
+def _is_page(status: int | None, code: str) -> bool:
+    """Whether another server than S3 gave the error: a console, a login page. S3 names a code."""
+    return code in ("", "None", str(status)) and status is not None and (status in (404, 405) or 300 <= status < 400)
+
+
+def _answered(operation: str, status: int | None, code: str, server: str) -> str:
+    if code in _ANSWERS:
+        return f"{_ANSWERS[code]} ({code})"
+    if _is_page(status, code):
+        return f"{not_s3(server)} (HTTP {status})"
+    if code == "NotImplemented":
+        return f"the server does not know {operation}, which bench needs; use one that does (HTTP {status}, {code})"
+    if status == 403:
+        return f"no permission for {operation} ({code}); docs/s3.md has the policy that bench needs"
+    if status is not None and status >= 500:
+        return f"{_FAILING} (HTTP {status}, {code})"
+    return f"{operation} was refused (HTTP {status}, {code})"
+
+
+def _failed(error: Exception, server: str) -> str:
+    if isinstance(error, ResponseParserError):
+        return not_s3(server)
+    meaning = next((meaning for kinds, meaning in _TROUBLE if isinstance(error, kinds)), None)
+    if meaning is None:
+        return f"boto3 failed ({type(error).__name__}); docs/s3.md names its settings"
+    return meaning.format(server=server)
+
 
 # A login page, JSON, text: all but nothing and XML.
 _FOREIGN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[^<\s]|<!doctype|<html)", re.IGNORECASE)

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bench.errors import StoreError
-from bench.store.s3_client import RAW_BODY, server
-from bench.store.s3_errors import not_s3, translate_errors
+from bench.store.s3_client import RAW_BODY, not_s3, server, translate_errors
 
 _LISTING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<(?:[\w.-]+:)?ListBucketResult[\s/>]")
 # boto3 takes all but `true` in small letters for false.

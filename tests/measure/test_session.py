@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bench.cli import cli
 from bench.errors import StoreError
-from bench.measure.progress import Progress
+from bench.measure.recorder import Progress
 from bench.measure.session import Request, measure
 from bench.record.documents import (
     AnyDocument,

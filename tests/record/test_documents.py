@@ -14,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 from bench.errors import RecordError
-from bench.record.canonical import seal
+from bench.record.base import seal
 from bench.record.documents import (
     Accelerators,
     LeaseClosed,

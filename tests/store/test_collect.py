@@ -10,9 +10,7 @@ import pytest
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, Run, to_bytes
 from bench.store import FolderStore
-from bench.store.base import RawRecord
-from bench.store.collect import Collector, collect, counting_collector
-from bench.store.log import DamagedLine
+from bench.store.base import Collector, DamagedLine, RawRecord, collect, counting_collector
 from tests.support.builders import make_run
 
 RUNS = [make_run(seed=seed) for seed in range(3)]

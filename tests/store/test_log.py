@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bench.record.documents import LeaseClosed, LeaseOpened, Run, to_bytes, utc_now
-from bench.store.base import RawRecord
-from bench.store.log import DamagedLine, echo, read_log, to_line
+from bench.store.base import DamagedLine, RawRecord
+from bench.store.log import echo, read_log, to_line
 from tests.support.builders import make_run, runs
 
 RUNS = [make_run(seed=seed) for seed in range(3)]

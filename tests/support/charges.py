@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis.frames.leases import Lease
-from analysis.reconcile.bills import bills_of
 from analysis.reconcile.exports import ExportFile
 from analysis.reconcile.formats import FORMATS
 from analysis.reconcile.formats.charge import Row, RowError
 from analysis.reconcile.match import MatchResult, match
+from analysis.reconcile.reconcile import bills_of
 from bench.record.documents import Bill, BillSource
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
-from analysis.reconcile.formats.tags import resource_of, tag_or_error
+from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of, tag_or_error
 from bench.record.documents import BillSource, ChargeCategory
 
 _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
@@ -52,7 +51,7 @@ class Azure:
         "unitOfMeasure",
     )
 
-    def glance(self, cells: Cells) -> Glance:
+    def glance(self, cells: read.Cells) -> Glance:
         """By the tag: on Azure a bill does not carry the id that a machine knows itself by."""
         tag, error = tag_or_error(cells.get("tags"))
         until = None
@@ -62,7 +61,7 @@ class Azure:
         date = read.text(cells, "billingPeriodStartDate", *_DATES) or ""
         return Glance(tag, resource_of(read.text(cells, *_RESOURCES)), read.day_of(date)[:7], "azure", until, error)
 
-    def charge(self, cells: Cells) -> ChargeRow:
+    def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the column, for what it cannot hold."""
         start = read.required(cells, _first(cells, _DATES), read.instant)
         cost = _first(cells, _COSTS)
@@ -96,7 +95,7 @@ class Azure:
         )
 
 
-def _first(cells: Cells, names: tuple[str, ...]) -> str:
+def _first(cells: read.Cells, names: tuple[str, ...]) -> str:
     """The first of these columns that the file has, filled ones before empty ones."""
     there = [name for name in names if read.column(name) in cells]
     return next((name for name in there if not read.blank(cells[read.column(name)])), (*there, *names)[0])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
-from analysis.reconcile.formats.charge import Cells
 from bench.record.documents import ChargeCategory
 
 T = TypeVar("T")
 Period = tuple[datetime, datetime]
+Cells = Mapping[str, Any]  # the cells of a row by the name of their column, as `column` writes it
 
 _NULLS = frozenset({"", "null", "(null)", "<null>", "none", "nil", "\\n"})
 _UTC = re.compile(r"\s*(Z|UTC|GMT|Etc/UTC)$", re.IGNORECASE)

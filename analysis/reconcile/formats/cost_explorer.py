@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance, Row, RowError
+from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
 from analysis.reconcile.formats.cur2 import CATEGORIES
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, BillSource
@@ -28,14 +28,14 @@ class CostExplorer:
     required: tuple[tuple[str, ...], ...] = (("Start",), ("End",), ("Tag",), ("RECORD_TYPE",), ("UnblendedCost",))
     optional: tuple[str, ...] = ("Unit", "NetAmortizedCost", "Estimated")
 
-    def glance(self, cells: Cells) -> Glance:
+    def glance(self, cells: read.Cells) -> Glance:
         """By the tag: an answer by day names no resource."""
         until = None
         if cells["recordtype"] not in CATEGORIES:
             until = read.shown_until(cells["start"], cells["end"])
         return Glance(cells["tag"] or None, None, str(cells["start"])[:7], "aws", until)
 
-    def charge(self, cells: Cells) -> ChargeRow:
+    def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the metric, for what it cannot hold."""
         start = read.required(cells, "Start", read.instant)
         unreadable: list[str] = []

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
-from analysis.reconcile.formats.tags import is_lease_tag, resource_of, tag_or_error
+from analysis.reconcile.formats.charge import ChargeRow, Glance, is_lease_tag, resource_of, tag_or_error
 from bench.record.documents import BillSource, ChargeCategory
 
 # What a line is -> FOCUS's ChargeCategory; the rest, such as DiscountedUsage, is use.
@@ -68,7 +67,7 @@ class Cur2:
         *_EFFECTIVE.values(),
     )
 
-    def glance(self, cells: Cells) -> Glance:
+    def glance(self, cells: read.Cells) -> Glance:
         """By the tag, in its own column or among the others, and the resource."""
         tag, error = tag_or_error(cells.get(read.column("resource_tags")))
         if tag is None and error is None:
@@ -85,7 +84,7 @@ class Cur2:
             until=read.shown_until(start, end) if usage else None,
         )
 
-    def charge(self, cells: Cells) -> ChargeRow:
+    def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the column, for what it cannot hold."""
         start = read.required(cells, "line_item_usage_start_date", read.instant)
         end = read.required(cells, "line_item_usage_end_date", read.instant)
@@ -117,5 +116,5 @@ class Cur2:
         )
 
 
-def _kind(cells: Cells) -> str:
+def _kind(cells: read.Cells) -> str:
     return read.text(cells, "line_item_line_item_type") or ""

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance
-from analysis.reconcile.formats.tags import resource_of, tag_or_error
+from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of, tag_or_error
 from bench.record.documents import BillSource
 
 _PROVIDERS = {"amazon": "aws", "microsoft": "azure", "google": "gcp", "oracle": "oci"}
@@ -49,7 +48,7 @@ class Focus:
         "ProviderName",
     )
 
-    def glance(self, cells: Cells) -> Glance:
+    def glance(self, cells: read.Cells) -> Glance:
         """By the tag in Tags and the resource in ResourceId."""
         tag, error = tag_or_error(cells.get("tags"))
         usage = str(cells.get("chargecategory")).strip().casefold() == "usage"
@@ -63,7 +62,7 @@ class Focus:
             until=read.shown_until(cells.get("chargeperiodstart"), cells.get("chargeperiodend")) if usage else None,
         )
 
-    def charge(self, cells: Cells) -> ChargeRow:
+    def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the column, for what it cannot hold."""
         start = read.required(cells, "ChargePeriodStart", read.instant)
         end = read.required(cells, "ChargePeriodEnd", read.instant)
@@ -95,7 +94,7 @@ class Focus:
         )
 
 
-def _commitment(cells: Cells) -> str | None:
+def _commitment(cells: read.Cells) -> str | None:
     """Such as `Savings Plan sp-1`, without the account."""
     kind = read.description(cells, "CommitmentDiscountType")
     name = read.description(cells, "CommitmentDiscountName") or resource_of(cells.get("commitmentdiscountid"))

@@ -20,8 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import Cells, ChargeRow, Glance, Row, RowError
-from analysis.reconcile.formats.tags import resource_of
+from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError, resource_of
 from bench.errors import BenchError
 from bench.record.documents import BillSource
 
@@ -39,12 +38,12 @@ class RunPod:
     required: tuple[tuple[str, ...], ...] = (("podId",), ("startTime",), ("endTime",), ("totalAmount",))
     optional: tuple[str, ...] = ()
 
-    def glance(self, cells: Cells) -> Glance:
+    def glance(self, cells: read.Cells) -> Glance:
         """By the pod."""
         until = read.shown_until(cells.get("starttime"), cells.get("endtime"))
         return Glance(None, resource_of(cells.get("podid")), str(cells.get("starttime"))[:7], "runpod", until)
 
-    def charge(self, cells: Cells) -> ChargeRow:
+    def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the field, for what it cannot hold."""
         start = read.required(cells, "startTime", read.instant)
         end = read.required(cells, "endTime", read.instant)

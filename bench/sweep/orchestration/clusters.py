@@ -15,8 +15,7 @@ from bench.record.documents import Run, time_of, utc_now
 from bench.store import Collected, DamagedLine, RawRecord, Store, counting_collector, read_each, read_leases, read_log
 from bench.sweep.orchestration.records import close_lease
 from bench.sweep.provisioning.failure import error_line
-from bench.sweep.provisioning.labels import store_of, sweep_of
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner, store_of, sweep_of
 from bench.sweep.spec import SWEEP_TAG
 
 PREFIX = "bench-"

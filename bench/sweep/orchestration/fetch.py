@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.errors import BenchError, StoreError
-from bench.store import Collector, DamagedLine, RawRecord, Spool, Store, read_log
-from bench.store.base import parse
+from bench.store import Collector, DamagedLine, RawRecord, Spool, Store, parse, read_log
 from bench.sweep.orchestration.limited import Limited
 from bench.sweep.provisioning.failure import error_line
 from bench.text import plural

@@ -11,8 +11,7 @@ from typing import Any
 from bench import variables
 from bench.errors import BenchError, StoreError
 from bench.sweep.orchestration.state import CellState
-from bench.sweep.provisioning.labels import sweep_labels
-from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
+from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, sweep_labels
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.sweep.task_file import task_of
 

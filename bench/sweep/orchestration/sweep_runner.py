@@ -24,8 +24,7 @@ from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.records import EarlierLeases, RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
-from bench.sweep.provisioning.labels import store_of
-from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner
+from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner, store_of
 from bench.sweep.spec import Sweep
 
 _WATCH_S = 0.5

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from analysis.comparison.compare import METRICS
-from analysis.comparison.render import FORMATS, Format, render
+from analysis.comparison.compare import FORMATS, METRICS, Format, render
 from bench.errors import UsageError
 from bench.record.documents import POLICIES, Device, Policy
 from bench.text import one_line

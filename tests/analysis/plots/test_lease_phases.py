@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from analysis.plots.data import groups_of
+from analysis.plots.data import LeasePhases, groups_of, lease_phases
 from analysis.plots.lease_figure import lease_figure
-from analysis.plots.lease_phases import LeasePhases, lease_phases
 from analysis.plots.svg import Figure
 from analysis.report.report import build_report
 from bench.record.documents import AnyDocument, LeaseClosed, Phase, RecipeRef, Run

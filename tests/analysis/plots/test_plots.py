@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 from matplotlib.figure import Figure
 
-from analysis.plots import data as plot_data
+from analysis.plots import data as plot_data, draw
 from analysis.plots.data import Group, groups_of, row_label
 from analysis.plots.draw import colours_of
 from analysis.plots.svg import INK, SERIES, svg_of
@@ -40,7 +40,7 @@ def test_rows_whose_names_look_alike_keep_their_own_runs() -> None:
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 20))
 def test_a_subsample_keeps_the_order_and_both_ends(items: list[int], limit: int) -> None:
-    found = plot_data.subsample(items, limit)
+    found = draw.subsample(items, limit)
     assert len(found) == min(len(items), limit)
     assert found[:1] == items[:1]
     if limit > 1:

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.frames.leases import leases_of
-from analysis.reconcile.bills import bills_of
 from analysis.reconcile.exports import export_files
 from analysis.reconcile.match import MatchResult, match
 from analysis.reconcile.overlap import Sketch
 from analysis.reconcile.read_rows import read_rows
+from analysis.reconcile.reconcile import bills_of
 from bench.errors import BenchError, UsageError
 from tests.support.charges import focus_row, write_csv
 from tests.support.leases import closed, opened

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from analysis.frames.leases import Reconciliation, leases_of, reconcile, rented
-from analysis.reconcile.bills import bills_of
 from analysis.reconcile.formats.charge import RowError
 from analysis.reconcile.match import MatchResult
+from analysis.reconcile.reconcile import bills_of
 from analysis.reconcile.render import as_text
 from bench.record.documents import AnyDocument, Bill
 from tests.support.charges import matched

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.published.dawnbench.importer import read_entries
+from analysis.published.dawnbench.entries import read_entries
 from analysis.report.render import FORMATS, render, rows_as_parquet
 from analysis.report.report import Report, build_report
 from analysis.tables.cost_table import Row

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analysis.published.dawnbench.importer import read_entries
+from analysis.published.dawnbench.entries import read_entries
 from analysis.report.report import build_report
 from analysis.tables.cost_table import Row
 from bench.record.documents import (

@@ -12,8 +12,7 @@ from bench.record.documents import LeaseClosed, LeaseOpened, Run, new_id
 from bench.store import FolderStore
 from bench.store.base import read_all
 from bench.sweep.orchestration.state import Stage
-from bench.sweep.provisioning.labels import sweep_labels
-from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Uptime
+from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Uptime, sweep_labels
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
 from tests.support.sweeps import closed_leases, runs_in

@@ -13,8 +13,7 @@ from bench.errors import BenchError, StoreError
 from bench.record.documents import LeaseClosed, LeaseOpened, new_id
 from bench.store import FolderStore
 from bench.sweep.orchestration.clusters import end, rows, select, store_for
-from bench.sweep.provisioning.labels import store_of, sweep_labels
-from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
+from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, store_of, sweep_labels
 from tests.support.builders import make_run
 from tests.support.fake_provisioner import FakeProvisioner, Plot
 

@@ -10,7 +10,7 @@ import pytest
 from bench.errors import BenchError, RecordError
 from bench.record.documents import Run
 from bench.store import FolderStore
-from bench.store.collect import collect
+from bench.store.base import collect
 from bench.store.spool import Spool
 from bench.sweep.provisioning.collect import PACK, unpack
 from tests.support.builders import make_run

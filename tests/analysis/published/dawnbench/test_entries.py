@@ -16,9 +16,9 @@ from analysis.published.dawnbench.entries import (
     chosen_entries,
     gpu_count,
     published_documents,
+    read_entries,
     shortlist,
 )
-from analysis.published.dawnbench.importer import read_entries
 from bench.record.documents import Published
 from tests.support.checkouts import an_entry
 

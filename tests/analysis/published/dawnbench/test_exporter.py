@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 
+from analysis.published.dawnbench.entries import read_entries
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
-from analysis.published.dawnbench.importer import read_entries
 from bench.errors import StoreError
 from bench.record.documents import AnyDocument, Evaluation, LeaseOpened, RecipeRef, Run, Target, policy_seconds
 from tests.support import builders, small_store

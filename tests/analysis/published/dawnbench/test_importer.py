@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from analysis.published.dawnbench.entries import published_documents
-from analysis.published.dawnbench.importer import read_entries, read_entry
+from analysis.published.dawnbench.entries import published_documents, read_entries, read_entry
 from bench.errors import RecordError, UsageError
 from bench.store import open_store
 from tests.support.checkouts import FOLDER, LOG, an_entry
