@@ -8,9 +8,8 @@ from typing import TypeVar
 
 from bench.errors import BenchError
 from bench.record.documents import new_id, utc_now
-from bench.sweep.orchestration.cell_machine import CellMachine
+from bench.sweep.orchestration.cell_machine import CellMachine, machine_environment
 from bench.sweep.orchestration.fetch import RecordFetcher
-from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import Stage, SweepStopped
 from bench.sweep.provisioning.failure import Failure, error_line, failure_of_error, failure_of_job, machine_end

@@ -17,9 +17,8 @@ from bench.errors import BenchError
 from bench.measure.signals import handled_by
 from bench.record.documents import new_id, utc_now
 from bench.store import FolderStore, Store
-from bench.sweep.orchestration.cell_machine import SweepContext
+from bench.sweep.orchestration.cell_machine import SweepContext, launch_request
 from bench.sweep.orchestration.cell_runner import CellRunner
-from bench.sweep.orchestration.launch import launch_request
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.records import EarlierLeases, RunIndex, finished_runs, series_by_cell
