@@ -19,7 +19,7 @@ def store() -> None:
 @store.command()
 @store_option
 def compact(store: str) -> None:
-    """Copy the runs of a folder into Parquet below v1/compact, which reads a hundred times faster.
+    """Copy the runs of a store into Parquet below v1/compact, which reads a hundred times faster.
 
     Only what is new is added; the records stay as they are, and the copy may be deleted at any time.
     """

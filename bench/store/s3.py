@@ -10,6 +10,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import cache, cached_property, partial
 from itertools import chain
 from typing import Any
@@ -18,7 +19,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 
 from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
-from bench.record.documents import AnyDocument, to_bytes
+from bench.record.documents import AnyDocument, Run, new_id, time_of, to_bytes, utc_now
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
 from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
 from bench.store.s3_listing import Page, list_pages
@@ -29,6 +30,8 @@ _PROBE = ".tmp/writable"
 # Folders that are listed by their subfolders, those at once: runs are listed by month.
 _BRANCH = re.compile(rf"{ROOT}/(runs/(\d{{4}}/)?)?")
 _TRIES, _PAUSE = 5, 0.1  # s, doubled at each try
+# A run that is put so long after its id was made is marked: its key sorts among those of runs looked at already.
+LATE, LATE_AFTER = f"{ROOT}/compact/late/", timedelta(minutes=15)
 # Starting processes takes as long as reading a thousand records.
 _WORTH_PROCESSES = 4000
 _BATCH = 500
@@ -80,11 +83,13 @@ class S3Store:
         where another document lies there; StoreError where S3 does not take it.
         """
         key, data = document.key(), to_bytes(document)
+        begun = self._mark_late(document, time_of(document.id))  # before: a mark alone does no harm
         if not self._create(key, data) and self._there(key) != data:
             raise ConflictError(
                 f"{self._name}/{key}: another document lies here, and records are never overwritten; "
                 "compare them, then give another store with --store"
             )
+        self._mark_late(document, begun)  # a machine may sleep in between
         return key
 
     def read(self, key: str) -> AnyDocument:
@@ -119,14 +124,23 @@ class S3Store:
                 "know If-None-Match as S3 does; use one that knows conditional writes"
             ) from None
 
+    def _mark_late(self, document: AnyDocument, begun: datetime) -> datetime:
+        """Mark a run that is put long after `begun`, for the compact layer; return from when on it is late again."""
+        now = utc_now()
+        if not isinstance(document, Run) or now - begun <= LATE_AFTER:
+            return begun
+        self._create(f"{LATE}{new_id()}/{document.id}", b"")
+        return now
+
     def create_object(self, key: str, data: bytes) -> bool:
         """Create an object that need be no record: whether it was made; False where one lies there already."""
         return self._create(key, data)
 
-    def objects(self, prefix: str) -> list[str]:
-        """The keys of all objects that begin with `prefix`, sorted, records or not."""
-        cut = len(self._above)
-        return sorted({key[cut:] for page in self._pages(prefix) for key in page.keys})
+    def objects(self, prefix: str, *, after: str = "") -> list[str]:
+        """The keys of all objects that begin with `prefix`, sorted, records or not; only those beyond `after`."""
+        cut, more = len(self._above), {"StartAfter": self._above + after} if after else {}
+        keys = {key[cut:] for page in self._pages(prefix, **more) for key in page.keys}
+        return sorted(key for key in keys if key > after)
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
         """The objects under `keys`, in that order, or why one cannot be read. Raises StoreError if S3 fails.
@@ -190,7 +204,7 @@ class S3Store:
         place = {"Bucket": self._bucket, "Key": self._above + key}
         try:
             with translate_errors(self._name, server(client), asked):
-                client.put_object(**place, Body=data, ContentType="application/json", **asked)
+                client.put_object(**place, Body=data, ContentType=_content_type(key), **asked)
         except S3Error as error:
             if error.status == 412:
                 return False
@@ -200,6 +214,10 @@ class S3Store:
     @cached_property
     def _client(self) -> Any:
         return make_client(self._name)
+
+
+def _content_type(key: str) -> str:
+    return "application/vnd.apache.parquet" if key.endswith(".parquet") else "application/json"
 
 
 _opened = cache(S3Store)  # a client takes longer to make than a batch's first request

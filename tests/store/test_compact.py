@@ -12,6 +12,7 @@ from analysis.frames.runs import load, runs_frame
 from bench.errors import StoreError
 from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, Run, utc_now
 from bench.store import FolderStore, compact as layer, read_all
+from bench.store.compact import rows
 from tests.support.builders import make_run, runs
 
 GPU_PRICE = Price(amount="3.67", currency="USD", unit="gpu-hour", source="a list", seen="2026-11-01")
@@ -192,6 +193,6 @@ def test_stores_are_joined_and_a_run_in_two_of_them_counts_once(store: FolderSto
 
 @pytest.mark.slow
 def test_many_processes_read_what_one_reads(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layer, "_WORTH_PROCESSES", 1)
-    monkeypatch.setattr(layer, "_BATCH", 2)
+    monkeypatch.setattr(rows, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(rows, "_BATCH", 2)
     frames_agree(store)

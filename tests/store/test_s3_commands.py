@@ -76,15 +76,6 @@ def test_verify_reads_every_record_and_names_one_that_was_altered(bench: Bench, 
     assert key in done.stderr
 
 
-def test_compact_says_that_it_is_for_folders(bench: Bench, url: str) -> None:
-    done = bench("store", "compact", "--store", url)
-    assert done.returncode == 1
-    assert done.stderr == (
-        f"bench: store {url}: only a folder has a compact layer; copy the store into one, for example with "
-        f"`aws s3 sync {url} FOLDER`, and compact that\n"
-    )
-
-
 def test_published_entries_go_into_an_s3_store_twice_the_same(bench: Bench, bucket: str, tmp_path: Path) -> None:
     entry = {
         "version": "v1.0",

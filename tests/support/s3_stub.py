@@ -32,6 +32,7 @@ class S3Stub(ThreadingHTTPServer):
         self.objects: dict[str, bytes] = {}
         self.lock = Lock()
         self.page = 1000
+        self.requests: list[str] = []  # what was asked for, such as "GET /bucket?list-type=2"
         self.on_put: Callable[[str, bytes, dict[str, str]], Answer | None] = lambda key, data, headers: None
         self.on_list: Callable[[str], str | Answer] = lambda xml: xml
 
@@ -58,7 +59,7 @@ class S3Stub(ThreadingHTTPServer):
         for key in sorted(key for key in self.objects if key.startswith(prefix)):
             head, mark, _ = key[len(prefix) :].partition(delimiter or "\0")
             names[prefix + head + mark] = bool(mark)
-        left = [name for name in names if name > query.get("continuation-token", "")]
+        left = [name for name in names if name > query.get("continuation-token", query.get("start-after", ""))]
         page = left[: min(self.page, int(query.get("max-keys", 1000)))]
         cut = len(page) < len(left)
         token = f"<NextContinuationToken>{page[-1]}</NextContinuationToken>" if cut else ""
@@ -93,13 +94,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self.server.listing({name: values[0] for name, values in query.items()}))
 
     def log_message(self, *_: object) -> None:
-        pass
+        self.server.requests.append(f"{self.command} {self.path}")
 
     def _key(self) -> str:
         return unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2]
 
     def _answer(self, answer: Answer) -> None:
-        self.send_response(answer.status)
+        self.send_response(answer.status)  # which calls log_message
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)

@@ -1,0 +1,130 @@
+"""Runs from the compact layer where it holds them, from their records where not; and what the layer lacks, added."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.errors import RecordError, StoreError
+from bench.record.documents import new_id, utc_now
+from bench.store import FolderStore, Store, read_leases
+from bench.store.compact.in_folder import FolderLayer
+from bench.store.compact.layer import FOLDER, RUNS, Layer, run_key
+from bench.store.compact.rows import FILE_SHA256, SCHEMA, Rows, read_rows
+from bench.text import short_name
+
+# Records turned into parts at a time: what is in memory at once.
+_CHUNK = 100_000
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What a compaction did: the runs it added, those it had to leave out, and the records it could not trust."""
+
+    added: int
+    waiting: int
+    errors: list[RecordError]
+
+
+def read_runs(store: Store, *, checksums: bool = False) -> Rows:
+    """Every run of the store: those of the compact layer from Parquet, the others from records.
+
+    FILE_SHA256 is there only with `checksums`.
+
+    Leases are read only where a run is not in the layer, whose rows hold what is needed of them.
+    """
+    # The checksums cannot be compressed: with them, reading a million rows takes four times as long.
+    shown = [name for name in SCHEMA.names if checksums or name != FILE_SHA256]
+    layer = _layer(store)
+    compacted = layer.table(shown) if layer else SCHEMA.empty_table().select(shown)
+    keys = layer.missing(compacted["run_id"], all_listed=False) if layer else list(store.keys(RUNS))
+    if not keys:
+        return Rows(compacted, [])
+    leases, errors = read_leases(store)
+    fresh = read_rows(store, keys, leases)
+    return Rows(pa.concat_tables([compacted, fresh.table.select(shown)]), errors + fresh.errors)
+
+
+def read_compact(store: Store, columns: list[str] | None = None) -> pa.Table:
+    """The compact layer as a table of SCHEMA (or some of its columns); empty where there is none."""
+    columns = SCHEMA.names if columns is None else columns
+    layer = _layer(store)
+    return layer.table(columns) if layer else SCHEMA.empty_table().select(columns)
+
+
+def compact(store: Store) -> Compaction:
+    """Add to the compact layer what it does not hold yet. Raises StoreError where the store cannot be read or written.
+
+    A run whose lease is not in the store waits for it: a row is never changed, and the lease is part of it.
+    """
+    layer = _layer(store)
+    if layer is None:
+        raise StoreError(f"store {store.name}: has no place for a compact layer; give a folder or s3://bucket/prefix")
+    with layer.alone():
+        return _compact(store, layer)
+
+
+def _compact(store: Store, layer: Layer) -> Compaction:
+    began = utc_now()
+    keys = layer.missing(layer.table(["run_id"])["run_id"], all_listed=True)
+    leases, errors = read_leases(store)
+    added = waiting = 0
+    left = set(keys)
+    for start in range(0, len(keys), _CHUNK):
+        rows = read_rows(store, keys[start : start + _CHUNK], leases)
+        errors += rows.errors
+        complete = pc.or_(pc.is_null(rows.table["lease_id"]), pc.is_valid(rows.table["provider"]))
+        table = rows.table.filter(complete)
+        added, waiting = added + len(table), waiting + len(rows.table) - len(table)
+        left.difference_update(map(run_key, table["run_id"].to_pylist()))
+        for folder, part in _partitions(table):
+            buffer = io.BytesIO()
+            pq.write_table(part, buffer, compression="zstd")
+            layer.add(f"{folder}/{new_id()}.parquet", buffer.getvalue())
+    layer.finish(began, sorted(left))
+    return Compaction(added, waiting, errors)
+
+
+def verify(store: Store) -> Iterator[str]:
+    """What in the compact layer is not what the records say, a line each; nothing where all is well."""
+    table = read_compact(store, ["run_id", FILE_SHA256])
+    ids: list[str] = table["run_id"].to_pylist()
+    keys = [run_key(run_id) for run_id in ids]
+    seen: set[str] = set()
+    rows = zip(ids, keys, table[FILE_SHA256].to_pylist(), store.read_many(keys), strict=True)
+    for run_id, key, stated, raw in rows:
+        if run_id in seen:
+            yield f"{store.name}/{FOLDER}: run {run_id} is in it twice"
+        seen.add(run_id)
+        if isinstance(raw, RecordError):
+            yield f"{raw}, but the compact layer holds it"
+        elif hashlib.sha256(raw).hexdigest() != stated:
+            yield f"{store.name}/{key}: the compact layer holds another version of it"
+
+
+def _layer(store: Store) -> Layer | None:
+    """The store's compact layer; None for a store that has no place for one."""
+    if isinstance(store, FolderStore):
+        return FolderLayer(store)
+    if store.name.startswith("s3:"):
+        from bench.store.compact.in_s3 import S3Layer  # boto3 takes longer to import than a folder to read
+        from bench.store.s3 import S3Store
+
+        return S3Layer(store) if isinstance(store, S3Store) else None
+    return None
+
+
+def _partitions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The table split by recipe and month, each with the name of its folder."""
+    months = pc.strftime(table["started"], "%Y-%m")
+    keyed = table.append_column("month", months)
+    for pair in keyed.group_by(["recipe", "month"]).aggregate([]).to_pylist():
+        chosen = pc.and_(pc.equal(table["recipe"], pair["recipe"]), pc.equal(months, pair["month"]))
+        yield f"recipe={short_name(quote(pair['recipe'], safe=''))}/month={pair['month']}", table.filter(chosen)

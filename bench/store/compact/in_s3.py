@@ -1,0 +1,131 @@
+"""The compact layer below an S3 prefix. Listing a million objects takes a thousand requests, so it is written down.
+
+    v1/compact/runs/recipe=…/month=…/<part id>.parquet    as in a folder
+    v1/compact/manifests/<id>                             what a compaction looked at, JSON
+    v1/compact/late/<time id>/<run id>                    empty: a record that was put long after its run
+
+The keys of runs sort by time. So a report lists only those that are newer than the last compaction began, and asks
+for the few that it left out and for those that came late; S3Store marks these before it puts them. A manifest names
+the parts that it stands for, and counts only while all of them are there: whatever is deleted, no run is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from hashlib import sha256
+from threading import Event
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from bench.concurrency import in_threads
+from bench.errors import StoreError
+from bench.record.documents import Part, Utc, new_id
+from bench.store import is_record_key
+from bench.store.compact.layer import COMPACT, FOLDER, RUNS, run_key
+from bench.store.compact.rows import SCHEMA
+from bench.store.lock import locked
+from bench.store.s3 import LATE, LATE_AFTER, S3Store
+
+_MANIFESTS = f"{COMPACT}/manifests/"
+# A record may be on its way for LATE_AFTER, and for as long again once it is marked; clocks differ by a quarter of an
+# hour each at most, or S3 refuses (RequestTimeTooSkewed).
+_OVERLAP = 2 * LATE_AFTER + timedelta(minutes=30)
+
+# Manifests looked at, the newest ones: a second one counts only where a compaction is at work, or parts were deleted.
+_TRIED = 2
+
+
+class Manifest(Part):
+    """What a compaction looked at: the runs listed since `began`, all but `left` of which are in `parts`."""
+
+    began: Utc
+    parts: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+class S3Layer:
+    """The parts below an S3 store's `v1/compact/runs`."""
+
+    def __init__(self, store: S3Store) -> None:
+        self._store = store
+        self._taken_over = Event()
+        self._manifest: Manifest | None = None
+        self._parts: list[str] = []
+        self._look()
+
+    def table(self, columns: Sequence[str]) -> pa.Table:
+        """Those columns of every part."""
+        schema = pa.schema([SCHEMA.field(name) for name in columns])
+
+        def read(key: str) -> pa.Table:
+            raw = self._store.read_object(key)
+            try:
+                return pq.read_table(pa.BufferReader(raw), columns=list(columns), schema=SCHEMA)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise StoreError(
+                    f"{self._store.name}/{key}: cannot be read ({error}); delete {COMPACT} and compact anew"
+                ) from error
+
+        return pa.concat_tables([schema.empty_table(), *in_threads(read, self._parts)])
+
+    def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:
+        """The keys of the runs whose ids are not in `held`, sorted; of old ones only those that can be missing."""
+        known = set(held.to_pylist())
+        if all_listed or self._manifest is None:
+            return [key for key in self._store.keys(RUNS) if _id_of(key) not in known]
+        since = self._manifest.began - _OVERLAP
+        listed = self._store.objects(RUNS, after=f"{RUNS}{since:%Y/%m/%d}/{_earliest(since)}")
+        marks = self._store.objects(LATE, after=f"{LATE}{_earliest(since)}")
+        old = {*self._manifest.left, *(run_key(mark.rpartition("/")[2]) for mark in marks)}.difference(listed)
+        # One that was left out may have been removed, one that was marked may have got no further.
+        asked = sorted(key for key in old if _id_of(key) not in known)
+        there = [key for found in in_threads(self._store.objects, asked) for key in found]
+        return sorted(key for key in (*listed, *there) if is_record_key(key) and _id_of(key) not in known)
+
+    def add(self, name: str, part: bytes) -> None:
+        """Create a part. Raises StoreError where another compaction has begun, which would add the same runs."""
+        if self._taken_over.is_set():
+            raise StoreError(f"store {self._store.name}: another compaction has begun; wait for its end")
+        self._store.create_object(f"{FOLDER}/{name}", part)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other compactions of this store out, on any machine. Raises StoreError where one is at work."""
+        self._store.check_writable()
+        with locked(self._store, f"compact-{sha256(self._store.locator.encode()).hexdigest()[:16]}") as taken_over:
+            self._taken_over = taken_over
+            self._look()  # another may have ended just now
+            yield
+
+    def finish(self, began: datetime, left: Sequence[str]) -> None:
+        """Write the manifest of a compaction."""
+        self._look()
+        manifest = Manifest(began=began, parts=tuple(self._parts), left=tuple(left))
+        self._store.create_object(f"{_MANIFESTS}{new_id()}", manifest.model_dump_json().encode())
+
+    def _look(self) -> None:
+        # Manifests before parts: then all parts of the newest are among them.
+        manifests = [self._read_manifest(key) for key in self._store.objects(_MANIFESTS)[-_TRIED:]]
+        self._parts = [key for key in self._store.objects(f"{FOLDER}/") if key.endswith(".parquet")]
+        whole = [each for each in manifests if each is not None and set(each.parts) <= set(self._parts)]
+        self._manifest = whole[-1] if whole else None
+
+    def _read_manifest(self, key: str) -> Manifest | None:
+        try:
+            return Manifest.model_validate_json(self._store.read_object(key))
+        except ValidationError:  # then everything is listed, as if there were none
+            return None
+
+
+def _id_of(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(".json")
+
+
+def _earliest(instant: datetime) -> str:
+    """What sorts before every id made at `instant` or later."""
+    digits = f"{int(instant.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}"

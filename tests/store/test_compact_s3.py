@@ -1,0 +1,200 @@
+"""The compact layer of an S3 store keeps a folder's promises, and reading it takes no more requests with more runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from analysis.frames.runs import load
+from bench.errors import StoreError
+from bench.record.base import derived_id
+from bench.record.documents import LeaseOpened, RecipeRef, Run, to_bytes
+from bench.store import Store, compact as layer, open_store
+from tests.support import s3_stub
+from tests.support.builders import make_run
+from tests.support.command import run_bench
+from tests.support.s3_stub import S3Stub
+
+URL = "s3://bucket/p"
+
+
+@pytest.fixture
+def store(bucket: str) -> Store:
+    """Runs of two recipes on a real server, one of them in a lease."""
+    store = open_store(f"{bucket}/records")
+    lease = LeaseOpened(provider="own", instance_type="big one", started=datetime(2026, 11, 22, tzinfo=UTC))
+    store.put(lease)
+    for seed in range(6):
+        store.put(make_run(seed=seed, lease_id=lease.id))
+        store.put(make_run(seed=seed, recipe=RecipeRef(name="../mine/été", source_sha256="1" * 64)))
+    return store
+
+
+def old_run(name: str) -> Run:
+    """A run of long ago, which an hour's overlap does not reach."""
+    return make_run(id=derived_id(date(2026, 3, 1), name))
+
+
+def ids(store: Store) -> set[str]:
+    frame, errors = load([store])
+    assert errors == []
+    return set(frame["run_id"])
+
+
+def delete(s3: Any, store: Store, prefix: str) -> None:
+    bucket, _, above = store.name.removeprefix("s3://").partition("/")
+    for item in s3.list_objects_v2(Bucket=bucket, Prefix=f"{above}/{prefix}")["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=item["Key"])
+
+
+def test_every_command_says_the_same_from_the_layer(store: Store, tmp_path: Path, spool: Path) -> None:
+    calls = (
+        ["report", "--format", "json"],
+        ["report", "--format", "html"],
+        ["export", "csv"],
+        ["claims", "--format", "json"],
+        ["compare", "myrtle", "../mine/été", "--format", "json"],
+    )
+
+    def said() -> list[tuple[int, str, str]]:
+        return [run_bench(*words, "--store", store.name, cwd=tmp_path, env=os.environ) for words in calls]
+
+    before = said()
+    done = run_bench("store", "compact", "--store", store.name, cwd=tmp_path, env=os.environ)
+    assert (done.returncode, done.stdout) == (0, f"{store.name}: 12 runs added to the compact layer\n"), done.stderr
+    assert said() == before
+    assert [code for code, _, _ in before] == [0] * len(calls), before
+    done = run_bench("store", "verify", "--store", store.name, cwd=tmp_path, env=os.environ)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_parts_are_hive_partitioned_and_a_second_compaction_adds_only_what_is_new(store: Store) -> None:
+    layer.compact(store)
+    before, _ = load([store])
+    assert layer.compact(store).added == 0
+    new = make_run()
+    store.put(new)
+    assert ids(store) == {*before["run_id"], new.id}
+    assert layer.compact(store).added == 1
+    table = layer.read_compact(store)
+    assert set(table["run_id"].to_pylist()) == {*before["run_id"], new.id}
+    folders = {key.rpartition("/")[0] for key in store.objects(layer.FOLDER)}  # type: ignore[attr-defined]  # S3's own
+    assert folders == {
+        "v1/compact/runs/recipe=myrtle/month=2026-11",
+        "v1/compact/runs/recipe=..%2Fmine%2F%C3%A9t%C3%A9/month=2026-11",
+    }
+
+
+def test_a_record_that_comes_long_after_its_run_is_seen_at_once(store: Store) -> None:
+    layer.compact(store)
+    late = old_run("waited in a spool for months")
+    store.put(late)
+    assert late.id in ids(store)
+    assert layer.compact(store).added == 1
+    assert late.id in ids(store)
+
+
+@pytest.mark.parametrize("gone", ["v1/compact/", "v1/compact/runs/recipe=myrtle/", "v1/compact/manifests/"])
+def test_any_of_it_may_be_deleted_and_made_again(store: Store, s3: Any, gone: str) -> None:
+    store.put(old_run("an old one"))
+    layer.compact(store)
+    before, _ = load([store])
+    delete(s3, store, gone)
+    after, errors = load([store])
+    assert errors == []
+    pd.testing.assert_frame_equal(after, before, check_dtype=False)
+    layer.compact(store)
+    pd.testing.assert_frame_equal(load([store])[0], before)
+
+
+def test_what_it_left_out_is_asked_for_each_time(store: Store, s3: Any) -> None:
+    """A run that waits for its lease is in the report; one that is damaged is named, until somebody removes it."""
+    lease = LeaseOpened(provider="own", started=datetime(2026, 3, 1, tzinfo=UTC))
+    waiting = old_run("waits").model_copy(update={"lease_id": lease.id})
+    damaged = store.put(old_run("damaged"))
+    store.put(waiting)
+    bucket, _, above = store.name.removeprefix("s3://").partition("/")
+    s3.put_object(Bucket=bucket, Key=f"{above}/{damaged}", Body=b"{}")
+    done = layer.compact(store)
+    assert (done.added, done.waiting, len(done.errors)) == (12, 1, 1)
+    frame, errors = load([store])
+    assert waiting.id in set(frame["run_id"])
+    assert [damaged in str(error) for error in errors] == [True]
+    delete(s3, store, damaged)
+    assert len(ids(store)) == 13
+    store.put(lease)
+    assert layer.compact(store).added == 1
+
+
+def test_a_part_that_cannot_be_read_is_named_with_what_to_do(store: Store, s3: Any) -> None:
+    layer.compact(store)
+    bucket, _, above = store.name.removeprefix("s3://").partition("/")
+    part = next(iter(store.objects(layer.FOLDER)))  # type: ignore[attr-defined]  # S3's own
+    s3.put_object(Bucket=bucket, Key=f"{above}/{part}", Body=b"cut")
+    with pytest.raises(StoreError, match="delete v1/compact and compact anew") as caught:
+        load([store])
+    assert part in str(caught.value)
+
+
+@pytest.fixture
+def stub(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Stub]:
+    """A server that can be asked what it was asked for."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "BENCH_")) and name != "BENCH_SPOOL":
+            monkeypatch.delenv(name)
+    for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with s3_stub.running() as stub:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", stub.endpoint)
+        yield stub
+
+
+def requests_of_a_report(stub: S3Stub, runs: int, folder: Path) -> int:
+    """How many requests a report takes, of so many runs of last year that were compacted."""
+    stub.objects.clear()
+    stub.page = 10
+    for number in range(runs):
+        run = make_run(id=derived_id(date(2025, 1, 1) + timedelta(days=number % 300), str(number)))
+        stub.objects[f"p/{run.key()}"] = to_bytes(run)
+    assert layer.compact(open_store(URL)).added == runs
+    stub.requests.clear()
+    done = run_bench("report", "--format", "json", "--store", URL, cwd=folder, env=os.environ)
+    assert sum(row["runs"] for row in json.loads(done.stdout)["rows"] if row["kind"] == "measured") == runs
+    return len(stub.requests)
+
+
+def test_a_report_asks_no_more_of_s3_when_there_are_more_runs(stub: S3Stub, tmp_path: Path) -> None:
+    few, many = (requests_of_a_report(stub, runs, tmp_path) for runs in (20, 400))
+    assert few == many
+    assert many < 20
+
+
+def test_a_manifest_that_cannot_be_read_hides_no_run(stub: S3Stub) -> None:
+    store = open_store(URL)
+    for name in "ab":
+        run = old_run(name)
+        stub.objects[f"p/{run.key()}"] = to_bytes(run)
+    layer.compact(store)
+    other = old_run("c")
+    stub.objects[f"p/{other.key()}"] = to_bytes(other)  # as another program copies it
+    assert other.id not in ids(store)
+    for key in stub.objects:
+        if "/manifests/" in key:
+            stub.objects[key] = b"{"
+    assert other.id in ids(store)
+    assert layer.compact(store).added == 1
+
+
+def test_two_compactions_at_once_do_not_add_the_same_runs(stub: S3Stub) -> None:
+    store = open_store(URL)
+    store.put(make_run())
+    with layer.compaction._layer(store).alone(), pytest.raises(StoreError, match="runs already"):  # type: ignore[union-attr]  # has one
+        layer.compact(store)
+    assert layer.compact(store).added == 1
