@@ -1,0 +1,161 @@
+"""What one run of a program amounts to, as plain content for JSON: the part of a run's record that was measured.
+
+Times are seconds after `anchor`, the start of the program's process. Nothing of what the program printed is in it but
+numbers and the names of metrics; secrets are struck out of those and of the command.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from bench.programs.job import Job
+from bench.programs.judge import PHASES, UNNAMED, contradiction, judge, warnings
+from bench.programs.redaction import Redaction
+from bench.programs.running.runner import Outcome
+from bench.programs.watching.watch import Watch
+
+
+def measurement(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) -> dict[str, Any]:
+    """The content, by the names of the record's fields."""
+    status, reason, message = judge(job, watch, outcome)
+    return {
+        "program": program(job, redaction),
+        "seed": job.seed,
+        "target": _target(job),
+        "anchor": datetime.fromtimestamp(outcome.started_wall, timezone.utc).isoformat(),
+        "ended": outcome.ended,
+        "exit_code": outcome.exit_code,
+        "killed_by": outcome.killed_by,
+        "status": status,
+        "reason": reason,
+        "message": message and redaction.text(message),
+        "cleanup": outcome.cleanup,
+        "phases": _phases(watch, outcome),
+        "evaluations": _evaluations(job, watch, outcome, redaction),
+        "progress": _progress(job, watch, outcome),
+        "resumed_from": _resumed_from(watch),
+        "warnings": warnings(job, watch, outcome),
+    }
+
+
+def program(job: Job, redaction: Redaction) -> dict[str, Any]:
+    """What ran: its name, its command, and the commit of the folder that it ran in."""
+    argv = redaction.argv(job.argv)
+    commit, dirty = _git(job.folder or Path.cwd())
+    return {
+        "name": redaction.text(job.program),
+        "argv": argv,
+        "command_sha256": hashlib.sha256("\0".join(argv).encode("utf-8", "replace")).hexdigest(),
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "task_sha256": job.task_sha256,
+    }
+
+
+def _git(folder: Path) -> tuple[str | None, bool | None]:
+    def ask(*words: str) -> str | None:
+        try:
+            answer = subprocess.run(
+                ["git", "-C", str(folder), *words],
+                capture_output=True,
+                timeout=10,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return answer.stdout.decode("utf-8", "replace").strip()
+
+    commit = ask("rev-parse", "HEAD")
+    if not commit:
+        return None, None
+    status = ask("status", "--porcelain", "--untracked-files=no")
+    return commit, None if status is None else bool(status)
+
+
+def _target(job: Job) -> dict[str, Any] | None:
+    if job.target is None:
+        return None
+    return {"metric": job.target.metric, "at_least": job.target.at_least, "at_most": job.target.at_most}
+
+
+def _phases(watch: Watch, outcome: Outcome) -> list[dict[str, Any]]:
+    """The whole of the process, cut where the program marks a phase."""
+    marked = watch.phases()
+    marks = [(outcome.started_at, UNNAMED), *(marked[1].phases if marked else [])]
+    edges = [min(max(at, outcome.started_at), outcome.exited_at) for at, _ in marks] + [outcome.exited_at]
+    found: list[dict[str, Any]] = []
+    for (_, name), start, stop in zip(marks, edges, edges[1:]):
+        name = name if name in PHASES else UNNAMED
+        if found and found[-1]["name"] == name:
+            found[-1]["stop"] = _after(stop, outcome)
+        elif stop > start or len(edges) == 2:
+            found.append({"name": name, "start": _after(start, outcome), "stop": _after(stop, outcome)})
+    return found
+
+
+def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) -> list[dict[str, Any]]:
+    """Those of the target; without one, what every metric was at the end."""
+    best = watch.target()
+    if job.target and best:
+        track = best[1]
+        shown = sorted({*track.evaluations.items(), *([track.first_hit] if track.first_hit else [])})
+        readings = [(e.at, e.step, {job.target.metric: e.value}) for e in shown]
+        is_number = track.target_value is not None and math.isfinite(track.target_value)
+    else:
+        latest = {redaction.text(name): value for name, value in watch.latest().items() if math.isfinite(value)}
+        at = watch.latest_at()
+        readings = [(at, _last_step(watch), latest)] if latest and at is not None else []
+        is_number = True
+    finished = outcome.ended in ("exited", "target") and not outcome.interrupted and is_number
+    return [
+        {"at": _after(at, outcome), "step": step, "metrics": metrics, "final": finished and number == len(readings)}
+        for number, (at, step, metrics) in enumerate(readings, 1)
+    ]
+
+
+def _progress(job: Job, watch: Watch, outcome: Outcome) -> dict[str, Any] | None:
+    best, target = watch.steps(), watch.target()
+    if best is None:
+        return None
+    source, track = best
+    assert track.first is not None
+    assert track.last is not None
+    stretches = track.stretches
+    return {
+        "source": source,
+        "target_source": target[0] if target else None,
+        "first_step": track.first.step,
+        "last_step": track.last.step,
+        "total_steps": job.total_steps or track.total,
+        "total_source": "option" if job.total_steps else "program" if track.total else None,
+        "contradicted_by": contradiction(job, track),
+        "step_seconds": {
+            "p10": stretches.quantile(0.1),
+            "p50": stretches.quantile(0.5),
+            "p90": stretches.quantile(0.9),
+            "n": stretches.seen,
+        }
+        if stretches.seen
+        else None,
+        "points": [[_after(at, outcome), step] for at, step in track.steps.items()],
+    }
+
+
+def _resumed_from(watch: Watch) -> int | None:
+    best = watch.steps()
+    return best[1].resumed_from if best else None
+
+
+def _last_step(watch: Watch) -> int | None:
+    best = watch.steps()
+    return best[1].last.step if best and best[1].last else None
+
+
+def _after(at: float, outcome: Outcome) -> float:
+    """`at`, on the monotonic clock, as seconds after the anchor, to the microsecond."""
+    return round(at - outcome.started_at, 6)

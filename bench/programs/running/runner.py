@@ -1,0 +1,176 @@
+"""Runs a program once: hands its output on, stamps its lines as they are read, and stops it when that is due."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from bench.programs.job import Job
+from bench.programs.running.ending import Ending
+from bench.programs.running.passthrough import Passthrough
+from bench.programs.running.process import Group
+from bench.programs.watching.watch import Watch
+
+_READ = 1 << 18
+_PIPE_BYTES = 1 << 20
+_SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux, which Python 3.9 does not name
+# Rounds that follow each other faster are put together: a thousand small reads cost more than what they stamp.
+_ROUND_S = 0.005
+# Files are looked into a thousand times in a run, but no more often than this, and no more seldom.
+_POLLS, _SHORTEST_POLL_S, _LONGEST_POLL_S = 1000, 0.05, 1.0
+
+
+@dataclass
+class Outcome:
+    """How a run went. Times are on `time.monotonic`, but for `started_wall`, in seconds since 1970.
+
+    `ended`: exited, sampled, target or timeout. `interrupted`: the signal that asked us to stop. `cleanup`: see Ending.
+    """
+
+    started_at: float
+    started_wall: float
+    exited_at: float
+    ended: str
+    exit_code: int | None
+    killed_by: str | None
+    interrupted: str | None
+    cleanup: str
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """From the start of the program's process to its end."""
+        return self.exited_at - self.started_at
+
+
+def run(job: Job, watch: Watch, environ: Mapping[str, str], outputs: tuple[int, int] = (1, 2)) -> Outcome:
+    """Run `job` to its end, in the main thread, its stdout and stderr handed on to the descriptors `outputs`.
+
+    Raises CannotStart; whatever happens later is in the outcome.
+    """
+    group = Group(job.command, environ, job.folder)
+    ending = Ending(group, job.grace, job.linger)
+    try:
+        with selectors.DefaultSelector() as selector, ending.heeding_signals():
+            loop = _Loop(job, watch, group, ending, selector, outputs)
+            while not ending.over(time.monotonic(), piped=loop.piped):
+                loop.round()
+        if ending.ended is None:
+            watch.poll(time.monotonic())
+    finally:
+        group.send(signal.SIGKILL)
+        group.close()
+    assert group.exited_at is not None
+    return Outcome(
+        started_at=group.started_at,
+        started_wall=group.started_wall,
+        exited_at=group.exited_at,
+        ended=ending.ended or "exited",
+        exit_code=group.exit_code,
+        killed_by=group.killed_by,
+        interrupted=ending.interrupted,
+        cleanup=ending.cleanup,
+        warnings=loop.warnings,
+    )
+
+
+class _Loop:
+    """Reads the pipes of `group`, looks into files, and decides when the program is to be stopped."""
+
+    def __init__(
+        self,
+        job: Job,
+        watch: Watch,
+        group: Group,
+        ending: Ending,
+        selector: selectors.BaseSelector,
+        outputs: tuple[int, int],
+    ) -> None:
+        self._job, self._watch, self._group, self._ending, self._selector = job, watch, group, ending, selector
+        self._outputs = [Passthrough(outputs[0], "stdout"), Passthrough(outputs[1], "stderr")]
+        self._pipes = {group.stdout, group.stderr}
+        for pipe, output in zip((group.stdout, group.stderr), self._outputs):
+            _widen(pipe)
+            selector.register(pipe, selectors.EVENT_READ, output)
+        selector.register(group.woken, selectors.EVENT_READ)
+        self._next_poll = group.started_at
+        self._read_at = 0.0
+
+    @property
+    def piped(self) -> bool:
+        """Whether somebody still holds the program's output."""
+        return bool(self._pipes)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What could not be handed on."""
+        return [output.warning for output in self._outputs if output.warning]
+
+    def round(self) -> None:
+        """Wait for something to happen, and heed it."""
+        full = False
+        for key, _ in self._selector.select(max(0.0, self._next_at() - time.monotonic())):
+            if key.fd in self._pipes:
+                full |= self._read(key)
+            else:  # the program has ended
+                self._selector.unregister(key.fd)
+        now = time.monotonic()
+        if now >= self._next_poll:
+            self._poll(now)
+        self._decide(now)
+        self._ending.advance(now)
+        if not full and now - self._read_at < _ROUND_S and self._group.exited_at is None:
+            time.sleep(_ROUND_S)
+
+    def _next_at(self) -> float:
+        """When to look again if nothing comes."""
+        timeout = self._group.started_at + self._job.timeout if self._job.timeout else self._next_poll
+        return min(self._next_poll, timeout, self._ending.kill_at or self._next_poll)
+
+    def _read(self, key: selectors.SelectorKey) -> bool:
+        """Read once from a pipe; whether there may be more at once."""
+        data = os.read(key.fd, _READ)
+        self._read_at = time.monotonic()
+        # What was still in the pipe was written before the end.
+        at = min(self._read_at, self._group.exited_at or self._read_at)
+        if not data:
+            self._selector.unregister(key.fd)
+            self._pipes.remove(key.fd)
+        key.data.write(data)
+        # What is shown after we stopped the program is not the work that is measured.
+        if self._ending.ended is None:
+            if data:
+                self._watch.feed(key.fd, data, at)
+            else:
+                self._watch.end(key.fd, at)
+        return len(data) == _READ
+
+    def _poll(self, now: float) -> None:
+        if self._ending.ended is None:
+            self._watch.poll(now)
+        age = now - self._group.started_at
+        self._next_poll = now + min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, age / _POLLS))
+
+    def _decide(self, now: float) -> None:
+        if self._group.exited_at is not None or self._ending.begun:
+            return
+        job, target, steps = self._job, self._watch.target(), self._watch.steps()
+        if job.timeout and now - self._group.started_at >= job.timeout:
+            self._ending.stop("timeout", now)
+        elif job.stops_at_target and target and target[1].first_hit:
+            self._ending.stop("target", now)
+        elif job.steps and steps and steps[1].done >= job.steps:
+            self._ending.stop("sampled", now)
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold more, so that a program does not wait for us between two rounds."""
+    with suppress(ImportError, OSError):
+        from fcntl import fcntl
+
+        fcntl(pipe, _SET_PIPE_SIZE, _PIPE_BYTES)

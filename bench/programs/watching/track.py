@@ -1,0 +1,117 @@
+"""What one source has said so far, in bounded memory: steps, the target's metric, the last of each metric, phases."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from bench.programs.progress import Point
+from bench.programs.target import Target
+from bench.programs.watching.thinned import Sample, Thinned
+
+MOST_POINTS = 500
+_MOST_METRICS = 100
+_MOST_PHASES = 1000
+_LONGEST_NAME = 100
+# A shorter stretch would measure the clock, and how a pipe hands lines on.
+_SHORTEST_STRETCH_S = 0.05
+_SAMPLE = 2000
+# A program that begins to show steps this many gaps from 0 did not begin at 0.
+_GAPS_OF_A_RESUMED_ONE = 3
+
+
+class StepAt(NamedTuple):
+    """A step, and when it was shown."""
+
+    at: float
+    step: int
+
+
+class ValueAt(NamedTuple):
+    """A value of the target's metric, and when it was shown; `step` is None where none was known yet."""
+
+    at: float
+    step: int | None
+    value: float
+
+
+class Track:
+    """What the points of one source amount to. `target`: the metric that is waited for, if any."""
+
+    def __init__(self, target: Target | None) -> None:
+        self._target = target
+        self.first: StepAt | None = None
+        self.last: StepAt | None = None
+        self.total: int | None = None
+        self.totals_differ = False
+        self.went_back: tuple[int, int] | None = None
+        self.steps: Thinned[StepAt] = Thinned(MOST_POINTS)
+        self.stretches = Sample(_SAMPLE)
+        self._stretch: StepAt | None = None
+        self._gap: int | None = None
+        self.evaluations: Thinned[ValueAt] = Thinned(MOST_POINTS - 1)
+        self.first_hit: ValueAt | None = None
+        self.target_value: float | None = None  # as shown last; may be NaN
+        self.latest: dict[str, float] = {}
+        self.latest_at: float | None = None
+        self.phases: list[tuple[float, str]] = []
+
+    def add(self, point: Point) -> None:
+        """One more point."""
+        if point.step is not None:
+            self._stepped(StepAt(point.at, point.step))
+        if point.total is not None and point.total > 0:
+            self.totals_differ |= self.total not in (None, point.total)
+            self.total = point.total
+        if point.metrics:
+            self._measured(point)
+        if point.phase is not None and len(self.phases) < _MOST_PHASES:
+            self.phases.append((point.at, point.phase[:_LONGEST_NAME]))
+
+    def _stepped(self, now: StepAt) -> None:
+        last, stretch = self.last, self._stretch
+        if last is None or stretch is None or now.step < last.step:
+            if last is not None:
+                self.went_back = (last.step, now.step)
+            # A count that begins anew: a rate across the fall would be none.
+            self.first = self.last = self._stretch = now
+            self.steps, self.stretches, self._gap = Thinned(MOST_POINTS), Sample(_SAMPLE), None
+            self.steps.add(now)
+            return
+        if now.step == last.step:
+            return
+        if self._gap is None:
+            self._gap = now.step - last.step
+        self.last = now
+        self.steps.add(now)
+        if now.at - stretch.at >= _SHORTEST_STRETCH_S:
+            self.stretches.add((now.at - stretch.at) / (now.step - stretch.step))
+            self._stretch = now
+
+    def _measured(self, point: Point) -> None:
+        for name, value in point.metrics.items():
+            if name in self.latest or len(self.latest) < _MOST_METRICS:
+                self.latest[name[:_LONGEST_NAME]] = value
+                self.latest_at = point.at
+        if self._target is None or self._target.metric not in point.metrics:
+            return
+        self.target_value = point.metrics[self._target.metric]
+        if not math.isfinite(self.target_value):
+            return
+        step = point.step if point.step is not None else self.last.step if self.last else None
+        shown = ValueAt(point.at, step, self.target_value)
+        self.evaluations.add(shown)
+        if self.first_hit is None and self._target.reached(self.target_value):
+            self.first_hit = shown
+
+    @property
+    def resumed_from(self) -> int | None:
+        """The step that the program went on from; None where it began at 0, or where its steps do not tell."""
+        if self.first is None or self._gap is None or self.first.step <= _GAPS_OF_A_RESUMED_ONE * self._gap:
+            return None
+        return self.first.step - self._gap
+
+    @property
+    def done(self) -> int:
+        """Steps that are known to have been taken since the program began."""
+        return self.last.step - (self.resumed_from or 0) if self.last else 0

@@ -1,0 +1,69 @@
+"""Secrets of the command, of variables and in texts do not get into a record; what is none stays."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from bench.programs.redaction import Redaction
+
+# Put together here, so that no scanner of repositories takes them for real ones.
+TOKEN = "hf_" + "aB3" * 8
+KEY_ID = "AKIA" + "ABCDEFGH12345678"
+SECRETS = ("hunter2hunter2", TOKEN, KEY_ID, "s3cr3t!")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["train.py", "--api-key", "hunter2hunter2"],
+        ["train.py", "--api_key=hunter2hunter2"],
+        ["train.py", "--wandb-token", "hunter2hunter2", "--epochs", "3"],
+        ["train.py", "-password=hunter2hunter2"],
+        ["env", "WANDB_API_KEY=hunter2hunter2", "python", "train.py"],
+        ["bash", "-c", "export HF_TOKEN=hunter2hunter2; python train.py"],
+        ["bash", "-c", "python train.py --token hunter2hunter2"],
+        ["bash", "-c", "python train.py --token 'hunter2hunter2 x'"],
+        ["train.py", TOKEN],
+        ["train.py", f"--hub={TOKEN}"],
+        ["train.py", KEY_ID],
+        ["train.py", "s3://bucket", "https://me:hunter2hunter2@example.com/data"],
+        ["train.py", "https://example.com/data?sig=1&token=hunter2hunter2"],
+        ["curl", "-H", "Authorization: Bearer hunter2hunter2"],
+        ["train.py", '{"password": "hunter2hunter2"}'],
+    ],
+)
+def test_no_secret_of_a_command_stays(argv: list[str]) -> None:
+    struck = " ".join(Redaction({}).argv(argv))
+    assert not [secret for secret in SECRETS if secret in struck]
+    assert "***" in struck
+
+
+def test_what_a_variable_of_a_secrets_name_holds_is_struck_out_everywhere() -> None:
+    redaction = Redaction({"MY_PASSWORD": "s3cr3t!", "HOME_TOWN": "Springfield", "TOKEN": "abc"})
+    assert redaction.argv(["x", "--pw", "as3cr3t!b", "Springfield", "abc"]) == [
+        "x",
+        "--pw",
+        "a***b",
+        "Springfield",
+        "abc",
+    ]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["torchrun", "--nproc-per-node", "8", "train.py", "--max-tokens", "512", "--tokenizer", "gpt2", "--lr=1e-3"],
+        ["python", "-m", "pkg.train", "--author", "me", "--keyframes", "12", "--monkey=1", "--seed", "{seed}"],
+        ["train.py", "--token", "--flag"],
+    ],
+)
+def test_what_is_no_secret_stays(argv: list[str]) -> None:
+    assert Redaction({}).argv(argv) == argv
+
+
+def test_neither_home_nor_host_stays() -> None:
+    words = [f"{Path.home()}/data", socket.gethostname()]
+    struck = Redaction({}).argv(words)
+    assert struck[0] == "~/data"
+    assert len(socket.gethostname()) <= 3 or struck[1] == "***"

@@ -1,0 +1,67 @@
+"""What the points of a source amount to."""
+
+import math
+
+import pytest
+
+from bench.programs.progress import Point
+from bench.programs.target import Target
+from bench.programs.watching.track import Track, ValueAt
+
+
+def track_of(*points: Point, target: Target | None = None) -> Track:
+    track = Track(target)
+    for point in points:
+        track.add(point)
+    return track
+
+
+@pytest.mark.parametrize(
+    ("steps", "resumed_from", "done"),
+    [
+        ([1, 2, 3], None, 3),
+        ([100, 200, 300], None, 300),
+        ([501, 502, 503], 500, 3),
+        ([5500, 6000, 6500], 5000, 1500),
+        ([7], None, 7),
+        ([], None, 0),
+    ],
+)
+def test_where_a_program_began(steps: list[int], resumed_from: int | None, done: int) -> None:
+    track = track_of(*(Point(float(at), step) for at, step in enumerate(steps)))
+    assert (track.resumed_from, track.done) == (resumed_from, done)
+
+
+def test_seconds_a_step_are_taken_over_stretches_that_a_clock_can_measure() -> None:
+    track = track_of(*(Point(step * 0.01, step) for step in range(1, 101)))
+    assert track.stretches.quantile(0.5) == pytest.approx(0.01)
+    assert 99 // 6 <= track.stretches.seen <= 99 // 5  # of 5 or 6 steps each
+
+
+def test_steps_that_go_back_begin_anew() -> None:
+    track = track_of(Point(1, 10), Point(2, 20), Point(3, 5), Point(4, 15))
+    assert track.went_back == (20, 5)
+    assert [step for _, step in track.steps.items()] == [5, 15]
+
+
+def test_the_first_time_at_the_target_is_kept_among_many() -> None:
+    target = Target("loss", at_most=0.5)
+    points = (Point(float(at), at, metrics={"loss": 0.4 if at >= 777 else 0.9}) for at in range(10_000))
+    track = track_of(*points, target=target)
+    assert track.first_hit == ValueAt(777, 777, 0.4)
+    assert len(track.evaluations.items()) < 500
+    assert track.target_value == 0.4
+
+
+def test_a_value_that_is_no_number_is_seen_and_is_no_evaluation() -> None:
+    track = track_of(Point(1, 1, metrics={"loss": math.nan}), target=Target("loss", at_most=1))
+    assert track.evaluations.items() == []
+    assert track.target_value is not None
+    assert math.isnan(track.target_value)
+
+
+def test_totals_that_differ() -> None:
+    track = track_of(Point(1, 1, 100), Point(2, 2, 100))
+    assert (track.total, track.totals_differ) == (100, False)
+    track.add(Point(3, 3, 90))
+    assert (track.total, track.totals_differ) == (90, True)
