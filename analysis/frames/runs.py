@@ -14,8 +14,8 @@ from bench.billing.prices import of_machine, train_cost
 from bench.errors import RecordError
 from bench.record import flat
 from bench.record.documents import AnyDocument, LeaseOpened, Policy, PriceUnit, Run, comparable
-from bench.store import Store, read_all
-from bench.store.compact import FILE_SHA256, read_runs
+from bench.store import Store
+from bench.store.compact import read_tables
 
 # Names in place of types: pandas' own, each of which can hold a missing value where the fact can be missing.
 DTYPES: dict[str, Any] = {
@@ -119,52 +119,21 @@ _PANDAS = {pa.string(): pd.StringDtype("pyarrow"), pa.int64(): pd.Int64Dtype()}
 def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
     """The runs of all `stores` as a frame (columns of analysis.frames.runs.COLUMNS), oldest first, each run once.
 
-    The errors are those of the records that could not be trusted; they are not in the frame. A run whose record differs
-    between two stores is among them too; the first store's counts.
+    The errors are those of the records that could not be trusted; they are not in the frame. A run or a lease whose
+    record differs between two stores is among them too; the first store's counts.
     """
-    stores = list(stores)
-    several = len(stores) > 1
-    read = [read_runs(store, checksums=several) for store in stores]
-    errors = [error for rows in read for error in rows.errors]
-    tables = [rows.table for rows in read]
-    if several:
-        errors += _differing({store.name: table for store, table in zip(stores, tables, strict=True)})
-        tables = [table.drop_columns([FILE_SHA256]) for table in tables]
-    frame = tidy(_each_once(pa.concat_tables(tables)).to_pandas(types_mapper=_PANDAS.get, date_as_object=True))
-    return frame, errors
+    tables, errors = read_tables(list(stores))
+    return _frame(pa.concat_tables(tables)), errors
 
 
-def _differing(tables: dict[str, pa.Table]) -> list[RecordError]:
-    """An error for each run whose record in one store is not that in an earlier one."""
-    first: dict[str, tuple[str, str]] = {}
-    errors = []
-    for name, table in tables.items():
-        for run_id, checksum in zip(table["run_id"].to_pylist(), table[FILE_SHA256].to_pylist(), strict=True):
-            earlier, expected = first.setdefault(run_id, (name, checksum))
-            if checksum != expected:
-                errors.append(_conflict(f"run {run_id}", earlier, name))
-    return errors
+def load_apart(stores: Iterable[Store]) -> tuple[list[pd.DataFrame], list[RecordError]]:
+    """The same, with a frame for each store, which has all of that store's runs."""
+    tables, errors = read_tables(list(stores))
+    return [_frame(table) for table in tables], errors
 
 
-def _conflict(record: str, first: str, second: str) -> RecordError:
-    return RecordError(f"{record}: {second} holds other content than {first}, which counts; compare them")
-
-
-def read_documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
-    """The documents of all `stores`, or those of some kinds such as `leases`; an error for each not to be trusted.
-
-    A document that differs between two stores is among the errors; the first store's counts.
-    """
-    first: dict[str, tuple[str, AnyDocument]] = {}
-    errors: list[RecordError] = []
-    for store in stores:
-        documents, refused = read_all(store, *kinds)
-        errors += refused
-        for document in documents:
-            earlier, known = first.setdefault(document.key(), (store.name, document))
-            if known != document:
-                errors.append(_conflict(document.key(), earlier, store.name))
-    return [document for _, document in first.values()], errors
+def _frame(table: pa.Table) -> pd.DataFrame:
+    return tidy(_each_once(table).to_pandas(types_mapper=_PANDAS.get, date_as_object=True))
 
 
 def _each_once(table: pa.Table) -> pa.Table:

@@ -11,14 +11,14 @@ import bench
 from analysis.claims.check import check_claims
 from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
-from analysis.frames.runs import load, read_documents, runs_frame
+from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, AnyDocument, LeaseClosed, LeaseOpened, Policy, Run
-from bench.store import Store
+from bench.store import Store, read_documents
 from bench.text import plural
 
 

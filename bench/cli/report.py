@@ -19,14 +19,14 @@ from analysis.comparison.compare import (
     select,
     slower,
 )
-from analysis.frames.runs import load, read_documents, runs_frame
+from analysis.frames.runs import load, load_apart, runs_frame
 from analysis.published.dawnbench.entries import Which, published_documents
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from bench.cli.common import output_option, refuse, store_option, stores_option, to_terminal, write
 from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
-from bench.store import open_store
+from bench.store import open_store, read_documents
 
 # Published entries in a table that people read on a terminal; their own runs would scroll away.
 _MOST_PUBLISHED = 12
@@ -123,23 +123,20 @@ def compare(
     one call of `bench run` are compared in pairs. On fewer than 6 runs a side nothing is called better.
 
     Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
-    checksum or schema and was not counted.
+    checksum or schema and was not counted, or has other content in the two stores.
     """
     chosen = cast("tuple[Metric, ...]", metrics or METRICS)
     if fail_if_slower is not None and "time" not in chosen:
         chosen = ("time", *chosen)
-    frame, errors = load([open_store(store)])
-    baseline = frame
-    if baseline_store is not None:
-        baseline, more = load([open_store(baseline_store)])
-        errors += more
+    (frame, *other), errors = load_apart([open_store(each) for each in (store, baseline_store) if each is not None])
+    baseline = other[0] if other else frame
     for refused in errors:
         click.echo(f"bench: {refused}", err=True)
     side_a = select(frame, a, store)
     side_b = select(baseline, b, baseline_store or store)
     comparison = compare_sides(side_a, side_b, policy=cast(Policy, policy), metrics=chosen)
     click.echo(render_comparison(comparison, style), nl=False)
-    if errors:
+    if errors:  # named above, before the comparison can fail
         sys.exit(RecordError.exit_code)
     if fail_if_slower is not None:
         sys.exit(_verdict(slower(comparison, fail_if_slower), side_a.label, fail_if_slower))

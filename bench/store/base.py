@@ -111,6 +111,28 @@ def read_all(store: Store, *kinds: str) -> tuple[list[AnyDocument], list[RecordE
     return documents, errors
 
 
+def read_documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
+    """What `read_all` gives, of several stores, each document once.
+
+    A document that differs between two stores is among the errors; the first store's counts.
+    """
+    first: dict[str, tuple[str, AnyDocument]] = {}
+    errors: list[RecordError] = []
+    for store in stores:
+        documents, refused = read_all(store, *kinds)
+        errors += refused
+        for document in documents:
+            earlier, known = first.setdefault(document.key(), (store.name, document))
+            if known != document:
+                errors.append(other_content(document.key(), earlier, store.name))
+    return [document for _, document in first.values()], errors
+
+
+def other_content(record: str, first: str, second: str) -> RecordError:
+    """The error of a record that differs between two stores."""
+    return RecordError(f"{record}: {second} holds other content than {first}, which counts; compare them")
+
+
 def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
     """The opened leases of a store by id, and an error for each that cannot be trusted."""
     leases: Leases = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.record.documents import AnyDocument
+from bench.record.documents import AnyDocument, RecipeRef
 from bench.store import Spool, open_store
 from tests.support.builders import make_run
 from tests.support.command import run_bench
@@ -38,6 +38,29 @@ def test_a_report_of_two_stores_names_both(
     assert "one" in line
     assert "two" in line
     assert done.stdout
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize(("a", "b"), PAIRS.values(), ids=PAIRS)
+def test_whatever_reads_two_stores_names_both(tmp_path: Path, a: AnyDocument, b: AnyDocument, compacted: bool) -> None:
+    """A comparison with an older store, claims and a plan; each says what it has to say all the same."""
+    for name, document, recipe in (("one", a, "quick"), ("two", b, "myrtle")):
+        for each in (document, make_run(recipe=RecipeRef(name=recipe, source_sha256="0" * 64))):
+            open_store(tmp_path / name).put(each)
+        if compacted:
+            run_bench("store", "compact", "--store", name, cwd=tmp_path, env={**os.environ})
+    (tmp_path / "sky.yaml").write_text("resources:\n  accelerators: V100:1\n")
+    (tmp_path / "sweep.yaml").write_text("name: s\nrecipes: [myrtle]\nruns: 3\nmachines: [sky.yaml]\n")
+    for words in (
+        ["compare", "quick", "myrtle", "--store", "one", "--baseline-store", "two"],
+        ["claims", "--store", "one", "--store", "two"],
+        ["plan", "sweep.yaml", "--offline", "--store", "one", "--store", "two"],
+    ):
+        done = run_bench(*words, cwd=tmp_path, env={**os.environ})
+        assert done.returncode == 5, (words, done.stderr)
+        (line,) = [line for line in done.stderr.splitlines() if a.id in line]
+        assert "two holds other content than one" in line
+        assert done.stdout
 
 
 def test_the_same_content_in_two_stores_is_one_record(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ changed: each compaction adds the runs that no part holds yet. Every row carries
 that `verify` can tell whether the layer still says what the records say.
 """
 
-from bench.store.compact.compaction import Compaction, compact, read_compact, read_runs, verify
+from bench.store.compact.compaction import Compaction, compact, read_compact, read_runs, read_tables, verify
 from bench.store.compact.layer import FOLDER
 from bench.store.compact.rows import FILE_SHA256, SCHEMA, Rows
 
@@ -23,5 +23,6 @@ __all__ = [
     "compact",
     "read_compact",
     "read_runs",
+    "read_tables",
     "verify",
 ]

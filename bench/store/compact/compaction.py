@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bench.errors import RecordError, StoreError
 from bench.record.documents import new_id, utc_now
-from bench.store import FolderStore, Store, read_leases
+from bench.store import FolderStore, Store, other_content, read_documents, read_leases
 from bench.store.compact.in_folder import FolderLayer
 from bench.store.compact.layer import FOLDER, RUNS, Layer, run_key
 from bench.store.compact.rows import FILE_SHA256, SCHEMA, Rows, read_rows
@@ -50,6 +50,35 @@ def read_runs(store: Store, *, checksums: bool = False) -> Rows:
     leases, errors = read_leases(store)
     fresh = read_rows(store, keys, leases)
     return Rows(pa.concat_tables([compacted, fresh.table.select(shown)]), errors + fresh.errors)
+
+
+def read_tables(stores: Sequence[Store]) -> tuple[list[pa.Table], list[RecordError]]:
+    """The runs of each store, without FILE_SHA256, and an error for every record that cannot be trusted.
+
+    A run or a lease whose record in one store is not that in an earlier one is among the errors.
+    """
+    several = len(stores) > 1
+    read = [read_runs(store, checksums=several) for store in stores]
+    errors = [error for rows in read for error in rows.errors]
+    tables = [rows.table for rows in read]
+    if several:
+        errors += _differing({store.name: table for store, table in zip(stores, tables, strict=True)})
+        errors += read_documents(stores, "leases")[1]
+        tables = [table.drop_columns([FILE_SHA256]) for table in tables]
+    # A lease that cannot be trusted is met twice: for its runs, and for itself.
+    return tables, list({str(error): error for error in errors}.values())
+
+
+def _differing(tables: dict[str, pa.Table]) -> list[RecordError]:
+    """An error for each run whose record in one store is not that in an earlier one."""
+    first: dict[str, tuple[str, str]] = {}
+    errors = []
+    for name, table in tables.items():
+        for run_id, checksum in zip(table["run_id"].to_pylist(), table[FILE_SHA256].to_pylist(), strict=True):
+            earlier, expected = first.setdefault(run_id, (name, checksum))
+            if checksum != expected:
+                errors.append(other_content(f"run {run_id}", earlier, name))
+    return errors
 
 
 def read_compact(store: Store, columns: list[str] | None = None) -> pa.Table:

@@ -15,8 +15,8 @@ from bench.billing.offers.query import exactly
 from bench.errors import RecordError
 from bench.recipes import find
 from bench.record.documents import LeaseOpened, PhaseName, recipe_label
-from bench.store import Store, read_leases
-from bench.store.compact import read_runs
+from bench.store import Store, read_documents
+from bench.store.compact import read_tables
 
 _COLUMNS = (
     "run_id",
@@ -103,20 +103,21 @@ def usual_folders() -> list[str]:
 
 
 def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[History, list[RecordError]]:
-    """The history of `recipes` in all `stores`, each record counted once, and the records that cannot be trusted."""
+    """The history of `recipes` in all `stores`, each record counted once, and the records that cannot be trusted.
+
+    Those that differ between two stores are among these; the first store's counts.
+    """
     # Runs of a recipe's other versions are of another training.
     names = {recipe_label(name, find(name).version): name for name in recipes}
     runs: dict[str, dict[str, Any]] = {}
-    leases: dict[str, LeaseOpened] = {}
-    errors: list[RecordError] = []
-    for store in stores:
-        table, unreadable = read_runs(store)
+    stores = list(stores)
+    tables, unreadable = read_tables(stores)
+    for table in tables:
         rows = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(names)))
-        runs |= {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in rows.to_pylist()}
-        opened, unread = read_leases(store)
-        leases |= opened
-        errors += [*unreadable, *(error for error in unread if str(error) not in map(str, unreadable))]
-    return History(list(runs.values()), list(leases.values())), errors
+        runs = {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in rows.to_pylist()} | runs
+    documents, unread = read_documents(stores, "leases")
+    leases = [document for document in documents if isinstance(document, LeaseOpened)]
+    return History(list(runs.values()), leases), list({str(error): error for error in [*unreadable, *unread]}.values())
 
 
 def _ran_on(row: dict[str, Any], gpu: str, ranks: int) -> bool:
