@@ -3,13 +3,16 @@
     python benchmarks/store.py [RUNS [COPIES]]
 
 Writes RUNS records (100,000 by default) to a temporary folder, reads them, compacts them, reads the compact layer; then
-multiplies its rows by COPIES (10 by default, with fresh ids) for the size that only the compact layer is meant for.
+multiplies its rows by COPIES (10 by default, with fresh ids) for the size that only the compact layer is meant for, and
+calls `bench report` on it in five processes, one after another.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -108,6 +111,21 @@ def multiply(store: FolderStore, copies: int) -> None:
                 beside.mkdir(parents=True, exist_ok=True)
                 (beside / f"{run_id}.json").touch()
         timed(f"{len(table) * copies} compacted runs to a frame", lambda: load([large]))
+        calls = [report(folder) for _ in range(5)]
+        shown = ", ".join(f"{seconds:.1f} s and {gib:.2f} GiB" for seconds, gib in calls)
+        middle = statistics.median(seconds for seconds, _ in calls)
+        print(f"`bench report` of {len(table) * copies} runs, five processes: {shown}; median {middle:.1f} s")
+
+
+def report(store: str) -> tuple[float, float]:
+    """How long `bench report` of `store` takes as a process of its own, s, and its peak memory, GiB."""
+    start = time.perf_counter()
+    words = [sys.executable, "-m", "bench", "report", "--store", store]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    process.returncode = 0  # it was waited for
+    return time.perf_counter() - start, usage.ru_maxrss / 2**20
 
 
 if __name__ == "__main__":
