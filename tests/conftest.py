@@ -31,7 +31,14 @@ settings.load_profile("no deadline")
 
 
 # Where torch is missing, as on a laptop that only reports, what trains is left out.
-NEEDS_TORCH = ["cli/test_quick.py", "lease/test_run.py", "measure/test_*.py", "recipes/test_*.py", "training/test_*.py"]
+NEEDS_TORCH = [
+    "cli/test_quick.py",
+    "fake_gpu/test_*.py",
+    "lease/test_run.py",
+    "measure/test_*.py",
+    "recipes/test_*.py",
+    "training/test_*.py",
+]
 collect_ignore_glob = [] if find_spec("torch") else NEEDS_TORCH
 
 # Folders whose tests train or measure time: one after another, on one worker.

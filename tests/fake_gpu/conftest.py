@@ -1,0 +1,59 @@
+"""The fake GPU, built once, and programs that have it in place of a real one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fake_gpu.build import build, reason_to_skip
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine with fake GPUs: `capability` 75 is 7.5."""
+
+    library: Path
+    cache: Path
+    capability: int = 90
+    gib: int = 80
+    gpus: int = 1
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make it one."""
+        return {
+            "LD_PRELOAD": str(self.library),
+            "FAKE_GPU_CAPABILITY": str(self.capability),
+            "FAKE_GPU_GIB": str(self.gib),
+            "FAKE_GPU_COUNT": str(self.gpus),
+            "TORCH_CUDNN_V8_API_DISABLED": "1",  # cuda/cudnn.cpp says why
+            "TRITON_LIBCUDA_PATH": str(self.library.parent),
+            "TORCHINDUCTOR_CACHE_DIR": str(self.cache / "inductor"),
+            "TRITON_CACHE_DIR": str(self.cache / "triton"),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def python(
+        self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        """A Python of this checkout there."""
+        variables = {**os.environ, **self.environment(), "PYTHONPATH": str(ROOT), **(env or {})}
+        command = [sys.executable, *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """One H100 that computes nothing; `dataclasses.replace` makes another of it."""
+    if reason := reason_to_skip():
+        pytest.skip(reason)
+    return Machine(build(tmp_path_factory.mktemp("fake_gpu")), tmp_path_factory.mktemp("compiled"))

@@ -1,0 +1,70 @@
+"""Every recipe at full size through PyTorch's CUDA code: nothing fails, and a step asks no more than it must."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from csv import DictReader
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from statistics import median_high
+from typing import Any
+
+import pytest
+
+from bench.recipes import RECIPES
+from tests.fake_gpu.conftest import Machine
+
+NAMES = [recipe.name for recipe in RECIPES]
+CAPABILITIES, PATHS = (75, 90), ("eager", "graphs")
+NEVER_COMPILED = {"quick"}  # nor captured: it takes longer than the run
+FLOAT32 = {recipe.name for recipe in RECIPES if not recipe.half}
+# One transfer of a constant a step.
+SYNCHRONISES = {"fastai-wrn"}
+BUDGETS = {
+    (row["recipe"], row["path"]): {what: int(row[what]) for what in ("launches", "graphs")}
+    for row in DictReader((Path(__file__).parent / "budgets.csv").open())
+}
+
+Trained = Callable[[str, int, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def trained(machine: Machine) -> Trained:
+    """`trained(recipe, capability, path)`: what train.py tells of it."""
+
+    @cache
+    def all_of(capability: int, path: str) -> dict[str, dict[str, Any]]:
+        done = replace(machine, capability=capability).python("-m", "tests.fake_gpu.train", path, *NAMES)
+        assert done.returncode == 0, done.stderr
+        return {told["recipe"]: told for told in map(json.loads, done.stdout.splitlines())}
+
+    return lambda recipe, capability, path: all_of(capability, path)[recipe]
+
+
+@pytest.mark.parametrize("recipe", NAMES)
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_a_step_asks_of_the_gpu_what_it_must_and_no_more(
+    trained: Trained, recipe: str, path: str, capability: int
+) -> None:
+    told = trained(recipe, capability, path)
+    assert "error" not in told, told["error"]
+    path = "eager" if recipe in NEVER_COMPILED else path
+    assert told["path"] == path
+    assert told["batch"] == {
+        "devices": ["cuda"],
+        "dtype": "torch.float32" if recipe in FLOAT32 else "torch.float16",
+        "channels_last": True,
+        "images": told["batch"]["images"],
+    }
+    assert told["gradients"] == 0
+    steps = [step for epoch in told["steps"] for step in epoch]
+    for step in steps:
+        assert (step["captures"], step["searches"]) == (0, 0)
+        assert step["synchronisations"] == (recipe in SYNCHRONISES)
+    assert sum(evaluation["captures"] for evaluation in told["evaluations"]) == 0
+    budget = BUDGETS[recipe, path]
+    assert median_high(step["launches"] for epoch in told["steps"] for step in epoch[1:]) <= budget["launches"]
+    assert {step["graphs"] for step in steps} == {budget["graphs"]}

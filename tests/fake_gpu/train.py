@@ -1,0 +1,128 @@
+"""Recipes trained on the fake GPU: `python -m tests.fake_gpu.train PATH RECIPE…`, a JSON line for each.
+
+Every recipe has its network and its batch at full size and runs through all its stages, in epochs of a few steps.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import cast
+
+import numpy as np
+import torch
+
+from bench.recipes import find
+from bench.record.documents import ExecutionPath
+from bench.training.api import Cifar10, Compute, choose
+from bench.training.data import Bytes
+from bench.training.loop import Training
+from tests.fake_gpu.gpu import Asked, FakeGpu
+
+STEPS = 24
+EPOCHS = 12.1  # as many as hlb has, which changes in the course of them; longer recipes are cut to it
+
+
+def data(images: int) -> Cifar10:
+    """Black images, `images` of them to train with."""
+
+    def black(n: int) -> Bytes:
+        return np.zeros((n, 3, 32, 32), np.uint8)
+
+    def labels(n: int) -> Bytes:
+        return np.zeros(n, np.uint8)
+
+    return Cifar10(black(images), labels(images), black(10_000), labels(10_000))
+
+
+@dataclass
+class Seen:
+    """The Events of a run: what each step asked of the GPU, and each evaluation."""
+
+    trainer: Training
+    gpu: FakeGpu
+    steps: list[list[Asked]] = field(default_factory=list)  # by epoch: what an epoch needs falls to its first
+    evaluations: list[Asked] = field(default_factory=list)
+    gradients: int = 0  # left behind by steps
+
+    @contextmanager
+    def phase(self, name: str, epoch: float | None = None) -> Iterator[None]:
+        """See bench.training.events."""
+        if name == "train":
+            self.steps.append([])
+        self.gpu.reset()
+        yield
+        if "evaluate" in name:
+            self.evaluations.append(self.gpu.asked())
+
+    def stepped(self, step: int, steps: int, images: int) -> None:
+        """See bench.training.events."""
+        self.steps[-1].append(self.gpu.asked())
+        self.gradients += sum(parameter.grad is not None for parameter in self.trainer.network.parameters())
+        self.gpu.reset()
+
+    def loss(self, mean: float) -> None:
+        """See bench.training.events."""
+
+    def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
+        """See bench.training.events."""
+
+
+def train(recipe: str, path: ExecutionPath | None, gpu: FakeGpu) -> dict[str, object]:
+    """Warm up and run once."""
+    compute = choose("cuda")
+    if path:
+        compute = replace(compute, path=path)
+    probe = built(recipe, 1, compute)
+    epochs = min(probe.epochs, EPOCHS)
+    trainer = built(recipe, probe.batch * math.ceil(STEPS / epochs), compute)
+    trainer.epochs = epochs
+    trainer.warm_up()
+    seen = Seen(trainer, gpu)
+    trainer.run(0, seen)
+    return {
+        "recipe": recipe,
+        "path": trainer.compute.path,
+        "batch": describe(trainer),
+        "steps": [[asdict(step) for step in epoch] for epoch in seen.steps],
+        "evaluations": [asdict(evaluation) for evaluation in seen.evaluations],
+        "gradients": seen.gradients,
+    }
+
+
+def built(recipe: str, images: int, compute: Compute) -> Training:
+    trainer = find(recipe).build(data(images), compute)
+    assert isinstance(trainer, Training)
+    return trainer
+
+
+def describe(trainer: Training) -> dict[str, object]:
+    """A batch as the network is handed it."""
+    batches = trainer.prepare(torch.Generator(trainer.compute.device).manual_seed(0))
+    images, labels = next(iter(batches))
+    return {
+        "devices": sorted({images.device.type, labels.device.type}),
+        "dtype": str(images.dtype),
+        "channels_last": images.is_contiguous(memory_format=torch.channels_last),
+        "images": len(images),
+    }
+
+
+def main(path: str, *recipes: str) -> None:
+    """Train all of them; `path` is one of record.documents, or "auto"."""
+    gpu = FakeGpu()
+    for name in recipes:
+        try:
+            told = train(name, None if path == "auto" else cast(ExecutionPath, path), gpu)
+        except Exception:
+            told = {"recipe": name, "error": traceback.format_exc()}
+        sys.stdout.write(json.dumps(told) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
