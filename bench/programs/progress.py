@@ -19,6 +19,8 @@ class Point:
     # Absolute: a program that resumes at step 500 shows 501 next.
     step: int | None = None
     total: int | None = None
+    # What a step counts: "step", "sample" or "epoch". A program may show several; steps say most, epochs least.
+    unit: str = "step"
     # As shown, nan and infinities too: what they mean is for the reader of the whole.
     metrics: dict[str, float] = field(default_factory=dict)
     # The name of the phase that begins here, where the program marks one.

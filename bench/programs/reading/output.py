@@ -1,0 +1,74 @@
+"""A line of output as sources read it: without colours and cursor moves, and without the rank that a launcher adds.
+
+A program may print more lines than are worth a look. Of those beyond BURST, and then RATE a second, the newest are
+read and those in which something stands that is waited for: the cost is bounded, and what matters is not missed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+RATE, BURST = 400, 4000
+# Marks of phases, whatever is waited for.
+_MARKS = (":::MLLOG", '"phase"')
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+# As srun --label, torchrun --tee, mpirun --tag-output and scripts of one's own write it.
+_RANK = re.compile(
+    r"\s*(?:\[rank[ :_]?([0-9]{1,6})\]:?|\[[a-z_]*([0-9]{1,6})\]:|\[[0-9]+,([0-9]{1,6})\]<std(?:out|err)>:"
+    r"|(?:rank )?([0-9]{1,6}):(?=\s))\s*",
+    re.IGNORECASE,
+)
+_BEFORE_A_RANK = frozenset("[0123456789rR \t")
+
+
+def without_ansi(text: str) -> str:
+    """`text` as a terminal would show it, in one colour."""
+    return _ANSI.sub("", text) if "\x1b" in text else text
+
+
+def split_rank(text: str) -> tuple[int | None, str]:
+    """The rank that stands before a line, None where none does, and the line without it."""
+    found = _RANK.match(text) if text[:1] in _BEFORE_A_RANK else None
+    if found is None:
+        return None, text
+    return int(next(group for group in found.groups() if group)), text[found.end() :]
+
+
+class Chooser:
+    """Which of many lines are read."""
+
+    def __init__(self, wanted: Iterable[str] = ()) -> None:
+        """`wanted`: what stands in lines that are always read, such as the target's metric."""
+        self._wanted = tuple(dict.fromkeys((*_MARKS, *(word for name in wanted for word in _spellings(name)))))
+        self._room, self._looked_at = float(BURST), 0.0
+        self._passed_over: str | None = None
+
+    def choose(self, lines: Sequence[str], at: float) -> Sequence[str]:
+        """As many of the lines read at `at` as there is room for, the newest; and all with what is waited for."""
+        self._room = min(self._room + RATE * max(at - self._looked_at, 0.0), BURST)
+        self._looked_at = at
+        room = int(self._room)
+        if len(lines) <= room:
+            self._room -= len(lines)
+            self._passed_over = None
+            return lines
+        self._room -= room
+        older, newest = lines[: len(lines) - room], lines[len(lines) - room :]
+        self._passed_over = None if newest else older[-1]
+        # Mostly nothing that is waited for stands in any of them, which is found out faster over all at once.
+        block = "\n".join(older)
+        wanted = [word for word in self._wanted if word in block]
+        return [*(line for line in older if any(word in line for word in wanted)), *newest] if wanted else newest
+
+    def last(self) -> Sequence[str]:
+        """The newest line, where it was passed over: to be read once the output has ended."""
+        passed_over, self._passed_over = self._passed_over, None
+        return [] if passed_over is None else [passed_over]
+
+
+def _spellings(name: str) -> Iterable[str]:
+    """How a metric's name may stand in a line: `val_loss`, `val loss`; `"eval": {"loss": …}` for `eval/loss`."""
+    outer = name.partition("/")[0]
+    return (name, name.replace("_", " "), *([f'"{outer}"'] if outer != name else []))

@@ -1,0 +1,41 @@
+"""Lines with a Python dict, as Hugging Face's Trainer prints them: `{'loss': 1.25, 'epoch': 0.3}`, texts or numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from bench.programs.progress import Point
+from bench.programs.reading.fields import Fields
+from bench.programs.reading.numbers import NUMBER
+from bench.programs.reading.watched import Watched
+
+_LONGEST = 8192
+# Also as numpy and torch show their numbers: np.float64(1.25), tensor(1.25), tensor(1.25, device='cuda:0').
+_PAIR = re.compile(
+    rf"""(?P<quote>['"])(?P<name>[^'"{{}}]{{1,100}})(?P=quote): """
+    rf"""(?:(?P<string>['"])|(?:np\.|numpy\.|torch\.)?\w+\()?(?P<value>{NUMBER})(?(string)(?P=string))(?=[,)}}]|\.,)"""
+)
+
+
+class PythonDict:
+    """Reads Python dicts on stdout."""
+
+    name = "python-dict"
+
+    def __init__(self, watched: Watched) -> None:
+        self._fields = Fields()
+
+    def line(self, text: str, at: float) -> Point | None:
+        """See Source."""
+        start = text.find("{'")
+        if start < 0:
+            return None
+        text = text[start : start + _LONGEST].rstrip()
+        if not text.endswith("}"):
+            return None
+        return self._fields.point(((pair["name"], pair["value"]) for pair in _PAIR.finditer(text)), at)
+
+    def poll(self, at: float) -> Iterable[Point]:
+        """See Source."""
+        return ()

@@ -1,0 +1,95 @@
+"""trainer_state.json, which Hugging Face's Trainer writes with every checkpoint.
+
+A state is one point, at the time of its file: when the entries of its history came is not known. The entries that an
+earlier run's state holds too are that run's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.programs.progress import Point
+from bench.programs.reading.finder import Finder
+from bench.programs.reading.numbers import as_count, as_number
+from bench.programs.reading.watched import FILE_SLACK_S, Watched
+
+FILE = "trainer_state.json"
+_MOST_BYTES = 64 << 20
+
+
+class TrainerState:
+    """Reads trainer_state.json."""
+
+    name = "trainer-state"
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        self._finder = Finder(watched.folders, lambda name: name == FILE)
+        self._read: dict[Path, tuple[int, int]] = {}
+        self._known: list[Any] = []  # the history so far, of this run or of the one that it goes on from
+
+    def line(self, text: str, at: float) -> Point | None:
+        """See Source."""
+        return None
+
+    def poll(self, at: float) -> Iterable[Point]:
+        """See Source."""
+        self._finder.look(at)
+        changed = []
+        for path in self._finder.found:
+            status = _status(path)
+            if status is not None and self._read.get(path) != (status.st_mtime_ns, status.st_size):
+                changed.append((status.st_mtime_ns, status.st_size, path))
+        for modified, size, path in sorted(changed):
+            state = _state(path) if size <= _MOST_BYTES else {}
+            if state is None:  # written in part; the next look finds the whole
+                continue
+            self._read[path] = (modified, size)
+            point = self._point(state, modified / 1e9, at)
+            if point is not None:
+                yield point
+
+    def _point(self, state: Mapping[str, Any], modified: float, now: float) -> Point | None:
+        history = state.get("log_history")
+        entries = [entry for entry in history if isinstance(entry, dict)] if isinstance(history, list) else []
+        at = self._watched.at(modified, now, FILE_SLACK_S)
+        common = _common(entries, self._known)
+        if at is None:
+            # Of an earlier run: what a run that goes on from it repeats. The longest says most.
+            self._known = max(self._known, entries, key=len)
+            return None
+        self._known = entries
+        metrics = {
+            str(name): number
+            for entry in entries[common:]
+            for name, value in entry.items()
+            if name != "step" and (number := as_number(value)) is not None
+        }
+        return Point(at, as_count(state.get("global_step")), as_count(state.get("max_steps")), metrics=metrics)
+
+
+def _common(entries: list[Any], known: list[Any]) -> int:
+    """How many entries two histories begin with alike."""
+    return next(
+        (place for place, (one, other) in enumerate(zip(entries, known)) if one != other), min(len(entries), len(known))
+    )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None
+
+
+def _state(path: Path) -> Mapping[str, Any] | None:
+    """What the file holds; None where it is not whole."""
+    try:
+        state = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return state if isinstance(state, dict) else {}
