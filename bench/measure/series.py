@@ -11,7 +11,8 @@ import torch
 
 from bench.host import cores, cpu_name
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
-from bench.measure.environment import Gpu, describe
+from bench.measure.environment import describe
+from bench.measure.gpu import Gpu
 from bench.measure.recorder import Clock, Progress, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
 from bench.recipes import Recipe, Trainer

@@ -7,8 +7,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from bench.measure import environment
-from bench.measure.environment import Gpu
+from bench.measure import gpu
+from bench.measure.gpu import Gpu
 
 HOST, CONTAINER = "pid:[4026531836]", "pid:[4026532211]"
 
@@ -28,7 +28,7 @@ def gpu_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, namespace: str, ru
     (tmp_path / "self" / "ns" / "pid").symlink_to(namespace)
     for pid in (1, 77, os.getpid()):
         (tmp_path / str(pid)).mkdir()
-    monkeypatch.setattr(environment, "_PROC", tmp_path)
+    monkeypatch.setattr(gpu, "_PROC", tmp_path)
     return Gpu("x")
 
 
