@@ -2,14 +2,15 @@
 
 The book, `prices.csv`, holds one row an instance type and pricing category, each with the place it was read
 and the day. Accelerators are named as SkyPilot names them. A price read once grows old; a user's own price
-always goes before it.
+always goes before it. `catalogue.csv`, an extract of SkyPilot's catalogue, has the cheapest machine of a cloud and GPU:
+what it holds and what it leaves out stands on its top.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -84,8 +85,18 @@ class Offer:
 @cache
 def price_book() -> tuple[Offer, ...]:
     """Every offer in the book, in its order. The file is read at the first call."""
-    text = files("bench.billing").joinpath("prices.csv").read_text(encoding="utf-8")
-    return tuple(_offer(row) for row in csv.DictReader(text.splitlines()))
+    return tuple(_offers("prices.csv"))
+
+
+@cache
+def catalogue_extract() -> tuple[Offer, ...]:
+    """Every offer in the extract of SkyPilot's catalogue, in its order. The file is read at the first call."""
+    return tuple(_offers("catalogue.csv"))
+
+
+def _offers(name: str) -> Iterator[Offer]:
+    text = files("bench.billing").joinpath(name).read_text(encoding="utf-8")
+    yield from map(_offer, csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 def _offer(row: dict[str, str]) -> Offer:

@@ -18,7 +18,7 @@ from bench.cli.common import to_terminal, write
 @click.option("--cloud", metavar="NAME", help="Only this provider: aws, gcp, lambda, …")
 @click.option("--region", metavar="NAME", help="Only this region, and prices whose source names none.")
 @click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "csv", "json"]))
-@click.option("--offline", is_flag=True, help="Only the price book that comes with bench.")
+@click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
 def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool) -> None:
     """What machines with GPUs cost, the cheapest GPU first: the price book, AWS, and SkyPilot where it is installed.
 

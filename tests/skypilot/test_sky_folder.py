@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.billing.prices import catalogue_extract, price_book
 from tests.skypilot import loopback
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,21 @@ def test_each_gpu_is_called_as_the_cloud_s_catalogue_has_it() -> None:
         choices = task["resources"].get("any_of", [])
         named |= {(each["infra"], each["accelerators"].split(":")[0]) for each in choices if "accelerators" in each}
     assert named - catalogue == set()
+
+
+def test_each_machine_that_comes_with_a_price_is_below_its_file_s_cap() -> None:
+    """The book and the extract of SkyPilot's catalogue, which lacks OCI and Google's V100."""
+    priced = [offer for offer in (*price_book(), *catalogue_extract()) if offer.category == "Standard"]
+    without = set()
+    for name, task in TASKS.items():
+        for choice in task["resources"].get("any_of", []):
+            asked = (choice.get("infra"), choice.get("accelerators"))
+            hourly = [
+                each.hourly for each in priced if each.hourly and (each.provider, str(each.accelerators)) == asked
+            ]
+            assert min(hourly, default=0) <= task["resources"]["max_hourly_cost"]
+            without |= set() if hourly or not asked[1] else {(name, asked[0])}
+    assert without == {("v100", "gcp"), ("v100", "oci"), ("v100x8", "gcp"), ("v100x8", "oci")}
 
 
 def test_bench_knows_whether_skypilot_is_installed() -> None:

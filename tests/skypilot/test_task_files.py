@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 from decimal import Decimal
@@ -13,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from bench.billing.prices import catalogue_extract, price_book
 from tests.skypilot import loopback
 
 pytestmark = loopback.WANTED
@@ -24,19 +24,15 @@ NAMES = ["cpu", "gpu", "v100", "v100x8"]
 GPUS = ["A10:1", "A10G:1", "A100:1", "A100-80GB-SXM:1", "B200:1", "GH200:1", "H100:1", "H200-SXM:1", "L40S:1", "V100:8"]
 Book = dict[tuple[str, str], Decimal]
 Machines = list[dict[str, Any]]
-# What the price book does not hold costs this much in the catalogue of these tests: a GPU, and a machine without.
+# What bench brings no price of costs this much in the catalogue of these tests: a GPU, and a machine without.
 ANY_GPU, ANY_MACHINE = Decimal("0.80"), Decimal("0.10")
 
 
 @pytest.fixture(scope="module")
 def book() -> Book:
-    """The price book's on-demand price of a machine for an hour, by cloud and type."""
-    with (ROOT / "bench/billing/prices.csv").open() as file:
-        return {
-            (row["provider"], row["instance_type"]): Decimal(row["amount"])
-            * (int(row["accelerators"]) if row["unit"] == "gpu-hour" else 1)
-            for row in csv.DictReader(file)
-        }
+    """The on-demand price of a machine for an hour that comes with bench, by cloud and type; the book goes first."""
+    offers = [offer for offer in (*catalogue_extract(), *price_book()) if offer.category == "Standard"]
+    return {(offer.provider, offer.instance_type): offer.hourly for offer in offers if offer.hourly}
 
 
 @pytest.fixture(scope="module")

@@ -130,15 +130,32 @@ def test_a_catalogue_s_zero_is_unknown(amount: Decimal | None) -> None:
     assert known(amount) is None
 
 
-def test_off_line_only_the_book_is_asked() -> None:
-    assert set(sources(Query(), offline=True)) == {"price book"}
+def test_off_line_only_what_comes_with_bench_is_asked() -> None:
+    assert set(sources(Query(), offline=True)) == {"price book", "catalogue extract"}
+
+
+def test_the_extract_stands_in_for_skypilot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skypilot, "installed", lambda: True)
+    assert set(sources(Query(cloud="lambda"), offline=False)) == {"price book", "skypilot"}
+    assert set(sources(Query(cloud="lambda"), offline=True)) == {"price book", "catalogue extract"}
+
+
+@pytest.mark.parametrize(("elsewhere", "prices"), [("2.00", ["2.00"]), (None, [None])])
+def test_the_extract_is_silent_on_a_machine_that_another_source_knows(elsewhere: str | None, prices: list[str]) -> None:
+    old = says(offer("1.00"), offer("3.00", instance_type="two"), offer("0.50", category="Dynamic"))
+    found = collect(Query(), {"catalogue extract": old, "sky": says(offer(elsewhere))})
+    assert [q.hourly and str(q.hourly) for q in found.offers if q.instance_type == "one"] == prices
+    assert [str(q.hourly) for q in found.offers if q.instance_type == "two"] == ["3.00"]
+    spot = collect(Query(spot=True), {"catalogue extract": old, "sky": says(offer(elsewhere))})
+    assert [str(q.hourly) for q in spot.offers] == ["0.50"]
 
 
 def test_aws_is_asked_for_the_category_and_only_where_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(skypilot, "installed", lambda: False)
-    assert set(sources(Query(), offline=False)) == {"price book", "aws pricing"}
-    assert set(sources(Query(spot=True), offline=False)) == {"price book", "aws spot"}
-    assert set(sources(Query(cloud="lambda"), offline=False)) == {"price book"}
+    with_bench = {"price book", "catalogue extract"}
+    assert set(sources(Query(), offline=False)) == {*with_bench, "aws pricing"}
+    assert set(sources(Query(spot=True), offline=False)) == {*with_bench, "aws spot"}
+    assert set(sources(Query(cloud="lambda"), offline=False)) == with_bench
 
 
 def test_the_book_answers_with_its_own_days() -> None:

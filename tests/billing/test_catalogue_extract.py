@@ -1,0 +1,100 @@
+"""The extract of SkyPilot's catalogue: each row as it is written, and no price that is none.
+
+A catalogue has held the least bid of an auction, 0.01 an hour, as if it were a price, and discounted prices of Google
+as those on demand: both fail here.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from importlib.resources import files
+
+import pytest
+
+from bench.billing.offers.query import exactly
+from bench.billing.prices import Offer, catalogue_extract
+from bench.record.documents import Accelerators
+from bench.sweep.planning.duration import peak
+
+LINES = files("bench.billing").joinpath("catalogue.csv").read_text(encoding="utf-8").splitlines()
+ROWS = list(csv.DictReader((line for line in LINES if not line.startswith("#")), strict=True))
+EXTRACT = catalogue_extract()
+# USD for an hour of one GPU; and, where its data sheet is here, for an hour of one PFLOP/s in half precision.
+LEAST, MOST = Decimal("0.05"), Decimal(20)
+LEAST_OF_PFLOPS, MOST_OF_PFLOPS = 0.5, 40.0
+
+each_offer = pytest.mark.parametrize("offer", EXTRACT, ids=[f"{offer.name}:{offer.category}" for offer in EXTRACT])
+
+
+def sane(offer: Offer) -> bool:
+    """Whether it can be the price of such a GPU."""
+    if offer.per_gpu is None or not LEAST <= offer.per_gpu <= MOST:
+        return False
+    sheet = peak(offer.accelerators.name)
+    return sheet is None or LEAST_OF_PFLOPS <= 1000 * float(offer.per_gpu) / sheet.half <= MOST_OF_PFLOPS
+
+
+@each_offer
+def test_a_price_is_one_that_such_a_gpu_can_have(offer: Offer) -> None:
+    assert sane(offer)
+
+
+@pytest.mark.parametrize("amount", ["0.01", "0.04", "25", "50"])
+def test_a_bid_and_the_price_of_eight_are_no_price_of_one(amount: str) -> None:
+    one = next(offer for offer in EXTRACT if offer.accelerators == Accelerators(name="H100", count=1))
+    assert not sane(replace(one, amount=Decimal(amount)))
+
+
+@each_offer
+def test_a_row_says_where_it_is_from_and_no_day_that_is_later(offer: Offer) -> None:
+    assert re.fullmatch(r"SkyPilot catalogue v[89] \([0-9a-f]{8}\)( and v8 \([0-9a-f]{8}\))?", offer.source)
+    assert offer.seen == date(2025, 10, 1) if "v8" in offer.source else date(2026, 7, 9)
+
+
+@each_offer
+def test_a_row_is_of_a_machine_an_hour_in_dollars(offer: Offer) -> None:
+    assert (offer.unit, offer.currency) == ("machine-hour", "USD")
+    assert offer.category in ("Standard", "Dynamic")
+    assert re.fullmatch(r"[a-z]+", offer.provider)
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", offer.instance_type)
+
+
+def test_amounts_are_as_the_catalogue_writes_them() -> None:
+    assert [str(offer.amount) for offer in EXTRACT] == [row["amount"] for row in ROWS]
+    assert all(re.fullmatch(r"\d+\.\d+", row["amount"]) for row in ROWS)
+
+
+def test_one_machine_is_the_cheapest_of_its_cloud_gpu_count_and_category() -> None:
+    keys = [(offer.provider, offer.accelerators.name, offer.accelerators.count, offer.category) for offer in EXTRACT]
+    assert [key for key, count in Counter(keys).items() if count > 1] == []
+    assert [key[:3] for key in keys] == sorted(key[:3] for key in keys)
+
+
+def test_spot_is_below_the_price_on_demand() -> None:
+    prices = {(offer.provider, str(offer.accelerators), offer.category): offer.amount for offer in EXTRACT}
+    both = [key[:2] for key in prices if key[2] == "Dynamic" and (*key[:2], "Standard") in prices]
+    assert len(both) >= 20
+    assert [key for key in both if (prices[*key, "Dynamic"] or 0) >= (prices[*key, "Standard"] or 0)] == []
+
+
+@pytest.mark.parametrize(
+    "gpu", ["V100", "A100", "H100", "H200", "B200", "B300", "L4", "L40S", "GH200", "A10", "RTX4090"]
+)
+def test_a_gpu_that_people_ask_for_is_in_it(gpu: str) -> None:
+    assert any(exactly(offer.accelerators.name) == exactly(gpu) for offer in EXTRACT)
+
+
+def test_what_is_in_it_and_what_is_not_stands_on_top() -> None:
+    top = " ".join(line.removeprefix("# ") for line in LINES if line.startswith("#"))
+    for cloud in {offer.provider for offer in EXTRACT} - {
+        "nebius",
+        "hyperbolic",
+        "verda",
+    }:  # those whole, no word needed
+        assert f"{cloud}:" in top or f"and {cloud}:" in top
+    assert "Not read: azure" in top
