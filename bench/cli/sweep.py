@@ -52,7 +52,7 @@ class _PlanCommand(click.Command):
     metavar="FOLDER|s3://…",
     help=f"Records to learn times from; may be repeated.  [default: results, results/local and {STORE.name}]",
 )
-@click.option("--offline", is_flag=True, help="Only the price book that comes with bench.")
+@click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
 @click.option(
     "--format",
     "style",

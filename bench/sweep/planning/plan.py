@@ -1,30 +1,28 @@
 """What a sweep would rent, how long and for how many dollars: known before anything is spent.
 
 A cell's dollars are the estimate of the lease that it would be (`bench.billing.estimate`), billing rule and parts
-included. Where a price, a rule or a time is unknown, so are the dollars: they are counted, and never 0.
+included; without a known rule they are time x price, and it is said. Where a price or a time is unknown, so are the
+dollars: they are counted, and never 0.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from itertools import chain
 
-from bench.billing.estimate import Estimate, PartCost, Usage, lease_cost
+from bench.billing.estimate import Estimate
 from bench.billing.offers.query import Answer, Failure, Query, exactly
 from bench.billing.offers.sources import collect, sources
-from bench.billing.prices import STALE_AFTER, Amount, Offer
-from bench.record.documents import LeaseClosed, LeaseOpened, Phase
+from bench.billing.prices import STALE_AFTER, Offer
 from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.history import History, HitRate
+from bench.sweep.planning.phases import CURRENCY, CellPhase, cell_phases, planned_cost
 from bench.sweep.spec import Cell, Sweep
 from bench.sweep.task_file import ResourceRequest, Task, task_of
 
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # any will do: only lengths count
-CURRENCY = "USD"
 _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one that comes later
 
 
@@ -49,6 +47,11 @@ class CellPlan:
     why: str | None
     dearest: Offer | None = None
     most_s: float | None = None
+
+    @property
+    def phases(self) -> tuple[CellPhase, ...]:
+        """Its time and dollars by phase, at the price of `offer`; none where the time is unknown."""
+        return cell_phases(self.offer, self.time) if self.time else ()
 
     @property
     def dollars(self) -> Decimal | None:
@@ -135,7 +138,7 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def ask_all(query: Query, *, offline: bool) -> Answer:
-    """Prices of all sources, or of the price book alone where `offline`."""
+    """Prices of all sources, or those that come with `bench` where `offline`."""
     return collect(query, sources(query, offline=offline), _PATIENCE_S)
 
 
@@ -194,23 +197,18 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     if offer is None:
         why = _no_price(cell, task, answer)
         return CellPlan(cell, gpu, gpus, None, runs, time, None, None, hit_rate, why, None, time.upper)
-    cost = _lease(offer, task, time, upper=False)
+    cost = planned_cost(offer, time, task.disk_gb, upper=False)
     bounds = [(each, time_on(each.accelerators.name, each.provider)) for each in everywhere]
-    known = [(each, long, _bound(each, task, long)) for each, long in bounds if isinstance(long, CellTime)]
+    known = [
+        (each, long, planned_cost(each, long, task.disk_gb, upper=True))
+        for each, long in bounds
+        if isinstance(long, CellTime)
+    ]
     dearest, _, most = max(known, key=lambda bound: bound[2].amount or 0)
     most_s = max(long.upper for _, long, _ in known)
     if cost.amount is None or len(known) < len(bounds):
         most = cost if cost.amount is None else Estimate(why="no time is known for some of the machines of its file")
     return CellPlan(cell, gpu, gpus, offer, runs, time, cost, most, hit_rate, cost.why, dearest, most_s)
-
-
-def _bound(offer: Offer, task: Task, time: CellTime) -> Estimate:
-    """The most that a lease of `offer` costs. Where no rule is known, started hours: no known rule charges more."""
-    most = _lease(offer, task, time, upper=True)
-    if most.rule is not None or offer.hourly is None:
-        return most
-    cost = Amount(offer.hourly * math.ceil(time.upper / 3600), CURRENCY)
-    return Estimate(cost.value, CURRENCY, parts=(PartCost("machine", cost),))
 
 
 def _no_price(cell: Cell, task: Task, answer: Answer) -> str:
@@ -253,18 +251,3 @@ def _up_to_date(offers: Sequence[Offer]) -> Iterator[Offer]:
         machine = offer.provider, offer.instance_type
         newest[machine] = max(newest.get(machine, offer.seen), offer.seen)
     yield from (offer for offer in offers if newest[offer.provider, offer.instance_type] - offer.seen <= STALE_AFTER)
-
-
-def _lease(offer: Offer, task: Task, time: CellTime, *, upper: bool) -> Estimate:
-    """The lease as it would be."""
-    provision, whole = (time.provision.upper, time.upper) if upper else (time.provision.expected, time.expected)
-    opened = LeaseOpened(
-        provider=offer.provider,
-        instance_type=offer.instance_type,
-        price=offer.price,
-        started=_BEGINNING,
-        accelerators=offer.accelerators,
-        phases=(Phase(name="provision", start=0, stop=provision),),
-    )
-    closed = LeaseClosed(stopped=_BEGINNING + timedelta(seconds=whole), stopped_source="provider")
-    return lease_cost(opened, closed, usage=Usage(disk_gb=task.disk_gb, addresses=1))

@@ -10,7 +10,8 @@ from typing import Any
 
 from bench.billing.prices import Offer
 from bench.sweep.planning.duration import EXPECTED, LEAST, PROVISION, SETUP, START, Duration
-from bench.sweep.planning.plan import CURRENCY, CellPlan, Plan
+from bench.sweep.planning.phases import CURRENCY, exact, phase_record, phase_table
+from bench.sweep.planning.plan import CellPlan, Plan
 from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, significant, table_of
 
 
@@ -108,6 +109,8 @@ def _parts(plan: Plan) -> Iterator[str]:
     ):
         if parts:
             yield f"unpriced at {provider}, and on top: {', '.join(parts)}"
+    without = {cell.offer.provider for cell in plan.cells if cell.offer and cell.cost and not cell.cost.rule}
+    yield from (f"no billing rule known for {provider}: time x price" for provider in sorted(without))
     rules = {cell.cost.rule for cell in plan.cells if cell.cost and cell.cost.rule}
     for rule in sorted(rules, key=lambda rule: (rule.provider, rule.category)):
         kind = "spot" if rule.category == "Dynamic" else "on-demand"
@@ -137,9 +140,11 @@ def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
     if style == "csv":
         records = [_record(cell, today) for cell in plan.cells]
         return table_of(records[0], [tuple(record.values()) for record in records]).as_csv()
+    phases = phase_table([(cell.cell.name, cell.phases) for cell in plan.cells])
     if style == "markdown":
-        return plan_table(plan, None).as_markdown()
-    return plan_table(plan, today).as_text(terminal=terminal, fit=False)
+        return f"{plan_table(plan, None).as_markdown()}\n{phases.as_markdown()}"
+    tables = (plan_table(plan, today), phases)
+    return "\n".join(table.as_text(terminal=terminal, fit=False) for table in tables)
 
 
 def plan_table(plan: Plan, today: date | None) -> Table[CellPlan]:
@@ -178,7 +183,7 @@ def _record(cell: CellPlan, today: date) -> dict[str, Any]:
         "gpu": cell.gpu,
         "gpus": cell.gpus,
         "pricing": _pricing(cell),
-        "per_hour": _exact(offer.hourly) if offer else None,
+        "per_hour": exact(offer.hourly) if offer else None,
         "currency": offer.currency if offer else None,
         "price_source": offer.source if offer else None,
         "price_seen": (offer.seen_at or offer.seen).isoformat() if offer else None,
@@ -188,15 +193,16 @@ def _record(cell: CellPlan, today: date) -> dict[str, Any]:
         "time_known_by": time.basis if time else None,
         "seconds": round(time.expected, 3) if time else None,
         "seconds_at_most": None if cell.most_s is None else round(cell.most_s, 3),
-        "dollars": _exact(cell.dollars),
-        "dollars_at_most": _exact(cell.most_dollars),
+        "dollars": exact(cell.dollars),
+        "dollars_at_most": exact(cell.most_dollars),
         "parts_priced": list(cost.priced) if cost else [],
         "parts_unpriced": list(cost.unpriced) if cost else [],
         "hits": hit_rate.hits if hit_rate else None,
         "tries": hit_rate.runs if hit_rate else None,
         "tries_elsewhere": hit_rate.elsewhere if hit_rate else None,
-        "dollars_per_run": _exact(cell.per_run),
-        "dollars_per_success": _exact(cell.per_success),
+        **phase_record(cell.phases),
+        "dollars_per_run": exact(cell.per_run),
+        "dollars_per_success": exact(cell.per_success),
         "unknown_because": cell.why,
     }
 
@@ -209,14 +215,14 @@ def _content(plan: Plan, today: date) -> dict[str, Any]:
         "recipes": list(sweep.recipes),
         "cells": [{**_record(cell, today), "parts_of_time": _parts_of_time(cell)} for cell in plan.cells],
         "total": {
-            "dollars": _exact(plan.dollars),
-            "dollars_at_most": _exact(plan.most_dollars),
+            "dollars": exact(plan.dollars),
+            "dollars_at_most": exact(plan.most_dollars),
             "currency": CURRENCY,
             "cells_of_unknown_dollars": plan.unknown,
             "seconds": plan.seconds,
             "seconds_at_most": plan.most_seconds,
         },
-        "max_cost": _exact(sweep.max_cost),
+        "max_cost": exact(sweep.max_cost),
         "keeps_max_cost": plan.keeps_cost,
         "max_duration_s": sweep.max_duration.total_seconds() if sweep.max_duration else None,
         "keeps_max_duration": plan.keeps_duration,
@@ -265,8 +271,3 @@ def _success(cell: CellPlan) -> str:
 
 def _pricing(cell: CellPlan) -> str:
     return "spot" if cell.cell.spot else "on-demand"
-
-
-def _exact(amount: Decimal | None) -> str | None:
-    """To a millionth: what is estimated is not known any better, and no price has more digits."""
-    return None if amount is None else format(round(amount, 6).normalize(), "f")

@@ -12,6 +12,7 @@ from bench.billing.offers.query import Answer, Failure, Query
 from bench.errors import UsageError
 from bench.sweep.planning.history import History
 from bench.sweep.planning.plan import ask_all, plan_sweep
+from bench.sweep.planning.render import notes
 from bench.sweep.spec import Sweep
 from tests.support.plans import V100, WORDS, WriteTask, offer, only, planned, tried
 
@@ -89,10 +90,14 @@ def test_without_a_price_the_dollars_are_unknown_and_counted_and_the_time_is_not
     assert (found.unknown, found.dollars, found.most_dollars) == (1, known.dollars, known.most_dollars)
 
 
-def test_a_provider_without_a_billing_rule_has_unknown_dollars(task: WriteTask) -> None:
+def test_without_a_billing_rule_the_dollars_are_time_by_price_and_at_most_started_hours(task: WriteTask) -> None:
     task("m", V100 | {"infra": "vast"})
-    cell = only(planned(offer(provider="vast")))
-    assert (cell.dollars, cell.why) == (None, "no billing rule known for vast (Standard)")
+    found = planned(offer(provider="vast"))
+    cell = only(found)
+    assert cell.dollars == Decimal("3.06") * Decimal(str(cell.time.expected)) / 3600
+    assert cell.most_dollars == Decimal("3.06") * 2  # 1.08 h
+    assert (cell.cost.rule, cell.cost.notes) == (None, ("no billing rule known for vast (Standard)",))
+    assert "no billing rule known for vast: time x price" in list(notes(found, None))
 
 
 def test_where_nothing_is_known_the_total_is_none(task: WriteTask) -> None:

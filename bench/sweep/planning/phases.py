@@ -1,0 +1,153 @@
+"""The lease that a cell would be, and its phases: waiting, set-up, runs, idle; what each takes and costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bench.billing.estimate import Estimate, PartCost, PhaseCost, Usage, lease_cost, phase_costs
+from bench.billing.prices import SECONDS_PER_HOUR, Amount, Offer, train_cost
+from bench.record.documents import LeaseClosed, LeaseOpened, Phase, PhaseName
+from bench.sweep.planning.duration import CellTime
+from bench.text import NOT_APPLICABLE, UNKNOWN, Table, significant, table_of
+
+CURRENCY = "USD"
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # any will do: only lengths count
+# The phases of a cell as a lease's record and as people call them; all that a recipe does is its runs.
+_PHASES: dict[PhaseName, str] = {"provision": "waiting", "setup": "set-up", "train": "runs", "idle": "idle"}
+BY_RULE = "rule"  # what is charged beyond the seconds, such as a started minute or a minimum
+
+
+@dataclass(frozen=True)
+class CellPhase:
+    """One phase of a cell: its seconds and USD, expected and at most. None: no price is known."""
+
+    name: str
+    seconds: float
+    most_s: float
+    dollars: Decimal | None
+    most_dollars: Decimal | None
+
+
+def planned_cost(offer: Offer, time: CellTime, disk_gb: Decimal | None, *, upper: bool) -> Estimate:
+    """What the lease of `offer` would cost. Without a known rule: time x price, and at most its started hours.
+
+    No known rule charges more than a started hour.
+    """
+    whole = time.upper if upper else time.expected
+    cost = lease_cost(*_lease(offer, time, upper=upper), usage=Usage(disk_gb=disk_gb, addresses=1))
+    if cost.rule is not None or offer.hourly is None:
+        return cost
+    seconds = math.ceil(whole / SECONDS_PER_HOUR) * SECONDS_PER_HOUR if upper else whole
+    amount = train_cost(seconds, offer.hourly)
+    assert amount is not None  # both are known
+    parts = (PartCost("machine", Amount(amount, CURRENCY)),)
+    return replace(cost, amount=amount, currency=CURRENCY, parts=parts, why=None, notes=(cost.why or "",))
+
+
+def cell_phases(offer: Offer | None, time: CellTime) -> tuple[CellPhase, ...]:
+    """The phases of a cell on the machine of `offer`, in their order; None: no machine has a price.
+
+    The last, `BY_RULE`, has no seconds: what the provider charges beyond those of the others.
+    """
+    expected, most = (_seconds(time, upper=upper) for upper in (False, True))
+    if offer is None:
+        return tuple(CellPhase(label, expected[name], most[name], None, None) for name, label in _PHASES.items())
+    charged, bound = (_charges(offer, time, upper=upper) for upper in (False, True))
+    rows = [
+        CellPhase(label, expected[name], most[name], charged.get(name), bound.get(name))
+        for name, label in _PHASES.items()
+    ]
+    return (*rows, CellPhase(BY_RULE, 0.0, 0.0, charged.get(BY_RULE, Decimal(0)), bound.get(BY_RULE, Decimal(0))))
+
+
+def phase_record(phases: Sequence[CellPhase]) -> dict[str, Any]:
+    """Seconds and USD of each phase, expected and at most, for programs; null where unknown."""
+    known = {phase.name: phase for phase in phases}
+    record: dict[str, Any] = {}
+    for name in (*_PHASES.values(), BY_RULE):
+        phase, key = known.get(name), name.replace("-", "")
+        if name != BY_RULE:
+            record[f"{key}_s"] = round(phase.seconds, 3) if phase else None
+            record[f"{key}_s_at_most"] = round(phase.most_s, 3) if phase else None
+        record[f"{key}_dollars"] = exact(phase.dollars) if phase else None
+        record[f"{key}_dollars_at_most"] = exact(phase.most_dollars) if phase else None
+    return record
+
+
+def exact(amount: Decimal | None) -> str | None:
+    """To a millionth: what is estimated is not known any better, and no price has more digits."""
+    return None if amount is None else format(round(amount, 6).normalize(), "f")
+
+
+def phase_table(cells: Sequence[tuple[str, tuple[CellPhase, ...]]]) -> Table[Any]:
+    """A row a cell: minutes and USD of each phase as expected; of idle time, of which none is expected, the most."""
+    columns = (*_PHASES.values(), BY_RULE)
+    rows = []
+    for name, phases in cells:
+        known = {phase.name: phase for phase in phases}
+        rows.append((name, *(_words(known.get(column)) for column in columns)))
+    notes = ["idle: at most; the machine is given back after it", "rule: charged beyond that time, such as a minimum"]
+    return table_of(("cell", *(f"{column}, {CURRENCY}" for column in columns)), rows, notes)
+
+
+def _words(phase: CellPhase | None) -> str:
+    if phase is None:
+        return NOT_APPLICABLE
+    if phase.name == BY_RULE:
+        return _significant(phase.dollars)
+    idle = phase.name == "idle"
+    seconds, dollars = (phase.most_s, phase.most_dollars) if idle else (phase.seconds, phase.dollars)
+    return f"{significant(seconds / 60)} min, {_significant(dollars)}"
+
+
+def _significant(amount: Decimal | None) -> str:
+    return UNKNOWN if amount is None else significant(amount)
+
+
+def _seconds(time: CellTime, *, upper: bool) -> dict[PhaseName, float]:
+    if not upper:
+        before = time.provision.expected + time.setup.expected
+        lengths = (time.provision.expected, time.setup.expected, time.expected - before, 0.0)
+    else:
+        before = time.provision.upper + time.setup.upper
+        lengths = (time.provision.upper, time.setup.upper, time.upper - before - time.idle_s, time.idle_s)
+    return dict(zip(_PHASES, lengths, strict=True))
+
+
+def _charges(offer: Offer, time: CellTime, *, upper: bool) -> dict[str, Decimal | None]:
+    """What each phase costs, by its name in a lease's record."""
+    opened, closed = _lease(offer, time, upper=upper)
+    before = ("provision", "setup")
+    rows: list[PhaseCost] = phase_costs(
+        opened.model_copy(update={"phases": tuple(phase for phase in opened.phases if phase.name in before)}),
+        closed,
+        (phase for phase in opened.phases if phase.name not in before),
+    )
+    return {row.name: row.amount for row in rows}
+
+
+def _lease(offer: Offer, time: CellTime, *, upper: bool) -> tuple[LeaseOpened, LeaseClosed]:
+    """The lease as it would be, with all its phases."""
+    opened = LeaseOpened(
+        provider=offer.provider,
+        instance_type=offer.instance_type,
+        price=offer.price,
+        started=_BEGINNING,
+        accelerators=offer.accelerators,
+        phases=tuple(_laid_out(_seconds(time, upper=upper))),
+    )
+    stopped = _BEGINNING + timedelta(seconds=time.upper if upper else time.expected)
+    return opened, LeaseClosed(stopped=stopped, stopped_source="provider")
+
+
+def _laid_out(lengths: dict[PhaseName, float]) -> Iterator[Phase]:
+    """The phases, one after another."""
+    start = 0.0
+    for name, seconds in lengths.items():
+        yield Phase(name=name, start=start, stop=start + max(seconds, 0.0))
+        start += max(seconds, 0.0)
