@@ -27,7 +27,7 @@ def main(store: str) -> None:
     documents, _ = read_all(open_store(store))
     for run in documents:
         if isinstance(run, Run) and run.status == "completed":
-            print(f"{run.recipe.name} seed {run.seed}: {outside(run):.6%} of the run lies outside its phases")
+            print(f"{run.label} seed {run.seed}: {outside(run):.6%} of the run lies outside its phases")
 
 
 if __name__ == "__main__":

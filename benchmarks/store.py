@@ -47,7 +47,7 @@ def a_run(seed: int) -> Run:
     for epoch in range(1, 9):
         phases.append(Phase(name="train", start=epoch, stop=epoch + 0.8, epoch=epoch))
         phases.append(Phase(name="final_evaluate" if epoch == 8 else "evaluate", start=epoch + 0.8, stop=epoch + 0.9))
-        evaluations.append(Evaluation(epoch=epoch, accuracy=0.93, at=epoch + 0.95, final=epoch == 8))
+        evaluations.append(Evaluation(epoch=epoch, metrics={"accuracy": 0.93}, at=epoch + 0.95, final=epoch == 8))
     return Run(
         recipe=RecipeRef(name=f"recipe-{seed % 5}", source_sha256="0" * 64),
         seed=seed,

@@ -96,6 +96,17 @@ def counted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["status"] != "completed") | frame["valid"]]
 
 
+def whole_runs(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs that were to go to their end: all but samples."""
+    return frame[frame["ended"].fillna("") != "sampled"]
+
+
+def clock_of(frame: pd.DataFrame, policy: Policy) -> Policy:
+    """The clock that times the like runs of `frame` where `policy` is asked for: programs without phases have one."""
+    programs = bool(frame["program"].all())
+    return "cold" if programs and frame[f"{policy}_attempt_s"].isna().all() else policy
+
+
 def train_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
     """What each run's time under `policy` cost, in its currency; None: no such time, or no price."""
     return _costs(frame[f"{policy}_s"], frame["hourly"])

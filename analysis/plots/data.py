@@ -86,8 +86,9 @@ def pareto_front(groups: Iterable[Group]) -> list[Group]:
 def pareto_fronts(groups: Iterable[Group]) -> list[list[Group]]:
     """The front of each task: times to another target, or on other images, are no rivals."""
 
-    def task(group: Group) -> tuple[str, float]:
-        return group.row.dataset, group.row.target
+    def task(group: Group) -> tuple[str, str, str, float]:
+        row = group.row
+        return row.dataset or "", row.metric or "", row.direction or "", row.target or 0.0
 
     return [pareto_front(rivals) for _, rivals in groupby(sorted(groups, key=task), task)]
 
@@ -105,7 +106,11 @@ def readings(run: Run, policy: Policy) -> list[Reading]:
     """The run's evaluations along the clock; none under `cold` for a run not the first of its process."""
     if policy == "cold" and not (run.cold and run.phases):
         return []
-    return [Reading(_seconds_by(run, policy, e), e.accuracy, e.epoch) for e in run.evaluations]
+    return [
+        Reading(_seconds_by(run, policy, e), e.metrics["accuracy"], e.epoch or 0.0)
+        for e in run.evaluations
+        if run.recipe
+    ]
 
 
 def _seconds_by(run: Run, policy: Policy, evaluation: Evaluation) -> float:

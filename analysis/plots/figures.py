@@ -99,7 +99,7 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
 
 def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
     shown = [group for group in plotted(groups) if any(readings(run, policy) for run in group.runs)]
-    targets = sorted({group.row.target for group in shown})
+    targets = sorted({group.row.target for group in shown if group.row.target is not None})
     limit = lines_for(shown)
     runs, lines = sum(len(group.runs) for group in shown), sum(min(limit, len(group.runs)) for group in shown)
     description = "No run has an evaluation on this clock."

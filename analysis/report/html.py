@@ -140,9 +140,7 @@ def prices(groups: Iterable[Group]) -> TextTable:
 def broken(runs: Iterable[Run]) -> TextTable:
     """The runs that did not complete: why, in their own words."""
     counted_rows: Counter[tuple[str, ...]] = Counter(
-        (run.recipe.label, run.status, run.reason, run.message or NOT_APPLICABLE)
-        for run in runs
-        if run.reason is not None
+        (run.label, run.status, run.reason, run.message or NOT_APPLICABLE) for run in runs if run.reason is not None
     )
     return _counted(("recipe", "status", "reason", "message"), counted_rows)
 
@@ -171,9 +169,9 @@ def environments(runs: Iterable[Run]) -> TextTable:
 def _environment(run: Run) -> tuple[str, ...]:
     e, device = run.environment, run.device
     facts = (
-        run.recipe.label,
+        run.label,
         f"{device.count} x {run.device_name}",
-        f"{device.precision}, {device.path}",
+        ", ".join(part for part in (device.precision, device.path) if part),
         e.gpu,
         e.driver,
         e.cuda,

@@ -105,6 +105,10 @@ def _runs(row: Row) -> Cell:
 
 
 def _target(row: Row) -> Cell:
+    if row.target is None:
+        return "its end"
+    if row.dataset is None:
+        return (f"{row.metric} {'≥' if row.direction == 'at least' else '≤'}", f"{row.target:.6g}")
     return (f"{100 * row.target:.6g}", *([] if row.dataset == "cifar10" else [row.dataset]))
 
 

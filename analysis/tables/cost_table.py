@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.frames.runs import attempt_costs, counted
+from analysis.frames.runs import attempt_costs, clock_of, counted, whole_runs
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import Interval, mean_interval, median_interval, wilson
 from analysis.tables.footnotes import run_notes
@@ -25,7 +25,8 @@ class Row:
     """One row. None is unknown or without an answer; `notes` says which where it matters.
 
     Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
-    `run_ids` are of the runs that count, oldest first; a published entry has none.
+    A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
+    program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry has none.
     """
 
     kind: Literal["measured", "published"]
@@ -35,8 +36,10 @@ class Row:
     precision: str | None = None
     path: str | None = None
     convolution: str | None = None
-    dataset: str
-    target: float
+    dataset: str | None = None
+    metric: str | None = "accuracy"
+    direction: str | None = "at least"
+    target: float | None
     clock: str
     price_per_hour: Decimal | None
     currency: str | None
@@ -53,6 +56,8 @@ class Row:
     p_hit_interval: Interval | None = None
     accuracy: float | None
     accuracy_interval: Interval | None = None
+    final: float | None = None
+    final_interval: Interval | None = None
     timed: int
     time_s: float | None
     time_s_interval: Interval | None = None
@@ -75,6 +80,8 @@ _KEYS = [
     "convolution",
     "instance",
     "dataset",
+    "metric",
+    "direction",
     "target",
     "hourly",
     "currency",
@@ -87,6 +94,7 @@ def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]
 
     Ratios are to David Page's entry, and None where it is not among them.
     """
+    frame = whole_runs(frame)
     groups = [group for _, group in frame.groupby(_KEYS, dropna=False, sort=False)]
     measured = sorted((measured_row(group, policy) for group in groups), key=_order)
     rows = [*measured, *map(published_row, entries)]
@@ -97,10 +105,12 @@ def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]
 def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     """The row of the like runs `selected`; those that do not count are its `invalid`."""
     runs, first = counted(selected), selected.iloc[0]
+    policy = clock_of(selected, policy)
     hourly: Decimal | None = first["hourly"]
     n, hits = len(runs), int(runs["hit"].sum())
     ended = runs["status"].value_counts()
-    accuracies = runs.loc[runs["status"] == "completed", "accuracy"].tolist()
+    completed = runs[runs["status"] == "completed"]
+    accuracies, finals = (completed[name].dropna().tolist() for name in ("accuracy", "final"))
     times = runs[f"{policy}_s"].dropna()
     seconds = float(times.median()) if len(times) else None
     interval = median_interval(times.tolist())
@@ -112,8 +122,10 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         precision=_text(first["precision"]),
         path=_text(first["path"]),
         convolution=_text(first["convolution"]),
-        dataset=one_line(first["dataset"]),
-        target=float(first["target"]),
+        dataset=_text(first["dataset"]),
+        metric=_text(first["metric"]),
+        direction=_text(first["direction"]),
+        target=None if pd.isna(first["target"]) else float(first["target"]),
         clock=policy,
         price_per_hour=hourly,
         currency=_text(first["currency"]),
@@ -121,7 +133,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         price_source=_text(first["price_source"]),
         price_seen=first["price_seen"],
         runs=n,
-        completed=len(accuracies),
+        completed=len(completed),
         failed=int(ended.get("failed", 0)),
         interrupted=int(ended.get("interrupted", 0)),
         invalid=len(selected) - n,
@@ -130,6 +142,8 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         p_hit_interval=wilson(hits, n) if n else None,
         accuracy=math.fsum(accuracies) / len(accuracies) if accuracies else None,
         accuracy_interval=mean_interval(accuracies),
+        final=math.fsum(finals) / len(finals) if finals else None,
+        final_interval=mean_interval(finals),
         timed=len(times),
         time_s=seconds,
         time_s_interval=interval,
@@ -166,7 +180,9 @@ def published_row(entry: Published) -> Row:
 
 def _compared(row: Row, reference: Row) -> Row:
     """The row with its ratios to `reference`, where it reached the same quality on the same images."""
-    if row.dataset != reference.dataset or row.target < reference.target or not row.hits or row.time_s is None:
+    if row.dataset != reference.dataset or not row.hits or row.time_s is None:
+        return row
+    if row.target is None or reference.target is None or row.target < reference.target:
         return row
     assert reference.time_s is not None
     cost_ratio = None
@@ -204,13 +220,15 @@ def _text(value: Any) -> str | None:
 def _order(row: Row) -> tuple[Any, ...]:
     category = list(CATEGORIES).index(row.pricing_category) if row.pricing_category else len(CATEGORIES)
     return (
-        row.dataset,
-        row.target,
+        row.dataset or "",
+        row.metric or "",
+        row.direction or "",
+        row.target or 0.0,
         row.recipe,
         row.machine,
-        row.precision,
-        row.path,
-        row.convolution,
+        row.precision or "",
+        row.path or "",
+        row.convolution or "",
         row.instance or "",
         category,
         row.currency or "",

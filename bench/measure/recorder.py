@@ -196,12 +196,14 @@ class Recorder:
 
     def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
         """See Events."""
-        self.add_evaluation(Evaluation(epoch=epoch, accuracy=accuracy, views=views, at=self.clock.now(), final=final))
+        self.add_evaluation(
+            Evaluation(epoch=epoch, metrics={"accuracy": accuracy}, views=views, at=self.clock.now(), final=final)
+        )
 
     def add_evaluation(self, evaluation: Evaluation) -> None:
         """An evaluation with its time."""
         self.evaluations.append(evaluation)
-        self.progress.evaluated(evaluation.epoch, evaluation.accuracy)
+        self.progress.evaluated(evaluation.epoch or 0.0, evaluation.metrics["accuracy"])
 
     def fields(self) -> dict[str, Any]:
         """The part of a run record that was heard."""

@@ -77,7 +77,11 @@ class Measurement:
         """
         series_id = series_id or new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
-        finished = {(run.recipe.name, run.recipe.source, run.seed) for run in earlier if run.status != "interrupted"}
+        finished = {
+            (run.recipe.name, run.recipe.source, run.seed)
+            for run in earlier
+            if run.status != "interrupted" and run.recipe
+        }
         try:
             for index in range(n):
                 for recipe in recipes:
@@ -203,8 +207,9 @@ def outcome(run: Run) -> str:
     seconds = policy_seconds(run, DEFAULT_POLICY)
     verdict = "hit" if run.hit else "missed"
     time = "unknown time" if seconds is None else f"{seconds:.3g} s"
-    assert run.final_accuracy is not None
-    return f"{run.final_accuracy:.2%} in {time} ({DEFAULT_POLICY} clock), {verdict} {run.target.at_least:.1%}"
+    assert run.final_value is not None
+    assert run.target is not None
+    return f"{run.final_value:.2%} in {time} ({DEFAULT_POLICY} clock), {verdict} {run.target.value:.1%}"
 
 
 def _difference(after: float | None, before: float | None) -> float | None:

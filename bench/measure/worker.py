@@ -141,4 +141,6 @@ class Relay:
     def evaluated(self, epoch: float, accuracy: float, views: int, *, final: bool) -> None:
         """See Events."""
         at = self._clock.now()
-        self._send(("add_evaluation", Evaluation(epoch=epoch, accuracy=accuracy, views=views, at=at, final=final)))
+        self._send(
+            ("add_evaluation", Evaluation(epoch=epoch, metrics={"accuracy": accuracy}, views=views, at=at, final=final))
+        )

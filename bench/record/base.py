@@ -26,7 +26,9 @@ from pydantic import (
 # 1  2026-11-22  first version: run, lease-opened, lease-closed. Not released yet; since then only added to:
 #                published; bill; of a lease its resource_id, attempt, stopped_source, and the words launcher
 #                (started_source), preempted and lost (reason); of a run its recipe's version.
-SCHEMA_VERSION: Final = 1
+# 2  2026-11-26  of a run only: it may be of a program; evaluations hold metrics by name, where those of version 1
+#                held `accuracy`; ended, cleanup, resumed_from, progress. What version 1 lacks reads as null.
+SCHEMA_VERSION: Final = 2
 
 
 def _in_utc(instant: datetime) -> datetime:
@@ -81,7 +83,7 @@ class Part(BaseModel):
 class Document(Part):
     """What every stored document has."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     id: str = Field(default_factory=new_id)
 
     @field_validator("id")
@@ -100,11 +102,6 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def content_of(document: Document) -> dict[str, Any]:
-    """The document as plain JSON content, without its checksum."""
-    return document.model_dump(mode="json")
-
-
 PhaseName = Literal[
     "provision",
     "setup",
@@ -118,6 +115,7 @@ PhaseName = Literal[
     "final_evaluate",
     "upload",
     "idle",
+    "process",  # of a program: what it gives no name, which may be anything
 ]
 
 
@@ -148,6 +146,15 @@ class Target(Part):
     metric: Literal["accuracy"] = "accuracy"
     at_least: float = Field(gt=0, le=1)
     dataset: str = "cifar10"
+
+    def reached(self, value: float) -> bool:
+        """Whether `value` is good enough."""
+        return value >= self.at_least
+
+    @property
+    def value(self) -> float:
+        """The value to reach."""
+        return self.at_least
 
 
 # Canonical JSON: keys are sorted, nothing is padded, text is UTF-8, and NaN and infinity are refused (JSON has none),

@@ -24,7 +24,6 @@ from bench.record.base import (
     PhaseName,
     Target,
     Utc,
-    content_of,
     derived_id,
     new_id,
     seal,
@@ -56,28 +55,31 @@ from bench.record.lease import (
     make_bill,
     sum_known,
 )
-from bench.record.published import CurvePoint, Published
-from bench.record.run import (
+from bench.record.policy import (
     COUNTED,
     DEFAULT_POLICY,
     POLICIES,
+    Policy,
+    attempt_seconds,
+    fell_back,
+    policy_seconds,
+)
+from bench.record.program import Cleanup, Ended, MetricTarget, Program, StepProgress, StepSeconds
+from bench.record.published import CurvePoint, Published
+from bench.record.run import (
     Device,
     Environment,
     Evaluation,
     ExecutionPath,
-    Policy,
     Reason,
     RecipeRef,
     Run,
     Series,
     Status,
-    attempt_seconds,
     comparable,
-    fell_back,
-    first_hit,
-    policy_seconds,
     recipe_label,
 )
+from bench.record.versions import content_of, newest_version, upgraded
 
 __all__ = [
     "COUNTED",
@@ -92,10 +94,12 @@ __all__ = [
     "BillSource",
     "Charge",
     "ChargeCategory",
+    "Cleanup",
     "CloseReason",
     "CurvePoint",
     "Device",
     "Document",
+    "Ended",
     "Environment",
     "Evaluation",
     "ExecutionPath",
@@ -103,6 +107,7 @@ __all__ = [
     "LeaseClosed",
     "LeaseEdge",
     "LeaseOpened",
+    "MetricTarget",
     "Money",
     "Part",
     "Partial",
@@ -112,6 +117,7 @@ __all__ = [
     "Price",
     "PriceUnit",
     "PricingCategory",
+    "Program",
     "Published",
     "Reason",
     "RecipeRef",
@@ -119,6 +125,8 @@ __all__ = [
     "Series",
     "StartedSource",
     "Status",
+    "StepProgress",
+    "StepSeconds",
     "StoppedSource",
     "Target",
     "Utc",
@@ -128,7 +136,6 @@ __all__ = [
     "current_bills",
     "derived_id",
     "fell_back",
-    "first_hit",
     "from_bytes",
     "json_schema",
     "lease_key",
@@ -170,16 +177,17 @@ def from_bytes(raw: bytes, name: str) -> AnyDocument:
         raise RecordError(f"{name}: not a JSON document ({error}); restore it from a copy") from error
     if not isinstance(content, dict) or not isinstance(content.get("schema_version"), int):
         raise RecordError(f"{name}: not a record of bench (no schema_version); move it out of the store")
-    if content["schema_version"] > SCHEMA_VERSION:
+    newest = newest_version(content)
+    if content["schema_version"] > newest:
         raise RecordError(
             f"{name}: written by a newer bench (schema {content['schema_version']}, this one reads up to "
-            f"{SCHEMA_VERSION}); upgrade bench"
+            f"{newest}); upgrade bench"
         )
     if not unaltered(raw, content):
         raise RecordError(f"{name}: checksum does not match, the record was altered; restore it from a copy")
     del content[CHECKSUM_FIELD]
     try:
-        return _ANY.validate_python(content, strict=False)
+        return _ANY.validate_python(upgraded(content), strict=False)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from bench.record.documents import POLICIES, LeaseOpened, Run, attempt_seconds, fell_back, policy_seconds
+from bench.record.documents import POLICIES, LeaseOpened, Run, Target, attempt_seconds, fell_back, policy_seconds
 
 
 class Column(NamedTuple):
@@ -17,21 +17,26 @@ class Column(NamedTuple):
 
 COLUMNS: dict[str, Column] = {
     "run_id": Column(str, "the run's UUIDv7"),
-    "recipe": Column(str, "the recipe's name, with its version from the second on"),
-    "source_sha256": Column(str, "SHA-256 of the recipe's source"),
+    "recipe": Column(str, "the recipe's name, with its version from the second on; or a program's"),
+    "program": Column(bool, "a program of one's own, measured from outside, and no recipe"),
+    "source_sha256": Column(str, "SHA-256 of the recipe's source, or of the program's command"),
     "seed": Column(int, "the seed"),
-    "dataset": Column(str, "the data set of the target"),
-    "target": Column(float, "share of test images to classify right, 0..1"),
+    "dataset": Column(str, "the data set of the target; none of a program"),
+    "metric": Column(str, "what the target is about; none where a program was run to its end"),
+    "direction": Column(str, "at least or at most"),
+    "target": Column(float, "the value to reach; of a recipe the share of test images to classify right, 0..1"),
     "series_id": Column(str, "the call that asked for the run"),
     "series_index": Column(int, "the run's position in that call, from 0"),
     "planned": Column(int, "runs of this recipe that call asked for"),
     "started": Column(datetime, "the run's anchor, UTC"),
     "status": Column(str, "completed, failed or interrupted"),
     "reason": Column(str, "why it did not complete"),
-    "hit": Column(bool, "completed at or above its target"),
+    "ended": Column(str, "how a program ended: exited, sampled, target or timeout; none of a recipe"),
+    "hit": Column(bool, "completed and reached its target; of a program without one, came to its end"),
     "fell_back": Column(bool, "crossed its target, then ended below it"),
     "valid": Column(bool, "no clock was read while the device was at work"),
-    "accuracy": Column(float, "final share of test images right, 0..1; unknown where the run did not get there"),
+    "final": Column(float, "the target's metric at the end; unknown where the run did not get there"),
+    "accuracy": Column(float, "of a recipe the same, the share of test images right, 0..1"),
     "views": Column(int, "views averaged an image at the final evaluation; 1 is no TTA"),
     "loss": Column(float, "mean training loss an image at the last step read"),
     **{f"{p}_s": Column(float, f"s under {p}; none where it has no answer for this run") for p in POLICIES},
@@ -66,28 +71,34 @@ COLUMNS: dict[str, Column] = {
 def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
     """The row of `run`, which ran in `lease`: a value or None for each of COLUMNS."""
     final = next((e for e in run.evaluations if e.final), None)
+    target = run.target
     return {
         "run_id": run.id,
-        "recipe": run.recipe.label,
-        "source_sha256": run.recipe.source_sha256,
+        "recipe": run.label,
+        "program": run.program is not None,
+        "source_sha256": run.recipe.source_sha256 if run.recipe else run.source,
         "seed": run.seed,
-        "dataset": run.target.dataset,
-        "target": run.target.at_least,
+        "dataset": target.dataset if isinstance(target, Target) else None,
+        "metric": run.metric,
+        "direction": ("at most" if target.at_least is None else "at least") if target else None,
+        "target": target.value if target else None,
         "series_id": run.series.id,
         "series_index": run.series.index,
         "planned": run.series.planned,
         "started": run.anchor,
         "status": run.status,
         "reason": run.reason,
+        "ended": run.ended,
         "hit": run.hit,
         "fell_back": fell_back(run),
         "valid": run.valid,
-        "accuracy": run.final_accuracy,
+        "final": run.final_value,
+        "accuracy": run.final_value if run.recipe else None,
         "views": final.views if final else None,
         "loss": run.loss,
         **{f"{policy}_s": policy_seconds(run, policy) for policy in POLICIES},
         **{f"{policy}_attempt_s": attempt_seconds(run, policy) for policy in POLICIES},
-        "train_s": sum(phase.seconds for phase in run.phases if phase.name == "train"),
+        "train_s": _train_seconds(run),
         "images": run.images,
         "warnings": len(run.warnings),
         "device_kind": run.device.kind,
@@ -98,9 +109,15 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
         "convolution": run.device.convolution,
         "energy_joules": run.energy_joules,
         "torch": run.environment.torch,
-        "git_commit": run.environment.git_commit,
+        "git_commit": run.program.git_commit if run.program else run.environment.git_commit,
         **_lease(run, lease),
     }
+
+
+def _train_seconds(run: Run) -> float | None:
+    """A program that marks no such phase has none that are known."""
+    seconds = [phase.seconds for phase in run.phases if phase.name == "train"]
+    return sum(seconds) if seconds or run.recipe else None
 
 
 def _lease(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:

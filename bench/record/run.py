@@ -1,16 +1,4 @@
-"""The document of a run, one training from scratch and how it ended, and its time by each clock policy.
-
-A policy says which phases of a run count as "the time". All are computed from the same record.
-
-| policy    | counts                                              | stops at                              |
-|-----------|-----------------------------------------------------|---------------------------------------|
-| dawnbench | prepare, train                                      | first epoch evaluated at the target   |
-| airbench  | prepare, train, final_evaluate                      | the end                               |
-| mlperf    | prepare, train, evaluate, final_evaluate            | first evaluation at the target        |
-| cold      | everything since the process began, gaps included   | the final accuracy                    |
-
-`lease`, what a person pays for, is a property of the lease and not of a run.
-"""
+"""The document of a run: one training from scratch, by a recipe or by a program of one's own, and how it ended."""
 
 from __future__ import annotations
 
@@ -18,34 +6,26 @@ import csv
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.record.base import Document, Part, Phase, PhaseName, Target, Utc, time_of
+from bench.record.base import Document, Part, Phase, Target, Utc, time_of
+from bench.record.program import Cleanup, Ended, MetricTarget, Program, StepProgress
 
 Status = Literal["completed", "failed", "interrupted"]
 # DIVERGED: the loss was no longer a number.
-Reason = Literal["OOM", "CAPACITY", "QUOTA", "PREEMPTED", "USER", "DIVERGED", "ERROR"]
+# TIMEOUT: not over in the time that it was given.
+Reason = Literal["OOM", "CAPACITY", "QUOTA", "PREEMPTED", "USER", "DIVERGED", "TIMEOUT", "ERROR"]
 ExecutionPath = Literal["eager", "compiled", "graphs"]
-
-Policy = Literal["airbench", "dawnbench", "mlperf", "cold"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
-DEFAULT_POLICY: Policy = "airbench"
-
-# What each clock counts, by phase; `cold` counts everything.
-COUNTED: dict[Policy, frozenset[PhaseName]] = {
-    "airbench": frozenset({"prepare", "train", "final_evaluate"}),
-    "dawnbench": frozenset({"prepare", "train"}),
-    "mlperf": frozenset({"prepare", "train", "evaluate", "final_evaluate"}),
-}
 
 
 class Evaluation(Part):
-    """The accuracy measured on the whole test set once."""
+    """Metrics measured once. A recipe's is `accuracy`: the share of the test images that it classified right, 0..1."""
 
-    epoch: float = Field(ge=0, description="epochs trained when it was measured")
-    accuracy: float = Field(ge=0, le=1, description="share of images classified right")
+    epoch: float | None = Field(None, ge=0, description="epochs trained when it was measured")
+    step: int | None = Field(None, ge=0, description="the program's own absolute step")
+    metrics: dict[str, float] = Field(min_length=1, max_length=100)
     views: int = Field(1, ge=1, description="views averaged for each image (TTA); 1 is none")
     at: float = Field(description="seconds after the anchor at which it was known")
     final: bool = False
@@ -89,14 +69,16 @@ class Series(Part):
 
 
 class Device(Part):
-    """What the recipe computed on, and how."""
+    """What the run computed on, and how; null where only the program itself knows."""
 
     kind: Literal["cpu", "cuda"]
     name: str = Field(description="the processor's or the GPU's own name for itself")
     count: int = Field(1, ge=1, description="GPUs, or processors used")
-    precision: str = Field(description="the type of the heavy arithmetic: float16, bfloat16, float32")
-    path: ExecutionPath
-    convolution: Literal["direct", "winograd"] = Field("direct", description="the algorithm of the 3x3 convolutions")
+    precision: str | None = Field(None, description="the type of the heavy arithmetic: float16, bfloat16, float32")
+    path: ExecutionPath | None = None
+    convolution: Literal["direct", "winograd"] | None = Field(
+        "direct", description="the algorithm of the 3x3 convolutions"
+    )
 
 
 class Environment(Part):
@@ -121,24 +103,30 @@ class Environment(Part):
 
 
 class Run(Document):
-    """One training from scratch, by one recipe with one seed."""
+    """One training, by one recipe or one program with one seed."""
 
+    schema_version: Literal[1, 2] = 2  # type: ignore[assignment]  # the version of this kind went on alone
     kind: Literal["run"] = "run"
-    recipe: RecipeRef
+    recipe: RecipeRef | None = None
+    program: Program | None = None
     seed: int = Field(ge=0, lt=2**63)
-    target: Target
+    target: Target | MetricTarget | None = Field(description="null: a program that was run to its end")
     series: Series
     lease_id: str | None = None
     status: Status
     reason: Reason | None = Field(None, description="why it did not complete")
     message: str | None = Field(None, description="the error, in words")
+    ended: Ended | None = Field(None, description="how a program came to its end, by itself or stopped by bench")
+    cleanup: Cleanup | None = Field(None, description="what became of the processes that a program left behind")
+    resumed_from: int | None = Field(None, ge=1, description="the step that a program went on from, where it shows it")
     anchor: Utc
     cold: bool = Field(False, description="the phases begin at the start of the process")
     phases: tuple[Phase, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     loss: float | None = Field(None, description="mean training loss per image at the last step read")
-    steps: int = Field(0, ge=0, description="optimiser steps taken")
-    images: int = Field(0, ge=0, description="training images seen, repeats counted")
+    progress: StepProgress | None = Field(None, description="the steps that a program showed")
+    steps: int | None = Field(0, ge=0, description="optimiser steps taken")
+    images: int | None = Field(0, ge=0, description="training images seen, repeats counted")
     device: Device
     energy_joules: float | None = Field(None, ge=0)
     environment: Environment
@@ -148,8 +136,14 @@ class Run(Document):
     def _consistent(self) -> Run:
         if (self.status == "completed") != (self.reason is None):
             raise ValueError("a run has a reason exactly when it did not complete")
-        if self.status == "completed" and not any(e.final for e in self.evaluations):
+        if (self.recipe is None) == (self.program is None):
+            raise ValueError("a run is of a recipe or of a program")
+        if self.status == "completed" and self.recipe and not any(e.final for e in self.evaluations):
             raise ValueError("a completed run has a final evaluation")
+        if self.recipe and self.target is None:
+            raise ValueError("a recipe has a target")
+        if self.recipe and any("accuracy" not in e.metrics for e in self.evaluations):
+            raise ValueError("an evaluation of a recipe is one of its accuracy")
         return self
 
     @model_validator(mode="after")
@@ -176,15 +170,50 @@ class Run(Document):
         return False not in [phase.synchronised for phase in self.phases]  # asked often: no generator
 
     @property
-    def final_accuracy(self) -> float | None:
-        """Share of test images right at the end; None where the run did not get there."""
-        return next((e.accuracy for e in self.evaluations if e.final), None)
+    def label(self) -> str:
+        """What ran: the recipe's name with its version, or the program's."""
+        if self.recipe:
+            return self.recipe.label
+        assert self.program
+        return self.program.name
+
+    @property
+    def source(self) -> str:
+        """The hash of what ran, comparable with those of all other records: a recipe's source, a program's command."""
+        if self.recipe:
+            return self.recipe.source
+        assert self.program
+        return self.program.command_sha256
+
+    @property
+    def metric(self) -> str | None:
+        """The name of what the target is about; None without one."""
+        return self.target.metric if self.target else None
+
+    @property
+    def final_value(self) -> float | None:
+        """The target's metric at the end; None where the run did not get there, or has no target."""
+        return next((e.metrics.get(self.metric) for e in self.evaluations if e.final and self.metric), None)
+
+    @property
+    def first_hit(self) -> Evaluation | None:
+        """The first evaluation at the target; None where there is none."""
+        if self.target is None:
+            return None
+        return next((e for e in self.evaluations if self.target.reached(e.metrics[self.target.metric])), None)
 
     @property
     def hit(self) -> bool:
-        """Whether the finished run reached its target at the end. A run that did not complete missed."""
-        final = self.final_accuracy
-        return self.status == "completed" and final is not None and final >= self.target.at_least
+        """Whether the run reached what it was to reach; one that did not complete missed.
+
+        A recipe is at its target at the end, a program at some evaluation; a program without a target came to its end.
+        """
+        if self.status != "completed":
+            return False
+        if self.program:
+            return self.ended == "exited" if self.target is None else self.first_hit is not None
+        final = self.final_value
+        return self.target is not None and final is not None and self.target.reached(final)
 
     def key(self) -> str:
         """`v1/runs/2026/11/22/<id>.json`, by the UTC day in the id."""
@@ -204,55 +233,3 @@ def comparable(source_sha256: str) -> str:
 def _by_files() -> dict[str, str]:
     with Path(__file__).with_name("sources.csv").open(newline="") as lines:
         return {row["files_sha256"]: row["source_sha256"] for row in csv.DictReader(lines)}
-
-
-def first_hit(run: Run) -> Evaluation | None:
-    """The first evaluation at or above the target; None where there is none."""
-    return next((e for e in run.evaluations if e.accuracy >= run.target.at_least), None)
-
-
-def fell_back(run: Run) -> bool:
-    """Whether the run crossed its target and ended below it."""
-    final = run.final_accuracy
-    return first_hit(run) is not None and final is not None and final < run.target.at_least
-
-
-def policy_seconds(run: Run, policy: Policy) -> float | None:
-    """The run's time in seconds under `policy`; None where that policy has no answer for this run.
-
-    `dawnbench` and `mlperf` have none for a run that never reached its target, `cold` for a run that was
-    not the first of its process, and all of them for a run that did not complete or was not synchronised.
-    """
-    if run.status != "completed" or not run.valid:
-        return None
-    if policy == "cold":
-        final = next((e.at for e in run.evaluations if e.final), None)
-        return final - run.phases[0].start if run.cold and run.phases and final is not None else None
-    counted = [phase for phase in run.phases if phase.name in COUNTED[policy]]
-    if policy != "airbench":
-        hit = first_hit(run)
-        if hit is None:
-            return None
-        counted = [phase for phase in counted if phase.start < hit.at]
-    return sum(phase.seconds for phase in counted)
-
-
-def attempt_seconds(run: Run, policy: Policy) -> float | None:
-    """Seconds that `run` used under `policy`, up to its end.
-
-    A run that hit its target used its policy time. Any other used every counted phase up to its end, failed
-    and interrupted runs included: nothing for a run that broke off before its first counted phase. `cold`
-    counts from the start of the process to the end of the last phase.
-
-    None where the time is unknown: a completed run that was not synchronised, and under `cold` a run that
-    was not the first of its process.
-    """
-    if run.status == "completed" and not run.valid:
-        return None
-    if run.hit:
-        return policy_seconds(run, policy)
-    if policy == "cold":
-        if not run.cold:
-            return None
-        return run.phases[-1].stop - run.phases[0].start if run.phases else 0.0
-    return sum(phase.seconds for phase in run.phases if phase.name in COUNTED[policy])

@@ -30,7 +30,7 @@ def fill(tmp_path: Path, make_run: MakeRun) -> Fill:
                 seed=k,
                 series=Series(id=series, index=k, planned=n),
                 phases=(Phase(name="train", start=0, stop=stop),),
-                evaluations=(Evaluation(epoch=1, accuracy=0.945 + k / 1e4, at=stop, final=True),),
+                evaluations=(Evaluation(epoch=1, metrics={"accuracy": 0.945 + k / 1e4}, at=stop, final=True),),
             )
             keys.append(open_store(str(tmp_path / store)).put(run))
         return keys

@@ -89,6 +89,6 @@ def test_ctrl_c_leaves_a_record_and_no_process(cifar10: Path, tmp_path: Path) ->
     documents, errors = read_all(open_store(tmp_path / "store"))
     assert not errors
     (run,) = (document for document in documents if isinstance(document, Run))
-    assert (run.status, run.reason, run.recipe.name) == ("interrupted", "USER", "fastai-wrn")
+    assert (run.status, run.reason, run.label) == ("interrupted", "USER", "fastai-wrn")
     wait_for(lambda: not working_in(tmp_path), 10)
     assert working_in(tmp_path) == {}

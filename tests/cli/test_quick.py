@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.record.documents import POLICIES, LeaseClosed, LeaseOpened, Run, policy_seconds
+from bench.record.documents import POLICIES, LeaseClosed, LeaseOpened, Run, Target, policy_seconds
 from bench.store import open_store, read_all
 from tests.support.scripted_bench import TRAINING
 from tests.support.types import Bench
@@ -30,6 +30,7 @@ def test_quick_hits_its_target_is_priced_and_reported(bench_process: Bench, cifa
     ((run,), opened, closed) = documents(tmp_path / "store")
     assert done.stdout.split() == [run.key()]
     assert (run.status, run.hit, run.valid, run.cold) == ("completed", True, True, True)
+    assert isinstance(run.target, Target)
     assert run.target.dataset == "cifar10"
     assert run.lease_id == opened.id
     assert closed is not None

@@ -51,7 +51,7 @@ def test_runs_of_two_processes_hold_what_the_first_tells_on_the_parent_s_clock(
 ) -> None:
     first, second = series(10, n=2)
     for run in (first, second):
-        assert (run.status, run.final_accuracy, run.loss, run.steps, run.images) == ("completed", 0.95, 1.0, 1, 100)
+        assert (run.status, run.final_value, run.loss, run.steps, run.images) == ("completed", 0.95, 1.0, 1, 100)
         assert run.valid
     assert [phase.name for phase in first.phases] == ["build", "warmup", "prepare", "train", "final_evaluate"]
     assert [phase.name for phase in second.phases] == ["prepare", "train", "final_evaluate"]

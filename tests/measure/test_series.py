@@ -40,7 +40,7 @@ def recipe(script: Callable[[int, Events], object], name: str = "scripted") -> R
 
 def test_recipes_are_interleaved_and_seeds_count_up() -> None:
     runs = series(Scripted("a", "", 0.94), Scripted("b", "", 0.94), n=2)
-    assert [(run.recipe.name, run.seed) for run in runs] == [("a", 10), ("b", 10), ("a", 11), ("b", 11)]
+    assert [(run.label, run.seed) for run in runs] == [("a", 10), ("b", 10), ("a", 11), ("b", 11)]
     assert {run.series.planned for run in runs} == {2}
     assert [run.series.index for run in runs] == [0, 0, 1, 1]
     assert len({run.series.id for run in runs}) == 1
@@ -48,7 +48,7 @@ def test_recipes_are_interleaved_and_seeds_count_up() -> None:
 
 def test_a_completed_run_holds_what_the_recipe_told() -> None:
     (run,) = series(Scripted("a", "", 0.94))
-    assert (run.status, run.hit, run.final_accuracy, run.loss) == ("completed", True, 0.95, 1.0)
+    assert (run.status, run.hit, run.final_value, run.loss) == ("completed", True, 0.95, 1.0)
     assert (run.steps, run.images) == (1, 100)
     assert [phase.name for phase in run.phases] == ["build", "warmup", "prepare", "train", "final_evaluate"]
     assert policy_seconds(run, "airbench") is not None

@@ -143,7 +143,7 @@ def test_two_processes_learn_as_one_does_from_the_same_batches(noise: Cifar10) -
         both.stop()
     assert len(alone.losses) == len(set(alone.losses)) == 6
     assert together.losses == pytest.approx(alone.losses, rel=3e-4)
-    accuracies = [[evaluation.accuracy for evaluation in each.evaluations] for each in (alone, together)]
+    accuracies = [[evaluation.metrics["accuracy"] for evaluation in each.evaluations] for each in (alone, together)]
     assert accuracies[1] == pytest.approx(accuracies[0], abs=0.021)  # two of a hundred images may be on the edge
     assert (together.steps, together.images) == (alone.steps, alone.images) == (24, 24 * 64)
     assert both.batch == 64

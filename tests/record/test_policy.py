@@ -13,7 +13,6 @@ from bench.record.documents import (
     Run,
     Target,
     fell_back,
-    first_hit,
     policy_seconds,
 )
 from tests.support.builders import EVALUATIONS, PHASES, ending, make_run, runs
@@ -60,7 +59,7 @@ def test_a_cold_run_without_phases_has_no_cold_time() -> None:
 def test_a_miss_has_a_time_only_where_the_target_does_not_stop_the_clock() -> None:
     run = make_run(target=UNREACHED, cold=True)
     assert not run.hit
-    assert first_hit(run) is None
+    assert run.first_hit is None
     assert not fell_back(run)
     assert seconds(run) == {"airbench": 15, "dawnbench": None, "mlperf": None, "cold": 23}
 
@@ -74,7 +73,7 @@ def test_a_run_that_crossed_the_target_and_ended_below_it_is_flagged_and_missed(
 
 def test_a_run_that_hits_only_at_its_final_evaluation_is_counted_to_the_end() -> None:
     run = make_run(evaluations=(EVALUATIONS[0], EVALUATIONS[-1]))
-    assert first_hit(run) == EVALUATIONS[-1]
+    assert run.first_hit == EVALUATIONS[-1]
     assert not fell_back(run)
     assert seconds(run) == {"airbench": 15, "dawnbench": 13, "mlperf": 18, "cold": None}
 
@@ -96,14 +95,14 @@ def test_an_unsynchronised_run_has_no_time_under_any_policy() -> None:
 @pytest.mark.parametrize(("status", "reason"), [("interrupted", "USER"), ("failed", "OOM")])
 def test_a_run_that_did_not_complete_has_no_time_and_missed(status: str, reason: str) -> None:
     run = make_run(status=status, reason=reason, evaluations=EVALUATIONS[:2], phases=PHASES[:6], cold=True)
-    assert first_hit(run) == EVALUATIONS[1]
+    assert run.first_hit == EVALUATIONS[1]
     assert not run.hit
     assert not fell_back(run)
     assert set(seconds(run).values()) == {None}
 
 
 def test_an_evaluation_between_phases_stops_the_clock_before_the_next_training() -> None:
-    evaluation = Evaluation(epoch=1, accuracy=0.95, at=10)
+    evaluation = Evaluation(epoch=1, metrics={"accuracy": 0.95}, at=10)
     run = make_run(evaluations=(evaluation, EVALUATIONS[-1]))
     assert policy_seconds(run, "dawnbench") == 1 + 4
 

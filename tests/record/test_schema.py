@@ -35,7 +35,7 @@ def test_every_stored_lease_fits_the_schema(lease: LeaseOpened | LeaseClosed) ->
     VALIDATOR.validate(json.loads(to_bytes(lease)))
 
 
-@pytest.mark.parametrize("field", ["seed", "sha256", "recipe"])
+@pytest.mark.parametrize("field", ["seed", "sha256", "target"])
 def test_a_run_without_a_field_does_not_fit(field: str) -> None:
     content = json.loads(to_bytes(make_run()))
     del content[field]

@@ -14,7 +14,7 @@ from bench.record.documents import LeaseOpened
 from bench.store import open_store, read_all
 from bench.store.spool import SpooledWriter, spools
 from tests.support import seaweedfs
-from tests.support.builders import make_run
+from tests.support.builders import make_run, present
 from tests.support.command import run_bench
 from tests.support.types import Bench
 
@@ -40,7 +40,7 @@ def url(bucket: str) -> str:
         store.put(make_run(seed=seed, lease_id=lease.id))
     for seed in range(6):
         run = make_run(seed=seed)
-        store.put(run.model_copy(update={"recipe": run.recipe.model_copy(update={"name": "other"})}))
+        store.put(run.model_copy(update={"recipe": present(run.recipe).model_copy(update={"name": "other"})}))
     return store.name
 
 

@@ -36,10 +36,10 @@ PHASES = (
     Phase(name="final_evaluate", start=21, stop=23, epoch=3),
 )
 EVALUATIONS = (
-    Evaluation(epoch=1, accuracy=0.90, at=11),
-    Evaluation(epoch=2, accuracy=0.945, at=16),
-    Evaluation(epoch=3, accuracy=0.948, at=21),
-    Evaluation(epoch=3, accuracy=0.95, views=6, at=23, final=True),
+    Evaluation(epoch=1, metrics={"accuracy": 0.90}, at=11),
+    Evaluation(epoch=2, metrics={"accuracy": 0.945}, at=16),
+    Evaluation(epoch=3, metrics={"accuracy": 0.948}, at=21),
+    Evaluation(epoch=3, metrics={"accuracy": 0.95}, views=6, at=23, final=True),
 )
 
 
@@ -62,7 +62,7 @@ def make_run(**changes: Any) -> Run:
 
 def ending(accuracy: float) -> tuple[Evaluation, ...]:
     """The usual evaluations, but for the last one, which finds `accuracy`."""
-    return (*EVALUATIONS[:-1], EVALUATIONS[-1].model_copy(update={"accuracy": accuracy}))
+    return (*EVALUATIONS[:-1], EVALUATIONS[-1].model_copy(update={"metrics": {"accuracy": accuracy}}))
 
 
 def present(value: T | None) -> T:
@@ -97,7 +97,12 @@ def _evaluations(draw: st.DrawFn, *, after: float, final: bool) -> tuple[Evaluat
     """Up to four evaluations in order, none before `after`, the last of them the final one where asked."""
     times = sorted(draw(st.lists(st.floats(after, 1e6), min_size=int(final), max_size=4)))
     return tuple(
-        Evaluation(epoch=draw(st.floats(0, 1e4)), accuracy=draw(_shares), at=at, final=final and k == len(times) - 1)
+        Evaluation(
+            epoch=draw(st.floats(0, 1e4)),
+            metrics={"accuracy": draw(_shares)},
+            at=at,
+            final=final and k == len(times) - 1,
+        )
         for k, at in enumerate(times)
     )
 

@@ -96,7 +96,7 @@ class DiskCloud:
         every = {**request.envs, **envs}
         earlier = FolderStore(request.records) if request.records else None
         runs = [earlier.read(key) for key in earlier.keys("v1/runs/")] if earlier else []
-        finished = {(run.recipe.name, run.seed) for run in runs if isinstance(run, Run)}
+        finished = {(run.label, run.seed) for run in runs if isinstance(run, Run)}
         wanted = [(name, seed) for seed in range(int(every["BENCH_RUNS"])) for name in every["BENCH_RECIPES"].split()]
         with self.state() as state:
             machine = state["up"][request.cluster]

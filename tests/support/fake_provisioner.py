@@ -231,9 +231,7 @@ class FakeProvisioner:
             documents = [self.store.read(key) for key in self.store.keys("v1/runs/")]
             runs += [document for document in documents if isinstance(document, Run)]
         series = machine.envs["BENCH_SERIES_ID"]
-        finished = {
-            (run.recipe.name, run.seed) for run in runs if run.series.id == series and run.status != "interrupted"
-        }
+        finished = {(run.label, run.seed) for run in runs if run.series.id == series and run.status != "interrupted"}
         recipes = machine.envs["BENCH_RECIPES"].split()
         seeds = range(int(machine.envs["BENCH_RUNS"]))
         return [(recipe, seed) for seed in seeds for recipe in recipes if (recipe, seed) not in finished]

@@ -52,7 +52,7 @@ def a_run(number: int, seconds: float = 60.0, accuracy: float = 0.941, **changes
         "series": Series(id=an_id(1), index=0, planned=1),
         "anchor": NOON,
         "phases": phases,
-        "evaluations": (Evaluation(epoch=24, accuracy=accuracy, at=5 + seconds, final=True),),
+        "evaluations": (Evaluation(epoch=24, metrics={"accuracy": accuracy}, at=5 + seconds, final=True),),
         "device": Device(kind="cuda", name="Tesla V100-SXM2-16GB", precision="float16", path="graphs"),
         "images": 1_200_000,
     }

@@ -18,8 +18,8 @@ from analysis.frames.runs import runs_and_leases
 from analysis.published.dawnbench.entries import COLUMNS, FOLDER, TARGET
 from bench.billing.prices import machine_hourly
 from bench.errors import StoreError
-from bench.record.documents import AnyDocument, LeaseOpened, Run
-from bench.text import one_line, short_name
+from bench.record.documents import AnyDocument, LeaseOpened, Run, Target
+from bench.text import UNKNOWN, one_line, short_name
 
 # What DAWNBench's clock counts, as bench.record has it for `dawnbench`: evaluation is left out.
 COUNTED = ("prepare", "train")
@@ -94,17 +94,18 @@ def _create(path: Path, text: str) -> Path:
 
 
 def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
-    return (run.recipe.label, run.device, run.device_name, run.target, lease and (lease.provider, lease.instance_type))
+    return (run.label, run.device, run.device_name, run.target, lease and (lease.provider, lease.instance_type))
 
 
 def _fit(run: Run) -> bool:
-    reached = any(evaluation.accuracy >= TARGET for evaluation in run.evaluations)
-    return run.hit and run.valid and run.target.dataset == "cifar10" and reached
+    if run.recipe is None or not isinstance(run.target, Target) or run.target.dataset != "cifar10":
+        return False
+    return run.hit and run.valid and any(e.metrics["accuracy"] >= TARGET for e in run.evaluations)
 
 
 def _entry(run: Run, lease: LeaseOpened | None, submitter: Submitter, alike: list[Run]) -> Entry:
     machine = one_line(run.device_name)
-    named = (submitter.author, run.recipe.label, f"{run.device.count}{machine}", "pytorch")
+    named = (submitter.author, run.label, f"{run.device.count}{machine}", "pytorch")
     return Entry(short_name("_".join(map(_tag, named))), _header(run, lease, submitter, machine, alike), _log(run))
 
 
@@ -120,7 +121,7 @@ def _header(
         "authorEmail": submitter.email,
         "framework": one_line(f"PyTorch {run.environment.torch or ''}"),
         "codeURL": submitter.code_url,
-        "model": one_line(run.recipe.label),
+        "model": one_line(run.label),
         "hardware": f"{run.device.count} * {machine}{instance}",
         # Their prices are in USD. Optional, so an unknown one is left out.
         "costPerHour": float(hourly) if hourly is not None and price and price.currency == "USD" else None,
@@ -129,7 +130,7 @@ def _header(
     misc = {
         "bench run": run.id,
         "seed": run.seed,
-        "precision": one_line(run.device.precision),
+        "precision": one_line(run.device.precision or UNKNOWN),
         "clock": "prepare and train; evaluation not counted",
         "runs of this kind": len(alike),
         "runs that hit": sum(same_kind.hit for same_kind in alike),
@@ -142,7 +143,9 @@ def _log(run: Run) -> str:
     for evaluation in run.evaluations:
         seconds = sum(phase.seconds for phase in run.phases if phase.name in COUNTED and phase.start < evaluation.at)
         # Ten digits of a percentage: 94.08, not 94.08000000000001.
-        lines.append((f"{evaluation.epoch:g}", repr(seconds / 3600), f"{100 * evaluation.accuracy:.10g}"))
+        lines.append(
+            (f"{evaluation.epoch or 0:g}", repr(seconds / 3600), f"{100 * evaluation.metrics['accuracy']:.10g}")
+        )
     return "".join("\t".join(line) + "\n" for line in lines)
 
 

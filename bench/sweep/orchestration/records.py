@@ -103,7 +103,8 @@ def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
     return {
         (run.recipe.name, run.seed)
         for run in runs
-        if run.status != "interrupted"
+        if run.recipe
+        and run.status != "interrupted"
         and run.recipe.name in sources
         and run.seed < sweep.runs
         and (any_source or run.recipe.source == sources[run.recipe.name])

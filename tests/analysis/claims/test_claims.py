@@ -166,7 +166,7 @@ def test_six_runs_a_side_make_a_verdict(n: int, verdict: str) -> None:
 
 
 def test_runs_on_two_machines_are_not_compared() -> None:
-    documents = [each for each in runs(3.0) if not isinstance(each, Run) or each.recipe.name == "fast"]
+    documents = [each for each in runs(3.0) if not isinstance(each, Run) or each.label == "fast"]
     other = small_store.a_lease(2, "9.99")
     recipe = RecipeRef(name="slow", source_sha256="0" * 64)
     elsewhere = small_store.a_series(300, [180.0] * 12, lease_id=other.id, recipe=recipe)

@@ -154,7 +154,10 @@ def test_what_weakens_a_row_is_said(documents: list[Run], facts: tuple[str, ...]
 
 
 def test_a_run_that_fell_back_is_a_miss_and_said() -> None:
-    crossed = (Evaluation(epoch=20, accuracy=0.95, at=40), Evaluation(epoch=24, accuracy=0.93, at=65, final=True))
+    crossed = (
+        Evaluation(epoch=20, metrics={"accuracy": 0.95}, at=40),
+        Evaluation(epoch=24, metrics={"accuracy": 0.93}, at=65, final=True),
+    )
     row = only_row(a.a_run(10, evaluations=crossed))
     assert row.hits == 0
     assert noted(row, "1 run", "miss")
@@ -188,7 +191,7 @@ def test_an_instance_that_the_entry_names_is_the_same_machine() -> None:
     [
         {"target": Target(at_least=0.60)},
         {"target": Target(at_least=0.94, dataset="made-up")},
-        {"evaluations": (Evaluation(epoch=24, accuracy=0.93, at=65, final=True),)},
+        {"evaluations": (Evaluation(epoch=24, metrics={"accuracy": 0.93}, at=65, final=True),)},
     ],
 )
 def test_no_ratio_to_an_entry_of_another_quality(other: dict[str, Any]) -> None:

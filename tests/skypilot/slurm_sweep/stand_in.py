@@ -35,7 +35,7 @@ def main() -> None:
         store.put(lease.opened)
     series = series_of(os.environ)
     assert series is not None, "a sweep names its series"
-    made = {(run.recipe.name, run.seed) for run in runs_of(series, store)}
+    made = {(run.label, run.seed) for run in runs_of(series, store)}
     for seed in range(given.runs):
         for name in given.recipes:
             if (name, seed) not in made:

@@ -69,7 +69,7 @@ def test_the_same_call_goes_on_with_what_is_missing(
     assert result.cells[1].stage is Stage.SKIPPED
     assert not any("a100" in call for call in second.calls)
     runs = runs_in(store)
-    assert len(runs) == len({(run.recipe.name, run.seed, run.series.id) for run in runs}) == 12
+    assert len(runs) == len({(run.label, run.seed, run.series.id) for run in runs}) == 12
     result, _ = run_sweep(FakeProvisioner(there))
     assert result.exit_code == 0
 

@@ -150,7 +150,10 @@ def test_the_first_hit_of_each_recipe_and_machine_is_exported_or_every_one() -> 
         {"status": "failed", "reason": "OOM"},
         {"evaluations": builders.ending(0.9399)},
         {"target": Target(at_least=0.94, dataset="cifar10-held-out-10000")},
-        {"target": Target(at_least=0.6), "evaluations": (Evaluation(epoch=1, accuracy=0.65, at=23, final=True),)},
+        {
+            "target": Target(at_least=0.6),
+            "evaluations": (Evaluation(epoch=1, metrics={"accuracy": 0.65}, at=23, final=True),),
+        },
         {"phases": (builders.PHASES[0].model_copy(update={"synchronised": False}), *builders.PHASES[1:])},
     ],
     ids=["failed", "missed", "other images", "lower target", "clock not synchronised"],
@@ -166,7 +169,7 @@ def test_a_price_that_is_unknown_or_not_in_dollars_is_left_out(lease: LeaseOpene
 
 
 def test_names_from_records_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
-    recipe = builders.make_run().recipe.model_copy(update={"name": "../../../x\x1b[31m"})
+    recipe = builders.present(builders.make_run().recipe).model_copy(update={"name": "../../../x\x1b[31m"})
     written = write_entries(export_entries([a_run(2, recipe=recipe)], WHO), tmp_path)
     assert [path.parent for path in written] == [tmp_path / "CIFAR10" / "train"]
     assert "\x1b" not in written[0].read_text()

@@ -1,0 +1,97 @@
+"""The time of a run by each clock policy.
+
+A policy says which phases of a run count as "the time". All are computed from the same record.
+
+| policy    | counts                                              | stops at                              |
+|-----------|-----------------------------------------------------|---------------------------------------|
+| dawnbench | prepare, train                                      | first epoch evaluated at the target   |
+| airbench  | prepare, train, final_evaluate                      | the end                               |
+| mlperf    | prepare, train, evaluate, final_evaluate            | first evaluation at the target        |
+| cold      | everything since the process began, gaps included   | the final accuracy                    |
+
+`lease`, what a person pays for, is a property of the lease and not of a run.
+
+A program has `cold`, which ends at its first evaluation at the target, or without a target at its end. It has
+`dawnbench` and `mlperf` where it marks phases, and never `airbench`, which is the recipes' own.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from bench.record.base import PhaseName
+from bench.record.run import Run
+
+Policy = Literal["airbench", "dawnbench", "mlperf", "cold"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+DEFAULT_POLICY: Policy = "airbench"
+
+# What each clock counts, by phase; `cold` counts everything.
+COUNTED: dict[Policy, frozenset[PhaseName]] = {
+    "airbench": frozenset({"prepare", "train", "final_evaluate"}),
+    "dawnbench": frozenset({"prepare", "train"}),
+    "mlperf": frozenset({"prepare", "train", "evaluate", "final_evaluate"}),
+}
+
+
+def fell_back(run: Run) -> bool:
+    """Whether the run crossed its target and ended below it."""
+    final = run.final_value
+    return run.target is not None and run.first_hit is not None and final is not None and not run.target.reached(final)
+
+
+def _answers(run: Run, policy: Policy) -> bool:
+    """Whether `policy` can tell the time of such a run at all."""
+    if run.recipe or policy == "cold":
+        return True
+    return policy != "airbench" and any(phase.name != "process" for phase in run.phases)
+
+
+def policy_seconds(run: Run, policy: Policy) -> float | None:
+    """The run's time in seconds under `policy`; None where that policy has no answer for this run.
+
+    `dawnbench` and `mlperf` have none for a run that never reached its target, `cold` for a run that was
+    not the first of its process, and all of them for a run that did not complete or was not synchronised.
+    """
+    if run.status != "completed" or not run.valid or run.ended == "sampled" or not _answers(run, policy):
+        return None
+    if policy == "cold":
+        end = _cold_end(run)
+        return end - run.phases[0].start if run.cold and run.phases and end is not None else None
+    counted = [phase for phase in run.phases if phase.name in COUNTED[policy]]
+    if policy != "airbench" and run.target:
+        hit = run.first_hit
+        if hit is None:
+            return None
+        counted = [phase for phase in counted if phase.start < hit.at]
+    return sum(phase.seconds for phase in counted)
+
+
+def _cold_end(run: Run) -> float | None:
+    """When `cold` stops, in seconds after the anchor."""
+    if run.recipe:
+        return next((e.at for e in run.evaluations if e.final), None)
+    if run.target is None:
+        return run.phases[-1].stop if run.phases else None
+    return run.first_hit.at if run.first_hit else None
+
+
+def attempt_seconds(run: Run, policy: Policy) -> float | None:
+    """Seconds that `run` used under `policy`, up to its end.
+
+    A run that hit its target used its policy time. Any other used every counted phase up to its end, failed
+    and interrupted runs included: nothing for a run that broke off before its first counted phase. `cold`
+    counts from the start of the process to the end of the last phase.
+
+    None where the time is unknown: a completed run that was not synchronised, under `cold` a run that was not the
+    first of its process, and a program that marks no phases but under `cold`.
+    """
+    if (run.status == "completed" and not run.valid) or not _answers(run, policy):
+        return None
+    if run.hit:
+        return policy_seconds(run, policy)
+    if policy == "cold":
+        if not run.cold:
+            return None
+        return run.phases[-1].stop - run.phases[0].start if run.phases else 0.0
+    return sum(phase.seconds for phase in run.phases if phase.name in COUNTED[policy])

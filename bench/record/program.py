@@ -1,0 +1,80 @@
+"""The parts of a run's record that only a program of one's own has: what it is, what it showed, how it ended."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from bench.record.base import Part
+
+Ended = Literal["exited", "sampled", "target", "timeout"]
+Cleanup = Literal["clean", "terminated", "killed", "left"]
+MOST_POINTS = 500
+
+
+class Program(Part):
+    """The command that ran, secrets struck out of it, and the state of the folder that it ran in."""
+
+    name: str = Field(min_length=1)
+    argv: tuple[str, ...] = Field(min_length=1, description="as given, with {seed} where the seed goes")
+    command_sha256: str = Field(pattern="^[0-9a-f]{64}$", description="over argv, a NUL between two words")
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    task_sha256: str | None = Field(None, description="of the task file of a sweep")
+
+
+class MetricTarget(Part):
+    """The quality to reach: a metric of the program, a direction and a value."""
+
+    metric: str = Field(min_length=1)
+    at_least: float | None
+    at_most: float | None
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> MetricTarget:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("a target is either at least or at most a value")
+        return self
+
+    @property
+    def value(self) -> float:
+        """The value to reach."""
+        value = self.at_least if self.at_least is not None else self.at_most
+        assert value is not None
+        return value
+
+    def reached(self, value: float) -> bool:
+        """Whether `value` is good enough."""
+        return value >= self.value if self.at_least is not None else value <= self.value
+
+
+class StepSeconds(Part):
+    """Seconds a step, over `n` stretches that were long enough to be timed."""
+
+    p10: float = Field(ge=0)
+    p50: float = Field(ge=0)
+    p90: float = Field(ge=0)
+    n: int = Field(ge=1)
+
+
+class StepProgress(Part):
+    """The steps that a program showed. Points are (seconds after the anchor, absolute step)."""
+
+    source: str = Field(description="which form of output they were read in")
+    target_source: str | None = Field(None, description="the same of the target's metric")
+    unit: str = Field("step", description="what is counted")
+    first_step: int = Field(ge=0)
+    last_step: int = Field(ge=0)
+    total_steps: int | None = Field(None, ge=1)
+    total_source: Literal["option", "program"] | None = Field(None, description="who said the total")
+    contradicted_by: int | None = Field(None, description="what the program showed against the total of the option")
+    step_seconds: StepSeconds | None = None
+    points: tuple[tuple[float, int], ...] = Field(min_length=1, max_length=MOST_POINTS)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> StepProgress:
+        if any(after <= before or late < early for (early, before), (late, after) in pairwise(self.points)):
+            raise ValueError("points are out of order")
+        return self
