@@ -19,6 +19,8 @@ from scipy import optimize, stats
 LEVEL = 0.95
 # Below this many values a resampled median takes so few different values that BCa means little.
 BOOTSTRAP_FROM = 10
+# Up to this many: resampling takes time with their square, and of more values it says what formulas say.
+BOOTSTRAP_UNTIL = 1000
 # Below this many values not even the lowest and the highest enclose the median at LEVEL.
 MEDIAN_FROM = 6
 _SEED = 94
@@ -59,11 +61,11 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
 
 def median_interval(values: Sequence[float]) -> Interval | None:
-    """An interval of the median: BCa bootstrap from 10 values on, order statistics below; None for fewer than 6.
+    """An interval of the median: BCa bootstrap for 10 to 1000 values, else order statistics; None for fewer than 6.
 
     The bootstrap's seed is fixed, so that the same values give the same interval.
     """
-    if len(values) >= BOOTSTRAP_FROM:
+    if _resampled(len(values)):
         interval = bca([values], _median)
         if interval is not None:
             return interval
@@ -84,7 +86,8 @@ def to_first_success(spent: Sequence[float], hits: Sequence[bool]) -> tuple[floa
     `spent` is what each attempt took, `hits` whether it hit: an attempt that missed was paid for as well. The
     estimate is the mean of `spent` / P(hit), infinite where nothing hit. Its interval resamples attempts (BCa),
     and reaches up at least to where Wilson's lower end of P(hit) puts it: resampling runs that all hit would
-    know of no miss. It is None with fewer than 10 attempts or no hit.
+    know of no miss. It is None with fewer than 10 attempts or no hit. Of more than 1000 attempts the
+    delta method takes the place of resampling.
 
     Raises ValueError where the two differ in length, or nothing was spent.
     """
@@ -95,11 +98,24 @@ def to_first_success(spent: Sequence[float], hits: Sequence[bool]) -> tuple[floa
     if hit == 0:
         return math.inf, None
     expected = total / hit
-    ends = _resampled_cost(spent, hits) if n >= BOOTSTRAP_FROM else None
+    ends = _linear_cost(spent, hits) if n > BOOTSTRAP_UNTIL else _resampled_cost(spent, hits) if _resampled(n) else None
     if ends is None:
         return expected, None
     high = max(ends[1], total / n / wilson(hit, n).low)
-    return expected, Interval(ends[0], high, "BCa bootstrap, Wilson")
+    return expected, Interval(ends[0], high, "BCa bootstrap, Wilson" if _resampled(n) else "delta method, Wilson")
+
+
+def _resampled(*counts: int) -> bool:
+    return min(counts) >= BOOTSTRAP_FROM and max(counts) <= BOOTSTRAP_UNTIL
+
+
+def _linear_cost(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float, float]:
+    """The ends of total / hits by the delta method, from hits per unit, which is finite for any sample."""
+    costs, hit = np.asarray(spent, dtype=float), np.asarray(hits, dtype=float)
+    rate = hit.sum() / costs.sum()
+    error = math.sqrt(len(spent)) * float(np.std(hit - rate * costs, ddof=1)) / costs.sum()
+    reach = float(stats.norm.isf((1 - LEVEL) / 2)) * error
+    return float(1 / (rate + reach)), float(1 / (rate - reach)) if rate > reach else math.inf
 
 
 def _resampled_cost(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float, float] | None:
@@ -207,7 +223,7 @@ def power_of(n: int, difference: float, sd: float) -> float:
 def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> tuple[float, Interval | None]:
     """median(above) / median(below) of two independent samples of positive values, and its interval.
 
-    BCa bootstrap from 10 values a side on; below that, or where resampling shows no spread, each side's
+    BCa bootstrap for 10 to 1000 values a side; else, or where resampling shows no spread, each side's
     order statistics, put together by `ratio_of_estimates`. The interval is None with fewer than 6 values on
     a side. Raises ValueError for an empty sample or a value that is not positive.
     """
@@ -215,7 +231,7 @@ def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> tuple[fl
         raise ValueError("a ratio of medians needs positive values on both sides")
     median_above, median_below = float(np.median(above)), float(np.median(below))
     ratio = median_above / median_below
-    if min(len(above), len(below)) >= BOOTSTRAP_FROM:
+    if _resampled(len(above), len(below)):
         interval = bca([above, below], _median_ratio)
         if interval is not None:
             return ratio, interval

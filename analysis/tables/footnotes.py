@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.frames.runs import counted
 from analysis.published.dawnbench import entries as dawnbench
-from analysis.stats.intervals import BOOTSTRAP_FROM, LEVEL, MEDIAN_FROM
+from analysis.stats.intervals import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM
 from bench.record.documents import Policy
 from bench.text import CATEGORIES, one_line, plural
 
@@ -39,8 +39,8 @@ def general_notes(policy: Policy, *, measured: bool, shown: int, known: int, com
             f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of the completed runs, "
             "hits and misses alike.",
             f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Mean accuracy: Student t. Median time "
-            f"and train cost: BCa bootstrap from {BOOTSTRAP_FROM} runs on, order statistics for {MEDIAN_FROM} "
-            f"to {BOOTSTRAP_FROM - 1}.",
+            f"and train cost: BCa bootstrap for {BOOTSTRAP_FROM} to {BOOTSTRAP_UNTIL} runs, order statistics for "
+            f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more.",
             "runs: every attempt, failed and interrupted ones too. hits: runs that completed at or above the "
             "target. train cost: time x price. cost per success: what the clock counted of all attempts, "
             "misses and broken ones up to their end, x price / hits.",

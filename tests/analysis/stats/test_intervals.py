@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics as plain
+import time
 import warnings
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from analysis.stats import intervals
 from analysis.stats.intervals import (
     BOOTSTRAP_FROM,
+    BOOTSTRAP_UNTIL,
     MEDIAN_FROM,
     Interval,
     mean_interval,
@@ -170,3 +173,31 @@ def test_the_interval_of_a_success_covers_its_true_cost_about_as_often_as_it_say
         interval = known(to_first_success(spent.tolist(), hits.tolist())[1])
         covered += interval.low <= math.exp(4 + 0.05**2 / 2) / 0.7 <= interval.high
     assert covered >= 52  # 57 expected; fewer than 52 by chance once in 100
+
+
+def test_where_formulas_take_over_from_resampling_they_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    times = random.lognormal(3, 0.3, BOOTSTRAP_UNTIL).tolist()
+    hits = (random.random(len(times)) < 0.9).tolist()
+
+    def found() -> list[Interval]:
+        return [known(median_interval(times)), known(to_first_success(times, hits)[1])]
+
+    resampled = found()
+    monkeypatch.setattr(intervals, "BOOTSTRAP_UNTIL", BOOTSTRAP_UNTIL - 1)
+    by_formula = found()
+    assert [each.method for each in resampled] == ["BCa bootstrap", "BCa bootstrap, Wilson"]
+    assert [each.method for each in by_formula] == ["order statistics", "delta method, Wilson"]
+    for one, other in zip(resampled, by_formula, strict=True):
+        assert one[:2] == pytest.approx(other[:2], abs=0.1 * (one.high - one.low))
+
+
+def test_intervals_of_a_million_runs_take_no_longer_than_reading_them() -> None:
+    random = np.random.default_rng(1)
+    times = random.lognormal(3, 0.3, 1_000_000)
+    hits = random.random(len(times)) < 0.9
+    start = time.perf_counter()
+    median, (_, success) = known(median_interval(times.tolist())), to_first_success(times.tolist(), hits.tolist())
+    assert time.perf_counter() - start < 20  # resampling would take hours, and more memory than there is
+    assert median.low < math.exp(3) < median.high
+    assert known(success).low < math.exp(3 + 0.3**2 / 2) / 0.9 < known(success).high
