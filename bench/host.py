@@ -1,4 +1,4 @@
-"""Facts of this host and process: its processors and what a container may use of them, and when it started.
+"""Facts of this host and process: its processors and what a container may use of them, its GPU, and when it started.
 
 The affinity and the machine's memory do not show a limit of `docker --cpus` or of Kubernetes: the cgroup does, of
 version 1 or 2.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -106,6 +108,26 @@ def cores() -> int:
     quota = cpu_quota()
     # Rounded down: a thread too many uses up the time of all, which then wait for each other.
     return processors if quota is None else max(1, min(processors, int(quota)))
+
+
+def nvidia_driver(
+    device: Path = Path("/dev/nvidia0"), version: Path = Path("/proc/driver/nvidia/version")
+) -> str | None:
+    """The driver of the NVIDIA GPU that this machine shows, "unknown" where it does not say; None: no GPU is shown.
+
+    CUDA_VISIBLE_DEVICES may hide all of them: that is the user's wish.
+    """
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return None
+    question = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(question, capture_output=True, text=True, timeout=60, check=True)
+        return answer.stdout.split()[0]
+    except (OSError, subprocess.SubprocessError, IndexError):  # an image may lack it
+        if not device.exists():
+            return None
+    found = re.search(r"\d+\.\d+(\.\d+)?", " ".join(_lines(version)[:1]))
+    return found[0] if found else "unknown"
 
 
 def boot_time() -> datetime | None:

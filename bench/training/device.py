@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UsageError
+from bench.host import nvidia_driver
 from bench.record.documents import ExecutionPath
 from bench.training.blocked import Blocked, can_block
 from bench.training.data import Bytes
@@ -83,33 +84,92 @@ class Compute:
 
 
 def choose(choice: Choice = "auto") -> Compute:
-    """The GPU where there is one, else the CPU. Raises UsageError where a GPU is asked for and there is none."""
-    if choice == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA GPU is usable here (`nvidia-smi` should list one); use --device cpu or auto")
-    if choice != "cpu" and torch.cuda.is_available():
+    """The GPU where there is one, else the CPU.
+
+    Raises UsageError where a GPU is asked for and there is none, and wherever there is one that torch cannot use: the
+    processor is no place to train at a GPU's price.
+    """
+    if choice == "cpu":
+        return _cpu()
+    if torch.cuda.is_available():
         return _cuda(torch.device("cuda", torch.cuda.current_device()))
+    if driver := nvidia_driver():
+        raise UsageError(f"torch {torch.__version__} cannot use the GPU here: {_remedy(driver)}; or --device cpu")
+    if choice == "cuda":
+        raise UsageError("no CUDA GPU is usable here (`nvidia-smi` should list one); use --device cpu or auto")
     return _cpu()
 
 
-def _cuda(device: torch.device) -> Compute:
-    """Half precision; compiled from Ampere on: below sm_80 Triton cannot use the tensor cores, graphs must do.
+# The oldest driver that serves a version of CUDA: NVIDIA's guide to minor version compatibility.
+_OLDEST_DRIVER = {"12": 525, "13": 580}
+# The newest torch on PyPI with kernels for Volta (sm_70), and with CUDA 12.
+_OLDER_TORCH = "torch==2.10.*"
 
-    They must do also where Triton lacks the C compiler that it builds its launchers with, as in many images.
-    """
+
+def _remedy(driver: str) -> str:
+    """What to do about a GPU with `driver` that torch does not see."""
+    cuda = torch.version.cuda
+    if cuda is None:
+        return "it was built without CUDA; install the torch of PyPI"
+    major, installed = cuda.partition(".")[0], driver.partition(".")[0]
+    needed = _OLDEST_DRIVER.get(major, 0)
+    if installed.isdecimal() and int(installed) < needed:
+        other = f", or pip install '{_OLDER_TORCH}'" if major != "12" and int(installed) >= _OLDEST_DRIVER["12"] else ""
+        return f"CUDA {cuda} needs driver {needed} or newer, and this is {driver}; update the driver{other}"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return f"driver {driver}, CUDA {cuda}: {str(error).partition('.')[0]}"
+    return f"driver {driver}, CUDA {cuda}; CUDA_VISIBLE_DEVICES may name no GPU"
+
+
+def _check_kernels(device: torch.device) -> None:
+    """Raise UsageError where torch was built without kernels for the GPU, which would fail at the first of them."""
+    own = torch.cuda.get_device_capability(device)
+    kernels = torch.cuda.get_arch_list()
+    # sm_86 runs what was built for sm_80, but not the reverse; compute_90 can be translated for all that came later.
+    built = [(name.partition("_")[0], divmod(int(name.partition("_")[2].rstrip("af")), 10)) for name in kernels]
+    if any(known <= own and (kind == "compute" or known[0] == own[0]) for kind, known in built):
+        return
+    oldest = min((known for _, known in built), default=own)
+    remedy = f"pip install '{_OLDER_TORCH}'" if (7, 0) <= own < oldest else "install an older torch"
+    raise UsageError(
+        f"{torch.cuda.get_device_name(device)} is sm_{own[0]}{own[1]}, and torch {torch.__version__} has kernels for "
+        f"{', '.join(kernels)}; {remedy if own < oldest else 'install a newer torch'}, or use --device cpu"
+    )
+
+
+def _cuda(device: torch.device) -> Compute:
+    """Half precision; compiled from Ampere on: below sm_80 Triton cannot use the tensor cores, graphs must do."""
+    _check_kernels(device)
     torch.backends.cudnn.benchmark = True
-    compiles = torch.cuda.get_device_capability(device) >= (8, 0) and _compiler("gcc", "clang")
+    compiles = torch.cuda.get_device_capability(device) >= (8, 0) and _triton_compiles()
     return Compute(device, torch.float16, "compiled" if compiles else "graphs")
+
+
+def _triton_compiles() -> bool:
+    """Whether Triton finds all it needs: it is asked, and builds its launcher, once a machine.
+
+    That takes a C compiler of any kind, Python's headers and a driver to link with, or a cache that has it already.
+    """
+    try:
+        from triton.runtime import driver
+
+        driver.active.get_current_target()
+    except Exception:  # Triton's own errors and those of every program that it starts
+        return False
+    return True
 
 
 def _cpu() -> Compute:
     precision, winograd = fastest_convolution()
-    return Compute(torch.device("cpu"), precision, "compiled" if _compiler("g++", "clang++") else "eager", winograd)
+    return Compute(torch.device("cpu"), precision, "compiled" if _has_compiler() else "eager", winograd)
 
 
-def _compiler(*names: str) -> bool:
-    """Whether one of these compilers is here, and Python's headers, which the code of torch.compile includes."""
+def _has_compiler() -> bool:
+    """Whether a C++ compiler is here, and Python's headers, which the code of torch.compile includes."""
     headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    return headers.exists() and any(shutil.which(name) for name in names)
+    return headers.exists() and any(shutil.which(name) for name in ("g++", "clang++"))
 
 
 @cache

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sysconfig
-from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from torch import nn
 
+from bench.errors import UsageError
 from bench.record.documents import ExecutionPath
 from bench.training import device
 from bench.training.blocked import Blocked
@@ -17,20 +17,91 @@ from bench.training.layers import Conv3x3
 
 
 @pytest.mark.parametrize(
-    ("capability", "compiler", "path"),
-    [((8, 0), "gcc", "compiled"), ((9, 0), "clang", "compiled"), ((8, 0), None, "graphs"), ((7, 0), "gcc", "graphs")],
+    ("capability", "triton", "path"),
+    [((8, 0), True, "compiled"), ((9, 0), True, "compiled"), ((8, 0), False, "graphs"), ((7, 5), True, "graphs")],
 )
-def test_a_gpu_is_compiled_for_from_ampere_on_where_triton_finds_a_compiler(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capability: tuple[int, int], compiler: str | None, path: str
+def test_a_gpu_is_compiled_for_from_ampere_on_where_triton_can(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], triton: bool, path: str
 ) -> None:
-    (tmp_path / "Python.h").touch()
-    if compiler:
-        (tmp_path / compiler).touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    show_gpu(monkeypatch, capability)
+    monkeypatch.setattr(device, "_triton_compiles", lambda: triton)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    assert device._cuda(torch.device("cuda")).path == path
+    assert device.choose().path == path
+
+
+def show_gpu(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], kernels: str = "sm_75 sm_80 sm_86 sm_90"
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", kernels.split)
+
+
+def test_triton_is_not_there_for_a_processor() -> None:
+    assert not device._triton_compiles()
+
+
+@pytest.mark.parametrize(
+    ("capability", "kernels", "advice"),
+    [
+        ((9, 0), "sm_75 sm_90", None),
+        ((8, 9), "sm_75 sm_86", None),
+        ((12, 1), "sm_90 sm_120", None),
+        ((10, 3), "sm_90 compute_90", None),  # translated by the driver
+        ((8, 0), "sm_86", "torch==2.10.*"),
+        ((7, 0), "sm_75 sm_90", "torch==2.10.*"),
+        ((6, 1), "sm_75 sm_90", "an older torch"),
+        ((11, 0), "sm_90 sm_100 sm_120a", "a newer torch"),
+        ((13, 0), "sm_90 sm_120a", "a newer torch"),
+    ],
+)
+def test_a_gpu_that_torch_has_no_kernels_for_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], kernels: str, advice: str | None
+) -> None:
+    show_gpu(monkeypatch, capability, kernels)
+    if advice is None:
+        device._check_kernels(torch.device("cuda"))
+        return
+    with pytest.raises(UsageError) as refusal:
+        device.choose()
+    assert f"Tesla is sm_{''.join(map(str, capability))}, " in str(refusal.value)
+    assert advice in str(refusal.value)
+
+
+@pytest.mark.parametrize("choice", ["auto", "cuda"])
+@pytest.mark.parametrize(
+    ("cuda", "driver", "words"),
+    [
+        ("13.0", "535.216.01", {"13.0", "580", "535.216.01;", "'torch==2.10.*';"}),
+        ("13.0", "470.57.02", {"13.0", "580", "470.57.02;"}),
+        ("12.8", "470.57.02", {"12.8", "525", "470.57.02;"}),
+        ("13.0", "580.95.05", {"13.0:", "580.95.05,"}),
+        ("13.0", "unknown", {"13.0:", "unknown,"}),
+        (None, "580.95.05", {"PyPI;"}),
+    ],
+)
+def test_a_gpu_that_torch_does_not_see_is_no_reason_to_train_on_the_processor(
+    monkeypatch: pytest.MonkeyPatch, choice: Literal["auto", "cuda"], cuda: str | None, driver: str, words: set[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(device, "nvidia_driver", lambda: driver)
+    with pytest.raises(UsageError) as refusal:
+        device.choose(choice)
+    assert words <= set(str(refusal.value).split())
+    assert ("torch==" in str(refusal.value)) == any("torch==" in word for word in words)
+
+
+def test_the_processor_is_taken_where_it_is_asked_for_or_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(device, "nvidia_driver", lambda: "535.216.01")
+    assert device.choose("cpu").device.type == "cpu"
+    monkeypatch.setattr(device, "nvidia_driver", lambda: None)
+    assert device.choose().device.type == "cpu"
+    with pytest.raises(UsageError):
+        device.choose("cuda")
 
 
 def test_only_a_processor_is_kept_from_compiling() -> None:
