@@ -106,6 +106,8 @@ def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction)
         shown = sorted({*track.evaluations.items(), *([track.first_hit] if track.first_hit else [])})
         readings = [(e.at, e.step, {job.target.metric: e.value}) for e in shown]
         is_number = track.target_value is not None and math.isfinite(track.target_value)
+    elif job.target:
+        return []
     else:
         latest = {redaction.text(name): value for name, value in watch.latest().items() if math.isfinite(value)}
         at = watch.latest_at()

@@ -200,7 +200,8 @@ class Run(Document):
         """The first evaluation at the target; None where there is none."""
         if self.target is None:
             return None
-        return next((e for e in self.evaluations if self.target.reached(e.metrics[self.target.metric])), None)
+        values = ((e, e.metrics.get(self.target.metric)) for e in self.evaluations)
+        return next((e for e, value in values if value is not None and self.target.reached(value)), None)
 
     @property
     def hit(self) -> bool:

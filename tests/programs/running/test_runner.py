@@ -24,6 +24,19 @@ time.sleep(600)
 """
 
 
+def saying_goodbye_at(number: int) -> str:
+    """A program that ends in its handler, whenever the signal comes."""
+    return f"""
+import signal, time
+def end(number, frame):
+    print("bye")
+    raise SystemExit
+signal.signal({int(number)}, end)
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
 def at_line(part: str, then: Callable[[], None]) -> Words:
     """A source that calls `then` at the first line with `part` in it."""
     todo = [then]
@@ -118,9 +131,7 @@ def test_the_target_ends_it_where_that_was_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_handed_on_and_the_program_may_say_goodbye(number: signal.Signals, tmp_path: Path) -> None:
-    script = (
-        f"import signal\nsignal.signal({int(number)}, lambda *_: print('bye'))\nprint('up', flush=True)\nsignal.pause()"
-    )
+    script = saying_goodbye_at(number)
     before = signal.getsignal(number)
     sources = [at_line("up", lambda: os.kill(os.getpid(), number))]
     ran = run_program(python(script), tmp_path, sources=sources)
@@ -129,10 +140,10 @@ def test_a_signal_is_handed_on_and_the_program_may_say_goodbye(number: signal.Si
 
 
 def test_a_signal_of_the_users_own_ends_nothing(tmp_path: Path) -> None:
-    script = "import signal\nsignal.signal(10, lambda *_: print('saved'))\nprint('up', flush=True)\nsignal.pause()"
+    script = saying_goodbye_at(signal.SIGUSR1)
     sources = [at_line("up", lambda: os.kill(os.getpid(), signal.SIGUSR1))]
     ran = run_program(python(script), tmp_path, sources=sources)
-    assert (ran.outcome.interrupted, ran.stdout) == (None, b"up\nsaved\n")
+    assert (ran.outcome.interrupted, ran.stdout) == (None, b"up\nbye\n")
 
 
 def test_the_third_signal_kills(tmp_path: Path) -> None:

@@ -1,0 +1,190 @@
+"""One run of a real program as a measurement: what the record of it will say."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.programs.job import Job
+from bench.programs.measuring import measure
+from bench.programs.target import Target
+from tests.support.programs import python
+
+LOSS = Target("loss", at_most=0.5)
+TRAINING = """
+import json, time
+for step in range(1, 6):
+    print(json.dumps({"step": step, "total_steps": 5, "loss": 1 / step}), flush=True)
+"""
+
+
+def measured(
+    script: str, folder: Path, *words: str, environ: Mapping[str, str] = os.environ, **job: Any
+) -> dict[str, Any]:
+    """The measurement of a Python program that runs in `folder`; it is fit for JSON."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        found = measure(Job(python(script, *words), folder=folder, **job), environ, outputs=(null, null))
+    finally:
+        os.close(null)
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def test_a_program_that_prints_json(tmp_path: Path) -> None:
+    found = measured(TRAINING, tmp_path, target=LOSS, name="mine", seed=3)
+    assert (found["status"], found["ended"], found["exit_code"], found["seed"]) == ("completed", "exited", 0, 3)
+    assert found["target"] == {"metric": "loss", "at_least": None, "at_most": 0.5}
+    assert [(e["step"], e["metrics"]["loss"], e["final"]) for e in found["evaluations"]] == [
+        (1, 1.0, False),
+        (2, 0.5, False),
+        (3, 1 / 3, False),
+        (4, 0.25, False),
+        (5, 0.2, True),
+    ]
+    progress = found["progress"]
+    assert (progress["source"], progress["target_source"]) == ("json-lines", "json-lines")
+    assert (progress["first_step"], progress["last_step"], progress["total_steps"]) == (1, 5, 5)
+    assert progress["total_source"] == "program"
+    assert [step for _, step in progress["points"]] == [1, 2, 3, 4, 5]
+    assert [phase["name"] for phase in found["phases"]] == ["process"]
+    assert found["program"]["name"] == "mine"
+
+
+def test_events_in_the_file_that_it_is_given_mark_phases(tmp_path: Path) -> None:
+    script = """
+import json, os, time
+def say(**what):
+    time.sleep(0.01)
+    what["time"] = time.time()
+    with open(os.environ["BENCH_EVENTS"], "a") as file:
+        file.write(json.dumps(what) + "\\n")
+say(phase="setup"); say(phase="train"); say(step=7, loss=0.5); say(phase="my own"); say(phase="final_evaluate")
+"""
+    found = measured(script, tmp_path)
+    names = [phase["name"] for phase in found["phases"]]
+    assert names[-1] == "final_evaluate"
+    assert set(names) <= {"process", "setup", "train", "final_evaluate"}
+    edges = [edge for phase in found["phases"] for edge in (phase["start"], phase["stop"])]
+    assert edges == sorted(edges)
+    assert edges[0] == 0
+    assert found["progress"]["source"] == "bench-events"
+    assert found["evaluations"][-1]["metrics"] == {"loss": 0.5}
+    assert found["warnings"] == ["phases with a name of their own, counted as none: 1"]
+
+
+def test_its_seed_and_its_output_at_once(tmp_path: Path) -> None:
+    script = "import json, os; print(json.dumps({k: int(os.environ[k]) for k in ('BENCH_SEED', 'PYTHONUNBUFFERED')}))"
+    found = measured(script, tmp_path, seed=11)
+    assert found["evaluations"][0]["metrics"] == {"BENCH_SEED": 11, "PYTHONUNBUFFERED": 1}
+
+
+@pytest.mark.parametrize(
+    ("script", "job", "status", "reason", "message"),
+    [
+        ("raise SystemExit(3)", {}, "failed", "ERROR", "exited with 3"),
+        ("import os; os.kill(os.getpid(), 9)", {}, "failed", "ERROR", "killed by SIGKILL"),
+        ("import time; time.sleep(600)", {"timeout": 0.2}, "failed", "TIMEOUT", "not over after 0.2 s"),
+        (
+            "print('no metric')",
+            {"target": LOSS},
+            "failed",
+            "ERROR",
+            "loss was looked for and never shown; no metric was shown",
+        ),
+        (
+            'print(\'{"val_loss": 1, "acc": 2}\')',
+            {"target": LOSS},
+            "failed",
+            "ERROR",
+            "loss was looked for and never shown; metrics shown: acc, val_loss",
+        ),
+        (
+            'print(\'{"loss": 1}\\n{"loss": NaN}\')',
+            {"target": LOSS},
+            "failed",
+            "DIVERGED",
+            "loss was nan when it was shown last",
+        ),
+        (
+            "print('{\"loss\": Infinity}')",
+            {"target": LOSS},
+            "failed",
+            "DIVERGED",
+            "loss was inf when it was shown last",
+        ),
+        ("print('{\"loss\": 1}')", {"target": LOSS}, "completed", None, None),
+        ("raise SystemExit(3)", {"target": LOSS}, "failed", "ERROR", "exited with 3"),
+    ],
+)
+def test_how_it_counts(
+    script: str, job: dict[str, Any], status: str, reason: str | None, message: str | None, tmp_path: Path
+) -> None:
+    found = measured(script, tmp_path, **job)
+    assert (found["status"], found["reason"], found["message"]) == (status, reason, message)
+    assert not [e for e in found["evaluations"] if e["final"]] or status == "completed" or not job.get("target")
+
+
+@pytest.mark.parametrize(("total", "contradicted_by"), [(5, None), (20_000, 5), (3, 5), (None, None)])
+def test_a_total_that_the_program_contradicts(total: int | None, contradicted_by: int | None, tmp_path: Path) -> None:
+    found = measured(TRAINING, tmp_path, total_steps=total)
+    progress = found["progress"]
+    assert (progress["contradicted_by"], progress["total_steps"]) == (contradicted_by, total or 5)
+    assert len(found["warnings"]) == (contradicted_by is not None)
+
+
+def test_a_program_that_is_over_before_its_sample(tmp_path: Path) -> None:
+    assert measured(TRAINING, tmp_path, steps=50)["warnings"] == ["over before 50 steps were seen"]
+    assert measured("", tmp_path, steps=50)["warnings"] == ["no step was seen: nothing to stop a sample by"]
+
+
+def test_a_program_that_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    script = TRAINING.replace("range(1, 6)", "range(501, 506)").replace('"total_steps": 5,', "")
+    assert measured(script, tmp_path)["resumed_from"] == 500
+
+
+def test_no_secret_of_argv_environment_or_output(tmp_path: Path) -> None:
+    script = """
+import json, os, sys
+print(os.environ["MY_TOKEN"], sys.argv)
+print(json.dumps({"loss": 1, os.environ["MY_TOKEN"]: 2, "step": 3}), flush=True)
+print(os.environ["MY_TOKEN"], file=sys.stderr)
+sys.exit(f"failed with {os.environ['MY_TOKEN']}")
+"""
+    environ = {**os.environ, "MY_TOKEN": "hunter2hunter2"}
+    found = measured(script, tmp_path, "--password", "swordfish", "hunter2hunter2", environ=environ)
+    text = json.dumps(found)
+    assert "hunter2" not in text
+    assert "swordfish" not in text
+    assert found["program"]["argv"][3:] == ["--password", "***", "***"]
+
+
+def test_the_commit_of_the_folder_that_it_runs_in(tmp_path: Path) -> None:
+    assert measured("", tmp_path)["program"]["git_commit"] is None
+    here = measured("", Path(__file__).parent)["program"]
+    assert len(here["git_commit"]) == 40
+    assert here["git_dirty"] in (True, False)
+
+
+def test_the_seed_is_no_part_of_the_commands_hash(tmp_path: Path) -> None:
+    first, second = (measured("", tmp_path, "--seed", "{seed}", seed=seed)["program"] for seed in (1, 2))
+    assert first == second
+    assert first["command_sha256"] != measured("", tmp_path, "--seed", "1")["program"]["command_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (("python", "-u", "train.py", "--lr", "3"), "train"),
+        (("torchrun", "--nproc-per-node", "8", "a/train_gpt.py"), "train_gpt"),
+        (("python", "-m", "pkg.train"), "train"),
+        (("bash", "-c", "x"), "bash"),
+        ((sys.executable, "x"), Path(sys.executable).stem),
+    ],
+)
+def test_what_a_program_is_called(argv: tuple[str, ...], name: str) -> None:
+    assert Job(argv).program == name
