@@ -9,10 +9,8 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from itertools import cycle, islice, pairwise
+from itertools import pairwise
 from typing import NamedTuple
-
-import torch
 
 from bench.training.api import EVALUATION_BATCH, Training, accuracy
 
@@ -46,32 +44,30 @@ def extrapolate(trainer: Training, samples: int = 3) -> Extrapolation:
         trainer.compute.synchronise()
         return time.perf_counter() - start
 
-    if not trainer.compute.is_cuda:  # there a warm-up is a whole run, which is what shall be spared
-        trainer.warm_up()
-    torch.manual_seed(0)
-    trainer.reset()
-    optimiser = trainer.optimiser()
-    start = time.perf_counter()
-    batches = trainer.prepare(torch.Generator(trainer.compute.device).manual_seed(0))
-    trainer.compute.synchronise()
-    prepare = time.perf_counter() - start
+    trainer.warm_up()
+    with trainer.flags():
+        optimiser = trainer.fresh(0)
+        start = time.perf_counter()
+        batches = trainer.prepare(trainer.generator)
+        trainer.compute.synchronise()
+        prepare = time.perf_counter() - start
 
-    steps, train, sampled = trainer.steps(len(batches)), 0.0, 0
-    source = cycle(islice(batches, samples + 1))
-    edges = [math.ceil(share * steps) for share in trainer.stages] + [steps]
-    trainer.network.train()
-    for first, last in pairwise(edges):
-        if first == last:
-            continue
+        steps, train, sampled = trainer.steps(len(batches)), 0.0, 0
+        edges = [math.ceil(share * steps) for share in trainer.stages] + [steps]
+        trainer.network.train()
+        batches.draw()
+        for first, last in pairwise(edges):
+            if first == last:
+                continue
 
-        def step(at: int = first) -> None:
-            images, labels = next(source)
-            trainer._step(images, labels, at, steps, optimiser)
+            def step(at: int = first) -> None:
+                batches.rewind()
+                trainer.step(batches, optimiser, at, steps)
 
-        step()
-        train += (last - first) * statistics.median(seconds(step) for _ in range(samples))
-        sampled += samples
-    return Extrapolation(prepare, train, _evaluation(trainer, seconds), steps, sampled)
+            step()
+            train += (last - first) * statistics.median(seconds(step) for _ in range(samples))
+            sampled += samples
+        return Extrapolation(prepare, train, _evaluation(trainer, seconds), steps, sampled)
 
 
 def _evaluation(trainer: Training, seconds: Callable[[Callable[[], object]], float]) -> float:
@@ -81,7 +77,7 @@ def _evaluation(trainer: Training, seconds: Callable[[Callable[[], object]], flo
 
     def look() -> None:
         with trainer.compute.autocast():
-            accuracy(trainer.forward, images, labels, trainer.views[:1], trainer.compute.dtype)
+            accuracy(trainer.way.look, images, labels, trainer.views[:1])
 
     look()
     return seconds(look) * len(trainer.views) * len(trainer.test_labels) / len(labels)

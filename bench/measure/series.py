@@ -120,10 +120,10 @@ class Measurement:
             reason=reason,
             message=message,
             cold=process_start is not None,
-            device=self._device(self.trainers.get(recipe.name)),
+            device=self._device(trainer := self.trainers.get(recipe.name)),
             energy_joules=_difference(self._energy(), energy),
             environment=self.environment,
-            warnings=tuple(dict.fromkeys([*warnings, *self._warnings(), *_drift(clock)])),
+            warnings=tuple(dict.fromkeys([*warnings, *_notes(trainer), *self._warnings(), *_drift(clock)])),
             **recorder.fields(),
         )
         if status == "failed":
@@ -180,6 +180,7 @@ class Measurement:
             precision=str(compute.precision).removeprefix("torch."),
             path=compute.path,
             convolution="winograd" if compute.winograd else "direct",
+            compared=trainer.compared if isinstance(trainer, Training) else {},
         )
 
     def _name(self) -> str:
@@ -214,6 +215,10 @@ def outcome(run: Run) -> str:
 
 def _difference(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else after - before
+
+
+def _notes(trainer: Trainer | Processes | None) -> list[str]:
+    return trainer.notes if isinstance(trainer, Training) else []
 
 
 def _load() -> list[str]:

@@ -27,8 +27,8 @@ def handled_by(handler: Handler) -> Iterator[None]:
             signal.signal(number, previous)
 
 
-class Interrupted(Exception):  # noqa: N818 -- a person's wish, not an error
-    """A signal asked the run to stop; the text is the signal's name."""
+class Interrupted(BaseException):
+    """A signal asked the run to stop; the text is the signal's name. No error, and not to be caught as one."""
 
 
 class Interrupts:

@@ -33,9 +33,11 @@ from bench.training.api import (
     Cifar10,
     Compute,
     Knots,
+    Optimiser,
     Training,
     View,
     piecewise_linear,
+    sgd,
     split_biases,
 )
 
@@ -61,51 +63,51 @@ class Settings:
     views: tuple[View, ...] = FLIP_AND_SHIFT
 
 
-class Optimiser:
+class LookaheadSgd(Optimiser):
     """SGD with its schedule, and lookahead."""
 
-    def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
+    def __init__(self, network: nn.Module, settings: Settings, compute: Compute) -> None:
         self.settings = settings
         per_image = 1 / (1024 * (1 + 1 / (1 - settings.momentum)))
         lr, decay = settings.lr * per_image, settings.weight_decay * per_image * settings.batch
         biases, rest = split_biases(network, BiasBatchNorm)
-        fast = lr * settings.bias_factor
-        self.sgd = torch.optim.SGD(
+        self.initial = [lr * settings.bias_factor, lr]
+        self.sgd = sgd(
             [
                 # SGD multiplies decay by the lr of the moment, so it is divided by the highest here.
-                {"params": biases, "lr": fast, "weight_decay": decay / fast},
-                {"params": rest, "lr": lr, "weight_decay": decay / lr},
+                {"params": parameters, "lr": highest, "weight_decay": decay / highest}
+                for parameters, highest in zip((biases, rest), self.initial, strict=True)
             ],
+            compute,
             lr=lr,
             momentum=settings.momentum,
             nesterov=True,
-            fused=fused,
         )
-        self.initial = [group["lr"] for group in self.sgd.param_groups]
-        self.average = Average(network)
-        self.steps_done = self.steps = 0
+        super().__init__(self.sgd.param_groups, compute)
+        self.average = Average(network, compute)
 
-    def schedule(self, step: int, steps: int) -> None:
-        """Set the learning rates for `step` of `steps`."""
+    def rates(self, step: int, steps: int) -> list[float]:
+        """The learning rates for `step` of `steps`."""
         factor = piecewise_linear(step / steps, self.settings.warm_up)
-        for group, lr in zip(self.sgd.param_groups, self.initial, strict=True):
-            group["lr"] = lr * factor
-        self.steps_done, self.steps = step + 1, steps
+        return [lr * factor for lr in self.initial]
 
     def step(self) -> None:
-        """Move the weights, then look ahead where it is time to."""
+        """Move the weights and drop the gradients."""
         self.sgd.step()
         self.sgd.zero_grad(set_to_none=True)
-        if self.steps_done % self.settings.lookahead_every == 0:
-            self.average.update(self.decay())
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Look ahead where it is time to, and at the end."""
+        done = step + 1
+        if done % self.settings.lookahead_every == 0:
+            self.average.update(self.decay(done / steps))
             self.average.copy_to_network()
-        if self.steps_done == self.steps:
+        if done == steps:
             self.average.copy_to_network()
 
-    def decay(self) -> float:
-        """How much of themselves the slow weights keep, now."""
-        share: float = (self.steps_done / self.steps) ** 3
-        return self.settings.lookahead_decay * share
+    def decay(self, progress: float) -> float:
+        """How much of themselves the slow weights keep when `progress` (0..1) of the run is done."""
+        return self.settings.lookahead_decay * progress**3
 
 
 class Trainer(Training):
@@ -121,9 +123,9 @@ class Trainer(Training):
         self.whitening_bias = settings.whitening_epochs / settings.epochs
         self.stages = (0.0, self.whitening_bias)
 
-    def optimiser(self) -> Optimiser:
+    def optimiser(self) -> LookaheadSgd:
         """SGD on the fresh weights."""
-        return Optimiser(self.network, self.settings, fused=self.compute.is_cuda)
+        return LookaheadSgd(self.network, self.settings, self.compute)
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Fit the whitening and lay out the images."""

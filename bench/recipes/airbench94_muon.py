@@ -19,7 +19,7 @@ Source of the numbers: github.com/KellerJordan/cifar10-airbench and arXiv:2404.0
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -27,17 +27,21 @@ from torch import Tensor, nn
 
 from bench.training.api import (
     FLIP_AND_SHIFT,
+    NEWTON_SCHULZ,
     Augmented,
     BiasBatchNorm,
     Cifar10,
+    Coefficients,
     Compute,
     DiracConv,
     GlobalMaxPool,
     Muon,
+    Optimiser,
     Scale,
     Training,
     View,
     Whitening,
+    sgd,
 )
 
 
@@ -58,6 +62,8 @@ class Settings:
     weight_decay: float = 2e-6  # times the batch
     whitening_images: int = 5000
     whitening_bias: float = 0.375  # the share of the run in which it is trained: 75 of 200 steps
+    newton_schulz: Coefficients = NEWTON_SCHULZ
+    rescale_every: int = 1
     views: tuple[View, ...] = FLIP_AND_SHIFT
 
 
@@ -97,12 +103,10 @@ class Network(nn.Sequential):
         )
 
 
-class Optimisers:
+class Optimisers(Optimiser):
     """Muon for the 3x3 filters, SGD for the rest, and the schedule of every learning rate."""
 
-    def __init__(
-        self, network: Network, settings: Settings, compute: Compute, muon: Callable[..., Muon] = Muon
-    ) -> None:
+    def __init__(self, network: Network, settings: Settings, compute: Compute) -> None:
         decay = settings.weight_decay * settings.batch
 
         def sgd_group(parameters: Iterable[Tensor | None], lr: float) -> dict[str, object]:
@@ -111,39 +115,48 @@ class Optimisers:
 
         norms = [module for module in network.modules() if isinstance(module, BiasBatchNorm)]
         convs = [module for module in network.modules() if isinstance(module, DiracConv)]
-        self.sgd = torch.optim.SGD(
+        self.settings = settings
+        self.sgd = sgd(
             [
                 sgd_group([network.whitening.bias], settings.bias_lr),
                 sgd_group((norm.bias for norm in norms), settings.bias_lr),
                 sgd_group([network.head.weight], settings.head_lr),
             ],
+            compute,
             lr=settings.bias_lr,
             momentum=settings.momentum,
             nesterov=True,
-            fused=compute.is_cuda,
         )
-        self.muon = muon(
+        self.muon = Muon(
             (conv.weight for conv in convs),
+            compute,
             lr=settings.muon_lr,
             momentum=settings.muon_momentum,
-            dtype=compute.newton_schulz_dtype,
+            coefficients=settings.newton_schulz,
         )
-        self.whitening_bias = settings.whitening_bias
-        self.initial = [[group["lr"] for group in each.param_groups] for each in (self.sgd, self.muon)]
+        self.rescales = True
+        super().__init__([*self.sgd.param_groups, *self.muon.param_groups], compute)
+
+    def variant(self, step: int) -> bool:
+        """Whether `step` brings the filters back to their norm."""
+        return step % self.settings.rescale_every == 0
+
+    def rates(self, step: int, steps: int) -> list[float]:
+        """Linear to 0, the whitening bias's sooner."""
+        s, left = self.settings, 1 - step / steps
+        whitening = s.bias_lr * max(0.0, 1 - step / (s.whitening_bias * steps))
+        return [whitening, s.bias_lr * left, s.head_lr * left, s.muon_lr * left]
 
     def schedule(self, step: int, steps: int) -> None:
-        """Set the learning rates for `step` of `steps`: linear to 0, the whitening bias's sooner."""
-        for optimiser, initial in zip((self.sgd, self.muon), self.initial, strict=True):
-            for group, lr in zip(optimiser.param_groups, initial, strict=True):
-                group["lr"] = lr * (1 - step / steps)
-        whitening = self.sgd.param_groups[0]
-        whitening["lr"] = self.initial[0][0] * max(0.0, 1 - step / (self.whitening_bias * steps))
+        """See Optimiser."""
+        super().schedule(step, steps)
+        self.rescales = self.variant(step)
 
     def step(self) -> None:
         """Move the weights and drop the gradients."""
-        for optimiser in (self.sgd, self.muon):
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
+        self.sgd.step()
+        self.sgd.zero_grad(set_to_none=True)
+        self.muon.step(rescale=self.rescales)
 
 
 class Trainer(Training):

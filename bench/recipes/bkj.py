@@ -83,13 +83,13 @@ class Trainer(Training):
         s = self.settings
         return ScheduledSgd(
             self.network.parameters(),
+            self.compute,
             epochs=s.epochs,
             lr=s.lr,
             momentum=((0, s.momentum),),
             weight_decay=s.weight_decay,
             nesterov=True,
             summed=s.batch,
-            fused=self.compute.is_cuda,
         )
 
     def prepare(self, generator: torch.Generator) -> Augmented:

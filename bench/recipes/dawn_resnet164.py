@@ -19,6 +19,7 @@ Source of the numbers: github.com/stanford-futuredata/dawn-bench-models and the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,7 +29,6 @@ from bench.training.api import (
     Augmented,
     Cifar10,
     Compute,
-    Events,
     Knots,
     ScheduledSgd,
     Training,
@@ -85,23 +85,22 @@ class Trainer(Training):
         s = self.settings
         return ScheduledSgd(
             self.network.parameters(),
+            self.compute,
             epochs=s.epochs,
             lr=s.lr,
             momentum=((0, s.momentum),),
             weight_decay=s.weight_decay,
             nesterov=False,
             summed=s.batch,
-            fused=self.compute.is_cuda,
         )
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Lay out the images."""
         return self.augmented(generator, pad=self.settings.pad, border="zero", flip="random")
 
-    def run(self, seed: int, events: Events) -> None:
-        """One training from scratch."""
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            super().run(seed, events)
+    def flags(self) -> AbstractContextManager[None]:
+        """No TF32."""
+        return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

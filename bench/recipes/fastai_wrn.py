@@ -94,19 +94,19 @@ def wide_resnet(blocks: int, widen: int) -> nn.Sequential:
     return nn.Sequential(*layers, *activation(channels), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
 
 
-class Optimiser(ScheduledSgd):
+class MasterSgd(ScheduledSgd):
     """SGD on float32 copies of the weights."""
 
-    def __init__(self, masters: MasterWeights, settings: Settings, *, fused: bool) -> None:
+    def __init__(self, masters: MasterWeights, settings: Settings, compute: Compute) -> None:
         self.masters = masters
         super().__init__(
             masters.copies,
+            compute,
             epochs=settings.epochs,
             lr=settings.lr,
             momentum=settings.momenta,
             weight_decay=settings.weight_decay,
             nesterov=False,
-            fused=fused,
         )
 
     def step(self) -> None:
@@ -125,10 +125,10 @@ class Trainer(ParallelTraining):
         self.settings = settings
         self.scale = LOSS_SCALE if self.compute.dtype == torch.float16 else 1
 
-    def optimiser(self) -> Optimiser:
+    def optimiser(self) -> MasterSgd:
         """SGD on copies of the fresh weights."""
-        masters = MasterWeights(self.network.parameters(), self.scale)
-        return Optimiser(masters, self.settings, fused=self.compute.is_cuda)
+        masters = MasterWeights(self.network.parameters(), self.scale, self.compute)
+        return MasterSgd(masters, self.settings, self.compute)
 
     def backward(self, loss: Tensor) -> None:
         """Gradients of the scaled mean; between processes they are averaged."""
@@ -138,18 +138,7 @@ class Trainer(ParallelTraining):
     def prepare(self, generator: torch.Generator) -> Jittered:
         """Lay out the images."""
         s = self.settings
-        return Jittered(
-            self.train_images,
-            self.train_labels,
-            batch=s.batch,
-            pad=s.pad,
-            flip="random",
-            colour=s.colour,
-            degrees=s.degrees,
-            dtype=self.compute.dtype,
-            generator=generator,
-            shard=(self.compute.rank, self.compute.ranks),
-        )
+        return self.augmented(generator, Jittered, pad=s.pad, flip="random", colour=s.colour, degrees=s.degrees)
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

@@ -21,14 +21,14 @@ which took it from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.recipes.airbench94 import Optimiser, Settings as Airbench94
+from bench.recipes.airbench94 import LookaheadSgd, Settings as Airbench94
 from bench.training.api import (
     FLIP,
     Augmented,
@@ -43,6 +43,7 @@ from bench.training.api import (
     Training,
     View,
     Whitening,
+    identity,
     squares,
 )
 
@@ -73,7 +74,7 @@ class ImpliedResidual(Conv3x3):
         """torch's own start, plus the identity, as large as before."""
         super().reset_parameters()
         deviation, mean = torch.std_mean(self.weight)
-        self.weight.add_(nn.init.dirac_(torch.empty_like(self.weight)))
+        self.weight.add_(identity(self.weight))
         wider, shifted = torch.std_mean(self.weight)
         self.weight.sub_(shifted).mul_(deviation / wider).add_(mean)
 
@@ -91,34 +92,34 @@ def group(channels: int, width: int) -> nn.Sequential:
     )
 
 
-class CutMix:
-    """`batches`, in whose images from epoch `start` on a square is replaced by that of another image of the batch.
+class CutMix(Augmented):
+    """As Augmented, but from epoch `start` on a square of each image is replaced by that of another one of the batch.
 
     The labels then are shares of the classes, float [n, 10], by area (Yun et al., 2019, arXiv:1905.04899).
     """
 
-    def __init__(self, batches: Augmented, side: int, start: float) -> None:
-        self.batches, self.side, self.start = batches, side, start
+    def __init__(self, *args: Any, side: int, start: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.side, self.start = side, start
 
-    def __len__(self) -> int:
-        """Batches an epoch."""
-        return len(self.batches)
+    def variant(self, epoch: int) -> bool:
+        """Whether images are mixed in `epoch` (from 0)."""
+        return epoch >= self.start
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """See Batches."""
-        mixes = self.batches.epoch >= self.start
-        for images, labels in self.batches:
-            yield self._mix(images, labels) if mixes else (images, labels)
+    def next(self) -> tuple[Tensor, Tensor]:
+        """See Augmented."""
+        images, labels = super().next()
+        return self._mix(images, labels) if self.variant(self.epoch - 1) else (images, labels)
 
     def _mix(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        n, size, generator = len(images), images.shape[-1], self.batches.generator
+        n, generator = len(images), self.generator
         other = torch.randperm(n, generator=generator, device=images.device)
-        top, left = torch.randint(size - self.side + 1, (2, n), generator=generator, device=images.device)
-        mixed = torch.where(squares(top, left, self.side, size), images[other], images)
+        top, left = torch.randint(self.size - self.side + 1, (2, n), generator=generator, device=images.device)
+        mixed = torch.where(squares(top, left, self.side, self.size), images[other], images)
         shares = F.one_hot(labels, 10).float()
         return (
             mixed.contiguous(memory_format=torch.channels_last),
-            shares.lerp(shares[other], self.side**2 / size**2),
+            shares.lerp(shares[other], self.side**2 / self.size**2),
         )
 
 
@@ -141,15 +142,16 @@ class Trainer(Training):
         super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views)
         self.settings, self.label_smoothing = settings, settings.label_smoothing
 
-    def optimiser(self) -> Optimiser:
+    def optimiser(self) -> LookaheadSgd:
         """SGD on the fresh weights."""
-        return Optimiser(self.network, self.settings, fused=self.compute.is_cuda)
+        return LookaheadSgd(self.network, self.settings, self.compute)
 
     def prepare(self, generator: torch.Generator) -> CutMix:
         """Fit the whitening and lay out the images."""
         s = self.settings
         self.whiten(self.whitening, s.whitening_images, eps=1e-2)
-        return CutMix(self.augmented(generator, pad=s.pad, flip="random"), s.cutmix, s.epochs - s.cutmix_epochs)
+        start = s.epochs - s.cutmix_epochs
+        return self.augmented(generator, CutMix, pad=s.pad, flip="random", side=s.cutmix, start=start)
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

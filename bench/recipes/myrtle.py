@@ -74,12 +74,13 @@ def block(channels: int, width: int, pool: bool) -> nn.Sequential:
     return nn.Sequential(*layers, *([nn.MaxPool2d(2)] if pool else []))
 
 
-class Optimiser(ScheduledSgd):
+class SummedSgd(ScheduledSgd):
     """SGD on a loss that is summed; the rate of a step is that of the point which it reaches."""
 
-    def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
+    def __init__(self, network: nn.Module, settings: Settings, compute: Compute) -> None:
         super().__init__(
             network.parameters(),
+            compute,
             epochs=settings.epochs,
             lr=settings.lr,
             momentum=((0, settings.momentum),),
@@ -87,7 +88,6 @@ class Optimiser(ScheduledSgd):
             nesterov=True,
             summed=settings.batch,
             at_step_end=True,
-            fused=fused,
         )
 
 
@@ -99,9 +99,9 @@ class Trainer(Training):
         super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs)
         self.settings = settings
 
-    def optimiser(self) -> Optimiser:
+    def optimiser(self) -> SummedSgd:
         """SGD on the fresh weights."""
-        return Optimiser(self.network, self.settings, fused=self.compute.is_cuda)
+        return SummedSgd(self.network, self.settings, self.compute)
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         """Lay out the images."""

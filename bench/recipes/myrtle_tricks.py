@@ -71,11 +71,11 @@ def block(ghost: int, channels: int, width: int, pool: bool) -> nn.Sequential:
     return nn.Sequential(Conv3x3(channels, width), *pools, norm, nn.CELU(0.3))
 
 
-class Optimiser(ScheduledSgd):
+class AveragedSgd(ScheduledSgd):
     """SGD as in myrtle, and the moving average."""
 
-    def __init__(self, network: nn.Module, settings: Settings, *, fused: bool) -> None:
-        self.settings, self.average, self.steps_done = settings, Average(network), 0
+    def __init__(self, network: nn.Module, settings: Settings, compute: Compute) -> None:
+        self.settings = settings
         biases, rest = split_biases(network, GhostBatchNorm)
         factor, decay = settings.bias_factor, settings.weight_decay * settings.batch
         groups: list[dict[str, Any]] = [
@@ -84,6 +84,7 @@ class Optimiser(ScheduledSgd):
         ]
         super().__init__(
             groups,
+            compute,
             epochs=settings.epochs,
             lr=settings.lr,
             momentum=((0, settings.momentum),),
@@ -91,18 +92,12 @@ class Optimiser(ScheduledSgd):
             nesterov=True,
             summed=settings.batch,
             at_step_end=True,
-            fused=fused,
         )
+        self.average = Average(network, compute)
 
-    def schedule(self, step: int, steps: int) -> None:
-        """Set the learning rates for `step` of `steps`."""
-        super().schedule(step, steps)
-        self.steps_done = step + 1
-
-    def step(self) -> None:
-        """Move the weights, then the average where it is time to."""
-        super().step()
-        if self.steps_done % self.settings.average_every == 0:
+    def after_step(self, step: int, steps: int) -> None:
+        """Move the average where it is time to."""
+        if (step + 1) % self.settings.average_every == 0:
             self.average.update(self.settings.average_decay**self.settings.average_every)
 
 
@@ -118,9 +113,9 @@ class Trainer(Training):
         super().__init__(data, compute, network, batch=settings.batch, epochs=settings.epochs, views=settings.views)
         self.settings, self.label_smoothing = settings, settings.label_smoothing
 
-    def optimiser(self) -> Optimiser:
+    def optimiser(self) -> AveragedSgd:
         """SGD on the fresh weights, and their average."""
-        optimiser = Optimiser(self.network, self.settings, fused=self.compute.is_cuda)
+        optimiser = AveragedSgd(self.network, self.settings, self.compute)
         self.average = optimiser.average
         return optimiser
 

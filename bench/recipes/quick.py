@@ -17,4 +17,4 @@ SETTINGS = Settings(epochs=0.5, batch=500, whitening_bias=0.38, views=FLIP)
 
 def build(data: Cifar10, compute: Compute) -> Trainer:
     """The recipe, ready to run on `data`. It is never compiled: that takes as long as the run."""
-    return Trainer(data, replace(compute, path="eager"), SETTINGS)
+    return Trainer(data, replace(compute, path="captured" if compute.captures else "eager"), SETTINGS)

@@ -17,14 +17,12 @@ Muon's rate and momentum, the images of the last epochs and the second look.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.recipes.airbench94_muon import Optimisers, Settings as Reference, Trainer as ReferenceTrainer
-from bench.training.api import FLIP, Cifar10, Coefficients, Compute, Focused, Muon, View, evaluate_uncertain
+from bench.recipes.airbench94_muon import Settings as Reference, Trainer as ReferenceTrainer
+from bench.training.api import FLIP, Cifar10, Coefficients, Compute, Focused, View, evaluate_uncertain
 
 
 @dataclass(frozen=True)
@@ -57,36 +55,18 @@ class Trainer(ReferenceTrainer):
 
     def __init__(self, data: Cifar10, compute: Compute, settings: Settings) -> None:
         super().__init__(data, compute, settings, nn.SiLU)
-        self.generator = torch.Generator(compute.device)
         self.batches: Focused | None = None
-
-    def optimiser(self) -> Optimisers:
-        """Muon, on a GPU for all filters of a width at once, and SGD on the fresh weights."""
-        s = self.settings
-        # Two cores are busy with one layer at a time, and need not fill up the narrow ones.
-        muon = partial(Muon, coefficients=s.newton_schulz, rescale_every=s.rescale_every, batched=self.compute.is_cuda)
-        return Optimisers(self.network, s, self.compute, muon)
 
     def prepare(self, generator: torch.Generator) -> Focused:
         """As the reference; `generator` also decides brightness and contrast."""
-        self.generator, s = generator, self.settings
+        s = self.settings
         self.whiten(self.network.whitening, s.whitening_images, eps=5e-4)
-        self.batches = Focused(
-            self.train_images,
-            self.train_labels,
-            batch=self.batch,
-            pad=s.pad,
-            dtype=self.compute.dtype,
-            generator=generator,
-            start=s.focus_from,
-            share=s.focus_share,
-        )
+        self.batches = self.augmented(generator, Focused, pad=s.pad, start=s.focus_from, share=s.focus_share)
         return self.batches
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """The summed loss of a batch, of images varied."""
-        logits = self.forward(self.vary(images)).float()
-        losses = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing, reduction="none")
+        losses = self.way.image_losses(self.vary(images), labels)
         if self.batches is not None:  # none yet where all that happens is compiling
             self.batches.record_losses(losses.detach())
         return losses.sum()
@@ -102,9 +82,7 @@ class Trainer(ReferenceTrainer):
         """The final evaluation has a second look where the first one leaves doubt."""
         if views != self.settings.views:
             return super().accuracy(views)
-        return evaluate_uncertain(
-            self.forward, self.test_images, self.test_labels, FLIP, views, self.settings.sure, self.compute.dtype
-        )
+        return evaluate_uncertain(self.way.look, self.test_images, self.test_labels, FLIP, views, self.settings.sure)
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

@@ -20,16 +20,18 @@ from bench.training.layers import (
     basic,
     bottleneck,
     conv,
+    identity,
 )
-from bench.training.loop import Optimiser, Training
+from bench.training.loop import Training
+from bench.training.muon import NEWTON_SCHULZ, Coefficients, Muon
 from bench.training.optimisers import (
     Average,
-    Coefficients,
     Knots,
     MasterWeights,
-    Muon,
+    Optimiser,
     ScheduledSgd,
     piecewise_linear,
+    sgd,
     split_biases,
 )
 
@@ -37,6 +39,7 @@ __all__ = [
     "EVALUATION_BATCH",
     "FLIP",
     "FLIP_AND_SHIFT",
+    "NEWTON_SCHULZ",
     "PLAIN",
     "Augmented",
     "Average",
@@ -70,8 +73,10 @@ __all__ = [
     "conv",
     "eager_on_cpu",
     "evaluate_uncertain",
+    "identity",
     "keep_freed_memory",
     "piecewise_linear",
+    "sgd",
     "split_biases",
     "squares",
 ]

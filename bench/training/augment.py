@@ -7,13 +7,15 @@ shuffle, the crop and the flip together, and what comes out lies channels-last i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from bench.training.device import Compute
 
 # Mean and standard deviation of CIFAR-10's training images by channel, on the 0..1 scale.
 MEAN = (0.4914, 0.4822, 0.4465)
@@ -68,7 +70,9 @@ class Augmented:
     flips all of them every other epoch, so that two neighbouring epochs see each image both ways (Keller Jordan,
     airbench, 2024).
     `cutout`: the side of a square, at a random place inside the image, that is set to the mean (DeVries, Taylor, 2017).
-    `shard` = (rank, ranks): this process's part of every batch. All ranks draw alike and cut the same batch up.
+    Of every batch this process takes the part of its rank. All ranks draw alike and cut the same batch up.
+
+    `draw` begins an epoch, and `next` is work of the device alone: it reads there how far the epoch has come.
     """
 
     def __init__(
@@ -78,59 +82,98 @@ class Augmented:
         *,
         batch: int,
         pad: int,
-        dtype: torch.dtype,
+        compute: Compute,
         generator: torch.Generator,
         flip: Literal["random", "alternating"] = "alternating",
         border: Literal["reflect", "zero"] = "reflect",
         cutout: int = 0,
-        shard: tuple[int, int] = (0, 1),
     ) -> None:
-        self.padded = (reflect_pad if border == "reflect" else zero_pad)(images, pad)
+        n, self.device = len(labels), images.device
+        self.padded = compute.keep((reflect_pad if border == "reflect" else zero_pad)(images, pad))
         self.labels = labels
-        self.size, self.shifts, self.batch, self.dtype = images.shape[1], 2 * pad + 1, batch, dtype
-        self.generator, self.alternating, self.cutout, self.shard = generator, flip == "alternating", cutout, shard
-        self.first_flip = self._random(2, len(images)).bool() if self.alternating else None
-        self.epoch = 0
-        self.picked = torch.empty(0, dtype=torch.int64, device=images.device)  # the images of the last batch
+        self.size, self.shifts, self.batch, self.dtype = images.shape[1], 2 * pad + 1, batch, compute.dtype
+        self.generator, self.alternating, self.cutout = generator, flip == "alternating", cutout
+        self.first_flip = self._random(2, n).bool() if self.alternating else None
+        self.epoch = 0  # the next one to be drawn, from 0
+
+        def empty(dtype: torch.dtype = torch.int64, *shape: int) -> Tensor:
+            return compute.keep(torch.zeros(shape or (n,), dtype=dtype, device=self.device))
+
+        self.shuffle, self.rows, self.columns, self.flips = empty(), empty(), empty(), empty(torch.bool)
+        self.holes = empty(torch.int64, 2, n) if cutout else None
+        mine = torch.arange(batch, device=self.device).tensor_split(compute.ranks)[compute.rank]
+        self.positions, self.at = (
+            compute.keep(mine),
+            compute.keep(torch.zeros((), dtype=torch.int64, device=self.device)),
+        )
+        self.picked = self.positions  # the images of the last batch
+        self._load = (
+            torch.compile(self._images, dynamic=False) if compute.captures and compute.compiles else self._images
+        )
 
     def __len__(self) -> int:
         """Batches an epoch."""
         return len(self.labels) // self.batch
 
+    def variant(self, epoch: int) -> Hashable:
+        """What makes a batch of `epoch` (from 0) another function of the device than one of other epochs."""
+        return None
+
     def _random(self, high: int, n: int) -> Tensor:
-        return torch.randint(high, (n,), generator=self.generator, device=self.padded.device)
+        return torch.randint(high, (n,), generator=self.generator, device=self.device)
 
     def shuffled(self, n: int) -> Tensor:
         """0..n-1 in a random order."""
-        return torch.randperm(n, generator=self.generator, device=self.padded.device)
+        return torch.randperm(n, generator=self.generator, device=self.device)
 
     def order(self) -> Tensor:
         """The images of this epoch, in their order: int64 [n]."""
         return self.shuffled(len(self.labels))
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of (`dtype` [batch, 3, size, size], int64 [batch]), or of this shard's part of it."""
-        n, (rank, ranks) = len(self.labels), self.shard
-        order = self.order()
-        rows, columns = self._random(self.shifts, n), self._random(self.shifts, n)
-        flips = self._random(2, n).bool() if self.first_flip is None else self.first_flip ^ bool(self.epoch % 2)
-        holes = [self._random(self.size - self.cutout + 1, n) for _ in range(2)] if self.cutout else []
-        for whole in order[: len(self) * self.batch].split(self.batch):
-            self.picked = picked = whole.tensor_split(ranks)[rank]
-            images = normalise(self._cut(picked, rows, columns, flips), self.dtype)
-            if holes:
-                top, left = (each[picked] for each in holes)
-                images.masked_fill_(squares(top, left, self.cutout, self.size), 0)
-            yield images, self.labels[picked]
+    def draw(self) -> None:
+        """Draw the order, crops and flips of the next epoch, and go to its beginning."""
+        n = len(self.labels)
+        self.shuffle.copy_(self.order())
+        self.rows.copy_(self._random(self.shifts, n))
+        self.columns.copy_(self._random(self.shifts, n))
+        self.flips.copy_(
+            self._random(2, n).bool() if self.first_flip is None else self.first_flip ^ bool(self.epoch % 2)
+        )
+        if self.holes is not None:
+            for along in self.holes:
+                along.copy_(self._random(self.size - self.cutout + 1, n))
+        self.rewind()
         self.epoch += 1
 
-    def _cut(self, picked: Tensor, rows: Tensor, columns: Tensor, flips: Tensor) -> Tensor:
+    def rewind(self) -> None:
+        """Go to the beginning of the epoch again."""
+        self.at.zero_()
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """The next batch, or this process's part of it: `dtype` [batch, 3, size, size], int64 [batch]."""
+        self.picked = picked = self.shuffle[self.at + self.positions]
+        self.at += self.batch
+        return self._load(picked), self.labels[picked]
+
+    def _images(self, picked: Tensor) -> Tensor:
+        images = normalise(self._crop(picked), self.dtype)
+        if self.holes is not None:
+            top, left = self.holes[:, picked]
+            images.masked_fill_(squares(top, left, self.cutout, self.size), 0)
+        return images
+
+    def _crop(self, picked: Tensor) -> Tensor:
         """Crop and flip the images `picked` in one gather: uint8 [batch, size, size, 3]."""
         along = torch.arange(self.size, device=picked.device)
-        across = torch.where(flips[picked, None], along.flip(0), along)
-        y = rows[picked, None] + along
-        x = columns[picked, None] + across
+        across = torch.where(self.flips[picked, None], along.flip(0), along)
+        y = self.rows[picked, None] + along
+        x = self.columns[picked, None] + across
         return self.padded[picked[:, None, None], y[:, :, None], x[:, None, :]]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of the next epoch."""
+        self.draw()
+        return (self.next() for _ in range(len(self)))
 
 
 class Jittered(Augmented):
@@ -141,20 +184,19 @@ class Jittered(Augmented):
     Turning takes the nearest pixel, black outside the image.
     """
 
-    def __init__(self, *args: Any, colour: float, degrees: float, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, colour: float, degrees: float, compute: Compute, **kwargs: Any) -> None:
+        super().__init__(*args, compute=compute, **kwargs)
         self.colour, self.degrees = colour, degrees
-        self.draws = torch.empty(0)
+        self.draws = compute.keep(torch.zeros(len(self.labels), 4, device=self.device))
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def draw(self) -> None:
         """See Augmented."""
-        device = self.padded.device
-        self.draws = torch.rand(len(self.labels), 4, generator=self.generator, device=device) * 2 - 1
-        return super().__iter__()
+        self.draws.copy_(torch.rand(self.draws.shape, generator=self.generator, device=self.device) * 2 - 1)
+        super().draw()
 
-    def _cut(self, picked: Tensor, rows: Tensor, columns: Tensor, flips: Tensor) -> Tensor:
+    def _crop(self, picked: Tensor) -> Tensor:
         draws = self.draws[picked]
-        images = recolour(super()._cut(picked, rows, columns, flips), 1 + self.colour * draws[:, :3])
+        images = recolour(super()._crop(picked), 1 + self.colour * draws[:, :3])
         return rotate(images, math.radians(self.degrees) * draws[:, 3])
 
 
@@ -162,7 +204,8 @@ def recolour(images: Tensor, factors: Tensor) -> Tensor:
     """Images 0..255 [n, h, w, 3] with brightness, contrast and saturation times `factors` [n, 3]: float32."""
     brightness, contrast, saturation = factors.view(-1, 3, 1, 1, 1).unbind(1)
     x = images.float() * brightness
-    grey = (x * torch.tensor(_LUMA, device=x.device)).sum(-1, keepdim=True)
+    red, green, blue = (share * x[..., each, None] for each, share in enumerate(_LUMA))
+    grey = red + green + blue
     x = torch.lerp(grey.mean((1, 2), keepdim=True), x, contrast)
     grey = torch.lerp(grey.mean((1, 2), keepdim=True), grey, contrast)
     return torch.lerp(grey, x, saturation).clamp(0, 255)
@@ -184,10 +227,10 @@ class Focused(Augmented):
     An epoch stays as long, and so shows some of these images more than once.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, *, start: int, share: float, **options: Any) -> None:
-        super().__init__(images, labels, **options)
-        self.start, self.kept = start, round(share * len(labels))
-        self.losses = torch.full((len(labels),), math.inf, device=labels.device)
+    def __init__(self, *args: Any, start: int, share: float, compute: Compute, **options: Any) -> None:
+        super().__init__(*args, compute=compute, **options)
+        self.start, self.kept = start, round(share * len(self.labels))
+        self.losses = compute.keep(torch.full((len(self.labels),), math.inf, device=self.device))
 
     def record_losses(self, losses: Tensor) -> None:
         """Keep the losses [batch] of the images that came last."""

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,9 @@ from torch import Tensor, nn
 from bench.errors import UsageError
 from bench.host import nvidia_driver
 from bench.record.documents import ExecutionPath
-from bench.training.blocked import Blocked, can_block
 from bench.training.data import Bytes
-from bench.training.layers import Whitening
-from bench.training.winograd import conv3x3
+from bench.training.paths.captured import Memory
+from bench.training.paths.winograd import conv3x3
 
 Choice = Literal["auto", "cpu", "cuda"]
 
@@ -42,6 +41,7 @@ class Compute:
     winograd: bool = False
     rank: int = 0
     ranks: int = 1
+    memory: Memory | None = None  # where steps are captured
 
     @property
     def is_cuda(self) -> bool:
@@ -58,6 +58,20 @@ class Compute:
         """bfloat16 where it has hardware, else float32, which is exact and no slower there."""
         has_bfloat16 = self.is_cuda and torch.cuda.get_device_capability(self.device) >= (8, 0)
         return torch.bfloat16 if has_bfloat16 else torch.float32
+
+    @property
+    def captures(self) -> bool:
+        """Whether whole steps are captured as CUDA graphs."""
+        return self.path in ("captured", "compiled-captured")
+
+    @property
+    def compiles(self) -> bool:
+        """Whether torch.compile is used."""
+        return self.path in ("compiled", "compiled-captured")
+
+    def keep(self, value: Tensor) -> Tensor:
+        """`value`, at an address that stays from run to run where steps are captured."""
+        return value if self.memory is None else self.memory.keep(value)
 
     def synchronise(self) -> None:
         """Wait until the device has finished all its work."""
@@ -140,11 +154,10 @@ def _check_kernels(device: torch.device) -> None:
 
 
 def _cuda(device: torch.device) -> Compute:
-    """Half precision; compiled from Ampere on: below sm_80 Triton cannot use the tensor cores, graphs must do."""
+    """Half precision, whole steps captured; compiled where Triton finds all it needs."""
     _check_kernels(device)
     torch.backends.cudnn.benchmark = True
-    compiles = torch.cuda.get_device_capability(device) >= (8, 0) and _triton_compiles()
-    return Compute(device, torch.float16, "compiled" if compiles else "graphs")
+    return Compute(device, torch.float16, "compiled-captured" if _triton_compiles() else "captured")
 
 
 def _triton_compiles() -> bool:
@@ -215,51 +228,3 @@ def keep_freed_memory() -> None:
         m_trim_threshold, m_mmap_max = -1, -4
         libc.mallopt(m_mmap_max, 0)
         libc.mallopt(m_trim_threshold, -1)
-
-
-def forward_function(network: nn.Sequential, compute: Compute) -> tuple[Callable[[Tensor], Tensor], bool]:
-    """`network` called the fastest way, and whether its convolutions are Winograd's."""
-    compiles = compute.path == "compiled"
-    # A function is compiled anew for every shape, of which a network has more than the eight that are allowed.
-    torch._dynamo.config.recompile_limit = 64
-    if compute.winograd and can_block(network):
-        return Blocked(network, compiled=compiles), True
-    if compiles:
-        return torch.compile(network, mode="max-autotune" if compute.is_cuda else None, dynamic=False), False
-    if compute.path == "graphs":
-        return Graphed(network), False
-    return network, False
-
-
-class _Wrapper(nn.Module):
-    """A module of its own around the network: capturing replaces a module's forward, and there is a graph a shape."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """As the network's."""
-        logits: Tensor = self.network(images)
-        return logits
-
-
-class Graphed:
-    """`network`, forward and backward captured at the first training batch of each shape; testing is not captured."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-        self.whitening = [module for module in network.modules() if isinstance(module, Whitening)]
-        self.captured: dict[object, Callable[[Tensor], Tensor]] = {}
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Logits [n, 10]."""
-        if not (self.network.training and torch.is_grad_enabled()):
-            logits: Tensor = self.network(images)
-            return logits
-        key = (images.shape, *(module.bias_learns for module in self.whitening))
-        if key not in self.captured:
-            alone = _Wrapper(self.network).train()
-            captured = torch.cuda.make_graphed_callables(alone, (torch.zeros_like(images),), allow_unused_input=True)
-            self.captured[key] = cast("Callable[[Tensor], Tensor]", captured)
-        return self.captured[key](images)

@@ -52,49 +52,41 @@ def logits(network: Callable[[Tensor], Tensor], images: Tensor, views: tuple[Vie
     return torch.as_tensor(total)
 
 
-def outputs(
-    network: Callable[[Tensor], Tensor],
-    images: Tensor,
-    views: tuple[View, ...],
-    dtype: torch.dtype,
-    batch: int = EVALUATION_BATCH,
-) -> Tensor:
-    """As `logits`, with at most `batch` images in memory as the network sees them."""
-    return torch.cat([logits(network, chunk, views, dtype) for chunk in images.split(batch)])
+# The outputs of a network for uint8 images [n, size, size, 3] in some views: float [n, classes].
+Look = Callable[[Tensor, tuple[View, ...]], Tensor]
+
+
+def outputs(look: Look, images: Tensor, views: tuple[View, ...], batch: int = EVALUATION_BATCH) -> Tensor:
+    """What `look` says of `images`, with at most `batch` of them in memory as the network sees them."""
+    return torch.cat([look(chunk, views) for chunk in images.split(batch)])
 
 
 def accuracy(
-    network: Callable[[Tensor], Tensor],
-    images: Tensor,
-    labels: Tensor,
-    views: tuple[View, ...],
-    dtype: torch.dtype,
-    batch: int = EVALUATION_BATCH,
+    look: Look, images: Tensor, labels: Tensor, views: tuple[View, ...], batch: int = EVALUATION_BATCH
 ) -> float:
     """The share of `images` (uint8 [n, size, size, 3]) classified as `labels` (int64 [n]) say, in 0..1."""
-    return (outputs(network, images, views, dtype, batch).argmax(1) == labels).sum().item() / len(labels)
+    return (outputs(look, images, views, batch).argmax(1) == labels).sum().item() / len(labels)
 
 
 @torch.inference_mode()
 def evaluate_uncertain(
-    network: Callable[[Tensor], Tensor],
+    look: Look,
     images: Tensor,
     labels: Tensor,
     first: tuple[View, ...],
     views: tuple[View, ...],
     sure: float,
-    dtype: torch.dtype,
 ) -> float:
     """As `accuracy`, but only images on which `first` leaves doubt are seen in all `views`.
 
     An image is in doubt where its largest probability is below `sure`, a number fixed beforehand: each image is
     judged on its own, whatever the others are.
     """
-    seen = outputs(network, images, first, dtype)
+    seen = outputs(look, images, first)
     guess = seen.argmax(1)
     doubt = (seen.softmax(1).amax(1) < sure).nonzero()[:, 0]
     # Whole batches, of a size the network has met: the last one is filled up with repeats.
     for chunk in doubt.split(SECOND_BATCH) if len(doubt) else ():
         filled = chunk[torch.arange(SECOND_BATCH, device=chunk.device) % len(chunk)]
-        guess[chunk] = logits(network, images[filled], views, dtype).argmax(1)[: len(chunk)]
+        guess[chunk] = look(images[filled], views).argmax(1)[: len(chunk)]
     return (guess == labels).sum().item() / len(labels)

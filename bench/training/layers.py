@@ -26,7 +26,18 @@ class DiracConv(Conv3x3):
     def reset_parameters(self) -> None:
         """torch's own start, then the identity in the first filters."""
         super().reset_parameters()
-        nn.init.dirac_(self.weight[: self.in_channels])
+        self.weight[: self.in_channels] = identity(self.weight)[: self.in_channels]
+
+
+def identity(filters: Tensor) -> Tensor:
+    """Filters of the shape of `filters` [C_out, C_in, 3, 3], the first of which each pass one channel on.
+
+    As nn.init.dirac_ has them, which on a GPU waits for each single number that it sets.
+    """
+    result = torch.zeros_like(filters)
+    ones = torch.arange(min(filters.shape[:2]), device=filters.device)
+    result[ones, ones, 1, 1] = 1
+    return result
 
 
 class BiasBatchNorm(nn.BatchNorm2d):

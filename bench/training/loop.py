@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import math
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.record.documents import ExecutionPath
+from bench.text import one_line
 from bench.training.augment import Augmented, normalise
 from bench.training.data import Cifar10
-from bench.training.device import Compute, forward_function
+from bench.training.device import Compute
 from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
 from bench.training.layers import Whitening
+from bench.training.optimisers import Optimiser
+from bench.training.paths.way import Way
 
-
-class Batches(Protocol):
-    """Training data: iterated once an epoch, in a new order each time."""
-
-    def __len__(self) -> int:
-        """Batches an epoch."""
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """(images [n, 3, h, w], labels int64 [n] or shares of the classes float [n, 10]) of one epoch."""
-
-
-class Optimiser(Protocol):
-    """What moves the weights: one optimiser or several, with their schedule."""
-
-    def schedule(self, step: int, steps: int) -> None:
-        """Set learning rates and all else that follows the schedule, for `step` (from 0) of `steps`."""
-
-    def step(self) -> None:
-        """Move the weights by their gradients, and drop the gradients."""
+B = TypeVar("B", bound=Augmented)
 
 
 class Training(ABC):
@@ -62,19 +50,25 @@ class Training(ABC):
         epochs: float,
         views: tuple[View, ...] = PLAIN,
     ) -> None:
-        self.compute, self.network = compute, network
+        self.network = network
         self.batch, self.epochs, self.views = batch, epochs, views
         self.train_images, self.train_labels = compute.place(data.train_images, data.train_labels)
         self.test_images, self.test_labels = compute.place(data.test_images, data.test_labels)
+        self.generator = torch.Generator(compute.device)
         compute.to_device(network)
-        self._set_forward()
+        self._take(self._way(compute))
+        # Seconds a step by each path that was tried, and why others could not be.
+        self.compared: dict[ExecutionPath, float] = {}
+        self.notes: list[str] = []
 
-    def _set_forward(self) -> None:
-        self.forward, winograd = forward_function(self.network, self.compute)
-        self.compute = replace(self.compute, winograd=winograd)
+    def _way(self, compute: Compute) -> Way:
+        return Way(self.network, compute, self.generator, self.image_losses)
+
+    def _take(self, way: Way) -> None:
+        self.way, self.compute = way, way.compute
 
     @abstractmethod
-    def prepare(self, generator: torch.Generator) -> Batches:
+    def prepare(self, generator: torch.Generator) -> Augmented:
         """What of a run needs the data before the first step: it is on the clock."""
 
     @abstractmethod
@@ -88,13 +82,13 @@ class Training(ABC):
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
                 module.reset_parameters()
 
-    def augmented(self, generator: torch.Generator, **options: Any) -> Augmented:
-        """The training images laid out in batches; `options` as Augmented has it."""
-        return Augmented(
+    def augmented(self, generator: torch.Generator, kind: type[B] = Augmented, **options: Any) -> B:  # type: ignore[assignment]  # mypy knows no default of a type variable
+        """The training images laid out in batches; `options` as `kind` has them."""
+        return kind(
             self.train_images,
             self.train_labels,
             batch=self.batch,
-            dtype=self.compute.dtype,
+            compute=self.compute,
             generator=generator,
             **options,
         )
@@ -106,10 +100,13 @@ class Training(ABC):
     def set_stage(self, progress: float) -> None:  # noqa: B027 -- most recipes change nothing
         """Set what changes in the course of a run, of which `progress` (0..1) is done: before each step."""
 
+    def image_losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each image [n], of logits [n, 10] in float32 or wider."""
+        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing, reduction="none")
+
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch, summed over its images."""
-        logits = self.forward(images).float()
-        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing, reduction="sum")
+        return self.way.image_losses(images, labels).sum()
 
     def backward(self, loss: Tensor) -> None:
         """Gradients of a batch's loss."""
@@ -119,22 +116,70 @@ class Training(ABC):
         """Around an evaluation: with the weights that are to be tested, where those are not the trained ones."""
         return nullcontext()
 
+    def flags(self) -> AbstractContextManager[None]:
+        """Around everything that is computed: what torch may do, where that is not the recipe's own choice."""
+        return nullcontext()
+
     def steps(self, batches_an_epoch: int) -> int:
         """Steps of a run."""
         return math.ceil(self.epochs * batches_an_epoch)
 
     def warm_up(self) -> None:
-        """Compile every shape the run will meet. On a GPU by one whole run, which also chooses the kernels."""
-        if self.compute.is_cuda:
-            self.run(0, Silent())
-        elif self.compute.path == "compiled":
+        """Compile, capture and choose all that a run will meet, and stay on the fastest path that works here."""
+        tried: list[tuple[float, Way]] = []
+        for path in paths(self.compute):
+            if path == "eager" and tried:  # the last resort
+                break
             try:
-                self._compile()
+                if path != self.compute.path:
+                    self._take(self._way(replace(self.compute, path=path)))
+                with self.flags():
+                    tried.append((self._rehearse(), self.way))
             except torch.OutOfMemoryError:
                 raise
-            except RuntimeError:  # the compiler's own errors are of many kinds, all of them this one
-                self.compute = replace(self.compute, path="eager")
-                self._set_forward()
+            except Exception as error:
+                if path == "eager":
+                    raise
+                # Compilers' errors are of many kinds.
+                self.notes.append(f"the path {path} fails here: {one_line(f'{type(error).__name__}: {error}')}")
+        self._take(min(tried, key=lambda each: each[0])[1])
+        self.compared = {way.compute.path: seconds for seconds, way in tried} if len(tried) > 1 else {}
+
+    def _rehearse(self) -> float:
+        """Meet each variant of a step and of an evaluation; the seconds of the most frequent step, 0 on a CPU."""
+        if not self.compute.is_cuda:
+            self._compile()
+            return 0.0
+        optimiser, batches = self.fresh(0), self.prepare(self.generator)
+        epoch = len(batches)
+        steps = self.steps(epoch)
+        of_variant: dict[Hashable, list[int]] = {}
+        for step in range(steps):
+            of_variant.setdefault(self._variant(batches, optimiser, step, steps), []).append(step)
+        for variant, (step, *_) in of_variant.items():
+            batches.epoch = step // epoch
+            batches.draw()
+            self.network.train()
+            self.set_stage(step / steps)
+            optimiser.schedule(step, steps)
+            self.way.meet(variant, partial(self._work, batches, optimiser), batches.rewind)
+        with self.way.meeting():
+            for last in (False, True):
+                self._evaluate(Silent(), 0, last=last)
+        step = max(of_variant.values(), key=len)[0]
+        return self._seconds(batches, lambda: self.step(batches, optimiser, step, steps))
+
+    def _seconds(self, batches: Augmented, work: Callable[[], object], n: int = 20) -> float:
+        """Seconds of `work`, of which every call takes a batch."""
+        self.network.train()
+        self.compute.synchronise()
+        start = time.perf_counter()
+        for index in range(n):
+            if index % len(batches) == 0:
+                batches.rewind()
+            work()
+        self.compute.synchronise()
+        return (time.perf_counter() - start) / n
 
     def _compile(self) -> None:
         """Meet every way of training and that of testing once, with a batch of the run's size."""
@@ -145,41 +190,69 @@ class Training(ABC):
             with self.compute.autocast():
                 self.loss(images, self.train_labels[: self.batch]).backward()
         self.network.eval()
-        views = normalise(self.test_images[:EVALUATION_BATCH], self.compute.dtype)
         with torch.inference_mode(), self.compute.autocast():
-            self.forward(views)
+            self.way.look(self.test_images[:EVALUATION_BATCH], PLAIN)
+
+    def fresh(self, seed: int) -> Optimiser:
+        """Start from scratch: fresh weights and their optimiser. All that is random after it follows from `seed`."""
+        torch.manual_seed(seed)
+        self.generator.manual_seed(seed)
+        if self.compute.memory is not None:
+            self.compute.memory.begin()
+        self.reset()
+        return self.optimiser()
 
     def run(self, seed: int, events: Events) -> None:
         """One training from scratch."""
-        with events.phase("build"):
-            torch.manual_seed(seed)
-            generator = torch.Generator(self.compute.device).manual_seed(seed)
-            self.reset()
-            optimiser = self.optimiser()
-        with events.phase("prepare"):
-            batches = self.prepare(generator)
-        steps_done, steps = 0, self.steps(len(batches))
-        while steps_done < steps:
-            self.network.train()
-            with events.phase("train", epoch=min(steps_done + len(batches), steps) / len(batches)):
-                for images, labels in batches:
-                    loss = self._step(images, labels, steps_done, steps, optimiser)
-                    steps_done += 1
-                    events.stepped(steps_done, steps, self.batch)
-                    if steps_done == steps:
-                        break
-            events.loss(loss.item() / len(images))
-            if self.curve or steps_done == steps:
-                self._evaluate(events, steps_done / len(batches), last=steps_done == steps)
+        with self.flags():
+            with events.phase("build"):
+                optimiser = self.fresh(seed)
+            with events.phase("prepare"):
+                batches = self.prepare(self.generator)
+            self._train(batches, optimiser, events)
 
-    def _step(self, images: Tensor, labels: Tensor, step: int, steps: int, optimiser: Optimiser) -> Tensor:
+    def _train(self, batches: Augmented, optimiser: Optimiser, events: Events) -> None:
+        step, epoch = 0, len(batches)
+        steps = self.steps(epoch)
+        while step < steps:
+            self.network.train()
+            end = min(step + epoch, steps)
+            with events.phase("train", epoch=end / epoch):
+                batches.draw()
+                while step < end:
+                    loss = self.step(batches, optimiser, step, steps)
+                    step += 1
+                    events.stepped(step, steps, self.batch)
+            events.loss(self.mean_loss(loss))
+            if self.curve or step == steps:
+                self._evaluate(events, step / epoch, last=step == steps)
+
+    def step(self, batches: Augmented, optimiser: Optimiser, step: int, steps: int) -> Tensor:
+        """Take `step` (from 0) of `steps` with the next batch: its summed loss."""
         self.set_stage(step / steps)
         optimiser.schedule(step, steps)
+        variant = self._variant(batches, optimiser, step, steps)
+        loss = self.way.step(variant, partial(self._work, batches, optimiser))
+        optimiser.after_step(step, steps)
+        return loss
+
+    def _variant(self, batches: Augmented, optimiser: Optimiser, step: int, steps: int) -> Hashable:
+        """What makes the work of a step another function of the device than that of other steps."""
+        stage = sum(step / steps >= start for start in self.stages)
+        return stage, batches.variant(step // len(batches)), optimiser.variant(step)
+
+    def _work(self, batches: Augmented, optimiser: Optimiser) -> Tensor:
+        """A step's work on the device: no host decides in it, or waits for it."""
+        images, labels = batches.next()
         with self.compute.autocast():
             loss = self.loss(images, labels)
         self.backward(loss)
         optimiser.step()
         return loss.detach()
+
+    def mean_loss(self, loss: Tensor) -> float:
+        """The loss an image of a batch, from what `step` gave."""
+        return loss.item() / self.batch
 
     def _evaluate(self, events: Events, epoch: float, *, last: bool) -> None:
         """Every epoch on the plain images, for the curve; at the end with all views, which is the result."""
@@ -195,4 +268,11 @@ class Training(ABC):
 
     def accuracy(self, views: tuple[View, ...]) -> float:
         """The share of the test images classified right, 0..1."""
-        return accuracy(self.forward, self.test_images, self.test_labels, views, self.compute.dtype)
+        return accuracy(self.way.look, self.test_images, self.test_labels, views)
+
+
+def paths(compute: Compute) -> tuple[ExecutionPath, ...]:
+    """The paths to try, from that of `compute` on: what it names is the most that is wanted."""
+    order: tuple[ExecutionPath, ...] = ("compiled-captured", "captured") if compute.is_cuda else ("compiled",)
+    order += ("eager",)
+    return order[order.index(compute.path) :]

@@ -1,16 +1,18 @@
-"""What moves the weights: schedules, SGD, Muon, and averages of the weights."""
+"""What moves the weights: schedules, SGD, float32 copies and averages of the weights. Muon is in muon.py."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from bench.training.device import Compute
 
 Knots = Sequence[tuple[float, float]]
 
@@ -37,7 +39,62 @@ def split_biases(network: nn.Module, norm: type[nn.BatchNorm2d]) -> tuple[list[n
     return biases, [p for p in network.parameters() if p.requires_grad and id(p) not in known]
 
 
-class ScheduledSgd:
+class Optimiser(ABC):
+    """What moves the weights: one of torch's optimisers or several, with the schedule of their rates.
+
+    `groups` are the parameter groups whose learning rates follow the schedule. Where steps are captured the rates are
+    numbers on the device, read there from a table of the whole run: a graph repeats what it was captured with.
+    """
+
+    def __init__(self, groups: Sequence[dict[str, Any]], compute: Compute) -> None:
+        self.groups, self.memory = groups, compute.memory
+        if self.memory is not None:
+            dtype = torch.float32 if compute.is_cuda else torch.float64
+            self.now = compute.keep(torch.zeros(len(self.rates(0, 1)), dtype=dtype, device=compute.device))
+            for group, rate in zip(groups, self.now, strict=False):  # what is left over is not a group's
+                group["lr"] = rate
+
+    def variant(self, step: int) -> Hashable:
+        """What makes `step` (from 0) another function of the device than other steps."""
+        return None
+
+    @abstractmethod
+    def rates(self, step: int, steps: int) -> list[float]:
+        """The learning rate of each group in `step` (from 0) of `steps`."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Move the weights by their gradients, and drop the gradients: work of the device alone."""
+
+    def schedule(self, step: int, steps: int) -> None:
+        """Set what follows the schedule, for `step` (from 0) of `steps`."""
+        if self.memory is None:
+            for group, rate in zip(self.groups, self.rates(step, steps), strict=False):
+                group["lr"] = rate
+            return
+        table = self.memory.once(
+            ("rates", steps),
+            lambda: torch.tensor(
+                [self.rates(each, steps) for each in range(steps)], dtype=self.now.dtype, device=self.now.device
+            ),
+        )
+        self.now.copy_(table[step])
+
+    def after_step(self, step: int, steps: int) -> None:  # noqa: B027 -- most have nothing to do
+        """What follows `step` (from 0) of `steps` now and then, such as averaging."""
+
+
+def sgd(groups: Iterable[Tensor] | Iterable[dict[str, Any]], compute: Compute, **options: Any) -> torch.optim.SGD:
+    """torch's SGD: on a GPU in one launch a type of weights, and where steps are captured with momenta that stay."""
+    optimiser = torch.optim.SGD(groups, fused=compute.is_cuda, **options)
+    if compute.memory is not None:
+        for group in optimiser.param_groups:
+            for weight in group["params"]:
+                optimiser.state[weight]["momentum_buffer"] = compute.keep(torch.zeros_like(weight))
+    return optimiser
+
+
+class ScheduledSgd(Optimiser):
     """SGD whose learning rate and momentum follow lines through (epoch, value), read where a step begins.
 
     With a loss that is summed over `summed` images the rate is divided by that number and the decay multiplied, so
@@ -48,6 +105,7 @@ class ScheduledSgd:
     def __init__(
         self,
         parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
+        compute: Compute,
         *,
         epochs: float,
         lr: Knots,
@@ -56,27 +114,37 @@ class ScheduledSgd:
         nesterov: bool,
         summed: int = 1,
         at_step_end: bool = False,
-        fused: bool = False,
     ) -> None:
         self.epochs, self.lr, self.momentum, self.summed, self.ahead = epochs, lr, momentum, summed, int(at_step_end)
-        self.sgd = torch.optim.SGD(
+        self.sgd = sgd(
             parameters,
+            compute,
             lr=0.0,
             momentum=momentum[0][1],
             weight_decay=weight_decay * summed,
             nesterov=nesterov,
-            fused=fused,
         )
+        super().__init__(self.sgd.param_groups, compute)
+
+    def rates(self, step: int, steps: int) -> list[float]:
+        """The learning rate of each group, then the momentum as a multiple of its first value."""
+        epoch = (step + self.ahead) * self.epochs / steps
+        rate = piecewise_linear(epoch, self.lr) / self.summed
+        momentum = piecewise_linear(epoch, self.momentum) / self.momentum[0][1]
+        return [*(rate * group.get("factor", 1) for group in self.sgd.param_groups), momentum]
 
     def schedule(self, step: int, steps: int) -> None:
-        """Set learning rate and momentum for `step` (from 0) of `steps`."""
-        epoch = (step + self.ahead) * self.epochs / steps
-        for group in self.sgd.param_groups:
-            group["lr"] = piecewise_linear(epoch, self.lr) / self.summed * group.get("factor", 1)
-            group["momentum"] = piecewise_linear(epoch, self.momentum)
+        """See Optimiser."""
+        super().schedule(step, steps)
+        if self.memory is None:
+            for group in self.sgd.param_groups:
+                group["momentum"] = self.momentum[0][1] * self.rates(step, steps)[-1]
 
     def step(self) -> None:
         """Move the weights and drop the gradients."""
+        if self.memory is not None and len(self.momentum) > 1:
+            # A captured SGD has one momentum for ever: its buffers take up what the schedule changes in it.
+            torch._foreach_mul_([state["momentum_buffer"] for state in self.sgd.state.values()], self.now[-1])
         self.sgd.step()
         self.sgd.zero_grad(set_to_none=True)
 
@@ -88,18 +156,19 @@ class MasterWeights:
     arXiv:1710.03740).
     """
 
-    def __init__(self, parameters: Iterable[Tensor], scale: float) -> None:
+    def __init__(self, parameters: Iterable[Tensor], scale: float, compute: Compute) -> None:
         self.live = [parameter for parameter in parameters if parameter.requires_grad]
-        self.copies = [parameter.detach().float().clone() for parameter in self.live]
+        self.copies = [compute.keep(parameter.detach().float().clone()) for parameter in self.live]
+        self.gradients = [compute.keep(torch.zeros_like(copy)) for copy in self.copies]
         self.scale = scale
 
     @torch.no_grad()
     def take_gradients(self) -> None:
         """Move the gradients from the network to the copies, unscaled."""
-        for copy, live in zip(self.copies, self.live, strict=True):
-            assert live.grad is not None
-            copy.grad = live.grad.float() / self.scale
-            live.grad = None
+        torch._foreach_copy_(self.gradients, [_gradient(live) for live in self.live])
+        torch._foreach_div_(self.gradients, self.scale)
+        for copy, gradient, live in zip(self.copies, self.gradients, self.live, strict=True):
+            copy.grad, live.grad = gradient, None
 
     @torch.no_grad()
     def copy_to_network(self) -> None:
@@ -107,114 +176,38 @@ class MasterWeights:
         torch._foreach_copy_(self.live, self.copies)
 
 
-Coefficients = tuple[float, float, float]
-
-# Coefficients of the quintic iteration, chosen by its author for a steep slope at zero.
-NEWTON_SCHULZ: Coefficients = (3.4445, -4.7750, 2.0315)
-
-
-def orthogonalise(
-    matrix: Tensor, steps: int = 3, dtype: torch.dtype = torch.bfloat16, coefficients: Coefficients = NEWTON_SCHULZ
-) -> Tensor:
-    """Push every singular value of `matrix` [..., rows, columns] towards 1, by Newton-Schulz iteration in `dtype`."""
-    a, b, c = coefficients
-    x: Tensor = matrix.to(dtype)
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    tall = x.shape[-2] > x.shape[-1]
-    if tall:  # the smaller Gram matrix is cheaper and gives the same result
-        x = x.mT
-    for _ in range(steps):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    result: Tensor = x.mT if tall else x
-    return result.to(matrix.dtype)
-
-
-def _one_by_one(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    return [solve(matrix) for matrix in matrices]
-
-
-def _batched(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """Matrices of as many rows in one batch, the narrower filled up with zero columns, which change nothing."""
-    width: dict[int, int] = {}
-    for matrix in matrices:
-        width[len(matrix)] = max(width.get(len(matrix), 0), matrix.shape[1])
-    batches = {
-        rows: solve(
-            torch.stack([F.pad(each, (0, columns - each.shape[1])) for each in matrices if len(each) == rows])
-        ).unbind()
-        for rows, columns in width.items()
-    }
-    solved = {rows: iter(batch) for rows, batch in batches.items()}
-    return [next(solved[len(matrix)])[:, : matrix.shape[1]] for matrix in matrices]
-
-
-class Muon(torch.optim.Optimizer):
-    """Muon with Nesterov momentum, and filters kept at Frobenius norm sqrt(C_out).
-
-    `params` are convolution weights [C_out, C_in, height, width]; `dtype` is the type of the iteration.
-    `batched` iterates the filters of all layers of one width in one batch, which a GPU needs to be busy.
-    `rescale_every`: steps from one rescaling of the filters to the next; the first step is one.
-    """
-
-    def __init__(
-        self,
-        params: Iterable[Tensor],
-        *,
-        lr: float,
-        momentum: float,
-        dtype: torch.dtype = torch.bfloat16,
-        coefficients: Coefficients = NEWTON_SCHULZ,
-        batched: bool = False,
-        rescale_every: int = 1,
-    ) -> None:
-        super().__init__(list(params), {"lr": lr, "momentum": momentum})
-        self.dtype, self.coefficients, self.rescale_every, self.steps = dtype, coefficients, rescale_every, 0
-        self._solve = _batched if batched else _one_by_one
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure: one gradient a step
-        """Rescale each filter bank to its norm where it is time to, then take the orthogonalised step."""
-        rescale = self.steps % self.rescale_every == 0
-        for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            ahead = [self._look_ahead(weight, group["momentum"]) for weight in weights]
-            updates = self._solve(
-                ahead, lambda matrix: orthogonalise(matrix, dtype=self.dtype, coefficients=self.coefficients)
-            )
-            for weight, update in zip(weights, updates, strict=True):
-                if rescale:
-                    weight.mul_(len(weight) ** 0.5 / weight.norm())
-                weight.add_(update.reshape(weight.shape), alpha=-group["lr"])
-        self.steps += 1
-
-    def _look_ahead(self, weight: Tensor, share: float) -> Tensor:
-        """The gradient with Nesterov momentum, as a matrix [C_out, the rest]."""
-        state, gradient = self.state[weight], weight.grad
-        assert gradient is not None
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(gradient)
-        momentum: Tensor = state["momentum"].mul_(share).add_(gradient)
-        return gradient.add(momentum, alpha=share).reshape(len(weight), -1)
+def _gradient(weight: Tensor) -> Tensor:
+    assert weight.grad is not None
+    return weight.grad
 
 
 class Average:
     """An exponential moving average of everything a network holds in floating point, running statistics too."""
 
     @torch.no_grad()
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, compute: Compute) -> None:
         self.live = [value for value in network.state_dict().values() if value.is_floating_point()]
-        self.slow = [value.clone() for value in self.live]
+        # Those of a type side by side: a mixed list is averaged one by one.
+        self.live.sort(key=lambda value: str(value.dtype))
+        self.slow = [compute.keep(value.clone()) for value in self.live]
 
     @torch.no_grad()
     def update(self, decay: float) -> None:
         """Keep `decay` of the average and take the rest from the network."""
-        torch._foreach_lerp_(self.slow, self.live, 1 - decay)
+        for slow, live in self._by_type():
+            torch._foreach_lerp_(slow, live, 1 - decay)
 
     @torch.no_grad()
     def copy_to_network(self) -> None:
         """Have the network go on from the average (lookahead: Zhang et al., 2019, arXiv:1907.08610)."""
-        torch._foreach_copy_(self.live, self.slow)
+        for slow, live in self._by_type():
+            torch._foreach_copy_(live, slow)
+
+    def _by_type(self) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+        pairs = zip(self.slow, self.live, strict=True)
+        for _, same in groupby(pairs, key=lambda pair: pair[0].dtype):
+            slow, live = zip(*same, strict=True)
+            yield list(slow), list(live)
 
     @contextmanager
     def swap_weights(self) -> Iterator[None]:

@@ -16,7 +16,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bench.training.api import Cifar10, Compute, Optimiser, Training, View, accuracy
+from bench.training.api import Cifar10, Compute, Training, View, accuracy
+from bench.training.paths.way import Way
 
 # Running statistics are averaged here and not overwritten at each step. torch 2.15 renamed the word for it.
 _PARAMETERS = signature(DistributedDataParallel).parameters
@@ -44,13 +45,14 @@ class ParallelTraining(Training):
             compute = replace(compute, path="eager", winograd=False)
         super().__init__(data, compute, network, **settings)
 
-    def _set_forward(self) -> None:
-        super()._set_forward()
-        if self.compute.ranks > 1:
-            devices = [self.compute.device] if self.compute.is_cuda else None
-            self.forward = DistributedDataParallel(
-                self.network, device_ids=devices, gradient_as_bucket_view=True, **_KEEP_BUFFERS
-            )
+    def _way(self, compute: Compute) -> Way:
+        if compute.ranks == 1:
+            return super()._way(compute)
+        devices = [compute.device] if compute.is_cuda else None
+        together = DistributedDataParallel(
+            self.network, device_ids=devices, gradient_as_bucket_view=True, **_KEEP_BUFFERS
+        )
+        return Way(self.network, compute, self.generator, self.image_losses, together)
 
     def reset(self) -> None:
         """Start from scratch, all processes from the weights of the first."""
@@ -59,9 +61,9 @@ class ParallelTraining(Training):
             for tensor in self.network.state_dict().values():
                 dist.broadcast(tensor, 0)
 
-    def _step(self, images: Tensor, labels: Tensor, step: int, steps: int, optimiser: Optimiser) -> Tensor:
-        # Each process knows the loss of its slice.
-        return mean_over(self.compute.ranks, super()._step(images, labels, step, steps, optimiser))
+    def mean_loss(self, loss: Tensor) -> float:
+        """The loss an image of a batch. Each process knows that of its slice."""
+        return super().mean_loss(mean_over(self.compute.ranks, loss.clone()) * self.compute.ranks)
 
     def accuracy(self, views: tuple[View, ...]) -> float:
         """The share of the test images classified right, 0..1; each process looks at its own part of them."""
@@ -72,7 +74,7 @@ class ParallelTraining(Training):
             if buffer.is_floating_point():
                 mean_over(ranks, buffer)
         images, labels = (whole.tensor_split(ranks)[rank] for whole in (self.test_images, self.test_labels))
-        share = accuracy(self.network, images, labels, views, self.compute.dtype)
+        share = accuracy(self.way.look, images, labels, views)
         hits = torch.tensor(round(share * len(labels)), device=labels.device)
         dist.all_reduce(hits)
         return int(hits) / len(self.test_labels)

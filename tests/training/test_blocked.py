@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench.recipes.airbench94_muon import Network as Airbench
-from bench.training.blocked import Blocked, block_of, can_block
+from bench.training.paths.blocked import Blocked, block_of, can_block
 from bench.training.layers import (
     Conv3x3,
     GhostBatchNorm,

@@ -11,7 +11,7 @@ from torch import nn
 from bench.errors import UsageError
 from bench.record.documents import ExecutionPath
 from bench.training import device
-from bench.training.blocked import Blocked
+from bench.training.paths.blocked import Blocked
 from bench.training.device import Compute, forward_function
 from bench.training.layers import Conv3x3
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.training.augment import normalise, reflect_pad
-from bench.training.blocked import Blocked
+from bench.training.paths.blocked import Blocked
 from bench.training.evaluate import (
     FLIP,
     FLIP_AND_SHIFT,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from bench.training.blocked import _Pool, share
-from bench.training.winograd import conv3x3, tiles, transforms
+from bench.training.paths.blocked import _Pool, share
+from bench.training.paths.winograd import conv3x3, tiles, transforms
 
 # size of the map, outputs kept, tile: every combination that the airbench network has, and the smallest.
 SHAPES = [(31, 30, 6), (15, 15, 5), (15, 14, 7), (7, 7, 7), (7, 6, 6), (3, 3, 3), (4, 4, 2), (3, 3, 1)]

@@ -25,7 +25,7 @@ from bench.training.layers import (
     Whitening,
     ghost_norm,
 )
-from bench.training.winograd import conv3x3, tile_of
+from bench.training.paths.winograd import conv3x3, tile_of
 
 # Images in a block: on two cores 100 to 400 are equally fast, 50 are not.
 _BLOCK = 200

@@ -1,0 +1,98 @@
+"""Work of the device captured as CUDA graphs: one launch in place of hundreds, however slow the host is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+
+# Runs before a capture, off the graph: they compile, choose cuDNN's kernels and make the libraries' workspaces.
+_WARM_UPS = 3
+# From torch 2.14 on a graph finds the generators by itself, and says so of every call.
+_REGISTERS = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 14)
+
+
+class Memory:
+    """Tensors that lie at the same addresses in every run, which a CUDA graph needs.
+
+    Each run asks for the same tensors in the same order, from `begin` on.
+    """
+
+    def __init__(self) -> None:
+        self._tensors: list[Tensor] = []
+        self._taken = 0
+        self._once: dict[Hashable, object] = {}
+
+    def begin(self) -> None:
+        """A new run begins: the next tensor is its first."""
+        self._taken = 0
+
+    def keep(self, value: Tensor) -> Tensor:
+        """A tensor that holds `value`, where the run before had its tensor of the same number."""
+        if self._taken == len(self._tensors):
+            self._tensors.append(value)
+        kept = self._tensors[self._taken]
+        self._taken += 1
+        if kept is not value:
+            kept.copy_(value)
+        return kept
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returned for `key` when it was first asked for."""
+        if key not in self._once:
+            self._once[key] = make()
+        return self._once[key]  # type: ignore[return-value]  # a key stands for one kind of value
+
+
+class Graphs:
+    """Functions of the device alone, each captured once as a CUDA graph and launched as a whole from then on.
+
+    A function that draws random numbers draws them from `generator`, anew at each launch.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+        self._captured: dict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
+        self._inputs: dict[Hashable, Tensor] = {}
+        self._pool: Any = None  # torch's handle of the memory that the graphs share
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._captured
+
+    def capture(self, key: Hashable, work: Callable[[], Tensor], before: Callable[[], object] = lambda: None) -> None:
+        """Run `work` a few times, each time after `before`, and capture it under the name `key`."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UPS):
+                before()
+                work()
+            before()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        if _REGISTERS:
+            graph.register_generator_state(self.generator)
+        with torch.cuda.graph(graph, pool=self._pool, stream=side):
+            result = work()
+        self._pool = graph.pool()
+        self._captured[key] = graph, result
+
+    def launch(self, key: Hashable) -> Tensor:
+        """Do again what was captured as `key`: its result, which the next launch overwrites."""
+        graph, result = self._captured[key]
+        graph.replay()
+        return result
+
+    def call(self, key: Hashable, function: Callable[[Tensor], Tensor], value: Tensor, *, capture: bool) -> Tensor:
+        """`function(value)`, by a graph where there is one for `key` or, with `capture`, from now on."""
+        if key not in self and capture:
+            self._inputs[key] = static = value.clone()
+            self.capture(key, lambda: function(static))
+        if key not in self:
+            return function(value)
+        self._inputs[key].copy_(value)
+        return self.launch(key).clone()

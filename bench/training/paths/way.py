@@ -1,0 +1,94 @@
+"""A recipe's steps and evaluations, computed by one path: what it compiled and captured, and the memory of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from bench.training.device import Compute
+from bench.training.evaluate import View, logits
+from bench.training.paths.blocked import Blocked, can_block
+from bench.training.paths.captured import Graphs, Memory
+
+# Of (logits [n, 10], labels): the loss of each image [n].
+Losses = Callable[[Tensor, Tensor], Tensor]
+
+
+class Way:
+    """`network` and the loss of its outputs by the path that `compute` names.
+
+    `compute` is as it was handed over, but says what is so: whether convolutions are Winograd's, where memory is kept.
+    `trained` is what training calls in place of the network, such as one that sums gradients over processes.
+    """
+
+    def __init__(
+        self,
+        network: nn.Sequential,
+        compute: Compute,
+        generator: torch.Generator,
+        losses: Losses,
+        trained: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.forward, winograd = forward_function(network, compute)
+        self.compute = replace(compute, winograd=winograd, memory=Memory() if compute.captures else None)
+        self.graphs = Graphs(generator) if compute.captures and compute.is_cuda else None
+        self._meeting = False
+        # In one piece, so that the loss is fused with the network's end. Winograd compiles itself.
+        whole = compute.path == "compiled-captured"
+        inside = trained or (network if whole else self.forward)
+
+        def image_losses(images: Tensor, labels: Tensor) -> Tensor:
+            return losses(_widened(inside(images)), labels)
+
+        self.image_losses = torch.compile(image_losses, dynamic=False) if whole else image_losses
+
+    def meet(self, variant: Hashable, work: Callable[[], Tensor], before: Callable[[], object]) -> None:
+        """Do `work` a few times, each after `before`, and capture it for `variant` where steps are captured."""
+        if self.graphs is not None:
+            self.graphs.capture(variant, work, before)
+            return
+        for _ in range(3):
+            before()
+            work()
+
+    def step(self, variant: Hashable, work: Callable[[], Tensor]) -> Tensor:
+        """The loss of one step's `work`, by the graph of its `variant` where there is one."""
+        if self.graphs is not None and variant in self.graphs:
+            return self.graphs.launch(variant)
+        return work()
+
+    def look(self, images: Tensor, views: tuple[View, ...]) -> Tensor:
+        """The network's outputs for uint8 images [n, size, size, 3], the mean over `views`: float [n, classes]."""
+
+        def work(images: Tensor) -> Tensor:
+            return logits(self.forward, images, views, self.compute.dtype)
+
+        if self.graphs is None:
+            return work(images)
+        return self.graphs.call((len(images), views), work, images, capture=self._meeting)
+
+    @contextmanager
+    def meeting(self) -> Iterator[None]:
+        """Inside, evaluations of a new size are captured."""
+        self._meeting = True
+        try:
+            yield
+        finally:
+            self._meeting = False
+
+
+def _widened(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def forward_function(network: nn.Sequential, compute: Compute) -> tuple[Callable[[Tensor], Tensor], bool]:
+    """`network` called the fastest way, and whether its convolutions are Winograd's."""
+    # A function is compiled anew for every shape, of which a network has more than the eight that are allowed.
+    torch._dynamo.config.recompile_limit = 64
+    if compute.winograd and can_block(network):
+        return Blocked(network, compiled=compute.compiles), True
+    return (torch.compile(network, dynamic=False) if compute.compiles else network), False
