@@ -102,7 +102,7 @@ def held_out_loss(trainer: Training) -> float:
     So a network is not blamed for being more or less sure than another one whose answers are no better.
     """
     with trainer.averaged(), trainer.compute.autocast():
-        seen = outputs(trainer.forward, trainer.test_images, FLIP, trainer.compute.dtype).double()
+        seen = outputs(trainer.way.look, trainer.test_images, FLIP).double()
     labels = trainer.test_labels
     least = minimize_scalar(lambda t: F.cross_entropy(seen * math.exp(t), labels).item(), (-1.0, 1.0))
     return float(least.fun)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from bench.host import cores, cpu_name
-from bench.recipes.airbench94_muon import Optimisers, Settings, Trainer
+from bench.recipes.airbench94_muon import Settings, Trainer
 from bench.training.data import Cifar10
 from bench.training.device import Compute, keep_freed_memory
 
@@ -42,12 +42,13 @@ def stepper(compute: Compute) -> Callable[[], None]:
     trainer = Trainer(
         Cifar10(images, labels.astype(np.uint8), images[:1], labels[:1].astype(np.uint8)), compute, settings
     )
-    trainer.reset()
-    optimisers = Optimisers(trainer.network, settings, compute)
-    x = torch.randn(settings.batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    optimiser, batches = trainer.fresh(0), trainer.prepare(trainer.generator)
+    trainer.network.train()
+    batches.draw()
 
     def step() -> None:
-        trainer._step(x, trainer.train_labels, 0, 200, optimisers)
+        batches.rewind()
+        trainer.step(batches, optimiser, 0, 200)
 
     return step
 

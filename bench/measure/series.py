@@ -30,7 +30,7 @@ from bench.record.documents import (
     new_id,
     policy_seconds,
 )
-from bench.training.api import Cifar10, Compute
+from bench.training.api import Cifar10, Compute, Training
 
 
 @dataclass

@@ -86,6 +86,7 @@ class Network(nn.Sequential):
     """[n, 3, 32, 32] normalised images to [n, 10] logits."""
 
     whitening: Whitening
+    groups: nn.Sequential
     head: nn.Linear
     scale: Scale
 

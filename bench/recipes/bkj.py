@@ -34,6 +34,7 @@ from bench.training.api import (
     basic,
     conv,
     eager_on_cpu,
+    global_max,
 )
 
 
@@ -56,7 +57,7 @@ class AverageAndMax(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Both, side by side."""
-        return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
+        return torch.cat([x.mean((2, 3)), global_max(x)], 1)
 
 
 def resnet18(widths: tuple[int, ...], blocks: int) -> nn.Sequential:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.recipes.airbench94_muon import Settings as Reference, Trainer as ReferenceTrainer
@@ -46,6 +47,9 @@ class Settings(Reference):
     focus_from: int = 5
     focus_share: float = 0.65
     sure: float = 0.6
+    # From each share of the run on, the side in pixels that images are shrunk to, as a whole.
+    sizes: tuple[tuple[float, int], ...] = ((0, 32),)
+    freeze_from: float = 1  # the share of the run from which on the first group is left alone
 
 
 class Trainer(ReferenceTrainer):
@@ -56,6 +60,10 @@ class Trainer(ReferenceTrainer):
     def __init__(self, data: Cifar10, compute: Compute, settings: Settings) -> None:
         super().__init__(data, compute, settings, nn.SiLU)
         self.batches: Focused | None = None
+        self.size = settings.sizes[0][1]
+        self.first_group = [p for p in self.network.groups[0].parameters() if p.requires_grad]
+        starts = {start for start, _ in settings.sizes}
+        self.stages = tuple(sorted({0.0, settings.whitening_bias, settings.freeze_from, *starts} - {1}))
 
     def prepare(self, generator: torch.Generator) -> Focused:
         """As the reference; `generator` also decides brightness and contrast."""
@@ -64,9 +72,19 @@ class Trainer(ReferenceTrainer):
         self.batches = self.augmented(generator, Focused, pad=s.pad, start=s.focus_from, share=s.focus_share)
         return self.batches
 
+    def set_stage(self, progress: float) -> None:
+        """Also the size of the images, and whether the first group still learns."""
+        super().set_stage(progress)
+        self.size = [size for start, size in self.settings.sizes if progress >= start][-1]
+        for parameter in self.first_group:
+            parameter.requires_grad_(progress < self.settings.freeze_from)
+
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """The summed loss of a batch, of images varied."""
-        losses = self.way.image_losses(self.vary(images), labels)
+        images = self.vary(images)
+        if self.size != images.shape[-1]:
+            images = F.interpolate(images, self.size, mode="bilinear")
+        losses = self.way.image_losses(images, labels)
         if self.batches is not None:  # none yet where all that happens is compiling
             self.batches.record_losses(losses.detach())
         return losses.sum()

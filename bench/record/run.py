@@ -75,18 +75,13 @@ class Device(Part):
     kind: Literal["cpu", "cuda"]
     name: str = Field(description="the processor's or the GPU's own name for itself")
     count: int = Field(1, ge=1, description="GPUs, or processors used")
-<<<<<<< HEAD
     precision: str | None = Field(None, description="the type of the heavy arithmetic: float16, bfloat16, float32")
     path: ExecutionPath | None = None
     convolution: Literal["direct", "winograd"] | None = Field(
         "direct", description="the algorithm of the 3x3 convolutions"
-=======
-    precision: str = Field(description="the type of the heavy arithmetic: float16, bfloat16, float32")
-    path: ExecutionPath
-    convolution: Literal["direct", "winograd"] = Field("direct", description="the algorithm of the 3x3 convolutions")
+    )
     compared: dict[ExecutionPath, float] = Field(
         default_factory=dict, description="seconds a step of each path that was tried before the first run"
->>>>>>> 8f9a19c (Whole steps are captured as CUDA graphs: data, network, loss, backward, optimisers and schedule in one launch)
     )
 
 

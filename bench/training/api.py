@@ -20,6 +20,7 @@ from bench.training.layers import (
     basic,
     bottleneck,
     conv,
+    global_max,
     identity,
 )
 from bench.training.loop import Training
@@ -73,6 +74,7 @@ __all__ = [
     "conv",
     "eager_on_cpu",
     "evaluate_uncertain",
+    "global_max",
     "identity",
     "keep_freed_memory",
     "piecewise_linear",

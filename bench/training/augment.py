@@ -26,13 +26,17 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 @cache
-def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+def statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of the channels on the 0..255 scale, on `device`: float32 [3] each."""
     return torch.tensor(MEAN, device=device) * 255, torch.tensor(STD, device=device) * 255
 
 
-def normalise(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """uint8 [n, h, w, 3] to `dtype` [n, 3, h, w], channels-last in memory, mean 0 and deviation 1 by channel."""
-    mean, std = _statistics(images.device)
+def normalise(images: Tensor, dtype: torch.dtype, known: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """uint8 [n, h, w, 3] to `dtype` [n, 3, h, w], channels-last in memory, mean 0 and deviation 1 by channel.
+
+    `known` are the `statistics`, where this is compiled: there they cannot be looked up.
+    """
+    mean, std = known or statistics(images.device)
     return ((images.float() - mean) / std).to(dtype).permute(0, 3, 1, 2)
 
 
@@ -89,6 +93,7 @@ class Augmented:
         cutout: int = 0,
     ) -> None:
         n, self.device = len(labels), images.device
+        self.statistics = statistics(self.device)
         self.padded = compute.keep((reflect_pad if border == "reflect" else zero_pad)(images, pad))
         self.labels = labels
         self.size, self.shifts, self.batch, self.dtype = images.shape[1], 2 * pad + 1, batch, compute.dtype
@@ -156,7 +161,7 @@ class Augmented:
         return self._load(picked), self.labels[picked]
 
     def _images(self, picked: Tensor) -> Tensor:
-        images = normalise(self._crop(picked), self.dtype)
+        images = normalise(self._crop(picked), self.dtype, self.statistics)
         if self.holes is not None:
             top, left = self.holes[:, picked]
             images.masked_fill_(squares(top, left, self.cutout, self.size), 0)

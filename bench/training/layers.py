@@ -131,12 +131,21 @@ class Residual(nn.Module):
         return x + cast(Tensor, self.body(x))
 
 
+def global_max(x: Tensor) -> Tensor:
+    """The largest of each map: [n, C, h, w] to [n, C].
+
+    Not torch.amax: its gradient looks for the value again, which a compiled network computes anew, unrounded. In half
+    precision none is equal then, and the gradient is 0 / 0. A pool remembers the place.
+    """
+    return F.max_pool2d(x, x.shape[2:]).flatten(1)
+
+
 class GlobalMaxPool(nn.Module):
     """[n, C, h, w] to [n, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
         """The largest of each map."""
-        return torch.amax(x, (2, 3))
+        return global_max(x)
 
 
 class Scale(nn.Module):

@@ -78,29 +78,31 @@ class Muon:
 
     @torch.no_grad()
     def step(self, *, rescale: bool = True) -> None:
-        """Bring the filters back to their norm if asked to, take the orthogonalised step, and drop the gradients."""
-        gradients = [_gradient(weight) for weight in self.weights]
-        torch._foreach_mul_(self.momenta, self.momentum)
-        torch._foreach_add_(self.momenta, gradients)
-        ahead = torch._foreach_add(gradients, self.momenta, alpha=self.momentum)
+        """Bring the filters back to their norm if asked to, take the orthogonalised step, and drop the gradients.
+
+        What has no gradient stays as it is.
+        """
+        moving = [
+            (weight, momentum, weight.grad)
+            for weight, momentum in zip(self.weights, self.momenta, strict=True)
+            if weight.grad is not None
+        ]
+        weights, momenta, gradients = (list(each) for each in zip(*moving, strict=True))
+        torch._foreach_mul_(momenta, self.momentum)
+        torch._foreach_add_(momenta, gradients)
+        ahead = torch._foreach_add(gradients, momenta, alpha=self.momentum)
         if rescale:
-            for weight, norm in zip(self.weights, torch._foreach_norm(self.weights), strict=True):
+            for weight, norm in zip(weights, torch._foreach_norm(weights), strict=True):
                 weight.mul_(len(weight) ** 0.5 / norm)
         solved = self._each([as_matrix(each) for each in ahead], self._solve)
-        updates = [like_filters(each, weight) for each, weight in zip(solved, self.weights, strict=True)]
-        lr = self.param_groups[0]["lr"]
+        updates = [like_filters(each, weight) for each, weight in zip(solved, weights, strict=True)]
         # The rate is a float, or a number on the device.
-        torch._foreach_sub_(self.weights, torch._foreach_mul(updates, lr))
-        for weight in self.weights:
+        torch._foreach_sub_(weights, torch._foreach_mul(updates, self.param_groups[0]["lr"]))
+        for weight in weights:
             weight.grad = None
 
     def _solve(self, matrices: Tensor) -> Tensor:
         return orthogonalise(matrices, dtype=self.dtype, coefficients=self.coefficients)
-
-
-def _gradient(weight: Tensor) -> Tensor:
-    assert weight.grad is not None
-    return weight.grad
 
 
 def as_matrix(filters: Tensor) -> Tensor:
