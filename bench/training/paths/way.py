@@ -61,6 +61,7 @@ class Way:
             return self.graphs.launch(variant)
         return work()
 
+    @torch.inference_mode()
     def look(self, images: Tensor, views: tuple[View, ...]) -> Tensor:
         """The network's outputs for uint8 images [n, size, size, 3], the mean over `views`: float [n, classes]."""
 
