@@ -58,14 +58,16 @@ class Graphs:
         self.generator = generator
         self._captured: dict[Hashable, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._inputs: dict[Hashable, Tensor] = {}
-        self._pool: Any = None  # torch's handle of the memory that the graphs share
+        # Memory is shared by the graphs of one stream alone.
+        self._side = torch.cuda.Stream()
+        self._pool: Any = None  # torch's handle of that memory
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._captured
 
     def capture(self, key: Hashable, work: Callable[[], Tensor], before: Callable[[], object] = lambda: None) -> None:
         """Run `work` a few times, each time after `before`, and capture it under the name `key`."""
-        side = torch.cuda.Stream()
+        side = self._side
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(_WARM_UPS):
