@@ -22,7 +22,7 @@ _ALIASES = {"gpus": "accelerators"}
 _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)([mhdw]?)")
 _DISK = re.compile(r"(\d+)(?:gb?|(tb?))?\+?")
-_USUAL_IDLE_MINUTES = 5  # its documentation's; a version that waits less costs less
+_LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the machine would go before its job comes
 
 
 class Place(NamedTuple):
@@ -197,8 +197,8 @@ def _idle(file: YamlFile, resources: Mapping[str, Any]) -> float:
     if autostop is None or autostop is False:
         return 0.0
     if autostop is True:
-        return 60.0 * _USUAL_IDLE_MINUTES
+        return 60.0 * _LEAST_IDLE_MINUTES
     length = _LENGTH.fullmatch(str(autostop).lower())
     if not length:
         raise UsageError(f"{file.at(('resources',))}: autostop {autostop!r} is not such as 10, 30m, 10h or 1d")
-    return 60.0 * math.ceil(float(length[1]) * _MINUTES[length[2]])
+    return 60.0 * max(_LEAST_IDLE_MINUTES, math.ceil(float(length[1]) * _MINUTES[length[2]]))

@@ -27,8 +27,11 @@ RESOURCES: list[dict[str, Any]] = [
     {"ordered": [{"infra": "aws", "gpus": "V100:1"}, {"infra": "gcp/us-central1", "accelerators": "T4:1"}]},
     {"max_hourly_cost": 4, "any_of": [{"infra": "aws", "gpus": "V100"}, {"infra": "gcp", "gpus": "L4"}]},
     {"accelerators": ["V100:1"], "infra": "aws/us-east-1/us-east-1a"},
-    *({"accelerators": "V100", "autostop": autostop} for autostop in (10, "10", "30m", "10h", "1d", "1w", False)),
-    {"accelerators": "V100", "autostop": {"idle_minutes": 7, "down": True}},
+    *(
+        {"accelerators": "V100", "autostop": autostop}
+        for autostop in (10, "10", "30m", "10h", "1d", "1w", False, True, 0)
+    ),
+    *({"accelerators": "V100", "autostop": {"down": True, **idle}} for idle in ({"idle_minutes": 7}, {})),
     {"accelerators": "V100", "disk_size": "1TB"},
 ]
 
@@ -46,7 +49,8 @@ def test_both_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, res
     read = [_request(each) for each in theirs]
     assert list(ours.requests) == read if isinstance(theirs, list) else set(ours.requests) == set(read)
     stops = [each.autostop_config for each in theirs]
-    assert ours.idle_s == 60 * max(stop.idle_minutes if stop and stop.enabled else 0 for stop in stops)
+    # A launch takes 1 minute for 0.
+    assert ours.idle_s == 60 * max(max(1, stop.idle_minutes) if stop and stop.enabled else 0 for stop in stops)
     if "disk_size" in resources:
         assert [ours.disk_gb] == [each.disk_size for each in theirs]
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import chain
 
 from bench.billing.estimate import Estimate
-from bench.billing.offers.query import Answer, Failure, Query, exactly
+from bench.billing.offers.query import Answer, Failure, Query
 from bench.billing.offers.sources import collect, sources
 from bench.billing.prices import STALE_AFTER, Offer
 from bench.sweep.planning.duration import CellTime, time_of_cell
@@ -236,7 +236,8 @@ def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
         and offer.hourly is not None
         and offer.currency == CURRENCY
         and machine.provider in (None, offer.provider)
-        and (machine.gpu is None or exactly(machine.gpu) == exactly(offer.accelerators.name))
+        # SkyPilot keeps spellings apart, all but small and capital letters: Verda's RTX-PRO-6000 is no RTXPRO6000.
+        and (machine.gpu is None or machine.gpu.casefold() == offer.accelerators.name.casefold())
         and machine.gpus in (0, offer.accelerators.count)
         and machine.instance_type in (None, offer.instance_type)
         and (machine.gpu is not None or machine.instance_type is not None)
