@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+# What a step may count, the one that says most first. A program may show several.
+UNITS = ("step", "sample", "epoch")
+
 
 @dataclass(frozen=True)
 class Point:
@@ -19,7 +22,7 @@ class Point:
     # Absolute: a program that resumes at step 500 shows 501 next.
     step: int | None = None
     total: int | None = None
-    # What a step counts: "step", "sample" or "epoch". A program may show several; steps say most, epochs least.
+    # What a step counts: one of UNITS.
     unit: str = "step"
     # As shown, nan and infinities too: what they mean is for the reader of the whole.
     metrics: dict[str, float] = field(default_factory=dict)

@@ -59,7 +59,7 @@ class Fields:
             elif kind == "epoch":
                 self._fractions |= as_number(value) is not None
             if kind in (None, "epoch") and (number := as_number(value)) is not None and len(metrics) < _MOST_METRICS:
-                metrics[name[:_LONGEST_NAME]] = number
+                metrics["_".join(name[:_LONGEST_NAME].split())] = number
         if not (counts or metrics or phase):
             return None
         step, total, unit = self._steps.absolute(counts)
