@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.frames.leases import PHASES
 from analysis.frames.runs import counted
+from analysis.reconcile.formats import FORMATS
 from bench.billing.estimate import Estimate, lease_cost_per_success
 from bench.record.documents import OWN
 from bench.text import CATEGORIES, one_line, plural
@@ -136,8 +137,9 @@ def _prices(leases: pd.DataFrame) -> Iterator[str]:
 
 
 def _bills(leases: pd.DataFrame) -> Iterator[str]:
+    titles = {str(source): form.title for source, form in FORMATS.items()}
     for source, count in _counts(leases["billed_source"]):
-        yield f"billed: {plural(count, 'lease')} by {'FOCUS' if source == 'focus' else 'Cost Explorer'}"
+        yield f"billed: {plural(count, 'lease')} by {titles[source]}"
     for why, count in _counts(leases["billed_partial"]):
         yield f"bill of {plural(count, 'lease')} partial: {why.replace('-', ' ')}"
     other = leases["billed_currency"].where(leases["billed_currency"] != leases["currency"])

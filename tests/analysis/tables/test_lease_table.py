@@ -6,17 +6,18 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from analysis.reconcile.formats import FORMATS as FORMS
 from analysis.report.html import as_html
 from analysis.report.render import FORMATS, render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import LEASE_FOOTNOTES, lease_table as shown_table
 from analysis.tables.lease_table import LeaseRow
-from bench.record.documents import Accelerators, AnyDocument, LeaseOpened, Price, RecipeRef
+from bench.record.documents import Accelerators, AnyDocument, BillSource, LeaseOpened, Price, RecipeRef
 from bench.text import NOT_APPLICABLE, escape_markdown, significant
 from tests.support import lease_store as ls, page, small_store as a
 
@@ -67,6 +68,12 @@ def test_every_lease_is_paid_for_whether_a_run_hit_in_it_or_not() -> None:
     assert on_demand.cost_per_success == Decimal("0.765") / 3
     assert (spot.charged_s, spot.time_s, spot.preempted) == (4000, 6030, 1)
     assert spot.cost_per_success == Decimal("0.51")
+
+
+@pytest.mark.parametrize("source", get_args(BillSource))
+def test_a_bill_names_the_format_that_it_came_in(source: BillSource) -> None:
+    (row,) = rows(ls.opened(1), ls.closed(1, 630), ls.bill(1, "0.50", source=source))
+    assert noted(row, f"billed: 1 lease by {FORMS[source].title}")
 
 
 def test_a_lost_machine_is_counted_and_marked() -> None:
