@@ -102,9 +102,9 @@ def test_without_a_hit_there_is_no_cost_of_one() -> None:
 
 
 def test_a_provider_whose_rule_nobody_knows_has_an_unknown_cost() -> None:
-    row = rows(ls.opened(1, provider="paperspace"), ls.closed(1, 630), *ls.runs(1, hits=1))[0]
+    row = rows(ls.opened(1, provider="baidu"), ls.closed(1, 630), *ls.runs(1, hits=1))[0]
     assert (row.estimate, row.charged_s, row.time_s) == (None, None, 630)
-    assert noted(row, "unknown", "1 lease", "paperspace (Standard)")
+    assert noted(row, "unknown", "1 lease", "baidu (Standard)")
 
 
 def test_leases_without_a_price_are_apart_and_say_so() -> None:
