@@ -55,6 +55,27 @@ output_option = click.option(
     help="Write it there, not to stdout.",
     type=click.Path(path_type=Path, dir_okay=False),
 )
+echo_option = click.option(
+    "--echo",
+    is_flag=True,
+    envvar=variables.ECHO.name,
+    show_envvar=True,
+    help="Print each record as a line on stdout too, as it is made: `bench collect --log` reads them from a log.",
+)
+show_cost_option = click.option(
+    "--show-cost",
+    is_flag=True,
+    envvar=variables.SHOW_COST.name,
+    show_envvar=True,
+    help="End with what each phase of the lease cost, on stderr.",
+)
+seed_option = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**31),
+    help="Seed of the first run; the next ones count up.",
+)
 _MACHINE = (
     click.option(
         "--instance",

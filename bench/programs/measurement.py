@@ -31,6 +31,7 @@ def measurement(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) 
         "ended": outcome.ended,
         "exit_code": outcome.exit_code,
         "killed_by": outcome.killed_by,
+        "interrupted": outcome.interrupted,
         "status": status,
         "reason": reason,
         "message": message and redaction.text(message),
