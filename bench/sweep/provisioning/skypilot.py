@@ -18,9 +18,9 @@ from bench.billing.offers.query import known
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
 from bench.store import RawRecord
-from bench.sweep.provisioning.collect import PACK, unpack
 from bench.sweep.provisioning.evidence import cloud_evidence, refusals, running_since
 from bench.sweep.provisioning.failure import error_line
+from bench.sweep.provisioning.jobs import PACK, run_config, setup_config, task_config, unpack
 from bench.sweep.provisioning.provisioner import (
     OWN_CLUSTERS,
     ClusterStatus,
@@ -30,7 +30,6 @@ from bench.sweep.provisioning.provisioner import (
     StandingJobs,
     Uptime,
 )
-from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
 
 _JOBS = {
     "INIT": Job.WAITING,
