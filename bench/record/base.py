@@ -27,7 +27,8 @@ from pydantic import (
 #                published; bill; of a lease its resource_id, attempt, stopped_source, and the words launcher
 #                (started_source), preempted and lost (reason); of a run its recipe's version.
 # 2  2026-11-26  of a run only: it may be of a program; evaluations hold metrics by name, where those of version 1
-#                held `accuracy`; ended, cleanup, resumed_from, progress. What version 1 lacks reads as null.
+#                held `accuracy`; ended, cleanup, resumed_from, progress; the environment's cudnn and triton. What
+#                version 1 lacks reads as null.
 SCHEMA_VERSION: Final = 2
 
 
