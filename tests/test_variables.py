@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bench.variables
-from bench.programs.measuring import EVENTS, SEED
+from bench.programs.measurement import EVENTS, SEED
 from bench.variables import ACCELERATORS, LEASE_TAGS, VARIABLES
 
 ROOT = Path(__file__).parents[1]

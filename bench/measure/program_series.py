@@ -13,7 +13,7 @@ from bench.measure.gpu import Gpu
 from bench.measure.signals import Interrupts
 from bench.programs.host import visible_gpus
 from bench.programs.job import Job
-from bench.programs.measuring import measure
+from bench.programs.measurement import measure
 from bench.programs.running.process import CannotStart, find_program
 from bench.programs.sources.regex import BadPattern, compiled
 from bench.record.documents import Device, Environment, Run, Series, new_id

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.programs.progress import Source
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Source, Watched
 from bench.programs.target import Target
 from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch

@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bench.programs.progress import Point
-from bench.programs.reading.fields import Fields, kind_of
-from bench.programs.reading.numbers import NUMBER
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Point, Watched
+from bench.programs.reading.fields import NUMBER, Fields, kind_of
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
 _LONGEST = 2048

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Watched
 from bench.programs.sources.events import Events
 from tests.support.progress_forms import FileForm, JsonText, Shown
 from tests.support.source_questions import FileQuestions

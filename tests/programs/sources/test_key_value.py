@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.programs.progress import Point
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Point, Watched
 from bench.programs.sources.key_value import KeyValue
 from tests.support.progress_forms import LineForm, Shown
 from tests.support.source_questions import LineQuestions

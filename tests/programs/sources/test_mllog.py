@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Watched
 from bench.programs.sources.mllog import Mllog
 from tests.support.progress_forms import JsonText, LineForm, Shown
 from tests.support.source_questions import LineQuestions

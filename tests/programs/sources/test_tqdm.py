@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Watched
 from bench.programs.sources.tqdm import Tqdm
 from tests.support.progress_forms import LineForm, Shown
 from tests.support.source_questions import LineQuestions
