@@ -1,10 +1,14 @@
-"""The GPUs of this host that a program sees, by nvidia-smi, which comes with the driver."""
+"""This host: the GPUs that a program sees, by nvidia-smi, which comes with the driver, and the processor."""
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,driver_version", "--format=csv,noheader")
 
@@ -40,3 +44,20 @@ def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
             break
         found += named
     return found
+
+
+def cpu_name() -> str:
+    """The processor's own name for itself."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() in ("model name", "Hardware") and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # not Linux

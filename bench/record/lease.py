@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from bench.record.base import Document, Money, Part, Phase, Utc, canonical_json, derived_id
+from bench.record.base import Document, Money, Part, Phase, Utc, derived_id
+from bench.sealed import canonical_json
 
 LEASE_TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
 OWN = "own"  # the provider of a machine that nobody bills

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.record.base import new_id
 from bench.record.run import Device, Environment, Run, Series
+from bench.sealed import new_id
 
 # What the measurement and the record call alike.
 _ALIKE = (
