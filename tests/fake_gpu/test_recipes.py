@@ -27,20 +27,25 @@ BUDGETS = {
     for row in DictReader((Path(__file__).parent / "budgets.csv").open())
 }
 
-Trained = Callable[[str, int, str], dict[str, Any]]
+Trained = Callable[[str, str, int, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def trained(machine: Machine) -> Trained:
-    """`trained(recipe, capability, path)`: what train.py tells of it."""
+    """`trained(recipe, what, capability, path)`: what train.py tells of it."""
 
     @cache
-    def all_of(capability: int, path: str) -> dict[str, dict[str, Any]]:
-        done = replace(machine, capability=capability).python("-m", "tests.fake_gpu.train", path, *NAMES)
+    def all_of(what: str, capability: int, path: str) -> dict[str, dict[str, Any]]:
+        done = replace(machine, capability=capability).python("-m", "tests.fake_gpu.train", what, path, *NAMES)
         assert done.returncode == 0, done.stderr
         return {told["recipe"]: told for told in map(json.loads, done.stdout.splitlines())}
 
-    return lambda recipe, capability, path: all_of(capability, path)[recipe]
+    def of(recipe: str, *where: Any) -> dict[str, Any]:
+        told = all_of(*where)[recipe]
+        assert "error" not in told, told["error"]
+        return told
+
+    return of
 
 
 @pytest.mark.parametrize("recipe", NAMES)
@@ -49,8 +54,7 @@ def trained(machine: Machine) -> Trained:
 def test_a_step_asks_of_the_gpu_what_it_must_and_no_more(
     trained: Trained, recipe: str, path: str, capability: int
 ) -> None:
-    told = trained(recipe, capability, path)
-    assert "error" not in told, told["error"]
+    told = trained(recipe, "steps", capability, path)
     path = "eager" if recipe in NEVER_COMPILED else path
     assert told["path"] == path
     assert told["batch"] == {
@@ -68,3 +72,8 @@ def test_a_step_asks_of_the_gpu_what_it_must_and_no_more(
     budget = BUDGETS[recipe, path]
     assert median_high(step["launches"] for epoch in told["steps"] for step in epoch[1:]) <= budget["launches"]
     assert {step["graphs"] for step in steps} == {budget["graphs"]}
+
+
+@pytest.mark.parametrize("recipe", NAMES)
+def test_a_recipe_leaves_a_gpu_of_16_gb_room_for_workspaces(trained: Trained, recipe: str) -> None:
+    assert trained(recipe, "memory", 75, "graphs")["peak"] < 14 * 2**30

@@ -1,10 +1,12 @@
-"""Recipes trained on the fake GPU: `python -m tests.fake_gpu.train PATH RECIPE…`, a JSON line for each.
+"""Recipes trained on the fake GPU: `python -m tests.fake_gpu.train WHAT PATH RECIPE…`, a JSON line for each.
 
-Every recipe has its network and its batch at full size and runs through all its stages, in epochs of a few steps.
+Every recipe has its network and its batch at full size. WHAT is "steps", through all its stages in epochs of a few
+steps, or "memory", with all the images there are but only two steps.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import sys
@@ -73,11 +75,8 @@ class Seen:
         """See bench.training.events."""
 
 
-def train(recipe: str, path: ExecutionPath | None, gpu: FakeGpu) -> dict[str, object]:
+def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
     """Warm up and run once."""
-    compute = choose("cuda")
-    if path:
-        compute = replace(compute, path=path)
     probe = built(recipe, 1, compute)
     epochs = min(probe.epochs, EPOCHS)
     trainer = built(recipe, probe.batch * math.ceil(STEPS / epochs), compute)
@@ -86,13 +85,21 @@ def train(recipe: str, path: ExecutionPath | None, gpu: FakeGpu) -> dict[str, ob
     seen = Seen(trainer, gpu)
     trainer.run(0, seen)
     return {
-        "recipe": recipe,
         "path": trainer.compute.path,
         "batch": describe(trainer),
         "steps": [[asdict(step) for step in epoch] for epoch in seen.steps],
         "evaluations": [asdict(evaluation) for evaluation in seen.evaluations],
         "gradients": seen.gradients,
     }
+
+
+def memory(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
+    """Warm up, as that meets all there is to meet."""
+    gpu.peak_bytes()
+    trainer = built(recipe, 50_000, compute)
+    trainer.epochs = 2 * trainer.batch / 50_000
+    trainer.warm_up()
+    return {"peak": gpu.peak_bytes()}
 
 
 def built(recipe: str, images: int, compute: Compute) -> Training:
@@ -113,14 +120,22 @@ def describe(trainer: Training) -> dict[str, object]:
     }
 
 
-def main(path: str, *recipes: str) -> None:
+WHAT = {"steps": steps, "memory": memory}
+
+
+def main(what: str, path: str, *recipes: str) -> None:
     """Train all of them; `path` is one of record.documents, or "auto"."""
-    gpu = FakeGpu()
+    gpu, compute = FakeGpu(), choose("cuda")
+    if path != "auto":
+        compute = replace(compute, path=cast(ExecutionPath, path))
     for name in recipes:
+        told: dict[str, object] = {"recipe": name}
         try:
-            told = train(name, None if path == "auto" else cast(ExecutionPath, path), gpu)
+            told |= WHAT[what](name, compute, gpu)
         except Exception:
-            told = {"recipe": name, "error": traceback.format_exc()}
+            told["error"] = traceback.format_exc()
+        gc.collect()
+        torch.cuda.empty_cache()
         sys.stdout.write(json.dumps(told) + "\n")
 
 
