@@ -21,7 +21,7 @@ from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.history import History, HitRate
 from bench.sweep.planning.phases import CURRENCY, CellPhase, cell_phases, planned_cost
 from bench.sweep.spec import Cell, Sweep
-from bench.sweep.task_file import ResourceRequest, Task, task_of
+from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
 
 _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one that comes later
 
@@ -147,6 +147,7 @@ def plan_sweep(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -
 
     Raises UsageError for a task file that cannot be planned. A source of prices that fails is named in the plan.
     """
+    have_skypilot_read(sweep.cells())
     tasks = {cell: task_of(cell, sweep.envs, sweep.recipes) for cell in sweep.cells()}
     answers = _answers(tasks, ask)
     cells = [_cell(sweep, cell, task, answers[cell], history) for cell, task in tasks.items()]

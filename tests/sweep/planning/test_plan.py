@@ -103,13 +103,13 @@ def test_without_a_price_the_dollars_are_unknown_and_counted_and_the_time_is_not
 
 
 def test_without_a_billing_rule_the_dollars_are_time_by_price_and_at_most_started_hours(task: WriteTask) -> None:
-    task("m", V100 | {"infra": "vast"})
-    found = planned(offer(provider="vast"))
+    task("m", V100 | {"infra": "hyperbolic"})
+    found = planned(offer(provider="hyperbolic"))
     cell = only(found)
     assert cell.dollars == Decimal("3.06") * Decimal(str(cell.time.expected)) / 3600
     assert cell.most_dollars == Decimal("3.06") * 2  # 1.08 h
-    assert (cell.cost.rule, cell.cost.notes) == (None, ("no billing rule known for vast (Standard)",))
-    assert "no billing rule known for vast: time x price" in list(notes(found, None))
+    assert (cell.cost.rule, cell.cost.notes) == (None, ("no billing rule known for hyperbolic (Standard)",))
+    assert "no billing rule known for hyperbolic: time x price" in list(notes(found, None))
 
 
 def test_where_nothing_is_known_the_total_is_none(task: WriteTask) -> None:
