@@ -21,6 +21,7 @@ COMMANDS = {
     "data": ("data", "Fetch or verify CIFAR-10."),
     "run": ("run", "Train, and record each run."),
     "exec": ("programs", "Run your own program: its time, its cost, its metrics; or a sample of it."),
+    "metrics": ("metrics", "What of a program's output is read as progress, and what is not."),
     "estimate": ("run", "Seconds and dollars of a recipe here, from a few steps."),
     "plan": ("sweep", "What a sweep would rent, for how long and how many dollars."),
     "prices": ("prices", "What machines with GPUs cost, by every source that answers."),

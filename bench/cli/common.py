@@ -48,6 +48,25 @@ data_option = click.option(
     metavar="FOLDER",
     help="Folder with CIFAR-10's official binary batches; else CIFAR10_DIR, else the cache.",
 )
+
+
+def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """NAME=REGEX, each name once."""
+    pairs = [value.partition("=") for value in values]
+    for value, (name, _, expression) in zip(values, pairs, strict=True):
+        if not name.strip() or not expression:
+            raise click.BadParameter(f"{value!r} is not NAME=REGEX, such as loss='loss is (\\S+)'", ctx, param)
+    return {name.strip(): expression for name, _, expression in pairs}
+
+
+metric_option = click.option(
+    "--metric",
+    "patterns",
+    multiple=True,
+    callback=_patterns,
+    metavar="NAME=REGEX",
+    help="Read a metric (or step, or total) where this matches: its group is the number. May be repeated.",
+)
 output_option = click.option(
     "-o",
     "--output",

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bench.billing.prices import machine_hourly, train_cost
-from bench.cli.common import echo_option, machine_options, seed_option, show_cost_option, store_option
+from bench.cli.common import echo_option, machine_options, metric_option, seed_option, show_cost_option, store_option
 from bench.cli.lease_part import lease_cost_text, lease_part, opened_lease
 from bench.errors import BenchError, UsageError
 from bench.lease.lease import LeaseHandle, acquire_lease
@@ -42,15 +42,6 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     return callback
 
 
-def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """NAME=REGEX, each name once."""
-    pairs = [value.partition("=") for value in values]
-    for value, (name, _, expression) in zip(values, pairs, strict=True):
-        if not name.strip() or not expression:
-            raise click.BadParameter(f"{value!r} is not NAME=REGEX, such as loss='loss is (\\S+)'", ctx, param)
-    return {name.strip(): expression for name, _, expression in pairs}
-
-
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND…")
 @click.option("--target", callback=_parsed(parse_target), metavar="'METRIC <= VALUE'", help="Quality to reach.")
@@ -69,14 +60,7 @@ def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     metavar="TIME",
     help="From SIGTERM, which asks the program to end, to SIGKILL.",
 )
-@click.option(
-    "--metric",
-    "patterns",
-    multiple=True,
-    callback=_patterns,
-    metavar="NAME=REGEX",
-    help="Read a metric (or step, or total) where this matches: its group is the number. May be repeated.",
-)
+@metric_option
 @click.option(
     "--logs",
     "folders",

@@ -66,6 +66,8 @@ class Track:
         if point.total is not None and point.total > 0 and counted:
             self.totals_differ |= self.total not in (None, point.total)
             self.total = point.total
+        elif self.total is not None and self.last is not None and self.last.step > self.total:
+            self.total = None  # it was of something else
         if point.metrics:
             self._measured(point)
         if point.phase is not None and len(self.phases) < _MOST_PHASES:

@@ -63,6 +63,10 @@ def test_a_count_of_something_else_is_no_step_back() -> None:
     assert [step for _, step in track.steps.items()] == [1, 2]
 
 
+def test_a_total_that_the_steps_go_beyond_is_none_of_theirs() -> None:
+    assert track_of(Point(1, 4, 5), Point(2, 5, 5), Point(3, 0), Point(4, 20), Point(5, 40)).total is None
+
+
 def test_a_total_is_kept_from_before_the_first_step() -> None:
     assert track_of(Point(1, total=400), Point(2, 1)).total == 400
 
