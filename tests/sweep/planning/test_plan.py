@@ -108,6 +108,7 @@ def test_without_a_billing_rule_the_dollars_are_time_by_price_and_at_most_starte
     cell = only(found)
     assert cell.dollars == Decimal("3.06") * Decimal(str(cell.time.expected)) / 3600
     assert cell.most_dollars == Decimal("3.06") * 2  # 1.08 h
+    assert cell.cost.unpriced == ("disk", "public-ip", "egress")
     assert (cell.cost.rule, cell.cost.notes) == (None, ("no billing rule known for hyperbolic (Standard)",))
     assert "no billing rule known for hyperbolic: time x price" in list(notes(found, None))
 
