@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 
 import click
 
@@ -93,10 +94,12 @@ def run(
     statuses = set()
     phases: list[Phase] = []
     try:
-        for result, key in measure(request, opened_store, Progress(quiet=quiet)):
-            statuses.add(result.status)
-            phases += result.phases
-            click.echo(key)
+        # Closed at once where stdout breaks, so that the lease ends then.
+        with closing(measure(request, opened_store, Progress(quiet=quiet))) as measured:
+            for result, key in measured:
+                statuses.add(result.status)
+                phases += result.phases
+                click.echo(key)
     finally:
         if show_cost:
             click.echo(lease_cost_text(lease, opened_store, phases), err=True)

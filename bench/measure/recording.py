@@ -47,6 +47,9 @@ def recorded(
                 yield run, key
             if reason != "preempted":
                 reason = "interrupted" if interrupts.received else "finished"
+        except GeneratorExit:  # whoever takes the runs goes, such as the reader of a pipe
+            reason = "interrupted"
+            raise
         finally:
             if part.closes:
                 writer.put(LeaseClosed(id=part.lease_id, stopped=utc_now(), reason=reason))

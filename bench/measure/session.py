@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,7 +40,7 @@ class Request:
     echo: bool = False  # whether each record is a line on stdout too
 
 
-def measure(request: Request, store: Store, progress: Progress) -> Iterator[tuple[Run, str]]:
+def measure(request: Request, store: Store, progress: Progress) -> Generator[tuple[Run, str], None, None]:
     """Yield each run with its key in the store, as it ends.
 
     Raises BenchError before anything is spent: no data, a store that cannot be written, no such device. In the end
