@@ -17,6 +17,7 @@ NUMBER = (
     r"|(?i:nan|inf(?:inity)?)(?![A-Za-z0-9_]))"
 )
 _WHOLE = re.compile(NUMBER)
+_LONGEST_NUMBER = 64
 # Beyond it a double no longer holds every integer; no program counts so far.
 _MOST = 2**53
 # What a name counts, by its group; `of` is a total behind a stroke, as in 12/400.
@@ -37,14 +38,24 @@ _MOST_METRICS = 200
 def as_number(value: object) -> float | None:
     """The number that a value is or spells; None for anything else, truth values too."""
     if isinstance(value, str):
-        text = value.strip()
-        return float(text.replace(",", "")) if len(text) < 64 and _WHOLE.fullmatch(text) else None
+        return _spelt(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
         return float(value)
     except OverflowError:  # an integer that no double holds
         return math.inf if value > 0 else -math.inf
+
+
+def _spelt(text: str) -> float | None:
+    if (
+        len(text) >= _LONGEST_NUMBER or not text.isascii() or "_" in text
+    ):  # float takes digits of all scripts, and 1_000
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return float(text.replace(",", "")) if "," in text and _WHOLE.fullmatch(text.strip()) else None
 
 
 def as_count(value: object) -> int | None:
