@@ -18,6 +18,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.recipes import find
 from bench.record.documents import ExecutionPath
@@ -44,13 +45,29 @@ def data(images: int) -> Cifar10:
 
 @dataclass
 class Seen:
-    """The Events of a run: what each step asked of the GPU, and each evaluation."""
+    """The Events of a run: what each step asked of the GPU, and each evaluation; and the batch that it was handed."""
 
     trainer: Training
     gpu: FakeGpu
     steps: list[list[Asked]] = field(default_factory=list)  # by epoch: what an epoch needs falls to its first
     evaluations: list[Asked] = field(default_factory=list)
     gradients: int = 0  # left behind by steps
+    batch: dict[str, object] = field(default_factory=dict)
+
+    def look_at_batches(self) -> None:
+        """Have the trainer show each before it computes the loss: where steps are captured, while they are."""
+        loss = self.trainer.loss
+
+        def looked_at(images: Tensor, labels: Tensor) -> Tensor:
+            self.batch = {
+                "devices": sorted({images.device.type, labels.device.type}),
+                "dtype": str(images.dtype),
+                "channels_last": images.is_contiguous(memory_format=torch.channels_last),
+                "images": len(images),
+            }
+            return loss(images, labels)
+
+        self.trainer.loss = looked_at  # type: ignore[method-assign]  # it is called in all the ways of training
 
     @contextmanager
     def phase(self, name: str, epoch: float | None = None) -> Iterator[None]:
@@ -81,12 +98,13 @@ def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
     epochs = min(probe.epochs, EPOCHS)
     trainer = built(recipe, probe.batch * math.ceil(STEPS / epochs), compute)
     trainer.epochs = epochs
-    trainer.warm_up()
     seen = Seen(trainer, gpu)
+    seen.look_at_batches()
+    trainer.warm_up()
     trainer.run(0, seen)
     return {
         "path": trainer.compute.path,
-        "batch": describe(trainer),
+        "batch": seen.batch,
         "steps": [[asdict(step) for step in epoch] for epoch in seen.steps],
         "evaluations": [asdict(evaluation) for evaluation in seen.evaluations],
         "gradients": seen.gradients,
@@ -106,18 +124,6 @@ def built(recipe: str, images: int, compute: Compute) -> Training:
     trainer = find(recipe).build(data(images), compute)
     assert isinstance(trainer, Training)
     return trainer
-
-
-def describe(trainer: Training) -> dict[str, object]:
-    """A batch as the network is handed it."""
-    batches = trainer.prepare(torch.Generator(trainer.compute.device).manual_seed(0))
-    images, labels = next(iter(batches))
-    return {
-        "devices": sorted({images.device.type, labels.device.type}),
-        "dtype": str(images.dtype),
-        "channels_last": images.is_contiguous(memory_format=torch.channels_last),
-        "images": len(images),
-    }
 
 
 WHAT = {"steps": steps, "memory": memory}
