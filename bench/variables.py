@@ -1,7 +1,7 @@
 """The BENCH_* variables: their names, what they mean, and how each value is read.
 
 The first group are options of commands, the second what a launcher tells the machine it rented, the third settings of
-a host or an image, the last what only the scripts in sky/ read.
+a host or an image, the fourth what a program of one's own is told, the last what only the scripts in sky/ read.
 """
 
 from __future__ import annotations
@@ -123,6 +123,9 @@ S3_SSE = Variable("BENCH_S3_SSE", "how S3 is to encrypt records: AES256, aws:kms
 S3_SSE_KMS_KEY_ID = Variable("BENCH_S3_SSE_KMS_KEY_ID", "the key for it, with aws:kms", str)
 GIT_COMMIT = Variable("BENCH_GIT_COMMIT", "the commit an image was built from, as `git describe --dirty` has it", str)
 IMAGE_DIGEST = Variable("BENCH_IMAGE_DIGEST", "which image this is", str)
+
+EVENTS = Variable("BENCH_EVENTS", "the file in which a program may show its progress; `bench exec` names it", str)
+SEED = Variable("BENCH_SEED", "the seed of a program's run; `bench exec` gives it", _count)
 
 RECIPES = Variable("BENCH_RECIPES", "what is run", str)
 RUNS = Variable("BENCH_RUNS", "runs of each recipe", _count)

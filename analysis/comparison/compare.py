@@ -34,6 +34,11 @@ _CONDITIONS = {
     "pricing_category": "price category",
     "torch": "torch",
 }
+Format = Literal["table", "markdown", "json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+# Of the JSON. Raise it with any change of a name or meaning.
+# 1  2026-11-22  first version.
+SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
@@ -151,14 +156,6 @@ def _visible(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:
                 f"accuracy: at this n and spread, a true difference of {100 * seen:.2g} points would be seen with a "
                 f"chance of {100 * POWER:g} %"
             )
-
-
-Format = Literal["table", "markdown", "json"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-
-# Of the JSON. Raise it with any change of a name or meaning.
-# 1  2026-11-22  first version.
-SCHEMA_VERSION: Final = 1
 
 
 def render(comparison: Comparison, format: str) -> str:  # noqa: A002 -- the word that the command's option has

@@ -134,17 +134,19 @@ def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
     record differs between two stores is among them too; the first store's counts.
     """
     tables, errors = read_tables(list(stores))
-    return _frame(pa.concat_tables(tables)), errors
+    return _frame(tables), errors
 
 
 def load_apart(stores: Iterable[Store]) -> tuple[list[pd.DataFrame], list[RecordError]]:
     """The same, with a frame for each store, which has all of that store's runs."""
     tables, errors = read_tables(list(stores))
-    return [_frame(table) for table in tables], errors
+    return [_frame([table]) for table in tables], errors
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
-    return tidy(_each_once(table).to_pandas(types_mapper=_PANDAS.get, date_as_object=True))
+def _frame(tables: list[pa.Table]) -> pd.DataFrame:
+    table = _each_once(pa.concat_tables(tables))
+    tables.clear()  # a million runs are not held twice
+    return tidy(table.to_pandas(types_mapper=_PANDAS.get, date_as_object=True))
 
 
 def _each_once(table: pa.Table) -> pa.Table:

@@ -24,6 +24,11 @@ from bench.record.documents import (
     policy_seconds,
 )
 
+# In the order of a bar: how a lease goes.
+PARTS = (*get_args(PhaseName), "between phases")
+# Less than a tenth of a millisecond is the reading of the clock.
+_LEAST = 1e-4
+
 
 @dataclass(frozen=True)
 class Group:
@@ -172,12 +177,6 @@ def hits(group: Group, policy: Policy) -> Hits | None:
     n = len(group.runs) - unplaced
     attempts = [attempt_seconds(run, policy) or 0.0 for run in group.runs]
     return Hits(tuple(known), n, max([*known, *attempts]), unplaced) if n else None
-
-
-# In the order of a bar: how a lease goes.
-PARTS = (*get_args(PhaseName), "between phases")
-# Less than a tenth of a millisecond is the reading of the clock.
-_LEAST = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,9 @@ from bench.errors import BenchError
 from bench.record.documents import AnyDocument, Bill, BillSource, Charge, Partial, current_bills, make_bill, sum_known
 from bench.store import Store, read_all
 
+# Charges come up to a day late; two days after a lease ended they are taken to be complete.
+LATE = timedelta(hours=48)
+
 
 @dataclass(frozen=True)
 class ReconcileResult:
@@ -89,10 +92,6 @@ def _reconciled(
 def _charged(bill: Bill) -> str:
     """What a bill says: charges that have not changed are no new bill, however far the others have gone since."""
     return bill.model_dump_json(exclude={"id", "charged_until"})
-
-
-# Charges come up to a day late; two days after a lease ended they are taken to be complete.
-LATE = timedelta(hours=48)
 
 
 def bills_of(result: MatchResult) -> Iterator[Bill]:

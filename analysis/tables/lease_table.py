@@ -19,6 +19,15 @@ from bench.text import CATEGORIES, one_line, plural
 # On-demand and spot never share a row, nor do two currencies; a type of machine may take several accelerators.
 _KEYS = ["provider", "instance_type", "accelerator", "accelerators", "pricing_category", "currency"]
 
+# What bills come in, by the `billed_source` of a lease: a report need not load their readers to name them.
+_BILLS = {
+    "focus": "FOCUS",
+    "cur2": "AWS CUR 2.0",
+    "azure": "Azure actual cost",
+    "cost-explorer": "Cost Explorer",
+    "runpod": "RunPod",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseRow:
@@ -137,7 +146,7 @@ def _prices(leases: pd.DataFrame) -> Iterator[str]:
 
 def _bills(leases: pd.DataFrame) -> Iterator[str]:
     for source, count in _counts(leases["billed_source"]):
-        yield f"billed: {plural(count, 'lease')} by {'FOCUS' if source == 'focus' else 'Cost Explorer'}"
+        yield f"billed: {plural(count, 'lease')} by {_BILLS[source]}"
     for why, count in _counts(leases["billed_partial"]):
         yield f"bill of {plural(count, 'lease')} partial: {why.replace('-', ' ')}"
     other = leases["billed_currency"].where(leases["billed_currency"] != leases["currency"])

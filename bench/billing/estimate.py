@@ -76,7 +76,8 @@ class PartCost:
 class Estimate:
     """What a lease should cost. `amount` and `currency` are None together, and then `why` says why.
 
-    `amount` is that of the priced parts, unrounded. `billed_seconds` is known where the rule and the end are,
+    `amount` is that of the priced parts, unrounded; `lower` is less, by another reading of a contested rule, and None
+    where none says less. `billed_seconds` is known where the rule and the end are,
     also without a price. `notes` are for the reader: what the figure leaves out.
     """
 
@@ -87,6 +88,7 @@ class Estimate:
     parts: tuple[PartCost, ...] = ()
     why: str | None = None
     notes: tuple[str, ...] = ()
+    lower: Decimal | None = None
 
     @property
     def priced(self) -> tuple[str, ...]:
@@ -157,7 +159,7 @@ def _priced(opened: LeaseOpened, closed: LeaseClosed, rule: Rule, usage: Usage) 
     notes = tuple(_notes(opened, closed)) if opened.provider != OWN else ()
     hourly = machine_hourly(opened.price, opened.accelerators)
     cost = train_cost(billed, hourly)
-    if opened.price is None or cost is None:
+    if opened.price is None or hourly is None or cost is None:
         why = "no price" if opened.price is None else "a price per GPU, and not known how many GPUs"
         return Estimate(billed_seconds=billed, rule=rule, parts=(PartCost("machine", None, why),), why=why, notes=notes)
     currency = opened.price.currency
@@ -167,7 +169,12 @@ def _priced(opened: LeaseOpened, closed: LeaseClosed, rule: Rule, usage: Usage) 
         parts += [part_cost(opened.provider, part, usage.of(part), held, currency) for part in BESIDE]
     paid = total(part.amount for part in parts if part.amount is not None)
     assert paid is not None
-    return Estimate(paid.value, currency, billed, rule, tuple(parts), notes=notes)
+    lower = None
+    if length is not None and rule.lower and (less := billed - billed_seconds(length, rule.lower, ended_by)):
+        lower = paid.value - hourly * less / SECONDS_PER_HOUR
+        reading = f"{rule.minimum_s} s, or {rule.lower_minimum_s} s by another reading, which costs less"
+        notes += (f"charged a minimum that is contested: {reading}",)
+    return Estimate(paid.value, currency, billed, rule, tuple(parts), notes=notes, lower=lower)
 
 
 @cache

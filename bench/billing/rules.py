@@ -23,6 +23,9 @@ class Rule(Part):
     machines: str = Field("", description="the instance types that it is for, * for any text; empty: all")
     increment_s: Decimal = Field(gt=0, description="started increments are charged whole")
     minimum_s: Decimal = Field(ge=0, description="the least that is charged at each start")
+    lower_minimum_s: Decimal | None = Field(
+        None, ge=0, description="the same by another reading of the provider's words; null: it is not contested"
+    )
     starts: Literal["created", "starting", "running"]
     stops: Literal["stopped", "deallocated", "off", "terminated"]
     interruption_free_s: Decimal | None = Field(
@@ -33,9 +36,17 @@ class Rule(Part):
     note: str = ""
 
     @property
+    def lower(self) -> Rule | None:
+        """The rule by the other reading; None: it is not contested."""
+        if self.lower_minimum_s is None:
+            return None
+        return self.model_copy(update={"minimum_s": self.lower_minimum_s, "lower_minimum_s": None})
+
+    @property
     def words(self) -> str:
         """The rule in one line, such as for a footnote."""
-        minimum = f", at least {self.minimum_s} s" if self.minimum_s else ""
+        contested = f" ({self.lower_minimum_s} s by another reading)" if self.lower_minimum_s is not None else ""
+        minimum = f", at least {self.minimum_s} s{contested}" if self.minimum_s else ""
         free = ""
         if self.interruption_free_s is not None:
             free = f"; no charge if taken back in the first {self.interruption_free_s} s"

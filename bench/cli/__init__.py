@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import keyword
 import os
@@ -19,6 +20,8 @@ COMMANDS = {
     "recipes": ("recipes", "List what can be run."),
     "data": ("data", "Fetch or verify CIFAR-10."),
     "run": ("run", "Train, and record each run."),
+    "exec": ("programs", "Run your own program: its time, its cost, its metrics; or a sample of it."),
+    "metrics": ("metrics", "What of a program's output is read as progress, and what is not."),
     "estimate": ("run", "Seconds and dollars of a recipe here, from a few steps."),
     "plan": ("sweep", "What a sweep would rent, for how long and how many dollars."),
     "prices": ("prices", "What machines with GPUs cost, by every source that answers."),
@@ -49,7 +52,7 @@ class Lazy(click.Group):
         """Import the command called `name`."""
         if name not in COMMANDS:
             return None
-        called = f"{name}_" if keyword.iskeyword(name) else name  # import_
+        called = f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name  # import_, exec_
         command = getattr(importlib.import_module(f"bench.cli.{COMMANDS[name][0]}"), called)
         assert isinstance(command, click.Command)
         return command

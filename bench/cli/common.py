@@ -48,12 +48,52 @@ data_option = click.option(
     metavar="FOLDER",
     help="Folder with CIFAR-10's official binary batches; else CIFAR10_DIR, else the cache.",
 )
+
+
+def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """NAME=REGEX, each name once."""
+    pairs = [value.partition("=") for value in values]
+    for value, (name, _, expression) in zip(values, pairs, strict=True):
+        if not name.strip() or not expression:
+            raise click.BadParameter(f"{value!r} is not NAME=REGEX, such as loss='loss is (\\S+)'", ctx, param)
+    return {name.strip(): expression for name, _, expression in pairs}
+
+
+metric_option = click.option(
+    "--metric",
+    "patterns",
+    multiple=True,
+    callback=_patterns,
+    metavar="NAME=REGEX",
+    help="Read a metric (or step, or total) where this matches: its group is the number. May be repeated.",
+)
 output_option = click.option(
     "-o",
     "--output",
     metavar="FILE",
     help="Write it there, not to stdout.",
     type=click.Path(path_type=Path, dir_okay=False),
+)
+echo_option = click.option(
+    "--echo",
+    is_flag=True,
+    envvar=variables.ECHO.name,
+    show_envvar=True,
+    help="Print each record as a line on stdout too, as it is made: `bench collect --log` reads them from a log.",
+)
+show_cost_option = click.option(
+    "--show-cost",
+    is_flag=True,
+    envvar=variables.SHOW_COST.name,
+    show_envvar=True,
+    help="End with what each phase of the lease cost, on stderr.",
+)
+seed_option = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**31),
+    help="Seed of the first run; the next ones count up.",
 )
 _MACHINE = (
     click.option(

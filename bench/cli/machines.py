@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from bench.billing.offers.skypilot import installed
 from bench.cli.common import confirm, refuse, store_option
 from bench.errors import BenchError, StoreError, UsageError
 from bench.store import Collected, Store, counting_collector, open_store, read_log
-from bench.sweep.orchestration.clusters import collect_records, end, rows, select, store_for
+from bench.sweep.orchestration.clusters import collect_records, end, open_clusters, rows, select, store_for
 from bench.sweep.orchestration.progress import span
 from bench.sweep.provisioning.failure import failure_of_error
 from bench.sweep.provisioning.provisioner import ClusterStatus
@@ -31,10 +32,16 @@ _CHUNK = 1 << 16
 def status(context: click.Context, sweep: str | None, store: str) -> None:
     """List the machines of SWEEP, by its name or file, or of all sweeps: state, age, price, dollars so far.
 
-    The runs are those that the sweep's store has from each, or the one that --store names.
+    The runs are those that the sweep's store has from each, or the one that --store names. Without SkyPilot nothing
+    can be said but that no lease of a sweep is open in the store.
     """
     name, cells, place = named(sweep, store)
     chosen = _is_chosen(context)
+    if not installed() and not open_clusters(open_store(place), name):
+        click.echo(
+            f"nothing is rented, by the leases in {place}; SkyPilot, which knows of others, is not here", err=True
+        )
+        return
     with quietly():
         provisioner = SkyPilot()
         provisioner.check()

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from functools import partial
+from contextlib import closing
 
 import click
 
-from bench import variables
 from bench.billing.prices import machine_hourly, train_cost
-from bench.cli.common import data_option, machine_options, store_option
-from bench.errors import BenchError
-from bench.lease.lease import LeaseHandle, acquire_lease, series_of
-from bench.lease.machine import MachineOptions, lease_by_options, preempted
+from bench.cli.common import data_option, echo_option, machine_options, seed_option, show_cost_option, store_option
+from bench.cli.lease_part import lease_cost_text, lease_part
+from bench.lease.lease import acquire_lease, series_of
+from bench.lease.machine import MachineOptions, lease_by_options
 from bench.measure.recorder import Progress
 from bench.measure.session import Request, measure, prepare_device
 from bench.recipes import find
-from bench.record.documents import LeaseClosed, LeaseOpened, Phase, lease_key, utc_now
-from bench.store import Store, open_store
+from bench.record.documents import Phase
+from bench.store import open_store
 from bench.text import plural
 from bench.training import data as cifar10
 
@@ -27,13 +25,7 @@ from bench.training import data as cifar10
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe, interleaved.")
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**31),
-    help="Seed of the first run; the next ones count up.",
-)
+@seed_option
 @click.option(
     "--target",
     type=click.FloatRange(0, 1, min_open=True),
@@ -59,20 +51,8 @@ from bench.training import data as cifar10
     help="Go on with the series of this launch: runs of it that the store holds are not made again.",
 )
 @store_option
-@click.option(
-    "--echo",
-    is_flag=True,
-    envvar=variables.ECHO.name,
-    show_envvar=True,
-    help="Print each record as a line on stdout too, as it is made: `bench collect --log` reads them from a log.",
-)
-@click.option(
-    "--show-cost",
-    is_flag=True,
-    envvar=variables.SHOW_COST.name,
-    show_envvar=True,
-    help="End with what each phase of the lease cost, on stderr.",
-)
+@echo_option
+@show_cost_option
 @machine_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
@@ -107,43 +87,28 @@ def run(
         device=device,  # type: ignore[arg-type]  # click.Choice allows just these words
         gpus=gpus,
         target=target,
-        lease_id=lease.lease_id,
-        opened=lease.opened,
-        closes=lease.closes,
+        lease=lease_part(lease),
         series=series_of(os.environ) if resume else None,
         echo=echo,
-        preempted=partial(preempted, os.environ),
     )
     statuses = set()
     phases: list[Phase] = []
     try:
-        for result, key in measure(request, opened_store, Progress(quiet=quiet)):
-            statuses.add(result.status)
-            phases += result.phases
-            click.echo(key)
+        # Closed at once where stdout breaks, so that the lease ends then.
+        with closing(measure(request, opened_store, Progress(quiet=quiet))) as measured:
+            for result, key in measured:
+                statuses.add(result.status)
+                phases += result.phases
+                click.echo(key)
     finally:
         if show_cost:
-            click.echo(_cost(lease, opened_store, phases), err=True)
+            click.echo(lease_cost_text(lease, opened_store, phases), err=True)
     if not statuses and resume:
         click.echo(f"bench: all these runs are in {store} already", err=True)
     if "interrupted" in statuses:
         sys.exit(130)
     if "failed" in statuses:
         sys.exit(6)
-
-
-def _cost(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
-    """What the lease cost until now; a lease that was open before is read from the store."""
-
-    from bench.cli.job_cost import cost_table
-
-    try:
-        opened = lease.opened or store.read(lease_key(lease.lease_id, "opened"))
-    except BenchError as error:
-        return f"bench: what the lease cost is unknown: {error}"
-    assert isinstance(opened, LeaseOpened)  # what has its place there
-    closed = LeaseClosed(id=lease.lease_id, stopped=utc_now())
-    return cost_table(opened, closed, run_phases, variables.IDLE_MINUTES.read(os.environ))
 
 
 @click.command()

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from bench import variables
 from bench.billing.offers.query import skypilot_name
@@ -23,8 +23,7 @@ from bench.billing.prices import find_offer, given_price
 from bench.concurrency import answers_within
 from bench.errors import UsageError
 from bench.host import boot_id, boot_time, process_time
-from bench.lease import aws, azure, gcp
-from bench.lease.metadata import Machine, json_object, text_of, valid_name
+from bench.lease.metadata import PROVIDERS, Machine, Provider, json_object, text_of, valid_name
 from bench.record.documents import (
     LEASE_TAG,
     OWN,
@@ -39,21 +38,6 @@ from bench.record.documents import (
 
 PATIENCE = 0.8  # s, for all that is asked together
 DMI = Path("/sys/class/dmi/id")
-
-
-class Provider(Protocol):
-    """What each provider's module offers. `ENDPOINT` is the variable that names another metadata server."""
-
-    ENDPOINT: str
-
-    def find(self, environ: Mapping[str, str], seconds: float) -> Machine | None:
-        """The machine this is; None where the provider does not answer in time, or not as it does."""
-
-    def preempted(self, environ: Mapping[str, str], seconds: float) -> bool:
-        """Whether it has announced that it takes the machine back."""
-
-
-_PROVIDERS: Mapping[str, Provider] = {"aws": aws, "gcp": gcp, "azure": azure}
 # What stands in the firmware's tables. EC2 on Xen, such as p3, is seen in its BIOS version only; a Hyper-V
 # machine is Azure's by its asset tag.
 _FIRMWARE = {"amazon": "aws", "google compute engine": "gcp", "7783-7084-3265-9085-8269-3286-77": "azure"}
@@ -96,10 +80,10 @@ def _from_skypilot(environ: Mapping[str, str]) -> Machine | None:
 
 def _asked(environ: Mapping[str, str], dmi: Path, launched: Machine | None) -> dict[str, Provider]:
     if launched is not None:
-        return {key: provider for key, provider in _PROVIDERS.items() if key == launched.provider}
+        return {key: provider for key, provider in PROVIDERS.items() if key == launched.provider}
     firmware = " ".join(_read(dmi / table) for table in _TABLES).lower()
     named = {provider for words, provider in _FIRMWARE.items() if words in firmware}
-    return {key: provider for key, provider in _PROVIDERS.items() if key in named or environ.get(provider.ENDPOINT)}
+    return {key: provider for key, provider in PROVIDERS.items() if key in named or environ.get(provider.endpoint)}
 
 
 def _read(file: Path) -> str:

@@ -58,8 +58,13 @@ def _version(package: str) -> str | None:
 
 
 @cache
-def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None = None) -> Environment:
-    """The environment of this process; in an image BENCH_IMAGE_DIGEST says which, as it cannot know itself."""
+def describe(
+    gpu: str | None = None, driver: str | None = None, cuda: str | None = None, cudnn: int | None = None
+) -> Environment:
+    """The environment of this process; in an image BENCH_IMAGE_DIGEST says which, as it cannot know itself.
+
+    `cudnn` is the number that torch knows its version by: 91002 is 9.10.2.
+    """
     commit, dirty = _commit()
     return Environment(
         bench=bench.__version__,
@@ -71,6 +76,8 @@ def describe(gpu: str | None = None, driver: str | None = None, cuda: str | None
         memory_bytes=_memory_bytes(),
         torch=_version("torch"),
         cuda=cuda,
+        cudnn=None if cudnn is None else f"{cudnn // 10_000}.{cudnn // 100 % 100}.{cudnn % 100}",
+        triton=_version("triton") if gpu else None,
         driver=driver,
         gpu=gpu,
         git_commit=commit,

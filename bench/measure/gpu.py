@@ -6,16 +6,14 @@ import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple, Self
 
-# NVML's throttle reasons that slow a run down; idle clocks and application clocks are no fault.
-_SLOWED = {
-    0x4: "power limit",
-    0x8: "hardware slowdown",
-    0x20: "temperature (software)",
-    0x40: "temperature",
-    0x80: "power brake",
-}
+# NVML's policies that keep a GPU below its clocks (nvmlPerfPolicyType_t). Its reasons of the moment say nothing of a
+# run that is over: the power limit holds under load only.
+_SLOWED = {0: "power limit", 1: "temperature", 3: "board limit", 5: "reliability"}
+# A share of the run from which on it is worth a warning: GPUs touch their limits now and then.
+_WORTH_TELLING = 0.01
 _PROC = Path("/proc")
 _FIRST_NAMESPACE = "pid:[4026531836]"  # that of the host: the kernel's PROC_PID_INIT_INO
 
@@ -61,7 +59,7 @@ class Gpu:
             return None
         try:
             return getattr(self._nvml, question)(*arguments)
-        except self._nvml.NVMLError:
+        except Exception:  # NVMLError, one of its own for another version's library, AttributeError for an older one's
             return None
 
     @property
@@ -71,14 +69,55 @@ class Gpu:
         return answer.decode() if isinstance(answer, bytes) else answer
 
     def energy_joules(self) -> float | None:
-        """Energy used since the driver was loaded, J. A run's energy is the difference of two readings."""
+        """Energy used since the driver was loaded, J."""
         millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
         return None if millijoules is None else millijoules / 1000
+
+    def slowed_seconds(self) -> dict[str, float]:
+        """Seconds in which it was kept below its clocks since the driver was loaded, by what did that."""
+        asked = {
+            why: self._ask("nvmlDeviceGetViolationStatus", self._handle, policy) for policy, why in _SLOWED.items()
+        }
+        return {why: status.violationTime / 1e9 for why, status in asked.items() if status is not None}
 
     def warnings(self, ours: Collection[int] = ()) -> list[str]:
         """What makes a time measured now doubtful. `ours` are ids of processes that belong to the measurement."""
         running = self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle) or []
         others = _others([process.pid for process in running], {os.getpid(), *ours})
-        warnings = [f"{others} other processes on the GPU"] if others else []
-        reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons", self._handle) or 0
-        return warnings + [f"GPU slowed down: {why}" for bit, why in _SLOWED.items() if reasons & bit]
+        return [f"{others} other processes on the GPU"] if others else []
+
+
+class _Counters(NamedTuple):
+    joules: float | None
+    slowed: dict[str, float]
+
+
+class Meter:
+    """Around a run: what its GPUs used in it, and what slowed them down, by counters that only grow.
+
+    `joules` is their sum, None where one of them does not say.
+    """
+
+    def __init__(self, gpus: Sequence[Gpu]) -> None:
+        self._gpus = gpus
+        self.joules: float | None = None
+        self.warnings: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._began = perf_counter()
+        self._before = self._read()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        seconds = perf_counter() - self._began
+        used: list[float | None] = []
+        for before, after in zip(self._before, self._read(), strict=True):
+            used.append(None if before.joules is None or after.joules is None else after.joules - before.joules)
+            for why, slowed in after.slowed.items():
+                share = (slowed - before.slowed.get(why, slowed)) / seconds
+                if share >= _WORTH_TELLING:
+                    self.warnings.append(f"GPU slowed down in {share:.0%} of the run: {why}")
+        self.joules = None if not used or None in used else sum(filter(None, used))
+
+    def _read(self) -> list[_Counters]:
+        return [_Counters(gpu.energy_joules(), gpu.slowed_seconds()) for gpu in self._gpus]

@@ -21,6 +21,8 @@ from bench.training.events import Diverged
 
 # Four refreshes a second are smooth to the eye and cost nothing that can be measured.
 _REFRESH_S = 0.25
+# What torch, its CPU allocator and CUDA's libraries say, in lower case, where they raise a plain RuntimeError.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
 
 
 def _span(seconds: float) -> str:
@@ -94,10 +96,6 @@ class Progress:
         if self._live.is_started and (now or time.perf_counter() - self._shown > _REFRESH_S):
             self._shown = time.perf_counter()
             self._live.update(Text(f"{self._label}  {self._line()}", no_wrap=True, overflow="ellipsis"), refresh=True)
-
-
-# What torch, its CPU allocator and CUDA's libraries say, in lower case, where they raise a plain RuntimeError.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
 
 
 class Clock:

@@ -12,7 +12,7 @@ import torch
 from bench.host import cores, cpu_name
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import describe
-from bench.measure.gpu import Gpu
+from bench.measure.gpu import Gpu, Meter
 from bench.measure.recorder import Clock, Progress, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
 from bench.recipes import Recipe, Trainer
@@ -106,10 +106,10 @@ class Measurement:
         self.early = []
         recorder = Recorder(clock, self.progress)
         self.progress.begin(f"{recipe.name} seed {seed} [{series.index + 1}/{series.planned}]")
-        energy, warnings = self._energy(), self._warnings()
+        meter, warnings = Meter(self.gpu), self._warnings()
         if process_start is not None:  # later the load is our own
             warnings += _load()
-        status, reason, message = self._attempt(recipe, seed, recorder)
+        status, reason, message = self._attempt(recipe, seed, recorder, meter)
         run = Run(
             recipe=RecipeRef(name=recipe.name, version=recipe.version, source_sha256=self.sources[recipe.name]),
             seed=seed,
@@ -121,9 +121,11 @@ class Measurement:
             message=message,
             cold=process_start is not None,
             device=self._device(trainer := self.trainers.get(recipe.name)),
-            energy_joules=_difference(self._energy(), energy),
+            energy_joules=meter.joules,
             environment=self.environment,
-            warnings=tuple(dict.fromkeys([*warnings, *_notes(trainer), *self._warnings(), *_drift(clock)])),
+            warnings=tuple(
+                dict.fromkeys([*warnings, *_notes(trainer), *meter.warnings, *self._warnings(), *_drift(clock)])
+            ),
             **recorder.fields(),
         )
         if status == "failed":
@@ -131,18 +133,22 @@ class Measurement:
         self.progress.end(outcome(run))
         return run
 
-    def _attempt(self, recipe: Recipe, seed: int, recorder: Recorder) -> tuple[Status, Reason | None, str | None]:
+    def _attempt(
+        self, recipe: Recipe, seed: int, recorder: Recorder, meter: Meter
+    ) -> tuple[Status, Reason | None, str | None]:
         """Train, and say how it ended. A failure is an outcome: what was measured before it is kept."""
         try:
             with self.interrupts.armed():
-                self._trainer(recipe, recorder).run(seed, recorder)
+                trainer = self._trainer(recipe, recorder)
+                with meter:  # to make it ready is no part of the run's energy
+                    trainer.run(seed, recorder)
         except Interrupted as signal:
             return "interrupted", "USER", f"stopped by {signal}"
         except WorkerFailed as error:
             return "failed", error.reason, str(error)
         except Exception as error:
-            trainer = self.trainers.get(recipe.name)
-            return "failed", *explain(error, trainer.batch if trainer else None)
+            made = self.trainers.get(recipe.name)
+            return "failed", *explain(error, made.batch if made else None)
         return "completed", None, None
 
     def _trainer(self, recipe: Recipe, recorder: Recorder) -> Trainer | Processes:
@@ -189,12 +195,7 @@ class Measurement:
     def _environment(self) -> Environment:
         if not self.gpu:
             return describe()
-        return describe(self._name(), self.gpu[0].driver, torch.version.cuda)
-
-    def _energy(self) -> float | None:
-        joules = [each.energy_joules() for each in self.gpu]
-        known = [each for each in joules if each is not None]
-        return sum(known) if known and len(known) == len(joules) else None
+        return describe(self._name(), self.gpu[0].driver, torch.version.cuda, torch.backends.cudnn.version())
 
     def _warnings(self) -> list[str]:
         ours = [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
@@ -211,10 +212,6 @@ def outcome(run: Run) -> str:
     assert run.final_value is not None
     assert run.target is not None
     return f"{run.final_value:.2%} in {time} ({DEFAULT_POLICY} clock), {verdict} {run.target.value:.1%}"
-
-
-def _difference(after: float | None, before: float | None) -> float | None:
-    return None if after is None or before is None else after - before
 
 
 def _notes(trainer: Trainer | Processes | None) -> list[str]:

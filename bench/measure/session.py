@@ -1,9 +1,9 @@
-"""One call of `bench run`: it opens the lease, stores each run as it ends, and closes the lease."""
+"""One call of `bench run`: what it needs made ready, and its runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal
 from bench.errors import BenchError
 from bench.host import cores, process_start
 from bench.measure.recorder import Progress
+from bench.measure.recording import LeasePart, recorded
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe
-from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, PhaseName, Run, time_of, utc_now
-from bench.store import SpooledWriter, Store, read_each
+from bench.record.documents import PhaseName, Run, time_of
+from bench.store import Store, read_each
 from bench.training import data as cifar10
 
 if TYPE_CHECKING:
@@ -34,15 +35,12 @@ class Request:
     device: Literal["auto", "cpu", "cuda"]
     gpus: int
     target: float | None
-    lease_id: str
-    opened: LeaseOpened | None  # None: the lease is open already
-    closes: bool  # whether the lease ends with this call
-    preempted: Callable[[], bool]  # whether the provider is taking the machine back; asked at SIGTERM
+    lease: LeasePart
     series: str | None = None  # the series to go on with; None: a new one
     echo: bool = False  # whether each record is a line on stdout too
 
 
-def measure(request: Request, store: Store, progress: Progress) -> Iterator[tuple[Run, str]]:
+def measure(request: Request, store: Store, progress: Progress) -> Generator[tuple[Run, str], None, None]:
     """Yield each run with its key in the store, as it ends.
 
     Raises BenchError before anything is spent: no data, a store that cannot be written, no such device. In the end
@@ -63,35 +61,22 @@ def measure(request: Request, store: Store, progress: Progress) -> Iterator[tupl
         images = cifar10.load(folder)
         if request.held_out:
             images = images.hold_out()
-    interrupts, writer = Interrupts(), SpooledWriter(store, echo=request.echo)
-    with interrupts.listening():
-        if request.opened:
-            writer.put(request.opened)
+    interrupts = Interrupts()
+
+    def runs() -> Iterator[Run]:
         measurement = Measurement(
             images,
             compute,
             progress,
             interrupts,
-            lease_id=request.lease_id,
+            lease_id=request.lease.lease_id,
             target=request.target,
             gpus=request.gpus,
             early=early if process_started is not None else [],  # a start that is not known cannot be counted from
         )
-        reason: CloseReason = "failed"
-        try:
-            for run in measurement.runs(request.recipes, request.runs, request.first_seed, request.series, earlier):
-                if run.status == "interrupted" and interrupts.received == "SIGTERM" and request.preempted():
-                    run = run.model_copy(update={"reason": "PREEMPTED", "message": "the provider took the machine"})
-                    reason = "preempted"
-                key = writer.put(run)
-                writer.drain()  # here and not at the start, where the clock of a cold run is going
-                yield run, key
-            if reason != "preempted":
-                reason = "interrupted" if interrupts.received else "finished"
-        finally:
-            if request.closes:
-                writer.put(LeaseClosed(id=request.lease_id, stopped=utc_now(), reason=reason))
-    writer.finish()
+        return measurement.runs(request.recipes, request.runs, request.first_seed, request.series, earlier)
+
+    yield from recorded(runs, request.lease, store, interrupts, echo=request.echo)
 
 
 def runs_of(series_id: str, store: Store) -> list[Run]:

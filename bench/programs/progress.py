@@ -1,4 +1,4 @@
-"""Progress: what a program shows of itself, and who reads it.
+"""What is watched, and what it shows: one run of a program, the points of its progress, and whoever reads them.
 
 A point is one thing shown: when, at which step of how many, and the metrics by name. A source turns one form of
 output into points; the runner asks all of them, and the best that delivers is named in the record.
@@ -6,9 +6,43 @@ output into points; the runner asks all of them, and the best that delivers is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
+
+# Clocks of one machine, read one after the other; and the times of files, which may be whole seconds.
+SLACK_S, FILE_SLACK_S = 0.05, 1.0
+# What a step may count, the one that says most first. A program may show several.
+UNITS = ("step", "sample", "epoch")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One run of a program.
+
+    `started` and `started_wall` are one instant, in seconds of the runner's monotonic clock and since 1970. Where a
+    log is read afterwards both are 0: its points carry the times that it states, in seconds since 1970.
+    """
+
+    started: float = 0.0
+    started_wall: float = 0.0
+    # $BENCH_EVENTS, which the runner names; the program may never write it.
+    events: Path | None = None
+    # Below these TensorBoard's event files and trainer_state.json are looked for.
+    folders: tuple[Path, ...] = ()
+    # Of --metric: the name of a metric, or `step` or `total`, and the regular expression whose group shows it.
+    patterns: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, wall: float, now: float, slack: float = SLACK_S) -> float | None:
+        """The time `wall`, in seconds since 1970, on the runner's clock; None where it is not of this run.
+
+        `now`: the runner's clock; not a number where a log is read afterwards, and any later time is believed.
+        """
+        at = self.started + (wall - self.started_wall)
+        if not self.started - slack <= at or at > now + slack:
+            return None
+        return min(max(at, self.started), now) if now == now else at
 
 
 @dataclass(frozen=True)
@@ -19,7 +53,7 @@ class Point:
     # Absolute: a program that resumes at step 500 shows 501 next.
     step: int | None = None
     total: int | None = None
-    # What a step counts: "step", "sample" or "epoch". A program may show several; steps say most, epochs least.
+    # What a step counts: one of UNITS.
     unit: str = "step"
     # As shown, nan and infinities too: what they mean is for the reader of the whole.
     metrics: dict[str, float] = field(default_factory=dict)

@@ -39,4 +39,4 @@ def parse_target(text: str) -> Target:
         value = math.nan
     if not math.isfinite(value):
         raise ValueError(f"{text!r}: {match['value']!r} is no number")
-    return Target(match["metric"], **{"at_least" if match["sign"] == ">=" else "at_most": value})
+    return Target("_".join(match["metric"].split()), **{"at_least" if match["sign"] == ">=" else "at_most": value})

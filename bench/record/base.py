@@ -1,15 +1,12 @@
-"""What every document is made of: its version, an id that sorts by time, strict parts, canonical JSON, a checksum."""
+"""What every document is made of: its version, an id that sorts by time, and parts that let nothing unknown in."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import secrets
-import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -22,12 +19,15 @@ from pydantic import (
     model_validator,
 )
 
+from bench.sealed import new_id, version_7
+
 # Version history: raise the number with any change of meaning or shape, and keep reading the old ones.
 # 1  2026-11-22  first version: run, lease-opened, lease-closed. Not released yet; since then only added to:
 #                published; bill; of a lease its resource_id, attempt, stopped_source, and the words launcher
 #                (started_source), preempted and lost (reason); of a run its recipe's version.
 # 2  2026-11-26  of a run only: it may be of a program; evaluations hold metrics by name, where those of version 1
-#                held `accuracy`; ended, cleanup, resumed_from, progress. What version 1 lacks reads as null.
+#                held `accuracy`; ended, cleanup, resumed_from, progress; the environment's cudnn and triton. What
+#                version 1 lacks reads as null.
 SCHEMA_VERSION: Final = 2
 
 
@@ -42,11 +42,6 @@ Utc = Annotated[AwareDatetime, AfterValidator(_in_utc), Field(description="an in
 Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False), PlainSerializer(str, when_used="json")]
 
 
-def new_id() -> str:
-    """A fresh UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
-    return _version_7(time.time_ns() // 1_000_000, secrets.randbits(80))
-
-
 def derived_id(day: date, name: str) -> str:
     """The UUIDv7 of what was published on `day` under `name`; the same two always give the same id.
 
@@ -56,7 +51,7 @@ def derived_id(day: date, name: str) -> str:
     milliseconds = (day - date(1970, 1, 1)).days * 86_400_000
     if milliseconds < 0:
         raise ValueError(f"{day} is before 1970, and an id holds no such day")
-    return _version_7(milliseconds, int.from_bytes(hashlib.sha256(name.encode()).digest()[:10]))
+    return version_7(milliseconds, int.from_bytes(hashlib.sha256(name.encode()).digest()[:10]))
 
 
 def time_of(identifier: str) -> datetime:
@@ -65,13 +60,6 @@ def time_of(identifier: str) -> datetime:
     if parsed.version != 7 or str(parsed) != identifier:
         raise ValueError(f"{identifier} is not a UUID of version 7 in its one spelling")
     return datetime.fromtimestamp((parsed.int >> 80) / 1000, UTC)
-
-
-def _version_7(milliseconds: int, rest: int) -> str:
-    value = milliseconds << 80 | rest
-    value = value & ~(0xF << 76) | 0x7 << 76  # version 7
-    value = value & ~(0x3 << 62) | 0x2 << 62  # RFC variant
-    return str(uuid.UUID(int=value))
 
 
 class Part(BaseModel):
@@ -155,43 +143,3 @@ class Target(Part):
     def value(self) -> float:
         """The value to reach."""
         return self.at_least
-
-
-# Canonical JSON: keys are sorted, nothing is padded, text is UTF-8, and NaN and infinity are refused (JSON has none),
-# so that the same content is always the same bytes, and a SHA-256 over the bytes is one over the content.
-CHECKSUM_FIELD = "sha256"
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical_json(content: dict[str, Any]) -> bytes:
-    """The one spelling of `content` in JSON. Raises ValueError on NaN or infinity."""
-    return _ENCODER.encode(content).encode()
-
-
-def seal(content: dict[str, Any]) -> bytes:
-    """The bytes to store: `content` with its checksum, in canonical form, ending in a newline.
-
-    The checksum is SHA-256 in hex over the canonical form of `content` without the checksum's own field.
-    """
-    # Spelled once, for the checksum and for the file, where the checksum stands between these two parts.
-    before = canonical_json({key: value for key, value in content.items() if key < CHECKSUM_FIELD})[1:-1]
-    after = canonical_json({key: value for key, value in content.items() if key > CHECKSUM_FIELD})[1:-1]
-    digest = hashlib.sha256(_object(before, after)).hexdigest()
-    return _object(before, f'"{CHECKSUM_FIELD}":"{digest}"'.encode(), after) + b"\n"
-
-
-def unaltered(raw: bytes, content: dict[str, Any]) -> bool:
-    """Whether `raw`, which reads as `content`, is byte for byte what `seal` wrote.
-
-    The checksum is over every byte but its own field, so a change that JSON does not mind, such as a space, shows too.
-    """
-    digest = content.get(CHECKSUM_FIELD)
-    before, _, after = raw.partition(f'"{CHECKSUM_FIELD}":"{digest}"'.encode(errors="replace"))
-    bare = before + after.removeprefix(b",") if after.startswith(b",") else before.removesuffix(b",") + after
-    return bare.endswith(b"\n") and hashlib.sha256(bare[:-1]).hexdigest() == digest
-
-
-def _object(*items: bytes) -> bytes:
-    return b"{" + b",".join(filter(None, items)) + b"}"

@@ -15,7 +15,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.errors import RecordError
 from bench.record.base import (
-    CHECKSUM_FIELD,
     SCHEMA_VERSION,
     Document,
     Money,
@@ -25,10 +24,7 @@ from bench.record.base import (
     Target,
     Utc,
     derived_id,
-    new_id,
-    seal,
     time_of,
-    unaltered,
     utc_now,
 )
 from bench.record.lease import (
@@ -80,6 +76,7 @@ from bench.record.run import (
     recipe_label,
 )
 from bench.record.versions import content_of, newest_version, upgraded
+from bench.sealed import CHECKSUM_FIELD, new_id, seal, unaltered
 
 __all__ = [
     "COUNTED",

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, model_validator
 
-from bench.record.base import Document, Money, Part, Phase, Utc, canonical_json, derived_id
+from bench.record.base import Document, Money, Part, Phase, Utc, derived_id
+from bench.sealed import canonical_json
 
 LEASE_TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
 OWN = "own"  # the provider of a machine that nobody bills
@@ -25,6 +26,16 @@ LeaseEdge = Literal["opened", "closed"]
 # preempted: the provider took the machine back, and said so. lost: it is gone, nobody says why, and `stopped` is the
 # last sign of life, and the machine may have been paid for longer.
 CloseReason = Literal["finished", "failed", "interrupted", "preempted", "lost"]
+ChargeCategory = Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"]  # FOCUS's words
+BillSource = Literal["focus", "cur2", "azure", "runpod", "cost-explorer"]  # the one that says most first
+JoinedBy = Literal["resource-id", "tag"]
+# lease-open: no record says when the lease ended. period-not-covered: the charges end before the lease does.
+# not-final: the provider can still change the charges. row-unreadable: a row of it was malformed and left out.
+Partial = Literal["lease-open", "period-not-covered", "not-final", "row-unreadable"]
+_EXACT = 80  # digits: more than a sum of costs has
+# A credit or a refund is below zero, so this is not Money.
+Charged = Annotated[Decimal, Field(allow_inf_nan=False), PlainSerializer(str, when_used="json")]
+_COSTS = ("billed_cost", "effective_cost", "list_cost")
 
 
 class Price(Part):
@@ -96,19 +107,6 @@ def lease_key(lease_id: str, edge: LeaseEdge) -> str:
     return f"v1/leases/{lease_id}/{edge}.json"
 
 
-ChargeCategory = Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"]  # FOCUS's words
-BillSource = Literal["focus", "cur2", "azure", "runpod", "cost-explorer"]  # the one that says most first
-JoinedBy = Literal["resource-id", "tag"]
-# lease-open: no record says when the lease ended. period-not-covered: the charges end before the lease does.
-# not-final: the provider can still change the charges. row-unreadable: a row of it was malformed and left out.
-Partial = Literal["lease-open", "period-not-covered", "not-final", "row-unreadable"]
-
-_EXACT = 80  # digits: more than a sum of costs has
-
-# A credit or a refund is below zero, so this is not Money.
-Charged = Annotated[Decimal, Field(allow_inf_nan=False), PlainSerializer(str, when_used="json")]
-
-
 class Charge(Part):
     """Charges of one kind for one resource, summed over the bill's charge period."""
 
@@ -166,9 +164,6 @@ class Bill(Document):
     def key(self) -> str:
         """`v1/bills/<id>.json`."""
         return f"v1/bills/{self.id}.json"
-
-
-_COSTS = ("billed_cost", "effective_cost", "list_cost")
 
 
 def make_bill(*, charges: Iterable[Charge], **fields: Any) -> Bill:

@@ -99,6 +99,8 @@ class Environment(Part):
     memory_bytes: int | None = Field(None, description="of the machine, or less where its cgroup has a limit")
     torch: str | None = None
     cuda: str | None = None
+    cudnn: str | None = None
+    triton: str | None = None
     driver: str | None = None
     gpu: str | None = None
     git_commit: str | None = None
@@ -132,7 +134,7 @@ class Run(Document):
     steps: int | None = Field(0, ge=0, description="optimiser steps taken")
     images: int | None = Field(0, ge=0, description="training images seen, repeats counted")
     device: Device
-    energy_joules: float | None = Field(None, ge=0)
+    energy_joules: float | None = Field(None, ge=0, description="of its GPUs; without what made a recipe ready")
     environment: Environment
     warnings: tuple[str, ...] = ()
 

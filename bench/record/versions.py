@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bench.record.base import SCHEMA_VERSION, Document
 
 _STILL_1 = ("lease-opened", "lease-closed", "bill", "published")
-# Fields of a run that version 1 did not have.
+# Fields that version 1 did not have: of a run, and of its parts.
 _SINCE_2 = ("program", "ended", "cleanup", "resumed_from", "progress")
+_PARTS_SINCE_2 = {"environment": ("cudnn", "triton")}
 
 
 def content_of(document: Document) -> dict[str, Any]:
@@ -38,8 +40,13 @@ def _with_metrics(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _down_to_1(content: dict[str, Any]) -> dict[str, Any]:
-    evaluations = []
-    for each in content["evaluations"]:
-        rest = {name: value for name, value in each.items() if name not in ("metrics", "step")}
-        evaluations.append(rest | {"accuracy": each["metrics"]["accuracy"]})
-    return {name: value for name, value in content.items() if name not in _SINCE_2} | {"evaluations": evaluations}
+    evaluations = [
+        _without(each, ("metrics", "step")) | {"accuracy": each["metrics"]["accuracy"]}
+        for each in content["evaluations"]
+    ]
+    parts = {part: _without(content[part], since) for part, since in _PARTS_SINCE_2.items()}
+    return _without(content, _SINCE_2) | parts | {"evaluations": evaluations}
+
+
+def _without(content: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in names}

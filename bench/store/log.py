@@ -11,23 +11,19 @@ damaged, and named.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import sys
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bench.record.documents import AnyDocument, to_bytes
+from bench.sealed import LINE_MARK, LINE_VERSION, line_digest, record_line
 from bench.store.base import DamagedLine, RawRecord
 
-# Version history of the line: raise the number with any change, and keep reading the old ones.
-# 1  2026-11-25  first version
-_VERSION = "1"
-_MARK = "bench-record:"
 _START = re.compile(r"bench-record: ?(\d{1,4}),([\w./-]{1,200}),(\d{1,9}),([0-9a-f]{16}),", re.ASCII)
 _STARTED = re.compile(r"bench-record: ?[\w./,-]{0,250}$|(?:b|be|ben|benc|bench|bench-|bench-r[ecord]{0,5})$", re.ASCII)
 _PAYLOAD = re.compile(r"[A-Za-z0-9+/]*")
@@ -45,9 +41,7 @@ _OPEN_AT_ONCE = 8
 
 def to_line(document: AnyDocument) -> str:
     """`document` as a line of a log, without the newline."""
-    raw = to_bytes(document)
-    payload = b64encode(zlib.compress(raw, 9)).rstrip(b"=").decode()
-    return f"{_MARK} {_VERSION},{document.key()},{len(payload)},{_digest(raw)},{payload}"
+    return record_line(to_bytes(document), document.key())
 
 
 def echo(document: AnyDocument) -> None:
@@ -75,7 +69,7 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
     for chunk in chunks:
         # Without NUL, UTF-16 reads as ASCII: what `>` of PowerShell writes.
         rest += chunk.replace(b"\0", b"")
-        if reader.idle and _MARK.encode() not in rest.translate(None, b"\r\n "):
+        if reader.idle and LINE_MARK.encode() not in rest.translate(None, b"\r\n "):
             # Gigabytes of other text: all but the end, where the beginning of a record may stand.
             end = max(len(rest) - _LONGEST_START, 0)
             end = max(rest.rfind(b"\n", 0, end), rest.rfind(b"\r", 0, end)) + 1 or end
@@ -120,7 +114,7 @@ class _Partial:
         # What another program wrote into the line may begin with letters that look like ours.
         own = self.pieces[0][: max(self.length - len(rest), 0)]
         for payload in {(self.pieces[0] + rest)[: self.length], (own + rest)[: self.length]}:
-            if (raw := _unpacked(payload)) is not None and _digest(raw) == self.digest:
+            if (raw := _unpacked(payload)) is not None and line_digest(raw) == self.digest:
                 return RawRecord(self.key, raw)
         return None
 
@@ -159,7 +153,7 @@ class _Reader:
         if not text.strip():
             return
         joined = self._carried + (self._prefix.sub("", text, count=1) if self._carried else text)
-        begins = list(_START.finditer(joined)) if _MARK in joined else []
+        begins = list(_START.finditer(joined)) if LINE_MARK in joined else []
         yield from self._go_on(text, begun=bool(begins))
         for start in begins:
             yield from self._begin(start, number)
@@ -175,7 +169,7 @@ class _Reader:
             number, prefix = self._carried_from, self._prefix
         else:
             prefix = _shape(start.string[: start.start()])
-        if version != _VERSION:
+        if version != LINE_VERSION:
             yield DamagedLine(number, key, f"version {version} of the line, which a newer bench reads")
             return
         if int(length) > _LONGEST_PAYLOAD:
@@ -231,7 +225,3 @@ def _unpacked(payload: str) -> bytes | None:
     except (ValueError, zlib.error):  # binascii.Error is a ValueError
         return None
     return raw if inflater.eof else None
-
-
-def _digest(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()[:16]

@@ -68,16 +68,6 @@ _TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         f"the endpoint's URL is not right; check {ENDPOINT} and AWS_DEFAULT_REGION",
     ),
 )
-
-
-class S3Error(StoreError):
-    """S3 did not do it. `status` is its HTTP status, None where it did not answer; `code` its name for the error."""
-
-    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
-
-
 # What a record is put with, beyond what every server does -> words by which an answer names it, and what to do.
 _ASKED = {
     "ServerSideEncryption": (
@@ -98,6 +88,21 @@ _UNSAID = (
     "use a server that knows both"
 )
 _NOT_DONE = (400, 405, 501)
+# A login page, JSON, text: all but nothing and XML.
+_FOREIGN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[^<\s]|<!doctype|<html)", re.IGNORECASE)
+# Where `make_client`'s answers to listings and puts have the bytes that came.
+RAW_BODY = "RawBody"
+# A server that is not there is given up after three times the first of these, in seconds.
+_CONNECT, _READ = 5, 30
+_ALGORITHMS = ("AES256", "aws:kms", "aws:kms:dsse")
+
+
+class S3Error(StoreError):
+    """S3 did not do it. `status` is its HTTP status, None where it did not answer; `code` its name for the error."""
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
 
 
 @contextmanager
@@ -163,15 +168,6 @@ def _failed(error: Exception, server: str) -> str:
     if meaning is None:
         return f"boto3 failed ({type(error).__name__}); docs/s3.md names its settings"
     return meaning.format(server=server)
-
-
-# A login page, JSON, text: all but nothing and XML.
-_FOREIGN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[^<\s]|<!doctype|<html)", re.IGNORECASE)
-# Where `make_client`'s answers to listings and puts have the bytes that came.
-RAW_BODY = "RawBody"
-# A server that is not there is given up after three times the first of these, in seconds.
-_CONNECT, _READ = 5, 30
-_ALGORITHMS = ("AES256", "aws:kms", "aws:kms:dsse")
 
 
 def make_client(store: str) -> Any:

@@ -1,10 +1,13 @@
-"""What a task file asks for, read without SkyPilot: the machines that fit, and what the plan needs beside them."""
+"""What a task file asks for: the machines that fit, and what the plan needs beside them.
+
+Resources are read by SkyPilot's own parser where it is installed, else as its documentation says.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -12,6 +15,7 @@ from typing import Any, NamedTuple
 from bench.errors import UsageError
 from bench.recipes import find
 from bench.record.documents import Accelerators
+from bench.sweep.skypilot_parser import parse, parsed
 from bench.sweep.spec import Cell
 from bench.sweep.yaml_file import YamlFile, read
 from bench.variables import GPUS
@@ -22,7 +26,7 @@ _ALIASES = {"gpus": "accelerators"}
 _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)([mhdw]?)")
 _DISK = re.compile(r"(\d+)(?:gb?|(tb?))?\+?")
-_USUAL_IDLE_MINUTES = 5  # its documentation's; a version that waits less costs less
+_LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the machine would go before its job comes
 
 
 class Place(NamedTuple):
@@ -83,11 +87,10 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     Raises UsageError, with the file and what to do, for a file that cannot be planned or run.
     """
     file = read(cell.task)
-    resources = _canonical(file, _mapping(file, ("resources",)))
-    choices = [{**resources, **choice} for choice in _choices(file, resources)]
     if file.content.get("num_nodes", 1) != 1:
         raise UsageError(f"{file.at(('num_nodes',))}: bench trains on one machine; leave it out")
-    requests = tuple(_narrowed(cell, file, list(_requests(file, choices, cell.accelerators))))
+    reading = _read_resources(file, cell.accelerators)
+    requests = tuple(_narrowed(cell, file, list(reading.requests)))
     ranks = _ranks(file, {**_mapping(file, ("envs",)), **envs})
     alone = [name for name in recipes if not find(name).parallel]
     if ranks > 1 and alone:
@@ -98,11 +101,76 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     for machine in requests:
         if 0 < machine.gpus < ranks:
             raise UsageError(f"{file.at(_GPUS)}: {ranks} GPUs at once, and {machine.gpus} to be had")
+    return Task(requests, ranks, reading.disk_gb, reading.idle_s, reading.ordered)
+
+
+class _Reading(NamedTuple):
+    """What `resources` say, before a cell narrows them; the fields are those of Task."""
+
+    requests: tuple[ResourceRequest, ...]
+    disk_gb: Decimal | None
+    idle_s: float
+    ordered: bool
+
+
+def have_skypilot_read(cells: Iterable[Cell]) -> None:
+    """Give SkyPilot, where it is installed, the task files of all `cells` at once: its import takes seconds."""
+    parse(_resources_of(read(cell.task), cell.accelerators) for cell in cells)
+
+
+def _resources_of(file: YamlFile, given: Accelerators | None) -> dict[str, Any]:
+    """The resources of a file, on GPUs that are `given` in place of its own."""
+    resources = _mapping(file, ("resources",))
+    if given is None:
+        return resources
+    kept = _without_gpus(resources)
+    for key in ("any_of", "ordered"):
+        if isinstance(kept.get(key), list):
+            kept[key] = [_without_gpus(choice) if isinstance(choice, dict) else choice for choice in kept[key]]
+    return {**kept, "accelerators": str(given)}
+
+
+def _without_gpus(words: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in words.items() if _ALIASES.get(key, key) != "accelerators"}
+
+
+def _read_resources(file: YamlFile, given: Accelerators | None) -> _Reading:
+    theirs = parsed(_resources_of(file, given))
+    if theirs is not None and theirs.refused is not None:
+        raise UsageError(f"{file.at(('resources',))}: SkyPilot refuses them ({theirs.refused}); see its task files")
+    ours = _read_plainly(file, given)
+    if theirs is None:
+        return ours
+    idle = [
+        max(_LEAST_IDLE_MINUTES, each["idle_minutes"]) for each in theirs.machines if each["idle_minutes"] is not None
+    ]
+    # The disk is ours: SkyPilot names a size also where the file does not.
+    return _Reading(tuple(map(_as_request, theirs.machines)), ours.disk_gb, 60.0 * max(idle, default=0), theirs.ordered)
+
+
+def _as_request(machine: dict[str, Any]) -> ResourceRequest:
+    """A machine in SkyPilot's words."""
+    region, at_most = machine["region"], machine["at_most"]
+    return ResourceRequest(
+        machine["gpu"],
+        int(machine["gpus"]),
+        machine["provider"],
+        region and region.lower(),
+        machine["instance_type"],
+        None if at_most is None else Decimal(at_most),
+    )
+
+
+def _read_plainly(file: YamlFile, given: Accelerators | None) -> _Reading:
+    """The same without SkyPilot."""
+    resources = _canonical(file, _mapping(file, ("resources",)))
+    choices = [{**resources, **choice} for choice in _choices(file, resources)]
+    requests = tuple(_requests(file, choices, given))
     disks = [size for size in map(_disk, choices) if size is not None]
     ordered = bool(resources.get("ordered")) or (
-        isinstance(resources.get("accelerators"), list) and not cell.accelerators and "any_of" not in resources
+        isinstance(resources.get("accelerators"), list) and not given and "any_of" not in resources
     )
-    return Task(requests, ranks, max(disks, default=None), max(_idle(file, choice) for choice in choices), ordered)
+    return _Reading(requests, max(disks, default=None), max(_idle(file, choice) for choice in choices), ordered)
 
 
 def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
@@ -197,8 +265,8 @@ def _idle(file: YamlFile, resources: Mapping[str, Any]) -> float:
     if autostop is None or autostop is False:
         return 0.0
     if autostop is True:
-        return 60.0 * _USUAL_IDLE_MINUTES
+        return 60.0 * _LEAST_IDLE_MINUTES
     length = _LENGTH.fullmatch(str(autostop).lower())
     if not length:
         raise UsageError(f"{file.at(('resources',))}: autostop {autostop!r} is not such as 10, 30m, 10h or 1d")
-    return 60.0 * math.ceil(float(length[1]) * _MINUTES[length[2]])
+    return 60.0 * max(_LEAST_IDLE_MINUTES, math.ceil(float(length[1]) * _MINUTES[length[2]]))

@@ -37,7 +37,7 @@ def rules() -> str:
     head = ("provider", "category", "increment, s", "minimum, s", "charged from", "until", "taken back by the provider")
     book = rule_book().rules
     cells = [
-        (named(rule), rule.category, str(rule.increment_s), str(rule.minimum_s), rule.starts, rule.stops, free(rule))
+        (named(rule), rule.category, str(rule.increment_s), minimum(rule), rule.starts, rule.stops, free(rule))
         for rule in book
     ]
     return "\n".join([table(head, *cells), "", *map(source, book)])
@@ -45,6 +45,10 @@ def rules() -> str:
 
 def named(rule: Rule) -> str:
     return f"{rule.provider} {rule.machines}".rstrip()
+
+
+def minimum(rule: Rule) -> str:
+    return str(rule.minimum_s) if rule.lower_minimum_s is None else f"{rule.lower_minimum_s} or {rule.minimum_s}"
 
 
 def free(rule: Rule) -> str:

@@ -111,7 +111,7 @@ def test_every_microsecond_counts(length: timedelta) -> None:
 
 @pytest.mark.parametrize(
     ("provider", "category"),
-    [("paperspace", "Standard"), ("lambda", "Dynamic"), ("aws", "Committed"), ("", "Standard")],
+    [("baidu", "Standard"), ("lambda", "Dynamic"), ("aws", "Committed"), ("", "Standard")],
 )
 def test_a_rule_that_nobody_knows_is_none(provider: str, category: PricingCategory) -> None:
     assert rule_for(provider, category) is None

@@ -66,6 +66,23 @@ def test_the_minimum_is_charged() -> None:
     assert lease_cost(opened("azure", "3.60"), closed(26)).amount == Decimal("0.30")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "reason", "amount", "lower"),
+    [
+        (26, "finished", "0.30", "0.06"),
+        (200, "finished", "0.30", "0.20"),
+        (300, "finished", "0.30", None),
+        (400, "finished", "0.40", None),
+    ],
+)
+def test_a_contested_minimum_makes_a_range(seconds: int, reason: CloseReason, amount: str, lower: str | None) -> None:
+    found = lease_cost(opened("azure", "3.60"), closed(seconds, reason))
+    assert found.amount == Decimal(amount)
+    assert found.lower == (None if lower is None else Decimal(lower))
+    said = "charged a minimum that is contested: 300 s, or 60 s by another reading, which costs less"
+    assert (said in found.notes) == (lower is not None)
+
+
 def test_a_price_per_gpu_is_paid_for_each() -> None:
     price = present(opened().price).model_copy(update={"unit": "gpu-hour"})
     lease = opened(price=price, accelerators=Accelerators(name="V100", count=8))
@@ -158,7 +175,7 @@ def test_one_s_own_machine_has_no_parts_beside_it() -> None:
     [
         (opened(), None, "not closed"),
         (opened(), closed(-1), "clock"),
-        (opened("paperspace"), closed(254), r"no billing rule known for paperspace \(Standard\)"),
+        (opened("baidu"), closed(254), r"no billing rule known for baidu \(Standard\)"),
         (opened("own", category="Dynamic"), closed(254), "no billing rule known for own"),
         (opened(category="Committed"), closed(254), r"aws \(Committed\)"),
         (opened(price=None), closed(254), "no price"),

@@ -58,6 +58,7 @@ def test_a_rule_s_seconds_are_sane(rule: dict[str, Any]) -> None:
     assert rule["increment_s"] in {1, 60, 3600}
     assert 0 <= rule["minimum_s"] <= 3600
     assert rule["minimum_s"] % rule["increment_s"] == 0
+    assert rule.get("lower_minimum_s", -1) < rule["minimum_s"] or rule["minimum_s"] == 0
 
 
 @each_rule

@@ -68,3 +68,32 @@ def test_a_signal_leaves_the_record_of_the_run_in_flight(number: signal.Signals,
     assert out.split() == [run.key()]
     assert closed is not None
     assert closed.reason == "interrupted"
+
+
+def test_a_reader_that_goes_between_runs_ends_the_lease_as_interrupted(tmp_path: Path) -> None:
+    """As `bench run … | head -1` does."""
+    words = ["run", "short", "--runs", "3", "--device", "cpu", "--store", "store", "--quiet"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.scripted_bench", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stderr is not None
+    first = process.stdout.readline().strip()
+    process.stdout.close()
+    process.stdin.write("go on\n" * 3)
+    process.stdin.close()
+    said = process.stderr.read().splitlines()
+    assert process.wait(timeout=60) == 1
+    assert len(said) == 1
+    assert said[0].startswith("bench: stdout: cannot be written")
+    runs, opened, closed = documents(tmp_path / "store")
+    assert (len(runs), first in {run.key() for run in runs}) == (2, True)
+    assert closed is not None
+    assert (closed.id, closed.reason) == (opened.id, "interrupted")

@@ -39,9 +39,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @NO_SKYPILOT
-@pytest.mark.parametrize(
-    "words", [("sweep", "sweep.yaml", "--yes"), ("status",), ("collect", "bench-one-v100"), ("down", "--all")]
-)
+@pytest.mark.parametrize("words", [("sweep", "sweep.yaml", "--yes"), ("collect", "bench-one-v100"), ("down", "--all")])
 def test_without_skypilot_the_command_that_installs_it_is_named(
     bench: Bench, file: Path, words: tuple[str, ...]
 ) -> None:

@@ -30,7 +30,7 @@ _REAL = re.compile(r"GetErrorString|GetLastErrorString|GetVersion|GetProperty|Ge
 _COMPUTES = re.compile(
     r"(cublas(?!Lt)|cusolver)(?!Dn?(Create|Destroy|Set)|Create|Destroy|Get|Set)(?!\w+_bufferSize|\w+Set[A-Z])\w+"
     r"|cudnn\w+(Forward|Backward|BackwardData_v8|BackwardWeights_v8|Execute)"
-    r"|nccl(Reduce|ReduceScatter|AlltoAll|Bcast|Gather|Send|Recv)"
+    r"|nccl(Reduce|ReduceScatter|AlltoAll|Broadcast|Gather|Send|Recv)"
 )
 
 

@@ -9,38 +9,46 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import median_high
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from bench.recipes import RECIPES
+from bench.record.documents import ExecutionPath
 from tests.fake_gpu.conftest import Machine
 
 NAMES = [recipe.name for recipe in RECIPES]
-CAPABILITIES, PATHS = (75, 90), ("eager", "graphs")
+CAPABILITIES = (75, 90)
+CAPTURED = "captured" if "captured" in get_args(ExecutionPath) else "graphs"
+PATHS = ("eager", CAPTURED)
 NEVER_COMPILED = {"quick"}  # nor captured: it takes longer than the run
 FLOAT32 = {recipe.name for recipe in RECIPES if not recipe.half}
 # One transfer of a constant a step.
 SYNCHRONISES = {"fastai-wrn"}
 BUDGETS = {
-    (row["recipe"], row["path"]): {what: int(row[what]) for what in ("launches", "graphs")}
+    (row["recipe"], row["path"]): {what: int(row[what]) for what in ("launches", "graphs", "nodes")}
     for row in DictReader((Path(__file__).parent / "budgets.csv").open())
 }
 
-Trained = Callable[[str, int, str], dict[str, Any]]
+Trained = Callable[[str, str, int, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def trained(machine: Machine) -> Trained:
-    """`trained(recipe, capability, path)`: what train.py tells of it."""
+    """`trained(recipe, what, capability, path)`: what train.py tells of it."""
 
     @cache
-    def all_of(capability: int, path: str) -> dict[str, dict[str, Any]]:
-        done = replace(machine, capability=capability).python("-m", "tests.fake_gpu.train", path, *NAMES)
+    def all_of(what: str, capability: int, path: str) -> dict[str, dict[str, Any]]:
+        done = replace(machine, capability=capability).python("-m", "tests.fake_gpu.train", what, path, *NAMES)
         assert done.returncode == 0, done.stderr
         return {told["recipe"]: told for told in map(json.loads, done.stdout.splitlines())}
 
-    return lambda recipe, capability, path: all_of(capability, path)[recipe]
+    def of(recipe: str, *where: Any) -> dict[str, Any]:
+        told = all_of(*where)[recipe]
+        assert "error" not in told, told["error"]
+        return told
+
+    return of
 
 
 @pytest.mark.parametrize("recipe", NAMES)
@@ -49,9 +57,8 @@ def trained(machine: Machine) -> Trained:
 def test_a_step_asks_of_the_gpu_what_it_must_and_no_more(
     trained: Trained, recipe: str, path: str, capability: int
 ) -> None:
-    told = trained(recipe, capability, path)
-    assert "error" not in told, told["error"]
-    path = "eager" if recipe in NEVER_COMPILED else path
+    told = trained(recipe, "steps", capability, path)
+    path = "eager" if recipe in NEVER_COMPILED and path == "graphs" else path
     assert told["path"] == path
     assert told["batch"] == {
         "devices": ["cuda"],
@@ -63,8 +70,14 @@ def test_a_step_asks_of_the_gpu_what_it_must_and_no_more(
     steps = [step for epoch in told["steps"] for step in epoch]
     for step in steps:
         assert (step["captures"], step["searches"]) == (0, 0)
-        assert step["synchronisations"] == (recipe in SYNCHRONISES)
+        assert step["synchronisations"] == (recipe in SYNCHRONISES and CAPTURED == "graphs")
     assert sum(evaluation["captures"] for evaluation in told["evaluations"]) == 0
     budget = BUDGETS[recipe, path]
-    assert median_high(step["launches"] for epoch in told["steps"] for step in epoch[1:]) <= budget["launches"]
+    for what in ("launches", "nodes"):  # of a step that is not an epoch's first
+        assert median_high(step[what] for epoch in told["steps"] for step in epoch[1:]) <= budget[what]
     assert {step["graphs"] for step in steps} == {budget["graphs"]}
+
+
+@pytest.mark.parametrize("recipe", NAMES)
+def test_a_recipe_leaves_a_gpu_of_16_gb_room_for_workspaces(trained: Trained, recipe: str) -> None:
+    assert trained(recipe, "memory", 75, CAPTURED)["peak"] < 14 * 2**30

@@ -1,10 +1,12 @@
-"""Recipes trained on the fake GPU: `python -m tests.fake_gpu.train PATH RECIPE…`, a JSON line for each.
+"""Recipes trained on the fake GPU: `python -m tests.fake_gpu.train WHAT PATH RECIPE…`, a JSON line for each.
 
-Every recipe has its network and its batch at full size and runs through all its stages, in epochs of a few steps.
+Every recipe has its network and its batch at full size. WHAT is "steps", through all its stages in epochs of a few
+steps, or "memory", with all the images there are but only two steps.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import sys
@@ -16,6 +18,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.recipes import find
 from bench.record.documents import ExecutionPath
@@ -42,13 +45,29 @@ def data(images: int) -> Cifar10:
 
 @dataclass
 class Seen:
-    """The Events of a run: what each step asked of the GPU, and each evaluation."""
+    """The Events of a run: what each step asked of the GPU, and each evaluation; and the batch that it was handed."""
 
     trainer: Training
     gpu: FakeGpu
     steps: list[list[Asked]] = field(default_factory=list)  # by epoch: what an epoch needs falls to its first
     evaluations: list[Asked] = field(default_factory=list)
     gradients: int = 0  # left behind by steps
+    batch: dict[str, object] = field(default_factory=dict)
+
+    def look_at_batches(self) -> None:
+        """Have the trainer show each before it computes the loss: where steps are captured, while they are."""
+        loss = self.trainer.loss
+
+        def looked_at(images: Tensor, labels: Tensor) -> Tensor:
+            self.batch = {
+                "devices": sorted({images.device.type, labels.device.type}),
+                "dtype": str(images.dtype),
+                "channels_last": images.is_contiguous(memory_format=torch.channels_last),
+                "images": len(images),
+            }
+            return loss(images, labels)
+
+        self.trainer.loss = looked_at  # type: ignore[method-assign]  # it is called in all the ways of training
 
     @contextmanager
     def phase(self, name: str, epoch: float | None = None) -> Iterator[None]:
@@ -73,26 +92,32 @@ class Seen:
         """See bench.training.events."""
 
 
-def train(recipe: str, path: ExecutionPath | None, gpu: FakeGpu) -> dict[str, object]:
+def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
     """Warm up and run once."""
-    compute = choose("cuda")
-    if path:
-        compute = replace(compute, path=path)
     probe = built(recipe, 1, compute)
     epochs = min(probe.epochs, EPOCHS)
     trainer = built(recipe, probe.batch * math.ceil(STEPS / epochs), compute)
     trainer.epochs = epochs
-    trainer.warm_up()
     seen = Seen(trainer, gpu)
+    seen.look_at_batches()
+    trainer.warm_up()
     trainer.run(0, seen)
     return {
-        "recipe": recipe,
         "path": trainer.compute.path,
-        "batch": describe(trainer),
+        "batch": seen.batch,
         "steps": [[asdict(step) for step in epoch] for epoch in seen.steps],
         "evaluations": [asdict(evaluation) for evaluation in seen.evaluations],
         "gradients": seen.gradients,
     }
+
+
+def memory(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
+    """Warm up, as that meets all there is to meet."""
+    gpu.peak_bytes()
+    trainer = built(recipe, 50_000, compute)
+    trainer.epochs = 2 * trainer.batch / 50_000
+    trainer.warm_up()
+    return {"peak": gpu.peak_bytes()}
 
 
 def built(recipe: str, images: int, compute: Compute) -> Training:
@@ -101,26 +126,22 @@ def built(recipe: str, images: int, compute: Compute) -> Training:
     return trainer
 
 
-def describe(trainer: Training) -> dict[str, object]:
-    """A batch as the network is handed it."""
-    batches = trainer.prepare(torch.Generator(trainer.compute.device).manual_seed(0))
-    images, labels = next(iter(batches))
-    return {
-        "devices": sorted({images.device.type, labels.device.type}),
-        "dtype": str(images.dtype),
-        "channels_last": images.is_contiguous(memory_format=torch.channels_last),
-        "images": len(images),
-    }
+WHAT = {"steps": steps, "memory": memory}
 
 
-def main(path: str, *recipes: str) -> None:
+def main(what: str, path: str, *recipes: str) -> None:
     """Train all of them; `path` is one of record.documents, or "auto"."""
-    gpu = FakeGpu()
+    gpu, compute = FakeGpu(), choose("cuda")
+    if path != "auto":
+        compute = replace(compute, path=cast(ExecutionPath, path))
     for name in recipes:
+        told: dict[str, object] = {"recipe": name}
         try:
-            told = train(name, None if path == "auto" else cast(ExecutionPath, path), gpu)
+            told |= WHAT[what](name, compute, gpu)
         except Exception:
-            told = {"recipe": name, "error": traceback.format_exc()}
+            told["error"] = traceback.format_exc()
+        gc.collect()
+        torch.cuda.empty_cache()
         sys.stdout.write(json.dumps(told) + "\n")
 
 

@@ -14,6 +14,7 @@ from bench.lease.lease import acquire_lease
 from bench.lease.machine import MachineOptions, preempted
 from bench.measure import session
 from bench.measure.recorder import Progress
+from bench.measure.recording import LeasePart
 from bench.record.documents import (
     AnyDocument,
     LeaseClosed,
@@ -59,10 +60,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
             device="cpu",
             gpus=1,
             target=None,
-            lease_id=lease.lease_id,
-            opened=lease.opened,
-            closes=lease.closes,
-            preempted=partial(preempted, environ),
+            lease=LeasePart(
+                lease_id=lease.lease_id,
+                opened=lease.opened,
+                closes=lease.closes,
+                preempted=partial(preempted, environ),
+            ),
         )
         list(session.measure(request, store, Progress(quiet=True)))
         found, errors = read_all(store)

@@ -27,6 +27,17 @@ def test_the_environment_knows_the_processor_and_the_versions() -> None:
     assert described.python.startswith("3.")
 
 
+def test_the_libraries_of_a_gpu_are_told_with_their_versions() -> None:
+    described = describe("Tesla T4", "580.95.05", "13.0", 91002)
+    assert (described.gpu, described.driver, described.cuda, described.cudnn) == (
+        "Tesla T4",
+        "580.95.05",
+        "13.0",
+        "9.10.2",
+    )
+    assert (describe().cudnn, describe().triton) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("built", "commit", "dirty"),
     [("", None, None), ("0123abc", "0123abc", False), ("0123abc-dirty", "0123abc", True)],

@@ -1,4 +1,4 @@
-"""NVML's processes: in a container it names them by the host's numbers, which are not those seen there."""
+"""NVML's answers: processes, which it names by the host's numbers in a container too, and counters that only grow."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from bench.measure import gpu
-from bench.measure.gpu import Gpu
+from bench.measure.gpu import Gpu, Meter
 
 HOST, CONTAINER = "pid:[4026531836]", "pid:[4026532211]"
 
@@ -21,7 +21,6 @@ def gpu_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, namespace: str, ru
         nvmlInit=lambda: None,
         nvmlDeviceGetHandleByUUID=lambda uuid: 1,
         nvmlDeviceGetComputeRunningProcesses=lambda handle: [SimpleNamespace(pid=pid) for pid in running],
-        nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: 0,
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     (tmp_path / "self" / "ns").mkdir(parents=True)
@@ -54,3 +53,69 @@ def test_processes_of_others_are_counted_where_numbers_can_be_compared(
 ) -> None:
     warnings = gpu_with(monkeypatch, tmp_path, namespace, running).warnings([RANK])
     assert [warning.split()[0] for warning in warnings] == ([str(others)] if others else [])
+
+
+class MismatchError(Exception):
+    """What nvidia-ml-py raises where the library is of another version: no NVMLError."""
+
+
+class Counters:
+    """A GPU whose energy and time under its power limit grow with each reading; the temperature is not counted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, joules: float | None, slowed: float) -> None:
+        self.joules, self.slowed, self.read = joules, slowed, 0
+        nvml = ModuleType("pynvml")
+        nvml.__dict__.update(
+            nvmlInit=lambda: None,
+            nvmlDeviceGetHandleByUUID=lambda uuid: 1,
+            nvmlDeviceGetTotalEnergyConsumption=self.energy,
+            nvmlDeviceGetViolationStatus=self.violation,
+        )
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        self.gpu = Gpu("x")
+
+    def energy(self, handle: int) -> float:
+        if self.joules is None:
+            raise MismatchError
+        self.read += 1
+        return 1000 * (5000 + self.joules * self.read)
+
+    def violation(self, handle: int, policy: int) -> SimpleNamespace:
+        if policy:
+            raise MismatchError
+        return SimpleNamespace(violationTime=1e9 * (7 + self.slowed * self.read))
+
+
+def metered(monkeypatch: pytest.MonkeyPatch, *gpus: Gpu, seconds: float) -> Meter:
+    clock = iter([100.0, 100.0 + seconds])
+    monkeypatch.setattr(gpu, "perf_counter", lambda: next(clock))
+    with Meter(gpus) as meter:
+        pass
+    return meter
+
+
+@pytest.mark.parametrize(
+    ("seconds", "warnings"),
+    [(10, ["GPU slowed down in 25% of the run: power limit"]), (300, [])],
+)
+def test_a_run_is_charged_what_the_counters_moved_by(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, warnings: list[str]
+) -> None:
+    counters = Counters(monkeypatch, joules=40, slowed=2.5)
+    meter = metered(monkeypatch, counters.gpu, seconds=seconds)
+    assert (meter.joules, meter.warnings) == (40, warnings)
+
+
+def test_energy_that_one_gpu_does_not_tell_is_not_that_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent, telling = (Counters(monkeypatch, joules=joules, slowed=0).gpu for joules in (None, 40))
+    assert metered(monkeypatch, telling, telling, seconds=1).joules == 160  # its counter moves with every reading
+    assert metered(monkeypatch, telling, silent, seconds=1).joules is None
+    assert metered(monkeypatch, seconds=1).joules is None
+
+
+def test_a_library_that_fails_in_any_way_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    nvml = ModuleType("pynvml")  # without a function
+    nvml.__dict__.update(nvmlInit=lambda: None, nvmlDeviceGetHandleByUUID=lambda uuid: 1)
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    gpu = Gpu("x")
+    assert (gpu.driver, gpu.energy_joules(), gpu.slowed_seconds(), gpu.warnings()) == (None, None, {}, [])

@@ -2,13 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import pytest
 import torch
 
 from bench.host import process_start
+from bench.measure.gpu import Gpu
 from bench.measure.recorder import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
@@ -58,6 +59,36 @@ def test_building_and_warming_up_happen_once_a_process() -> None:
     first, second = series(Scripted("a", "", 0.94), n=2)
     assert "warmup" in {phase.name for phase in first.phases}
     assert "warmup" not in {phase.name for phase in second.phases}
+
+
+class Growing(Gpu):
+    """A GPU that has used 100 J more whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.joules = 0.0
+
+    def energy_joules(self) -> float:
+        self.joules += 100
+        return self.joules
+
+    def slowed_seconds(self) -> dict[str, float]:
+        return {}
+
+    def warnings(self, ours: Collection[int] = ()) -> list[str]:
+        return []
+
+
+def test_what_makes_a_recipe_ready_is_not_in_the_energy_of_its_first_run() -> None:
+    gpu = Growing()
+
+    class Warm(Scripted):
+        def warm_up(self) -> None:
+            gpu.energy_joules()
+
+    measurement = Measurement(NO_IMAGES, CPU, Progress(quiet=True), Interrupts())
+    measurement.gpu = [gpu]
+    runs = list(measurement.runs([Warm("a", "", 0.94)], 2, first_seed=0))
+    assert [run.energy_joules for run in runs] == [100, 100]
 
 
 def test_only_the_first_run_of_a_process_is_a_cold_start_and_begins_with_the_process() -> None:

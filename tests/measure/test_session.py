@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from bench.cli import cli
 from bench.errors import StoreError
 from bench.measure.recorder import Progress
+from bench.measure.recording import LeasePart
 from bench.measure.session import Request, measure
 from bench.record.documents import (
     AnyDocument,
@@ -73,10 +74,7 @@ def session(
         device="cpu",
         gpus=1,
         target=None,
-        lease_id=opened.id,
-        opened=opened,
-        closes=True,
-        preempted=lambda: False,
+        lease=LeasePart(lease_id=opened.id, opened=opened, closes=True, preempted=lambda: False),
         series=series,
         echo=echo,
     )

@@ -14,7 +14,7 @@ from bench.programs.target import Target, parse_target
     [
         ("val_loss <= 3.28", Target("val_loss", at_most=3.28)),
         ("accuracy>=0.94", Target("accuracy", at_least=0.94)),
-        (" eval/top 1 acc >= 9e-1 ", Target("eval/top 1 acc", at_least=0.9)),
+        (" eval/top 1 acc >= 9e-1 ", Target("eval/top_1_acc", at_least=0.9)),
         ("loss<=-2", Target("loss", at_most=-2)),
     ],
 )

@@ -14,7 +14,6 @@ from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 from bench.errors import RecordError
-from bench.record.base import seal
 from bench.record.documents import (
     Accelerators,
     LeaseClosed,
@@ -30,6 +29,7 @@ from bench.record.documents import (
     time_of,
     to_bytes,
 )
+from bench.sealed import seal
 from tests.support.builders import EVALUATIONS, make_run, present, runs
 
 PRICE = Price(amount=Decimal("3.060"), currency="USD", source="a list", seen=date(2026, 11, 1))

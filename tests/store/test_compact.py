@@ -12,7 +12,7 @@ from analysis.frames.runs import load, runs_frame
 from bench.errors import StoreError
 from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, Run, utc_now
 from bench.store import FolderStore, compact as layer, read_all
-from bench.store.compact import rows
+from bench.store.compact import layer as layer_module
 from tests.support.builders import make_run, runs
 
 GPU_PRICE = Price(amount="3.67", currency="USD", unit="gpu-hour", source="a list", seen="2026-11-01")
@@ -193,6 +193,6 @@ def test_stores_are_joined_and_a_run_in_two_of_them_counts_once(store: FolderSto
 
 @pytest.mark.slow
 def test_many_processes_read_what_one_reads(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "_WORTH_PROCESSES", 1)
-    monkeypatch.setattr(rows, "_BATCH", 2)
+    monkeypatch.setattr(layer_module, "_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(layer_module, "_BATCH", 2)
     frames_agree(store)

@@ -53,6 +53,7 @@ _ONE_GPU = re.compile(rf"(?<!\w){_MODEL}")  # a model without a number is one
 
 # claim: the four of CLAIM_ENTRIES. stored: those and what was imported. all: those and the 31 of the file.
 Which = Literal["claim", "stored", "all", "none"]
+_NO_PRICE = frozenset({"", "NA", "N/A", "NONE", "NULL"})
 
 
 def published_documents(documents: Iterable[AnyDocument] = ()) -> list[Published]:
@@ -124,9 +125,6 @@ def _document(line: dict[str, str]) -> Published:
 
 def _dollars(text: str) -> Decimal | None:
     return Decimal(text) if text else None
-
-
-_NO_PRICE = frozenset({"", "NA", "N/A", "NONE", "NULL"})
 
 
 def read_entries(checkout: Path) -> tuple[list[Published], list[RecordError]]:

@@ -14,6 +14,11 @@ from analysis.reconcile.formats.cells import Cells, blank
 from bench.errors import RecordError
 from bench.record.documents import LEASE_TAG, BillSource, ChargeCategory
 
+_PLAIN = LEASE_TAG.replace("-", "").replace("_", "")
+_NAMED = re.compile(LEASE_TAG.replace("-", "[-_]"), re.IGNORECASE)
+# `"bench-lease": "x"`, `bench-lease=x`, `{'bench_lease': 'x'}`, also out of a list that is cut off.
+_PAIR = re.compile(rf"{_NAMED.pattern}[\"']*\s*[:=]\s*[\"']*([^\"',;|{{}}\[\]\s]+)", re.IGNORECASE)
+
 
 class RowError(RecordError):
     """A row that cannot be read: it is named and skipped."""
@@ -85,12 +90,6 @@ class Row(NamedTuple):
     format: Format
     cells: Cells | RowError | str
     digest: int = 0  # equal rows have equal ones
-
-
-_PLAIN = LEASE_TAG.replace("-", "").replace("_", "")
-_NAMED = re.compile(LEASE_TAG.replace("-", "[-_]"), re.IGNORECASE)
-# `"bench-lease": "x"`, `bench-lease=x`, `{'bench_lease': 'x'}`, also out of a list that is cut off.
-_PAIR = re.compile(rf"{_NAMED.pattern}[\"']*\s*[:=]\s*[\"']*([^\"',;|{{}}\[\]\s]+)", re.IGNORECASE)
 
 
 class TagError(ValueError):

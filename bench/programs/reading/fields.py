@@ -1,16 +1,25 @@
-"""From names and values to a point: which name counts steps, which says their total, and what is a metric."""
+"""From names and values to a point: numbers as programs print them; which name counts steps, is a total or a metric."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from bench.programs.progress import Point
-from bench.programs.reading.numbers import as_count, as_number
 from bench.programs.reading.steps import Steps
 
+# 888 is never 8, 1.2e+32 never 1.2. [0-9], not \d: that takes the digits of all scripts.
+NUMBER = (
+    r"[-+]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+    r"|(?i:nan|inf(?:inity)?)(?![A-Za-z0-9_]))"
+)
+_WHOLE = re.compile(NUMBER)
+_LONGEST_NUMBER = 64
+# Beyond it a double no longer holds every integer; no program counts so far.
+_MOST = 2**53
 # What a name counts, by its group; `of` is a total behind a stroke, as in 12/400.
 _KIND = re.compile(
     r"(?P<step>_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|num_updates)"
@@ -24,6 +33,35 @@ _PHASE = re.compile(r"[A-Za-z][\w .-]{0,40}")
 _SPACES = re.compile(r"[\s-]+")
 _LONGEST_NAME = 100
 _MOST_METRICS = 200
+
+
+def as_number(value: object) -> float | None:
+    """The number that a value is or spells; None for anything else, truth values too."""
+    if isinstance(value, str):
+        return _spelt(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer that no double holds
+        return math.inf if value > 0 else -math.inf
+
+
+def _spelt(text: str) -> float | None:
+    if (
+        len(text) >= _LONGEST_NUMBER or not text.isascii() or "_" in text
+    ):  # float takes digits of all scripts, and 1_000
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return float(text.replace(",", "")) if "," in text and _WHOLE.fullmatch(text.strip()) else None
+
+
+def as_count(value: object) -> int | None:
+    """A count from 0: 120, 120.0, "1,200"; None for anything else."""
+    number = as_number(value)
+    return int(number) if number is not None and 0 <= number < _MOST and number == int(number) else None
 
 
 @lru_cache(maxsize=1024)
@@ -59,7 +97,7 @@ class Fields:
             elif kind == "epoch":
                 self._fractions |= as_number(value) is not None
             if kind in (None, "epoch") and (number := as_number(value)) is not None and len(metrics) < _MOST_METRICS:
-                metrics[name[:_LONGEST_NAME]] = number
+                metrics["_".join(name[:_LONGEST_NAME].split())] = number
         if not (counts or metrics or phase):
             return None
         step, total, unit = self._steps.absolute(counts)

@@ -15,7 +15,10 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "p
 
 
 class Finder:
-    """Walks folders again and again, those above before those within; never into hidden ones or along links."""
+    """Walks folders again and again, those above before those within; never into hidden ones or along links.
+
+    A file in place of a folder is itself what is found.
+    """
 
     def __init__(self, folders: Iterable[Path], wanted: Callable[[str], bool]) -> None:
         """`wanted` says of a file's name whether it is looked for."""
@@ -41,6 +44,9 @@ class Finder:
     def _entries(self) -> Iterator[str | None]:
         """The paths of what is looked for; None for every other entry."""
         waiting = deque((folder, 0) for folder in self._folders)
+        for folder in self._folders:
+            if self._wanted(Path(folder).name) and Path(folder).is_file():
+                yield folder
         while waiting:
             folder, depth = waiting.popleft()
             try:

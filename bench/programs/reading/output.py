@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-RATE, BURST = 400, 4000
+RATE, BURST = 100, 2000
 # Marks of phases, whatever is waited for.
 _MARKS = (":::MLLOG", '"phase"')
 

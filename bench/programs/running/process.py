@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -14,6 +15,16 @@ from pathlib import Path
 
 class CannotStart(Exception):  # noqa: N818 -- says what happened, as the standard library's TimeoutExpired does
     """The program could not be started; the text says why and what to do."""
+
+
+def find_program(argv: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Where the program of `argv` lies. Raises CannotStart where nothing that can be run has its name."""
+    found = shutil.which(argv[0], path=environ.get("PATH"))
+    if found is None:
+        if Path(argv[0]).is_file() and "/" in argv[0]:
+            raise CannotStart(f"{argv[0]}: not executable; start it with its interpreter, or chmod +x")
+        raise CannotStart(f"{argv[0]}: no such program; is it spelled right, and on the PATH?")
+    return found
 
 
 class Group:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bench.programs.progress import Source
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Source, Watched
 from bench.programs.sources.events import Events
 from bench.programs.sources.json_lines import JsonLines
 from bench.programs.sources.key_value import KeyValue

@@ -6,10 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from bench.programs.progress import Point
-from bench.programs.reading.fields import TIMES, Fields, flat
-from bench.programs.reading.numbers import as_number
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Point, Watched
+from bench.programs.reading.fields import TIMES, Fields, as_number, flat
 
 # What stands before an object: a logger's words.
 _LONGEST_PREFIX = 200

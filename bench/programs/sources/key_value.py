@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
-from bench.programs.progress import Point
-from bench.programs.reading.fields import Fields, kind_of
-from bench.programs.reading.numbers import NUMBER
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Point, Watched
+from bench.programs.reading.fields import NUMBER, Fields, kind_of
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
 _LONGEST = 2048
@@ -24,6 +23,7 @@ _COUNT = re.compile(
     r"\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
     re.IGNORECASE,
 )
+_COUNTED = ("step", "iter", "epoch", "update", "train")
 # In front of a step: it is none of training, or no step at all.
 _OTHER = re.compile(r"(?:val|eval|test|warm|sanity)\w*[\s:]*$|\b(?:per|max|total|best|num|every|each|next)\s*$", re.I)
 # Batches of an epoch: `Epoch: [0]  [  10/1251]`, `Train Epoch: 1 [640/60000 (1%)]`.
@@ -61,18 +61,19 @@ class KeyValue:
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """Names and values; counts by `step`, `of`, `epoch` and `epochs`."""
-    bar = _BAR.search(text)
+    bar = _BAR.search(text) if " [" in text else None
     text = text[bar.start() :] if bar else text
-    counts = {} if bar else dict(_counts(text))
+    lower = text.lower()
+    counts = dict(_counts(text)) if not bar and any(word in lower for word in _COUNTED) else {}
     yield from counts.items()
     if counts:
         text = _COUNT.sub("|", text)
         for field in _FIELD.split(text):
-            if _ALL_WORDS.fullmatch(field):
+            if ":" not in field and "=" not in field and _ALL_WORDS.fullmatch(field):
                 yield from (("_".join(each["name"].split()), each["value"]) for each in _IN_WORDS.finditer(field))
     end = 0
-    for found in _VALUE.finditer(text):
-        name = _name(text[end : found.start()], found)
+    for found in _VALUE.finditer(text) if ":" in text or "=" in text else ():
+        name = _name(text[end : found.start()], bare=text[found.start()] == "=")
         end = found.end()
         if name and (found["of"] is None or kind_of(name) is not None):
             yield name, found["value"]
@@ -93,13 +94,14 @@ def _counts(text: str) -> Iterator[tuple[str, str]]:
                 yield "of", batch["of"]
 
 
-def _name(before: str, found: re.Match[str]) -> str:
-    """The name that ends where a value's sign stands, of one word before a bare `=`; empty where there is none."""
+@lru_cache(maxsize=4096)  # what stands between the values is much the same in every line
+def _name(before: str, *, bare: bool) -> str:
+    """The name that ends where a value's sign stands, of one word before a `bare` equals sign; empty: there is none."""
     words: list[str] = []
     for word in reversed(_BEFORE_A_NAME.split(before)[-1].split()):
         if not _WORD.fullmatch(word) or _LEVEL.fullmatch(word):
             break
         words.insert(0, word)
-        if found[0].startswith("="):
+        if bare:
             break
     return "_".join(words) if 0 < len(words) <= _MOST_WORDS and not _SOURCE_FILE.search(words[-1]) else ""

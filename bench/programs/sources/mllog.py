@@ -10,10 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.programs.progress import Point
-from bench.programs.reading.fields import flat
-from bench.programs.reading.numbers import as_count, as_number
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Point, Watched
+from bench.programs.reading.fields import as_count, as_number, flat
 
 MARK = ":::MLLOG"
 # Which phase begins with a key.

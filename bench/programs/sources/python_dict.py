@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bench.programs.progress import Point
-from bench.programs.reading.fields import Fields
-from bench.programs.reading.numbers import NUMBER
-from bench.programs.reading.watched import Watched
+from bench.programs.progress import Point, Watched
+from bench.programs.reading.fields import NUMBER, Fields
 
 _LONGEST = 8192
 # Also as numpy and torch show their numbers: np.float64(1.25), tensor(1.25), tensor(1.25, device='cuda:0').

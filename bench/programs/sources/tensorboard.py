@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.programs.progress import Point
+from bench.programs.progress import Point, Watched
 from bench.programs.reading.finder import Finder
 from bench.programs.reading.tail import Tail
 from bench.programs.reading.tfevents import Broken, Event, Records, event
-from bench.programs.reading.watched import Watched
 
 _MARK = ".tfevents."
 _MOST_TAGS = 1000

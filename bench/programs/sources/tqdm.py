@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bench.programs.progress import Point
+from bench.programs.progress import Point, Watched
 from bench.programs.reading.steps import Steps
-from bench.programs.reading.watched import Watched
 
 _LONGEST = 2048
 _BAR = re.compile(

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.programs.progress import Point
+from bench.programs.progress import FILE_SLACK_S, Point, Watched
+from bench.programs.reading.fields import as_count, as_number
 from bench.programs.reading.finder import Finder
-from bench.programs.reading.numbers import as_count, as_number
-from bench.programs.reading.watched import FILE_SLACK_S, Watched
 
 FILE = "trainer_state.json"
 _MOST_BYTES = 64 << 20

@@ -18,7 +18,9 @@ class Lines:
         block = self._rest + data.replace(b"\r", b"\n")
         end = block.rfind(b"\n") + 1
         self._rest = block[end:]
-        lines = [line[:LONGEST] for line in block[:end].decode("utf-8", "replace").split("\n") if line]
+        lines = [line for line in block[:end].decode("utf-8", "replace").split("\n") if line]
+        if end > LONGEST:
+            lines = [line[:LONGEST] for line in lines]
         if self._cut and end:
             self._cut = False
             if block[0] != 10:  # the tail of the line that was cut

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from bench.programs.progress import Point
+from bench.programs.progress import UNITS, Point
 from bench.programs.target import Target
 from bench.programs.watching.thinned import Sample, Thinned
 
@@ -40,6 +40,7 @@ class Track:
 
     def __init__(self, target: Target | None) -> None:
         self._target = target
+        self.unit: str | None = None  # what its steps count
         self.first: StepAt | None = None
         self.last: StepAt | None = None
         self.total: int | None = None
@@ -49,6 +50,7 @@ class Track:
         self.stretches = Sample(_SAMPLE)
         self._stretch: StepAt | None = None
         self._gap: int | None = None
+        self._fell: StepAt | None = None  # a step below the last one, which may be a late line
         self.evaluations: Thinned[ValueAt] = Thinned(MOST_POINTS - 1)
         self.first_hit: ValueAt | None = None
         self.target_value: float | None = None  # as shown last; may be NaN
@@ -58,26 +60,40 @@ class Track:
 
     def add(self, point: Point) -> None:
         """One more point."""
-        if point.step is not None:
-            self._stepped(StepAt(point.at, point.step))
-        if point.total is not None and point.total > 0:
+        counted = self.unit is None or UNITS.index(point.unit) <= UNITS.index(self.unit)
+        if point.step is not None and counted:
+            self._stepped(StepAt(point.at, point.step), point)
+        if point.total is not None and point.total > 0 and counted:
             self.totals_differ |= self.total not in (None, point.total)
             self.total = point.total
+        elif self.total is not None and self.last is not None and self.last.step > self.total:
+            self.total = None  # it was of something else
         if point.metrics:
             self._measured(point)
         if point.phase is not None and len(self.phases) < _MOST_PHASES:
             self.phases.append((point.at, point.phase[:_LONGEST_NAME]))
 
-    def _stepped(self, now: StepAt) -> None:
-        last, stretch = self.last, self._stretch
-        if last is None or stretch is None or now.step < last.step:
-            if last is not None:
-                self.went_back = (last.step, now.step)
-            # A count that begins anew: a rate across the fall would be none.
-            self.first = self.last = self._stretch = now
-            self.steps, self.stretches, self._gap = Thinned(MOST_POINTS), Sample(_SAMPLE), None
-            self.steps.add(now)
+    def _stepped(self, now: StepAt, point: Point) -> None:
+        last, stretch, fell = self.last, self._stretch, self._fell
+        if last is None or stretch is None:
+            self.unit = point.unit
+            self._begin(now)
             return
+        another = now.step < last.step and self.total != point.total and None not in (self.total, point.total)
+        if self.unit != point.unit or another:  # a count of something else, such as a bar after that of a download
+            self.unit, self.total, self.totals_differ = point.unit, None, False
+            self._begin(now)
+            return
+        if now.step < last.step:
+            # Ranks that print to one stream are not in step: one late line is no program that went back.
+            if fell is None or now.step <= fell.step:
+                self._fell = now
+            else:
+                self.went_back = (last.step, fell.step)
+                self._begin(fell)
+                self._stepped(now, point)
+            return
+        self._fell = None
         if now.step == last.step:
             return
         if self._gap is None:
@@ -87,6 +103,12 @@ class Track:
         if now.at - stretch.at >= _SHORTEST_STRETCH_S:
             self.stretches.add((now.at - stretch.at) / (now.step - stretch.step))
             self._stretch = now
+
+    def _begin(self, now: StepAt) -> None:
+        """A count begins, perhaps anew: a rate across a fall would be none."""
+        self.first = self.last = self._stretch = now
+        self.steps, self.stretches, self._gap, self._fell = Thinned(MOST_POINTS), Sample(_SAMPLE), None, None
+        self.steps.add(now)
 
     def _measured(self, point: Point) -> None:
         for name, value in point.metrics.items():

@@ -8,30 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.programs.progress import Source
+from bench.programs.progress import UNITS, Source
+from bench.programs.reading.output import Chooser, split_rank, without_ansi
 from bench.programs.target import Target
 from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
 
 
 class Watch:
-    """All `sources`, best first, each with what it has said."""
+    """All `sources`, best first, each with what it has said.
+
+    Where a launcher tells ranks apart, the lowest that shows anything is believed.
+    """
 
     def __init__(self, sources: Sequence[Source], target: Target | None) -> None:
         self._target = target
         self.tracks = [(source, Track(target)) for source in sources]
-        self._lines: dict[int, Lines] = {}
+        self._streams: dict[int, tuple[Lines, Chooser]] = {}
         self._readers = [(source.line, track.add) for source, track in self.tracks]
+        self._rank: int | None = None
 
     def feed(self, stream: int, data: bytes, at: float) -> None:
         """What was read from an output of the program, `stream`: any number that tells it from others."""
-        for line in self._lines.setdefault(stream, Lines()).feed(data):
-            self._read(line, at)
+        lines, chooser = self._stream(stream)
+        for line in chooser.choose(lines.feed(data), at):
+            self.line(line, at)
 
     def end(self, stream: int, at: float) -> None:
         """The output has ended."""
-        for line in self._lines.setdefault(stream, Lines()).end():
-            self._read(line, at)
+        lines, chooser = self._stream(stream)
+        for line in (*chooser.last(), *lines.end()):
+            self.line(line, at)
+
+    def line(self, line: str, at: float) -> bool:
+        """One complete line of output; whether a source made something of it."""
+        rank, text = split_rank(without_ansi(line))
+        if rank is not None and self._rank is not None and rank > self._rank:
+            return False
+        read = False
+        for source, add in self._readers:
+            point = source(text, at)
+            if point is not None:
+                add(point)
+                read = True
+        if read and rank is not None:
+            self._rank = rank
+        return read
 
     def poll(self, at: float) -> None:
         """Look into the files that sources read."""
@@ -40,8 +62,13 @@ class Watch:
                 track.add(point)
 
     def steps(self) -> tuple[str, Track] | None:
-        """The source whose steps are believed, by name; None where none was shown."""
-        return self._best(lambda track: track.last is not None)
+        """The source whose steps are believed, by name; None where none was shown.
+
+        Steps in the word's own sense come before samples, and those before epochs.
+        """
+        known = {track.unit for _, track in self.tracks}
+        best = next((unit for unit in UNITS if unit in known), None)
+        return None if best is None else self._best(lambda track: track.unit == best)
 
     def target(self) -> tuple[str, Track] | None:
         """The source whose reading of the target's metric is believed; None where it was not shown."""
@@ -62,11 +89,10 @@ class Watch:
         """When a metric was shown last."""
         return max((track.latest_at for _, track in self.tracks if track.latest_at is not None), default=None)
 
-    def _read(self, line: str, at: float) -> None:
-        for read, add in self._readers:
-            point = read(line, at)
-            if point is not None:
-                add(point)
+    def _stream(self, stream: int) -> tuple[Lines, Chooser]:
+        if stream not in self._streams:
+            self._streams[stream] = Lines(), Chooser([self._target.metric] if self._target else [])
+        return self._streams[stream]
 
     def _best(self, delivers: Callable[[Track], bool]) -> tuple[str, Track] | None:
         return next(((source.name, track) for source, track in self.tracks if delivers(track)), None)

@@ -15,9 +15,7 @@ import pyarrow.parquet as pq
 from bench.errors import RecordError, StoreError
 from bench.record.documents import new_id, utc_now
 from bench.store import FolderStore, Store, other_content, read_documents, read_leases
-from bench.store.compact.in_folder import FolderLayer
-from bench.store.compact.layer import FOLDER, RUNS, Layer, run_key
-from bench.store.compact.rows import FILE_SHA256, SCHEMA, Rows, read_rows
+from bench.store.compact.layer import FILE_SHA256, FOLDER, RUNS, SCHEMA, FolderLayer, Layer, Rows, read_rows, run_key
 from bench.text import short_name
 
 # Records turned into parts at a time: what is in memory at once.

@@ -25,8 +25,7 @@ from bench.concurrency import in_threads
 from bench.errors import StoreError
 from bench.record.documents import Part, Utc, new_id
 from bench.store import is_record_key
-from bench.store.compact.layer import COMPACT, FOLDER, RUNS, run_key
-from bench.store.compact.rows import SCHEMA
+from bench.store.compact.layer import COMPACT, FOLDER, RUNS, SCHEMA, run_key
 from bench.store.lock import locked
 from bench.store.s3 import LATE, LATE_AFTER, S3Store
 

@@ -11,8 +11,18 @@ from typing import NamedTuple
 
 from bench.billing.prices import train_cost
 from bench.errors import BenchError, StoreError
-from bench.record.documents import Run, time_of, utc_now
-from bench.store import Collected, DamagedLine, RawRecord, Store, counting_collector, read_each, read_leases, read_log
+from bench.record.documents import Run, lease_key, time_of, utc_now
+from bench.store import (
+    Collected,
+    DamagedLine,
+    FolderStore,
+    RawRecord,
+    Store,
+    counting_collector,
+    read_each,
+    read_leases,
+    read_log,
+)
 from bench.sweep.orchestration.records import close_lease
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner, store_of, sweep_of
@@ -84,6 +94,21 @@ def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], St
         )
         for machine in machines
     ], error
+
+
+def open_clusters(store: Store, name: str | None) -> list[str]:
+    """The machines of the sweep, or with the cluster's name, that is called `name`, whose leases are open in `store`.
+
+    None: those of all sweeps. Raises StoreError where the store cannot be read; a folder that is not there has none.
+    """
+    if isinstance(store, FolderStore) and not store.root.exists():
+        return []
+    keys = set(store.keys("v1/leases/"))
+    return [
+        _cluster(tag)
+        for lease_id, tag in _sweep_tags(store).items()
+        if lease_key(lease_id, "closed") not in keys and name in (None, tag.partition("/")[0], _cluster(tag))
+    ]
 
 
 class MachineRecords(NamedTuple):
@@ -175,13 +200,19 @@ def _lease_id(instance: Instance | None) -> str | None:
 
 def _runs_by_cluster(store: Store) -> dict[str, int]:
     """How many runs the store has from the machines that sweeps rented, by cluster."""
-    clusters = {
-        lease.id: f"{PREFIX}{tag.replace('/', '-', 1)}"
-        for lease in read_leases(store)[0].values()
-        if (tag := lease.tags.get(SWEEP_TAG))
-    }
+    clusters = {lease_id: _cluster(tag) for lease_id, tag in _sweep_tags(store).items()}
     counts = dict.fromkeys(clusters.values(), 0)
     for run in read_each(store, list(store.keys("v1/runs/"))):
         if isinstance(run, Run) and run.lease_id in clusters:
             counts[clusters[run.lease_id]] += 1
     return counts
+
+
+def _sweep_tags(store: Store) -> dict[str, str]:
+    """The tags `<sweep>/<cell>` of the leases of sweeps, by their ids."""
+    leases = read_leases(store)[0].values()
+    return {lease.id: tag for lease in leases if (tag := lease.tags.get(SWEEP_TAG))}
+
+
+def _cluster(tag: str) -> str:
+    return f"{PREFIX}{tag.replace('/', '-', 1)}"

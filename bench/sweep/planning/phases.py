@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bench.billing.estimate import Estimate, PartCost, PhaseCost, Usage, lease_cost, phase_costs
+from bench.billing.estimate import BESIDE, Estimate, PartCost, PhaseCost, Usage, lease_cost, phase_costs
 from bench.billing.prices import SECONDS_PER_HOUR, Amount, Offer, train_cost
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, PhaseName
 from bench.sweep.planning.duration import CellTime
@@ -45,7 +45,8 @@ def planned_cost(offer: Offer, time: CellTime, disk_gb: Decimal | None, *, upper
     seconds = math.ceil(whole / SECONDS_PER_HOUR) * SECONDS_PER_HOUR if upper else whole
     amount = train_cost(seconds, offer.hourly)
     assert amount is not None  # both are known
-    parts = (PartCost("machine", Amount(amount, CURRENCY)),)
+    beside = (PartCost(part, None, "no price known") for part in BESIDE)
+    parts = (PartCost("machine", Amount(amount, CURRENCY)), *beside)
     return replace(cost, amount=amount, currency=CURRENCY, parts=parts, why=None, notes=(cost.why or "",))
 
 

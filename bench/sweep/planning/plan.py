@@ -14,14 +14,14 @@ from decimal import Decimal
 from itertools import chain
 
 from bench.billing.estimate import Estimate
-from bench.billing.offers.query import Answer, Failure, Query, exactly
+from bench.billing.offers.query import Answer, Failure, Query
 from bench.billing.offers.sources import collect, sources
 from bench.billing.prices import STALE_AFTER, Offer
 from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.history import History, HitRate
 from bench.sweep.planning.phases import CURRENCY, CellPhase, cell_phases, planned_cost
 from bench.sweep.spec import Cell, Sweep
-from bench.sweep.task_file import ResourceRequest, Task, task_of
+from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
 
 _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one that comes later
 
@@ -147,6 +147,7 @@ def plan_sweep(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -
 
     Raises UsageError for a task file that cannot be planned. A source of prices that fails is named in the plan.
     """
+    have_skypilot_read(sweep.cells())
     tasks = {cell: task_of(cell, sweep.envs, sweep.recipes) for cell in sweep.cells()}
     answers = _answers(tasks, ask)
     cells = [_cell(sweep, cell, task, answers[cell], history) for cell, task in tasks.items()]
@@ -236,7 +237,8 @@ def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
         and offer.hourly is not None
         and offer.currency == CURRENCY
         and machine.provider in (None, offer.provider)
-        and (machine.gpu is None or exactly(machine.gpu) == exactly(offer.accelerators.name))
+        # SkyPilot keeps spellings apart, all but small and capital letters: Verda's RTX-PRO-6000 is no RTXPRO6000.
+        and (machine.gpu is None or machine.gpu.casefold() == offer.accelerators.name.casefold())
         and machine.gpus in (0, offer.accelerators.count)
         and machine.instance_type in (None, offer.instance_type)
         and (machine.gpu is not None or machine.instance_type is not None)

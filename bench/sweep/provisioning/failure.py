@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple, cast
 
 from bench.errors import BenchError
 from bench.record.documents import CloseReason, Run
-from bench.sweep.provisioning.provisioner import Instance, Job, Uptime
+from bench.sweep.provisioning.provisioner import OWN_CLUSTERS, Instance, Job, Uptime
 from bench.text import one_line, plural
 
 FailureReason = Literal["CAPACITY", "QUOTA", "PERMISSION", "RATE", "PREEMPTED", "LOST", "OOM", "ERROR"]
@@ -28,7 +28,7 @@ NOT_PROVISIONED = ("CAPACITY", "QUOTA", "PERMISSION")  # the cloud refused: no m
 _FIRST_SAID: Final[Sequence[FailureReason]] = ("QUOTA", "PERMISSION", "CAPACITY", "RATE")
 _NOBODY = re.compile(r"catalog does not contain|not enabled|no cloud access|no infra", re.IGNORECASE)
 # A cluster of one's own has no codes: what it refuses, it has no free node for.
-_OWN_CLUSTER = re.compile(r"Failed to acquire resources.*\b(Slurm|Kubernetes)\(")
+_OWN_CLUSTER = re.compile(rf"Failed to acquire resources.*\b({'|'.join(OWN_CLUSTERS)})\(", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _MEMORY = re.compile(r"out of memory|OutOfMemory|exit code 137|\[137\]|oom.?kill", re.IGNORECASE)
 _LONGEST = 300

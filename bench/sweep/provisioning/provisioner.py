@@ -17,6 +17,11 @@ from bench.record.documents import Accelerators, Price, utc_now
 from bench.store import RawRecord
 from bench.sweep.spec import SWEEP_TAG
 
+# Clouds of SkyPilot that are clusters of one's own. Their name of a machine is on no bill, and holds that of a host.
+OWN_CLUSTERS = ("kubernetes", "slurm", "ssh")
+_STORE = "bench-store-"
+_LONGEST = 56  # Google takes 63 characters, small letters, digits, - and _; base32 comes in groups of 8
+
 
 @dataclass(frozen=True)
 class LaunchRequest:
@@ -161,10 +166,6 @@ class Provisioner(Protocol):
 
     def clusters(self) -> Sequence[ClusterStatus]:
         """Every machine that there is, not only those of sweeps."""
-
-
-_STORE = "bench-store-"
-_LONGEST = 56  # Google takes 63 characters, small letters, digits, - and _; base32 comes in groups of 8
 
 
 def sweep_labels(sweep: str, store: str) -> dict[str, str]:

@@ -18,11 +18,18 @@ from bench.billing.offers.query import known
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
 from bench.store import RawRecord
-from bench.sweep.provisioning.collect import PACK, unpack
 from bench.sweep.provisioning.evidence import cloud_evidence, refusals, running_since
 from bench.sweep.provisioning.failure import error_line
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Job, LaunchRequest, StandingJobs, Uptime
-from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
+from bench.sweep.provisioning.jobs import PACK, run_config, setup_config, task_config, unpack
+from bench.sweep.provisioning.provisioner import (
+    OWN_CLUSTERS,
+    ClusterStatus,
+    Instance,
+    Job,
+    LaunchRequest,
+    StandingJobs,
+    Uptime,
+)
 
 _JOBS = {
     "INIT": Job.WAITING,
@@ -31,8 +38,6 @@ _JOBS = {
     "RUNNING": Job.RUNNING,
     "SUCCEEDED": Job.DONE,
 }
-# Machines that one has already: what SkyPilot calls them stands on no bill, and holds the names of hosts.
-_OWN = {"kubernetes", "slurm", "ssh"}
 _TAIL = 1000  # lines
 _RUN = "bench-run"  # the job that measures
 _COLLECT = "bench-collect"  # the job that prints the records in the machine's folder
@@ -242,7 +247,7 @@ def _instance(handle: Any, setup: int | None) -> Instance:
         accelerators=_accelerators(resources.accelerators),
         spot=bool(resources.use_spot),
         hourly=_hourly(resources),
-        resource_id=info.head_instance_id if info and provider not in _OWN else None,
+        resource_id=info.head_instance_id if info and provider not in OWN_CLUSTERS else None,
         lease_label=(resources.labels or {}).get(LEASE_TAG),
         labels=dict(resources.labels or {}),
         setup=setup,

@@ -6,17 +6,18 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from analysis.reconcile.formats import FORMATS as FORMS
 from analysis.report.html import as_html
 from analysis.report.render import FORMATS, render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import LEASE_FOOTNOTES, lease_table as shown_table
 from analysis.tables.lease_table import LeaseRow
-from bench.record.documents import Accelerators, AnyDocument, LeaseOpened, Price, RecipeRef
+from bench.record.documents import Accelerators, AnyDocument, BillSource, LeaseOpened, Price, RecipeRef
 from bench.text import NOT_APPLICABLE, escape_markdown, significant
 from tests.support import lease_store as ls, page, small_store as a
 
@@ -69,6 +70,12 @@ def test_every_lease_is_paid_for_whether_a_run_hit_in_it_or_not() -> None:
     assert spot.cost_per_success == Decimal("0.51")
 
 
+@pytest.mark.parametrize("source", get_args(BillSource))
+def test_a_bill_names_the_format_that_it_came_in(source: BillSource) -> None:
+    (row,) = rows(ls.opened(1), ls.closed(1, 630), ls.bill(1, "0.50", source=source))
+    assert noted(row, f"billed: 1 lease by {FORMS[source].title}")
+
+
 def test_a_lost_machine_is_counted_and_marked() -> None:
     (row,) = rows(ls.opened(1), ls.closed(1, 630, reason="lost"), *ls.runs(1, hits=1))
     assert (row.lost, row.preempted, row.estimate) == (1, 0, Decimal("0.51"))
@@ -95,9 +102,9 @@ def test_without_a_hit_there_is_no_cost_of_one() -> None:
 
 
 def test_a_provider_whose_rule_nobody_knows_has_an_unknown_cost() -> None:
-    row = rows(ls.opened(1, provider="paperspace"), ls.closed(1, 630), *ls.runs(1, hits=1))[0]
+    row = rows(ls.opened(1, provider="baidu"), ls.closed(1, 630), *ls.runs(1, hits=1))[0]
     assert (row.estimate, row.charged_s, row.time_s) == (None, None, 630)
-    assert noted(row, "unknown", "1 lease", "paperspace (Standard)")
+    assert noted(row, "unknown", "1 lease", "baidu (Standard)")
 
 
 def test_leases_without_a_price_are_apart_and_say_so() -> None:

@@ -38,9 +38,9 @@ EXPORT int ncclAllReduce(const void*, void*, size_t, int, int, void*, cudaStream
   return fake::compute("collective", "ncclAllReduce", stream);
 }
 
-// From oneself: what is known stays known.
-EXPORT int ncclBroadcast(const void*, void*, size_t, int, int, void*, cudaStream_t stream) {
-  fake::enqueue("collective", "ncclBroadcast", stream);
+// From oneself, in place: what is known stays known.
+EXPORT int ncclBcast(void*, size_t, int, int, void*, cudaStream_t stream) {
+  fake::enqueue("collective", "ncclBcast", stream);
   return 0;
 }
 

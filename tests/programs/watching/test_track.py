@@ -44,6 +44,33 @@ def test_steps_that_go_back_begin_anew() -> None:
     assert [step for _, step in track.steps.items()] == [5, 15]
 
 
+def test_a_late_line_of_another_rank_is_no_step_back() -> None:
+    steps = [10, 10, 20, 10, 20, 30, 20, 20, 30, 40]
+    track = track_of(*(Point(float(at), step) for at, step in enumerate(steps)))
+    assert track.went_back is None
+    assert [step for _, step in track.steps.items()] == [10, 20, 30, 40]
+
+
+def test_a_count_that_says_more_is_believed_from_then_on() -> None:
+    track = track_of(Point(1, 0, unit="epoch"), Point(2, 100), Point(3, 1, 9, unit="epoch"), Point(4, 200))
+    assert track.unit == "step"
+    assert ([step for _, step in track.steps.items()], track.total) == ([100, 200], None)
+
+
+def test_a_count_of_something_else_is_no_step_back() -> None:
+    track = track_of(Point(1, 4, 5), Point(2, 5, 5), Point(3, 1, 400), Point(4, 2, 400))
+    assert (track.went_back, track.total, track.totals_differ) == (None, 400, False)
+    assert [step for _, step in track.steps.items()] == [1, 2]
+
+
+def test_a_total_that_the_steps_go_beyond_is_none_of_theirs() -> None:
+    assert track_of(Point(1, 4, 5), Point(2, 5, 5), Point(3, 0), Point(4, 20), Point(5, 40)).total is None
+
+
+def test_a_total_is_kept_from_before_the_first_step() -> None:
+    assert track_of(Point(1, total=400), Point(2, 1)).total == 400
+
+
 def test_the_first_time_at_the_target_is_kept_among_many() -> None:
     target = Target("loss", at_most=0.5)
     points = (Point(float(at), at, metrics={"loss": 0.4 if at >= 777 else 0.9}) for at in range(10_000))

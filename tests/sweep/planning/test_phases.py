@@ -42,8 +42,8 @@ def test_what_the_rule_charges_beyond_the_time_stands_by_itself(task: WriteTask)
 
 
 def test_without_a_rule_the_wait_is_charged_too(task: WriteTask) -> None:
-    task("m", V100 | {"infra": "vast"})
-    waiting, *_ = only(planned(offer("3.60", provider="vast"), history=tried(5, 5))).phases
+    task("m", V100 | {"infra": "hyperbolic"})
+    waiting, *_ = only(planned(offer("3.60", provider="hyperbolic"), history=tried(5, 5))).phases
     assert waiting.dollars == Decimal("0.12")
 
 
@@ -67,7 +67,7 @@ def test_without_a_time_there_are_no_phases(task: WriteTask) -> None:
     assert set(phase_record(cell.phases).values()) == {None}
 
 
-@pytest.mark.parametrize("provider", ["aws", "lambda", "vast"])
+@pytest.mark.parametrize("provider", ["aws", "lambda", "hyperbolic"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(hourly=st.decimals("0.05", 100, places=2), runs=st.integers(1, 50))
 def test_the_dollars_of_the_phases_are_those_of_the_machine(

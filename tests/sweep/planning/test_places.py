@@ -43,8 +43,8 @@ def test_the_upper_bound_is_that_of_the_most_expensive_place(task: WriteTask) ->
 
 def test_a_place_without_a_billing_rule_is_bounded_by_started_hours(task: WriteTask) -> None:
     task("m", {"accelerators": "V100:1"})
-    cell = only(planned(offer("3.06"), offer("6.00", provider="nebius", instance_type="n"), history=tried(5, 5)))
-    assert cell.dearest.provider == "nebius"
+    cell = only(planned(offer("3.06"), offer("6.00", provider="hyperbolic", instance_type="n"), history=tried(5, 5)))
+    assert cell.dearest.provider == "hyperbolic"
     assert cell.most_s < 3600
     assert cell.most_dollars == 6
 

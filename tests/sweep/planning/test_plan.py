@@ -53,6 +53,18 @@ def test_the_cheapest_machine_that_fits_is_the_one(task: WriteTask) -> None:
     assert only(planned(*others, fitting)).offer is fitting
 
 
+@pytest.mark.parametrize(("asked", "taken"), [("RTXPRO6000", "1.90"), ("rtx-pro-6000", "1.69"), ("H100", "3.29")])
+def test_spellings_that_skypilot_keeps_apart_are_apart_in_a_plan(task: WriteTask, asked: str, taken: str) -> None:
+    task("m", {"accelerators": f"{asked}:1"})
+    offers = [
+        offer("1.69", provider="verda", gpu="RTX-PRO-6000", instance_type="v"),
+        offer("1.90", provider="runpod", gpu="RTXPRO6000", instance_type="r"),
+        offer("3.29", provider="lambda", gpu="H100", instance_type="pcie"),
+        offer("2.69", provider="runpod", gpu="H100-SXM", instance_type="sxm"),
+    ]
+    assert str(only(planned(*offers)).offer.hourly) == taken
+
+
 def test_a_price_that_is_cheaper_only_because_it_is_old_is_not_taken(task: WriteTask) -> None:
     task("m", V100)
     new = offer("3.50", seen=date(2026, 11, 20))
@@ -91,13 +103,14 @@ def test_without_a_price_the_dollars_are_unknown_and_counted_and_the_time_is_not
 
 
 def test_without_a_billing_rule_the_dollars_are_time_by_price_and_at_most_started_hours(task: WriteTask) -> None:
-    task("m", V100 | {"infra": "vast"})
-    found = planned(offer(provider="vast"))
+    task("m", V100 | {"infra": "hyperbolic"})
+    found = planned(offer(provider="hyperbolic"))
     cell = only(found)
     assert cell.dollars == Decimal("3.06") * Decimal(str(cell.time.expected)) / 3600
     assert cell.most_dollars == Decimal("3.06") * 2  # 1.08 h
-    assert (cell.cost.rule, cell.cost.notes) == (None, ("no billing rule known for vast (Standard)",))
-    assert "no billing rule known for vast: time x price" in list(notes(found, None))
+    assert cell.cost.unpriced == ("disk", "public-ip", "egress")
+    assert (cell.cost.rule, cell.cost.notes) == (None, ("no billing rule known for hyperbolic (Standard)",))
+    assert "no billing rule known for hyperbolic: time x price" in list(notes(found, None))
 
 
 def test_where_nothing_is_known_the_total_is_none(task: WriteTask) -> None:

@@ -45,6 +45,9 @@ class KubeAPIUnreachableError(ResourcesUnavailableError):
         (["An error occurred (InvalidAMIID.NotFound): exceeds the limit of words"], "ERROR"),
         (["Failed to acquire resources in all zones in us-east-1. Max attempts exceeded."], "ERROR"),
         (["Failed to acquire resources in main for {Slurm(cpus=1, mem=2, {'H100': 1})}."], "CAPACITY"),
+        (["Failed to acquire resources in ssh-pool for {SSH(cpus=1, {'L4': 1})}."], "CAPACITY"),
+        (["Failed to acquire resources in pool for {Kubernetes(cpus=1, {'L4': 1})}."], "CAPACITY"),
+        (["Failed to acquire resources in all zones for {AWS(p3.2xlarge, {'V100': 1})}."], "ERROR"),
         (["no capacity in us-east-1a", "VcpuLimitExceeded"], "QUOTA"),
     ],
 )

@@ -12,7 +12,7 @@ from bench.record.documents import Run
 from bench.store import FolderStore
 from bench.store.base import collect
 from bench.store.spool import Spool
-from bench.sweep.provisioning.collect import PACK, unpack
+from bench.sweep.provisioning.jobs import PACK, unpack
 from tests.support.builders import make_run
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.programs.job import Job
-from bench.programs.measuring import measure
+from bench.programs.measurement import measure
 from bench.programs.target import Target
 from tests.support.programs import python
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.sweep.provisioning.jobs import run_config, setup_config, task_config
 from bench.sweep.provisioning.provisioner import LaunchRequest
-from bench.sweep.provisioning.task_config import run_config, setup_config, task_config
 
 _FILE = """\
 name: bench-v100

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from bench.record.base import CHECKSUM_FIELD, canonical_json, seal, unaltered
+from bench.sealed import CHECKSUM_FIELD, canonical_json, seal, unaltered
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12)

@@ -1,0 +1,83 @@
+"""A series of runs of a program of one's own, each measured from outside and made a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.errors import UsageError
+from bench.host import cores, cpu_name
+from bench.measure.environment import describe
+from bench.measure.gpu import Gpu
+from bench.measure.signals import Interrupts
+from bench.programs.host import visible_gpus
+from bench.programs.job import Job
+from bench.programs.measurement import measure
+from bench.programs.running.process import CannotStart, find_program
+from bench.programs.sources.regex import BadPattern, compiled
+from bench.record.documents import Device, Environment, Run, Series, new_id
+from bench.record.measured import run_of
+
+
+@dataclass(frozen=True)
+class ProgramRequest:
+    """What is to be run, `runs` times. The seeds count up from that of `job`."""
+
+    job: Job
+    runs: int
+    patterns: Mapping[str, str]
+    folders: Sequence[Path]
+    lease_id: str
+
+    def check(self, environ: Mapping[str, str]) -> None:
+        """Raise UsageError where the program cannot be found or an expression has no group: before it costs."""
+        try:
+            find_program(self.job.command, environ)
+            for name, expression in self.patterns.items():
+                compiled(name, expression)
+        except (CannotStart, BadPattern) as error:
+            raise UsageError(str(error)) from None
+
+
+def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts) -> Iterator[Run]:
+    """Run and yield each; ends early after one that a signal interrupted. Raises UsageError: it cannot be started."""
+    series_id = new_id()
+    found = visible_gpus(environ)
+    gpus = [Gpu(gpu.uuid.removeprefix("GPU-")) for gpu in found]
+    device = Device(
+        kind="cuda" if found else "cpu",
+        name=found[0].name if found else cpu_name(),
+        count=len(found) or cores(),
+        convolution=None,
+    )
+    driver, name = (found[0].driver, found[0].name) if found else (None, None)
+    # The program's own torch, if it has one, is not the one beside bench.
+    environment: Environment = describe(name, driver).model_copy(update={"torch": None})
+    for index in range(request.runs):
+        job = replace(request.job, seed=request.job.seed + index)
+        before = _energy(gpus)
+        try:
+            found_out = measure(job, environ, patterns=request.patterns, folders=request.folders)
+        except CannotStart as error:
+            raise UsageError(str(error)) from None
+        after = _energy(gpus)
+        interrupts.received = interrupts.received or found_out["interrupted"]
+        yield run_of(
+            found_out,
+            series=Series(id=series_id, index=index, planned=request.runs),
+            lease_id=request.lease_id,
+            device=device,
+            environment=environment,
+            energy_joules=after - before if before is not None and after is not None and after >= before else None,
+            warnings=tuple(dict.fromkeys(warning for gpu in gpus for warning in gpu.warnings())),
+        )
+        if interrupts.received:
+            return
+
+
+def _energy(gpus: Sequence[Gpu]) -> float | None:
+    """What all of them used since their driver was loaded, J; None where one does not say, or there is none."""
+    joules = [gpu.energy_joules() for gpu in gpus]
+    known = [each for each in joules if each is not None]
+    return sum(known) if known and len(known) == len(joules) else None

@@ -1,0 +1,114 @@
+"""`python3 bench-exec.pyz -- python train.py`: runs of a program on a machine that has nothing but Python.
+
+Each record is a line on stdout, which `bench collect --log` reads. Exit codes are those of `bench exec`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.programs.document import line_of, run_document
+from bench.programs.job import GRACE_S, Job
+from bench.programs.measurement import measure
+from bench.programs.running.process import CannotStart, find_program
+from bench.programs.sources.regex import BadPattern, compiled
+from bench.programs.target import Target, parse_target
+from bench.sealed import new_id
+
+USAGE, FAILED, INTERRUPTED = 2, 6, 130
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what `words` ask for and return the exit code."""
+    options = _parser().parse_args(words)
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    try:
+        if not command:
+            raise ValueError("no command; write it behind --")
+        job = _job(options, tuple(command))
+        patterns = _patterns(options.metric)
+        find_program(job.command, os.environ)
+    except (ValueError, CannotStart) as error:
+        return _refuse(error)
+    series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
+    code = 0
+    for index in range(options.runs):
+        try:
+            found = measure(replace(job, seed=job.seed + index), os.environ, patterns=patterns, folders=options.logs)
+        except CannotStart as error:
+            return _refuse(error)
+        series = {"id": series_id, "index": index, "planned": options.runs}
+        document = run_document(found, os.environ, series, os.environ.get("BENCH_LEASE_ID") or None)
+        sys.stdout.write(f"\n{line_of(document)}\n")  # the program may have left its last line open
+        sys.stdout.flush()
+        if found["interrupted"]:
+            return INTERRUPTED
+        if found["status"] == "failed":
+            sys.stderr.write(f"bench: failed ({found['reason']}): {found['message']}\n")
+            code = FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench-exec", description="Run a program and record its time and progress.")
+    parser.add_argument("--target", help="'METRIC <= VALUE' or 'METRIC >= VALUE'")
+    parser.add_argument("--stop-at-target", action="store_true")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--name")
+    parser.add_argument("--steps", type=int, help="a sample: stop after so many steps")
+    parser.add_argument("--total-steps", type=int)
+    parser.add_argument("--timeout", type=float, metavar="SECONDS")
+    parser.add_argument("--grace", type=float, default=GRACE_S, metavar="SECONDS")
+    parser.add_argument("--metric", action="append", default=[], metavar="NAME=REGEX")
+    parser.add_argument("--logs", action="append", default=[], type=Path, metavar="FOLDER")
+    parser.add_argument("--task-sha256", help="of the task file that this is part of")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    return parser
+
+
+def _job(options: argparse.Namespace, command: tuple[str, ...]) -> Job:
+    target: Target | None = parse_target(options.target) if options.target else None
+    if options.stop_at_target and target is None:
+        raise ValueError("--stop-at-target needs a --target")
+    for name in ("runs", "steps", "total_steps"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} {value} is not 1 or more")
+    return Job(
+        command,
+        seed=options.seed,
+        name=options.name,
+        target=target,
+        stops_at_target=options.stop_at_target,
+        steps=options.steps,
+        total_steps=options.total_steps,
+        timeout=options.timeout,
+        grace=options.grace,
+        task_sha256=options.task_sha256,
+    )
+
+
+def _patterns(words: Sequence[str]) -> dict[str, str]:
+    patterns = {}
+    for word in words:
+        name, _, expression = word.partition("=")
+        if not name or not expression:
+            raise BadPattern(f"--metric {word!r} is not NAME=REGEX")
+        compiled(name, expression)
+        patterns[name] = expression
+    return patterns
+
+
+def _refuse(error: Exception) -> int:
+    sys.stderr.write(f"bench: {error}\n")
+    return USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""Everything of `bench.programs` in one file that any Python from 3.9 on runs: `python3 bench-exec.pyz -- COMMAND`."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[2]
+_ALONE = ("bench/__init__.py", "bench/sealed.py")
+_MAIN = "import sys\n\nfrom bench.programs.__main__ import main\n\nsys.exit(main())\n"
+# The same sources make the same bytes.
+_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def build(path: Path) -> Path:
+    """Write the archive to `path`, over what is there, and return it."""
+    sources = sorted(
+        [*(_ROOT / name for name in _ALONE), *(_ROOT / "bench" / "programs").rglob("*.py")],
+        key=lambda source: source.as_posix(),
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for source in sources:
+            _add(archive, source.relative_to(_ROOT).as_posix(), source.read_text(encoding="utf-8"))
+        _add(archive, "__main__.py", _MAIN)
+    return path
+
+
+def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
+    entry = zipfile.ZipInfo(name, _TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, text)

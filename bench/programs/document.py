@@ -1,0 +1,58 @@
+"""The record of a run, as the machine that ran it can write it: the measurement, the machine, and the series."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from bench import __version__
+from bench.programs.host import cores, cpu_name, visible_gpus
+from bench.sealed import new_id, record_line, seal
+
+_SCHEMA_VERSION = 2
+# What is measured and is no field of a record.
+_NOT_RECORDED = ("exit_code", "killed_by", "interrupted")
+
+
+def run_document(
+    measurement: Mapping[str, Any], environ: Mapping[str, str], series: Mapping[str, Any], lease_id: str | None
+) -> dict[str, Any]:
+    """The content of the run's record, in which `series` is {id, index, planned}."""
+    gpus = visible_gpus(environ)
+    progress, resumed_from = measurement["progress"], measurement["resumed_from"]
+    counts_steps = progress is not None and progress.get("unit", "step") == "step"
+    return {
+        **{name: value for name, value in measurement.items() if name not in _NOT_RECORDED},
+        "schema_version": _SCHEMA_VERSION,
+        "kind": "run",
+        "id": new_id(),
+        "series": dict(series),
+        "lease_id": lease_id,
+        "cold": True,
+        "steps": progress["last_step"] - (resumed_from or 0) if counts_steps else None,
+        "images": None,
+        "device": {
+            "kind": "cuda" if gpus else "cpu",
+            "name": gpus[0].name if gpus else cpu_name(),
+            "count": len(gpus) or cores(),
+            "convolution": None,
+        },
+        "environment": {
+            "bench": __version__,
+            "python": platform.python_version(),
+            "os": f"{platform.system()} {platform.release()}",
+            "cpu": cpu_name(),
+            "cores": cores(),
+            "gpu": gpus[0].name if gpus else None,
+            "driver": gpus[0].driver if gpus else None,
+        },
+    }
+
+
+def line_of(document: Mapping[str, Any]) -> str:
+    """The record as a line of the job's log, which `bench collect` reads."""
+    milliseconds = int(document["id"].replace("-", "")[:12], 16)
+    day = datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+    return record_line(seal(dict(document)), f"v1/runs/{day:%Y/%m/%d}/{document['id']}.json")

@@ -1,0 +1,106 @@
+"""SkyPilot's own reading of a task file's resources, where SkyPilot is installed: run as a process of its own.
+
+    python -m bench.sweep.skypilot_parser '[{"accelerators": "V100:1"}]'
+
+prints a line of JSON for each. Importing SkyPilot takes seconds, so what was asked once is not asked again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TextIO
+
+from bench.billing.offers.query import in_short
+from bench.billing.offers.skypilot import installed
+
+_PATIENCE_S = 60.0
+# What SkyPilot raises for words that it does not take; anything else, such as a catalogue that cannot be had, says
+# nothing about the words.
+_REFUSALS = ("ValueError", "TypeError", "ValidationError")
+
+
+class Parsed(NamedTuple):
+    """Machines in the order in which they stand, each as `_machines` has it; or why SkyPilot refuses them."""
+
+    machines: tuple[dict[str, Any], ...] = ()
+    ordered: bool = False
+    refused: str | None = None
+
+
+_known: dict[str, Parsed | None] = {}
+
+
+def parse(resources: Iterable[dict[str, Any]]) -> None:
+    """Have SkyPilot read all of these at once, for `parsed` to know. Without SkyPilot: nothing."""
+    asked = list(dict.fromkeys(text for words in resources if (text := _text(words)) and text not in _known))
+    if not asked or not installed():
+        return
+    _known.update(dict.fromkeys(asked))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "bench.sweep.skypilot_parser", f"[{','.join(asked)}]"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            env={**os.environ, "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return
+    for text, line in zip(asked, done.stdout.splitlines(), strict=False):
+        if answer := json.loads(line):
+            _known[text] = Parsed(tuple(answer["machines"]), answer["ordered"], answer["refused"])
+
+
+def parsed(resources: dict[str, Any]) -> Parsed | None:
+    """How SkyPilot reads `resources`; None where it is not installed, or says nothing about them."""
+    parse([resources])
+    return _known.get(_text(resources) or "")
+
+
+def _text(words: dict[str, Any]) -> str | None:
+    """`words` as JSON; None where YAML holds what JSON does not, such as a date."""
+    try:
+        return json.dumps(words)
+    except TypeError:
+        return None
+
+
+def main(asked: list[dict[str, Any]], out: TextIO) -> None:
+    """Print what SkyPilot makes of each of `asked`."""
+    sky: Any = importlib.import_module("sky")  # it publishes no types
+    for words in asked:
+        try:
+            found = sky.Task.from_yaml_config({"resources": words, "run": "true"}).resources
+            machines = [machine for each in found for machine in _machines(each)]
+            answer = {"machines": machines, "ordered": isinstance(found, list) and len(found) > 1, "refused": None}
+        except Exception as error:  # SkyPilot raises what it likes
+            known = type(error).__name__ in _REFUSALS or type(error).__module__ == "sky.exceptions"
+            answer = {"machines": [], "ordered": False, "refused": in_short(error)} if known else {}
+        print(json.dumps(answer), file=out, flush=True)
+
+
+def _machines(resources: Any) -> list[dict[str, Any]]:
+    stop = resources.autostop_config
+    words = {
+        "provider": str(resources.cloud).lower() if resources.cloud else None,
+        "region": resources.region,
+        "instance_type": resources.instance_type,
+        "at_most": None if resources.max_hourly_cost is None else str(resources.max_hourly_cost),
+        "idle_minutes": stop.idle_minutes if stop is not None and stop.enabled else None,
+    }
+    accelerators = resources.accelerators or {None: 0}
+    return [{**words, "gpu": gpu, "gpus": gpus} for gpu, gpus in accelerators.items()]
+
+
+if __name__ == "__main__":
+    # SkyPilot prints to stdout as well: the answer gets a way out of its own.
+    with os.fdopen(os.dup(1), "w") as way_out:
+        os.dup2(2, 1)
+        main(json.loads(sys.argv[1]), way_out)

@@ -1,0 +1,194 @@
+"""`bench exec` on real programs: the records, the lease, what is said, and the exit code of each mistake."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, MetricTarget, Run
+from bench.store import open_store, read_all
+from tests.support.types import Bench
+
+TRAIN = """
+import json, os, sys, time
+end = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+for step in range(1, end + 1):
+    print(json.dumps({"step": step, "total_steps": end, "val_loss": 4 / step}), flush=True)
+print("seed", os.environ["BENCH_SEED"])
+"""
+
+
+@pytest.fixture(autouse=True)
+def train(tmp_path: Path) -> Path:
+    """A program in the folder that bench is called in."""
+    path = tmp_path / "train.py"
+    path.write_text(TRAIN)
+    return path
+
+
+def documents(folder: Path) -> list[AnyDocument]:
+    found, errors = read_all(open_store(str(folder / "store")))
+    assert not errors
+    return found
+
+
+def runs_in(folder: Path) -> list[Run]:
+    return [document for document in documents(folder) if isinstance(document, Run)]
+
+
+def test_a_program_run_to_its_end(bench_process: Bench, tmp_path: Path) -> None:
+    done = bench_process("exec", "--store", "store", "--", sys.executable, "train.py", "3")
+    assert done.returncode == 0, done.stderr
+    assert (
+        done.stdout
+        == "".join(json.dumps({"step": step, "total_steps": 3, "val_loss": 4 / step}) + "\n" for step in (1, 2, 3))
+        + "seed 0\n"
+    )
+    (run,) = runs_in(tmp_path)
+    assert (run.label, run.status, run.ended, run.hit, run.cold, run.cleanup) == (
+        "train",
+        "completed",
+        "exited",
+        True,
+        True,
+        "clean",
+    )
+    assert (run.target, run.steps, run.images) == (None, 3, None)
+    assert run.evaluations[-1].metrics == {"val_loss": 4 / 3}
+    assert run.key() in done.stderr
+    (opened,) = (each for each in documents(tmp_path) if isinstance(each, LeaseOpened))
+    (closed,) = (each for each in documents(tmp_path) if isinstance(each, LeaseClosed))
+    assert run.lease_id == opened.id == closed.id
+    assert closed.reason == "finished"
+
+
+def test_several_runs_with_a_target_and_a_seed_each(bench_process: Bench, tmp_path: Path) -> None:
+    words = ["--target", "val_loss <= 1", "--runs", "3", "--seed", "7", "--name", "tiny", "--price-per-hour", "3.60"]
+    done = bench_process("exec", *words, "--store", "store", sys.executable, "train.py", "4{seed}")
+    assert done.returncode == 0, done.stderr
+    runs = runs_in(tmp_path)
+    assert [(run.label, run.seed, run.hit, run.series.planned, run.steps) for run in runs] == [
+        ("tiny", 7, True, 3, 47),
+        ("tiny", 8, True, 3, 48),
+        ("tiny", 9, True, 3, 49),
+    ]
+    assert runs[0].target == MetricTarget(metric="val_loss", at_least=None, at_most=1)
+    assert runs[0].program == runs[1].program
+    assert "USD" in done.stderr
+    report = bench_process("report", "--store", "store", "--format", "json", "--published", "none")
+    (row,) = json.loads(report.stdout)["rows"]
+    assert (row["recipe"], row["runs"], row["hits"], row["clock"], row["metric"], row["direction"], row["target"]) == (
+        "tiny",
+        3,
+        3,
+        "cold",
+        "val_loss",
+        "at most",
+        1,
+    )
+    assert row["train_cost"] == pytest.approx(row["time_s"] / 1000)  # 3.60 an hour is 1/1000 a second
+
+
+def test_a_sample(bench_process: Bench, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN.replace("print(json", "time.sleep(0.001); print(json"))
+    done = bench_process("exec", "--steps", "20", "--store", "store", "--", sys.executable, "train.py", "1000000")
+    assert done.returncode == 0, done.stderr
+    (run,) = runs_in(tmp_path)
+    assert run.progress is not None
+    assert (run.ended, run.status, run.hit, run.progress.total_steps) == ("sampled", "completed", False, 1_000_000)
+    assert 20 <= run.progress.last_step < 1000
+    report = bench_process("report", "--store", "store", "--format", "json", "--published", "none")
+    assert json.loads(report.stdout)["rows"] == []
+
+
+def test_echoed_records_and_the_cost_of_the_lease(bench_process: Bench) -> None:
+    words = ["--echo", "--show-cost", "--price-per-hour", "3.60", "--store", "store"]
+    done = bench_process("exec", *words, "--", sys.executable, "train.py")
+    assert done.stdout.count("bench-record: ") == 3
+    assert "process" in done.stderr.split("phase", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "Missing argument '-- COMMAND…'"),
+        (["--", "no-such-program"], 2, "no-such-program: no such program"),
+        (["--target", "val_loss", "--", "true"], 2, "'val_loss' is no target; write METRIC >= VALUE"),
+        (["--target", "val_loss = 3", "--", "true"], 2, "is no target"),
+        (["--target", "val_loss <= x", "--", "true"], 2, "'x' is no number"),
+        (["--metric", "loss=is .*", "--", "true"], 2, "has no group"),
+        (["--metric", "loss=(", "--", "true"], 2, "no regular expression"),
+        (["--metric", "loss", "--", "true"], 2, "is not NAME=REGEX"),
+        (["--timeout", "soon", "--", "true"], 2, "soon"),
+        (["--stop-at-target", "--", "true"], 2, "--stop-at-target needs a --target"),
+        (
+            ["--target", "acc >= 1", "--", sys.executable, "train.py"],
+            6,
+            "failed (ERROR): acc was looked for and never shown; metrics shown: val_loss",
+        ),
+        (["--", sys.executable, "-c", "raise SystemExit(3)"], 6, "failed (ERROR): exited with 3"),
+        (["--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], 6, "failed (ERROR): killed by SIGKILL"),
+        (
+            ["--timeout", "1s", "--", sys.executable, "-c", "import time; time.sleep(600)"],
+            6,
+            "failed (TIMEOUT): not over after 1 s",
+        ),
+        (
+            ["--total-steps", "20000", "--", sys.executable, "train.py"],
+            2,
+            "--total-steps 20000, but the program shows 5",
+        ),
+    ],
+)
+def test_each_mistake_has_one_line_and_its_code(words: list[str], code: int, said: str, bench_process: Bench) -> None:
+    done = bench_process("exec", "--store", "store", *words)
+    assert done.returncode == code, done.stderr
+    lines = [line for line in done.stderr.splitlines() if said in line]
+    assert len(lines) == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["--", "no-such-program"], ["--target", "val_loss", "--", "true"], ["--metric", "loss=.*", "--", "true"]]
+)
+def test_a_mistake_seen_beforehand_leaves_no_record(words: list[str], bench_process: Bench, tmp_path: Path) -> None:
+    bench_process("exec", "--store", "store", *words)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_series_and_leaves_the_record(
+    number: signal.Signals, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "train.py").write_text("import time; print('up', flush=True); time.sleep(600)")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", "exec", "--runs", "3", "--store", "store", "--", sys.executable, "train.py"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    os.kill(process.pid, number)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    (run,) = runs_in(tmp_path)
+    assert (run.status, run.reason, run.message) == ("interrupted", "USER", f"stopped by {number.name}")
+    (closed,) = (each for each in documents(tmp_path) if isinstance(each, LeaseClosed))
+    assert closed.reason == "interrupted"
+
+
+def test_no_secret_is_in_any_record(bench_process: Bench, tmp_path: Path) -> None:
+    script = "import os, sys; print('loss=1', os.environ['API_TOKEN'], sys.argv); sys.exit(os.environ['API_TOKEN'])"
+    words = ["--store", "store", "--echo", "--", sys.executable, "-c", script]
+    bench_process("exec", *words, "--password", "swordfish", "hunter2hunter2", API_TOKEN="hunter2hunter2")
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "store").rglob("*.json"))
+    assert b'"argv"' in stored
+    assert b"hunter2" not in stored
+    assert b"swordfish" not in stored

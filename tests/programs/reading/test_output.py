@@ -1,0 +1,59 @@
+"""Lines of output, freed of what is none of the program's, and chosen where there are very many."""
+
+import pytest
+
+from bench.programs.reading.output import BURST, RATE, Chooser, split_rank, without_ansi
+
+
+@pytest.mark.parametrize(
+    ("line", "rank", "text"),
+    [
+        ("0: :::MLLOG {}", 0, ":::MLLOG {}"),
+        ("12: loss: 3", 12, "loss: 3"),
+        ("[rank3]: loss", 3, "loss"),
+        ("[Rank 3] loss", 3, "loss"),
+        ("[default7]:loss", 7, "loss"),
+        ("[trainer0]:loss", 0, "loss"),
+        ("[1,5]<stderr>: loss", 5, "loss"),
+        ("rank 2: loss", 2, "loss"),
+        ("[12/400] loss", None, "[12/400] loss"),
+        ("[12:30:01] loss", None, "[12:30:01] loss"),
+        ("12:30:01 loss", None, "12:30:01 loss"),
+        ("12/400 [00:03<01:30]", None, "12/400 [00:03<01:30]"),
+        ("loss: 3", None, "loss: 3"),
+        ("", None, ""),
+    ],
+)
+def test_what_stands_before_a_line(line: str, rank: int | None, text: str) -> None:
+    assert split_rank(line) == (rank, text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["\x1b[1;31mloss\x1b[0m", "\x1b[2K\x1b[Aloss", "\x1b]8;;http://x\x07loss\x1b]8;;\x1b\\", "\x1b[?25lloss\x1bM"],
+)
+def test_what_a_terminal_shows(line: str) -> None:
+    assert without_ansi(line) == "loss"
+
+
+def test_few_lines_are_all_read() -> None:
+    chooser, lines = Chooser(), [str(number) for number in range(BURST)]
+    assert list(chooser.choose(lines, 1.0)) == lines
+    assert list(chooser.last()) == []
+
+
+def test_of_many_lines_the_newest_and_what_is_wanted_are_read() -> None:
+    chooser = Chooser(["val_loss", "eval/acc"])
+    wanted = ["val_loss=1", "val loss: 1", '{"eval": {"acc": 1}}', ":::MLLOG {}", '{"phase": "train"}']
+    chosen = chooser.choose([*wanted, *map(str, range(2 * BURST))], 0.0)
+    assert list(chosen) == [*wanted, *map(str, range(BURST, 2 * BURST))]
+    assert list(chooser.choose(["a", "val_loss=2", "b"], 0.0)) == ["val_loss=2"]
+    assert list(chooser.last()) == ["b"]
+    assert list(chooser.last()) == []
+
+
+def test_room_comes_back_with_time() -> None:
+    chooser, lines = Chooser(), [str(number) for number in range(10_000)]
+    chooser.choose(lines, 0.0)
+    assert len(chooser.choose(lines, 1.0)) == RATE
+    assert len(chooser.choose(lines, 1000.0)) == BURST

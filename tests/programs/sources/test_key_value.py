@@ -1,0 +1,107 @@
+"""`key: value` and `key=value` on stdout."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.programs.progress import Point, Watched
+from bench.programs.sources.key_value import KeyValue
+from tests.support.progress_forms import LineForm, Shown
+from tests.support.source_questions import LineQuestions
+
+
+class ColonForm(LineForm):
+    def text(self, shown: Shown) -> str:
+        step = "" if shown.step is None else f"step {shown.step}" + (f"/{shown.total}" if shown.total else "")
+        return " | ".join(part for part in (step, shown.loss and f"loss: {shown.loss}") if part)
+
+
+class EqualsForm(LineForm):
+    def text(self, shown: Shown) -> str:
+        named = {"step": shown.step, "total_steps": shown.total, "loss": shown.loss}
+        return " ".join(f"{name}={value}" for name, value in named.items() if value is not None)
+
+
+class TestKeyColonValue(LineQuestions):
+    silent = (
+        *LineQuestions.silent,
+        "tcp://127.0.0.1:29500",
+        "http://host:8080/",
+        "time: 12:30:01",
+        "version: 2.14.1",
+        "params: 124M, model: 7B",
+        "accuracy: 9800/10000 (98%)",
+        "loss: 1.2e",
+        "id: 3f2a",
+        "state: info",
+        "train.py:12: UserWarning",
+        "eval step 3/50",
+        "for every step 10 of them",
+        '{"loss": 1.0}',
+        "{'loss': 1.0}",
+        " 12%|█▏ | 12/400 [00:03<01:30, 4.20it/s]",
+    )
+
+    def form(self, folder: Path) -> LineForm:
+        return ColonForm(KeyValue, folder)
+
+
+class TestKeyEqualsValue(LineQuestions):
+    def form(self, folder: Path) -> LineForm:
+        return EqualsForm(KeyValue, folder)
+
+
+# Lines as widely used programs print them, in the forms of these: a made-up run each.
+LINES = [
+    (
+        "step 00120/21400 (0.56%) | loss: 3.4567 | grad norm: 0.25 | dt: 200.1ms | tok/sec: 1,234,567 | time: 1.2m",
+        Point(
+            1.0,
+            120,
+            21400,
+            metrics={"loss": 3.4567, "grad_norm": 0.25, "dt": 200.1, "tok/sec": 1234567, "time": 1.2},
+        ),
+    ),
+    ("iter 120: loss 1.25, time 23.4ms, mfu 3.4%", Point(1.0, 120, metrics={"loss": 1.25, "time": 23.4, "mfu": 3.4})),
+    ("step 250: train loss 1.9, val loss 2.0", Point(1.0, 250, metrics={"train_loss": 1.9, "val_loss": 2.0})),
+    ("step:125/1750 val_loss:4.3 step_avg:98.7ms", Point(1.0, 125, 1750, metrics={"val_loss": 4.3, "step_avg": 98.7})),
+    ("val_bpb: 0.97", Point(1.0, metrics={"val_bpb": 0.97})),
+    ("epoch=1 accuracy=0.9", Point(1.0, 1, unit="epoch", metrics={"epoch": 1, "accuracy": 0.9})),
+    ("Epoch 2/5", Point(1.0, 2, 5, "epoch", {"epoch": 2})),
+    ("epoch: 0.3", Point(1.0, metrics={"epoch": 0.3})),
+    ("Epoch [1/5], Step [100/600], Loss: 0.2", Point(1.0, 100, metrics={"epoch": 1, "Loss": 0.2})),
+    ("Epoch: [0]  [  10/1251]  eta: 0:10:00  loss: 6.9 (6.95)", Point(1.0, 10, metrics={"epoch": 0, "loss": 6.9})),
+    ("Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3", Point(1.0, 640, metrics={"epoch": 1, "Loss": 2.3})),
+    ("Train: 0 [   0/1251 (  0%)]  Loss: 6.95 (6.95)", Point(1.0, 0, metrics={"epoch": 0, "Loss": 6.95})),
+    ("step: 10  loss: 5.1  memory: 1.2GiB(3%)", Point(1.0, 10, metrics={"loss": 5.1, "memory": 1.2})),
+    (
+        " iteration       10/     100 | consumed samples:  640 | learning rate: 1.5E-04 | lm loss: 9.3E+00 |",
+        Point(1.0, 10, 100, metrics={"learning_rate": 1.5e-4, "lm_loss": 9.3}),
+    ),
+    ("[2026-11-26 12:30:01,123] [INFO] [x.py:96] step=10, skipped=0, lr=[0.1]", Point(1.0, 10, metrics={"skipped": 0})),
+    ("2026-11-26 12:30:01 INFO loss: 0.3", Point(1.0, metrics={"loss": 0.3})),
+    ("INFO:root:step 5 loss 0.3", Point(1.0, 5, metrics={"loss": 0.3})),
+    ("3s 2ms/step - accuracy: 0.87 - val_loss: 1e-05", Point(1.0, metrics={"accuracy": 0.87, "val_loss": 1e-05})),
+    ("val loss: 1.5 (step 120)", Point(1.0, 120, metrics={"val_loss": 1.5})),
+    ("validation loss = 3.1", Point(1.0, metrics={"validation_loss": 3.1})),
+    ("saved a checkpoint at step 500", Point(1.0, 500)),
+    ("Epoch 3:  12%|█▏| 10/83 [00:01<00:02, 9.5it/s, train_loss=0.3]", Point(1.0, metrics={"train_loss": 0.3})),
+]
+
+
+@pytest.mark.parametrize(("text", "point"), LINES)
+def test_what_a_line_says(text: str, point: Point) -> None:
+    assert KeyValue(Watched()).line(text, 1.0) == point
+
+
+def test_batches_of_each_epoch_are_added_up_and_then_their_total_is_known() -> None:
+    source = KeyValue(Watched())
+    shown = [source.line(f"Epoch [{e}/3], Step [{s}/40], Loss: 1", 1.0) for e in (1, 2, 3) for s in (20, 40)]
+    assert [(point.step, point.total) for point in shown if point] == [
+        (20, None),
+        (40, None),
+        (60, 120),
+        (80, 120),
+        (100, 120),
+        (120, 120),
+    ]

@@ -1,0 +1,90 @@
+"""tqdm's bars."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from bench.programs.progress import Watched
+from bench.programs.sources.tqdm import Tqdm
+from tests.support.progress_forms import LineForm, Shown
+from tests.support.source_questions import LineQuestions
+
+
+class BarForm(LineForm):
+    def text(self, shown: Shown) -> str:
+        if shown.step is None:
+            return ""
+        total = shown.total
+        return bar(shown.step, total) if total else f"{shown.step}it [00:03, 4.20it/s]"
+
+
+def bar(step: int, total: int, title: str = "", elapsed: str = "00:03", unit: str = "it") -> str:
+    before = f"{title}: " if title else ""
+    return f"{before}{100 * step // total:3}%|█▏   | {step}/{total} [{elapsed}<01:30,  4.20{unit}/s, loss=0.5]"
+
+
+class TestTqdm(LineQuestions):
+    has_metrics = False
+    silent = (
+        *LineQuestions.silent,
+        "12/400",
+        "x 12/400 [a<b, 3it/s]",
+        bar(1, 9, "val"),
+        bar(1, 9, "Validation DataLoader 0"),
+        bar(1, 9, "Sanity Checking"),
+        bar(1, 9, "Downloading data", unit="B"),
+        bar(1, 9, "Map (num_proc=4)", unit=" examples"),
+        bar(1, 9, unit="MB"),
+    )
+
+    def form(self, folder: Path) -> LineForm:
+        return BarForm(Tqdm, folder)
+
+    def test_a_total_that_changes_is_seen(self, tmp_path: Path) -> None:
+        form = self.form(tmp_path)
+        form.show([Shown(399, 400), Shown(2, 300), Shown(400, 400)])  # another bar, within this one
+        assert not form.track.totals_differ
+        assert [step for _, step in form.track.steps.items()] == [399, 400]
+
+
+def steps(lines: Iterable[str]) -> list[tuple[int | None, int | None]]:
+    source = Tqdm(Watched())
+    return [(point.step, point.total) for point in (source.line(line, 1.0) for line in lines) if point]
+
+
+def test_a_bar_that_loads_gives_way_to_one_that_lasts() -> None:
+    lines = [bar(3, 5, elapsed="00:00"), bar(5, 5, elapsed="00:00"), bar(1, 400, elapsed="00:00"), bar(9, 400)]
+    assert steps(lines) == [(3, 5), (5, 5), (1, 400), (9, 400)]
+
+
+def test_an_evaluation_within_or_behind_training_is_not_read() -> None:
+    lines = [bar(100, 400), bar(5, 20), bar(20, 20), bar(400, 400, elapsed="01:00"), bar(3, 20), bar(20, 20)]
+    assert steps(lines) == [(100, 400), (400, 400)]
+
+
+@pytest.mark.parametrize("title", ["", "train", "Epoch {}", "Epoch {}/2"])
+def test_bars_of_epochs_follow_each_other(title: str) -> None:
+    lines = [bar(step, 40, title.format(epoch)) for epoch in (1, 2) for step in (0, 20, 40)]
+    assert [step for step, _ in steps(lines)] == [0, 20, 40, 40, 60, 80]
+
+
+def test_the_total_of_epochs_is_known_once_they_follow_each_other() -> None:
+    lines = [bar(step, 40, f"Epoch {epoch}/3") for epoch in (1, 2) for step in (20, 40)]
+    assert steps(lines) == [(20, None), (40, None), (60, 120), (80, 120)]
+
+
+def test_a_bar_over_epochs_counts_them_until_one_over_steps_is_seen() -> None:
+    source = Tqdm(Watched())
+    lines = [bar(1, 10, "Epochs", unit="epoch"), bar(5, 40, "train"), bar(2, 10, "Epochs", unit="epoch")]
+    assert [(point.step, point.unit) for point in (source.line(line, 1.0) for line in lines) if point] == [
+        (1, "epoch"),
+        (5, "step"),
+    ]
+
+
+def test_seconds_an_iteration_are_read_too() -> None:
+    assert steps(["  3%|▎ | 3/100 [1:00:03<32:20:00, 1200.50s/it]", "  4%|▍ | 4/100 [1:20:03<?, ?it/s]"]) == [
+        (3, 100),
+        (4, 100),
+    ]

@@ -1,0 +1,75 @@
+"""What is believed of what several sources say."""
+
+from collections.abc import Iterable, Mapping
+
+import pytest
+
+from bench.programs.progress import Point
+from bench.programs.target import Target
+from bench.programs.watching.watch import Watch
+
+
+class Says:
+    """A source that says a point for each of some lines."""
+
+    def __init__(self, name: str, points: Mapping[str, Point]) -> None:
+        self.name = name
+        self._points = points
+
+    def line(self, text: str, at: float) -> Point | None:
+        return self._points.get(text)
+
+    def poll(self, at: float) -> Iterable[Point]:
+        return ()
+
+
+def test_the_best_source_of_each_counts() -> None:
+    best = Says("best", {"a": Point(1, metrics={"loss": 1.0})})
+    next_best = Says("next", {"a": Point(1, 7, metrics={"loss": 2.0, "accuracy": 3.0})})
+    watch = Watch([best, next_best], Target("loss", at_most=0))
+    assert watch.line("a", 1) is True
+    assert watch.line("b", 1) is False
+    steps, target = watch.steps(), watch.target()
+    assert steps is not None
+    assert target is not None
+    assert (steps[0], target[0], target[1].target_value) == ("next", "best", 1.0)
+    assert watch.latest() == {"loss": 1.0, "accuracy": 3.0}
+
+
+def test_steps_come_before_samples_and_epochs() -> None:
+    shown = [("epochs", "epoch"), ("samples", "sample"), ("steps", "step")]
+    watch = Watch([Says(name, {name: Point(1, 3, unit=unit)}) for name, unit in shown], None)
+    believed = []
+    for name, _ in shown:
+        watch.line(name, 1)
+        steps = watch.steps()
+        assert steps is not None
+        believed.append(steps[0])
+    assert believed == ["epochs", "samples", "steps"]
+
+
+@pytest.mark.parametrize("prefix", ["{}: ", "[rank{}]: ", "[rank{}] ", "[default{}]:", "[1,{}]<stdout>:", "Rank {}: "])
+def test_the_lowest_rank_that_shows_anything_is_believed(prefix: str) -> None:
+    text = "\n".join(prefix.format(rank) + f"step {rank}" for rank in (3, 1, 2, 1)) + "\n"
+    watch = Watch([Says("says", {f"step {rank}": Point(1, 10 * (5 - rank)) for rank in range(4)})], None)
+    watch.feed(1, text.encode(), 1)
+    assert [step for _, step in watch.tracks[0][1].steps.items()] == [20, 40]
+
+
+def test_of_very_many_lines_the_newest_and_those_with_the_target_are_read() -> None:
+    seen: list[str] = []
+
+    class Listens(Says):
+        def line(self, text: str, at: float) -> Point | None:
+            seen.append(text)
+            return None
+
+    watch = Watch([Listens("listens", {})], Target("val_loss", at_most=1))
+    for second in range(100):
+        lines = [f"step {second * 1000 + line}" for line in range(1000)]
+        lines[3] = f"val_loss: {second}"
+        watch.feed(1, "".join(f"{line}\n" for line in lines).encode(), float(second))
+    watch.end(1, 100.0)
+    assert len(seen) < 50_000
+    assert [line for line in seen if "val_loss" in line] == [f"val_loss: {second}" for second in range(100)]
+    assert seen[-1] == "step 99999"
