@@ -13,7 +13,7 @@ from bench.cli.common import data_option, echo_option, machine_options, seed_opt
 from bench.cli.lease_part import lease_cost_text, lease_part
 from bench.lease.lease import acquire_lease, series_of
 from bench.lease.machine import MachineOptions, lease_by_options
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.session import Request, measure, prepare_device
 from bench.recipes import find
 from bench.record.documents import Phase
