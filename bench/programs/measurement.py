@@ -168,6 +168,7 @@ def _progress(job: Job, watch: Watch, outcome: Outcome) -> dict[str, Any] | None
     return {
         "source": source,
         "target_source": target[0] if target else None,
+        "unit": track.unit or "step",
         "first_step": track.first.step,
         "last_step": track.last.step,
         "total_steps": job.total_steps or total,
