@@ -12,6 +12,10 @@ class BenchError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """The message, on one line whatever names or other people's words it holds."""
+        return " ".join(filter(None, map(str.strip, super().__str__().splitlines())))
+
 
 class UsageError(BenchError):
     """A usage error: an unknown recipe, a negative price. Exit code 2."""

@@ -31,6 +31,7 @@ ORDER = [
     "bench.sweep",
     "analysis",
     "analysis.stats",
+    "analysis.samples",
     "analysis.frames",
     "analysis.published",
     "analysis.reconcile",

@@ -28,6 +28,7 @@ DTYPES: dict[str, Any] = {
 
 # What a frame has beside the columns of a flat row.
 DERIVED: dict[str, flat.Column] = {
+    "program": flat.Column(bool, "a program of one's own, measured from outside, and no recipe"),
     "machine": flat.Column(str, "what computed, such as `Tesla V100` or `8 x` it; cores are counted on a CPU"),
     "instance": flat.Column(str, "provider:instance_type of the lease; missing where it has none"),
     "hourly": flat.Column(Decimal, "what an hour of the whole machine costs, in `currency`; None: unknown"),
@@ -64,6 +65,10 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
         for name, column in flat.COLUMNS.items()
     }
     frame = pd.DataFrame(typed)
+    frame["program"] = frame["ended"].notna()
+    # A compact layer of before there were programs does not say it: every run was of a recipe, and to an accuracy.
+    for name, of_recipes in (("metric", "accuracy"), ("direction", "at least"), ("final", frame["accuracy"])):
+        frame[name] = frame[name].where(frame["program"], of_recipes)
     hashes = frame["source_sha256"]
     frame["source_sha256"] = hashes.map({each: comparable(each) for each in hashes.unique()}).astype(hashes.dtype)
     with_count = frame["device_count"].astype("string") + " x " + frame["device"]

@@ -37,6 +37,7 @@ COLOURS = {
     "evaluate": Colour(1),
     "final_evaluate": Colour(1, True),
     "upload": Colour(4),
+    "process": Colour(0, True),
     "idle": Colour(-1, True),
     "between phases": Colour(-1),
 }

@@ -21,6 +21,7 @@ from analysis.claims.check import claims_table
 from analysis.plots.data import Group, groups_of
 from analysis.plots.figures import figures
 from analysis.report.report import Report
+from analysis.report.sample_table import sample_table
 from analysis.report.tables import cost_table, lease_table
 from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import CLOCKS
@@ -58,7 +59,7 @@ def as_html(report: Report) -> str:
     return environment.get_template("report.html").render(
         costs=costs,
         cost_rows=_sortable(costs, groups),
-        leases=lease_table(report),
+        plain_tables={"sample": sample_table(report.samples), "lease": lease_table(report)},
         claims=claims_table(report.checks),
         figures=figures(groups, report.policy, report.runs, report.leases),
         method=_method(report, groups),

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from analysis.claims.check import plain
 from analysis.frames.runs import COLUMNS
 from analysis.report.report import Report
+from analysis.report.sample_table import sample_table
 from analysis.report.tables import cost_table, lease_table
 from analysis.stats.intervals import LEVEL
 from analysis.tables.cost_table import Row
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 # Of the JSON, CSV and Parquet reports. Raise it with any change of a column's name or meaning.
-# 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases.
+# 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases, samples.
 SCHEMA_VERSION: Final = 1
 
 # What a frame has beside a compacted row. Money is exact, so it is text.
@@ -83,7 +84,7 @@ def as_markdown(report: Report) -> str:
 
 def as_json(report: Report) -> str:
     """The whole report, numbers in full; unknown is null."""
-    leases = lease_table(report)
+    leases, samples = lease_table(report), sample_table(report.samples)
     content = {
         "schema_version": SCHEMA_VERSION,
         "title": cost_table(report).title,
@@ -97,6 +98,11 @@ def as_json(report: Report) -> str:
             "rows": [flat(row) for row in report.paid],
             "footnotes": list(leases.footnotes),
         },
+        "samples": {
+            "title": samples.title,
+            "rows": [flat(row) for row in report.samples],
+            "footnotes": list(samples.footnotes),
+        },
         "claims": plain(report.checks),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -109,7 +115,8 @@ def _as_html(report: Report) -> str:
 
 
 def _tables(report: Report) -> list[Table[Any]]:
-    return [cost_table(report), *([lease_table(report)] if report.paid else [])]
+    samples = [sample_table(report.samples)] if report.samples else []
+    return [cost_table(report), *samples, *([lease_table(report)] if report.paid else [])]
 
 
 def as_csv(frame: pd.DataFrame) -> str:

@@ -13,6 +13,8 @@ from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
 from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
+from analysis.samples.reading import sampled_programs
+from analysis.samples.samples import SampleRow, sample_rows
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
@@ -37,6 +39,7 @@ class Report:
     footnotes: tuple[str, ...]
     paid: tuple[LeaseRow, ...] = ()
     checks: tuple[Check, ...] = ()
+    samples: tuple[SampleRow, ...] = ()
     runs: tuple[Run, ...] = field(default=(), repr=False, compare=False)
     leases: tuple[LeaseOpened | LeaseClosed, ...] = field(default=(), repr=False, compare=False)
 
@@ -50,12 +53,17 @@ def read_report(
     record.
     """
     frame: pd.DataFrame | None = None
+    programs: list[Run] = []
     documents, errors = read_documents(stores, *(() if plots else ("published", "leases", "bills")))
     if not plots:
         frame, refused = load(stores)
+        programs = sampled_programs(stores, frame)
         # A lease that cannot be trusted is met twice: for its runs, and for itself.
         errors = list({str(error): error for error in [*refused, *errors]}.values())
-    return build_report(documents, frame, policy=policy, which=which, most=most, unreadable=len(errors)), errors
+    report = build_report(
+        documents, frame, policy=policy, which=which, most=most, unreadable=len(errors), programs=programs
+    )
+    return report, errors
 
 
 def build_report(
@@ -66,8 +74,11 @@ def build_report(
     which: Which = "stored",
     most: int | None = None,
     unreadable: int = 0,
+    programs: Iterable[Run] = (),
 ) -> Report:
     """The report of `documents`; with a `frame` of the runs only plots need the runs to be among them.
+
+    `programs`: runs of sampled programs that are not among the documents.
 
     `which` of the published entries to show, and how many of them at most; `unreadable` is how many records of
     the store could not be read, which a footnote then says.
@@ -99,6 +110,12 @@ def build_report(
         footnotes=tuple(footnotes),
         paid=tuple(lease_table(leases_frame(documents, frame), frame)),
         checks=tuple(check_claims(known, frame)),
+        samples=tuple(
+            sample_rows(
+                [*programs, *(d for d in documents if isinstance(d, Run))],
+                (d for d in documents if isinstance(d, LeaseOpened)),
+            )
+        ),
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
         leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),
     )

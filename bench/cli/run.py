@@ -13,9 +13,9 @@ from bench.cli.common import data_option, echo_option, machine_options, seed_opt
 from bench.cli.lease_part import lease_cost_text, lease_part
 from bench.lease.lease import acquire_lease, series_of
 from bench.lease.machine import MachineOptions, lease_by_options
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.session import Request, measure, prepare_device
-from bench.recipes import find
+from bench.recipes import find, not_recipes
 from bench.record.documents import Phase
 from bench.store import open_store
 from bench.text import plural
@@ -116,21 +116,37 @@ def run(
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
 @click.option("--steps", default=3, show_default=True, type=click.IntRange(1), help="Steps to time of each kind.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run of a program that was sampled.")
 @data_option
+@store_option
 @machine_options
 def estimate(
     recipes: tuple[str, ...],
     runs: int,
     steps: int,
     device: str,
+    total_steps: int | None,
     data: str | None,
+    store: str,
     machine: MachineOptions,
 ) -> None:
     """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars where there is a price.
 
     Nothing is recorded: an extrapolation says nothing of accuracy. Compilation and loading are not counted. What a
     sweep would take and cost on rented machines is said by `bench plan SWEEP.yaml`.
+
+    In place of a recipe the name of a program of which the store holds samples (`bench exec --steps`): what a whole run
+    would take and cost on the machines that it was sampled on.
     """
+
+    if unknown := not_recipes(recipes):
+        from bench.cli.sampled import sampled_table  # pandas is for those who sampled something
+
+        table, programs = sampled_table(unknown, store, total_steps)
+        click.echo(table, nl=False)
+        recipes = tuple(name for name in recipes if name not in programs)
+        if not recipes:
+            return
 
     found = [find(name) for name in dict.fromkeys(recipes)]
     lease = lease_by_options(machine)

@@ -13,7 +13,8 @@ from bench.host import cores, cpu_name
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
-from bench.measure.recorder import Clock, Progress, Recorder, explain
+from bench.measure.progress import Progress
+from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (

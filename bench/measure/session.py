@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
 from bench.host import cores, process_start
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.recording import LeasePart, recorded
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe

@@ -164,14 +164,15 @@ def _progress(job: Job, watch: Watch, outcome: Outcome) -> dict[str, Any] | None
     source, track = best
     assert track.first is not None
     assert track.last is not None
-    stretches = track.stretches
+    stretches, total = track.stretches, watch.total()
     return {
         "source": source,
         "target_source": target[0] if target else None,
+        "unit": track.unit or "step",
         "first_step": track.first.step,
         "last_step": track.last.step,
-        "total_steps": job.total_steps or track.total,
-        "total_source": "option" if job.total_steps else "program" if track.total else None,
+        "total_steps": job.total_steps or total,
+        "total_source": "option" if job.total_steps else "program" if total else None,
         "contradicted_by": contradiction(job, track),
         "step_seconds": {
             "p10": stretches.quantile(0.1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -125,6 +126,12 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe("quick", "the same network for about a minute of two CPU cores, to see the whole road", 0.80, tflop=22.4),
 )
+
+
+def not_recipes(names: Iterable[str]) -> list[str]:
+    """Those of `names` that no recipe has."""
+    known = {recipe.name for recipe in RECIPES}
+    return [name for name in names if name not in known]
 
 
 def find(name: str) -> Recipe:

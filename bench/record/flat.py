@@ -18,7 +18,6 @@ class Column(NamedTuple):
 COLUMNS: dict[str, Column] = {
     "run_id": Column(str, "the run's UUIDv7"),
     "recipe": Column(str, "the recipe's name, with its version from the second on; or a program's"),
-    "program": Column(bool, "a program of one's own, measured from outside, and no recipe"),
     "source_sha256": Column(str, "SHA-256 of the recipe's source, or of the program's command"),
     "seed": Column(int, "the seed"),
     "dataset": Column(str, "the data set of the target; none of a program"),
@@ -75,7 +74,6 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "recipe": run.label,
-        "program": run.program is not None,
         "source_sha256": run.recipe.source_sha256 if run.recipe else run.source,
         "seed": run.seed,
         "dataset": target.dataset if isinstance(target, Target) else None,

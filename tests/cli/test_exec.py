@@ -192,3 +192,25 @@ def test_no_secret_is_in_any_record(bench_process: Bench, tmp_path: Path) -> Non
     assert b'"argv"' in stored
     assert b"hunter2" not in stored
     assert b"swordfish" not in stored
+
+
+def test_what_a_sample_says_of_the_rest(bench_process: Bench, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN.replace("print(json", "time.sleep(0.002); print(json"))
+    words = ["--steps", "200", "--price-per-hour", "3.60", "--store", "store", "--name", "tiny"]
+    done = bench_process("exec", *words, "--", sys.executable, "train.py", "10000")
+    assert done.returncode == 0, done.stderr
+    estimated = bench_process("estimate", "tiny", "--store", "store")
+    assert estimated.returncode == 0, estimated.stderr
+    assert "of 10000" in estimated.stdout
+    assert "of 20000" in bench_process("estimate", "tiny", "--total-steps", "20000", "--store", "store").stdout
+    report = json.loads(bench_process("report", "--store", "store", "--format", "json").stdout)
+    (row,) = report["samples"]["rows"]
+    assert (row["program"], row["total_steps"], row["samples"]) == ("tiny", 10_000, 1)
+    assert row["hours"] * 3600 == pytest.approx(row["start_up_s"] + 10_000 * row["step_s"])
+    assert "Samples" in bench_process("report", "--store", "store").stdout
+
+
+def test_a_name_of_nothing_is_no_recipe(bench: Bench) -> None:
+    done = bench("estimate", "no-such-thing")
+    assert done.returncode == 2
+    assert "no-such-thing" in done.stderr

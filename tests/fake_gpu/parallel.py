@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.training.api import choose

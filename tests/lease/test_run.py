@@ -13,7 +13,7 @@ import pytest
 from bench.lease.lease import acquire_lease
 from bench.lease.machine import MachineOptions, preempted
 from bench.measure import session
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.recording import LeasePart
 from bench.record.documents import (
     AnyDocument,

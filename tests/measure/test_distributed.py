@@ -19,7 +19,7 @@ import torch
 
 from bench.errors import UsageError
 from bench.measure.distributed import Timeouts, check
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.recipes import find
@@ -132,7 +132,7 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
         import numpy as np
         from bench.measure.distributed import Processes
         from bench.measure.recorder import Clock, Recorder
-        from bench.measure.recorder import Progress
+        from bench.measure.progress import Progress
         from bench.training.data import Cifar10
         none = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
         both = Processes(Scripted("scripted", "", 0.94), Cifar10(*none, *none), CPU, 2)

@@ -10,7 +10,7 @@ import torch
 
 from bench.host import process_start
 from bench.measure.gpu import Gpu
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe, Trainer

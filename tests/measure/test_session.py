@@ -1,5 +1,7 @@
 """Storing is off every clock, and a store that fails after the first run began loses nothing."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -10,7 +12,7 @@ from click.testing import CliRunner
 
 from bench.cli import cli
 from bench.errors import StoreError
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 from bench.measure.recording import LeasePart
 from bench.measure.session import Request, measure
 from bench.record.documents import (
@@ -203,3 +205,11 @@ def test_a_run_that_failed_is_an_outcome_and_not_made_again(tmp_path: Path) -> N
     (run,) = (run for run, _ in session(store, runs=1, series=series))
     store.put(run.model_copy(update={"id": new_id(), "seed": 1, "status": "failed", "reason": "OOM"}))
     assert list(session(store, runs=2, series=series)) == []
+
+
+def test_a_call_is_read_without_torch_so_that_its_lack_can_be_said() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None; import bench.cli.run, bench.measure.session, bench.measure.progress"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -8,7 +8,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.measure.distributed import Processes
-from bench.measure.recorder import Clock, Progress, Recorder
+from bench.measure.progress import Progress
+from bench.measure.recorder import Clock, Recorder
 from bench.recipes.fastai_wrn import Settings, Trainer, settings_for, wide_resnet
 from bench.training.data import Cifar10
 from bench.training.layers import GhostBatchNorm

@@ -198,3 +198,19 @@ def test_two_compactions_at_once_do_not_add_the_same_runs(stub: S3Stub) -> None:
     with layer.compaction._layer(store).alone(), pytest.raises(StoreError, match="runs already"):  # type: ignore[union-attr]  # has one
         layer.compact(store)
     assert layer.compact(store).added == 1
+
+
+@pytest.mark.parametrize("began", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-26T00:00:00+01:00", 5])
+def test_what_somebody_else_put_there_hides_no_run_and_breaks_nothing(stub: S3Stub, began: str | int) -> None:
+    store = open_store(URL)
+    store.put(make_run())
+    layer.compact(store)
+    left = ["", "../x", "v1/leases/a/opened.json", "v1/runs/2026/x.txt", "v1/runs/"]
+    manifest = json.dumps({"began": began, "parts": [], "left": left})
+    stub.objects["p/v1/compact/manifests/ffff"] = manifest.encode()
+    for name in ("x", "x/y", "z/z.json", "019ab000-0000-7000-8000-00000000000g/a"):
+        stub.objects[f"p/v1/compact/late/ffff{name}"] = b""
+    stub.objects["p/v1/compact/runs/notes.txt"] = b"no part"
+    assert len(ids(store)) == 1
+    store.put(make_run())
+    assert len(ids(store)) == 2

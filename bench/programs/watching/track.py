@@ -46,6 +46,7 @@ class Track:
         self.total: int | None = None
         self.totals_differ = False
         self.went_back: tuple[int, int] | None = None
+        self.shown = 0  # steps since the count began, each once
         self.steps: Thinned[StepAt] = Thinned(MOST_POINTS)
         self.stretches = Sample(_SAMPLE)
         self._stretch: StepAt | None = None
@@ -58,8 +59,8 @@ class Track:
         self.latest_at: float | None = None
         self.phases: list[tuple[float, str]] = []
 
-    def add(self, point: Point) -> None:
-        """One more point."""
+    def add(self, point: Point, elsewhere: int | None = None) -> None:
+        """One more point. `elsewhere`: the step that another source has shown, where this one shows none."""
         counted = self.unit is None or UNITS.index(point.unit) <= UNITS.index(self.unit)
         if point.step is not None and counted:
             self._stepped(StepAt(point.at, point.step), point)
@@ -69,7 +70,7 @@ class Track:
         elif self.total is not None and self.last is not None and self.last.step > self.total:
             self.total = None  # it was of something else
         if point.metrics:
-            self._measured(point)
+            self._measured(point, elsewhere)
         if point.phase is not None and len(self.phases) < _MOST_PHASES:
             self.phases.append((point.at, point.phase[:_LONGEST_NAME]))
 
@@ -99,6 +100,7 @@ class Track:
         if self._gap is None:
             self._gap = now.step - last.step
         self.last = now
+        self.shown += 1
         self.steps.add(now)
         if now.at - stretch.at >= _SHORTEST_STRETCH_S:
             self.stretches.add((now.at - stretch.at) / (now.step - stretch.step))
@@ -108,9 +110,10 @@ class Track:
         """A count begins, perhaps anew: a rate across a fall would be none."""
         self.first = self.last = self._stretch = now
         self.steps, self.stretches, self._gap, self._fell = Thinned(MOST_POINTS), Sample(_SAMPLE), None, None
+        self.shown = 1
         self.steps.add(now)
 
-    def _measured(self, point: Point) -> None:
+    def _measured(self, point: Point, elsewhere: int | None) -> None:
         for name, value in point.metrics.items():
             if name in self.latest or len(self.latest) < _MOST_METRICS:
                 self.latest[name[:_LONGEST_NAME]] = value
@@ -120,7 +123,8 @@ class Track:
         self.target_value = point.metrics[self._target.metric]
         if not math.isfinite(self.target_value):
             return
-        step = point.step if point.step is not None else self.last.step if self.last else None
+        own = self.last.step if self.last else elsewhere
+        step = own if point.step is None else point.step
         shown = ValueAt(point.at, step, self.target_value)
         self.evaluations.add(shown)
         if self.first_hit is None and self._target.reached(self.target_value):

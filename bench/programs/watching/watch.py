@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.programs.progress import UNITS, Source
+from bench.programs.progress import UNITS, Point, Source
 from bench.programs.reading.output import Chooser, split_rank, without_ansi
 from bench.programs.target import Target
 from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
+
+# Steps that make a source believed before one that shows more of them but is not as good.
+ENOUGH = 5
+# Two sources count the same steps where they differ by less than this share of the total: each shows some of them only.
+NEAR = 0.1
 
 
 class Watch:
@@ -25,7 +30,6 @@ class Watch:
         self._target = target
         self.tracks = [(source, Track(target)) for source in sources]
         self._streams: dict[int, tuple[Lines, Chooser]] = {}
-        self._readers = [(source.line, track.add) for source, track in self.tracks]
         self._rank: int | None = None
 
     def feed(self, stream: int, data: bytes, at: float) -> None:
@@ -46,10 +50,10 @@ class Watch:
         if rank is not None and self._rank is not None and rank > self._rank:
             return False
         read = False
-        for source, add in self._readers:
-            point = source(text, at)
+        for source, track in self.tracks:
+            point = source.line(text, at)
             if point is not None:
-                add(point)
+                self._add(track, point)
                 read = True
         if read and rank is not None:
             self._rank = rank
@@ -59,16 +63,34 @@ class Watch:
         """Look into the files that sources read."""
         for source, track in self.tracks:
             for point in source.poll(at):
-                track.add(point)
+                self._add(track, point)
 
     def steps(self) -> tuple[str, Track] | None:
         """The source whose steps are believed, by name; None where none was shown.
 
-        Steps in the word's own sense come before samples, and those before epochs.
+        Steps in the word's own sense come before samples, and those before epochs. A source that shows a few only, as
+        with each checkpoint, gives way to one that shows more.
         """
         known = {track.unit for _, track in self.tracks}
-        best = next((unit for unit in UNITS if unit in known), None)
-        return None if best is None else self._best(lambda track: track.unit == best)
+        unit = next((unit for unit in UNITS if unit in known), None)
+        if unit is None:
+            return None
+        return self._best(lambda track: track.unit == unit and track.shown >= ENOUGH) or self._best(
+            lambda track: track.unit == unit
+        )
+
+    def total(self) -> int | None:
+        """How many steps a whole run has, as the source says whose steps are believed, or one that has seen as many."""
+        believed = self.steps()
+        if believed is None:
+            return None
+        last, unit = believed[1].last, believed[1].unit
+        assert last is not None
+        if believed[1].total is not None:
+            return believed[1].total
+        others = ((track.last, track.total) for _, track in self.tracks if track.unit == unit)
+        near = (total for other, total in others if other and total and abs(other.step - last.step) <= NEAR * total)
+        return next(near, None)
 
     def target(self) -> tuple[str, Track] | None:
         """The source whose reading of the target's metric is believed; None where it was not shown."""
@@ -79,10 +101,11 @@ class Watch:
         return self._best(lambda track: bool(track.phases))
 
     def latest(self) -> dict[str, float]:
-        """The last value of every metric, as shown; of a name in two sources, the better one's."""
+        """The last value of every metric, as shown, those of the better sources first."""
         values: dict[str, float] = {}
-        for _, track in reversed(self.tracks):
-            values.update(track.latest)
+        for _, track in self.tracks:
+            for name, value in track.latest.items():
+                values.setdefault(name, value)
         return values
 
     def latest_at(self) -> float | None:
@@ -93,6 +116,11 @@ class Watch:
         if stream not in self._streams:
             self._streams[stream] = Lines(), Chooser([self._target.metric] if self._target else [])
         return self._streams[stream]
+
+    def _add(self, track: Track, point: Point) -> None:
+        """A point of a source; what was measured without a step was so at the step that is believed."""
+        believed = self.steps() if point.metrics and point.step is None and track.last is None else None
+        track.add(point, believed[1].last.step if believed and believed[1].last else None)
 
     def _best(self, delivers: Callable[[Track], bool]) -> tuple[str, Track] | None:
         return next(((source.name, track) for source, track in self.tracks if delivers(track)), None)

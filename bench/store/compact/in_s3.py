@@ -11,9 +11,9 @@ the parts that it stands for, and counts only while all of them are there: whate
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from threading import Event
 
@@ -23,17 +23,19 @@ from pydantic import ValidationError
 
 from bench.concurrency import in_threads
 from bench.errors import StoreError
-from bench.record.documents import Part, Utc, new_id
+from bench.record.documents import Part, Utc, new_id, utc_now
 from bench.store import is_record_key
 from bench.store.compact.layer import COMPACT, FOLDER, RUNS, SCHEMA, run_key
 from bench.store.lock import locked
 from bench.store.s3 import LATE, LATE_AFTER, S3Store
 
 _MANIFESTS = f"{COMPACT}/manifests/"
-# A record may be on its way for LATE_AFTER, and for as long again once it is marked; clocks differ by a quarter of an
-# hour each at most, or S3 refuses (RequestTimeTooSkewed).
-_OVERLAP = 2 * LATE_AFTER + timedelta(minutes=30)
+# How far a clock may be from the right time: beyond that S3 refuses (RequestTimeTooSkewed).
+_SKEW = timedelta(minutes=15)
+# A record may be on its way for LATE_AFTER, and for as long again once it is marked, by two clocks.
+_OVERLAP = 2 * LATE_AFTER + 2 * _SKEW
 
+_NO_RUN_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 # Manifests looked at, the newest ones: a second one counts only where a compaction is at work, or parts were deleted.
 _TRIED = 2
 
@@ -64,7 +66,7 @@ class S3Layer:
             raw = self._store.read_object(key)
             try:
                 return pq.read_table(pa.BufferReader(raw), columns=list(columns), schema=SCHEMA)
-            except (OSError, pa.ArrowInvalid) as error:
+            except (OSError, pa.ArrowException) as error:
                 raise StoreError(
                     f"{self._store.name}/{key}: cannot be read ({error}); delete {COMPACT} and compact anew"
                 ) from error
@@ -76,14 +78,14 @@ class S3Layer:
         known = set(held.to_pylist())
         if all_listed or self._manifest is None:
             return [key for key in self._store.keys(RUNS) if _id_of(key) not in known]
-        since = self._manifest.began - _OVERLAP
+        since = max(self._manifest.began, _NO_RUN_BEFORE) - _OVERLAP
         listed = self._store.objects(RUNS, after=f"{RUNS}{since:%Y/%m/%d}/{_earliest(since)}")
         marks = self._store.objects(LATE, after=f"{LATE}{_earliest(since)}")
-        old = {*self._manifest.left, *(run_key(mark.rpartition("/")[2]) for mark in marks)}.difference(listed)
+        old = {*self._manifest.left, *_marked(marks)}.difference(listed)
         # One that was left out may have been removed, one that was marked may have got no further.
-        asked = sorted(key for key in old if _id_of(key) not in known)
+        asked = sorted(key for key in old if key.startswith(RUNS) and _id_of(key) not in known)
         there = [key for found in in_threads(self._store.objects, asked) for key in found]
-        return sorted(key for key in (*listed, *there) if is_record_key(key) and _id_of(key) not in known)
+        return sorted({key for key in (*listed, *there) if is_record_key(key) and _id_of(key) not in known})
 
     def add(self, name: str, part: bytes) -> None:
         """Create a part. Raises StoreError where another compaction has begun, which would add the same runs."""
@@ -110,7 +112,8 @@ class S3Layer:
         # Manifests before parts: then all parts of the newest are among them.
         manifests = [self._read_manifest(key) for key in self._store.objects(_MANIFESTS)[-_TRIED:]]
         self._parts = [key for key in self._store.objects(f"{FOLDER}/") if key.endswith(".parquet")]
-        whole = [each for each in manifests if each is not None and set(each.parts) <= set(self._parts)]
+        there, latest = set(self._parts), utc_now() + _SKEW  # one of the future would hide what comes until then
+        whole = [each for each in manifests if each and each.began <= latest and there.issuperset(each.parts)]
         self._manifest = whole[-1] if whole else None
 
     def _read_manifest(self, key: str) -> Manifest | None:
@@ -118,6 +121,13 @@ class S3Layer:
             return Manifest.model_validate_json(self._store.read_object(key))
         except ValidationError:  # then everything is listed, as if there were none
             return None
+
+
+def _marked(marks: Iterable[str]) -> Iterator[str]:
+    """The keys of the runs that were marked as late."""
+    for mark in marks:
+        with suppress(ValueError):  # somebody else's object
+            yield run_key(mark.rpartition("/")[2])
 
 
 def _id_of(key: str) -> str:

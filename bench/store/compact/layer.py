@@ -127,7 +127,7 @@ class FolderLayer:
             return pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
         try:
             return ds.dataset(folder, schema=SCHEMA, format="parquet").to_table(columns=list(columns))
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise StoreError(
                 f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact anew"
             ) from error

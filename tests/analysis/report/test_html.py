@@ -26,6 +26,7 @@ from bench.record.documents import POLICIES, Device, Policy, RecipeRef, Run
 from bench.store import FolderStore
 from bench.text import one_line
 from tests.support import builders, page, small_store as a
+from tests.support.program_runs import make_program_run
 
 
 @pytest.fixture(scope="module")
@@ -273,3 +274,10 @@ def test_ten_thousand_runs_make_a_small_page() -> None:
 @settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 def test_any_records_make_a_page(runs: list[Run], policy: Policy) -> None:
     page.parse(as_html(build_report(runs, policy=policy)))
+
+
+@pytest.mark.parametrize("changes", [{}, {"target": None, "evaluations": ()}, {"ended": "sampled"}, {"progress": None}])
+def test_programs_make_a_page(changes: dict[str, Any]) -> None:
+    runs = [make_program_run(seed=seed, **changes) for seed in range(7)]
+    text = as_html(build_report([*runs, *a.a_small_store()], policy="cold"))
+    assert "gpt2" in text

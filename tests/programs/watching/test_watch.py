@@ -6,7 +6,7 @@ import pytest
 
 from bench.programs.progress import Point
 from bench.programs.target import Target
-from bench.programs.watching.watch import Watch
+from bench.programs.watching.watch import ENOUGH, Watch
 
 
 class Says:
@@ -33,7 +33,7 @@ def test_the_best_source_of_each_counts() -> None:
     assert steps is not None
     assert target is not None
     assert (steps[0], target[0], target[1].target_value) == ("next", "best", 1.0)
-    assert watch.latest() == {"loss": 1.0, "accuracy": 3.0}
+    assert list(watch.latest().items()) == [("loss", 1.0), ("accuracy", 3.0)]
 
 
 def test_steps_come_before_samples_and_epochs() -> None:
@@ -46,6 +46,38 @@ def test_steps_come_before_samples_and_epochs() -> None:
         assert steps is not None
         believed.append(steps[0])
     assert believed == ["epochs", "samples", "steps"]
+
+
+def test_a_source_that_shows_few_steps_gives_way_to_one_that_shows_more() -> None:
+    states = Says("states", {f"step {step}": Point(step, step) for step in range(40, 400, 40)})
+    bar = Says("bar", {f"step {step}": Point(step, step, 400) for step in range(400)})
+    watch, believed = Watch([states, bar], None), []
+    for step in range(400):
+        watch.line(f"step {step}", step)
+        steps = watch.steps()
+        assert steps is not None
+        believed.append(steps[0])
+    assert believed == ["bar"] * 40 * ENOUGH + ["states"] * (400 - 40 * ENOUGH)
+    assert watch.total() == 400
+
+
+def test_the_total_of_another_count_is_none_of_this_one() -> None:
+    steps = Says("steps", {"a": Point(1, 300)})
+    epoch = Says("epoch", {"a": Point(1, 20, 40), "b": Point(2, 300, 400, unit="sample")})
+    watch = Watch([steps, epoch], None)
+    watch.line("a", 1)
+    assert watch.total() is None
+
+
+def test_a_metric_without_a_step_was_measured_at_the_step_that_is_believed() -> None:
+    bar = Says("bar", {f"step {step}": Point(step, step) for step in range(10)})
+    words = Says("words", {"loss": Point(7, metrics={"loss": 0.5})})
+    watch = Watch([words, bar], Target("loss", at_most=1))
+    for line in ("loss", *(f"step {step}" for step in range(8)), "loss"):
+        watch.line(line, 1)
+    target = watch.target()
+    assert target is not None
+    assert [shown.step for shown in target[1].evaluations.items()] == [None, 7]
 
 
 @pytest.mark.parametrize("prefix", ["{}: ", "[rank{}]: ", "[rank{}] ", "[default{}]:", "[1,{}]<stdout>:", "Rank {}: "])

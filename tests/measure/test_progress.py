@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from bench.measure.recorder import Progress
+from bench.measure.progress import Progress
 
 
 def one_run(progress: Progress) -> None:

@@ -1,0 +1,78 @@
+"""How fast a program takes its steps, from the points of its record: over the whole window, pauses included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from analysis.stats.blocks import rate_interval
+from analysis.stats.intervals import Interval
+from bench.record.documents import Run, StepProgress
+
+FEWEST_STEPS = 30
+# Halves of a window that differ by more are of a program that has not settled.
+HALVES_DIFFER = 0.05
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Seconds a step, and those before the first one. Without an interval, `too_few` says why."""
+
+    seconds: float
+    interval: Interval | None
+    start_up: float
+    steps: int
+    too_few: str | None
+
+
+def rate_of(runs: Sequence[Run]) -> Rate | None:
+    """The rate of like runs of one program, their windows put together; None where none shows two steps."""
+    shown = [run.progress for run in runs if run.progress and len(run.progress.points) > 1]
+    if not shown:
+        return None
+    increments = [increment for progress in shown for increment in _increments(progress)]
+    seconds, steps = ([increment[place] for increment in increments] for place in (0, 1))
+    rate = sum(seconds) / sum(steps)
+    starts = [_start_up(run, rate) for run in runs if run.progress and len(run.progress.points) > 1]
+    too_few = _too_few(shown)
+    return Rate(
+        seconds=rate,
+        interval=None if too_few else rate_interval(seconds, steps),
+        start_up=sum(starts) / len(starts),
+        steps=int(sum(steps)),
+        too_few=too_few,
+    )
+
+
+def _increments(progress: StepProgress) -> list[tuple[float, float]]:
+    return [(late - early, float(after - before)) for (early, before), (late, after) in pairwise(progress.points)]
+
+
+def _start_up(run: Run, rate: float) -> float:
+    """From the start of the process until its first step began: what was shown first, less the steps up to there."""
+    assert run.progress
+    at, step = run.progress.points[0]
+    return max(0.0, at - rate * (step - (run.resumed_from or 0)))
+
+
+def _too_few(shown: Sequence[StepProgress]) -> str | None:
+    steps = sum(progress.points[-1][1] - progress.points[0][1] for progress in shown)
+    if steps < FEWEST_STEPS:
+        return f"{steps} steps: too few for an interval, which takes {FEWEST_STEPS}"
+    apart = max(map(_halves_apart, shown))
+    if apart > HALVES_DIFFER:
+        return f"the two halves of the window differ by {100 * apart:.0f} %: take a longer sample"
+    return None
+
+
+def _halves_apart(progress: StepProgress) -> float:
+    """By what share the rates of the two halves of the window differ, halved by steps."""
+    times, steps = (np.array([point[place] for point in progress.points], dtype=float) for place in (0, 1))
+    middle = (steps[0] + steps[-1]) / 2
+    half = float(np.interp(middle, steps, times))
+    first, second = half - times[0], times[-1] - half
+    slower, faster = max(first, second), min(first, second)
+    return float((slower - faster) / faster) if faster > 0 else float("inf")
