@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -124,10 +124,13 @@ class Training(ABC):
         """Steps of a run."""
         return math.ceil(self.epochs * batches_an_epoch)
 
-    def warm_up(self) -> None:
-        """Compile, capture and choose all that a run will meet, and stay on the fastest path that works here."""
+    def warm_up(self, allowed: Sequence[ExecutionPath] | None = None) -> None:
+        """Compile, capture and choose all that a run will meet, and stay on the fastest path that works here.
+
+        `allowed` are the paths to try, in place of all from the one that is wanted on.
+        """
         tried: list[tuple[float, Way]] = []
-        for path in paths(self.compute):
+        for path in allowed or paths(self.compute):
             if path == "eager" and tried:  # the last resort
                 break
             try:
@@ -138,7 +141,7 @@ class Training(ABC):
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:
-                if path == "eager":
+                if path == "eager" or allowed:
                     raise
                 # Compilers' errors are of many kinds.
                 self.notes.append(f"the path {path} fails here: {one_line(f'{type(error).__name__}: {error}')}")

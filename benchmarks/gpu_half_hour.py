@@ -1,0 +1,139 @@
+"""Half an hour on a GPU: what it is, whether all recipes compute rightly on it, how fast by each path, and real runs.
+
+    python benchmarks/gpu_half_hour.py OUT [--minutes 30] [--data FOLDER]
+
+In order of worth, each part with a limit of its own; what it tells stands in OUT/parts.jsonl at once, the records of
+runs in OUT/store. Called again it goes on with what is missing, so a machine that was taken away costs one part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PATHS = ("captured", "compiled-captured")
+SHORT = ("airbench94-muon", "speedrun", "airbench94", "hlb", "myrtle", "myrtle-tricks")
+LONG = ("bkj", "fastai-wrn", "dawn-resnet164")
+# Seconds that one part may take, the start of the process included.
+LIMIT = 120.0
+
+Part = tuple[str, ...]
+
+
+def parts() -> list[Part]:
+    """What is measured before the first real run, and what after."""
+    first: list[Part] = [("ceilings",)]
+    first += [("values", recipe, path) for path in PATHS for recipe in SHORT[:2]]
+    first += [("steps", recipe, path) for recipe in SHORT[:2] for path in (*PATHS, "eager")]
+    return first
+
+
+def later() -> list[Part]:
+    """See parts."""
+    rest: list[Part] = [("gradients", recipe) for recipe in (*SHORT, *LONG)]
+    rest += [("values", recipe, path) for path in PATHS for recipe in (*SHORT[2:], *LONG)]
+    rest += [("steps", recipe, path) for recipe in SHORT[2:] for path in PATHS]
+    rest += [("kernels", recipe, "compiled-captured") for recipe in SHORT[:2]]
+    rest += [("steps", recipe, "captured") for recipe in LONG]
+    return rest
+
+
+def series(out: Path) -> list[list[str]]:
+    """The real runs, as arguments of `bench run`: few of everything, then many of the two that are compared."""
+    store = ["--device", "cuda", "--store", str(out / "store")]
+    return [
+        ["airbench94-muon", "speedrun", "--runs", "10", "--seed", "0", *store],
+        ["airbench94", "hlb", "myrtle-tricks", "myrtle", "--runs", "3", "--seed", "0", *store],
+        ["airbench94-muon", "speedrun", "--runs", "50", "--seed", "100", *store],
+        ["bkj", "--runs", "1", "--seed", "0", *store],
+    ]
+
+
+def told(file: Path) -> Iterator[dict[str, object]]:
+    """What earlier calls have found."""
+    if file.exists():
+        yield from map(json.loads, file.read_text().splitlines())
+
+
+def measure(wanted: Sequence[Part], file: Path, until: float) -> None:
+    """Make the parts that `file` lacks, in as few processes as faults allow."""
+    known = {tuple(line["part"]) for line in told(file) if isinstance(line["part"], list)}
+    missing = [part for part in wanted if part not in known]
+    while missing and time.monotonic() < until:
+        command = [sys.executable, str(HERE / "gpu_parts.py"), *map(json.dumps, missing)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in _lines(process, until):
+                with file.open("a") as results:
+                    results.write(line)
+                print(line[:300].rstrip(), flush=True)
+                missing.pop(0)
+            process.kill()
+        if missing and time.monotonic() < until:
+            line = json.dumps({"part": missing.pop(0), "error": f"no answer in {LIMIT:.0f} s, or the process ended"})
+            with file.open("a") as results:
+                results.write(f"{line}\n")
+            print(line, flush=True)
+
+
+def _lines(process: subprocess.Popen[str], until: float) -> Iterator[str]:
+    """The lines of `process`, each within the limit of a part."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.select(min(LIMIT, max(0.0, until - time.monotonic()))):
+            line = process.stdout.readline()
+            if not line:
+                return
+            yield line
+
+
+def run(arguments: list[str], file: Path, until: float) -> None:
+    """A call of `bench run`, unless it was made to its end before. What it had recorded stays, however it ends."""
+    if any(line["part"] == arguments for line in told(file)):
+        return
+    left = until - time.monotonic()
+    if left <= 0:
+        return
+    # From this checkout, whatever else is installed, and whatever folder this is called in.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-P", "-m", "bench", "run", *arguments]
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            code = process.wait(left)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # bench records what it breaks off
+            code = process.wait(30)
+    if code in (0, 6):  # 6: some runs failed, and their records say why
+        with file.open("a") as results:
+            results.write(json.dumps({"part": arguments, "exit": code}) + "\n")
+
+
+def main() -> None:
+    """See above."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--data", type=Path, help="folder with CIFAR-10's official binary batches")
+    arguments = parser.parse_args()
+    until = time.monotonic() + 60 * arguments.minutes
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    file = arguments.out / "parts.jsonl"
+    data = ["--data", str(arguments.data)] if arguments.data else []
+    first, *rest = series(arguments.out)
+    measure(parts(), file, until)
+    run([*first, *data], file, until)
+    measure(later(), file, until)
+    for each in rest:
+        run([*each, *data], file, until)
+
+
+if __name__ == "__main__":
+    main()
