@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, strategies as st
 
+from bench.training.device import Compute
 from bench.training.optimisers import Average, MasterWeights, ScheduledSgd, piecewise_linear
+from bench.training.paths.captured import Memory
 from tests.support.learning import CPU
 
 positions = st.floats(-100, 100).map(lambda x: round(x, 3))
@@ -48,10 +51,10 @@ def test_knots_out_of_order_are_refused() -> None:
 KNOTS = ((0.0, 0.0), (2.0, 0.4), (4.0, 0.0))
 
 
-def sgd(parameters: list[torch.Tensor], summed: int = 1) -> ScheduledSgd:
+def sgd(parameters: list[torch.Tensor], summed: int = 1, compute: Compute = CPU) -> ScheduledSgd:
     momentum = ((0, 0.9), (4, 0.5))
     return ScheduledSgd(
-        parameters, CPU, epochs=4, lr=KNOTS, momentum=momentum, weight_decay=0.01, nesterov=True, summed=summed
+        parameters, compute, epochs=4, lr=KNOTS, momentum=momentum, weight_decay=0.01, nesterov=True, summed=summed
     )
 
 
@@ -79,6 +82,33 @@ def test_a_summed_loss_moves_the_weights_as_the_mean_does() -> None:
             assert weight.grad is None
         ends.append(weight.detach())
     assert torch.allclose(ends[0], ends[1], rtol=1e-4)
+
+
+def test_a_captured_sgd_whose_momentum_changes_moves_as_torch_s_with_that_momentum() -> None:
+    """What it is captured with stays, so the momentum is changed through the buffers, as in fastai-wrn."""
+    cycle, lr = ((0, 0.95), (2, 0.85), (4, 0.95)), ((0, 0.01), (2, 0.2), (4, 0.01))
+    start = torch.randn(7, dtype=torch.float64)
+    captured, plain = start.clone().requires_grad_(), start.clone().requires_grad_()
+    compute = replace(CPU, path="captured", memory=Memory())
+    optimiser = ScheduledSgd([captured], compute, epochs=4, lr=lr, momentum=cycle, weight_decay=0.1, nesterov=False)
+    reference = torch.optim.SGD([plain], lr=0.0, momentum=0.5, weight_decay=0.1)
+    (group,) = optimiser.sgd.param_groups
+    for step in range(20):
+        gradient = torch.randn(7, dtype=torch.float64)
+        captured.grad, plain.grad = gradient.clone(), gradient
+        optimiser.schedule(step, 20)
+        optimiser.step()
+        epoch = step * 4 / 20
+        reference.param_groups[0].update(lr=piecewise_linear(epoch, lr), momentum=piecewise_linear(epoch, cycle))
+        reference.step()
+        assert group["momentum"] == 0.95
+        assert torch.allclose(captured, plain, rtol=1e-12, atol=1e-12)
+
+
+def test_a_captured_sgd_cannot_change_nesterov_s_momentum() -> None:
+    compute = replace(CPU, path="captured", memory=Memory())
+    with pytest.raises(ValueError, match="Nesterov"):
+        sgd([torch.zeros(3, requires_grad=True)], compute=compute)
 
 
 def test_steps_too_small_for_half_precision_add_up_in_the_copies() -> None:
