@@ -16,7 +16,7 @@ import torch
 
 from bench.recipes import RECIPES
 from bench.training.augment import Augmented, statistics
-from bench.training.device import Compute
+from bench.training.device import Compute, keep_freed_memory
 from bench.training.events import Silent
 from bench.training.muon import Muon
 from bench.training.optimisers import Average, MasterWeights, Optimiser
@@ -34,6 +34,7 @@ def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def wide(tensor: torch.Tensor) -> torch.Tensor:
         return tensor if tensor.dtype == torch.float64 else as_float(tensor)
 
+    keep_freed_memory()
     monkeypatch.setattr(torch.Tensor, "float", wide)
     for name in ("dtype", "newton_schulz_dtype"):
         monkeypatch.setattr(Compute, name, property(lambda compute: torch.float64))
