@@ -49,7 +49,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "device_count": Column(int, "GPUs, or processors used"),
     "precision": Column(str, "the type of the heavy arithmetic"),
-    "path": Column(str, "eager, compiled or graphs"),
+    "path": Column(str, "eager, compiled, captured or compiled-captured; graphs: the network alone captured"),
     "convolution": Column(str, "how 3x3 convolutions were computed: direct or winograd"),
     "energy_joules": Column(float, "energy of the GPU, J"),
     "torch": Column(str, "torch's version"),

@@ -10,7 +10,7 @@ from bench.record.base import SCHEMA_VERSION, Document
 _STILL_1 = ("lease-opened", "lease-closed", "bill", "published")
 # Fields that version 1 did not have: of a run, and of its parts.
 _SINCE_2 = ("program", "ended", "cleanup", "resumed_from", "progress")
-_PARTS_SINCE_2 = {"environment": ("cudnn", "triton")}
+_PARTS_SINCE_2 = {"device": ("compared",), "environment": ("cudnn", "triton")}
 
 
 def content_of(document: Document) -> dict[str, Any]:

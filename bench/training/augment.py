@@ -239,7 +239,7 @@ class Focused(Augmented):
 
     def record_losses(self, losses: Tensor) -> None:
         """Keep the losses [batch] of the images that came last."""
-        self.losses[self.picked] = losses
+        self.losses[self.picked] = losses.to(self.losses.dtype)
 
     def order(self) -> Tensor:
         """The images of this epoch, in their order: int64 [n]."""

@@ -276,6 +276,5 @@ class Training(ABC):
 
 def paths(compute: Compute) -> tuple[ExecutionPath, ...]:
     """The paths to try, from that of `compute` on: what it names is the most that is wanted."""
-    order: tuple[ExecutionPath, ...] = ("compiled-captured", "captured") if compute.is_cuda else ("compiled",)
-    order += ("eager",)
-    return order[order.index(compute.path) :]
+    less: tuple[ExecutionPath, ...] = ("captured",) if compute.path == "compiled-captured" else ()
+    return tuple(dict.fromkeys((compute.path, *less, "eager")))

@@ -87,6 +87,8 @@ class Muon:
             for weight, momentum in zip(self.weights, self.momenta, strict=True)
             if weight.grad is not None
         ]
+        if not moving:
+            return
         weights, momenta, gradients = (list(each) for each in zip(*moving, strict=True))
         torch._foreach_mul_(momenta, self.momentum)
         torch._foreach_add_(momenta, gradients)

@@ -99,7 +99,8 @@ class ScheduledSgd(Optimiser):
 
     With a loss that is summed over `summed` images the rate is divided by that number and the decay multiplied, so
     that all values are those for the mean loss: in half precision, a loss scale for nothing. With `at_step_end` the
-    values are read where a step ends. A group of parameters may have a `factor` of its own for the rate.
+    values are read where a step ends. A group of parameters may have a `factor` of its own for the rate. Raises
+    ValueError where steps are captured and Nesterov's momentum is to change.
     """
 
     def __init__(
@@ -115,6 +116,8 @@ class ScheduledSgd(Optimiser):
         summed: int = 1,
         at_step_end: bool = False,
     ) -> None:
+        if compute.memory is not None and nesterov and len(momentum) > 1:
+            raise ValueError("Nesterov's momentum cannot change where steps are captured; give it one value")
         self.epochs, self.lr, self.momentum, self.summed, self.ahead = epochs, lr, momentum, summed, int(at_step_end)
         self.sgd = sgd(
             parameters,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -11,10 +9,12 @@ from torch import nn
 
 from bench.measure import extrapolate as module
 from bench.measure.extrapolate import extrapolate
+from bench.training.augment import Augmented
 from bench.training.data import Cifar10
-from bench.training.device import Compute
 from bench.training.evaluate import FLIP
 from bench.training.loop import Training
+from bench.training.optimisers import Optimiser
+from tests.support.learning import CPU
 
 IMAGES = np.zeros((40, 3, 8, 8), np.uint8)
 
@@ -28,6 +28,16 @@ class Clock:
         return self.now
 
 
+class Still(Optimiser):
+    """Moves nothing."""
+
+    def rates(self, step: int, steps: int) -> list[float]:
+        return []
+
+    def step(self) -> None:
+        pass
+
+
 class Paced(Training):
     """Steps take 1 s in the first half of a run and 3 s in the second, a look at the test images takes 5 s."""
 
@@ -35,41 +45,23 @@ class Paced(Training):
 
     def __init__(self, clock: Clock) -> None:
         data = Cifar10(IMAGES, IMAGES[:, 0, 0, 0], IMAGES, IMAGES[:, 0, 0, 0])
-        compute = Compute(torch.device("cpu"), torch.float32, "eager")
-        super().__init__(
-            data, compute, nn.Sequential(nn.Flatten(), nn.Linear(192, 10)), batch=10, epochs=25, views=FLIP
-        )
-        self.clock, self.half = clock, 0
-        self.forward = self.look
+        super().__init__(data, CPU, nn.Sequential(nn.Flatten(), nn.Linear(192, 10)), batch=10, epochs=25, views=FLIP)
+        self.clock = clock
+        self.network.register_forward_pre_hook(self.look)
 
-    def look(self, images: torch.Tensor) -> torch.Tensor:
-        if not self.network.training:
+    def look(self, network: nn.Module, inputs: object) -> None:
+        if not network.training:
             self.clock.now += 5
-        logits: torch.Tensor = self.network(images)
-        return logits
 
-    def prepare(self, generator: torch.Generator) -> Paced:
+    def prepare(self, generator: torch.Generator) -> Augmented:
         self.clock.now += 2
-        return self
-
-    def __len__(self) -> int:
-        return 4
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for _ in range(4):
-            yield torch.zeros(10, 3, 8, 8), torch.zeros(10, dtype=torch.int64)
+        return self.augmented(generator, pad=0)
 
     def set_stage(self, progress: float) -> None:
         self.clock.now += 1 if progress < 0.5 else 3
 
-    def optimiser(self) -> Paced:
-        return self
-
-    def schedule(self, step: int, steps: int) -> None:
-        """Nothing to set."""
-
-    def step(self) -> None:
-        """Nothing moves."""
+    def optimiser(self) -> Still:
+        return Still([], self.compute)
 
 
 def test_each_turn_s_steps_count_by_their_own_pace_and_every_view_of_the_evaluation(

@@ -15,9 +15,12 @@ from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import Run, from_bytes, policy_seconds, to_bytes
+from bench.training.augment import Augmented
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.events import Events
+from bench.training.loop import Training
+from bench.training.optimisers import Optimiser
 from tests.support.scripted import CPU, NO_IMAGES, Scripted, train
 
 
@@ -187,3 +190,36 @@ def test_no_home_folder_gets_into_a_record(monkeypatch: pytest.MonkeyPatch) -> N
 
     (run,) = series(recipe(script))
     assert run.message == "ValueError: ~/secret.txt is missing"
+
+
+class Tried(Training):
+    """A training whose warm-up tried two paths, and a third that failed."""
+
+    def warm_up(self) -> None:
+        self.compared = {"compiled-captured": 0.002, "captured": 0.003}
+        self.notes = ["the path compiled fails here"]
+
+    def run(self, seed: int, events: Events) -> None:
+        train(events)
+
+    def prepare(self, generator: torch.Generator) -> Augmented:
+        raise AssertionError("nothing is trained here")
+
+    def optimiser(self) -> Optimiser:
+        raise AssertionError("nothing is trained here")
+
+
+def test_the_record_of_each_run_says_which_paths_were_tried_and_what_fell_out() -> None:
+    @dataclass(frozen=True)
+    class TwoPaths(Scripted):
+        def build(self, data: Cifar10, compute: Compute) -> Trainer:
+            return Tried(data, compute, torch.nn.Sequential(torch.nn.Linear(1, 1)), batch=100, epochs=1)
+
+    runs = series(TwoPaths("two", "", 0.94), n=2)
+    assert [run.device.compared for run in runs] == [{"compiled-captured": 0.002, "captured": 0.003}] * 2
+    assert all("the path compiled fails here" in run.warnings for run in runs)
+
+
+def test_a_recipe_that_compares_nothing_leaves_the_record_without() -> None:
+    (run,) = series(Scripted("a", "", 0.94))
+    assert run.device.compared == {}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.recipes.airbench94 import Optimiser, Settings, Trainer
+from bench.recipes.airbench94 import LookaheadSgd, Settings, Trainer
 from bench.training.data import Cifar10
 from bench.training.layers import BiasBatchNorm, Scale
 from tests.support.learning import CPU
@@ -50,13 +50,14 @@ def test_the_fast_biases_are_the_six_batch_norms(small: Trainer) -> None:
     assert len(norms) == 6
 
 
-def without_gradients(optimiser: Optimiser, weight: torch.Tensor, steps: int) -> list[float]:
+def without_gradients(optimiser: LookaheadSgd, weight: torch.Tensor, steps: int) -> list[float]:
     """`weight` is the number of the step before each step; what the optimiser makes of that, after each."""
     after = []
     for step in range(steps):
         torch.nn.init.constant_(weight, step + 1)
         optimiser.schedule(step, steps)
         optimiser.step()
+        optimiser.after_step(step, steps)
         after.append(weight.flatten()[0].item())
     return after
 

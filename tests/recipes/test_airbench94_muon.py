@@ -67,3 +67,22 @@ def test_muon_has_the_six_filter_banks(network: Network) -> None:
 def test_the_whitening_bias_learns_in_the_first_75_of_200_steps() -> None:
     share = Settings().whitening_bias
     assert [step for step in range(200) if step / 200 < share] == list(range(75))
+
+
+@pytest.mark.parametrize(("every", "rescaled"), [(1, [0, 1, 2, 3, 4, 5]), (3, [0, 3])])
+def test_filters_are_brought_back_to_their_norm_at_the_first_step_and_every_so_many_after_it(
+    network: Network, every: int, rescaled: list[int]
+) -> None:
+    optimisers = Optimisers(network, Settings(rescale_every=every), CPU)
+    filters = optimisers.muon.weights[0]
+    wanted, kept = len(filters) ** 0.5, []
+    for step in range(6):
+        with torch.no_grad():
+            filters.mul_(2 * wanted / filters.norm())
+        filters.grad = torch.randn_like(filters)
+        optimisers.schedule(step, 1_000_000)
+        optimisers.muon.param_groups[0]["lr"] = 0.0
+        optimisers.step()
+        if filters.norm().item() == pytest.approx(wanted):
+            kept.append(step)
+    assert kept == rescaled

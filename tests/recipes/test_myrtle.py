@@ -9,6 +9,7 @@ import torch
 from bench.recipes import myrtle, myrtle_tricks, myrtle_tricks_13ep
 from bench.training.data import Cifar10
 from bench.training.layers import GhostBatchNorm, Scale
+from bench.training.optimisers import ScheduledSgd
 from tests.support.learning import CPU
 
 TEN, THIRTEEN = myrtle_tricks.Settings(width=8, batch=64), myrtle_tricks_13ep.SETTINGS
@@ -46,8 +47,12 @@ def test_the_learning_rate_at_an_epoch(
 ) -> None:
     """For the mean loss, of the step that reaches the epoch; SGD is given that of the sum over 512 images."""
     steps = round(settings.epochs * 97)
-    of = myrtle if isinstance(settings, myrtle.Settings) else myrtle_tricks
-    optimiser = of.Optimiser(torch.nn.Sequential(torch.nn.Linear(2, 2), GhostBatchNorm(2, 32)), settings, fused=False)
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), GhostBatchNorm(2, 32))
+    optimiser: ScheduledSgd = (
+        myrtle.SummedSgd(network, settings, CPU)
+        if isinstance(settings, myrtle.Settings)
+        else myrtle_tricks.AveragedSgd(network, settings, CPU)
+    )
     optimiser.schedule(round(epoch * 97) - 1, steps)
     *biases, others = optimiser.sgd.param_groups
     assert others["lr"] * 512 == pytest.approx(lr, abs=2e-3)  # 2.6 epochs are no whole step
@@ -120,6 +125,7 @@ def test_the_average_of_the_tricks_moves_every_five_steps_and_is_what_is_tested(
         torch.nn.init.constant_(head.weight, step + 1)
         optimiser.schedule(step, 12)
         optimiser.step()
+        optimiser.after_step(step, 12)
     keep = 0.99**5
     with trainer.averaged():
         assert head.weight.flatten()[0].item() == pytest.approx(keep * (1 - keep) * 5 + (1 - keep) * 10)

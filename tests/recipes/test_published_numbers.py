@@ -12,10 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.recipes import RECIPES, Recipe, find
 from bench.recipes.fastai_wrn import settings_for
-from bench.training.paths.blocked import can_block
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, View
+from bench.training.paths.blocked import can_block
 from tests.support.learning import CPU
 
 

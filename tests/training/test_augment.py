@@ -1,6 +1,7 @@
 """Augmentation: what comes out is a crop of the padded image, flipped, cut out and shared out as asked for."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,17 +9,21 @@ import pytest
 import torch
 
 from bench.training.augment import MEAN, STD, Augmented, normalise, reflect_pad, squares, zero_pad
+from bench.training.device import Compute
+from tests.support.learning import CPU
 
 
 def random_images(n: int, size: int = 8) -> torch.Tensor:
     return torch.randint(0, 256, (n, size, size, 3), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
 
 
-def loader(images: torch.Tensor, *, batch: int, pad: int = 0, seed: int = 0, **options: Any) -> Augmented:
+def loader(
+    images: torch.Tensor, *, batch: int, pad: int = 0, seed: int = 0, compute: Compute = CPU, **options: Any
+) -> Augmented:
     """Labels are the positions of the images, so that a batch tells which images it holds."""
     labels = torch.arange(len(images))
     generator = torch.Generator().manual_seed(seed)
-    return Augmented(images, labels, batch=batch, pad=pad, dtype=torch.float32, generator=generator, **options)
+    return Augmented(images, labels, batch=batch, pad=pad, compute=compute, generator=generator, **options)
 
 
 def mirrored(batches: Augmented, images: torch.Tensor) -> list[bool]:
@@ -156,7 +161,7 @@ def test_the_shards_of_a_batch_are_together_the_batch_in_order(ranks: int) -> No
     """All of it: order, crop, flip and hole, in the second epoch too."""
     load = partial(loader, random_images(20), batch=8, pad=2, cutout=2, flip="random")
     whole = load()
-    shards = [load(shard=(rank, ranks)) for rank in range(ranks)]
+    shards = [load(compute=replace(CPU, rank=rank, ranks=ranks)) for rank in range(ranks)]
     for _ in range(2):
         for (seen, labels), *parts in zip(whole, *shards, strict=True):
             assert torch.equal(torch.cat([each for each, _ in parts]), seen)

@@ -1,4 +1,4 @@
-"""How a device is driven, as far as that is decided without a GPU; how a network is called on a CPU."""
+"""How a device is driven, as far as that is decided without a GPU."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ from typing import Literal
 
 import pytest
 import torch
-from torch import nn
 
 from bench.errors import UsageError
-from bench.record.documents import ExecutionPath
 from bench.training import device
-from bench.training.paths.blocked import Blocked
-from bench.training.device import Compute, forward_function
-from bench.training.layers import Conv3x3
 
 
 @pytest.mark.parametrize(
     ("capability", "triton", "path"),
-    [((8, 0), True, "compiled"), ((9, 0), True, "compiled"), ((8, 0), False, "graphs"), ((7, 5), True, "graphs")],
+    [((8, 0), True, "compiled-captured"), ((7, 5), True, "compiled-captured"), ((8, 0), False, "captured")],
 )
-def test_a_gpu_is_compiled_for_from_ampere_on_where_triton_can(
+def test_whole_steps_are_captured_on_a_gpu_and_compiled_where_triton_can(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], triton: bool, path: str
 ) -> None:
     show_gpu(monkeypatch, capability)
@@ -107,40 +102,3 @@ def test_the_processor_is_taken_where_it_is_asked_for_or_all_there_is(monkeypatc
 def test_only_a_processor_is_kept_from_compiling() -> None:
     cpu, cuda = (device.Compute(torch.device(kind), torch.float32, "compiled") for kind in ("cpu", "cuda"))
     assert (device.eager_on_cpu(cpu).path, device.eager_on_cpu(cuda).path) == ("eager", "compiled")
-
-
-KNOWN, UNKNOWN = nn.Sequential(Conv3x3(3, 4), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 5))
-
-
-def cpu(path: ExecutionPath, *, winograd: bool) -> Compute:
-    return Compute(torch.device("cpu"), torch.float32, path, winograd)
-
-
-@pytest.mark.parametrize(
-    ("path", "winograd", "network", "called", "is_winograd"),
-    [
-        ("eager", False, KNOWN, nn.Sequential, False),
-        ("eager", True, KNOWN, Blocked, True),
-        ("eager", True, UNKNOWN, nn.Sequential, False),
-        ("compiled", True, KNOWN, Blocked, True),
-        ("compiled", False, KNOWN, torch._dynamo.OptimizedModule, False),
-        ("compiled", True, UNKNOWN, torch._dynamo.OptimizedModule, False),
-    ],
-)
-def test_known_layers_go_by_winograd_where_that_is_fastest_and_others_by_torch(
-    path: ExecutionPath, winograd: bool, network: nn.Sequential, called: type, is_winograd: bool
-) -> None:
-    function, says = forward_function(network, cpu(path, winograd=winograd))
-    assert type(function) is called
-    assert says is is_winograd
-
-
-def test_an_eager_network_is_called_itself() -> None:
-    assert forward_function(UNKNOWN, cpu("eager", winograd=True))[0] is UNKNOWN
-
-
-def test_blocked_activations_are_compiled_only_where_the_path_says_so() -> None:
-    for path in ("eager", "compiled"):
-        function, _ = forward_function(KNOWN, cpu(path, winograd=True))
-        assert isinstance(function, Blocked)
-        assert function.compiled is (path == "compiled")

@@ -7,17 +7,18 @@ import pytest
 import torch
 
 from bench.training.augment import normalise, reflect_pad
-from bench.training.paths.blocked import Blocked
 from bench.training.evaluate import (
     FLIP,
     FLIP_AND_SHIFT,
     PLAIN,
+    Look,
     View,
     accuracy,
     evaluate_uncertain,
     logits,
 )
 from bench.training.layers import Conv3x3, GhostBatchNorm, GlobalMaxPool
+from bench.training.paths.blocked import Blocked
 
 
 def random_images(n: int) -> torch.Tensor:
@@ -29,6 +30,10 @@ def network() -> torch.nn.Module:
     return torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(288, 10)
     ).eval()
+
+
+def look_of(network: Callable[[torch.Tensor], torch.Tensor]) -> Look:
+    return lambda images, views: logits(network, images, views, torch.float32)
 
 
 @pytest.mark.parametrize("views", [PLAIN, FLIP, FLIP_AND_SHIFT])
@@ -74,7 +79,7 @@ def test_accuracy_is_the_share_of_right_answers_over_uneven_batches() -> None:
     images, net = random_images(7), network()
     truth = logits(net, images, PLAIN, torch.float32).argmax(1)
     truth[:2] = (truth[:2] + 1) % 10
-    assert accuracy(net, images, truth, PLAIN, torch.float32, batch=3) == pytest.approx(5 / 7)
+    assert accuracy(look_of(net), images, truth, PLAIN, batch=3) == pytest.approx(5 / 7)
 
 
 def test_a_second_look_changes_only_the_answers_in_doubt_whatever_the_other_images_are() -> None:
@@ -87,7 +92,7 @@ def test_a_second_look_changes_only_the_answers_in_doubt_whatever_the_other_imag
     assert not torch.equal(expected, second.argmax(1))
 
     def share(sure: float, labels: torch.Tensor) -> float:
-        return evaluate_uncertain(net, images, labels, PLAIN, FLIP_AND_SHIFT, sure, torch.float32)
+        return evaluate_uncertain(look_of(net), images, labels, PLAIN, FLIP_AND_SHIFT, sure)
 
     assert share(sure, expected) == 1.0
     assert share(0.0, first.argmax(1)) == 1.0  # none in doubt

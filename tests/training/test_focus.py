@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bench.training.augment import Focused
+from tests.support.learning import CPU
 
 N = 100
 
@@ -20,7 +21,7 @@ def focused() -> Focused:
         share=0.4,
         batch=10,
         pad=0,
-        dtype=torch.float32,
+        compute=CPU,
         generator=torch.Generator().manual_seed(0),
     )
 

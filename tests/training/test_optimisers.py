@@ -1,14 +1,18 @@
-"""Schedules, SGD by epoch, float32 copies of the weights, Muon, averages of the weights."""
+"""Schedules, SGD by epoch, float32 copies of the weights, averages of the weights."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from bench.training.optimisers import Average, MasterWeights, Muon, ScheduledSgd, orthogonalise, piecewise_linear
+from bench.training.device import Compute
+from bench.training.optimisers import Average, MasterWeights, ScheduledSgd, piecewise_linear
+from bench.training.paths.captured import Memory
+from tests.support.learning import CPU
 
 positions = st.floats(-100, 100).map(lambda x: round(x, 3))
 values = st.floats(-10, 10)
@@ -47,10 +51,10 @@ def test_knots_out_of_order_are_refused() -> None:
 KNOTS = ((0.0, 0.0), (2.0, 0.4), (4.0, 0.0))
 
 
-def sgd(parameters: list[torch.Tensor], summed: int = 1) -> ScheduledSgd:
+def sgd(parameters: list[torch.Tensor], summed: int = 1, compute: Compute = CPU) -> ScheduledSgd:
     momentum = ((0, 0.9), (4, 0.5))
     return ScheduledSgd(
-        parameters, epochs=4, lr=KNOTS, momentum=momentum, weight_decay=0.01, nesterov=True, summed=summed
+        parameters, compute, epochs=4, lr=KNOTS, momentum=momentum, weight_decay=0.01, nesterov=True, summed=summed
     )
 
 
@@ -80,9 +84,36 @@ def test_a_summed_loss_moves_the_weights_as_the_mean_does() -> None:
     assert torch.allclose(ends[0], ends[1], rtol=1e-4)
 
 
+def test_a_captured_sgd_whose_momentum_changes_moves_as_torch_s_with_that_momentum() -> None:
+    """What it is captured with stays, so the momentum is changed through the buffers, as in fastai-wrn."""
+    cycle, lr = ((0, 0.95), (2, 0.85), (4, 0.95)), ((0, 0.01), (2, 0.2), (4, 0.01))
+    start = torch.randn(7, dtype=torch.float64)
+    captured, plain = start.clone().requires_grad_(), start.clone().requires_grad_()
+    compute = replace(CPU, path="captured", memory=Memory())
+    optimiser = ScheduledSgd([captured], compute, epochs=4, lr=lr, momentum=cycle, weight_decay=0.1, nesterov=False)
+    reference = torch.optim.SGD([plain], lr=0.0, momentum=0.5, weight_decay=0.1)
+    (group,) = optimiser.sgd.param_groups
+    for step in range(20):
+        gradient = torch.randn(7, dtype=torch.float64)
+        captured.grad, plain.grad = gradient.clone(), gradient
+        optimiser.schedule(step, 20)
+        optimiser.step()
+        epoch = step * 4 / 20
+        reference.param_groups[0].update(lr=piecewise_linear(epoch, lr), momentum=piecewise_linear(epoch, cycle))
+        reference.step()
+        assert group["momentum"] == 0.95
+        assert torch.allclose(captured, plain, rtol=1e-12, atol=1e-12)
+
+
+def test_a_captured_sgd_cannot_change_nesterov_s_momentum() -> None:
+    compute = replace(CPU, path="captured", memory=Memory())
+    with pytest.raises(ValueError, match="Nesterov"):
+        sgd([torch.zeros(3, requires_grad=True)], compute=compute)
+
+
 def test_steps_too_small_for_half_precision_add_up_in_the_copies() -> None:
     weight = torch.ones(1, dtype=torch.float16, requires_grad=True)
-    masters = MasterWeights([weight], scale=512)
+    masters = MasterWeights([weight], 512, CPU)
     optimiser = torch.optim.SGD(masters.copies, lr=1e-4)
     for _ in range(100):
         weight.grad = torch.full((1,), 512.0, dtype=torch.float16)
@@ -96,87 +127,7 @@ def test_steps_too_small_for_half_precision_add_up_in_the_copies() -> None:
 
 def test_frozen_weights_have_no_copy() -> None:
     frozen, trained = torch.zeros(2), torch.zeros(3, requires_grad=True)
-    assert [len(copy) for copy in MasterWeights([frozen, trained], 1).copies] == [3]
-
-
-@pytest.mark.parametrize("shape", [(64, 128), (64, 576), (256, 64)])
-def test_orthogonalise_brings_every_singular_value_near_one(shape: tuple[int, int]) -> None:
-    """Five steps land in the band that the coefficients converge to; they are not meant to reach 1 exactly."""
-    torch.manual_seed(0)
-    values = torch.linalg.svdvals(orthogonalise(torch.randn(shape), steps=5, dtype=torch.float32))
-    assert values.min() > 0.4
-    assert values.max() < 1.3
-
-
-def test_orthogonalise_is_the_transpose_of_itself_transposed() -> None:
-    matrix = torch.randn(48, 16)
-    wide = orthogonalise(matrix.T.contiguous(), dtype=torch.float32)
-    assert torch.allclose(orthogonalise(matrix, dtype=torch.float32), wide.T, atol=1e-5)
-
-
-def test_orthogonalise_keeps_the_directions_of_the_singular_vectors() -> None:
-    u, _, vh = torch.linalg.svd(torch.randn(16, 32), full_matrices=False)
-    matrix = u @ torch.diag(torch.linspace(1, 3, 16)) @ vh
-    diagonal = u.T @ orthogonalise(matrix, steps=5, dtype=torch.float32) @ vh.T
-    assert torch.allclose(diagonal, torch.diag(torch.diagonal(diagonal)), atol=1e-4)
-
-
-def test_bfloat16_and_float32_agree_within_bfloat16() -> None:
-    matrix = torch.randn(64, 256)
-    low, high = orthogonalise(matrix, dtype=torch.bfloat16), orthogonalise(matrix, dtype=torch.float32)
-    assert (low - high).norm() / high.norm() < 0.05
-
-
-def test_a_step_rescales_the_weight_and_then_moves_it_along_the_orthogonalised_lookahead() -> None:
-    torch.manual_seed(0)
-    weight = torch.randn(8, 4, 3, 3, requires_grad=True)
-    before = weight.detach().clone()
-    muon = Muon([weight], lr=0.1, momentum=0.6, dtype=torch.float32)
-    momentum = torch.zeros(8, 36)
-    for _ in range(2):
-        gradient = torch.randn(8, 36)
-        weight.grad = gradient.view(8, 4, 3, 3).clone()
-        muon.step()
-        momentum = 0.6 * momentum + gradient
-        update = orthogonalise(gradient + 0.6 * momentum, dtype=torch.float32)
-        before = before * 8**0.5 / before.norm() - 0.1 * update.view(8, 4, 3, 3)
-        assert torch.allclose(weight, before, atol=1e-5)
-
-
-def test_a_weight_without_a_gradient_is_left_alone() -> None:
-    weight = torch.randn(4, 2, 3, 3, requires_grad=True)
-    before = weight.detach().clone()
-    Muon([weight], lr=0.1, momentum=0.6).step()
-    assert torch.equal(weight, before)
-
-
-def test_filters_taken_together_move_as_they_do_one_by_one() -> None:
-    """Zero columns and batches change nothing, whatever order the shapes come in."""
-    torch.manual_seed(0)
-    starts = [torch.randn(shape) for shape in [(8, 3, 3, 3), (16, 8, 3, 3), (8, 8, 3, 3), (16, 16, 3, 3)]]
-    gradients = [torch.randn_like(start) for start in starts]
-    moved = []
-    for batched in (False, True):
-        weights = [start.clone().requires_grad_() for start in starts]
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight.grad = gradient.clone()
-        Muon(weights, lr=0.1, momentum=0.6, dtype=torch.float32, batched=batched).step()
-        moved.append(weights)
-    for one, other in zip(*moved, strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
-
-
-def test_filters_are_rescaled_at_the_first_step_and_every_so_many_after_it() -> None:
-    weight = (5 * torch.ones(4, 2, 3, 3)).requires_grad_()
-    muon = Muon([weight], lr=0.0, momentum=0.6, rescale_every=3)
-    norms = []
-    for _ in range(4):
-        with torch.no_grad():
-            weight.mul_(2)
-        weight.grad = torch.randn_like(weight)
-        muon.step()
-        norms.append(weight.norm().item())
-    assert norms == pytest.approx([2, 4, 8, 2])
+    assert [len(copy) for copy in MasterWeights([frozen, trained], 1, CPU).copies] == [3]
 
 
 # torch knows no types of the layers in a sequence.
@@ -203,7 +154,7 @@ def change(network: Network) -> None:
 
 
 def test_it_keeps_its_share_and_takes_the_rest_running_statistics_too(network: Network) -> None:
-    average = Average(network)
+    average = Average(network, CPU)
     change(network)
     average.update(0.75)
     assert state(network) == (3, 4, 7)
@@ -212,7 +163,7 @@ def test_it_keeps_its_share_and_takes_the_rest_running_statistics_too(network: N
 
 
 def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: Network) -> None:
-    average = Average(network)
+    average = Average(network, CPU)
     change(network)
     with average.swap_weights():
         assert state(network) == (1, 0, 7)
@@ -220,7 +171,7 @@ def test_it_is_the_network_inside_and_the_trained_weights_come_back(network: Net
 
 
 def test_the_trained_weights_come_back_after_an_error_too(network: Network) -> None:
-    average = Average(network)
+    average = Average(network, CPU)
     change(network)
     with pytest.raises(KeyboardInterrupt), average.swap_weights():
         raise KeyboardInterrupt
@@ -230,7 +181,7 @@ def test_the_trained_weights_come_back_after_an_error_too(network: Network) -> N
 def test_training_goes_on_from_a_handed_over_average_through_the_same_tensors(network: Network) -> None:
     weight = network[0].weight
     sgd = torch.optim.SGD([weight], lr=1.0)
-    average = Average(network)
+    average = Average(network, CPU)
     change(network)
     average.update(0.5)
     average.copy_to_network()

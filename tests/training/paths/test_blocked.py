@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from bench.recipes.airbench94_muon import Network as Airbench
-from bench.training.paths.blocked import Blocked, block_of, can_block
 from bench.training.layers import (
     Conv3x3,
     GhostBatchNorm,
@@ -15,6 +14,7 @@ from bench.training.layers import (
     Residual,
     Whitening,
 )
+from bench.training.paths.blocked import Blocked, block_of, can_block
 
 
 def airbench() -> nn.Sequential:

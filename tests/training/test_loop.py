@@ -1,0 +1,111 @@
+"""The paths that a warm-up tries: which it takes, what it says of the others, and what it does not swallow."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bench.measure.signals import Interrupted
+from bench.record.documents import ExecutionPath
+from bench.training.augment import Augmented
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from bench.training.loop import Training, paths
+from bench.training.optimisers import Optimiser
+
+IMAGES, LABELS = np.zeros((4, 3, 8, 8), np.uint8), np.zeros(4, np.uint8)
+
+
+class Rehearsed(Training):
+    """Each path takes its seconds a step, or raises its error."""
+
+    def __init__(self, path: ExecutionPath, script: dict[ExecutionPath, float | BaseException]) -> None:
+        compute = Compute(torch.device("cpu"), torch.float32, path)
+        network = nn.Sequential(nn.Flatten(), nn.Linear(192, 10))
+        super().__init__(Cifar10(IMAGES, LABELS, IMAGES, LABELS), compute, network, batch=2, epochs=1)
+        self.script, self.rehearsed = script, list[ExecutionPath]()
+
+    def _rehearse(self) -> float:
+        self.rehearsed.append(self.way.compute.path)
+        outcome = self.script[self.way.compute.path]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def prepare(self, generator: torch.Generator) -> Augmented:
+        return self.augmented(generator, pad=0)
+
+    def optimiser(self) -> Optimiser:
+        return _never()
+
+
+def _never() -> NoReturn:
+    raise AssertionError("nothing is trained here")
+
+
+@pytest.mark.parametrize(
+    ("device", "path", "tried"),
+    [
+        ("cuda", "compiled-captured", ("compiled-captured", "captured", "eager")),
+        ("cuda", "captured", ("captured", "eager")),
+        ("cuda", "compiled", ("compiled", "eager")),
+        ("cuda", "eager", ("eager",)),
+        ("cpu", "compiled", ("compiled", "eager")),
+        ("cpu", "captured", ("captured", "eager")),
+        ("cpu", "eager", ("eager",)),
+    ],
+)
+def test_the_paths_go_from_the_one_named_to_eager(
+    device: str, path: ExecutionPath, tried: tuple[ExecutionPath, ...]
+) -> None:
+    assert paths(Compute(torch.device(device), torch.float32, path)) == tried
+
+
+@pytest.mark.parametrize(("compiled", "captured", "fastest"), [(1.0, 2.0, "compiled-captured"), (2.0, 1.0, "captured")])
+def test_the_faster_path_stays_and_both_are_known(compiled: float, captured: float, fastest: ExecutionPath) -> None:
+    """Eager is the last resort: it is not tried where another works."""
+    training = Rehearsed("compiled-captured", {"compiled-captured": compiled, "captured": captured})
+    training.warm_up()
+    assert training.rehearsed == ["compiled-captured", "captured"]
+    assert training.compute.path == training.way.compute.path == fastest
+    assert training.way.compute.memory is training.compute.memory
+    assert training.compared == {"compiled-captured": compiled, "captured": captured}
+    assert training.notes == []
+
+
+def test_a_path_that_raises_falls_to_the_next_with_a_note() -> None:
+    training = Rehearsed("compiled-captured", {"compiled-captured": RuntimeError("no ptxas\nhere"), "captured": 1.0})
+    training.warm_up()
+    assert training.compute.path == "captured"
+    assert training.compared == {}
+    (note,) = training.notes
+    assert "compiled-captured" in note
+    assert "RuntimeError: no ptxas" in note
+    assert "\n" not in note
+
+
+def test_the_last_resort_is_eager_and_it_keeps_no_memory() -> None:
+    error = RuntimeError("no")
+    training = Rehearsed("compiled-captured", {"compiled-captured": error, "captured": error, "eager": 3.0})
+    training.warm_up()
+    assert training.rehearsed == ["compiled-captured", "captured", "eager"]
+    assert (training.compute.path, training.compute.memory, len(training.notes)) == ("eager", None, 2)
+
+
+def test_where_eager_fails_too_its_error_is_raised() -> None:
+    training = Rehearsed("compiled", {"compiled": RuntimeError("no compiler"), "eager": ValueError("no network")})
+    with pytest.raises(ValueError, match="no network"):
+        training.warm_up()
+
+
+@pytest.mark.parametrize("trouble", [torch.OutOfMemoryError("2 GiB"), Interrupted("SIGTERM"), KeyboardInterrupt()])
+def test_a_lack_of_memory_and_a_signal_end_the_warm_up(trouble: BaseException) -> None:
+    training = Rehearsed("compiled-captured", {"compiled-captured": trouble})
+    with pytest.raises(type(trouble)):
+        training.warm_up()
+    assert training.rehearsed == ["compiled-captured"]
+    assert training.notes == []
