@@ -1,7 +1,8 @@
 # `bench` in a container.
 #
 #   make image
-#   docker run --rm --gpus all -v "$PWD/cifar10:/data:ro" -v "$PWD/results:/results" bench run myrtle --runs 5
+#   docker run --rm --gpus all --shm-size 8g -v "$PWD/cifar10:/data:ro" -v "$PWD/results:/results" \
+#     -v bench-compiled:/compiled bench run myrtle --runs 5
 #
 # The base brings Python 3.11 or newer, and torch, torchvision, NumPy and Pillow, which are taken as they are; one with
 # Python alone gets them from TORCH. Everything else has its version and its checksum in requirements.lock.
@@ -53,6 +54,7 @@ LABEL org.opencontainers.image.title="bench" \
       org.opencontainers.image.revision="${GIT_COMMIT}"
 # torch.compile builds code as it runs: Triton with a C compiler and Python's headers on a GPU, Inductor with g++ on a
 # CPU. With them a container takes the same path as the machine around it. A base that has all of it is left alone.
+# For a GPU alone the one file that Triton builds, of 27 kB, could be in the image in their place; the CPU needs them.
 # Optimising at link time, sanitisers and a static Python are a third of it, and never used. The base holds the versions.
 # hadolint ignore=DL3008
 RUN headers="$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["include"])')"; \
@@ -63,14 +65,15 @@ RUN headers="$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["includ
     fi
 COPY --from=build /opt/bench /opt/bench
 # Open to every user, so that --user may be the owner of the folders mounted there.
-RUN install -d -m 1777 /data /results /state
+RUN install -d -m 1777 /data /results /state /compiled
 # HOME and USER: torch, Triton, CUDA and matplotlib keep caches under them, and a user id may have no name here.
 ENV PATH=/opt/bench/bin:${PATH} \
     HOME=/tmp USER=bench \
     CIFAR10_DIR=/data BENCH_STORE=/results XDG_STATE_HOME=/state \
+    TORCHINDUCTOR_CACHE_DIR=/compiled/inductor TRITON_CACHE_DIR=/compiled/triton \
     BENCH_GIT_COMMIT=${GIT_COMMIT}
 # /tmp too, so that --read-only needs no more words.
-VOLUME ["/data", "/results", "/state", "/tmp"]
+VOLUME ["/data", "/results", "/state", "/compiled", "/tmp"]
 WORKDIR /results
 USER 10001:10001
 ENTRYPOINT ["bench"]

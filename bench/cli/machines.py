@@ -21,6 +21,7 @@ from bench.sweep.provisioning.failure import failure_of_error
 from bench.sweep.provisioning.provisioner import ClusterStatus
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 from bench.sweep.spec import load
+from bench.sweep.yaml_file import is_file
 
 _CHUNK = 1 << 16
 
@@ -62,7 +63,7 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
 
 def named(sweep: str | None, store: str) -> tuple[str | None, frozenset[str], str]:
     """The name of a sweep that is given by name or by file, the clusters that the file names, and its store."""
-    if sweep is None or not Path(sweep).is_file():
+    if sweep is None or not is_file(Path(sweep)):
         return sweep, frozenset(), store
     loaded = load(sweep)
     return loaded.name, frozenset(cell.cluster for cell in loaded.cells()), loaded.store or store

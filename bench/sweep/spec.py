@@ -28,7 +28,7 @@ from bench import variables
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
 from bench.record.documents import Accelerators
-from bench.sweep.yaml_file import YamlFile, read
+from bench.sweep.yaml_file import YamlFile, is_file, is_folder, read
 from bench.text import did_you_mean
 
 Pricing = Literal["on-demand", "spot"]
@@ -214,7 +214,7 @@ def load(path: str | Path) -> Sweep:
     except ValidationError as error:
         raise UsageError(_message(file, error)) from None
     for index, cell in enumerate(cells(sweep.name, sweep.machines, (), ("on-demand",))):
-        if not cell.task.is_file():
+        if not is_file(cell.task):
             raise UsageError(f"{file.at(('machines', index))}: no task file {cell.task} here{_instead(cell)}")
     return sweep
 
@@ -248,7 +248,7 @@ def _description(place: Sequence[Any]) -> str:
 
 def _instead(cell: Cell) -> str:
     """What to do about a task file that is not there."""
-    if not cell.task.parent.is_dir():
+    if not is_folder(cell.task.parent):
         return f", nor a folder {cell.task.parent}; call bench where the task files lie"
     near = did_you_mean(cell.task.stem, (path.stem for path in cell.task.parent.glob("*.y*ml")))
     return f"; {near or f'see {cell.task.parent} for what there is'}"

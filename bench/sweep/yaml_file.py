@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,20 @@ class YamlFile:
             if below is not None:
                 line, node = below
         return f"{self.path}:{line + 1}: {words.removeprefix('.')}"
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file lies at `path`; none does at what is no name of a file, such as one that is too long."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder lies at `path`, in the same way."""
+    with suppress(OSError):
+        return path.is_dir()
+    return False
 
 
 def read(path: Path) -> YamlFile:

@@ -81,6 +81,13 @@ def test_a_store_that_is_named_is_the_one_that_is_counted_in(
     assert bench("status", "other").stderr == "nothing is rented for other\n"
 
 
+def test_names_that_no_file_can_have_are_no_files(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "installed", lambda: False)
+    assert bench("status", "é" * 300).returncode == 0
+    done = bench("status", "--store", "é" * 300)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
 @pytest.mark.parametrize("words", [("status",), ("status", "trial"), ("status", "bench-trial-v100")])
 def test_without_skypilot_it_needs_it_only_where_a_lease_of_a_sweep_is_open(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]

@@ -101,7 +101,9 @@ def test_a_base_without_torch_is_given_it(engine: Engine, debian: str, tmp_path:
 
 
 def test_every_user_may_write_where_volumes_are(engine: Engine, image: str) -> None:
-    touch = "touch /data/a /results/a /state/a /tmp/a && python -c 'import getpass, pathlib; getpass.getuser()'"
+    touch = (
+        "touch /data/a /results/a /state/a /compiled/a /tmp/a && python -c 'import getpass, pathlib; getpass.getuser()'"
+    )
     words = ("--read-only", "--cap-drop=ALL", "--network=none", "--user=4711:4711", "--entrypoint=sh")
     engine.docker("run", "--rm", *words, image, "-c", touch)
 

@@ -74,7 +74,7 @@ def test_quick_trains_and_a_stop_leaves_a_record(engine: Engine, image: str, dat
     assert (code, seconds < 10) == (130, True)
     first, second = documents(results, "runs")
     assert first["status"] == "completed"
-    assert first["evaluations"][-1]["accuracy"] > 0.7
+    assert first["evaluations"][-1]["metrics"]["accuracy"] > 0.7
     assert (second["status"], second["message"]) == ("interrupted", "stopped by SIGTERM")
     assert [lease.get("reason") for lease in documents(results, "leases")].count("interrupted") == 1
     for run in (first, second):

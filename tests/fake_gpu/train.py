@@ -11,10 +11,10 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ class Seen:
     steps: list[list[Asked]] = field(default_factory=list)  # by epoch: what an epoch needs falls to its first
     evaluations: list[Asked] = field(default_factory=list)
     gradients: int = 0  # left behind by steps
-    batch: dict[str, object] = field(default_factory=dict)
+    batch: dict[str, Any] = field(default_factory=dict)
 
     def look_at_batches(self) -> None:
         """Have the trainer show each before it computes the loss: where steps are captured, while they are."""
@@ -92,7 +92,7 @@ class Seen:
         """See bench.training.events."""
 
 
-def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
+def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, Any]:
     """Warm up and run once."""
     probe = built(recipe, 1, compute)
     epochs = min(probe.epochs, EPOCHS)
@@ -111,7 +111,7 @@ def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
     }
 
 
-def memory(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, object]:
+def memory(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, Any]:
     """Warm up, as that meets all there is to meet."""
     gpu.peak_bytes()
     trainer = built(recipe, 50_000, compute)
@@ -126,18 +126,13 @@ def built(recipe: str, images: int, compute: Compute) -> Training:
     return trainer
 
 
-WHAT = {"steps": steps, "memory": memory}
-
-
-def main(what: str, path: str, *recipes: str) -> None:
-    """Train all of them; `path` is one of record.documents, or "auto"."""
-    gpu, compute = FakeGpu(), choose("cuda")
-    if path != "auto":
-        compute = replace(compute, path=cast(ExecutionPath, path))
+def tell(what: Callable[[str, Compute, FakeGpu], dict[str, Any]], recipes: Sequence[str], compute: Compute) -> None:
+    """A line for each recipe: what `what` says of it, or the error that it met."""
+    gpu = FakeGpu()
     for name in recipes:
-        told: dict[str, object] = {"recipe": name}
+        told: dict[str, Any] = {"recipe": name}
         try:
-            told |= WHAT[what](name, compute, gpu)
+            told |= what(name, compute, gpu)
         except Exception:
             told["error"] = traceback.format_exc()
         gc.collect()
@@ -146,4 +141,5 @@ def main(what: str, path: str, *recipes: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    name, path, *recipes = sys.argv[1:]
+    tell({"steps": steps, "memory": memory}[name], recipes, replace(choose("cuda"), path=cast(ExecutionPath, path)))

@@ -185,6 +185,8 @@ def test_a_manifest_that_cannot_be_read_hides_no_run(stub: S3Stub) -> None:
     other = old_run("c")
     stub.objects[f"p/{other.key()}"] = to_bytes(other)  # as another program copies it
     assert other.id not in ids(store)
+    (line,) = layer.verify(store)
+    assert line.startswith(f"{store.name}/{other.key()}: reports do not see it")
     for key in stub.objects:
         if "/manifests/" in key:
             stub.objects[key] = b"{"

@@ -203,3 +203,9 @@ def test_an_editor_with_the_schema_sees_a_mistake() -> None:
     for mistake in ({"recipes": ["myrtl"]}, {"max_duration": "2 hours"}, {"machine": "v100"}, {"max_cost": 0}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(SMALL | mistake, schema)
+
+
+@pytest.mark.parametrize("machine", ["é" * 300, "9" * 400, f"{'x' * 300}/y", "a/\0.yaml"])
+def test_a_machine_whose_name_no_file_can_have_has_no_task_file(here: Path, machine: str) -> None:
+    with pytest.raises(UsageError, match=r"sweep\.yaml:\d: machines\[0\]"):
+        load_words(machines=[machine])

@@ -134,6 +134,10 @@ def verify(store: Store) -> Iterator[str]:
             yield f"{raw}, but the compact layer holds it"
         elif hashlib.sha256(raw).hexdigest() != stated:
             yield f"{store.name}/{key}: the compact layer holds another version of it"
+    if layer := _layer(store):
+        listed, seen_by_reports = (layer.missing(table["run_id"], all_listed=every) for every in (True, False))
+        for key in sorted(set(listed).difference(seen_by_reports)):
+            yield f"{store.name}/{key}: reports do not see it, as it came after the compaction and not by bench"
 
 
 def _layer(store: Store) -> Layer | None:

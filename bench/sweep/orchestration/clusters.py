@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -101,8 +102,9 @@ def open_clusters(store: Store, name: str | None) -> list[str]:
 
     None: those of all sweeps. Raises StoreError where the store cannot be read; a folder that is not there has none.
     """
-    if isinstance(store, FolderStore) and not store.root.exists():
-        return []
+    with suppress(OSError):  # which listing it tells better
+        if isinstance(store, FolderStore) and not store.root.exists():
+            return []
     keys = set(store.keys("v1/leases/"))
     return [
         _cluster(tag)

@@ -1,0 +1,52 @@
+"""Recipes compiled for the fake GPU: `python -m tests.fake_gpu.compiled PATH RECIPE…`, a JSON line for each.
+
+Triton's own assembler writes real machine code, which only nothing runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch._dynamo.utils import counters
+from torch._inductor import metrics
+from torch._logging._internal import set_logs
+
+from bench.record.documents import ExecutionPath
+from bench.training.api import Compute, choose
+from tests.fake_gpu.gpu import FakeGpu
+from tests.fake_gpu.train import steps, tell
+
+# Where an ELF file has its flags; the lowest byte of NVIDIA's is the architecture.
+_E_FLAGS = 0x30
+
+
+def architectures() -> list[int]:
+    """Of all machine code in Triton's cache: [75, 90]."""
+    files = Path(os.environ["TRITON_CACHE_DIR"]).rglob("*.cubin")
+    return sorted({file.read_bytes()[_E_FLAGS] for file in files})
+
+
+def compiled(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, Any]:
+    """Train as train.py does, and look at what the compiler made."""
+    torch._dynamo.reset()
+    counters.clear()
+    metrics.reset()
+    told = steps(recipe, compute, gpu)
+    return told | {
+        "graphs": counters["stats"]["unique_graphs"],
+        "breaks": dict(counters["graph_break"]),
+        "bytes": metrics.num_bytes_accessed,
+        "architectures": architectures(),
+    }
+
+
+if __name__ == "__main__":
+    # Inductor counts bytes only for a log that somebody reads.
+    set_logs(inductor_metrics=True)
+    path, *recipes = sys.argv[1:]
+    tell(compiled, recipes, replace(choose("cuda"), path=cast(ExecutionPath, path)))
