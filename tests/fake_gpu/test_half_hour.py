@@ -52,5 +52,5 @@ def test_a_call_makes_what_the_one_before_did_not(machine: Machine, tmp_path: Pa
     call = machine.python(HALF_HOUR, str(out), "--minutes", "1", "--data", str(cifar10))
     assert call.returncode == 0, call.stderr
     told = [json.loads(line) for line in (out / "parts.jsonl").read_text().splitlines()]
-    assert [line["part"] for line in told[len(done) :]][0] == ["ceilings"]
+    assert told[len(done)]["part"] == ["ceilings"]
     assert list((out / "store").rglob("*.json")), "what was recorded stays, however the series ended"

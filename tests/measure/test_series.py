@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -14,7 +14,7 @@ from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.recipes import Recipe, Trainer
-from bench.record.documents import Run, from_bytes, policy_seconds, to_bytes
+from bench.record.documents import ExecutionPath, Run, from_bytes, policy_seconds, to_bytes
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10
 from bench.training.device import Compute
@@ -195,7 +195,7 @@ def test_no_home_folder_gets_into_a_record(monkeypatch: pytest.MonkeyPatch) -> N
 class Tried(Training):
     """A training whose warm-up tried two paths, and a third that failed."""
 
-    def warm_up(self) -> None:
+    def warm_up(self, allowed: Sequence[ExecutionPath] | None = None) -> None:
         self.compared = {"compiled-captured": 0.002, "captured": 0.003}
         self.notes = ["the path compiled fails here"]
 
