@@ -21,6 +21,8 @@ _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux, which Python 3.9 does not name
 # Rounds that follow each other faster are put together: a thousand small reads cost more than what they stamp.
 _ROUND_S = 0.005
+# So much in a round is a program that prints without a pause: its single lines need no time of their own.
+_MUCH, _LONG_ROUND_S = 1000, 0.02
 # Files are looked into a thousand times in a run, but no more often than this, and no more seldom.
 _POLLS, _SHORTEST_POLL_S, _LONGEST_POLL_S = 1000, 0.05, 1.0
 
@@ -99,7 +101,7 @@ class _Loop:
             selector.register(pipe, selectors.EVENT_READ, output)
         selector.register(group.woken, selectors.EVENT_READ)
         self._next_poll = group.started_at
-        self._read_at = 0.0
+        self._read_at, self._read_bytes = 0.0, 0
 
     @property
     def piped(self) -> bool:
@@ -113,7 +115,7 @@ class _Loop:
 
     def round(self) -> None:
         """Wait for something to happen, and heed it."""
-        full = False
+        full, self._read_bytes = False, 0
         for key, _ in self._selector.select(max(0.0, self._next_at() - time.monotonic())):
             if key.fd in self._pipes:
                 full |= self._read(key)
@@ -125,7 +127,7 @@ class _Loop:
         self._decide(now)
         self._ending.advance(now)
         if not full and now - self._read_at < _ROUND_S and self._group.exited_at is None:
-            time.sleep(_ROUND_S)
+            time.sleep(_LONG_ROUND_S if self._read_bytes >= _MUCH else _ROUND_S)
 
     def _next_at(self) -> float:
         """When to look again if nothing comes."""
@@ -141,6 +143,7 @@ class _Loop:
         if not data:
             self._selector.unregister(key.fd)
             self._pipes.remove(key.fd)
+        self._read_bytes += len(data)
         key.data.write(data)
         # What is shown after we stopped the program is not the work that is measured.
         if self._ending.ended is None:
