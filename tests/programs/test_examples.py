@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.programs.job import Job
+from bench.programs.job import Job, parse_target
 from bench.programs.measurement import measure
-from bench.programs.target import parse_target
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "programs"
 # One thread: two processes that share a core wait for each other.

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.programs.job import Job
+from bench.programs.job import Job, Target
 from bench.programs.measurement import measure
-from bench.programs.target import Target
 from tests.support.programs import python
 
 LOSS = Target("loss", at_most=0.5)

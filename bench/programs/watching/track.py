@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point
-from bench.programs.target import Target
 from bench.programs.watching.thinned import Sample, Thinned
 
 MOST_POINTS = 500

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.programs.job import Job
+from bench.programs.job import Job, Target
 from bench.programs.running.process import CannotStart
 from bench.programs.running.runner import run
-from bench.programs.target import Target
 from bench.programs.watching.watch import Watch
 from tests.support.programs import COUNTING, Words, python, run_program
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from bench.programs.job import Target
 from bench.programs.progress import Point
-from bench.programs.target import Target
 from bench.programs.watching.track import Track, ValueAt
 
 
