@@ -6,9 +6,10 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from bench.programs.job import Job
 from bench.programs.running.ending import Ending
@@ -62,8 +63,7 @@ def run(job: Job, watch: Watch, environ: Mapping[str, str], outputs: tuple[int, 
             loop = _Loop(job, watch, group, ending, selector, outputs)
             while not ending.over(time.monotonic(), piped=loop.piped):
                 loop.round()
-        if ending.ended is None:
-            watch.poll(time.monotonic())
+            loop.end()
     finally:
         group.send(signal.SIGKILL)
         group.close()
@@ -100,6 +100,7 @@ class _Loop:
             _widen(pipe)
             selector.register(pipe, selectors.EVENT_READ, output)
         selector.register(group.woken, selectors.EVENT_READ)
+        self._defect: str | None = None
         self._next_poll = group.started_at
         self._read_at, self._read_bytes = 0.0, 0
 
@@ -110,8 +111,24 @@ class _Loop:
 
     @property
     def warnings(self) -> list[str]:
-        """What could not be handed on."""
-        return [output.warning for output in self._outputs if output.warning]
+        """What could not be handed on, or read."""
+        return [warning for warning in (*(output.warning for output in self._outputs), self._defect) if warning]
+
+    def end(self) -> None:
+        """The program has ended, and nothing more comes from its pipes."""
+        if self._ending.ended is not None:
+            return
+        for pipe in self._pipes:  # held by a process that is out of reach
+            self._heed(partial(self._watch.end, pipe, time.monotonic()))
+        self._heed(lambda: self._watch.poll(time.monotonic()))
+
+    def _heed(self, read: Callable[[], None]) -> None:
+        """Read progress. A defect of ours ends that, and not a training that somebody pays for."""
+        if self._defect is None:
+            try:
+                read()
+            except Exception as error:
+                self._defect = f"progress was read up to a defect of bench only ({type(error).__name__}): report it"
 
     def round(self) -> None:
         """Wait for something to happen, and heed it."""
@@ -147,15 +164,12 @@ class _Loop:
         key.data.write(data)
         # What is shown after we stopped the program is not the work that is measured.
         if self._ending.ended is None:
-            if data:
-                self._watch.feed(key.fd, data, at)
-            else:
-                self._watch.end(key.fd, at)
+            self._heed(lambda: self._watch.feed(key.fd, data, at) if data else self._watch.end(key.fd, at))
         return len(data) == _READ
 
     def _poll(self, now: float) -> None:
         if self._ending.ended is None:
-            self._watch.poll(now)
+            self._heed(lambda: self._watch.poll(now))
         age = now - self._group.started_at
         self._next_poll = now + min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, age / _POLLS))
 
