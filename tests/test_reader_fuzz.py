@@ -9,7 +9,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ from bench.record.documents import AnyDocument, content_of, from_bytes, to_bytes
 from bench.sealed import CHECKSUM_FIELD, seal
 from bench.store import FolderStore, compact as layer, read_log
 from bench.store.log import to_line
+from bench.store.s3 import S3Store
 from bench.sweep.spec import Cell, load
 from bench.sweep.task_file import task_of
-from tests.support import checkouts
+from tests.support import checkouts, s3_stub
 from tests.support.mutants import contents, texts
+from tests.support.s3_stub import Answer, S3Stub
 from tests.support.small_store import a_lease, a_run
 
 fuzzed = settings(
@@ -170,3 +172,30 @@ def test_a_part_of_the_compact_layer(folder: Path, data: bytes) -> None:
     place = (sum(data) * 31 + len(data) * 997) % len(whole)
     part.write_bytes(whole[:place] + data + whole[place + len(data) :])
     read(lambda: layer.read_runs(store))
+
+
+LISTING = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    b"<IsTruncated>false</IsTruncated><KeyCount>1</KeyCount><Contents><Key>p/v1/a.json</Key><Size>1</Size></Contents>"
+    b"<CommonPrefixes><Prefix>p/v1/runs/</Prefix></CommonPrefixes></ListBucketResult>"
+)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[tuple[S3Stub, S3Store]]:
+    """A server for listings, and a store there: its client takes longer to make than a hundred listings."""
+    settings = {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1", "MAX_ATTEMPTS": "1"}
+    with s3_stub.running() as server, pytest.MonkeyPatch.context() as changed:
+        for name, value in {**settings, "ENDPOINT_URL_S3": server.endpoint}.items():
+            changed.setenv(f"AWS_{name}", value)
+        store = S3Store("s3://bucket/p")
+        assert store.objects("v1/") == []
+        yield server, store
+
+
+@given(texts([LISTING, LISTING.replace(b"false", b"true").replace(b"<Key>", b"<NextContinuationToken/><Key>")]))
+@fuzzed
+def test_a_listing_of_s3(s3: tuple[S3Stub, S3Store], data: bytes) -> None:
+    server, store = s3
+    server.on_list = lambda xml: Answer(200, data)
+    read(lambda: store.objects("v1/"))

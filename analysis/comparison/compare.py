@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
+from analysis.frames.runs import clock_of
 from analysis.stats.intervals import LEVEL, POWER, median_interval, visible_difference, wilson
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
@@ -55,6 +56,8 @@ class Comparison:
 def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Sequence[Metric] = METRICS) -> Comparison:
     """A against B in each of `metrics`. Two sides with one label are told apart by (A) and (B).
 
+    Programs that mark no phases are compared under `cold`, whatever the `policy`.
+
     Raises UsageError where a run is on both sides, or a side has no run that counts.
     """
     if a.label == b.label:
@@ -68,6 +71,7 @@ def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Seque
             f"{a.label} and {b.label} have {shared} runs in common; narrow one with RECIPE@MACHINE, "
             "or name another store with --baseline-store"
         )
+    policy = clock_of(pd.concat([a.runs, b.runs]), policy)
     findings = tuple(compare_metric(metric, a, b, policy) for metric in dict.fromkeys(metrics))
     return Comparison(policy, a, b, findings, tuple(map(one_line, _notes(a, b, policy, findings))))
 
@@ -147,7 +151,7 @@ def _uncounted(side: Side, policy: Policy) -> Iterator[str]:
 
 def _visible(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
-        if finding.metric != "accuracy" or finding.winner or finding.inconclusive:
+        if finding.metric != "accuracy" or finding.winner or finding.inconclusive or a.runs["program"].any():
             continue
         variance = math.fsum(float(side.runs["accuracy"].var()) for side in (a, b)) / 2
         if variance > _ROUNDING:

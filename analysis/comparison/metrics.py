@@ -67,13 +67,14 @@ _WORDS: dict[Metric, _Words] = {
     "cost-per-success": _Words("cheaper per success", "more expensive per success", "cost per success"),
 }
 _MACHINE = {"machine": "machines differ", "dataset": "data sets differ"}
-_SUCCESS = {**_MACHINE, "target": "targets differ"}
+_TARGET = {"metric": "targets are about different things", "target": "targets differ"}
+_SUCCESS = {**_MACHINE, **_TARGET}
 _PRICE = {"pricing_category": "price categories, such as spot, differ"}
 # What makes a comparison in a metric one of unlike things, by column; machines, too, are not recipes.
 _UNLIKE: dict[Metric, dict[str, str]] = {
     "time": _MACHINE,
     "cost": {**_MACHINE, **_PRICE},
-    "hits": {"dataset": "data sets differ", "target": "targets differ"},
+    "hits": {"dataset": "data sets differ", **_TARGET},
     "accuracy": {"dataset": "data sets differ"},
     "time-per-success": _SUCCESS,
     "cost-per-success": {**_SUCCESS, **_PRICE},
@@ -158,24 +159,32 @@ def _hits(a: Side, b: Side) -> Finding:
 
 
 def _accuracy(a: Side, b: Side) -> Finding:
-    accuracies_a, accuracies_b = (
-        side.runs.loc[side.runs["status"] == "completed", "accuracy"].dropna().tolist() for side in (a, b)
-    )
-    n = len(accuracies_a), len(accuracies_b)
-    reason = too_few(*n)
-    interval = difference_of_means(accuracies_a, accuracies_b)
+    """The means of what the targets are about: of recipes the accuracy, of programs a metric that may better be low."""
+    values_a, values_b = (_finals(side) for side in (a, b))
+    n = len(values_a), len(values_b)
+    about = pd.concat([side.runs[["metric", "direction"]] for side in (a, b)]).drop_duplicates()
+    reason = too_few(*n) if len(about) == 1 else "their targets are about different things"
+    interval = difference_of_means(values_a, values_b)
     if reason or interval is None:
         return _inconclusive("accuracy", n, reason or "nothing varies")
-    difference = math.fsum(accuracies_a) / n[0] - math.fsum(accuracies_b) / n[1]
+    name, low_is_better = about.iloc[0]["metric"], about.iloc[0]["direction"] == "at most"
+    difference = math.fsum(values_a) / n[0] - math.fsum(values_b) / n[1]
 
     def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:
-            return f"no difference in mean accuracy is seen: that of {a.label} minus that of {b.label} is {points}"
-        higher = "higher" if winner == "A" else "lower"
-        return f"the mean accuracy of {a.label} is {higher} than that of {b.label}, by {points}"
+            return f"no difference in mean {name} is seen: that of {a.label} minus that of {b.label} is {points}"
+        higher = "higher" if (winner == "A") != low_is_better else "lower"
+        return f"the mean {name} of {a.label} is {higher} than that of {b.label}, by {points}"
 
     # A hundredth of a point is one image of 10,000; the mean of many runs is finer than that.
-    return _difference("accuracy", a, b, n, difference, interval, lambda points: f"{points:.3f}", sentence)
+    in_points = not a.runs["program"].any()
+    digits: Callable[[float], str] = (lambda points: f"{points:.3f}") if in_points else significant
+    how = {"in_points": in_points, "low_is_better": low_is_better}
+    return _difference("accuracy", a, b, n, difference, interval, digits, sentence, **how)
+
+
+def _finals(side: Side) -> list[float]:
+    return [float(value) for value in side.runs.loc[side.runs["status"] == "completed", "final"].dropna()]
 
 
 def _values(metric: Metric, side: Side, policy: Policy) -> pd.Series[float]:
@@ -237,13 +246,22 @@ def _difference(
     interval: Interval,
     digits: Callable[[float], str],
     sentence: Callable[[Winner | None, str], str],
+    *,
+    in_points: bool = True,
+    low_is_better: bool = False,
 ) -> Finding:
-    """The finding of `difference`, A - B of shares 0..1, written in points (0.01), the way round that is above 0."""
-    winner = _winner(interval, 0)
+    """The finding of `difference`, A - B, written the way round that is above 0.
+
+    With `in_points` it is one of shares 0..1, and a point is 0.01.
+    """
+    greater = _winner(interval, 0)
     middle, ends = difference, (interval.low, interval.high)
-    if winner == "B":
+    if greater == "B":
         middle, ends = -difference, (-interval.high, -interval.low)
-    points = f"{digits(100 * middle)} points [{digits(100 * ends[0])}, {digits(100 * ends[1])}]"
+    scale, unit = (100, " points") if in_points else (1, "")
+    points = f"{digits(scale * middle)}{unit} [{digits(scale * ends[0])}, {digits(scale * ends[1])}]"
+    other: dict[Winner | None, Winner | None] = {"A": "B", "B": "A", None: None}
+    winner = other[greater] if low_is_better else greater
     return Finding(
         metric=metric,
         measure="difference A - B",

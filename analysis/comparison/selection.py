@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.frames.runs import counted
+from analysis.frames.runs import counted, whole_runs
 from bench.errors import UsageError
 from bench.text import did_you_mean, one_line
 
@@ -28,8 +28,9 @@ def select(frame: pd.DataFrame, name: str, store: str) -> Side:
     """The runs of `frame` (of runs_frame) that `name` selects: `recipe`, or `recipe@part of a machine's name`.
 
     `store` is what an error calls the place where `frame` is from. Raises UsageError, with the nearest name,
-    where nothing is selected.
+    where nothing is selected. Samples are not among them.
     """
+    frame = whole_runs(frame)
     recipes, machines = frame["recipe"].map(one_line), frame["machine"].map(one_line)
     recipe, at, part = (name, "", "") if (recipes == name).any() else name.partition("@")
     of_recipe = recipes == recipe

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 
 # What a frame has beside a compacted row. Money is exact, so it is text.
-_DERIVED = {"hourly": pa.string(), "images_per_second": pa.float64()}
+_DERIVED = {"program": pa.bool_(), "hourly": pa.string(), "images_per_second": pa.float64()}
 
 _OF_ROW = {
     "int": pa.int64(),

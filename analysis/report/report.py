@@ -13,8 +13,7 @@ from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
 from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
-from analysis.samples.reading import sampled_programs
-from analysis.samples.samples import SampleRow, sample_rows
+from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table

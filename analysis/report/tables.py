@@ -183,7 +183,9 @@ def _sum(row: LeaseRow, value: float | None, of: int) -> Cell:
 def _estimated(row: LeaseRow) -> Cell:
     if row.estimate is None:
         return UNKNOWN
-    return _with(_in(row.currency, significant(row.estimate)), _share(row, row.estimated))
+    lower = row.estimate_lower
+    least = "" if lower in (None, row.estimate) else f"or {significant(lower)}, contested"
+    return _with(_in(row.currency, significant(row.estimate)), _share(row, row.estimated), least)
 
 
 def _share(row: LeaseRow, count: int) -> str:

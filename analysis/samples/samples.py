@@ -1,4 +1,4 @@
-"""What a whole run of a sampled program would take and cost, a row for each machine and price.
+"""What a whole run of a sampled program would take and cost, a row for each machine and price; and which runs they are.
 
 start-up + rate x steps, after waiting and set-up; then the provider's billing rule
 """
@@ -13,14 +13,32 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pandas as pd
+
 from analysis.samples.rate import Rate, rate_of
 from analysis.stats.intervals import Interval
 from bench.billing.estimate import lease_cost
 from bench.billing.prices import machine_hourly, train_cost
-from bench.record.documents import LeaseClosed, LeaseOpened, Run
+from bench.record.documents import LeaseClosed, LeaseOpened, Run, time_of
+from bench.store import Store, read_each
 from bench.text import one_line, plural
 
 _WAITING, _SET_UP = ("provision",), ("setup", "pull", "data")
+
+
+def sampled_programs(stores: Iterable[Store], frame: pd.DataFrame) -> list[Run]:
+    """Every run of the programs of which `frame` (of `runs_frame`) has a sample: samples, and runs to the end.
+
+    A record that cannot be read is left out; who made the frame has named it.
+    """
+    sampled = frame.loc[frame["ended"].fillna("") == "sampled", "source_sha256"].unique()
+    ids = frame.loc[frame["program"] & frame["source_sha256"].isin(sampled), "run_id"].tolist()
+    keys = [f"v1/runs/{time_of(run_id):%Y/%m/%d}/{run_id}.json" for run_id in ids]
+    runs: dict[str, Run] = {}
+    if keys:
+        for store in stores:
+            runs |= {run.id: run for run in read_each(store, keys) if isinstance(run, Run) and run.id not in runs}
+    return list(runs.values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,8 +35,8 @@ class LeaseRow:
 
     None: of no lease; `cost_per_success` is None too where the cost of one lease is unknown. Times are seconds of
     the lease clock, money is in `currency`. `billed` is of `billed_leases`, of which `billed_partial` have a bill
-    that more may follow; `difference`, billed less estimate, is of the `compared` whose bill is complete. Text is
-    clean: see bench/text.py.
+    that more may follow; `estimate_lower` is `estimate` where no rule of theirs is contested; `difference`, billed less
+    estimate, is of the `compared` whose bill is complete. Text is clean: see bench/text.py.
     """
 
     provider: str
@@ -55,6 +55,7 @@ class LeaseRow:
     charged_s: float | None
     estimated: int
     estimate: Decimal | None
+    estimate_lower: Decimal | None
     parts_priced: int | None
     parts: int | None
     billed_leases: int
@@ -104,6 +105,7 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
         charged_s=_seconds(leases["billed_s"]),
         estimated=len(known),
         estimate=_money(known["estimate"]),
+        estimate_lower=_money(known["estimate_lower"]),
         parts_priced=int(known["parts_priced"].min()) if len(known) else None,
         parts=int(known["parts"].max()) if len(known) else None,
         billed_leases=len(billed),

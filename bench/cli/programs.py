@@ -20,8 +20,7 @@ from bench.lease.machine import MachineOptions
 from bench.measure.program_series import ProgramRequest, program_runs
 from bench.measure.recording import recorded
 from bench.measure.signals import Interrupts
-from bench.programs.job import GRACE_S, Job
-from bench.programs.target import Target, parse_target
+from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.record.documents import Phase, Run, policy_seconds
 from bench.store import Store, open_store
 from bench.sweep.spec import duration

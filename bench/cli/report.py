@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
 from click.core import ParameterSource
 
 from analysis.claims.check import as_json, check_claims, claims_table
+from analysis.claims.claim import Check
+from analysis.claims.own import OwnCheck, check_own, own_json, own_table, read_claims
 from analysis.comparison.compare import (
     METRICS,
     Metric,
@@ -27,6 +30,7 @@ from bench.cli.common import output_option, refuse, store_option, stores_option,
 from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store, read_documents
+from bench.text import Table
 
 # Published entries in a table that people read on a terminal; their own runs would scroll away.
 _MOST_PUBLISHED = 12
@@ -155,7 +159,7 @@ def _verdict(is_slower: bool | None, label: str, share: float) -> int:
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[CLAIM]…")
+@click.argument("ids", nargs=-1, metavar="[CLAIM|FILE.toml]…")
 @stores_option
 @click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
 @output_option
@@ -168,9 +172,14 @@ def claims(
 ) -> None:
     """Check CLAIM…, or every claim, against the published entries and the runs in the store.
 
+    A CLAIM that ends in .toml is a file of claims of your own, which are checked against the runs alone.
+
     The published entries come with bench; those that the store holds take their place. Without --store, a store
     that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
     """
+    files = [name for name in ids if name.endswith(".toml")]
+    if files and len(files) < len(ids):
+        raise UsageError("name either files of claims of your own, or claims that come with bench")
     try:
         opened = [open_store(store) for store in stores]
         frame, errors = load(opened)
@@ -180,13 +189,18 @@ def claims(
         if context.get_parameter_source("stores") is not ParameterSource.DEFAULT:
             raise
         frame, entries, errors = runs_frame([]), [], []
-    checks = check_claims(published_documents(entries), frame, ids)
-    if style == "json":
-        text = as_json(checks)
-    elif style == "markdown":
-        text = claims_table(checks).as_markdown()
+    own = [claim for name in files for claim in read_claims(Path(name))]
+    if own:
+        checks: Sequence[Check | OwnCheck] = (held := check_own(own, frame, ", ".join(stores)))
+        table: Table[Any] = own_table(held)
+        in_json = own_json(held)
     else:
-        text = claims_table(checks).as_text(terminal=to_terminal(output))
+        checks = (found := check_claims(published_documents(entries), frame, ids))
+        table, in_json = claims_table(found), as_json(found)
+    if style == "json":
+        text = in_json
+    else:
+        text = table.as_markdown() if style == "markdown" else table.as_text(terminal=to_terminal(output))
     write(text, output)
     refuse(errors)
     verdicts = {check.verdict for check in checks}

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from analysis.frames.runs import load
 from analysis.report.sample_table import sample_table
-from analysis.samples.reading import sampled_programs
-from analysis.samples.samples import sample_rows
+from analysis.samples.samples import sample_rows, sampled_programs
 from bench.store import open_store, read_leases
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import UsageError
 from bench.host import cores, cpu_name
 from bench.measure.environment import describe
-from bench.measure.gpu import Gpu
+from bench.measure.gpu import Gpu, Meter
 from bench.measure.signals import Interrupts
 from bench.programs.host import visible_gpus
 from bench.programs.job import Job
@@ -55,29 +55,23 @@ def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts
     # The program's own torch, if it has one, is not the one beside bench.
     environment: Environment = describe(name, driver).model_copy(update={"torch": None})
     for index in range(request.runs):
+        if interrupts.received:
+            return
         job = replace(request.job, seed=request.job.seed + index)
-        before = _energy(gpus)
+        meter = Meter(gpus)
+        others = [warning for gpu in gpus for warning in gpu.warnings()]
         try:
-            found_out = measure(job, environ, patterns=request.patterns, folders=request.folders)
+            with meter:
+                measured = measure(job, environ, patterns=request.patterns, folders=request.folders)
         except CannotStart as error:
             raise UsageError(str(error)) from None
-        after = _energy(gpus)
-        interrupts.received = interrupts.received or found_out["interrupted"]
+        interrupts.received = interrupts.received or measured["interrupted"]
         yield run_of(
-            found_out,
+            measured,
             series=Series(id=series_id, index=index, planned=request.runs),
             lease_id=request.lease_id,
             device=device,
             environment=environment,
-            energy_joules=after - before if before is not None and after is not None and after >= before else None,
-            warnings=tuple(dict.fromkeys(warning for gpu in gpus for warning in gpu.warnings())),
+            energy_joules=meter.joules,
+            warnings=tuple(dict.fromkeys([*others, *meter.warnings])),
         )
-        if interrupts.received:
-            return
-
-
-def _energy(gpus: Sequence[Gpu]) -> float | None:
-    """What all of them used since their driver was loaded, J; None where one does not say, or there is none."""
-    joules = [gpu.energy_joules() for gpu in gpus]
-    known = [each for each in joules if each is not None]
-    return sum(known) if known and len(known) == len(joules) else None

@@ -13,11 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.programs.document import line_of, run_document
-from bench.programs.job import GRACE_S, Job
+from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.measurement import measure
 from bench.programs.running.process import CannotStart, find_program
 from bench.programs.sources.regex import BadPattern, compiled
-from bench.programs.target import Target, parse_target
 from bench.sealed import new_id
 
 USAGE, FAILED, INTERRUPTED = 2, 6, 130

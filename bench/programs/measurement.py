@@ -1,5 +1,7 @@
 """What one run of a program amounts to, as plain content for JSON: the part of a run's record that was measured.
 
+How it counts is judged here, too: completed, failed or interrupted, and what is odd about it.
+
 Times are seconds after `anchor`, the start of the program's process. Nothing of what the program printed is in it but
 numbers and the names of metrics; secrets are struck out of those and of the command.
 """
@@ -8,23 +10,88 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from bench.programs.job import Job
-from bench.programs.judge import PHASES, UNNAMED, contradiction, judge, warnings
 from bench.programs.progress import Watched
 from bench.programs.redaction import Redaction
 from bench.programs.running.runner import Outcome, run
 from bench.programs.sources import open_sources
+from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch
 
+# What a program may call its phases; another name stands for no phase.
+PHASES = ("setup", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate", "upload", "idle")
+UNNAMED = "process"
+_NAMES_TOLD = 10
 EVENTS, SEED = "BENCH_EVENTS", "BENCH_SEED"
+
+
+def judge(job: Job, watch: Watch, outcome: Outcome) -> tuple[str, str | None, str | None]:
+    """Status, reason and message, as in a record."""
+    if outcome.interrupted:
+        return "interrupted", "USER", f"stopped by {outcome.interrupted}"
+    if outcome.ended == "timeout":
+        return "failed", "TIMEOUT", f"not over after {job.timeout:g} s"
+    if outcome.ended == "exited" and outcome.killed_by:
+        return "failed", "ERROR", f"killed by {outcome.killed_by}"
+    if outcome.ended == "exited" and outcome.exit_code:
+        return "failed", "ERROR", f"exited with {outcome.exit_code}"
+    if job.target and outcome.ended == "exited":
+        return _judge_target(job, watch)
+    return "completed", None, None
+
+
+def _judge_target(job: Job, watch: Watch) -> tuple[str, str | None, str | None]:
+    assert job.target
+    best = watch.target()
+    if best is None:
+        seen = sorted(watch.latest())
+        more = f" and {len(seen) - _NAMES_TOLD} more" if len(seen) > _NAMES_TOLD else ""
+        names = f"metrics shown: {', '.join(seen[:_NAMES_TOLD])}{more}" if seen else "no metric was shown"
+        return "failed", "ERROR", f"{job.target.metric} was looked for and never shown; {names}"
+    value = best[1].target_value
+    if value is None or not math.isfinite(value):
+        return "failed", "DIVERGED", f"{job.target.metric} was {value} when it was shown last"
+    return "completed", None, None
+
+
+def contradiction(job: Job, track: Track) -> int | None:
+    """What the program shows against the total that the user says: another total, or a step beyond it."""
+    if job.total_steps is None:
+        return None
+    if track.total is not None and track.total != job.total_steps:
+        return track.total
+    return track.last.step if track.last and track.last.step > job.total_steps else None
+
+
+def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
+    """What a reader of the record should know, a line each."""
+    found = list(outcome.warnings)
+    best = watch.steps()
+    if job.steps and outcome.ended == "exited":
+        found.append(
+            f"over before {job.steps} steps were seen" if best else "no step was seen: nothing to stop a sample by"
+        )
+    if best and best[1].went_back:
+        found.append("steps went back from {} to {}".format(*best[1].went_back))
+    if best and job.total_steps and (said := contradiction(job, best[1])):
+        found.append(f"a total of {job.total_steps} steps was given, the program shows {said}")
+    if outcome.cleanup == "left":
+        found.append("a process that the program started was still there when it was over")
+    marked = watch.phases()
+    unknown = sorted({name for _, name in marked[1].phases if name not in (*PHASES, UNNAMED)}) if marked else []
+    if unknown:
+        found.append(f"phases with a name of their own, counted as none: {len(unknown)}")
+    return found
 
 
 def measure(
@@ -40,8 +107,8 @@ def measure(
     `patterns`: a regular expression for each metric that the user names. `folders`: where files of progress are looked
     for, beside the folder that it runs in. Raises CannotStart, and BadPattern.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        events = Path(scratch, "events.jsonl")
+    with _scratch() as scratch:
+        events = scratch and scratch / "events.jsonl"
         watched = Watched(
             started=time.monotonic(),
             started_wall=time.time(),
@@ -50,10 +117,24 @@ def measure(
             patterns=dict(patterns or {}),
         )
         watch = Watch(open_sources(watched), job.target)
-        own = {EVENTS: str(events), SEED: str(job.seed)}
+        own = {SEED: str(job.seed), **({EVENTS: str(events)} if events else {})}
         # Python would keep its output back for as long as nobody reads it on a terminal.
         outcome = run(job, watch, {"PYTHONUNBUFFERED": "1", **environ, **own}, outputs)
     return measurement(job, watch, outcome, Redaction(environ))
+
+
+@contextmanager
+def _scratch() -> Iterator[Path | None]:
+    """A folder for the file of events; None where no disk takes one. What is in it goes with it, as far as it can."""
+    try:
+        folder = tempfile.mkdtemp(prefix="bench-")
+    except OSError:
+        yield None
+        return
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measurement(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) -> dict[str, Any]:
@@ -124,7 +205,7 @@ def _phases(watch: Watch, outcome: Outcome) -> list[dict[str, Any]]:
     """The whole of the process, cut where the program marks a phase."""
     marked = watch.phases()
     marks = [(outcome.started_at, UNNAMED), *(marked[1].phases if marked else [])]
-    edges = [min(max(at, outcome.started_at), outcome.exited_at) for at, _ in marks] + [outcome.exited_at]
+    edges = [*_in_order((at for at, _ in marks), outcome), outcome.exited_at]
     found: list[dict[str, Any]] = []
     for (_, name), start, stop in zip(marks, edges, edges[1:]):
         name = name if name in PHASES else UNNAMED
@@ -140,7 +221,9 @@ def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction)
     best = watch.target()
     if job.target and best:
         track = best[1]
-        shown = sorted({*track.evaluations.items(), *([track.first_hit] if track.first_hit else [])})
+        shown, first = track.evaluations.items(), track.first_hit
+        if first is not None and first not in shown:  # those of one instant stay in their order, the last one last
+            shown.insert(0, first)
         readings = [(e.at, e.step, {job.target.metric: e.value}) for e in shown]
         is_number = track.target_value is not None and math.isfinite(track.target_value)
     elif job.target:
@@ -150,10 +233,12 @@ def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction)
         at = watch.latest_at()
         readings = [(at, _last_step(watch), latest)] if latest and at is not None else []
         is_number = True
+    readings.sort(key=lambda reading: reading[0])
     finished = outcome.ended in ("exited", "target") and not outcome.interrupted and is_number
+    times = _in_order((at for at, _, _ in readings), outcome)
     return [
         {"at": _after(at, outcome), "step": step, "metrics": metrics, "final": finished and number == len(readings)}
-        for number, (at, step, metrics) in enumerate(readings, 1)
+        for number, (at, (_, step, metrics)) in enumerate(zip(times, readings), 1)
     ]
 
 
@@ -182,7 +267,10 @@ def _progress(job: Job, watch: Watch, outcome: Outcome) -> dict[str, Any] | None
         }
         if stretches.seen
         else None,
-        "points": [[_after(at, outcome), step] for at, step in track.steps.items()],
+        "points": [
+            [_after(at, outcome), step]
+            for at, (_, step) in zip(_in_order((at for at, _ in track.steps.items()), outcome), track.steps.items())
+        ],
     }
 
 
@@ -194,6 +282,15 @@ def _resumed_from(watch: Watch) -> int | None:
 def _last_step(watch: Watch) -> int | None:
     best = watch.steps()
     return best[1].last.step if best and best[1].last else None
+
+
+def _in_order(times: Iterable[float], outcome: Outcome) -> list[float]:
+    """`times` within the run, none before the one that it follows: those that a program states need not be so."""
+    latest, found = outcome.started_at, []
+    for at in times:
+        latest = min(max(at, latest), outcome.exited_at)
+        found.append(latest)
+    return found
 
 
 def _after(at: float, outcome: Outcome) -> float:

@@ -44,7 +44,8 @@ class Redaction:
         self._host = re.compile(rf"(?<![\w-]){re.escape(host)}(?![\w-])") if len(host) > 3 else None
 
     def text(self, text: str) -> str:
-        """`text` with a mark in place of each secret."""
+        """`text` with a mark in place of each secret, and of what has no UTF-8."""
+        text = text.encode("utf-8", "replace").decode()
         for value in self._values:
             text = text.replace(value, STRUCK)
         text = _IN_URL.sub(STRUCK, text)

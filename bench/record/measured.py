@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from bench.record.run import Device, Environment, Run, Series
 from bench.sealed import new_id
 
@@ -37,22 +39,36 @@ def run_of(
     energy_joules: float | None = None,
     warnings: tuple[str, ...] = (),
 ) -> Run:
-    """The record of the run that bench.programs.measurement describes. Raises ValidationError where it does not fit."""
+    """The record of the run that bench.programs.measurement describes.
+
+    What of the progress does not fit the schema is left out, with a warning: the time and the money that a run took are
+    never lost for it.
+    """
     content = {name: measurement[name] for name in _ALIKE}
     progress, resumed_from = measurement["progress"], measurement["resumed_from"]
     counts_steps = progress is not None and progress.get("unit", "step") == "step"
-    return Run.model_validate(
-        content
-        | {
-            "id": new_id(),
-            "series": series,
-            "lease_id": lease_id,
-            "cold": True,
-            "steps": progress["last_step"] - (resumed_from or 0) if counts_steps else None,
-            "images": None,
-            "device": device,
-            "environment": environment,
-            "energy_joules": energy_joules,
-            "warnings": (*measurement["warnings"], *warnings),
-        }
-    )
+    content |= {
+        "id": new_id(),
+        "series": series,
+        "lease_id": lease_id,
+        "cold": True,
+        "steps": progress["last_step"] - (resumed_from or 0) if counts_steps else None,
+        "images": None,
+        "device": device,
+        "environment": environment,
+        "energy_joules": energy_joules,
+        "warnings": (*measurement["warnings"], *warnings),
+    }
+    try:
+        return Run.model_validate(content)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"][:2])
+        return Run.model_validate(_bare(content, f"what was read as progress did not fit the record at {where}"))
+
+
+def _bare(content: Mapping[str, Any], warning: str) -> dict[str, Any]:
+    """The content without what was read of the program's output; the process itself stays."""
+    phases = content["phases"]
+    whole = [{"name": "process", "start": phases[0]["start"], "stop": phases[-1]["stop"]}] if phases else []
+    missing = {"progress": None, "evaluations": (), "resumed_from": None, "steps": None, "phases": whole}
+    return {**content, **missing, "warnings": (*content["warnings"], warning)}

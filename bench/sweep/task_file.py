@@ -24,8 +24,8 @@ _GPUS = ("envs", GPUS.name)
 # As sky/resources.py of SkyPilot 0.14.1 has them.
 _ALIASES = {"gpus": "accelerators"}
 _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
-_LENGTH = re.compile(r"(\d+(?:\.\d+)?)([mhdw]?)")
-_DISK = re.compile(r"(\d+)(?:gb?|(tb?))?\+?")
+_LENGTH = re.compile(r"(\d{1,9}(?:\.\d+)?)([mhdw]?)")
+_DISK = re.compile(r"(\d{1,9})(?:gb?|(tb?))?\+?")
 _LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the machine would go before its job comes
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.store import open_store
+from tests.support.program_runs import make_program_run
 from tests.support.types import Bench, MakeRun
 
 MYRTLE = {
@@ -68,3 +69,15 @@ def test_claims_do_not_import_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_claims_of_ones_own(bench: Bench, tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    for seed in range(8):
+        store.put(make_program_run(seed=seed))
+    claim = '[[claim]]\nid = "{0}"\ntext = "{0}"\nA = "gpt2"\nat_most = "{1}"\n'
+    (tmp_path / "mine.toml").write_text(claim.format("fast", 20) + claim.format("faster", 10))
+    done = bench("claims", "mine.toml", "--store", "store", "--format", "json", "--fail")
+    assert [check["verdict"] for check in json.loads(done.stdout)["checks"]] == ["supported", "not supported"]
+    assert done.returncode == 3
+    assert bench("claims", "mine.toml", "airbench", "--store", "store").returncode == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,8 @@ SOURCES = Path(__file__).parent / "cuda"
 LIBRARY = "libcuda.so.1"
 # CUDA's runtime changed the form of its functions from 12 to 13, and the sources follow the latter.
 CUDA = "13."
+# Another torch may ask for functions of another form, and is skipped where it fails.
+TRIED = "2.14."
 
 _LIBRARIES = (
     "c10_cuda",
@@ -45,6 +48,11 @@ def reason_to_skip() -> str | None:
     if not (torch.version.cuda or "").startswith(CUDA):
         return f"is written for torch with CUDA {CUDA}x, and this is {torch.__version__}"
     return None if _include() else "needs the CUDA headers that come with torch's wheels from PyPI"
+
+
+def was_tried() -> bool:
+    """Whether the fake GPU has to carry this torch."""
+    return version("torch").startswith(TRIED)
 
 
 def build(folder: Path) -> Path:

@@ -137,7 +137,7 @@ def tell(what: Callable[[str, Compute, FakeGpu], dict[str, Any]], recipes: Seque
             told["error"] = traceback.format_exc()
         gc.collect()
         torch.cuda.empty_cache()
-        sys.stdout.write(json.dumps(told) + "\n")
+        print(json.dumps(told), flush=True)  # noqa: T201 -- a program: what it tells is its output
 
 
 if __name__ == "__main__":

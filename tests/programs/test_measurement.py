@@ -3,15 +3,15 @@
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.programs.job import Job
+from bench.programs.job import Job, Target
 from bench.programs.measurement import measure
-from bench.programs.target import Target
 from tests.support.programs import python
 
 LOSS = Target("loss", at_most=0.5)
@@ -188,3 +188,30 @@ def test_the_seed_is_no_part_of_the_commands_hash(tmp_path: Path) -> None:
 )
 def test_what_a_program_is_called(argv: tuple[str, ...], name: str) -> None:
     assert Job(argv).program == name
+
+
+def test_times_that_a_program_states_may_go_back(tmp_path: Path) -> None:
+    script = """
+import json, os, time
+now = time.time()
+with open(os.environ["BENCH_EVENTS"], "w") as file:
+    for step, ago in enumerate((0, -9, 5, 0.0001, 99), 1):
+        file.write(json.dumps({"step": step, "loss": 1 / step, "time": now + ago, "phase": "train"}) + "\\n")
+time.sleep(0.2)
+"""
+    found = measured(script, tmp_path, target=LOSS)
+    for times in ([at for at, _ in found["progress"]["points"]], [e["at"] for e in found["evaluations"]]):
+        assert times == sorted(times)
+        assert 0 <= times[0] <= times[-1] <= found["phases"][-1]["stop"]
+    assert [e["step"] for e in found["evaluations"] if e["final"]] == [5]
+
+
+def test_a_command_that_has_no_utf8(tmp_path: Path) -> None:
+    found = measured("print(1)", tmp_path, "caf\udce9")
+    assert found["program"]["argv"][-1] == "caf?"
+
+
+def test_a_disk_that_takes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    found = measured("import os; print({'there': 'BENCH_EVENTS' in os.environ, 'loss': 1})", tmp_path)
+    assert (found["status"], found["evaluations"][0]["metrics"]["loss"]) == ("completed", 1)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.programs.job import Target
 from bench.programs.progress import Source, Watched
-from bench.programs.target import Target
 from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch
 

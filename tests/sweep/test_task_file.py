@@ -135,6 +135,7 @@ def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task: WriteTask
         ({"accelerators": "V100", "max_hourly_cost": "nan"}, {}, ("quick",), "resources", "max_hourly_cost"),
         ({"gpus": "V100", "accelerators": "V100"}, {}, ("quick",), "resources", "gpus"),
         ({"autostop": "soon"}, {}, ("quick",), "resources", "autostop"),
+        ({"autostop": 10**400}, {}, ("quick",), "resources", "autostop"),
         ({"any_of": "aws"}, {}, ("quick",), "resources.any_of", "list"),
         ({"any_of": ["aws"]}, {}, ("quick",), "resources.any_of", "list"),
         (["V100"], {}, ("quick",), "resources", "mapping"),

@@ -6,9 +6,10 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from bench.programs.job import Job
 from bench.programs.running.ending import Ending
@@ -21,6 +22,8 @@ _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux, which Python 3.9 does not name
 # Rounds that follow each other faster are put together: a thousand small reads cost more than what they stamp.
 _ROUND_S = 0.005
+# So much in a round is a program that prints without a pause: its single lines need no time of their own.
+_MUCH, _LONG_ROUND_S = 1000, 0.02
 # Files are looked into a thousand times in a run, but no more often than this, and no more seldom.
 _POLLS, _SHORTEST_POLL_S, _LONGEST_POLL_S = 1000, 0.05, 1.0
 
@@ -60,8 +63,7 @@ def run(job: Job, watch: Watch, environ: Mapping[str, str], outputs: tuple[int, 
             loop = _Loop(job, watch, group, ending, selector, outputs)
             while not ending.over(time.monotonic(), piped=loop.piped):
                 loop.round()
-        if ending.ended is None:
-            watch.poll(time.monotonic())
+            loop.end()
     finally:
         group.send(signal.SIGKILL)
         group.close()
@@ -98,8 +100,9 @@ class _Loop:
             _widen(pipe)
             selector.register(pipe, selectors.EVENT_READ, output)
         selector.register(group.woken, selectors.EVENT_READ)
+        self._defect: str | None = None
         self._next_poll = group.started_at
-        self._read_at = 0.0
+        self._read_at, self._read_bytes = 0.0, 0
 
     @property
     def piped(self) -> bool:
@@ -108,12 +111,28 @@ class _Loop:
 
     @property
     def warnings(self) -> list[str]:
-        """What could not be handed on."""
-        return [output.warning for output in self._outputs if output.warning]
+        """What could not be handed on, or read."""
+        return [warning for warning in (*(output.warning for output in self._outputs), self._defect) if warning]
+
+    def end(self) -> None:
+        """The program has ended, and nothing more comes from its pipes."""
+        if self._ending.ended is not None:
+            return
+        for pipe in self._pipes:  # held by a process that is out of reach
+            self._heed(partial(self._watch.end, pipe, time.monotonic()))
+        self._heed(lambda: self._watch.poll(time.monotonic()))
+
+    def _heed(self, read: Callable[[], None]) -> None:
+        """Read progress. A defect of ours ends that, and not a training that somebody pays for."""
+        if self._defect is None:
+            try:
+                read()
+            except Exception as error:
+                self._defect = f"progress was read up to a defect of bench only ({type(error).__name__}): report it"
 
     def round(self) -> None:
         """Wait for something to happen, and heed it."""
-        full = False
+        full, self._read_bytes = False, 0
         for key, _ in self._selector.select(max(0.0, self._next_at() - time.monotonic())):
             if key.fd in self._pipes:
                 full |= self._read(key)
@@ -125,7 +144,7 @@ class _Loop:
         self._decide(now)
         self._ending.advance(now)
         if not full and now - self._read_at < _ROUND_S and self._group.exited_at is None:
-            time.sleep(_ROUND_S)
+            time.sleep(_LONG_ROUND_S if self._read_bytes >= _MUCH else _ROUND_S)
 
     def _next_at(self) -> float:
         """When to look again if nothing comes."""
@@ -141,18 +160,16 @@ class _Loop:
         if not data:
             self._selector.unregister(key.fd)
             self._pipes.remove(key.fd)
+        self._read_bytes += len(data)
         key.data.write(data)
         # What is shown after we stopped the program is not the work that is measured.
         if self._ending.ended is None:
-            if data:
-                self._watch.feed(key.fd, data, at)
-            else:
-                self._watch.end(key.fd, at)
+            self._heed(lambda: self._watch.feed(key.fd, data, at) if data else self._watch.end(key.fd, at))
         return len(data) == _READ
 
     def _poll(self, now: float) -> None:
         if self._ending.ended is None:
-            self._watch.poll(now)
+            self._heed(lambda: self._watch.poll(now))
         age = now - self._group.started_at
         self._next_poll = now + min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, age / _POLLS))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point
-from bench.programs.target import Target
 from bench.programs.watching.thinned import Sample, Thinned
 
 MOST_POINTS = 500
@@ -14,7 +14,7 @@ _MOST_METRICS = 100
 _MOST_PHASES = 1000
 _LONGEST_NAME = 100
 # A shorter stretch would measure the clock, and how a pipe hands lines on.
-_SHORTEST_STRETCH_S = 0.05
+_SHORTEST_STRETCH_S = 0.1
 _SAMPLE = 2000
 # A program that begins to show steps this many gaps from 0 did not begin at 0.
 _GAPS_OF_A_RESUMED_ONE = 3

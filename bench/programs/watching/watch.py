@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point, Source
 from bench.programs.reading.output import Chooser, split_rank, without_ansi
-from bench.programs.target import Target
 from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
 

@@ -76,6 +76,16 @@ def test_a_bill_names_the_format_that_it_came_in(source: BillSource) -> None:
     assert noted(row, f"billed: 1 lease by {FORMS[source].title}")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "lower", "shown"), [(100, "0.085", ["0.255", "(or 0.0850, contested)"]), (400, "0.34", ["0.340"])]
+)
+def test_a_contested_minimum_is_a_range(seconds: int, lower: str, shown: list[str]) -> None:
+    documents = (ls.opened(1, provider="azure"), ls.closed(1, seconds))
+    (row,) = rows(*documents)
+    assert row.estimate_lower == Decimal(lower)
+    assert shown in cells(*documents)
+
+
 def test_a_lost_machine_is_counted_and_marked() -> None:
     (row,) = rows(ls.opened(1), ls.closed(1, 630, reason="lost"), *ls.runs(1, hits=1))
     assert (row.lost, row.preempted, row.estimate) == (1, 0, Decimal("0.51"))

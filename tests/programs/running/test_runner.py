@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.programs.job import Job
+from bench.programs.job import Job, Target
 from bench.programs.running.process import CannotStart
 from bench.programs.running.runner import run
-from bench.programs.target import Target
 from bench.programs.watching.watch import Watch
 from tests.support.programs import COUNTING, Words, python, run_program
 
@@ -236,3 +235,12 @@ def test_it_runs_where_it_is_told_to(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     ran = run_program((sys.executable, "-c", "import os; print(os.getcwd())"), tmp_path, folder=tmp_path / "there")
     assert ran.stdout.decode().strip() == str(tmp_path / "there")
+
+
+def test_a_defect_of_ours_does_not_end_the_program(tmp_path: Path) -> None:
+    def fail(line: str) -> None:
+        raise ZeroDivisionError(line)
+
+    ran = run_program(python("print('secret'); print('step 2')"), tmp_path, sources=[Words(fail)])
+    assert (ran.outcome.exit_code, ran.stdout) == (0, b"secret\nstep 2\n")
+    assert ran.outcome.warnings == ["progress was read up to a defect of bench only (ZeroDivisionError): report it"]

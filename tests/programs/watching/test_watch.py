@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
+from bench.programs.job import Target
 from bench.programs.progress import Point
-from bench.programs.target import Target
 from bench.programs.watching.watch import ENOUGH, Watch
 
 

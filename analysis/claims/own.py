@@ -1,0 +1,233 @@
+"""Claims of one's own, from a TOML file, held against the runs of a store.
+
+A claim is about one side, "gpt2 takes at most 3.04 h", or about two, "new needs 1.8 times less time than old". A side
+is a recipe or a program, as NAME or NAME@MACHINE. The verdict is that of every claim: of an interval, all of it counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pandas as pd
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from analysis.claims.claim import Verdict
+from analysis.comparison.selection import select
+from analysis.frames.runs import clock_of, train_costs
+from analysis.stats.intervals import Interval, mean_interval, median_interval, ratio_of_medians
+from bench.errors import UsageError
+from bench.record.documents import DEFAULT_POLICY, Part, Policy
+from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
+
+# Of the JSON. Raise it with any change of a key's name or meaning.
+# 1  2026-11-26  first version.
+SCHEMA_VERSION: Final = 1
+
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+RULE = (
+    "supported: the value found lies on the claimed side of the one claimed, taken with the digits that it has; of an "
+    "interval, all of it. not supported: it lies on the other; of an interval, all of it. inconclusive: neither, "
+    "or there is no interval."
+)
+
+
+class OwnClaim(Part):
+    """A is `at_most` or `at_least` a value, or needs `factor` times less of `metric` than B."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    text: str
+    source: str = ""
+    a: str = Field(alias="A", min_length=1)
+    b: str | None = Field(None, alias="B", min_length=1)
+    metric: str = Field("time", min_length=1, description="time, cost, or the metric of the targets")
+    clock: Policy = DEFAULT_POLICY
+    unit: Literal["s", "min", "h"] = Field("s", description="of time")
+    factor: Decimal | None = Field(None, gt=0)
+    at_most: Decimal | None = None
+    at_least: Decimal | None = None
+
+    @field_validator("factor", "at_most", "at_least", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if value is not None and not isinstance(value, str):
+            raise ValueError("is to be text, as a number does not keep its digits: 2.50 claims more than 2.5")
+        return value
+
+    @model_validator(mode="after")
+    def _one_claim(self) -> OwnClaim:
+        if [self.factor, self.at_most, self.at_least].count(None) != 2:
+            raise ValueError("claims exactly one of factor, at_most and at_least")
+        if (self.factor is None) != (self.b is None):
+            raise ValueError("a factor, and nothing else, is claimed of A against B")
+        if self.factor is not None and self.metric not in ("time", "cost"):
+            raise ValueError("a factor is claimed of time or of cost")
+        return self
+
+    @property
+    def claimed(self) -> Decimal:
+        """The value claimed, as written."""
+        return next(value for value in (self.factor, self.at_most, self.at_least) if value is not None)
+
+    @property
+    def limit(self) -> float:
+        """The farthest value that rounds to the claimed one."""
+        exponent = self.claimed.as_tuple().exponent
+        assert isinstance(exponent, int)
+        half = Decimal(5).scaleb(exponent - 1)
+        return float(self.claimed + half if self.at_most is not None else self.claimed - half)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnCheck:
+    """A claim and what the runs say of it. `n` are the runs of A, and of B where there is one, that have the value."""
+
+    claim: OwnClaim
+    unit: str
+    n: tuple[int, ...]
+    found: float | None
+    interval: Interval | None
+    verdict: Verdict
+    notes: tuple[str, ...]
+
+
+def read_claims(path: Path) -> list[OwnClaim]:
+    """The claims in the file `path`. Raises UsageError, saying where, for what is none."""
+
+    class Book(Part):
+        claims: tuple[OwnClaim, ...] = Field(alias="claim", min_length=1)
+
+    try:
+        return list(Book.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).claims)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}: {where or 'claim'}: {first['msg']}") from None
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise UsageError(f"{path}: no TOML ({error})") from None
+
+
+def check_own(claims: Sequence[OwnClaim], frame: pd.DataFrame, store: str) -> list[OwnCheck]:
+    """Each of `claims` held against the runs in `frame` (of `runs_frame`), which is from `store`."""
+    return [_check(claim, frame, store) for claim in claims]
+
+
+def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
+    sides: list[list[float]] = []
+    notes: list[str] = []
+    unit: str = claim.unit if claim.metric == "time" else ""
+    for name in (claim.a, claim.b):
+        if name is None:
+            continue
+        try:
+            runs = select(frame, name, store).runs
+        except UsageError as error:
+            notes.append(str(error))
+            sides.append([])
+            continue
+        clock = clock_of(runs, claim.clock)
+        sides.append(_values(claim, runs, clock))
+        if claim.metric == "cost" and runs["currency"].notna().any():
+            unit = str(runs["currency"].dropna().iloc[0])
+        about = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
+        notes.append(f"{one_line(name)}: {len(sides[-1])} of {len(runs)} runs have the value{about}")
+    found, interval = _found(claim, sides)
+    return OwnCheck(
+        claim=claim,
+        unit="x" if claim.factor is not None else unit,
+        n=tuple(map(len, sides)),
+        found=found,
+        interval=interval,
+        verdict=_verdict(claim, interval),
+        notes=tuple(one_line(note) for note in notes),
+    )
+
+
+def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Policy) -> list[float]:
+    """What the claim is about, of each run that has it, in its unit."""
+    if claim.metric == "time":
+        return [seconds / _SECONDS[claim.unit] for seconds in runs[f"{clock}_s"].dropna()]
+    if claim.metric == "cost":
+        return [float(cost) for cost in train_costs(runs, clock) if cost is not None]
+    shown = runs[(runs["metric"].fillna("") == claim.metric) & (runs["status"] == "completed")]
+    return [float(value) for value in shown["final"].dropna()]
+
+
+def _found(claim: OwnClaim, sides: Sequence[Sequence[float]]) -> tuple[float | None, Interval | None]:
+    if not all(sides):
+        return None, None
+    if claim.factor is not None:
+        return ratio_of_medians(sides[1], sides[0])
+    if claim.metric in ("time", "cost"):
+        return float(pd.Series(sides[0]).median()), median_interval(sides[0])
+    return math.fsum(sides[0]) / len(sides[0]), mean_interval(sides[0])
+
+
+def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:
+    if interval is None:
+        return "inconclusive"
+    low, high = interval.low, interval.high
+    if claim.at_most is not None:  # the same with the other sign
+        low, high = -high, -low
+    limit = -claim.limit if claim.at_most is not None else claim.limit
+    if low >= limit:
+        return "supported"
+    return "not supported" if high < limit else "inconclusive"
+
+
+def own_table(checks: Sequence[OwnCheck]) -> Table[OwnCheck]:
+    """A row a check, the rule and the sources below."""
+    columns: tuple[Column[OwnCheck], ...] = (
+        Column("claim", lambda check: (one_line(check.claim.text), f"[{check.claim.id}]"), numeric=False),
+        Column("claimed", _claimed, numeric=False),
+        Column("found", _shown, numeric=False),
+        Column("n", lambda check: ", ".join(map(str, check.n))),
+        Column("verdict", lambda check: check.verdict, numeric=False),
+    )
+    sources = dict.fromkeys(f"claimed by: {one_line(check.claim.source)}" for check in checks if check.claim.source)
+    return Table(columns, checks, footnotes=(RULE, *sources), notes=lambda check: check.notes)
+
+
+def _claimed(check: OwnCheck) -> str:
+    claim = check.claim
+    if claim.factor is not None:
+        return f"{claim.metric}: B/A {claim.factor}"
+    return one_line(f"{claim.metric} {'≤' if claim.at_most is not None else '≥'} {claim.claimed} {check.unit}".rstrip())
+
+
+def _shown(check: OwnCheck) -> str | tuple[str, str]:
+    if check.found is None:
+        return NOT_APPLICABLE
+    value = f"{significant(check.found)} {check.unit}".rstrip()
+    if check.interval is None:
+        return value
+    return (value, f"[{significant(check.interval.low)}, {significant(check.interval.high)}]")
+
+
+def own_json(checks: Sequence[OwnCheck]) -> str:
+    """Everything, numbers in full; unknown is null."""
+    content = {"schema_version": SCHEMA_VERSION, "rule": RULE, "checks": [_plain(check) for check in checks]}
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(check: OwnCheck) -> dict[str, Any]:
+    interval = check.interval
+    return {
+        **check.claim.model_dump(mode="json", by_alias=True),
+        "found": check.found,
+        "found_low": interval.low if interval else None,
+        "found_high": interval.high if interval else None,
+        "found_method": interval.method if interval else None,
+        "found_unit": check.unit,
+        "n": list(check.n),
+        "verdict": check.verdict,
+        "notes": list(check.notes),
+    }

@@ -1,0 +1,106 @@
+"""Claims of one's own: what the file may say, and each verdict."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.claims.own import OwnCheck, OwnClaim, check_own, own_json, own_table, read_claims
+from analysis.frames.runs import runs_frame
+from bench.errors import UsageError
+from bench.record.documents import Phase, Run
+from tests.support.program_runs import PROGRAM, losses, make_program_run
+
+ROOT = Path(__file__).parents[3]
+
+
+def runs(name: str, seconds: float, loss: float, n: int = 8) -> list[Run]:
+    """Runs of about `seconds` that are at about `loss` in the end."""
+    return [
+        make_program_run(
+            program=PROGRAM.model_copy(update={"name": name}),
+            seed=seed,
+            phases=(Phase(name="process", start=0, stop=seconds + seed / 100),),
+            evaluations=(losses(loss + seed / 10_000)[0].model_copy(update={"at": seconds + seed / 100}),),
+        )
+        for seed in range(n)
+    ]
+
+
+def check(**claim: Any) -> OwnCheck:
+    """A claim held against the programs `new` (30 s, 3.2) and `old` (60 s, 3.25), 8 runs each, and `few`."""
+    frame = runs_frame([*runs("new", 30, 3.2), *runs("old", 60, 3.25), *runs("few", 30, 3.2, n=2)])
+    (found,) = check_own([OwnClaim(**({"id": "x", "text": "x"} | claim))], frame, "store")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict"),
+    [
+        ({"A": "new", "B": "old", "factor": "1.9"}, "supported"),
+        ({"A": "new", "B": "old", "factor": "2.0"}, "supported"),
+        ({"A": "new", "B": "old", "factor": "2.1"}, "not supported"),
+        ({"A": "new", "at_most": "31"}, "supported"),
+        ({"A": "new", "at_most": "29.0"}, "not supported"),
+        ({"A": "new", "at_most": "0.51", "unit": "min"}, "supported"),
+        ({"A": "new", "at_least": "29"}, "supported"),
+        ({"A": "new", "at_most": "3.28", "metric": "val_loss"}, "supported"),
+        ({"A": "old", "at_most": "3.20", "metric": "val_loss"}, "not supported"),
+        ({"A": "old", "at_least": "3.2", "metric": "val_loss"}, "supported"),
+        ({"A": "few", "at_most": "31"}, "inconclusive"),
+        ({"A": "nobody", "at_most": "31"}, "inconclusive"),
+        ({"A": "new", "at_most": "31", "metric": "cost"}, "inconclusive"),
+        ({"A": "new", "at_most": "1", "metric": "bpb"}, "inconclusive"),
+    ],
+)
+def test_the_verdict(claim: dict[str, Any], verdict: str) -> None:
+    assert check(**claim).verdict == verdict
+
+
+def test_what_was_found_is_in_the_table_and_in_json() -> None:
+    found = check(A="new", B="old", factor="1.9")
+    assert found.found == pytest.approx(60.035 / 30.035)
+    assert found.n == (8, 8)
+    (row,) = json.loads(own_json([found]))["checks"]
+    assert (row["verdict"], row["A"], row["B"], row["factor"], row["found_unit"]) == (
+        "supported",
+        "new",
+        "old",
+        "1.9",
+        "x",
+    )
+    assert "time: B/A 1.9" in own_table([found]).as_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "claim: Field required"),
+        ("x = ", "no TOML"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"', "exactly one of factor, at_most and at_least"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = 3.2', "is to be text"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nfactor = "2"', "of A against B"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nB = "b"\nfactor = "2"\nmetric = "loss"', "of time or of cost"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nwhat = 1', "claim.0.what: Extra inputs"),
+    ],
+)
+def test_what_is_no_file_of_claims(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read_claims(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_claims(tmp_path / "missing.toml")
+
+
+def test_the_example_of_the_document_is_one(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "programs.md").read_text(encoding="utf-8")
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    path = tmp_path / "mine.toml"
+    path.write_text(example, encoding="utf-8")
+    assert [claim.id for claim in read_claims(path)] == ["gpt2-in-an-hour", "good-enough", "faster"]
