@@ -118,12 +118,15 @@ def _too_few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
 
 def _fell_back(runs: pd.DataFrame) -> Iterator[str]:
     count = int(runs["fell_back"].sum())
-    if count:
+    if count and runs["program"].any():
+        yield f"{plural(count, 'run')} reached the target and ended worse: counted as a hit"
+    elif count:
         yield f"{plural(count, 'run')} crossed the target and ended below it: counted as a miss"
 
 
 def _mixed(runs: pd.DataFrame) -> Iterator[str]:
-    for column, what in (("source_sha256", "versions of the recipe's source"), ("torch", "versions of torch")):
+    sources = "commands" if runs["program"].any() else "versions of the recipe's source"
+    for column, what in (("source_sha256", sources), ("torch", "versions of torch")):
         count = runs[column].nunique()
         if count > 1:
             yield f"mixes {count} {what}"

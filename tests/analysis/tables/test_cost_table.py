@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from analysis.frames.runs import runs_frame
 from analysis.published.dawnbench.entries import read_entries
 from analysis.report.report import build_report
-from analysis.tables.cost_table import Row
+from analysis.tables.cost_table import Row, cost_table
 from bench.record.documents import (
     DEFAULT_POLICY,
     AnyDocument,
@@ -24,7 +25,9 @@ from bench.record.documents import (
     Target,
 )
 from tests.support import small_store as a
+from tests.support.builders import make_run
 from tests.support.checkouts import an_entry
+from tests.support.program_runs import losses, make_program_run
 
 
 def rows(*documents: AnyDocument, policy: Policy = DEFAULT_POLICY) -> list[Row]:
@@ -237,3 +240,17 @@ def test_what_does_not_fit_is_said() -> None:
     report = build_report([], which="all", most=12)
     assert len(report.rows) == 12
     assert any("not shown: 19" in note for note in report.footnotes)
+
+
+def test_programs_have_rows_of_their_own_clock_and_target() -> None:
+    fell = make_program_run(evaluations=losses(4.0, 3.25, 3.5))
+    whole = make_program_run(target=None, evaluations=())
+    frame = runs_frame([make_program_run(), fell, whole, make_program_run(ended="sampled"), make_run()])
+    rows = {(row.recipe, row.target): row for row in cost_table(frame, "airbench", [])}
+    assert {key: (row.runs, row.hits, row.clock, row.time_s) for key, row in rows.items()} == {
+        ("gpt2", 3.28): (2, 2, "cold", 20.0),
+        ("gpt2", None): (1, 1, "cold", 60.0),
+        ("myrtle", 0.94): (1, 1, "airbench", 15.0),
+    }
+    assert "1 run reached the target and ended worse: counted as a hit" in rows["gpt2", 3.28].notes
+    assert (rows["gpt2", 3.28].accuracy, rows["gpt2", 3.28].final) == (None, 3.35)
