@@ -80,8 +80,8 @@ class Device(Part):
     convolution: Literal["direct", "winograd"] | None = Field(
         "direct", description="the algorithm of the 3x3 convolutions"
     )
-    compared: dict[ExecutionPath, float] = Field(
-        default_factory=dict, description="seconds a step of each path that was tried before the first run"
+    compared: dict[str, float] = Field(
+        default_factory=dict, description="seconds a step of each way that was tried before the first run"
     )
 
 

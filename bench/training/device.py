@@ -42,6 +42,7 @@ class Compute:
     rank: int = 0
     ranks: int = 1
     memory: Memory | None = None  # where steps are captured
+    open: bool = False  # whether the warm-up of what is compiled compares what else a processor can do
 
     @property
     def is_cuda(self) -> bool:
@@ -176,7 +177,8 @@ def _triton_compiles() -> bool:
 
 def _cpu() -> Compute:
     precision, winograd = fastest_convolution()
-    return Compute(torch.device("cpu"), precision, "compiled" if _has_compiler() else "eager", winograd)
+    path: ExecutionPath = "compiled" if _has_compiler() else "eager"
+    return Compute(torch.device("cpu"), precision, path, winograd, open=True)
 
 
 def _has_compiler() -> bool:
@@ -187,9 +189,10 @@ def _has_compiler() -> bool:
 
 @cache
 def fastest_convolution() -> tuple[torch.dtype, bool]:
-    """How this CPU convolves fastest: the type of the arithmetic, and whether by Winograd's algorithm.
+    """How this CPU seems to convolve fastest: the type of the arithmetic, and whether by Winograd's algorithm.
 
-    Measured, once a process (about 0.1 s), on the layer that costs most. CPUs differ too much for a rule: with
+    Measured, once a process (about 0.1 s), on the layer that costs most: a first guess, which the warm-up of a recipe
+    that is compiled holds against plain steps. CPUs differ too much for a rule: with
     matrix units bfloat16 is far ahead, without them it can be slower than float32 even where it has instructions.
     """
     n, filters = 100, torch.randn(256, 256, 3, 3)

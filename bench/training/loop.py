@@ -24,9 +24,13 @@ from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
 from bench.training.layers import Whitening
 from bench.training.optimisers import Optimiser
-from bench.training.paths.way import Way
+from bench.training.paths.way import Way, candidates
 
 B = TypeVar("B", bound=Augmented)
+Timer = Callable[[], float]  # seconds of a step, by the way that is taken
+
+# How often each way that works is timed before the fastest is chosen.
+_TURNS = 3
 
 
 class Training(ABC):
@@ -57,8 +61,8 @@ class Training(ABC):
         self.generator = torch.Generator(compute.device)
         compute.to_device(network)
         self._take(self._way(compute))
-        # Seconds a step by each path that was tried, and why others could not be.
-        self.compared: dict[ExecutionPath, float] = {}
+        # Seconds a step by each way that was tried, and why others could not be.
+        self.compared: dict[str, float] = {}
         self.notes: list[str] = []
 
     def _way(self, compute: Compute) -> Way:
@@ -125,34 +129,44 @@ class Training(ABC):
         return math.ceil(self.epochs * batches_an_epoch)
 
     def warm_up(self, allowed: Sequence[ExecutionPath] | None = None) -> None:
-        """Compile, capture and choose all that a run will meet, and stay on the fastest path that works here.
+        """Compile, capture and choose all that a run will meet, and stay on the fastest way that works here.
 
         `allowed` are the paths to try, in place of all from the one that is wanted on.
         """
-        tried: list[tuple[float, Way]] = []
-        for path in allowed or paths(self.compute):
-            if path == "eager" and tried:  # the last resort
-                break
-            try:
-                if path != self.compute.path:
-                    self._take(self._way(replace(self.compute, path=path)))
-                with self.flags():
-                    tried.append((self._rehearse(), self.way))
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:
-                if path == "eager" or allowed:
+        options = [replace(self.compute, path=path) for path in allowed or ()] or candidates(self.compute)
+        tried: list[tuple[Way, Timer]] = []
+        with self.flags():
+            for option in options:
+                if tried and option.path == "eager" and not option.open:  # the last resort
+                    break
+                try:
+                    if not self.way.serves(option):
+                        self._take(self._way(option))
+                    tried.append((self.way, self._rehearse()))
+                except torch.OutOfMemoryError:
                     raise
-                # Compilers' errors are of many kinds.
-                self.notes.append(f"the path {path} fails here: {one_line(f'{type(error).__name__}: {error}')}")
-        self._take(min(tried, key=lambda each: each[0])[1])
-        self.compared = {way.compute.path: seconds for seconds, way in tried} if len(tried) > 1 else {}
+                except Exception as error:
+                    if option is options[-1] and not tried:
+                        raise
+                    # Compilers' errors are of many kinds.
+                    name = type(error).__name__
+                    self.notes.append(f"the path {option.path} fails here: {one_line(f'{name}: {error}')}")
+            self._choose(tried)
 
-    def _rehearse(self) -> float:
-        """Meet each variant of a step and of an evaluation; the seconds of the most frequent step, 0 on a CPU."""
+    def _choose(self, tried: Sequence[tuple[Way, Timer]]) -> None:
+        """Take the fastest of what works, by turns, so that other work on the machine slows all of them."""
+        seconds: dict[str, float] = {}
+        for _ in range(_TURNS if len(tried) > 1 else 0):
+            for way, timer in tried:
+                self._take(way)
+                seconds[way.name] = min(seconds.get(way.name, math.inf), timer())
+        self.compared = seconds
+        self._take(min((way for way, _ in tried), key=lambda way: seconds.get(way.name, 0.0)))
+
+    def _rehearse(self) -> Timer:
+        """Meet each variant of a step and of an evaluation. What it returns takes the seconds of a frequent step."""
         if not self.compute.is_cuda:
-            self._compile()
-            return 0.0
+            return self._rehearse_on_cpu()
         optimiser, batches = self.fresh(0), self.prepare(self.generator)
         epoch = len(batches)
         steps = self.steps(epoch)
@@ -170,31 +184,43 @@ class Training(ABC):
             for last in (False, True):
                 self._evaluate(Silent(), 0, last=last)
         step = max(of_variant.values(), key=len)[0]
-        return self._seconds(batches, lambda: self.step(batches, optimiser, step, steps))
 
-    def _seconds(self, batches: Augmented, work: Callable[[], object], n: int = 20) -> float:
-        """Seconds of `work`, of which every call takes a batch."""
-        self.network.train()
-        self.compute.synchronise()
-        start = time.perf_counter()
-        for index in range(n):
-            if index % len(batches) == 0:
-                batches.rewind()
-            work()
-        self.compute.synchronise()
-        return (time.perf_counter() - start) / n
+        def timed(n: int = 20) -> float:
+            self.network.train()
+            self.compute.synchronise()
+            start = time.perf_counter()
+            for index in range(n):
+                if index % epoch == 0:
+                    batches.rewind()
+                self.step(batches, optimiser, step, steps)
+            self.compute.synchronise()
+            return (time.perf_counter() - start) / n
 
-    def _compile(self) -> None:
-        """Meet every way of training and that of testing once, with a batch of the run's size."""
-        images = normalise(self.train_images[: self.batch], self.compute.dtype)
-        self.network.train()
-        for progress in self.stages:
-            self.set_stage(progress)
+        return timed
+
+    def _rehearse_on_cpu(self) -> Timer:
+        """As `_rehearse`: only what is compiled has anything to meet. A part of the batch is enough for plain steps."""
+        n = self.batch if self.compute.compiles else min(self.batch, max(self.batch // 4, 250))
+        images, labels = normalise(self.train_images[:n], self.compute.dtype), self.train_labels[:n]
+
+        def timed() -> float:
+            start = time.perf_counter()
             with self.compute.autocast():
-                self.loss(images, self.train_labels[: self.batch]).backward()
-        self.network.eval()
-        with torch.inference_mode(), self.compute.autocast():
-            self.way.look(self.test_images[:EVALUATION_BATCH], PLAIN)
+                loss = self.loss(images, labels)
+            self.backward(loss)
+            self.network.zero_grad(set_to_none=True)
+            return (time.perf_counter() - start) * self.batch / n
+
+        if self.compute.compiles:
+            self.network.train()
+            for progress in self.stages:
+                self.set_stage(progress)
+                timed()
+            self.network.eval()
+            with self.compute.autocast():
+                self.way.look(self.test_images[:EVALUATION_BATCH], PLAIN)
+        self.network.train()
+        return timed
 
     def fresh(self, seed: int) -> Optimiser:
         """Start from scratch: fresh weights and their optimiser. All that is random after it follows from `seed`."""
@@ -272,9 +298,3 @@ class Training(ABC):
     def accuracy(self, views: tuple[View, ...]) -> float:
         """The share of the test images classified right, 0..1."""
         return accuracy(self.way.look, self.test_images, self.test_labels, views)
-
-
-def paths(compute: Compute) -> tuple[ExecutionPath, ...]:
-    """The paths to try, from that of `compute` on: what it names is the most that is wanted."""
-    less: tuple[ExecutionPath, ...] = ("captured",) if compute.path == "compiled-captured" else ()
-    return tuple(dict.fromkeys((compute.path, *less, "eager")))

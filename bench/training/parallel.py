@@ -42,7 +42,7 @@ class ParallelTraining(Training):
 
     def __init__(self, data: Cifar10, compute: Compute, network: nn.Sequential, **settings: Any) -> None:
         if compute.ranks > 1:
-            compute = replace(compute, path="eager", winograd=False)
+            compute = replace(compute, path="eager", winograd=False, open=False)
         super().__init__(data, compute, network, **settings)
 
     def _way(self, compute: Compute) -> Way:

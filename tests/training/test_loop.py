@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
@@ -14,8 +15,9 @@ from bench.record.documents import ExecutionPath
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10
 from bench.training.device import Compute
-from bench.training.loop import Training, paths
+from bench.training.loop import Timer, Training
 from bench.training.optimisers import Optimiser
+from bench.training.paths.way import candidates, paths
 
 IMAGES, LABELS = np.zeros((4, 3, 8, 8), np.uint8), np.zeros(4, np.uint8)
 
@@ -29,12 +31,12 @@ class Rehearsed(Training):
         super().__init__(Cifar10(IMAGES, LABELS, IMAGES, LABELS), compute, network, batch=2, epochs=1)
         self.script, self.rehearsed = script, list[ExecutionPath]()
 
-    def _rehearse(self) -> float:
+    def _rehearse(self) -> Timer:
         self.rehearsed.append(self.way.compute.path)
         outcome = self.script[self.way.compute.path]
         if isinstance(outcome, BaseException):
             raise outcome
-        return outcome
+        return lambda: outcome
 
     def prepare(self, generator: torch.Generator) -> Augmented:
         return self.augmented(generator, pad=0)
@@ -73,7 +75,8 @@ def test_the_faster_path_stays_and_both_are_known(compiled: float, captured: flo
     assert training.rehearsed == ["compiled-captured", "captured"]
     assert training.compute.path == training.way.compute.path == fastest
     assert training.way.compute.memory is training.compute.memory
-    assert training.compared == {"compiled-captured": compiled, "captured": captured}
+    names = ("compiled-captured float32", "captured float32")
+    assert training.compared == dict(zip(names, (compiled, captured), strict=True))
     assert training.notes == []
 
 
@@ -109,3 +112,17 @@ def test_a_lack_of_memory_and_a_signal_end_the_warm_up(trouble: BaseException) -
         training.warm_up()
     assert training.rehearsed == ["compiled-captured"]
     assert training.notes == []
+
+
+def test_a_processor_is_held_against_plain_steps_where_a_recipe_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interleaved, and by the least of several turns. What a caller names himself is not compared."""
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    found = Compute(torch.device("cpu"), torch.float32, "compiled", winograd=True, open=True)
+    tried = [(each.path, each.precision, each.winograd) for each in candidates(found)]
+    assert tried == [
+        ("compiled", torch.float32, True),
+        ("eager", torch.bfloat16, False),
+        ("eager", torch.float32, False),
+    ]
+    assert [each.path for each in candidates(replace(found, path="eager"))] == ["eager"]
+    assert [each.path for each in candidates(replace(found, open=False))] == ["compiled", "eager"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from bench.record.documents import ExecutionPath
 from bench.training.device import Compute
 from bench.training.evaluate import View, logits
 from bench.training.paths.blocked import Blocked, can_block
@@ -33,6 +34,7 @@ class Way:
         losses: Losses,
         trained: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
+        self.network = network
         self.forward, winograd = forward_function(network, compute)
         self.compute = replace(compute, winograd=winograd, memory=Memory() if compute.captures else None)
         self.graphs = Graphs(generator) if compute.captures and compute.is_cuda else None
@@ -80,6 +82,35 @@ class Way:
             yield
         finally:
             self._meeting = False
+
+    def serves(self, compute: Compute) -> bool:
+        """Whether this is the way that `compute` names."""
+        same = (self.compute.path, self.compute.precision) == (compute.path, compute.precision)
+        return same and self.compute.winograd == (compute.winograd and can_block(self.network))
+
+    @property
+    def name(self) -> str:
+        """What sets it apart from the other ways of its device, such as "compiled float32 winograd"."""
+        if self.compute.is_cuda:
+            return self.compute.path
+        precision = str(self.compute.precision).removeprefix("torch.")
+        return f"{self.compute.path} {precision}{' winograd' if self.compute.winograd else ''}"
+
+
+def candidates(compute: Compute) -> list[Compute]:
+    """What is worth a try: the path of `compute`, the most that is wanted, and what is more certain to work."""
+    on_path = [replace(compute, path=path) for path in paths(compute)]
+    if not compute.open or compute.path != "compiled":
+        return on_path
+    plain = replace(compute, path="eager", winograd=False, precision=torch.float32)
+    low = [replace(plain, precision=torch.bfloat16)] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else []
+    return [*on_path[:1], *low, plain]
+
+
+def paths(compute: Compute) -> tuple[ExecutionPath, ...]:
+    """The paths to try, from that of `compute` on: what it names is the most that is wanted."""
+    less: tuple[ExecutionPath, ...] = ("captured",) if compute.path == "compiled-captured" else ()
+    return tuple(dict.fromkeys((compute.path, *less, "eager")))
 
 
 def _widened(logits: Tensor) -> Tensor:
