@@ -30,9 +30,7 @@ _OTHER = re.compile(r"(?:val|eval|test|warm|sanity)\w*[\s:]*$|\b(?:per|max|total
 _BATCH = re.compile(r"\[\s*(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s*(?:\(\s*[0-9.]+%\)\s*)?\]")
 _BAR = re.compile(r"[0-9] \[[0-9]+:[0-9]")  # its counts are the bar's own source's
 _FIELD = re.compile(r"[|;\t]|,\s|:\s")
-_PHRASE = rf"(?P<name>[A-Za-z][\w/-]*(?:\s[A-Za-z][\w/-]*){{0,3}})\s+(?P<value>{NUMBER}){_AFTER}"
-_IN_WORDS = re.compile(_PHRASE)
-_ALL_WORDS = re.compile(rf"(?:[\s(]*{re.sub(r'[?]P<[a-z]+>', '?:', _PHRASE)}[\s)]*)+")
+_IN_WORDS = re.compile(rf"(?P<name>[A-Za-z][\w/-]*(?:\s[A-Za-z][\w/-]*){{0,3}})\s+(?P<value>{NUMBER}){_AFTER}")
 _BEFORE_A_NAME = re.compile(r"[|,;\t()\[\]{}>]|\s-\s|\s\s|[:=](?=\s)")
 _LEVEL = re.compile(r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL):?", re.I)
 _WORD = re.compile(r"[A-Za-z_][\w./@%-]*")
@@ -69,8 +67,7 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
     if counts:
         text = _COUNT.sub("|", text)
         for field in _FIELD.split(text):
-            if ":" not in field and "=" not in field and _ALL_WORDS.fullmatch(field):
-                yield from (("_".join(each["name"].split()), each["value"]) for each in _IN_WORDS.finditer(field))
+            yield from _in_words(field) if ":" not in field and "=" not in field else ()
     end = 0
     for found in _VALUE.finditer(text) if ":" in text or "=" in text else ():
         name = _name(text[end : found.start()], bare=text[found.start()] == "=")
@@ -79,6 +76,16 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
             yield name, found["value"]
             if found["of"]:
                 yield ("epochs" if kind_of(name) == "epoch" else "of"), found["of"]
+
+
+def _in_words(field: str) -> list[tuple[str, str]]:
+    """The pairs of a field that is nothing but names and numbers: `train loss 1.9`; none of any other."""
+    found = list(_IN_WORDS.finditer(field))
+    ends = [0, *(each.end() for each in found)]
+    between = [field[end : each.start()] for end, each in zip(ends, found)]
+    if "".join((*between, field[ends[-1] :])).strip(" \t()"):
+        return []
+    return [("_".join(each["name"].split()), each["value"]) for each in found]
 
 
 def _counts(text: str) -> Iterator[tuple[str, str]]:
