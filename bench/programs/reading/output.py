@@ -39,9 +39,10 @@ def split_rank(text: str) -> tuple[int | None, str]:
 class Chooser:
     """Which of many lines are read."""
 
-    def __init__(self, wanted: Iterable[str] = ()) -> None:
-        """`wanted`: what stands in lines that are always read, such as the target's metric."""
+    def __init__(self, wanted: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        """What stands in lines that are always read, such as the target's metric: as words, or as expressions."""
         self._wanted = tuple(dict.fromkeys((*_MARKS, *(word for name in wanted for word in _spellings(name)))))
+        self._patterns = tuple(re.compile(pattern) for pattern in patterns)
         self._room, self._looked_at = float(BURST), 0.0
         self._passed_over: str | None = None
 
@@ -60,7 +61,12 @@ class Chooser:
         # Mostly nothing that is waited for stands in any of them, which is found out faster over all at once.
         block = "\n".join(older)
         wanted = [word for word in self._wanted if word in block]
-        return [*(line for line in older if any(word in line for word in wanted)), *newest] if wanted else newest
+        if not wanted and not self._patterns:
+            return newest
+        return [*(line for line in older if self._waited_for(line, wanted)), *newest]
+
+    def _waited_for(self, line: str, wanted: Sequence[str]) -> bool:
+        return any(word in line for word in wanted) or any(each.search(line) for each in self._patterns)
 
     def last(self) -> Sequence[str]:
         """The newest line, where it was passed over: to be read once the output has ended."""

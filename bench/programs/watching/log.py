@@ -21,7 +21,7 @@ from bench.programs.watching.watch import Watch
 
 _PIECE = 1 << 20
 _MOST_KINDS, _LONGEST_KIND = 5000, 160
-_MOST_METRICS = 200
+_MOST_METRICS = 1000
 # Looks that find nothing until a folder counts as read: a large one is walked, and a large file read, over many.
 _LOOKS = 50
 _NUMBERS = re.compile(r"[0-9]+")

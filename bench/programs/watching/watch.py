@@ -6,10 +6,11 @@ can differ, as where a bar counts steps and a line says the loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point, Source
+from bench.programs.reading.fields import kind_of
 from bench.programs.reading.output import Chooser, split_rank, without_ansi
 from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
@@ -26,8 +27,12 @@ class Watch:
     Where a launcher tells ranks apart, the lowest that shows anything is believed.
     """
 
-    def __init__(self, sources: Sequence[Source], target: Target | None) -> None:
-        self._target = target
+    def __init__(
+        self, sources: Sequence[Source], target: Target | None, patterns: Mapping[str, str] | None = None
+    ) -> None:
+        """`patterns`: the regular expressions of metrics, by name; lines at which they match are always read."""
+        self._wanted = [target.metric] if target else []
+        self._patterns = [text for name, text in (patterns or {}).items() if kind_of(name) is None]
         self.tracks = [(source, Track(target)) for source in sources]
         self._streams: dict[int, tuple[Lines, Chooser]] = {}
         self._rank: int | None = None
@@ -101,12 +106,16 @@ class Watch:
         return self._best(lambda track: bool(track.phases))
 
     def latest(self) -> dict[str, float]:
-        """The last value of every metric, as shown, those of the better sources first."""
+        """The last value of every metric, as shown, of the best source that shows it.
+
+        Those that were shown again come first: what is shown once is mostly a setting.
+        """
         values: dict[str, float] = {}
         for _, track in self.tracks:
             for name, value in track.latest.items():
                 values.setdefault(name, value)
-        return values
+        again = {name for _, track in self.tracks for name in track.shown_again}
+        return dict(sorted(values.items(), key=lambda item: item[0] not in again))
 
     def latest_at(self) -> float | None:
         """When a metric was shown last."""
@@ -114,7 +123,7 @@ class Watch:
 
     def _stream(self, stream: int) -> tuple[Lines, Chooser]:
         if stream not in self._streams:
-            self._streams[stream] = Lines(), Chooser([self._target.metric] if self._target else [])
+            self._streams[stream] = Lines(), Chooser(self._wanted, self._patterns)
         return self._streams[stream]
 
     def _add(self, track: Track, point: Point) -> None:

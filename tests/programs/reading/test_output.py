@@ -52,6 +52,12 @@ def test_of_many_lines_the_newest_and_what_is_wanted_are_read() -> None:
     assert list(chooser.last()) == []
 
 
+def test_what_an_expression_of_the_users_matches_is_read() -> None:
+    chooser = Chooser(patterns=[r"^loss became (\S+)$"])
+    lines = ["loss became 3", "the loss became 3", *map(str, range(2 * BURST))]
+    assert list(chooser.choose(lines, 0.0))[:2] == ["loss became 3", str(BURST)]
+
+
 def test_room_comes_back_with_time() -> None:
     chooser, lines = Chooser(), [str(number) for number in range(10_000)]
     chooser.choose(lines, 0.0)

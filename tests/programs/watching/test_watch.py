@@ -36,6 +36,14 @@ def test_the_best_source_of_each_counts() -> None:
     assert list(watch.latest().items()) == [("loss", 1.0), ("accuracy", 3.0)]
 
 
+def test_what_was_shown_again_comes_before_what_was_shown_once() -> None:
+    shown = {"a": Point(1, metrics={"seed": 3.0}), "b": Point(2, metrics={"loss": 2.0})}
+    watch = Watch([Says("says", shown)], None)
+    for line in ("a", "b", "b"):
+        watch.line(line, 1)
+    assert list(watch.latest()) == ["loss", "seed"]
+
+
 def test_steps_come_before_samples_and_epochs() -> None:
     shown = [("epochs", "epoch"), ("samples", "sample"), ("steps", "step")]
     watch = Watch([Says(name, {name: Point(1, 3, unit=unit)}) for name, unit in shown], None)
