@@ -19,6 +19,7 @@ from bench.programs.watching.track import Track
 ENOUGH = 5
 # Two sources count the same steps where they differ by less than this share of the total: each shows some of them only.
 NEAR = 0.1
+_LAST_LOOKS, _IDLE_LOOKS = 1000, 20
 
 
 class Watch:
@@ -66,9 +67,15 @@ class Watch:
 
     def poll(self, at: float) -> None:
         """Look into the files that sources read."""
-        for source, track in self.tracks:
-            for point in source.poll(at):
-                self._add(track, point)
+        self._look(at)
+
+    def poll_all(self, at: float) -> None:
+        """Look into files until nothing more comes, as a program has ended: folders are walked a little at a time."""
+        idle = 0
+        for _ in range(_LAST_LOOKS):
+            idle = 0 if self._look(at) else idle + 1
+            if idle == _IDLE_LOOKS:
+                return
 
     def steps(self) -> tuple[str, Track] | None:
         """The source whose steps are believed, by name; None where none was shown.
@@ -120,6 +127,15 @@ class Watch:
     def latest_at(self) -> float | None:
         """When a metric was shown last."""
         return max((track.latest_at for _, track in self.tracks if track.latest_at is not None), default=None)
+
+    def _look(self, at: float) -> int:
+        """Look into files once; how many points came of it."""
+        came = 0
+        for source, track in self.tracks:
+            for point in source.poll(at):
+                self._add(track, point)
+                came += 1
+        return came
 
     def _stream(self, stream: int) -> tuple[Lines, Chooser]:
         if stream not in self._streams:
