@@ -170,7 +170,7 @@ class Sweep(OfProgram):
     name: StrictStr = Field(
         pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40, description="small letters, digits and -"
     )
-    recipes: tuple[_Recipe, ...] = Field((), description="recipes, as `bench recipes` lists them")
+    recipes: tuple[_Recipe, ...] = Field((), min_length=1, description="recipes, as `bench recipes` lists them")
     runs: StrictInt = Field(ge=1, le=10_000, description="runs of each recipe in each cell")
     machines: tuple[Annotated[StrictStr, Field(min_length=1)], ...] = Field(
         min_length=1,
@@ -209,8 +209,10 @@ class Sweep(OfProgram):
 
     @model_validator(mode="after")
     def _recipes_or_task(self) -> Sweep:
-        if bool(self.recipes) == (self.task is not None):
-            raise ValueError("names what to run once: recipes: [myrtle], or task: train.yaml for a program of your own")
+        if not self.recipes and self.task is None:
+            raise ValueError("recipes: is missing: [myrtle, …], or task: train.yaml for a program of your own")
+        if self.recipes and self.task is not None:
+            raise ValueError("task: and recipes are two things to run; name one of them")
         if self.task is None and (self.steps or self.total_steps or self.target):
             raise ValueError("steps, total_steps and target are for a task of your own; recipes have theirs")
         if self.task is not None and self.store is not None:

@@ -54,6 +54,12 @@ def config_of(sweep: Sweep, **state: Any) -> dict[str, Any]:
     return task_config(launch_request(sweep, cell, "", "/store", {}, None))
 
 
+def test_the_example_is_a_sweep_of_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    example = load("docs/examples/char-model.yaml")
+    assert (example.names, example.steps, len(example.cells())) == (("char_model",), 300, 3)
+
+
 def test_the_users_task_is_the_task_of_every_cell(sweep: Sweep) -> None:
     assert sweep.names == ("train",)
     assert [(cell.name, str(cell.task)) for cell in sweep.cells()] == [("h100", "train.yaml"), ("l40s", "train.yaml")]
@@ -123,8 +129,8 @@ def test_its_time_is_not_made_up(sweep: Sweep) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("task: train.yaml\n", "", "names what to run once"),
-        ("runs: 2", "runs: 2\nrecipes: [myrtle]", "names what to run once"),
+        ("task: train.yaml\n", "", "recipes: is missing"),
+        ("runs: 2", "runs: 2\nrecipes: [myrtle]", "name one of them"),
         ("task: train.yaml", "recipes: [myrtle]", "steps, total_steps and target are for a task of your own"),
         ("task: train.yaml", "task: missing.yaml", "no task file missing.yaml here"),
         ("H100:1", "v100", "v100 is no GPU"),

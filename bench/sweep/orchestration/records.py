@@ -140,6 +140,9 @@ def close_lease(
     closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
     if closed.key() in keys:
         return
+    # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
+    told = first_run is not None and uptime.started <= first_run <= uptime.stopped
+    prepared = first_run if told and first_run else uptime.stopped
     opened = LeaseOpened(
         id=lease_id,
         provider=instance.provider,
@@ -152,7 +155,7 @@ def close_lease(
         started=uptime.started,
         started_source="launcher",
         attempt=1,
-        phases=tuple(_phases(uptime.started, min(uptime.stopped, first_run or uptime.stopped), instance.running)),
+        phases=tuple(_phases(uptime.started, prepared, instance.running)),
         tags={LEASE_TAG: lease_id, **(tags or {})},
     )
     if opened.key() not in keys:
