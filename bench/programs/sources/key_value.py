@@ -83,7 +83,7 @@ def _in_words(field: str) -> list[tuple[str, str]]:
     found = list(_IN_WORDS.finditer(field))
     ends = [0, *(each.end() for each in found)]
     between = [field[end : each.start()] for end, each in zip(ends, found)]
-    if "".join((*between, field[ends[-1] :])).strip(" \t()"):
+    if "".join((*between, field[ends[-1] :])).strip(" \t()-"):
         return []
     return [("_".join(each["name"].split()), each["value"]) for each in found]
 

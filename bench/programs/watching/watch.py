@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point, Source
 from bench.programs.reading.fields import kind_of
-from bench.programs.reading.output import Chooser, split_rank, without_ansi
+from bench.programs.reading.output import Chooser, Ranks, without_ansi
 from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
 
@@ -36,7 +36,8 @@ class Watch:
         self._patterns = [text for name, text in (patterns or {}).items() if kind_of(name) is None]
         self.tracks = [(source, Track(target)) for source in sources]
         self._streams: dict[int, tuple[Lines, Chooser]] = {}
-        self._rank: int | None = None
+        self._ranks = Ranks()
+        self._rank: int | None = None  # the one that is believed
 
     def feed(self, stream: int, data: bytes, at: float) -> None:
         """What was read from an output of the program, `stream`: any number that tells it from others."""
@@ -52,7 +53,7 @@ class Watch:
 
     def line(self, line: str, at: float) -> bool:
         """One complete line of output; whether a source made something of it."""
-        rank, text = split_rank(without_ansi(line))
+        rank, text = self._ranks.split(without_ansi(line))
         if rank is not None and self._rank is not None and rank > self._rank:
             return False
         read = False
