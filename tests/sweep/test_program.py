@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,7 @@ from bench.sweep.planning.history import History
 from bench.sweep.planning.plan import plan_sweep
 from bench.sweep.provisioning.jobs import ARCHIVE, run_config, setup_config, task_config
 from bench.sweep.spec import Sweep, load
+from tests.support.task_machines import run_on_a_machine
 
 TASK = """
 resources:
@@ -75,22 +73,8 @@ def test_its_setup_and_its_run_stay_as_they_are(sweep: Sweep) -> None:
     assert run_config(config, "H100:1")["run"].startswith(f"python3 {ARCHIVE} --name train --runs 2 --first 0 ")
 
 
-def run_on_a_machine(config: dict[str, Any], home: Path) -> str:
-    """What the task's run prints, on a machine that has Python and what was mounted."""
-    place = home / ARCHIVE.removeprefix("~/")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(Path(config["file_mounts"][ARCHIVE]).read_bytes())
-    environ = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **config["envs"]}
-    done = subprocess.run(
-        ["bash", "-c", config["run"]], env=environ, cwd=home, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_its_records_come_home_by_the_log_and_are_not_made_again(sweep: Sweep, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    home.mkdir()
     config = config_of(sweep)
     store = FolderStore(str(tmp_path / "store"))
     collector = counting_collector(store)
@@ -106,7 +90,6 @@ def test_its_records_come_home_by_the_log_and_are_not_made_again(sweep: Sweep, t
 
 
 def test_another_machine_goes_on_with_the_runs_that_are_left(sweep: Sweep, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
     printed = run_on_a_machine(config_of(sweep, runs=1), tmp_path / "home")
     assert printed.count("bench-record: ") == 1
 
