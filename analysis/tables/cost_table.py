@@ -25,8 +25,9 @@ class Row:
     """One row. None is unknown or without an answer; `notes` says which where it matters.
 
     Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
-    `what_if_…`: at a price that nobody paid, where one was asked for. A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
+    A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
     program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry has none.
+    `what_if_…`: at a price that nobody paid, where one was asked for.
     """
 
     kind: Literal["measured", "published"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
@@ -74,7 +75,7 @@ def test_a_program_is_priced_by_its_own_clock() -> None:
 @given(cents=st.integers(1, 10**6))
 def test_at_the_recorded_price_both_costs_are_the_same(cents: int) -> None:
     frame = runs_frame([a.a_lease(1), *a.a_series(10, (60, 90, 66, 61, 62, 63, 64), lease_id=a.an_id(1))])
-    frame = frame.assign(hourly=[Decimal(cents) / 100] * len(frame))
+    frame["hourly"] = pd.Series([Decimal(cents) / 100] * len(frame), dtype=object)
     what_if = what_if_price(amount=f"{cents / 100:.2f}")
     assert what_if
     (row,) = repriced(cost_table(frame, "airbench", []), frame, what_if)
