@@ -55,7 +55,7 @@ def test_three_gpu_types(run_sweep: RunSweep, sweep: Sweep, store: FolderStore, 
     assert sorted(run.resumed_from or 0 for run in others) == [0, 0, 10, 20]
     assert [machines.calls.count(f"run {cluster}") for cluster in sorted(machines.orders)] == [1, 1, 2]
     assert machines.orders[lost].program[:6] == ("--name", "train", "--runs", "2", "--first", "1")
-    assert {lease.reason for lease in closed_leases(store)} == {"finished", "preempted"}
+    assert {lease.reason for lease in closed_leases(store)} == {"finished", "preempted", "failed"}
     assert machines.up == {}
     assert {cell.runs for cell in result.cells} == {2}
 
