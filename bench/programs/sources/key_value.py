@@ -19,10 +19,13 @@ _LONGEST = 2048
 _AFTER = r"(?:(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s,;|()\]}]|\.?$)"
 _VALUE = re.compile(rf"\s*[:=]\s*(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}")
 _COUNT = re.compile(
-    r"(?:^|(?<=[\s(\[|,;:]))(?P<name>(?:global[ _])?step|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
-    r"\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
+    r"(?:^|(?<=[\s(\[|,;:]))"
+    r"(?P<name>(?:global[ _])?step|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))(?:\(train\))?"
+    r"\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
+    r"(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
     re.IGNORECASE,
 )
+_GAUGE = re.compile(r":?\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
 _COUNTED = ("step", "iter", "epoch", "update", "train")
 # In front of a step: it is none of training, or no step at all.
 _OTHER = re.compile(r"(?:val|eval|test|warm|sanity)\w*[\s:]*$|\b(?:per|max|total|best|num|every|each|next)\s*$", re.I)
@@ -60,7 +63,7 @@ class KeyValue:
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """Names and values; counts by `step`, `of`, `epoch` and `epochs`."""
     bar = _BAR.search(text) if " [" in text else None
-    text = text[bar.start() :] if bar else text
+    text = _GAUGE.sub(" | ", text, count=1) if bar else text
     lower = text.lower()
     counts = dict(_counts(text)) if not bar and any(word in lower for word in _COUNTED) else {}
     yield from counts.items()
