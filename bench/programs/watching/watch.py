@@ -56,15 +56,13 @@ class Watch:
         rank, text = self._ranks.split(without_ansi(line))
         if rank is not None and self._rank is not None and rank > self._rank:
             return False
-        read = False
-        for source, track in self.tracks:
-            point = source.line(text, at)
-            if point is not None:
-                self._add(track, point)
-                read = True
+        read = [(track, point) for source, track in self.tracks if (point := source.line(text, at)) is not None]
+        # The step first: what another source makes of the same line was measured at it.
+        for track, point in sorted(read, key=lambda each: each[1].step is None):
+            self._add(track, point)
         if read and rank is not None:
             self._rank = rank
-        return read
+        return bool(read)
 
     def poll(self, at: float) -> None:
         """Look into the files that sources read."""
