@@ -15,9 +15,9 @@ STEPS = 40
 PATTERNS = {"step": r"after (\d+)", "total": r"of (\d+)", "loss": r"became (\S+)"}
 
 
-def measured(form: str, folder: Path, **job: Any) -> dict[str, Any]:
+def measured(form: str, folder: Path, of: int = STEPS, **job: Any) -> dict[str, Any]:
     null = os.open(os.devnull, os.O_WRONLY)
-    command = (sys.executable, str(WAITS), form, str(STEPS), "0.002")
+    command = (sys.executable, str(WAITS), form, str(of), "0.002")
     try:
         patterns = PATTERNS if form == "words" else {}
         return measure(Job(command, folder=folder, **job), os.environ, patterns=patterns, outputs=(null, null))
@@ -49,6 +49,7 @@ def test_each_form_is_read_to_its_end(form: str, steps_by: str, metric: str, met
 
 @pytest.mark.parametrize("form", ["json", "events", "mllog", "words", "bar"])
 def test_each_form_can_be_sampled(form: str, tmp_path: Path) -> None:
-    found = measured(form, tmp_path, steps=10)
+    found = measured(form, tmp_path, of=100_000, steps=10)
     assert found["ended"] == "sampled"
-    assert 10 <= found["progress"]["last_step"] < STEPS
+    assert 10 <= found["progress"]["last_step"] < 100_000
+    assert found["progress"]["total_steps"] == 100_000
