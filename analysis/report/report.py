@@ -17,7 +17,7 @@ from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
-from analysis.tables.what_if import WhatIf, note as what_if_note, repriced
+from analysis.tables.what_if import WhatIf, note as what_if_note, repriced, repriced_samples
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, AnyDocument, LeaseClosed, LeaseOpened, Policy, Run
 from bench.store import Store, read_documents
@@ -111,7 +111,12 @@ def build_report(
         known=len(known),
         compared=any(row.time_ratio is not None for row in rows),
     )
+    samples = sample_rows(
+        [*programs, *(d for d in documents if isinstance(d, Run))],
+        (d for d in documents if isinstance(d, LeaseOpened)),
+    )
     if what_if:
+        samples = repriced_samples(samples, what_if)
         rows = repriced(rows, frame, what_if)
         footnotes.append(what_if_note(what_if))
     if len(shown) < len(chosen):
@@ -128,12 +133,7 @@ def build_report(
         footnotes=tuple(footnotes),
         paid=tuple(lease_table(leases_frame(documents, frame), frame)),
         checks=tuple(check_claims(known, frame)),
-        samples=tuple(
-            sample_rows(
-                [*programs, *(d for d in documents if isinstance(d, Run))],
-                (d for d in documents if isinstance(d, LeaseOpened)),
-            )
-        ),
+        samples=tuple(samples),
         what_if=what_if,
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
         leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),

@@ -45,7 +45,8 @@ def sampled_programs(stores: Iterable[Store], frame: pd.DataFrame) -> list[Run]:
 class SampleRow:
     """Like samples of a program on like machines at one price. None is unknown; seconds, and money in `currency`.
 
-    `hours` and `cost` are of a whole run, waiting and set-up included where they are known.
+    `hours` and `cost` are of a whole run, waiting and set-up included where they are known. `what_if_…`: at a price
+    that nobody paid, in `what_if_currency`, where one was asked for.
     """
 
     program: str
@@ -69,6 +70,11 @@ class SampleRow:
     cost: Decimal | None
     cost_interval: Interval | None
     step_at_target: int | None
+    what_if_price_per_hour: Decimal | None = None
+    what_if_currency: str | None = None
+    what_if_cost_per_1000_steps: Decimal | None = None
+    what_if_cost: Decimal | None = None
+    what_if_cost_interval: Interval | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -12,6 +12,8 @@ from decimal import Decimal
 
 import pandas as pd
 
+from analysis.samples.samples import SampleRow
+from analysis.stats.intervals import Interval
 from analysis.tables.cost_table import Row, priced
 from bench.billing.prices import cost_per_success, find_offer, given_price, train_cost
 from bench.errors import UsageError
@@ -78,6 +80,28 @@ def repriced(rows: Iterable[Row], frame: pd.DataFrame, what_if: WhatIf) -> list[
     return [_repriced(row, runs, what_if) if row.kind == "measured" else row for row in rows]
 
 
+def repriced_samples(rows: Iterable[SampleRow], what_if: WhatIf) -> list[SampleRow]:
+    """`rows` of samples with their costs at `what_if` as well: time x price, as no provider's rule is known for it."""
+    hourly = what_if.price_per_hour
+    return [
+        replace(
+            row,
+            what_if_price_per_hour=hourly,
+            what_if_currency=what_if.currency,
+            what_if_cost_per_1000_steps=train_cost(1000 * row.step_s, hourly),
+            what_if_cost=None if row.hours is None else Decimal(str(row.hours)) * hourly,
+            what_if_cost_interval=_of_hours(row.hours_interval, hourly),
+        )
+        for row in rows
+    ]
+
+
+def _of_hours(interval: Interval | None, hourly: Decimal) -> Interval | None:
+    if interval is None:
+        return None
+    return interval._replace(low=interval.low * float(hourly), high=interval.high * float(hourly))
+
+
 def _repriced(row: Row, runs: pd.DataFrame, what_if: WhatIf) -> Row:
     hourly = what_if.price_per_hour
     attempts = runs.loc[list(row.run_ids), f"{row.clock}_attempt_s"]
@@ -102,5 +126,5 @@ def note(what_if: WhatIf) -> str:
         f"what-if: the seconds that each row's machine took, x {what_if.price_per_hour:f} {what_if.currency} an hour"
         f"{of}, {what_if.pricing_category} ({CATEGORIES[what_if.pricing_category]}); {what_if.source}{seen}. Nobody "
         "paid this price for these runs, and another machine would take another time. Every other figure, leases, "
-        "samples, ratios, claims and plots among them, keeps the prices of the records; published entries keep theirs."
+        "ratios, claims and plots among them, keeps the prices of the records; published entries keep theirs."
     )

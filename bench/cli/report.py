@@ -83,7 +83,7 @@ def report(
     claims, too; `csv` and `parquet` have the cost table alone.
 
     With --instance or --price-per-hour every run is priced once more, at that price: in columns marked as what-if,
-    apart from the prices of the records. Leases and samples are not.
+    apart from the prices of the records. Leases are not.
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """

@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from analysis.frames.runs import runs_frame
 from analysis.report.report import build_report
+from analysis.report.sample_table import sample_table
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.what_if import WhatIf, repriced, what_if_price
 from bench.errors import UsageError
@@ -45,11 +46,11 @@ def test_what_was_paid_stays_as_it_is() -> None:
     assert all(getattr(without, name) is None for name in vars(without) if name.startswith("what_if_"))
 
 
-def test_leases_samples_claims_and_published_entries_are_not_priced_anew() -> None:
+def test_leases_claims_and_published_entries_are_not_priced_anew() -> None:
     documents = a.a_small_store()
     with_it, without = (build_report(documents, which="all", what_if=what_if) for what_if in (AT_7_20, None))
     assert with_it.paid == without.paid != ()
-    assert (with_it.samples, with_it.checks) == (without.samples, without.checks)
+    assert with_it.checks == without.checks
     published = [row for row in with_it.rows if row.kind == "published"]
     assert published == [row for row in without.rows if row.kind == "published"] != []
 
@@ -70,6 +71,25 @@ def test_a_program_is_priced_by_its_own_clock() -> None:
     assert row.clock == "cold"
     assert row.time_s is not None
     assert row.what_if_train_cost == Decimal(str(row.time_s)) * Decimal("7.20") / 3600
+
+
+def test_a_sample_is_priced_for_a_thousand_steps_and_to_the_end() -> None:
+    sample = make_program_run(ended="sampled", evaluations=())
+    ((with_it,), (without,)) = (build_report([sample], what_if=what_if).samples for what_if in (AT_7_20, None))
+    assert with_it.hours is not None
+    assert with_it.hours_interval is not None
+    assert (with_it.what_if_price_per_hour, with_it.what_if_currency) == (Decimal("7.20"), "EUR")
+    assert with_it.what_if_cost_per_1000_steps == Decimal(str(1000 * with_it.step_s)) * Decimal("0.002")
+    assert with_it.what_if_cost == Decimal(str(with_it.hours)) * Decimal("7.20")
+    assert with_it.what_if_cost_interval == with_it.hours_interval._replace(
+        low=with_it.hours_interval.low * 7.2, high=with_it.hours_interval.high * 7.2
+    )
+    kept = [name for name in vars(without) if not name.startswith("what_if_")]
+    assert [getattr(with_it, name) for name in kept] == [getattr(without, name) for name in kept]
+    more = {header[0] for header in sample_table([with_it]).headers()} - {
+        header[0] for header in sample_table([without]).headers()
+    }
+    assert more == {"what-if EUR", "what-if to"}
 
 
 @given(cents=st.integers(1, 10**6))
