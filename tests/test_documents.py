@@ -13,8 +13,10 @@ import pytest
 
 from analysis.report.render import render
 from analysis.report.report import Report, build_report
+from analysis.tables.what_if import what_if_price
 from bench.cli import COMMANDS
 from bench.recipes import RECIPES, Recipe
+from bench.record.documents import AnyDocument
 from bench.store import open_store, read_all
 from tests.support.between import assert_between
 
@@ -28,13 +30,20 @@ LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 @cache
 def report() -> Report:
     """The report of the committed records."""
+    return build_report(committed())
+
+
+@cache
+def committed() -> list[AnyDocument]:
+    """The committed records."""
     documents, errors = read_all(open_store(ROOT / "results"))
     assert not errors
-    return build_report(documents)
+    return documents
 
 
 def test_the_table_of_measurements_is_the_report_of_the_committed_records() -> None:
-    table = render(report(), "markdown", terminal=False)
+    what_if = what_if_price(amount="0.10")
+    table = render(build_report(committed(), what_if=what_if), "markdown", terminal=False)
     assert_between(
         ROOT / "docs" / "measurements.md", "<!-- report of results/ -->\n", "<!-- end of report -->\n", table
     )

@@ -15,7 +15,14 @@ from bench.variables import ACCELERATORS, LEASE_TAGS, VARIABLES
 ROOT = Path(__file__).parents[1]
 NAME = re.compile(r"BENCH_[A-Z0-9_]+")
 # Switches of the test suite itself.
-OF_TESTS = {"BENCH_FOCUS_VALIDATOR", "BENCH_TEST_CLOUD", "BENCH_TEST_CONTAINER", "BENCH_TEST_PYTHON"}
+OF_TESTS = {
+    "BENCH_FOCUS_VALIDATOR",
+    "BENCH_FUZZ",
+    "BENCH_TEST_CLOUD",
+    "BENCH_TEST_CONTAINER",
+    "BENCH_TEST_MLPERF",
+    "BENCH_TEST_PYTHON",
+}
 
 
 def names_in_code(path: Path) -> set[str]:

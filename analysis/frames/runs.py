@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -122,10 +123,11 @@ def attempt_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
     return _costs(frame[f"{policy}_attempt_s"], frame["hourly"])
 
 
-def _costs(seconds: Iterable[float], hourlies: Iterable[Decimal | None]) -> list[Decimal | None]:
-    return [
-        train_cost(None if pd.isna(spent) else spent, hourly) for spent, hourly in zip(seconds, hourlies, strict=True)
-    ]
+def _costs(seconds: pd.Series, hourlies: pd.Series) -> list[Decimal | None]:
+    if hourlies.isna().all():  # of a million runs without a price none is looked at
+        return [None] * len(seconds)
+    known = [None if math.isnan(spent) else spent for spent in seconds.to_numpy(float).tolist()]
+    return [train_cost(spent, hourly) for spent, hourly in zip(known, hourlies, strict=True)]
 
 
 # Arrow's own strings, and integers that can be missing: nothing is copied or widened.

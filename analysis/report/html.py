@@ -25,6 +25,7 @@ from analysis.report.sample_table import sample_table
 from analysis.report.tables import cost_table, lease_table
 from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import CLOCKS
+from analysis.tables.what_if import WhatIf
 from bench.record.documents import POLICIES, Policy, Run
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Lines, Table, one_line, table_of
 
@@ -93,7 +94,7 @@ def _method(report: Report, groups: list[Group]) -> list[tuple[str, TextTable]]:
         "Clocks: what counts as the time": clocks(report.policy),
         "Runs: how many, and what was left out": counts(groups),
         "Runs that did not complete": broken(report.runs),
-        "Prices and where they are from": prices(groups),
+        "Prices and where they are from": prices(groups, report.what_if),
         "Machines and software": environments(report.runs),
     }
     return [(name, table) for name, table in tables.items() if table.items]
@@ -126,9 +127,14 @@ def counts(groups: Iterable[Group]) -> TextTable:
     return _limited(headers, rows)
 
 
-def prices(groups: Iterable[Group]) -> TextTable:
-    """Each row's price with its source."""
+def prices(groups: Iterable[Group], what_if: WhatIf | None = None) -> TextTable:
+    """Each row's price with its source, after the one of the what-if columns."""
     rows = []
+    if what_if:
+        name = f"what-if{f', {what_if.instance}' if what_if.instance else ''}: paid for no row"
+        price = f"{what_if.price_per_hour:f} {what_if.currency}"
+        seen = what_if.seen.isoformat() if what_if.seen else NOT_APPLICABLE
+        rows.append(("", name, price, CATEGORIES[what_if.pricing_category], what_if.source, seen))
     for group in groups:
         row = group.row
         price = UNKNOWN if row.price_per_hour is None else f"{row.price_per_hour:f} {row.currency or ''}".strip()

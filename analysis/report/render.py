@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 # Of the JSON, CSV and Parquet reports. Raise it with any change of a column's name or meaning.
-# 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases, samples.
+# 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases, samples, what-if.
 SCHEMA_VERSION: Final = 1
 
 # What a frame has beside a compacted row. Money is exact, so it is text.
@@ -91,6 +91,7 @@ def as_json(report: Report) -> str:
         "policy": report.policy,
         "level": LEVEL,
         "headline": report.headline,
+        "what_if": flat(report.what_if) if report.what_if else None,
         "rows": [flat(row) for row in report.rows],
         "footnotes": list(report.footnotes),
         "leases": {

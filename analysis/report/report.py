@@ -17,6 +17,7 @@ from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
+from analysis.tables.what_if import WhatIf, note as what_if_note, repriced, repriced_samples
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, AnyDocument, LeaseClosed, LeaseOpened, Policy, Run
 from bench.store import Store, read_documents
@@ -29,7 +30,7 @@ class Report:
 
     `headline` says what the rows were made of, or how to make a first run; `footnotes` are about the whole
     table, and each row has its own notes. `runs` and `leases` are what the rows were made of, for plots and the
-    account of the method.
+    account of the method. `what_if` is the price that nobody paid, at which the rows are priced once more.
     """
 
     policy: Policy
@@ -39,17 +40,24 @@ class Report:
     paid: tuple[LeaseRow, ...] = ()
     checks: tuple[Check, ...] = ()
     samples: tuple[SampleRow, ...] = ()
+    what_if: WhatIf | None = None
     runs: tuple[Run, ...] = field(default=(), repr=False, compare=False)
     leases: tuple[LeaseOpened | LeaseClosed, ...] = field(default=(), repr=False, compare=False)
 
 
 def read_report(
-    stores: Sequence[Store], policy: Policy, which: Which, most: int | None = None, *, plots: bool = False
+    stores: Sequence[Store],
+    policy: Policy,
+    which: Which,
+    most: int | None = None,
+    *,
+    plots: bool = False,
+    what_if: WhatIf | None = None,
 ) -> tuple[Report, list[RecordError]]:
     """The report of what `stores` hold, and an error for every record that could not be trusted.
 
     Runs come from the compact layer where there is one. It holds no phases and no evaluations: `plots` need every
-    record.
+    record. `what_if` prices every run once more.
     """
     frame: pd.DataFrame | None = None
     programs: list[Run] = []
@@ -60,7 +68,14 @@ def read_report(
         # A lease that cannot be trusted is met twice: for its runs, and for itself.
         errors = list({str(error): error for error in [*refused, *errors]}.values())
     report = build_report(
-        documents, frame, policy=policy, which=which, most=most, unreadable=len(errors), programs=programs
+        documents,
+        frame,
+        policy=policy,
+        which=which,
+        most=most,
+        unreadable=len(errors),
+        programs=programs,
+        what_if=what_if,
     )
     return report, errors
 
@@ -74,13 +89,14 @@ def build_report(
     most: int | None = None,
     unreadable: int = 0,
     programs: Iterable[Run] = (),
+    what_if: WhatIf | None = None,
 ) -> Report:
     """The report of `documents`; with a `frame` of the runs only plots need the runs to be among them.
 
     `programs`: runs of sampled programs that are not among the documents.
 
     `which` of the published entries to show, and how many of them at most; `unreadable` is how many records of
-    the store could not be read, which a footnote then says.
+    the store could not be read, which a footnote then says. At `what_if` every run is priced once more.
     """
     documents = list(documents)
     frame = runs_frame(documents) if frame is None else frame
@@ -95,6 +111,14 @@ def build_report(
         known=len(known),
         compared=any(row.time_ratio is not None for row in rows),
     )
+    samples = sample_rows(
+        [*programs, *(d for d in documents if isinstance(d, Run))],
+        (d for d in documents if isinstance(d, LeaseOpened)),
+    )
+    if what_if:
+        samples = repriced_samples(samples, what_if)
+        rows = repriced(rows, frame, what_if)
+        footnotes.append(what_if_note(what_if))
     if len(shown) < len(chosen):
         footnotes.append(
             f"not shown: {len(chosen) - len(shown)} more published entries of the store; "
@@ -109,12 +133,8 @@ def build_report(
         footnotes=tuple(footnotes),
         paid=tuple(lease_table(leases_frame(documents, frame), frame)),
         checks=tuple(check_claims(known, frame)),
-        samples=tuple(
-            sample_rows(
-                [*programs, *(d for d in documents if isinstance(d, Run))],
-                (d for d in documents if isinstance(d, LeaseOpened)),
-            )
-        ),
+        samples=tuple(samples),
+        what_if=what_if,
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
         leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),
     )

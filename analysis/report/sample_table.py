@@ -15,6 +15,10 @@ FOOTNOTES = (
     f"rule, or time x price where none is known. Brackets: {100 * LEVEL:g} %, block bootstrap over the window.",
     "step at the target: the median of the runs of the same command that were there.",
 )
+WHAT_IF = (
+    "what-if: time x the what-if price, without a provider's rule; nobody paid it, and another machine would take "
+    "another time."
+)
 
 
 def sample_table(rows: Sequence[SampleRow]) -> Table[SampleRow]:
@@ -31,15 +35,43 @@ def sample_table(rows: Sequence[SampleRow]) -> Table[SampleRow]:
         Column(("to the", "end, h"), lambda row: _with_interval(row.hours, row.hours_interval, significant)),
         Column(("to the end,", "all-in USD"), _cost),
         Column(("step at", "the target"), lambda row: row.step_at_target or NOT_APPLICABLE),
+        *_what_if_columns(rows),
     )
     return Table(
         title="Samples: what a whole run would take and cost",
         columns=columns,
         items=rows,
-        footnotes=FOOTNOTES if rows else (),
+        footnotes=_footnotes(rows),
         notes=lambda row: row.notes,
         label=2,
     )
+
+
+def _what_if_columns(rows: Sequence[SampleRow]) -> tuple[Column[SampleRow], ...]:
+    """At a price that nobody paid: none unless the rows have one, which is then the same."""
+    if not rows or rows[0].what_if_currency is None:
+        return ()
+    currency = rows[0].what_if_currency
+    return (
+        Column((f"what-if {currency}", "per 1,000 steps"), _what_if_per_1000),
+        Column(("what-if to", f"the end, {currency}"), _what_if_cost),
+    )
+
+
+def _footnotes(rows: Sequence[SampleRow]) -> Sequence[str]:
+    if not rows:
+        return ()
+    return (*FOOTNOTES, WHAT_IF) if rows[0].what_if_currency is not None else FOOTNOTES
+
+
+def _what_if_per_1000(row: SampleRow) -> Cell:
+    amount = row.what_if_cost_per_1000_steps
+    return UNKNOWN if amount is None else significant(amount)
+
+
+def _what_if_cost(row: SampleRow) -> Cell:
+    cost = None if row.what_if_cost is None else float(row.what_if_cost)
+    return _with_interval(cost, row.what_if_cost_interval, significant)
 
 
 def _machine(row: SampleRow) -> Cell:

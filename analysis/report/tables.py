@@ -51,6 +51,7 @@ def cost_table(report: Report) -> Table[Row]:
         Column(("cost per", "success, USD"), lambda row: _money(row, row.cost_per_success), "cost_per_success"),
         Column(("time", "÷ Page's"), lambda row: _ratio(row.time_ratio, _machine_mark(row)), "time_ratio"),
         Column(("cost", "÷ Page's"), _cost_ratio, "cost_ratio"),
+        *_what_if_columns(report),
     )
     return Table(
         title=title(report.policy),
@@ -61,6 +62,25 @@ def cost_table(report: Report) -> Table[Row]:
         notes=lambda row: row.notes,
         dim=lambda row: row.kind == "published",
         label=2,
+    )
+
+
+def _what_if_columns(report: Report) -> tuple[Column[Row], ...]:
+    """At a price that nobody paid, apart from those that were: none unless it was asked for."""
+    if report.what_if is None:
+        return ()
+    currency = report.what_if.currency
+    return (
+        Column(
+            ("what-if train", f"cost, {currency}"),
+            lambda row: _what_if(row.what_if_train_cost, row.what_if_train_cost_interval),
+            "what_if_train_cost",
+        ),
+        Column(
+            ("what-if cost per", f"success, {currency}"),
+            lambda row: _what_if(row.what_if_cost_per_success),
+            "what_if_cost_per_success",
+        ),
     )
 
 
@@ -125,6 +145,10 @@ def _money(row: Row, amount: Decimal | None, interval: Interval | None = None) -
     if amount is None:
         return NOT_APPLICABLE
     return (_in(row.currency, significant(amount)), *_between(interval, significant))
+
+
+def _what_if(amount: Decimal | None, interval: Interval | None = None) -> Cell:
+    return NOT_APPLICABLE if amount is None else (significant(amount), *_between(interval, significant))
 
 
 def _time(policy: str, row: Row) -> Cell:

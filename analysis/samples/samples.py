@@ -45,7 +45,8 @@ def sampled_programs(stores: Iterable[Store], frame: pd.DataFrame) -> list[Run]:
 class SampleRow:
     """Like samples of a program on like machines at one price. None is unknown; seconds, and money in `currency`.
 
-    `hours` and `cost` are of a whole run, waiting and set-up included where they are known.
+    `hours` and `cost` are of a whole run, waiting and set-up included where they are known. `what_if_…`: at a price
+    that nobody paid, in `what_if_currency`, where one was asked for.
     """
 
     program: str
@@ -69,6 +70,11 @@ class SampleRow:
     cost: Decimal | None
     cost_interval: Interval | None
     step_at_target: int | None
+    what_if_price_per_hour: Decimal | None = None
+    what_if_currency: str | None = None
+    what_if_cost_per_1000_steps: Decimal | None = None
+    what_if_cost: Decimal | None = None
+    what_if_cost_interval: Interval | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -94,7 +100,8 @@ def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
     return (
         run.program.name,
         run.program.command_sha256,
-        run.device,
+        # Not hashable itself: it holds what was compared to choose a path, which makes no other machine.
+        run.device.model_dump_json(exclude={"compared"}),
         run.device_name,
         (lease.provider, lease.instance_type, machine_hourly(price, lease.accelerators)) if lease else None,
         (price.currency, price.pricing_category) if price else None,

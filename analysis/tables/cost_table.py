@@ -27,6 +27,7 @@ class Row:
     Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
     A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
     program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry has none.
+    `what_if_…`: at a price that nobody paid, where one was asked for.
     """
 
     kind: Literal["measured", "published"]
@@ -67,6 +68,13 @@ class Row:
     time_ratio: float | None = None
     cost_ratio: float | None = None
     same_machine: bool | None = None
+    what_if_price_per_hour: Decimal | None = None
+    what_if_currency: str | None = None
+    what_if_pricing_category: str | None = None
+    what_if_price_source: str | None = None
+    what_if_train_cost: Decimal | None = None
+    what_if_train_cost_interval: Interval | None = None
+    what_if_cost_per_success: Decimal | None = None
     notes: tuple[str, ...] = ()
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
 
@@ -148,10 +156,10 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         time_s=seconds,
         time_s_interval=interval,
         train_cost=train_cost(seconds, hourly),
-        train_cost_interval=_priced(interval, hourly),
+        train_cost_interval=priced(interval, hourly),
         cost_per_success=cost_per_success(attempt_costs(runs, policy), hits),
         notes=run_notes(selected, policy),
-        run_ids=tuple(runs["run_id"]),
+        run_ids=tuple(runs["run_id"].to_numpy(dtype=object)),  # not one by one, which takes a second for a million
     )
 
 
@@ -203,7 +211,8 @@ def _same_machine(row: Row, reference: Row) -> bool:
     return row.machine == reference.machine or instance_type in words
 
 
-def _priced(interval: Interval | None, hourly: Decimal | None) -> Interval | None:
+def priced(interval: Interval | None, hourly: Decimal | None) -> Interval | None:
+    """An `interval` of seconds as one of money at `hourly`; None where either is unknown."""
     # One price a row: cost is time by a constant, and so is its interval.
     if interval is None or hourly is None:
         return None

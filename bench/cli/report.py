@@ -26,6 +26,7 @@ from analysis.frames.runs import load, load_apart, runs_frame
 from analysis.published.dawnbench.entries import Which, published_documents
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
+from analysis.tables.what_if import what_if_price
 from bench.cli.common import output_option, refuse, store_option, stores_option, to_terminal, write
 from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
@@ -55,21 +56,48 @@ INCONCLUSIVE = 4
     show_default=True,
     type=click.Choice(["table", "markdown", "csv", "json", "parquet", "html"]),
 )
+@click.option(
+    "--instance",
+    metavar="PROVIDER:TYPE",
+    help="What if every run had been on a machine of this price, such as aws:p5.4xlarge? From the price book.",
+)
+@click.option("--price-per-hour", metavar="AMOUNT", help="What if an hour of every run's machine had cost this?")
+@click.option("--spot", is_flag=True, help="The what-if price is a spot price (with either of these two).")
+@click.option("--currency", metavar="CODE", help="Of --price-per-hour, ISO 4217.  [default: USD]")
 @output_option
-def report(stores: tuple[str, ...], policy: str, published: str | None, style: str, output: Path | None) -> None:
+def report(
+    stores: tuple[str, ...],
+    policy: str,
+    published: str | None,
+    style: str,
+    instance: str | None,
+    price_per_hour: str | None,
+    spot: bool,
+    currency: str | None,
+    output: Path | None,
+) -> None:
     """Cost table of the runs in a store, by recipe and machine, beside published entries.
 
     Leases of rented machines follow in a table of their own: time, estimate, bill, and cost per success. `html` is
     one page to open or send: the tables, the claims, four plots and how everything was measured. `json` has the
     claims, too; `csv` and `parquet` have the cost table alone.
 
+    With --instance or --price-per-hour every run is priced once more, at that price: in columns marked as what-if,
+    apart from the prices of the records. Leases are not.
+
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
     if style == "parquet" and to_terminal(output):
         raise UsageError("parquet cannot be read on a terminal; name a file with -o")
     which, most = cast("Which", published or "stored"), _MOST_PUBLISHED if style == "table" and not published else None
+    what_if = what_if_price(instance, price_per_hour, currency=currency, spot=spot)
     result, errors = read_report(
-        [open_store(store) for store in stores], cast(Policy, policy), which, most, plots=style == "html"
+        [open_store(store) for store in stores],
+        cast(Policy, policy),
+        which,
+        most,
+        plots=style == "html",
+        what_if=what_if,
     )
     if style == "parquet":
         write(rows_as_parquet(result.rows), output)

@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return _refuse(error)
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
     code = 0
-    for index in range(options.runs):
+    for index in range(options.first, options.runs):
         try:
             found = measure(replace(job, seed=job.seed + index), os.environ, patterns=patterns, folders=options.logs)
         except CannotStart as error:
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--target", help="'METRIC <= VALUE' or 'METRIC >= VALUE'")
     parser.add_argument("--stop-at-target", action="store_true")
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="leave out the runs before the N-th, from 0")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name")
     parser.add_argument("--steps", type=int, help="a sample: stop after so many steps")

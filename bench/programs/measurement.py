@@ -116,7 +116,7 @@ def measure(
             folders=(job.folder or Path.cwd(), *folders),
             patterns=dict(patterns or {}),
         )
-        watch = Watch(open_sources(watched), job.target)
+        watch = Watch(open_sources(watched), job.target, watched.patterns)
         own = {SEED: str(job.seed), **({EVENTS: str(events)} if events else {})}
         # Python would keep its output back for as long as nobody reads it on a terminal.
         outcome = run(job, watch, {"PYTHONUNBUFFERED": "1", **environ, **own}, outputs)

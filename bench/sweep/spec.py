@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -28,6 +27,7 @@ from bench import variables
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
 from bench.record.documents import Accelerators
+from bench.sweep.program import OfProgram
 from bench.sweep.yaml_file import YamlFile, is_file, is_folder, read
 from bench.text import did_you_mean
 
@@ -42,13 +42,15 @@ _GPUS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*:[1-9][0-9]*", re.ASCII)
 class Cell:
     """One machine of a sweep. `cloud` is an `infra` of SkyPilot; None: whatever the task file allows.
 
-    `machine` is GPUs and their number, `B300:1`; or a task file, by its name in sky/ or its path.
+    `machine` is GPUs and their number, `B300:1`; or a task file, by its name in sky/ or its path. `own_task` is the
+    file of a program of one's own, which takes the place of sky/gpu.yaml.
     """
 
     sweep: str
     machine: str
     cloud: str | None = None
     spot: bool = False
+    own_task: str | None = None
 
     @property
     def name(self) -> str:
@@ -78,16 +80,24 @@ class Cell:
 
         It is relative to the working directory unless the sweep gives a full path.
         """
+        if self.own_task:
+            return Path(self.own_task)
         if self.accelerators:
             return TASKS / "gpu.yaml"
         named = Path(self.machine)
         return named if len(named.parts) > 1 or named.suffix else TASKS / f"{self.machine}.yaml"
 
 
-def cells(sweep: str, machines: Sequence[str], clouds: Sequence[str], pricing: Sequence[Pricing]) -> Iterator[Cell]:
+def cells(
+    sweep: str,
+    machines: Sequence[str],
+    clouds: Sequence[str],
+    pricing: Sequence[Pricing],
+    own_task: str | None = None,
+) -> Iterator[Cell]:
     """Every machine on every cloud at every pricing, in the order of the words; no cloud is the task file's choice."""
     for machine, cloud, kind in product(machines, clouds or (None,), pricing):
-        yield Cell(sweep, machine, cloud, spot=kind == "spot")
+        yield Cell(sweep, machine, cloud, spot=kind == "spot", own_task=own_task)
 
 
 def _plain(word: str) -> str:
@@ -152,15 +162,15 @@ _Variable = Annotated[StrictStr, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"), Aft
 _Value = Annotated[StrictStr, BeforeValidator(_text), WithJsonSchema({"type": ["string", "number"]})]
 
 
-class Sweep(BaseModel):
-    """A sweep. Every cell runs all recipes in turn, `runs` times each, on one machine."""
+class Sweep(OfProgram):
+    """A sweep. Every cell runs all recipes in turn, or a task of one's own, `runs` times each, on one machine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="bench sweep")
 
     name: StrictStr = Field(
         pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40, description="small letters, digits and -"
     )
-    recipes: tuple[_Recipe, ...] = Field(min_length=1, description="recipes, as `bench recipes` lists them")
+    recipes: tuple[_Recipe, ...] = Field((), min_length=1, description="recipes, as `bench recipes` lists them")
     runs: StrictInt = Field(ge=1, le=10_000, description="runs of each recipe in each cell")
     machines: tuple[Annotated[StrictStr, Field(min_length=1)], ...] = Field(
         min_length=1,
@@ -190,7 +200,26 @@ class Sweep(BaseModel):
 
     def cells(self) -> tuple[Cell, ...]:
         """Every cell, in the order of the file."""
-        return tuple(cells(self.name, self.machines, self.clouds, self.pricing))
+        return tuple(cells(self.name, self.machines, self.clouds, self.pricing, self.task))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What runs: the recipes, or the program."""
+        return self.recipes if self.program is None else (self.program,)
+
+    @model_validator(mode="after")
+    def _recipes_or_task(self) -> Sweep:
+        if not self.recipes and self.task is None:
+            raise ValueError("recipes: is missing: [myrtle, …], or task: train.yaml for a program of your own")
+        if self.recipes and self.task is not None:
+            raise ValueError("task: and recipes are two things to run; name one of them")
+        if self.task is None and (self.steps or self.total_steps or self.target):
+            raise ValueError("steps, total_steps and target are for a task of your own; recipes have theirs")
+        if self.task is not None and self.store is not None:
+            raise ValueError("store: the records of a task come home by its log, so that it needs no key; leave it out")
+        if self.task is not None and (others := [name for name in self.machines if not _GPUS.fullmatch(name)]):
+            raise ValueError(f"machines: {others[0]} is no GPU; a task of your own takes GPUs such as H100:1")
+        return self
 
     @model_validator(mode="after")
     def _no_twins(self) -> Sweep:
@@ -213,7 +242,9 @@ def load(path: str | Path) -> Sweep:
         sweep = Sweep.model_validate(file.content)
     except ValidationError as error:
         raise UsageError(_message(file, error)) from None
-    for index, cell in enumerate(cells(sweep.name, sweep.machines, (), ("on-demand",))):
+    if sweep.task is not None and not is_file(Path(sweep.task)):
+        raise UsageError(f"{file.at(('task',))}: no task file {sweep.task} here")
+    for index, cell in enumerate(cells(sweep.name, sweep.machines, (), ("on-demand",), sweep.task)):
         if not is_file(cell.task):
             raise UsageError(f"{file.at(('machines', index))}: no task file {cell.task} here{_instead(cell)}")
     return sweep

@@ -209,3 +209,14 @@ def test_the_schema_of_a_sweep_file_is_printed(bench: Bench) -> None:
     assert printed == json.loads((ROOT / "docs" / "schema" / "sweep.json").read_text())
     printed = without_doubles(json.loads(bench("schema").stdout))
     assert printed == json.loads((ROOT / "docs" / "schema" / "record.json").read_text())
+
+
+def test_a_task_of_ones_own_is_priced_and_not_timed(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text("run: python3 train.py\n")
+    (tmp_path / "mine.yaml").write_text("name: mine\ntask: train.yaml\nruns: 2\nmachines: [H100:1]\nsteps: 300\n")
+    done = bench("plan", "mine.yaml", "--offline", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    content = json.loads(done.stdout)
+    assert content["recipes"] == ["train"]
+    assert [(cell["gpu"], cell["runs"]) for cell in content["cells"]] == [("H100", 2)]
+    assert bench("plan", "mine.yaml", "--offline").returncode == 0

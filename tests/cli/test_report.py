@@ -15,6 +15,7 @@ from analysis.published.dawnbench.entries import published_documents
 from bench.lease.machine import MachineOptions, lease_by_options
 from bench.record.documents import LeaseClosed, Run
 from bench.store import open_store
+from bench.text import significant
 from tests.support.command import Done
 from tests.support.types import Bench
 
@@ -97,3 +98,40 @@ def test_a_rented_machine_has_its_lease_in_the_report_and_a_corrupt_one_is_named
     done = bench("report", "--store", "store", "--format", "json")
     assert (done.returncode, json.loads(done.stdout)["leases"]["rows"]) == (5, [])
     assert done.stderr.count(lease.id) == 1
+
+
+def test_a_what_if_price_is_in_every_format_the_same(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
+    open_store(tmp_path / "ours").put(make_run())
+    asked = ("report", "--store", "ours", "--published", "none", "--price-per-hour", "7.20", "--spot", "--format")
+    content = json.loads(bench(*asked, "json").stdout)
+    (row,) = content["rows"]
+    assert content["what_if"] == {
+        "price_per_hour": 7.2,
+        "currency": "USD",
+        "pricing_category": "Dynamic",
+        "source": "given by the user",
+        "seen": None,
+        "instance": None,
+        "accelerators": None,
+    }
+    assert (row["train_cost"], row["what_if_train_cost"]) == (None, pytest.approx(row["time_s"] * 0.002))
+    bench(*asked, "parquet", "-o", "report.parquet")
+    assert pq.read_table(tmp_path / "report.parquet").to_pylist() == [{"schema_version": 1, **row}]
+    (in_csv,) = csv.DictReader(io.StringIO(bench(*asked, "csv").stdout))
+    assert float(in_csv["what_if_train_cost"]) == row["what_if_train_cost"]
+    assert in_csv["what_if_pricing_category"] == "Dynamic"
+    shown = significant(row["what_if_train_cost"])
+    for style, cell in (("table", f" {shown} "), ("markdown", f"| {shown} |"), ("html", f">{shown}</td>")):
+        assert cell in bench(*asked, style).stdout
+
+
+def test_what_the_machine_is_in_the_environment_is_no_what_if(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
+    open_store(tmp_path / "ours").put(make_run())
+    done = bench("report", "--store", "ours", "--format", "json", BENCH_PRICE_PER_HOUR="3", BENCH_SPOT="1")
+    assert json.loads(done.stdout)["what_if"] is None
+
+
+def test_an_instance_that_the_price_book_lacks_is_one_line_with_what_is_near(bench: Bench) -> None:
+    done = bench("report", "--instance", "aws:p5.5xlarge")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "aws:p5.4xlarge" in done.stderr

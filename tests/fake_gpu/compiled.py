@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch._dynamo.utils import counters
 from torch._inductor import metrics
 from torch._logging._internal import set_logs
 
-from bench.record.documents import ExecutionPath
-from bench.training.api import Compute, choose
 from tests.fake_gpu.gpu import FakeGpu
-from tests.fake_gpu.train import steps, tell
+from tests.fake_gpu.train import Paths, paths_of, steps, tell
 
 # Where an ELF file has its flags; the lowest byte of NVIDIA's is the architecture.
 _E_FLAGS = 0x30
@@ -31,12 +28,12 @@ def architectures() -> list[int]:
     return sorted({file.read_bytes()[_E_FLAGS] for file in files})
 
 
-def compiled(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, Any]:
+def compiled(recipe: str, paths: Paths, gpu: FakeGpu) -> dict[str, Any]:
     """Train as train.py does, and look at what the compiler made."""
     torch._dynamo.reset()
     counters.clear()
     metrics.reset()
-    told = steps(recipe, compute, gpu)
+    told = steps(recipe, paths, gpu)
     return told | {
         "graphs": counters["stats"]["unique_graphs"],
         "breaks": dict(counters["graph_break"]),
@@ -49,4 +46,4 @@ if __name__ == "__main__":
     # Inductor counts bytes only for a log that somebody reads.
     set_logs(inductor_metrics=True)
     path, *recipes = sys.argv[1:]
-    tell(compiled, recipes, replace(choose("cuda"), path=cast(ExecutionPath, path)))
+    tell(compiled, recipes, paths_of(path))

@@ -1,9 +1,12 @@
-"""Which way a GPU is used, with a compiler for Triton and without one."""
+"""Which path is taken with a compiler for Triton, without one, and with one that fails."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.fake_gpu.conftest import Machine
 
@@ -28,3 +31,12 @@ def test_triton_needs_a_compiler_once_and_then_none(machine: Machine, tmp_path: 
     assert "compiled" in full
     assert "compiled" not in bare
     assert chosen(machine, PATH=str(tools), TRITON_CACHE_DIR=triton) == full
+
+
+@pytest.mark.slow
+def test_a_compiler_that_fails_costs_the_path_and_not_the_run(machine: Machine, tmp_path: Path) -> None:
+    broken = {"TRITON_PTXAS_PATH": "/bin/false", "TRITON_CACHE_DIR": str(tmp_path / "triton")}
+    done = machine.python("-m", "tests.fake_gpu.train", "steps", "auto", "airbench94-muon", env=broken)
+    told = json.loads(done.stdout)
+    assert told["path"] == "captured", told
+    assert {step["graphs"] for epoch in told["steps"] for step in epoch} == {1}

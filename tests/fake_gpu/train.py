@@ -1,7 +1,8 @@
 """Recipes trained on the fake GPU: `python -m tests.fake_gpu.train WHAT PATH RECIPE…`, a JSON line for each.
 
 Every recipe has its network and its batch at full size. WHAT is "steps", through all its stages in epochs of a few
-steps, or "memory", with all the images there are but only two steps.
+steps, or "memory", with all the images there are but only two steps. PATH is one of record.run, which nothing may take
+the place of, or "auto": as bench chooses.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -22,10 +23,13 @@ from torch import Tensor
 
 from bench.recipes import find
 from bench.record.documents import ExecutionPath
-from bench.training.api import Cifar10, Compute, choose
+from bench.training.api import Cifar10, choose
 from bench.training.data import Bytes
 from bench.training.loop import Training
 from tests.fake_gpu.gpu import Asked, FakeGpu
+
+# The only ones that a warm-up may try; None: all.
+Paths = Sequence[ExecutionPath] | None
 
 STEPS = 24
 EPOCHS = 12.1  # as many as hlb has, which changes in the course of them; longer recipes are cut to it
@@ -92,15 +96,15 @@ class Seen:
         """See bench.training.events."""
 
 
-def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, Any]:
+def steps(recipe: str, paths: Paths, gpu: FakeGpu) -> dict[str, Any]:
     """Warm up and run once."""
-    probe = built(recipe, 1, compute)
+    probe = built(recipe, 1)
     epochs = min(probe.epochs, EPOCHS)
-    trainer = built(recipe, probe.batch * math.ceil(STEPS / epochs), compute)
+    trainer = built(recipe, probe.batch * math.ceil(STEPS / epochs))
     trainer.epochs = epochs
     seen = Seen(trainer, gpu)
     seen.look_at_batches()
-    trainer.warm_up()
+    trainer.warm_up(paths)
     trainer.run(0, seen)
     return {
         "path": trainer.compute.path,
@@ -111,28 +115,28 @@ def steps(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, Any]:
     }
 
 
-def memory(recipe: str, compute: Compute, gpu: FakeGpu) -> dict[str, Any]:
+def memory(recipe: str, paths: Paths, gpu: FakeGpu) -> dict[str, Any]:
     """Warm up, as that meets all there is to meet."""
     gpu.peak_bytes()
-    trainer = built(recipe, 50_000, compute)
+    trainer = built(recipe, 50_000)
     trainer.epochs = 2 * trainer.batch / 50_000
-    trainer.warm_up()
+    trainer.warm_up(paths)
     return {"peak": gpu.peak_bytes()}
 
 
-def built(recipe: str, images: int, compute: Compute) -> Training:
-    trainer = find(recipe).build(data(images), compute)
+def built(recipe: str, images: int) -> Training:
+    trainer = find(recipe).build(data(images), choose("cuda"))
     assert isinstance(trainer, Training)
     return trainer
 
 
-def tell(what: Callable[[str, Compute, FakeGpu], dict[str, Any]], recipes: Sequence[str], compute: Compute) -> None:
+def tell(what: Callable[[str, Paths, FakeGpu], dict[str, Any]], recipes: Sequence[str], paths: Paths) -> None:
     """A line for each recipe: what `what` says of it, or the error that it met."""
     gpu = FakeGpu()
     for name in recipes:
         told: dict[str, Any] = {"recipe": name}
         try:
-            told |= what(name, compute, gpu)
+            told |= what(name, paths, gpu)
         except Exception:
             told["error"] = traceback.format_exc()
         gc.collect()
@@ -140,6 +144,11 @@ def tell(what: Callable[[str, Compute, FakeGpu], dict[str, Any]], recipes: Seque
         print(json.dumps(told), flush=True)  # noqa: T201 -- a program: what it tells is its output
 
 
+def paths_of(word: str) -> Paths:
+    """What a warm-up may try, of a word of the command line."""
+    return None if word == "auto" else [cast(ExecutionPath, word)]
+
+
 if __name__ == "__main__":
     name, path, *recipes = sys.argv[1:]
-    tell({"steps": steps, "memory": memory}[name], recipes, replace(choose("cuda"), path=cast(ExecutionPath, path)))
+    tell({"steps": steps, "memory": memory}[name], recipes, paths_of(path))

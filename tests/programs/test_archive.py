@@ -82,3 +82,16 @@ def test_the_same_sources_make_the_same_bytes(archive: Path, tmp_path: Path) -> 
     assert build(tmp_path / "again.pyz").read_bytes() == archive.read_bytes()
     assert archive.stat().st_size < 200_000
     assert os.access(archive, os.R_OK)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_module_of_it_can_be_imported(python: str, archive: Path, tmp_path: Path) -> None:
+    script = (
+        "import importlib, pkgutil, sys; sys.path.insert(0, sys.argv[1]); import bench.programs\n"
+        "names = [found.name for found in pkgutil.walk_packages(bench.programs.__path__, 'bench.programs.')]\n"
+        "assert len(names) > 20, names\n"
+        "for name in names: importlib.import_module(name)"
+    )
+    command = [python, "-S", "-I", "-c", script, str(archive)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -21,6 +22,23 @@ NUMBERS = {
     "inf": math.inf,
     "-inf": -math.inf,
 }
+# Lines at which an expression that goes back too often would hang.
+HOSTILE = (
+    "a=1 " * 16_000,
+    "step 3|" + "a 1 " * 500 + "!",
+    "step 3|" + "(a 1) " * 300 + "!",
+    "step 3 " + "loss word " * 6000,
+    "step 1 " + " " * 65_000,
+    "x=1" + ",000" * 16_000,
+    "1/2 [00:00" * 6000,
+    "{" + "'a': 1, " * 8000 + "}",
+    "{'a': " * 9000 + "}",
+    '{"a":' * 10_000 + "}" * 10_000,
+    "epoch " + "[ " * 30_000,
+    "[rank" * 13_000,
+    "\x1b[" + "1;" * 30_000,
+    "9" * 65_536,
+)
 # hypothesis runs many examples in one temporary folder, where each makes a file of its own.
 examples = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors], max_examples=50
@@ -120,6 +138,13 @@ class LineQuestions(Questions):
     def test_what_says_nothing_to_it_is_refused(self, tmp_path: Path) -> None:
         form = self.form(tmp_path)
         assert [line for line in self.silent if form.source.line(line, 1.0) is not None] == []
+
+    def test_no_line_takes_long(self, tmp_path: Path) -> None:
+        form = self.form(tmp_path)
+        begun = time.process_time()
+        for line in HOSTILE:
+            form.watch.line(line, 1.0)
+        assert time.process_time() - begun < 2
 
     def test_much_output_needs_little_memory(self, tmp_path: Path) -> None:
         form = self.form(tmp_path)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from stat import S_ISREG
+
+from bench.programs.progress import FILE_SLACK_S
 
 # Entries looked at in one call, and the time between two calls that do anything, in seconds.
 ENTRIES, PAUSE_S = 500, 0.5
 _DEEPEST = 8
-_MOST_FILES = 1000
+_MOST_FILES, _MOST_FOLDERS = 10_000, 50_000
+_END = (Path(), 0)
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "proc", "sys"})
 
 
@@ -20,45 +25,61 @@ class Finder:
     A file in place of a folder is itself what is found.
     """
 
-    def __init__(self, folders: Iterable[Path], wanted: Callable[[str], bool]) -> None:
-        """`wanted` says of a file's name whether it is looked for."""
+    def __init__(self, folders: Iterable[Path], wanted: Callable[[str], bool], since: float = 0.0) -> None:
+        """`wanted` says of a name whether it is looked for; files not changed `since`, s after 1970, are passed by."""
         self._folders = list(dict.fromkeys(str(folder) for folder in folders))
         self._wanted = wanted
+        self._since = since
         self._walk = self._entries()
-        self._next_at: float | None = None
-        self.found: dict[Path, None] = {}
+        self._looked_at = self._next_at = -math.inf
+        # When each was changed last, in nanoseconds since 1970, as the latest walk saw it.
+        self.found: dict[Path, int] = {}
 
     def look(self, now: float) -> None:
-        """Go on walking; what is there is in `found` after some calls."""
-        if self._next_at is not None and now < self._next_at:
+        """Go on walking; what is there is in `found` after some calls.
+
+        Calls follow each other at a pause; those of one instant do not, as at the end of a program.
+        """
+        if self._looked_at != now < self._next_at:
             return
-        self._next_at = now + PAUSE_S
+        self._looked_at, self._next_at = now, now + PAUSE_S
         for _ in range(ENTRIES):
-            entry = next(self._walk, "")
-            if entry == "":  # the end of a walk; the next one begins with the next call
+            entry = next(self._walk, _END)
+            if entry is _END:  # the next walk begins with the next call
                 self._walk = self._entries()
                 return
-            if entry and len(self.found) < _MOST_FILES:
-                self.found[Path(entry)] = None
+            if entry is not None:
+                path, changed = entry
+                if path in self.found or len(self.found) < _MOST_FILES:
+                    self.found[path] = changed
 
-    def _entries(self) -> Iterator[str | None]:
-        """The paths of what is looked for; None for every other entry."""
+    def _entries(self) -> Iterator[tuple[Path, int] | None]:
+        """What is looked for; None for every other entry."""
         waiting = deque((folder, 0) for folder in self._folders)
         for folder in self._folders:
-            if self._wanted(Path(folder).name) and Path(folder).is_file():
-                yield folder
+            yield self._file(folder, Path(folder).name)
         while waiting:
             folder, depth = waiting.popleft()
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        if entry.name.startswith(".") or entry.name in _SKIPPED:
-                            yield None
-                        elif entry.is_dir(follow_symlinks=False):
-                            if depth < _DEEPEST:
+                        hidden = entry.name.startswith(".") or entry.name in _SKIPPED
+                        if not hidden and entry.is_dir(follow_symlinks=False):
+                            if depth < _DEEPEST and len(waiting) < _MOST_FOLDERS:
                                 waiting.append((entry.path, depth + 1))
                             yield None
                         else:
-                            yield entry.path if self._wanted(entry.name) else None
+                            yield None if hidden else self._file(entry.path, entry.name)
             except OSError:
                 continue
+
+    def _file(self, path: str, name: str) -> tuple[Path, int] | None:
+        """A file that is looked for; None for anything else."""
+        if not self._wanted(name):
+            return None
+        try:
+            status = Path(path).stat()
+        except (OSError, ValueError):
+            return None
+        is_old = status.st_mtime < self._since - FILE_SLACK_S
+        return None if is_old or not S_ISREG(status.st_mode) else (Path(path), status.st_mtime_ns)

@@ -14,12 +14,14 @@ RATE, BURST = 100, 2000
 _MARKS = (":::MLLOG", '"phase"')
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-# As srun --label, torchrun --tee, mpirun --tag-output and scripts of one's own write it.
+# As torchrun --tee, mpirun --tag-output and scripts of one's own write it.
 _RANK = re.compile(
-    r"\s*(?:\[rank[ :_]?([0-9]{1,6})\]:?|\[[a-z_]*([0-9]{1,6})\]:|\[[0-9]+,([0-9]{1,6})\]<std(?:out|err)>:"
-    r"|(?:rank )?([0-9]{1,6}):(?=\s))\s*",
+    r"\s*(?:\[rank[ :_]?([0-9]{1,6})\]:?|\[[a-z_]+([0-9]{1,6})\]:|\[[0-9]+,([0-9]{1,6})\]<std(?:out|err)>:"
+    r"|rank ([0-9]{1,6}):(?=\s))\s*",
     re.IGNORECASE,
 )
+# As srun --label writes it; so do programs that number their epochs.
+_NUMBER = re.compile(r"\s*(?:\[([0-9]{1,6})\]:|([0-9]{1,6}):(?=\s))\s*")
 _BEFORE_A_RANK = frozenset("[0123456789rR \t")
 
 
@@ -28,20 +30,44 @@ def without_ansi(text: str) -> str:
     return _ANSI.sub("", text) if "\x1b" in text else text
 
 
-def split_rank(text: str) -> tuple[int | None, str]:
-    """The rank that stands before a line, None where none does, and the line without it."""
-    found = _RANK.match(text) if text[:1] in _BEFORE_A_RANK else None
-    if found is None:
-        return None, text
-    return int(next(group for group in found.groups() if group)), text[found.end() :]
+class Ranks:
+    """Tells the ranks of a launcher apart, by what it writes before each line.
+
+    A bare number may be that of an epoch. It is a rank's once it has fallen: epochs rise, and ranks mix.
+    """
+
+    def __init__(self) -> None:
+        self._highest = -1
+        self._numbered = False
+
+    def split(self, text: str) -> tuple[int | None, str]:
+        """The rank that stands before a line, None where none does, and the line without it."""
+        if text[:1] not in _BEFORE_A_RANK:
+            return None, text
+        found = _RANK.match(text)
+        if found is None:
+            found = _NUMBER.match(text)
+            if found is None or not self._fell(_number(found)):
+                return None, text
+        return _number(found), text[found.end() :]
+
+    def _fell(self, number: int) -> bool:
+        self._numbered |= number < self._highest
+        self._highest = max(self._highest, number)
+        return self._numbered
+
+
+def _number(found: re.Match[str]) -> int:
+    return int(next(group for group in found.groups() if group))
 
 
 class Chooser:
     """Which of many lines are read."""
 
-    def __init__(self, wanted: Iterable[str] = ()) -> None:
-        """`wanted`: what stands in lines that are always read, such as the target's metric."""
+    def __init__(self, wanted: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
+        """What stands in lines that are always read, such as the target's metric: as words, or as expressions."""
         self._wanted = tuple(dict.fromkeys((*_MARKS, *(word for name in wanted for word in _spellings(name)))))
+        self._patterns = tuple(re.compile(pattern) for pattern in patterns)
         self._room, self._looked_at = float(BURST), 0.0
         self._passed_over: str | None = None
 
@@ -60,7 +86,12 @@ class Chooser:
         # Mostly nothing that is waited for stands in any of them, which is found out faster over all at once.
         block = "\n".join(older)
         wanted = [word for word in self._wanted if word in block]
-        return [*(line for line in older if any(word in line for word in wanted)), *newest] if wanted else newest
+        if not wanted and not self._patterns:
+            return newest
+        return [*(line for line in older if self._waited_for(line, wanted)), *newest]
+
+    def _waited_for(self, line: str, wanted: Sequence[str]) -> bool:
+        return any(word in line for word in wanted) or any(each.search(line) for each in self._patterns)
 
     def last(self) -> Sequence[str]:
         """The newest line, where it was passed over: to be read once the output has ended."""

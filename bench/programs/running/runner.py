@@ -120,7 +120,7 @@ class _Loop:
             return
         for pipe in self._pipes:  # held by a process that is out of reach
             self._heed(partial(self._watch.end, pipe, time.monotonic()))
-        self._heed(lambda: self._watch.poll(time.monotonic()))
+        self._heed(lambda: self._watch.poll_all(time.monotonic()))
 
     def _heed(self, read: Callable[[], None]) -> None:
         """Read progress. A defect of ours ends that, and not a training that somebody pays for."""

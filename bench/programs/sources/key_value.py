@@ -19,10 +19,13 @@ _LONGEST = 2048
 _AFTER = r"(?:(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s,;|()\]}]|\.?$)"
 _VALUE = re.compile(rf"\s*[:=]\s*(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}")
 _COUNT = re.compile(
-    r"(?:^|(?<=[\s(\[|,;:]))(?P<name>(?:global[ _])?step|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
-    r"\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
+    r"(?:^|(?<=[\s(\[|,;:]))"
+    r"(?P<name>(?:global[ _])?step|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))(?:\(train\))?"
+    r"\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
+    r"(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
     re.IGNORECASE,
 )
+_GAUGE = re.compile(r":?\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
 _COUNTED = ("step", "iter", "epoch", "update", "train")
 # In front of a step: it is none of training, or no step at all.
 _OTHER = re.compile(r"(?:val|eval|test|warm|sanity)\w*[\s:]*$|\b(?:per|max|total|best|num|every|each|next)\s*$", re.I)
@@ -30,9 +33,7 @@ _OTHER = re.compile(r"(?:val|eval|test|warm|sanity)\w*[\s:]*$|\b(?:per|max|total
 _BATCH = re.compile(r"\[\s*(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s*(?:\(\s*[0-9.]+%\)\s*)?\]")
 _BAR = re.compile(r"[0-9] \[[0-9]+:[0-9]")  # its counts are the bar's own source's
 _FIELD = re.compile(r"[|;\t]|,\s|:\s")
-_PHRASE = rf"(?P<name>[A-Za-z][\w/-]*(?:\s[A-Za-z][\w/-]*){{0,3}})\s+(?P<value>{NUMBER}){_AFTER}"
-_IN_WORDS = re.compile(_PHRASE)
-_ALL_WORDS = re.compile(rf"(?:[\s(]*{re.sub(r'[?]P<[a-z]+>', '?:', _PHRASE)}[\s)]*)+")
+_IN_WORDS = re.compile(rf"(?P<name>[A-Za-z][\w/-]*(?:\s[A-Za-z][\w/-]*){{0,3}})\s+(?P<value>{NUMBER}){_AFTER}")
 _BEFORE_A_NAME = re.compile(r"[|,;\t()\[\]{}>]|\s-\s|\s\s|[:=](?=\s)")
 _LEVEL = re.compile(r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL):?", re.I)
 _WORD = re.compile(r"[A-Za-z_][\w./@%-]*")
@@ -62,15 +63,14 @@ class KeyValue:
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
     """Names and values; counts by `step`, `of`, `epoch` and `epochs`."""
     bar = _BAR.search(text) if " [" in text else None
-    text = text[bar.start() :] if bar else text
+    text = _GAUGE.sub(" | ", text, count=1) if bar else text
     lower = text.lower()
     counts = dict(_counts(text)) if not bar and any(word in lower for word in _COUNTED) else {}
     yield from counts.items()
     if counts:
         text = _COUNT.sub("|", text)
         for field in _FIELD.split(text):
-            if ":" not in field and "=" not in field and _ALL_WORDS.fullmatch(field):
-                yield from (("_".join(each["name"].split()), each["value"]) for each in _IN_WORDS.finditer(field))
+            yield from _in_words(field) if ":" not in field and "=" not in field else ()
     end = 0
     for found in _VALUE.finditer(text) if ":" in text or "=" in text else ():
         name = _name(text[end : found.start()], bare=text[found.start()] == "=")
@@ -79,6 +79,16 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
             yield name, found["value"]
             if found["of"]:
                 yield ("epochs" if kind_of(name) == "epoch" else "of"), found["of"]
+
+
+def _in_words(field: str) -> list[tuple[str, str]]:
+    """The pairs of a field that is nothing but names and numbers: `train loss 1.9`; none of any other."""
+    found = list(_IN_WORDS.finditer(field))
+    ends = [0, *(each.end() for each in found)]
+    between = [field[end : each.start()] for end, each in zip(ends, found)]
+    if "".join((*between, field[ends[-1] :])).strip(" \t()-"):
+        return []
+    return [("_".join(each["name"].split()), each["value"]) for each in found]
 
 
 def _counts(text: str) -> Iterator[tuple[str, str]]:

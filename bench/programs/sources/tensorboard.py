@@ -24,7 +24,7 @@ class TensorBoard:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
-        self._finder = Finder(watched.folders, lambda name: _MARK in name)
+        self._finder = Finder(watched.folders, lambda name: _MARK in name, watched.started_wall)
         self._files: dict[Path, _File] = {}
         self._first_folder: Path | None = None
         self._steps = _Counters()

@@ -28,7 +28,7 @@ class TrainerState:
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
         self._finder = Finder(watched.folders, lambda name: name == FILE)
-        self._read: dict[Path, tuple[int, int]] = {}
+        self._read: dict[Path, int] = {}  # as of which change each was read
         self._known: list[Any] = []  # the history so far, of this run or of the one that it goes on from
 
     def line(self, text: str, at: float) -> Point | None:
@@ -39,15 +39,15 @@ class TrainerState:
         """See Source."""
         self._finder.look(at)
         changed = []
-        for path in self._finder.found:
-            status = _status(path)
-            if status is not None and self._read.get(path) != (status.st_mtime_ns, status.st_size):
+        for path, seen in self._finder.found.items():
+            status = _status(path) if self._read.get(path) != seen else None
+            if status is not None:
                 changed.append((status.st_mtime_ns, status.st_size, path))
         for modified, size, path in sorted(changed):
             state = _state(path) if size <= _MOST_BYTES else {}
             if state is None:  # written in part; the next look finds the whole
                 continue
-            self._read[path] = (modified, size)
+            self._read[path] = modified
             point = self._point(state, modified / 1e9, at)
             if point is not None:
                 yield point

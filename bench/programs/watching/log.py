@@ -21,9 +21,7 @@ from bench.programs.watching.watch import Watch
 
 _PIECE = 1 << 20
 _MOST_KINDS, _LONGEST_KIND = 5000, 160
-_MOST_METRICS = 200
-# Looks that find nothing until a folder counts as read: a large one is walked, and a large file read, over many.
-_LOOKS = 50
+_MOST_METRICS = 1000
 _NUMBERS = re.compile(r"[0-9]+")
 _FILLING = re.compile(r"[\u2580-\u259f\s]+")  # of bars and of tables
 
@@ -119,7 +117,8 @@ def read_log(path: Path, patterns: Mapping[str, str] | None = None) -> LogReadin
     lines = unread = 0
     kinds: Counter[str] = Counter()
     # What a framework wrote for TensorBoard is no text, and a folder has no lines.
-    for line in () if _look(watch, tallies) or path.is_dir() else _lines(path):
+    watch.poll_all(math.inf)
+    for line in () if any(tally.points for tally in tallies) or path.is_dir() else _lines(path):
         lines += 1
         if not watch.line(line, math.nan):
             unread += 1
@@ -137,16 +136,6 @@ def _lines(path: Path) -> Iterable[str]:
         while piece := file.read(_PIECE):
             yield from cut.feed(piece)
     yield from cut.end()
-
-
-def _look(watch: Watch, tallies: list[_Tally]) -> bool:
-    """Read files until nothing more comes of them; whether anything did."""
-    idle = points = 0
-    while idle < _LOOKS:
-        watch.poll(math.inf)
-        came = sum(tally.points for tally in tallies)
-        idle, points = idle + 1 if came == points else 0, came
-    return points > 0
 
 
 def _kind(line: str) -> str:

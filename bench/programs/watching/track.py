@@ -56,6 +56,7 @@ class Track:
         self.first_hit: ValueAt | None = None
         self.target_value: float | None = None  # as shown last; may be NaN
         self.latest: dict[str, float] = {}
+        self.shown_again: set[str] = set()  # of these, what was shown more than once
         self.latest_at: float | None = None
         self.phases: list[tuple[float, str]] = []
 
@@ -115,9 +116,8 @@ class Track:
 
     def _measured(self, point: Point, elsewhere: int | None) -> None:
         for name, value in point.metrics.items():
-            if name in self.latest or len(self.latest) < _MOST_METRICS:
-                self.latest[name[:_LONGEST_NAME]] = value
-                self.latest_at = point.at
+            self._keep(name[:_LONGEST_NAME], value)
+        self.latest_at = point.at
         if self._target is None or self._target.metric not in point.metrics:
             return
         self.target_value = point.metrics[self._target.metric]
@@ -129,6 +129,17 @@ class Track:
         self.evaluations.add(shown)
         if self.first_hit is None and self._target.reached(self.target_value):
             self.first_hit = shown
+
+    def _keep(self, name: str, value: float) -> None:
+        """The last value of a metric; where there are too many of them, those that were shown once only go."""
+        if name in self.latest:
+            self.shown_again.add(name)
+        elif len(self.latest) >= _MOST_METRICS:
+            once = next((each for each in self.latest if each not in self.shown_again), None)
+            if once is None:
+                return
+            del self.latest[once]
+        self.latest[name] = value
 
     @property
     def resumed_from(self) -> int | None:

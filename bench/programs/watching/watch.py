@@ -6,11 +6,12 @@ can differ, as where a bar counts steps and a line says the loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point, Source
-from bench.programs.reading.output import Chooser, split_rank, without_ansi
+from bench.programs.reading.fields import kind_of
+from bench.programs.reading.output import Chooser, Ranks, without_ansi
 from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
 
@@ -18,6 +19,7 @@ from bench.programs.watching.track import Track
 ENOUGH = 5
 # Two sources count the same steps where they differ by less than this share of the total: each shows some of them only.
 NEAR = 0.1
+_LAST_LOOKS, _IDLE_LOOKS = 1000, 20
 
 
 class Watch:
@@ -26,11 +28,16 @@ class Watch:
     Where a launcher tells ranks apart, the lowest that shows anything is believed.
     """
 
-    def __init__(self, sources: Sequence[Source], target: Target | None) -> None:
-        self._target = target
+    def __init__(
+        self, sources: Sequence[Source], target: Target | None, patterns: Mapping[str, str] | None = None
+    ) -> None:
+        """`patterns`: the regular expressions of metrics, by name; lines at which they match are always read."""
+        self._wanted = [target.metric] if target else []
+        self._patterns = [text for name, text in (patterns or {}).items() if kind_of(name) is None]
         self.tracks = [(source, Track(target)) for source in sources]
         self._streams: dict[int, tuple[Lines, Chooser]] = {}
-        self._rank: int | None = None
+        self._ranks = Ranks()
+        self._rank: int | None = None  # the one that is believed
 
     def feed(self, stream: int, data: bytes, at: float) -> None:
         """What was read from an output of the program, `stream`: any number that tells it from others."""
@@ -46,24 +53,28 @@ class Watch:
 
     def line(self, line: str, at: float) -> bool:
         """One complete line of output; whether a source made something of it."""
-        rank, text = split_rank(without_ansi(line))
+        rank, text = self._ranks.split(without_ansi(line))
         if rank is not None and self._rank is not None and rank > self._rank:
             return False
-        read = False
-        for source, track in self.tracks:
-            point = source.line(text, at)
-            if point is not None:
-                self._add(track, point)
-                read = True
+        read = [(track, point) for source, track in self.tracks if (point := source.line(text, at)) is not None]
+        # The step first: what another source makes of the same line was measured at it.
+        for track, point in sorted(read, key=lambda each: each[1].step is None):
+            self._add(track, point)
         if read and rank is not None:
             self._rank = rank
-        return read
+        return bool(read)
 
     def poll(self, at: float) -> None:
         """Look into the files that sources read."""
-        for source, track in self.tracks:
-            for point in source.poll(at):
-                self._add(track, point)
+        self._look(at)
+
+    def poll_all(self, at: float) -> None:
+        """Look into files until nothing more comes, as a program has ended: folders are walked a little at a time."""
+        idle = 0
+        for _ in range(_LAST_LOOKS):
+            idle = 0 if self._look(at) else idle + 1
+            if idle == _IDLE_LOOKS:
+                return
 
     def steps(self) -> tuple[str, Track] | None:
         """The source whose steps are believed, by name; None where none was shown.
@@ -101,20 +112,33 @@ class Watch:
         return self._best(lambda track: bool(track.phases))
 
     def latest(self) -> dict[str, float]:
-        """The last value of every metric, as shown, those of the better sources first."""
+        """The last value of every metric, as shown, of the best source that shows it.
+
+        Those that were shown again come first: what is shown once is mostly a setting.
+        """
         values: dict[str, float] = {}
         for _, track in self.tracks:
             for name, value in track.latest.items():
                 values.setdefault(name, value)
-        return values
+        again = {name for _, track in self.tracks for name in track.shown_again}
+        return dict(sorted(values.items(), key=lambda item: item[0] not in again))
 
     def latest_at(self) -> float | None:
         """When a metric was shown last."""
         return max((track.latest_at for _, track in self.tracks if track.latest_at is not None), default=None)
 
+    def _look(self, at: float) -> int:
+        """Look into files once; how many points came of it."""
+        came = 0
+        for source, track in self.tracks:
+            for point in source.poll(at):
+                self._add(track, point)
+                came += 1
+        return came
+
     def _stream(self, stream: int) -> tuple[Lines, Chooser]:
         if stream not in self._streams:
-            self._streams[stream] = Lines(), Chooser([self._target.metric] if self._target else [])
+            self._streams[stream] = Lines(), Chooser(self._wanted, self._patterns)
         return self._streams[stream]
 
     def _add(self, track: Track, point: Point) -> None:

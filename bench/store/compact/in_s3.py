@@ -34,14 +34,13 @@ _MANIFESTS = f"{COMPACT}/manifests/"
 _SKEW = timedelta(minutes=15)
 # A record may be on its way for LATE_AFTER, and for as long again once it is marked, by two clocks.
 _OVERLAP = 2 * LATE_AFTER + 2 * _SKEW
-
 _NO_RUN_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 # Manifests looked at, the newest ones: a second one counts only where a compaction is at work, or parts were deleted.
 _TRIED = 2
 
 
 class Manifest(Part):
-    """What a compaction looked at: the runs listed since `began`, all but `left` of which are in `parts`."""
+    """What a compaction looked at: all runs that were there when it `began`; all but those of `left` are in `parts`."""
 
     began: Utc
     parts: tuple[str, ...]

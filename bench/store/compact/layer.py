@@ -63,7 +63,7 @@ class Layer(Protocol):
         """Keep other compactions out, which would add the same runs. Raises StoreError where nothing can be written."""
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
-        """Write down that every run listed since `began` is in the parts, but for those whose keys are `left`."""
+        """Write down that every run there was when it `began` is in the parts, but for the keys that are `left`."""
 
 
 def run_key(run_id: str) -> str:

@@ -43,11 +43,12 @@ def launch_request(
     `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
     credentials for the store.
     """
+    program = sweep.program_words(sweep.runs, state.runs, deadline, utc_now())
+    what = {} if program else {variables.RECIPES.name: " ".join(sweep.recipes), variables.RUNS.name: str(sweep.runs)}
     envs = {
         **({variables.DEADLINE.name: str(ceil(deadline.timestamp()))} if deadline else {}),
         **sweep.envs,
-        variables.RECIPES.name: " ".join(sweep.recipes),
-        variables.RUNS.name: str(sweep.runs),
+        **what,
         variables.STORE.name: store,
         variables.LEASE_ID.name: state.lease_id,
         variables.SERIES_ID.name: state.series or state.lease_id,
@@ -68,6 +69,7 @@ def launch_request(
         records=records,
         accelerators=str(state.cell.accelerators) if state.cell.accelerators else None,
         labels=sweep_labels(sweep.name, locator),
+        program=program,
     )
 
 
@@ -266,9 +268,15 @@ class CellMachine:
                     end.charged(uptime),
                     end.close_reason(state.failure, stopped=self._context.stop.reason is not None),
                     {SWEEP_TAG: state.cell.tag},
+                    self._first_run(),
                 )
         except Exception as error:  # the machine is gone, and the record can still be made by hand
             self._note(f"lease {state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
+
+    def _first_run(self) -> datetime | None:
+        """When the first run on this machine began, where one is recorded."""
+        runs = self._context.index.runs(self.state.series)
+        return min((run.anchor for run in runs if run.lease_id == self.state.lease_id), default=None)
 
     def _enter(self, stage: Stage) -> None:
         self.state = self.state.enter(stage)

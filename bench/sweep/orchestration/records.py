@@ -96,8 +96,15 @@ class RunIndex:
 def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
     """Recipe and seed of the runs that need not be made again: those that `bench run --resume` would leave out.
 
-    A recipe whose source has changed since is another one. What an image holds cannot be seen from here.
+    A recipe whose source has changed since is another one, as is a program whose task file has. What an image holds
+    cannot be seen from here.
     """
+    if task := sweep.task_sha256():
+        return {
+            (run.label, run.seed)
+            for run in runs
+            if run.program and run.program.task_sha256 == task and run.status != "interrupted" and run.seed < sweep.runs
+        }
     sources = {name: find(name).source_sha256() for name in sweep.recipes}
     any_source = bool(IMAGE.read(sweep.envs))
     return {
@@ -118,11 +125,13 @@ def close_lease(
     uptime: Uptime,
     reason: CloseReason,
     tags: Mapping[str, str] | None = None,
+    first_run: datetime | None = None,
 ) -> None:
     """Close a lease, if it is not closed, at the time that SkyPilot terminated the machine.
 
     Where the machine never came to open it, it is opened with the launcher's facts and `tags`: prepared from when the
-    cloud had it running, and where nobody knows that, paid for from its launch. Raises StoreError where the store does
+    cloud had it running, and where nobody knows that, paid for from its launch; up to `first_run`, where one is known.
+    Raises StoreError where the store does
     not take it.
     """
     if uptime.stopped is None:
@@ -131,6 +140,9 @@ def close_lease(
     closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
     if closed.key() in keys:
         return
+    # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
+    told = first_run is not None and uptime.started <= first_run <= uptime.stopped
+    prepared = first_run if told and first_run else uptime.stopped
     opened = LeaseOpened(
         id=lease_id,
         provider=instance.provider,
@@ -143,7 +155,7 @@ def close_lease(
         started=uptime.started,
         started_source="launcher",
         attempt=1,
-        phases=tuple(_phases(uptime.started, uptime.stopped, instance.running)),
+        phases=tuple(_phases(uptime.started, prepared, instance.running)),
         tags={LEASE_TAG: lease_id, **(tags or {})},
     )
     if opened.key() not in keys:

@@ -90,7 +90,7 @@ class SweepRunner:
         store.check_writable()
         index.refresh()
         self.earlier.read()
-        planned = self._sweep.runs * len(self._sweep.recipes)
+        planned = self._sweep.runs * len(self._sweep.names)
         states = []
         for cell, series in series_by_cell(self._sweep.cells(), store).items():
             runs = len(finished_runs(self._sweep, index.runs(series)))

@@ -113,7 +113,7 @@ def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[Histo
     stores = list(stores)
     tables, unreadable = read_tables(stores)
     for table in tables:
-        rows = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(names)))
+        rows = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(list(names), pa.string())))
         runs = {row["run_id"]: row | {"recipe": names[row["recipe"]]} for row in rows.to_pylist()} | runs
     documents, unread = read_documents(stores, "leases")
     leases = [document for document in documents if isinstance(document, LeaseOpened)]

@@ -183,14 +183,16 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     offer = min(first_choice, key=lambda offer: offer.hourly or 0, default=None)
     first = task.requests[0]
     gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
-    runs = sweep.runs * len(sweep.recipes)
+    runs = sweep.runs * len(sweep.names)
     hit_rate = history.hit_rate(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None
 
     def time_on(gpu: str, provider: str) -> CellTime | str:
         return time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
 
-    if gpu is None:
-        time: CellTime | str = "no time and no price is known for a machine without a GPU"
+    if sweep.program:
+        time: CellTime | str = f"how long {sweep.program} takes is not known beforehand; a sweep with steps: samples it"
+    elif gpu is None:
+        time = "no time and no price is known for a machine without a GPU"
     else:
         time = time_on(gpu, offer.provider if offer else first.provider or "")
     if isinstance(time, str):

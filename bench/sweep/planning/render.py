@@ -63,7 +63,7 @@ def _kept(kept: bool | None, needed: str) -> str:
 
 def _total(plan: Plan) -> str:
     sweep = plan.sweep
-    total = f"{sweep.name}: {plural(sweep.runs, 'run')} each of {', '.join(sweep.recipes)}, "
+    total = f"{sweep.name}: {plural(sweep.runs, 'run')} each of {', '.join(sweep.names)}, "
     total += f"{plural(len(plan.cells), 'machine')}; total "
     if plan.dollars is None:
         return f"{total}{UNKNOWN}"
@@ -212,7 +212,7 @@ def _content(plan: Plan, today: date) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "sweep": sweep.name,
-        "recipes": list(sweep.recipes),
+        "recipes": list(sweep.names),
         "cells": [{**_record(cell, today), "parts_of_time": _parts_of_time(cell)} for cell in plan.cells],
         "total": {
             "dollars": exact(plan.dollars),

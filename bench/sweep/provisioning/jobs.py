@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import binascii
 import copy
 import hashlib
 import io
 import re
+import shlex
+import shutil
 import tarfile
+import tempfile
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, RecordError
+from bench.programs.archive import build
 from bench.record.documents import LEASE_TAG, from_bytes
 from bench.store import RawRecord, is_record_key
 from bench.sweep.provisioning.provisioner import LaunchRequest
@@ -22,6 +29,7 @@ from bench.sweep.yaml_file import read
 _PLACE = ("infra", "cloud", "region", "zone", "use_spot")
 _GPUS = ("accelerators", "gpus")  # two names of one thing, of which SkyPilot takes one
 _RECORDS = "~/bench-results"
+ARCHIVE = "~/.bench/bench-exec.pyz"
 # A job that prints what `unpack` reads. A machine without the folder has made no record.
 PACK = r"""
 set -euo pipefail
@@ -50,9 +58,26 @@ def task_config(request: LaunchRequest) -> dict[str, Any]:
     config["envs"] = {**(config.get("envs") or {}), **request.envs}
     config["secrets"] = {**(config.get("secrets") or {}), **request.secrets}
     config["resources"] = _resources(request, config.get("resources") or {})
+    if request.program:
+        _measure(config, request.program)
     if request.records:
         config["file_mounts"] = {**(config.get("file_mounts") or {}), _RECORDS: str(request.records)}
     return config
+
+
+def _measure(config: dict[str, Any], words: tuple[str, ...]) -> None:
+    """Have the task's own run measured from outside. Nothing but one file goes to the machine beside it."""
+    config["file_mounts"] = {**(config.get("file_mounts") or {}), ARCHIVE: _archive()}
+    own = shlex.join(["bash", "-c", str(config.get("run") or "")])
+    config["run"] = f"python3 {ARCHIVE} {shlex.join(words)} -- {own}\n"
+
+
+@cache
+def _archive() -> str:
+    """A copy of `bench.programs` to send, which is there for as long as this process."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-exec-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return str(build(folder / "bench-exec.pyz"))
 
 
 def setup_config(config: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,8 @@ class LaunchRequest:
 
     `envs` and `secrets` are set over those of the task file; `lease_id` becomes its label `bench-lease`, beside
     `labels`. `records` is a folder of earlier records to put on the machine, so that it can go on with them.
-    `accelerators`, such as B300:1, take the place of the task file's; None: it has its own.
+    `accelerators`, such as B300:1, take the place of the task file's; None: it has its own. `program`: the task is the
+    user's own, and is measured by `bench.programs` with these words.
     """
 
     cluster: str
@@ -42,6 +43,7 @@ class LaunchRequest:
     records: Path | None = None
     accelerators: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    program: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from analysis.published.dawnbench.entries import read_entries
 from analysis.report.render import FORMATS, render, rows_as_parquet
 from analysis.report.report import Report, build_report
 from analysis.tables.cost_table import Row
+from analysis.tables.what_if import what_if_price
 from bench.errors import UsageError
 from bench.text import significant
 from tests.support import small_store as a
@@ -34,11 +35,12 @@ def rounded(text: str) -> str:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("store", ["small", "empty"])
+@pytest.mark.parametrize("store", ["small", "empty", "what-if"])
 def test_the_whole_output(store: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With UPDATE_EXPECTED=1 in the environment the expected files are written anew: read the difference."""
     monkeypatch.setattr("bench.__version__", "0.1.0")
-    report = build_report(a.a_small_store() if store == "small" else [])
+    what_if = what_if_price("aws:p5.4xlarge") if store == "what-if" else None
+    report = build_report([] if store == "empty" else a.a_small_store(), what_if=what_if)
     path = EXPECTED / f"{store}.{SUFFIX[form]}"
     found = render(report, form, terminal=False)
     if os.environ.get("UPDATE_EXPECTED"):

@@ -53,17 +53,22 @@ void forget_contents() { known.clear(); }
 // What a kernel has computed is unknown, and read as zeros. What the host wrote it can read again.
 void copy_contents(void* to, const void* from, size_t bytes) {
   const bool source_known = !is_device(from) || is_known(from, bytes);
-  if (!is_device(to))
-    source_known ? memcpy(to, from, bytes) : memset(to, 0, bytes);
-  else if (bytes <= SMALL && source_known)
-    memmove(to, from, bytes), set_known(to, bytes, true);
-  else
-    set_known(to, bytes, false);
+  if (!is_device(to)) {
+    if (source_known)
+      memcpy(to, from, bytes);
+    else
+      memset(to, 0, bytes);
+    return;
+  }
+  const bool copied = source_known && bytes <= SMALL;
+  if (copied) memmove(to, from, bytes);
+  set_known(to, bytes, copied);
 }
 
-// Between the GPU and memory that is not pinned.
+// Whether a copy is one between the GPU and memory that is not pinned.
 static bool pageable(const void* to, const void* from) {
-  return (is_device(to) && !is_device(from) && !is_pinned(from)) || (is_device(from) && !is_device(to) && !is_pinned(to));
+  const void* host = is_device(to) ? from : to;
+  return is_device(to) != is_device(from) && !is_pinned(host);
 }
 
 static const char* direction(const void* to, const void* from) {

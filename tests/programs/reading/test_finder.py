@@ -1,5 +1,6 @@
 """Files found a little at a time."""
 
+import os
 from pathlib import Path
 
 from bench.programs.reading import finder
@@ -34,6 +35,24 @@ def test_a_file_that_comes_later_is_found_by_a_later_walk(tmp_path: Path) -> Non
     assert list(looking.found) == []
     looking.look(2.0)
     looking.look(3.0)
+    assert list(looking.found) == [tmp_path / "a"]
+
+
+def test_a_file_not_changed_since_is_passed_by(tmp_path: Path) -> None:
+    for age, name in ((100, "old"), (0, "new")):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    looking = Finder([tmp_path], lambda name: True, since=1e9)
+    looking.look(1.0)
+    assert looking.found == {tmp_path / "new": 10**18}
+
+
+def test_looks_of_one_instant_go_on_at_once(tmp_path: Path) -> None:
+    looking = Finder([tmp_path], lambda name: True)
+    looking.look(1.0)
+    (tmp_path / "a").touch()
+    for _ in range(2):
+        looking.look(1.0)
     assert list(looking.found) == [tmp_path / "a"]
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from bench.programs.reading.output import BURST, RATE, Chooser, split_rank, without_ansi
+from bench.programs.reading.output import BURST, RATE, Chooser, Ranks, without_ansi
 
 
 @pytest.mark.parametrize(
     ("line", "rank", "text"),
     [
-        ("0: :::MLLOG {}", 0, ":::MLLOG {}"),
-        ("12: loss: 3", 12, "loss: 3"),
+        ("12: loss: 3", None, "12: loss: 3"),
+        ("[12]: loss: 3", None, "[12]: loss: 3"),
         ("[rank3]: loss", 3, "loss"),
         ("[Rank 3] loss", 3, "loss"),
         ("[default7]:loss", 7, "loss"),
@@ -25,7 +25,26 @@ from bench.programs.reading.output import BURST, RATE, Chooser, split_rank, with
     ],
 )
 def test_what_stands_before_a_line(line: str, rank: int | None, text: str) -> None:
-    assert split_rank(line) == (rank, text)
+    assert Ranks().split(line) == (rank, text)
+
+
+def test_bare_numbers_are_of_ranks_once_they_have_fallen() -> None:
+    ranks = Ranks()
+    lines = ["0: a", "0: b", "2: c", "1: d", "3: e", "[3]: f"]
+    assert [ranks.split(line) for line in lines] == [
+        (None, "0: a"),
+        (None, "0: b"),
+        (None, "2: c"),
+        (1, "d"),
+        (3, "e"),
+        (3, "f"),
+    ]
+
+
+def test_numbers_of_epochs_are_no_ranks() -> None:
+    ranks = Ranks()
+    lines = [f"{epoch}: {part} loss" for epoch in range(5) for part in ("train", "val")]
+    assert [ranks.split(line) for line in lines] == [(None, line) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -50,6 +69,12 @@ def test_of_many_lines_the_newest_and_what_is_wanted_are_read() -> None:
     assert list(chooser.choose(["a", "val_loss=2", "b"], 0.0)) == ["val_loss=2"]
     assert list(chooser.last()) == ["b"]
     assert list(chooser.last()) == []
+
+
+def test_what_an_expression_of_the_users_matches_is_read() -> None:
+    chooser = Chooser(patterns=[r"^loss became (\S+)$"])
+    lines = ["loss became 3", "the loss became 3", *map(str, range(2 * BURST))]
+    assert list(chooser.choose(lines, 0.0))[:2] == ["loss became 3", str(BURST)]
 
 
 def test_room_comes_back_with_time() -> None:

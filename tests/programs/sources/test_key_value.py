@@ -82,6 +82,17 @@ LINES = [
     ("2026-11-26 12:30:01 INFO loss: 0.3", Point(1.0, metrics={"loss": 0.3})),
     ("INFO:root:step 5 loss 0.3", Point(1.0, 5, metrics={"loss": 0.3})),
     ("3s 2ms/step - accuracy: 0.87 - val_loss: 1e-05", Point(1.0, metrics={"accuracy": 0.87, "val_loss": 1e-05})),
+    (
+        "epoch 3 - loss 0.5 - val_loss 0.25",
+        Point(1.0, 3, unit="epoch", metrics={"loss": 0.5, "val_loss": 0.25, "epoch": 3}),
+    ),
+    ("loss: 0.5:  3%|▎  | 12/400 [00:03<01:30, 4.2it/s, lr=1e-4]", Point(1.0, metrics={"loss": 0.5, "lr": 1e-4})),
+    (
+        "Epoch(train)  [2][ 100/1000]  lr: 1.0e-02  loss: 0.5",
+        Point(1.0, 100, metrics={"epoch": 2, "lr": 0.01, "loss": 0.5}),
+    ),
+    ("Iter(train) [ 100/8000]  loss: 0.5", Point(1.0, 100, 8000, metrics={"loss": 0.5})),
+    ("[Epoch 1/20][Iter: 30/100]lr: 0.1, top1: 0.5", Point(1.0, 30, metrics={"epoch": 1, "lr": 0.1, "top1": 0.5})),
     ("val loss: 1.5 (step 120)", Point(1.0, 120, metrics={"val_loss": 1.5})),
     ("validation loss = 3.1", Point(1.0, metrics={"validation_loss": 3.1})),
     ("saved a checkpoint at step 500", Point(1.0, 500)),

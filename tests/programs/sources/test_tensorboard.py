@@ -1,5 +1,6 @@
 """TensorBoard's event files."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,31 @@ def test_a_file_begun_before_the_program_is_not_read(tmp_path: Path) -> None:
     form.show([Shown(1, loss="0.1"), Shown(2, loss="0.1")])
     assert form.track.last is None
     assert form.track.target_value is None
+
+
+def test_the_files_of_many_earlier_runs_are_no_hindrance(tmp_path: Path) -> None:
+    form = EventFileForm(tmp_path)
+    old = form.wall - 100
+    for number in range(1200):
+        path = tmp_path / f"{number}.tfevents.0"
+        path.touch()
+        os.utime(path, (old, old))
+    form.add(event_files.event(form.wall, 3, {"loss": 0.5}))
+    form.watch.poll_all(form.now)
+    assert form.track.latest == {"loss": 0.5}
+
+
+def test_what_is_written_at_the_very_end_is_read(tmp_path: Path) -> None:
+    form = EventFileForm(tmp_path)
+    form.watch.poll(form.now)
+    for number in range(2000):
+        (tmp_path / f"{number}.txt").touch()
+    form.path.parent.mkdir(parents=True)
+    events = (event_files.event(form.wall, step, {"loss": 0.5}) for step in range(30_000))
+    form.path.write_bytes(b"".join(events))
+    form.watch.poll_all(form.now)
+    assert form.track.last is not None
+    assert form.track.last.step == 29_999
 
 
 def test_a_point_has_the_time_that_its_event_states(tmp_path: Path) -> None:

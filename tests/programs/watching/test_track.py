@@ -87,6 +87,13 @@ def test_a_value_that_is_no_number_is_seen_and_is_no_evaluation() -> None:
     assert math.isnan(track.target_value)
 
 
+def test_of_many_metrics_those_that_are_shown_once_go() -> None:
+    shown = [{"loss": 2.0}, {"loss": 1.0}, *({f"setting{number}": 1.0} for number in range(1000)), {"accuracy": 0.5}]
+    track = track_of(*(Point(float(at), metrics=metrics) for at, metrics in enumerate(shown)))
+    assert len(track.latest) <= 100
+    assert (track.latest["loss"], track.latest["accuracy"]) == (1.0, 0.5)
+
+
 def test_totals_that_differ() -> None:
     track = track_of(Point(1, 1, 100), Point(2, 2, 100))
     assert (track.total, track.totals_differ) == (100, False)

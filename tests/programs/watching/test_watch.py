@@ -36,6 +36,14 @@ def test_the_best_source_of_each_counts() -> None:
     assert list(watch.latest().items()) == [("loss", 1.0), ("accuracy", 3.0)]
 
 
+def test_what_was_shown_again_comes_before_what_was_shown_once() -> None:
+    shown = {"a": Point(1, metrics={"seed": 3.0}), "b": Point(2, metrics={"loss": 2.0})}
+    watch = Watch([Says("says", shown)], None)
+    for line in ("a", "b", "b"):
+        watch.line(line, 1)
+    assert list(watch.latest()) == ["loss", "seed"]
+
+
 def test_steps_come_before_samples_and_epochs() -> None:
     shown = [("epochs", "epoch"), ("samples", "sample"), ("steps", "step")]
     watch = Watch([Says(name, {name: Point(1, 3, unit=unit)}) for name, unit in shown], None)
@@ -80,12 +88,25 @@ def test_a_metric_without_a_step_was_measured_at_the_step_that_is_believed() -> 
     assert [shown.step for shown in target[1].evaluations.items()] == [None, 7]
 
 
-@pytest.mark.parametrize("prefix", ["{}: ", "[rank{}]: ", "[rank{}] ", "[default{}]:", "[1,{}]<stdout>:", "Rank {}: "])
+@pytest.mark.parametrize("prefix", ["[rank{}]: ", "[rank{}] ", "[default{}]:", "[1,{}]<stdout>:", "Rank {}: "])
 def test_the_lowest_rank_that_shows_anything_is_believed(prefix: str) -> None:
     text = "\n".join(prefix.format(rank) + f"step {rank}" for rank in (3, 1, 2, 1)) + "\n"
     watch = Watch([Says("says", {f"step {rank}": Point(1, 10 * (5 - rank)) for rank in range(4)})], None)
     watch.feed(1, text.encode(), 1)
     assert [step for _, step in watch.tracks[0][1].steps.items()] == [20, 40]
+
+
+def test_of_the_ranks_that_srun_labels_the_lowest_is_believed() -> None:
+    watch = Watch([Says("says", {f"step {step}": Point(step, step) for step in range(100)})], None)
+    text = "".join(f"{rank}: step {step + rank}\n" for step in (10, 20, 30) for rank in (0, 2, 1))
+    watch.feed(1, text.encode(), 1)
+    assert [step for _, step in watch.tracks[0][1].steps.items()][-2:] == [20, 30]
+
+
+def test_lines_numbered_by_epoch_are_all_read() -> None:
+    says = Says("says", {f"{epoch}: loss": Point(epoch, epoch, unit="epoch") for epoch in range(5)})
+    watch = Watch([says], None)
+    assert all(watch.line(f"{epoch}: loss", 1) for epoch in range(5))
 
 
 def test_of_very_many_lines_the_newest_and_those_with_the_target_are_read() -> None:

@@ -1,0 +1,130 @@
+"""What-if prices: every run of a cost table priced once more, as if an hour of its machine had cost something else.
+
+The seconds stay those that were measured, and the prices of the records stay beside them, in columns of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+import pandas as pd
+
+from analysis.samples.samples import SampleRow
+from analysis.stats.intervals import Interval
+from analysis.tables.cost_table import Row, priced
+from bench.billing.prices import cost_per_success, find_offer, given_price, train_cost
+from bench.errors import UsageError
+from bench.record.documents import POLICIES, PricingCategory
+from bench.text import CATEGORIES
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatIf:
+    """A price that nobody paid: `price_per_hour` for the whole machine, in `currency` (ISO 4217).
+
+    `instance` is whose price it is, `accelerators` what GPUs that has; None, as is `seen`, for a price that the user
+    gives.
+    """
+
+    price_per_hour: Decimal
+    currency: str
+    pricing_category: PricingCategory
+    source: str
+    seen: date | None = None
+    instance: str | None = None
+    accelerators: str | None = None
+
+
+def what_if_price(
+    instance: str | None = None, amount: str | None = None, *, currency: str | None = None, spot: bool = False
+) -> WhatIf | None:
+    """The price of `instance` (`aws:p5.4xlarge`) in the price book, or else `amount` an hour; None without either.
+
+    `currency` is that of `amount`, USD unless given. Raises UsageError for an instance that the book lacks, with what
+    is near; for what is no price; and for words that do not go together.
+    """
+    category: PricingCategory = "Dynamic" if spot else "Standard"
+    if instance is not None and amount is not None:
+        raise UsageError("--instance and --price-per-hour are two prices; give one of them")
+    if amount is None and currency is not None:
+        raise UsageError("--currency is that of --price-per-hour; give both, or neither")
+    if amount is not None:
+        price = given_price(amount, currency or "USD", category)
+        return WhatIf(
+            price_per_hour=price.amount, currency=price.currency, pricing_category=category, source=price.source
+        )
+    if instance is None:
+        if spot:
+            raise UsageError("--spot says which price: give --instance or --price-per-hour too")
+        return None
+    offer = find_offer(instance, category)
+    if offer.hourly is None:
+        raise UsageError(f"{offer.name} has no amount in the price book; give --price-per-hour")
+    return WhatIf(
+        price_per_hour=offer.hourly,
+        currency=offer.currency,
+        pricing_category=category,
+        source=offer.source,
+        seen=offer.seen,
+        instance=offer.name,
+        accelerators=f"{offer.accelerators.count} x {offer.accelerators.name}",
+    )
+
+
+def repriced(rows: Iterable[Row], frame: pd.DataFrame, what_if: WhatIf) -> list[Row]:
+    """`rows` of a cost table of the runs in `frame`, the measured ones with their costs at `what_if` as well."""
+    runs = frame[["run_id", *(f"{policy}_attempt_s" for policy in POLICIES)]].set_index("run_id")
+    return [_repriced(row, runs, what_if) if row.kind == "measured" else row for row in rows]
+
+
+def repriced_samples(rows: Iterable[SampleRow], what_if: WhatIf) -> list[SampleRow]:
+    """`rows` of samples with their costs at `what_if` as well: time x price, as no provider's rule is known for it."""
+    hourly = what_if.price_per_hour
+    return [
+        replace(
+            row,
+            what_if_price_per_hour=hourly,
+            what_if_currency=what_if.currency,
+            what_if_cost_per_1000_steps=train_cost(1000 * row.step_s, hourly),
+            what_if_cost=None if row.hours is None else Decimal(str(row.hours)) * hourly,
+            what_if_cost_interval=_of_hours(row.hours_interval, hourly),
+        )
+        for row in rows
+    ]
+
+
+def _of_hours(interval: Interval | None, hourly: Decimal) -> Interval | None:
+    if interval is None:
+        return None
+    return interval._replace(low=interval.low * float(hourly), high=interval.high * float(hourly))
+
+
+def _repriced(row: Row, runs: pd.DataFrame, what_if: WhatIf) -> Row:
+    hourly = what_if.price_per_hour
+    attempts = runs.loc[list(row.run_ids), f"{row.clock}_attempt_s"]
+    costs = [train_cost(None if pd.isna(seconds) else seconds, hourly) for seconds in attempts]
+    return replace(
+        row,
+        what_if_price_per_hour=hourly,
+        what_if_currency=what_if.currency,
+        what_if_pricing_category=what_if.pricing_category,
+        what_if_price_source=what_if.source,
+        what_if_train_cost=train_cost(row.time_s, hourly),
+        what_if_train_cost_interval=priced(row.time_s_interval, hourly),
+        what_if_cost_per_success=cost_per_success(costs, row.hits),
+    )
+
+
+def note(what_if: WhatIf) -> str:
+    """The note to a table with what-if columns: which price, whose, and what it does not touch."""
+    of = f" of {what_if.instance} ({what_if.accelerators})" if what_if.instance else ""
+    seen = f", seen {what_if.seen}" if what_if.seen else ""
+    return (
+        f"what-if: the seconds that each row's machine took, x {what_if.price_per_hour:f} {what_if.currency} an hour"
+        f"{of}, {what_if.pricing_category} ({CATEGORIES[what_if.pricing_category]}); {what_if.source}{seen}. Nobody "
+        "paid this price for these runs, and another machine would take another time. Every other figure, leases, "
+        "ratios, claims and plots among them, keeps the prices of the records; published entries keep theirs."
+    )

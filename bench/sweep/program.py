@@ -1,0 +1,51 @@
+"""The part of a sweep file that is about a program of one's own: the user's task, and how far it is to run."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, StrictStr
+
+from bench.programs.job import parse_target
+
+
+def _target(text: str) -> str:
+    parse_target(text)
+    return text
+
+
+class OfProgram(BaseModel):
+    """What a sweep says in place of `recipes`: a SkyPilot task whose set-up and run stay as they are."""
+
+    task: Annotated[StrictStr, Field(min_length=1)] | None = Field(
+        None, description="your own SkyPilot task file, in place of recipes; its set-up and run stay as they are"
+    )
+    steps: StrictInt | None = Field(None, ge=1, description="of a task: a sample, stopped after so many steps")
+    total_steps: StrictInt | None = Field(None, ge=1, description="of a task: steps of a whole run")
+    target: Annotated[StrictStr, AfterValidator(_target)] | None = Field(
+        None, description="of a task: METRIC <= VALUE or METRIC >= VALUE"
+    )
+
+    @property
+    def program(self) -> str | None:
+        """What the task is called: the name of its file; None for a sweep of recipes."""
+        return Path(self.task).stem if self.task else None
+
+    def task_sha256(self) -> str | None:
+        """The hash of the task file, by which runs of the same task are known; None for a sweep of recipes."""
+        return hashlib.sha256(Path(self.task).read_bytes()).hexdigest() if self.task else None
+
+    def program_words(self, runs: int, first: int, deadline: datetime | None, now: datetime) -> tuple[str, ...]:
+        """The words for `bench.programs` that measure runs `first` to `runs` of the task; none for recipes."""
+        if self.task is None or self.program is None:
+            return ()
+        words = ["--name", self.program, "--runs", str(runs), "--first", str(first)]
+        words += ["--task-sha256", self.task_sha256() or ""]
+        for option, value in (("--steps", self.steps), ("--total-steps", self.total_steps), ("--target", self.target)):
+            words += [option, str(value)] if value is not None else []
+        if deadline is not None:
+            words += ["--timeout", f"{max(1.0, (deadline - now).total_seconds()):.0f}"]
+        return tuple(words)

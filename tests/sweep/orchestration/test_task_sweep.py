@@ -1,0 +1,67 @@
+"""A sweep of a task of one's own over three GPU types: one diverges, and one machine is taken back in the middle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.record.documents import LeaseOpened
+from bench.store import FolderStore, read_all
+from bench.sweep.orchestration.sweep_runner import SweepResult
+from bench.sweep.spec import Sweep
+from tests.support.fake_provisioner import RunSweep
+from tests.support.sweeps import closed_leases, runs_in
+from tests.support.task_machines import TaskMachines
+
+# Goes on from its checkpoint, which outlives the machine. On one GPU its loss is no number.
+TASK = """
+run: |
+  python3 - <<'END'
+  import json, os, pathlib
+  checkpoint = pathlib.Path(os.environ["HOME"], "step")
+  first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+  diverges = "h100" in os.environ["HOME"]
+  for step in range(first + 1, first + 11):
+      loss = float("nan") if diverges and step > 5 else 1 / step
+      print(json.dumps({"step": step, "val_loss": loss}), flush=True)
+      checkpoint.write_text(str(step))
+  END
+"""
+NAMES = ("H100:1", "A100-80GB:1", "L40S:1")
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> str:
+    path = tmp_path / "train.yaml"
+    path.write_text(TASK)
+    return str(path)
+
+
+def test_three_gpu_types(run_sweep: RunSweep, sweep: Sweep, store: FolderStore, task: str, tmp_path: Path) -> None:
+    lost = "bench-trial-l40s-spot"
+    machines = TaskMachines(tmp_path / "homes", lost=[lost])
+    changes = {"recipes": (), "task": task, "machines": NAMES, "pricing": ("spot",), "target": "val_loss <= 0.2"}
+    result: SweepResult
+    result, _ = run_sweep(machines, **changes)
+    runs = {(run.seed, opened_in(store)[run.lease_id or ""].tags["bench-sweep"]): run for run in runs_in(store)}
+    assert len(runs) == 6
+    of_h100 = [run for (_, cell), run in runs.items() if "h100" in cell]
+    others = [run for (_, cell), run in runs.items() if "h100" not in cell]
+    # The first run there diverged; the second went on behind the step at which a loss is no number, and so did it.
+    assert {(run.status, run.reason) for run in of_h100} == {("failed", "DIVERGED")}
+    assert {(run.status, run.hit) for run in others} == {("completed", True)}
+    # Ten steps were lost with their record, and the machine that came after went on behind them.
+    assert sorted(run.resumed_from or 0 for run in others) == [0, 0, 10, 20]
+    assert [machines.calls.count(f"run {cluster}") for cluster in sorted(machines.orders)] == [1, 1, 2]
+    assert machines.orders[lost].program[:6] == ("--name", "train", "--runs", "2", "--first", "1")
+    assert {lease.reason for lease in closed_leases(store)} == {"finished", "preempted", "failed"}
+    assert machines.up == {}
+    assert {cell.runs for cell in result.cells} == {2}
+
+
+def opened_in(store: FolderStore) -> dict[str, LeaseOpened]:
+    """The leases by id; the launcher opened them, as nothing of bench is on these machines."""
+    documents, errors = read_all(store, "leases")
+    assert not errors
+    return {lease.id: lease for lease in documents if isinstance(lease, LeaseOpened)}

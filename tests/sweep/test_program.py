@@ -1,0 +1,128 @@
+"""Sweeps of a task of one's own: what the file may say, and what the machine is told to run."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import UsageError
+from bench.record.documents import Run, new_id
+from bench.store import FolderStore, counting_collector, read_all, read_log
+from bench.sweep.orchestration.cell_machine import launch_request
+from bench.sweep.orchestration.records import finished_runs
+from bench.sweep.orchestration.state import CellState
+from bench.sweep.planning.history import History
+from bench.sweep.planning.plan import plan_sweep
+from bench.sweep.provisioning.jobs import ARCHIVE, run_config, setup_config, task_config
+from bench.sweep.spec import Sweep, load
+from tests.support.task_machines import run_on_a_machine
+
+TASK = """
+resources:
+  infra: aws
+envs:
+  LR: "0.5"
+setup: pip install something
+run: |
+  cd "$HOME"
+  python3 - <<'END'
+  import json, os
+  for step in range(1, 4):
+      print(json.dumps({"step": step, "total_steps": 3, "val_loss": float(os.environ["LR"]) / step}), flush=True)
+  END
+"""
+SWEEP = "name: mine\ntask: train.yaml\nruns: 2\nmachines: [H100:1, L40S:1]\ntarget: val_loss <= 0.3\n"
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
+    monkeypatch.chdir(tmp_path)
+    Path("train.yaml").write_text(TASK)
+    Path("sweep.yaml").write_text(SWEEP)
+    return load("sweep.yaml")
+
+
+def config_of(sweep: Sweep, **state: Any) -> dict[str, Any]:
+    """What SkyPilot is given for the first cell."""
+    cell = CellState(sweep.cells()[0], planned=2, lease_id=new_id(), **state)
+    return task_config(launch_request(sweep, cell, "", "/store", {}, None))
+
+
+def test_the_example_is_a_sweep_of_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    example = load("docs/examples/char-model.yaml")
+    assert (example.names, example.steps, len(example.cells())) == (("char_model",), 300, 3)
+
+
+def test_the_users_task_is_the_task_of_every_cell(sweep: Sweep) -> None:
+    assert sweep.names == ("train",)
+    assert [(cell.name, str(cell.task)) for cell in sweep.cells()] == [("h100", "train.yaml"), ("l40s", "train.yaml")]
+
+
+def test_its_setup_and_its_run_stay_as_they_are(sweep: Sweep) -> None:
+    config = config_of(sweep)
+    assert config["setup"] == "pip install something"
+    assert config["resources"]["accelerators"] == "H100:1"
+    assert config["envs"]["LR"] == "0.5"
+    assert "BENCH_RECIPES" not in config["envs"]
+    assert set(setup_config(config)["file_mounts"]) == {ARCHIVE}
+    assert run_config(config, "H100:1")["run"].startswith(f"python3 {ARCHIVE} --name train --runs 2 --first 0 ")
+
+
+def test_its_records_come_home_by_the_log_and_are_not_made_again(sweep: Sweep, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    config = config_of(sweep)
+    store = FolderStore(str(tmp_path / "store"))
+    collector = counting_collector(store)
+    collector.add(read_log([run_on_a_machine(config, home).encode()]), "the log")
+    assert collector.result().errors == ()
+    runs = [document for document in read_all(store)[0] if isinstance(document, Run)]
+    assert [(run.label, run.seed, run.hit, run.lease_id, run.series.id) for run in runs] == [
+        ("train", seed, True, config["envs"]["BENCH_LEASE_ID"], config["envs"]["BENCH_SERIES_ID"]) for seed in (0, 1)
+    ]
+    assert finished_runs(sweep, runs) == {("train", 0), ("train", 1)}
+    Path("train.yaml").write_text(TASK.replace("0.5", "0.6"))
+    assert finished_runs(sweep, runs) == set()  # another task
+
+
+def test_another_machine_goes_on_with_the_runs_that_are_left(sweep: Sweep, tmp_path: Path) -> None:
+    printed = run_on_a_machine(config_of(sweep, runs=1), tmp_path / "home")
+    assert printed.count("bench-record: ") == 1
+
+
+def test_a_deadline_is_a_limit_of_the_program(sweep: Sweep) -> None:
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    words = sweep.program_words(2, 0, now + timedelta(minutes=5), now)
+    assert words[words.index("--timeout") + 1] == "300"
+
+
+def test_its_time_is_not_made_up(sweep: Sweep) -> None:
+    from bench.billing.offers.query import Answer
+
+    plan = plan_sweep(sweep, History([], []), lambda query: Answer([], []))
+    assert [(cell.runs, cell.time) for cell in plan.cells] == [(2, None), (2, None)]
+    assert plan.cells[0].why is not None
+    assert plan.cells[0].why.startswith("how long train takes is not known")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("task: train.yaml\n", "", "recipes: is missing"),
+        ("runs: 2", "runs: 2\nrecipes: [myrtle]", "name one of them"),
+        ("task: train.yaml", "recipes: [myrtle]", "steps, total_steps and target are for a task of your own"),
+        ("task: train.yaml", "task: missing.yaml", "no task file missing.yaml here"),
+        ("H100:1", "v100", "v100 is no GPU"),
+        ("runs: 2", "runs: 2\nstore: s3://bucket/x", "come home by its log"),
+        ("<= 0.3", "0.3", "is no target"),
+        ("runs: 2", "runs: 2\nsteps: 0", "steps"),
+    ],
+)
+def test_what_is_no_such_sweep(sweep: Sweep, old: str, new: str, said: str) -> None:
+    Path("other.yaml").write_text(SWEEP.replace(old, new))
+    with pytest.raises(UsageError, match=re.escape(said)):
+        load("other.yaml")
