@@ -8,9 +8,10 @@ FOCUS_VENV ?= .venv-focus
 FLOORS_VENV ?= .venv-floors
 STORE ?= results/local
 RUNS ?= 1
+HALF_HOUR ?= results/gpu-half-hour
 IMAGE ?= bench
 
-.PHONY: run quick report test test-all test-floors test-container test-cloud check image lock setup data clean
+.PHONY: run quick gpu report test test-all test-floors test-container test-cloud check image lock setup data clean
 .PHONY: cloud-venv focus-venv floors-venv
 
 run: setup data  ## train airbench94-muon, then report
@@ -20,6 +21,11 @@ run: setup data  ## train airbench94-muon, then report
 quick: setup data  ## the same road in about a minute and a half
 	$(BIN)/bench run quick --runs $(RUNS) --store $(STORE)
 	$(BIN)/bench report --store $(STORE)
+
+# Called again, it goes on where it was broken off.
+gpu: setup data  ## half an hour on a GPU: what it computes, how fast by each path, real runs; then report
+	$(BIN)/python benchmarks/gpu_half_hour.py $(HALF_HOUR)$(if $(CIFAR10_DIR), --data '$(CIFAR10_DIR)')
+	$(BIN)/bench report --store $(HALF_HOUR)/store
 
 report: setup  ## the cost table of STORE
 	$(BIN)/bench report --store $(STORE)

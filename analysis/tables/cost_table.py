@@ -38,8 +38,6 @@ class Row:
     path: str | None = None
     convolution: str | None = None
     dataset: str | None = None
-    metric: str | None = "accuracy"
-    direction: str | None = "at least"
     target: float | None
     clock: str
     price_per_hour: Decimal | None
@@ -57,8 +55,6 @@ class Row:
     p_hit_interval: Interval | None = None
     accuracy: float | None
     accuracy_interval: Interval | None = None
-    final: float | None = None
-    final_interval: Interval | None = None
     timed: int
     time_s: float | None
     time_s_interval: Interval | None = None
@@ -68,6 +64,12 @@ class Row:
     time_ratio: float | None = None
     cost_ratio: float | None = None
     same_machine: bool | None = None
+    notes: tuple[str, ...] = ()
+    # Behind those of the first version: a column keeps its place in a CSV.
+    metric: str | None = "accuracy"
+    direction: str | None = "at least"
+    final: float | None = None
+    final_interval: Interval | None = None
     what_if_price_per_hour: Decimal | None = None
     what_if_currency: str | None = None
     what_if_pricing_category: str | None = None
@@ -75,7 +77,6 @@ class Row:
     what_if_train_cost: Decimal | None = None
     what_if_train_cost_interval: Interval | None = None
     what_if_cost_per_success: Decimal | None = None
-    notes: tuple[str, ...] = ()
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 
@@ -67,6 +69,7 @@ def run_notes(selected: pd.DataFrame, policy: Policy) -> tuple[str, ...]:
     runs = counted(selected)
     notes = [_price(selected), *_broken(runs), *_invalid(len(selected) - len(runs)), *_unfinished(selected)]
     notes += [*_untimed(runs, policy), *_too_few(runs, policy), *_fell_back(runs), *_mixed(runs), *_warned(runs)]
+    notes += [*_done_twice(selected)]
     return tuple(one_line(note) for note in notes)
 
 
@@ -114,6 +117,22 @@ def _too_few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
     timed = int(runs[f"{policy}_s"].notna().sum())
     if 0 < timed < MEDIAN_FROM:
         yield f"n = {timed}: too few for an interval of the median, which takes {MEDIAN_FROM}"
+
+
+def _done_twice(selected: pd.DataFrame) -> Iterator[str]:
+    """What programs lost that were interrupted and run again under the same seed of the same series."""
+    shown = selected[selected["program"] & selected["last_step"].notna()].sort_values("started")
+    lost = again = anew = 0
+    for _, attempts in shown.groupby(["series_id", "seed"]):
+        made: list[dict[Hashable, Any]] = attempts[["status", "last_step", "resumed_from"]].to_dict("records")
+        for earlier, later in pairwise(made):
+            if earlier["status"] == "interrupted":
+                went_on = 0 if pd.isna(later["resumed_from"]) else int(later["resumed_from"])
+                again, anew = again + 1, anew + (went_on == 0)
+                lost += max(0, int(earlier["last_step"]) - went_on)
+    if again:
+        began = f"; {anew} began at step 0 or did not tell" if anew else ""
+        yield f"{plural(again, 'interrupted run')} made again: {lost} steps were done twice{began}"
 
 
 def _fell_back(runs: pd.DataFrame) -> Iterator[str]:

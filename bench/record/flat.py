@@ -42,6 +42,8 @@ COLUMNS: dict[str, Column] = {
     **{f"{p}_attempt_s": Column(float, f"s used under {p} however the run ended") for p in POLICIES},
     "train_s": Column(float, "s of the train phases"),
     "images": Column(int, "training images seen, repeats counted"),
+    "last_step": Column(int, "the last absolute step that a program showed"),
+    "resumed_from": Column(int, "the step that a program went on from; none where it began at 0 or does not tell"),
     "warnings": Column(int, "how many warnings the record carries"),
     "device_kind": Column(str, "cpu or cuda"),
     "device": Column(
@@ -98,6 +100,8 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
         **{f"{policy}_attempt_s": attempt_seconds(run, policy) for policy in POLICIES},
         "train_s": _train_seconds(run),
         "images": run.images,
+        "last_step": run.progress.last_step if run.progress and run.progress.unit == "step" else None,
+        "resumed_from": run.resumed_from,
         "warnings": len(run.warnings),
         "device_kind": run.device.kind,
         "device": run.device_name,

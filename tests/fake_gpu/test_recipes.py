@@ -18,6 +18,8 @@ from tests.fake_gpu.conftest import Machine
 
 NAMES = [recipe.name for recipe in RECIPES]
 CAPABILITIES, PATHS = (75, 90), ("eager", "captured")
+# Of a captured step beside its graph: what no budget may be raised to.
+MOST_BESIDE_A_GRAPH = 5
 FLOAT32 = {recipe.name for recipe in RECIPES if not recipe.half}
 BUDGETS = {
     (row["recipe"], row["path"]): {what: int(row[what]) for what in ("launches", "graphs", "nodes")}
@@ -68,6 +70,13 @@ def test_a_step_asks_of_the_gpu_what_it_must_and_no_more(
     for what in ("launches", "nodes"):  # of a step that is not an epoch's first
         assert median_high(step[what] for epoch in told["steps"] for step in epoch[1:]) <= budget[what]
     assert {step["graphs"] for step in steps} == {budget["graphs"]}
+
+
+def test_a_captured_step_is_one_graph_and_hardly_a_launch_beside_it() -> None:
+    captured = [budget for (_, path), budget in BUDGETS.items() if path == "captured"]
+    assert len(captured) == len(NAMES)
+    assert {budget["graphs"] for budget in captured} == {1}
+    assert max(budget["launches"] for budget in captured) <= MOST_BESIDE_A_GRAPH
 
 
 @pytest.mark.parametrize("recipe", NAMES)

@@ -1,4 +1,4 @@
-"""Every recipe at a size that trains in a moment: a few channels, batches of 16, and all its stages."""
+"""Every recipe at a size that trains in a moment: a few channels, batches of 8, and all its stages."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.loop import Training
 
-BATCH, EPOCH = 16, 6
-_IMAGES = np.random.default_rng(0).integers(256, size=(BATCH * EPOCH + 25, 3, 32, 32), dtype=np.uint8)
+BATCH, EPOCH = 8, 6
+_IMAGES = np.random.default_rng(0).integers(256, size=(BATCH * EPOCH + 17, 3, 32, 32), dtype=np.uint8)
 _LABELS = (np.arange(len(_IMAGES)) % 10).astype(np.uint8)
 DATA = Cifar10(_IMAGES[:-12], _LABELS[:-12], _IMAGES[-12:], _LABELS[-12:])
 
@@ -39,7 +39,7 @@ SMALL: dict[Any, dict[str, Any]] = {
     myrtle: {"width": 4, "lr": ((0, 0.0), (1, 0.4), (3, 0.0))},
     myrtle_tricks: {
         "width": 4,
-        "ghost": 8,
+        "ghost": 4,
         "whitening_images": 50,
         "cutout": 5,
         "lr": ((0, 0.0), (1, 1.0), (3, 0.1)),

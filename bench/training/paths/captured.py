@@ -32,10 +32,16 @@ class Memory:
         self._taken = 0
 
     def keep(self, value: Tensor) -> Tensor:
-        """A tensor that holds `value`, where the run before had its tensor of the same number."""
+        """A tensor that holds `value`, where the run before had its tensor of the same number.
+
+        Raises ValueError where that one had another shape or type: the run asks for other tensors, or in another order.
+        """
         if self._taken == len(self._tensors):
             self._tensors.append(value)
         kept = self._tensors[self._taken]
+        if (kept.shape, kept.dtype) != (value.shape, value.dtype):  # copy_ would stretch and round it
+            was, now = (f"{each.dtype} {list(each.shape)}" for each in (kept, value))
+            raise ValueError(f"tensor {self._taken} of a run was {was} in the run before, and is {now}")
         self._taken += 1
         if kept is not value:
             kept.copy_(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,17 @@ def test_programs_have_rows_of_their_own_clock_and_target() -> None:
     }
     assert "1 run reached the target and ended worse: counted as a hit" in rows["gpt2", 3.28].notes
     assert (rows["gpt2", 3.28].accuracy, rows["gpt2", 3.28].final) == (None, 3.35)
+
+
+@pytest.mark.parametrize(
+    ("resumed_from", "said"),
+    [
+        (80, "1 interrupted run made again: 20 steps were done twice"),
+        (None, "1 interrupted run made again: 100 steps were done twice; 1 began at step 0 or did not tell"),
+    ],
+)
+def test_what_an_interrupted_program_did_twice(resumed_from: int | None, said: str) -> None:
+    taken = make_program_run(status="interrupted", reason="PREEMPTED", evaluations=())
+    again = make_program_run(series=taken.series, resumed_from=resumed_from, anchor=taken.anchor + timedelta(hours=1))
+    (row,) = cost_table(runs_frame([taken, again]), "cold", [])
+    assert said in row.notes

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from analysis.published.dawnbench.entries import read_entries
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from bench.errors import StoreError
-from bench.record.documents import AnyDocument, Evaluation, LeaseOpened, RecipeRef, Run, Target, policy_seconds
+from bench.record.documents import AnyDocument, Device, Evaluation, LeaseOpened, RecipeRef, Run, Target, policy_seconds
 from tests.support import builders, small_store
 
 WHO = Submitter("An Author", "author@example.org")
@@ -73,6 +73,14 @@ def test_a_processor_with_a_quota_is_another_machine() -> None:
     entries = export_entries([LEASE, a_run(2, device=xeon), a_run(3, device=xeon, environment=quota)], WHO)
     assert [entry.header["misc"]["runs of this kind"] for entry in entries] == [1, 1]
     assert "quota 2.5" in entries[1].header["hardware"]
+
+
+def test_what_ways_of_computing_took_makes_no_other_kind() -> None:
+    """Each process measures it anew."""
+    devices = [Device(kind="cuda", name="V100", path="graphs", compared={"graphs": took}) for took in (0.1, 0.2)]
+    runs = [a_run(number, device=device) for number, device in enumerate(devices, 2)]
+    (entry,) = export_entries([LEASE, *runs], WHO)
+    assert entry.header["misc"]["runs of this kind"] == 2
 
 
 def test_an_entry_reads_as_a_whole() -> None:

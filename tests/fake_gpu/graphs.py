@@ -1,0 +1,57 @@
+"""Graphs on the fake GPU: `python -m tests.fake_gpu.graphs`, a line of JSON of what each call asked of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from bench.training.paths.captured import Graphs
+from tests.fake_gpu.gpu import FakeGpu
+
+
+def main() -> None:
+    """A function of its own memory by one name, a function of a value by another."""
+    gpu = FakeGpu()
+    graphs = Graphs(torch.Generator("cuda"))
+    state, weight = torch.ones(4, device="cuda"), torch.ones(3, device="cuda")
+    ran = {"before": 0, "work": 0}
+    counts: dict[str, object] = {}
+
+    def before() -> None:
+        ran["before"] += 1
+
+    def work() -> Tensor:
+        ran["work"] += 1
+        return state.mul_(2).add_(1).sum()
+
+    def asked(name: str, call: Callable[[], object]) -> None:
+        gpu.reset()
+        call()
+        counts[name] = asdict(gpu.asked())
+
+    def product(value: Tensor) -> Tensor:
+        return value.mul(weight).neg()
+
+    value = torch.ones(3, device="cuda")
+    product(value)  # kernels are loaded at their first launch
+    asked("capture", lambda: graphs.capture("step", work, before))
+    asked("launch", lambda: graphs.launch("step"))
+    asked("plain call", lambda: graphs.call("look", product, value, capture=False))
+    asked("captured call", lambda: graphs.call("look", product, value, capture=True))
+    asked("next call", lambda: graphs.call("look", product, value, capture=False))
+    one, two = (graphs.call("look", product, value, capture=True) for _ in range(2))
+    told = {
+        "asked": counts,
+        "ran": ran,
+        "known": [key in graphs for key in ("step", "look", "other")],
+        "results are the caller's own": one.data_ptr() != two.data_ptr(),
+    }
+    print(json.dumps(told))  # noqa: T201 -- a program: what it tells is its output
+
+
+if __name__ == "__main__":
+    main()
