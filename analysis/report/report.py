@@ -11,7 +11,7 @@ import bench
 from analysis.claims.check import check_claims
 from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
-from analysis.frames.runs import load, runs_frame
+from analysis.frames.runs import clock_of, load, runs_frame, whole_runs
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
 from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table
@@ -103,6 +103,9 @@ def build_report(
     known = published_documents(documents)
     chosen = chosen_entries(documents, which)
     shown = chosen if most is None else shortlist(chosen, most)
+    whole = whole_runs(frame)
+    # Of programs that mark no phases alone there is nothing to say under another clock.
+    policy = clock_of(whole, policy) if len(whole) and not shown else policy
     rows = cost_table(frame, policy, shown)
     footnotes = general_notes(
         policy,
@@ -143,6 +146,9 @@ def build_report(
 def _headline(frame: pd.DataFrame, rows: list[Row]) -> str:
     if frame.empty:
         return NO_RUNS
+    frame, samples = whole_runs(frame), len(frame) - len(whole_runs(frame))
+    if frame.empty:
+        return f"{plural(samples, 'sample')} and no whole run; bench {bench.__version__}."
     groups = sum(row.kind == "measured" for row in rows)
     runs = f"{plural(len(frame), 'run')} in {plural(groups, 'row')}"
     newest = frame["started"].max()

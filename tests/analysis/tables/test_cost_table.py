@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from bench.record.documents import (
     AnyDocument,
     Device,
     Evaluation,
+    LeaseOpened,
     Phase,
     Policy,
     RecipeRef,
@@ -269,3 +270,19 @@ def test_what_an_interrupted_program_did_twice(resumed_from: int | None, said: s
     again = make_program_run(series=taken.series, resumed_from=resumed_from, anchor=taken.anchor + timedelta(hours=1))
     (row,) = cost_table(runs_frame([taken, again]), "cold", [])
     assert said in row.notes
+
+
+def test_a_report_of_programs_alone_is_under_their_clock() -> None:
+    report = build_report([make_program_run(), make_program_run(ended="sampled")], which="none")
+    assert report.policy == "cold"
+    assert report.headline.startswith("1 run in 1 row")
+    assert len(report.samples) == 1
+    assert build_report([make_program_run(ended="sampled")], which="none").headline.startswith("1 sample and no whole")
+    assert build_report([make_program_run(), make_run()], which="none").policy == "airbench"
+
+
+def test_a_lease_names_the_tasks_of_programs() -> None:
+    lease = LeaseOpened(provider="aws", instance_type="p3.2xlarge", started=datetime(2026, 11, 22, 12, tzinfo=UTC))
+    runs = [make_program_run(lease_id=lease.id), make_program_run(lease_id=lease.id, target=None, evaluations=())]
+    (row,) = build_report([lease, *runs], which="none").paid
+    assert "a success is a hit of any of 2: gpt2 (its end), gpt2 (val_loss at most 3.28)" in row.notes
