@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -49,6 +50,14 @@ class Machine:
         return subprocess.run(
             command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=timeout, check=False
         )
+
+
+def without_compilers(folder: Path) -> str:
+    """A PATH that is `folder`, with nothing in it but `file`: by that Triton's cache tells machines apart."""
+    folder.mkdir()
+    if known := shutil.which("file"):
+        (folder / "file").symlink_to(known)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")

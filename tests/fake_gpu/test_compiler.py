@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.fake_gpu.conftest import Machine
+from tests.fake_gpu.conftest import Machine, without_compilers
 
 CHOOSE = "from bench.training.api import choose; print(choose().path)"
 
@@ -21,16 +20,13 @@ def chosen(machine: Machine, **env: str) -> str:
 
 def test_triton_needs_a_compiler_once_and_then_none(machine: Machine, tmp_path: Path) -> None:
     """As in an image without one, into which the file that Triton builds was put."""
-    tools = tmp_path / "bin"  # the key of that file holds what `file` says of Python
-    tools.mkdir()
-    if known := shutil.which("file"):
-        (tools / "file").symlink_to(known)
+    path = without_compilers(tmp_path / "bin")
     triton = str(tmp_path / "triton")
-    bare = chosen(machine, PATH=str(tools), TRITON_CACHE_DIR=triton)
+    bare = chosen(machine, PATH=path, TRITON_CACHE_DIR=triton)
     full = chosen(machine, TRITON_CACHE_DIR=triton)
     assert "compiled" in full
     assert "compiled" not in bare
-    assert chosen(machine, PATH=str(tools), TRITON_CACHE_DIR=triton) == full
+    assert chosen(machine, PATH=path, TRITON_CACHE_DIR=triton) == full
 
 
 @pytest.mark.slow
