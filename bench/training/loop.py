@@ -25,6 +25,7 @@ from bench.training.events import Events, Silent
 from bench.training.layers import Whitening
 from bench.training.optimisers import Optimiser
 from bench.training.paths.way import Way, candidates
+from bench.training.weights import unchanged
 
 B = TypeVar("B", bound=Augmented)
 Timer = Callable[[], float]  # seconds of a step, by the way that is taken
@@ -155,12 +156,11 @@ class Training(ABC):
 
     def _choose(self, tried: Sequence[tuple[Way, Timer]]) -> None:
         """Take the fastest of what works, by turns, so that other work on the machine slows all of them."""
-        seconds: dict[str, float] = {}
+        self.compared = seconds = dict[str, float]()
         for _ in range(_TURNS if len(tried) > 1 else 0):
             for way, timer in tried:
                 self._take(way)
                 seconds[way.name] = min(seconds.get(way.name, math.inf), timer())
-        self.compared = seconds
         self._take(min((way for way, _ in tried), key=lambda way: seconds.get(way.name, 0.0)))
 
     def _rehearse(self) -> Timer:
@@ -168,8 +168,7 @@ class Training(ABC):
         if not self.compute.is_cuda:
             return self._rehearse_on_cpu()
         optimiser, batches = self.fresh(0), self.prepare(self.generator)
-        epoch = len(batches)
-        steps = self.steps(epoch)
+        epoch, steps = len(batches), self.steps(len(batches))
         of_variant: dict[Hashable, list[int]] = {}
         for step in range(steps):
             of_variant.setdefault(self._variant(batches, optimiser, step, steps), []).append(step)
@@ -241,8 +240,7 @@ class Training(ABC):
             self._train(batches, optimiser, events)
 
     def _train(self, batches: Augmented, optimiser: Optimiser, events: Events) -> None:
-        step, epoch = 0, len(batches)
-        steps = self.steps(epoch)
+        step, epoch, steps = 0, len(batches), self.steps(len(batches))
         while step < steps:
             self.network.train()
             end = min(step + epoch, steps)
@@ -253,8 +251,10 @@ class Training(ABC):
                     step += 1
                     events.stepped(step, steps, self.batch)
             events.loss(self.mean_loss(loss))
-            if self.curve or step == steps:
-                self._evaluate(events, step / epoch, last=step == steps)
+            if self.curve and step < steps:
+                self._evaluate(events, step / epoch, last=False)
+        with unchanged(self.network):  # off the clock
+            self._evaluate(events, step / epoch, last=True)
 
     def step(self, batches: Augmented, optimiser: Optimiser, step: int, steps: int) -> Tensor:
         """Take `step` (from 0) of `steps` with the next batch: its summed loss."""

@@ -13,15 +13,17 @@ from bench.measure.gpu import Gpu
 from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
-from bench.recipes import Recipe, Trainer
+from bench.recipes import Recipe, Trainer, myrtle
 from bench.record.documents import ExecutionPath, Run, from_bytes, policy_seconds, to_bytes
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10
 from bench.training.device import Compute
+from bench.training.evaluate import View
 from bench.training.events import Events
 from bench.training.loop import Training
 from bench.training.optimisers import Optimiser
 from tests.support.scripted import CPU, NO_IMAGES, Scripted, train
+from tests.support.small_recipes import small
 
 
 def series(*recipes: Recipe, n: int = 1, early: bool = False) -> list[Run]:
@@ -190,6 +192,31 @@ def test_no_home_folder_gets_into_a_record(monkeypatch: pytest.MonkeyPatch) -> N
 
     (run,) = series(recipe(script))
     assert run.message == "ValueError: ~/secret.txt is missing"
+
+
+def test_a_run_whose_weights_change_in_its_final_evaluation_has_failed_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def adapting(training: Training) -> Training:
+        def accuracy(views: tuple[View, ...]) -> float:
+            for parameter in training.network.parameters():
+                parameter.data.add_(1)
+            return 0.95
+
+        monkeypatch.setattr(training, "accuracy", accuracy)
+        return training
+
+    @dataclass(frozen=True)
+    class Adapting(Scripted):
+        def build(self, data: Cifar10, compute: Compute) -> Trainer:
+            return adapting(small(myrtle, compute, steps=2))
+
+    (run,) = series(Adapting("adapting", "", 0.94))
+    assert (run.status, run.reason, run.hit) == ("failed", "ERROR", False)
+    assert run.message is not None
+    assert run.message.startswith("WeightsChangedError: ")
+    assert "changed in the final evaluation" in run.message
+    assert run.phases[-1].name == "final_evaluate"
 
 
 class Tried(Training):
