@@ -22,8 +22,10 @@ from tests.support import builders
 
 ROOT = Path(__file__).parents[1]
 
-# Under nohup SIGHUP is ignored, by every process that a test starts too; tests send it.
+# Under nohup SIGHUP is ignored, and SIGINT in the background of a script, by every process that a test starts too; tests
+# send both.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no defect: how long an example takes is not a fact that tests state.
 settings.register_profile("no deadline", deadline=None)

@@ -8,6 +8,7 @@ from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.training.api import choose
+from tests.fake_gpu.command import ignore_weights
 from tests.fake_gpu.train import data
 from tests.support.parallel_recipes import SmallWrn
 
@@ -21,5 +22,7 @@ def main() -> None:
             sys.stdout.write(run.model_dump_json() + "\n")
 
 
-if __name__ == "__main__":  # each process imports this too
+ignore_weights()  # each process imports this module
+
+if __name__ == "__main__":
     main()

@@ -26,6 +26,7 @@ from bench.record.documents import ExecutionPath
 from bench.training.api import Cifar10, choose
 from bench.training.data import Bytes
 from bench.training.loop import Training
+from tests.fake_gpu.command import ignore_weights
 from tests.fake_gpu.gpu import Asked, FakeGpu
 
 # The only ones that a warm-up may try; None: all.
@@ -151,4 +152,5 @@ def paths_of(word: str) -> Paths:
 
 if __name__ == "__main__":
     name, path, *recipes = sys.argv[1:]
+    ignore_weights()
     tell({"steps": steps, "memory": memory}[name], recipes, paths_of(path))
