@@ -22,8 +22,8 @@ from tests.support import builders
 
 ROOT = Path(__file__).parents[1]
 
-# Under nohup SIGHUP is ignored, and in the background of a script SIGINT, by every process that a test starts too. Tests
-# send both.
+# Under nohup SIGHUP is ignored, and in the background of a script SIGINT, by every process that a test starts too.
+# Tests send both.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
