@@ -89,14 +89,8 @@ class Training(ABC):
 
     def augmented(self, generator: torch.Generator, kind: type[B] = Augmented, **options: Any) -> B:  # type: ignore[assignment]  # mypy knows no default of a type variable
         """The training images laid out in batches; `options` as `kind` has them."""
-        return kind(
-            self.train_images,
-            self.train_labels,
-            batch=self.batch,
-            compute=self.compute,
-            generator=generator,
-            **options,
-        )
+        options |= {"batch": self.batch, "compute": self.compute, "generator": generator}
+        return kind(self.train_images, self.train_labels, **options)
 
     def whiten(self, layer: Whitening, images: int, eps: float) -> None:
         """Fit `layer` to the first `images` training images."""
@@ -116,6 +110,9 @@ class Training(ABC):
     def backward(self, loss: Tensor) -> None:
         """Gradients of a batch's loss."""
         loss.backward()
+
+    def settle(self) -> None:  # noqa: B027 -- alone there is nothing to do
+        """Bring together what several processes know, before an evaluation."""
 
     def averaged(self) -> AbstractContextManager[None]:
         """Around an evaluation: with the weights that are to be tested, where those are not the trained ones."""
@@ -250,6 +247,7 @@ class Training(ABC):
                     loss = self.step(batches, optimiser, step, steps)
                     step += 1
                     events.stepped(step, steps, self.batch)
+                self.settle()
             events.loss(self.mean_loss(loss))
             if self.curve and step < steps:
                 self._evaluate(events, step / epoch, last=False)

@@ -65,14 +65,17 @@ class ParallelTraining(Training):
         """The loss an image of a batch. Each process knows that of its slice."""
         return super().mean_loss(mean_over(self.compute.ranks, loss.clone()) * self.compute.ranks)
 
+    def settle(self) -> None:
+        """Average the running statistics."""
+        for buffer in self.network.buffers():
+            if buffer.is_floating_point():
+                mean_over(self.compute.ranks, buffer)
+
     def accuracy(self, views: tuple[View, ...]) -> float:
         """The share of the test images classified right, 0..1; each process looks at its own part of them."""
         ranks, rank = self.compute.ranks, self.compute.rank
         if ranks == 1:
             return super().accuracy(views)
-        for buffer in self.network.buffers():
-            if buffer.is_floating_point():
-                mean_over(ranks, buffer)
         images, labels = (whole.tensor_split(ranks)[rank] for whole in (self.test_images, self.test_labels))
         share = accuracy(self.way.look, images, labels, views)
         hits = torch.tensor(round(share * len(labels)), device=labels.device)
