@@ -75,7 +75,9 @@ def test_a_compiled_step_moves_as_many_bytes_as_it_must_and_is_one_graph(
     machine: Machine, recipe: str, tmp_path: Path
 ) -> None:
     """From an empty cache: what is found there was not counted."""
-    done = replace(machine, cache=tmp_path).python("-m", "tests.fake_gpu.compiled", "compiled-captured", recipe, timeout=900)
+    done = replace(machine, cache=tmp_path).python(
+        "-m", "tests.fake_gpu.compiled", "compiled-captured", recipe, timeout=900
+    )
     told = json.loads(done.stdout)
     assert "error" not in told, told["error"]
     assert (told["path"], told["breaks"], told["architectures"]) == ("compiled-captured", {}, [90])
