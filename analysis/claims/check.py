@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis.claims.claim import RULE, Book, Check, Claim, Metric, Operand, chosen, judge, load_claims
+from analysis.claims.claim import RULE, Book, Check, Claim, Metric, Operand, chosen, judge, load_claims, plain_found
 from analysis.frames.runs import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET, gpu_count
 from analysis.stats.intervals import MEDIAN_FROM, ratio_of_medians
@@ -216,7 +216,7 @@ def plain(checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def _plain(check: Check) -> dict[str, Any]:
-    claim, interval = check.claim, check.interval
+    claim = check.claim
     return {
         "id": claim.id,
         "text": claim.text,
@@ -227,10 +227,7 @@ def _plain(check: Check) -> dict[str, Any]:
         "basis": check.basis,
         "a": {"name": check.a.name, "value": check.a.value, "unit": check.a.unit},
         "b": {"name": check.b.name, "value": check.b.value, "unit": check.b.unit},
-        "found": check.factor,
-        "found_low": interval.low if interval else None,
-        "found_high": interval.high if interval else None,
-        "found_method": interval.method if interval else None,
+        **plain_found(check.factor, check.interval),
         "verdict": check.verdict,
         "notes": list(check.notes),
     }

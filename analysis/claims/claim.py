@@ -11,9 +11,9 @@ import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from analysis.stats.intervals import Interval
 from bench.errors import UsageError
@@ -28,6 +28,16 @@ RULE = (
 _FILE = Path(__file__).with_name("claims.toml")
 
 
+def _as_written(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("is to be text, as a number does not keep its digits: 2.50 claims more than 2.5")
+    return value
+
+
+# A number with the digits that were claimed.
+Claimed = Annotated[Decimal, BeforeValidator(_as_written)]
+
+
 class Claim(Part):
     """A needs `factor` times less of `metric` than B."""
 
@@ -35,7 +45,7 @@ class Claim(Part):
     text: str
     source: str
     metric: Metric
-    factor: Decimal = Field(gt=0, description="with the digits that were claimed")
+    factor: Claimed = Field(gt=0)
     a: str = Field(alias="A", description="the entry's file")
     b: str = Field(alias="B", description="the entry's file")
     runs_a: str | None = Field(None, alias="runs_A", description="the recipe")
@@ -43,19 +53,10 @@ class Claim(Part):
     success_a: tuple[int, int] | None = Field(None, alias="success_A", description="hits, runs")
     note: str = ""
 
-    @field_validator("factor", mode="before")
-    @classmethod
-    def _is_text(cls, value: object) -> object:
-        if not isinstance(value, str):
-            raise ValueError("is to be text, as a number does not keep its digits: 2.50 claims more than 2.5")
-        return value
-
     @property
     def least(self) -> Decimal:
         """The lowest factor that rounds to the claimed one."""
-        exponent = self.factor.as_tuple().exponent
-        assert isinstance(exponent, int)
-        return self.factor - Decimal(5).scaleb(exponent - 1)
+        return self.factor - half_digit(self.factor)
 
 
 class Clock(Part):
@@ -116,7 +117,28 @@ def judge(claim: Claim, factor: float | None, interval: Interval | None = None, 
     if factor is None or (interval is None and not single):
         return "inconclusive"
     low, high = (interval.low, interval.high) if interval else (factor, factor)
-    least = float(claim.least)
+    return verdict_of(low, high, float(claim.least))
+
+
+def half_digit(claimed: Decimal) -> Decimal:
+    """Half a unit of its last digit: what a number may lie off and still round to it."""
+    exponent = claimed.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return Decimal(5).scaleb(exponent - 1)
+
+
+def verdict_of(low: float, high: float, least: float) -> Verdict:
+    """The verdict on "at least `least`" where what was found lies from `low` to `high`."""
     if low >= least:
         return "supported"
     return "not supported" if high < least else "inconclusive"
+
+
+def plain_found(found: float | None, interval: Interval | None) -> dict[str, Any]:
+    """What was found with its interval as plain values, unrounded, for JSON; unknown is None."""
+    return {
+        "found": found,
+        "found_low": interval.low if interval else None,
+        "found_high": interval.high if interval else None,
+        "found_method": interval.method if interval else None,
+    }

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pandas as pd
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from analysis.claims.claim import Verdict
+from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, verdict_of
 from analysis.comparison.selection import select
 from analysis.frames.runs import clock_of, train_costs
 from analysis.stats.intervals import Interval, mean_interval, median_interval, ratio_of_medians
@@ -49,16 +49,9 @@ class OwnClaim(Part):
     metric: str = Field("time", min_length=1, description="time, cost, or the metric of the targets")
     clock: Policy = DEFAULT_POLICY
     unit: Literal["s", "min", "h"] = Field("s", description="of time")
-    factor: Decimal | None = Field(None, gt=0)
-    at_most: Decimal | None = None
-    at_least: Decimal | None = None
-
-    @field_validator("factor", "at_most", "at_least", mode="before")
-    @classmethod
-    def _is_text(cls, value: object) -> object:
-        if value is not None and not isinstance(value, str):
-            raise ValueError("is to be text, as a number does not keep its digits: 2.50 claims more than 2.5")
-        return value
+    factor: Claimed | None = Field(None, gt=0)
+    at_most: Claimed | None = None
+    at_least: Claimed | None = None
 
     @model_validator(mode="after")
     def _one_claim(self) -> OwnClaim:
@@ -78,9 +71,7 @@ class OwnClaim(Part):
     @property
     def limit(self) -> float:
         """The farthest value that rounds to the claimed one."""
-        exponent = self.claimed.as_tuple().exponent
-        assert isinstance(exponent, int)
-        half = Decimal(5).scaleb(exponent - 1)
+        half = half_digit(self.claimed)
         return float(self.claimed + half if self.at_most is not None else self.claimed - half)
 
 
@@ -174,13 +165,9 @@ def _found(claim: OwnClaim, sides: Sequence[Sequence[float]]) -> tuple[float | N
 def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:
     if interval is None:
         return "inconclusive"
-    low, high = interval.low, interval.high
     if claim.at_most is not None:  # the same with the other sign
-        low, high = -high, -low
-    limit = -claim.limit if claim.at_most is not None else claim.limit
-    if low >= limit:
-        return "supported"
-    return "not supported" if high < limit else "inconclusive"
+        return verdict_of(-interval.high, -interval.low, -claim.limit)
+    return verdict_of(interval.low, interval.high, claim.limit)
 
 
 def own_table(checks: Sequence[OwnCheck]) -> Table[OwnCheck]:
@@ -219,13 +206,9 @@ def own_json(checks: Sequence[OwnCheck]) -> str:
 
 
 def _plain(check: OwnCheck) -> dict[str, Any]:
-    interval = check.interval
     return {
         **check.claim.model_dump(mode="json", by_alias=True),
-        "found": check.found,
-        "found_low": interval.low if interval else None,
-        "found_high": interval.high if interval else None,
-        "found_method": interval.method if interval else None,
+        **plain_found(check.found, check.interval),
         "found_unit": check.unit,
         "n": list(check.n),
         "verdict": check.verdict,
