@@ -19,7 +19,7 @@ from analysis.samples.rate import Rate, rate_of
 from analysis.stats.intervals import Interval
 from bench.billing.estimate import lease_cost
 from bench.billing.prices import machine_hourly, train_cost
-from bench.record.documents import LeaseClosed, LeaseOpened, Run, time_of
+from bench.record.documents import LeaseClosed, LeaseOpened, Run, run_key
 from bench.store import Store, read_each
 from bench.text import one_line, plural
 
@@ -33,7 +33,7 @@ def sampled_programs(stores: Iterable[Store], frame: pd.DataFrame) -> list[Run]:
     """
     sampled = frame.loc[frame["ended"].fillna("") == "sampled", "source_sha256"].unique()
     ids = frame.loc[frame["program"] & frame["source_sha256"].isin(sampled), "run_id"].tolist()
-    keys = [f"v1/runs/{time_of(run_id):%Y/%m/%d}/{run_id}.json" for run_id in ids]
+    keys = [run_key(run_id) for run_id in ids]
     runs: dict[str, Run] = {}
     if keys:
         for store in stores:

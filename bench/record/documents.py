@@ -74,6 +74,7 @@ from bench.record.run import (
     Status,
     comparable,
     recipe_label,
+    run_key,
 )
 from bench.record.versions import content_of, newest_version, upgraded
 from bench.sealed import CHECKSUM_FIELD, new_id, seal, unaltered
@@ -140,6 +141,7 @@ __all__ = [
     "new_id",
     "policy_seconds",
     "recipe_label",
+    "run_key",
     "sum_known",
     "time_of",
     "to_bytes",

@@ -224,7 +224,12 @@ class Run(Document):
 
     def key(self) -> str:
         """`v1/runs/2026/11/22/<id>.json`, by the UTC day in the id."""
-        return f"v1/runs/{time_of(self.id):%Y/%m/%d}/{self.id}.json"
+        return run_key(self.id)
+
+
+def run_key(run_id: str) -> str:
+    """The key of a run's record."""
+    return f"v1/runs/{time_of(run_id):%Y/%m/%d}/{run_id}.json"
 
 
 def comparable(source_sha256: str) -> str:
