@@ -23,7 +23,7 @@ from analysis.comparison.selection import select
 from analysis.frames.runs import clock_of, train_costs
 from analysis.stats.intervals import Interval, mean_interval, median_interval, ratio_of_medians
 from bench.errors import UsageError
-from bench.record.documents import DEFAULT_POLICY, Part, Policy
+from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
 
 # Of the JSON. Raise it with any change of a key's name or meaning.
@@ -99,9 +99,7 @@ def read_claims(path: Path) -> list[OwnClaim]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {where or 'claim'}: {first['msg']}") from None
+        raise UsageError(f"{path}: {first_mistake(error)}") from None
     except ValueError as error:  # no TOML, or no UTF-8
         raise UsageError(f"{path}: no TOML ({error})") from None
 

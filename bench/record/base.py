@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -60,6 +61,13 @@ def time_of(identifier: str) -> datetime:
     if parsed.version != 7 or str(parsed) != identifier:
         raise ValueError(f"{identifier} is not a UUID of version 7 in its one spelling")
     return datetime.fromtimestamp((parsed.int >> 80) / 1000, UTC)
+
+
+def first_mistake(error: ValidationError) -> str:
+    """The first of what does not fit a model, behind its place where it has one: `series.index: Field required`."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 class Part(BaseModel):

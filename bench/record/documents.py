@@ -24,6 +24,7 @@ from bench.record.base import (
     Target,
     Utc,
     derived_id,
+    first_mistake,
     time_of,
     utc_now,
 )
@@ -134,6 +135,7 @@ __all__ = [
     "current_bills",
     "derived_id",
     "fell_back",
+    "first_mistake",
     "from_bytes",
     "json_schema",
     "lease_key",
@@ -188,9 +190,7 @@ def from_bytes(raw: bytes, name: str) -> AnyDocument:
     try:
         return _ANY.validate_python(upgraded(content), strict=False)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecordError(f"{name}: does not fit the schema at {where}: {first['msg']}") from error
+        raise RecordError(f"{name}: does not fit the schema at {first_mistake(error)}") from error
 
 
 def json_schema() -> dict[str, Any]:

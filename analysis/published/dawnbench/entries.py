@@ -25,7 +25,7 @@ from pydantic import ValidationError
 
 from bench.billing.prices import train_cost
 from bench.errors import RecordError, UsageError
-from bench.record.documents import AnyDocument, CurvePoint, Published, Target, derived_id
+from bench.record.documents import AnyDocument, CurvePoint, Published, Target, derived_id, first_mistake
 from bench.text import one_line
 
 SOURCE = "github.com/stanford-futuredata/dawn-bench-entries"
@@ -161,9 +161,7 @@ def read_entry(header: Path) -> Published:
             raise ValueError("not a JSON object")
         return _published(content, tuple(_curve(_text(header.with_suffix(".tsv")))), name)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _malformed(name, f"{where}: {first['msg']}" if where else first["msg"]) from error
+        raise _malformed(name, first_mistake(error)) from error
     except OSError as error:
         raise _malformed(name, f"{Path(error.filename or header).name} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
