@@ -110,25 +110,20 @@ def check_own(claims: Sequence[OwnClaim], frame: pd.DataFrame, store: str) -> li
 
 
 def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
-    sides: list[list[float]] = []
-    notes: list[str] = []
-    unit: str = claim.unit if claim.metric == "time" else ""
-    for name in (claim.a, claim.b):
-        if name is None:
-            continue
-        try:
-            runs = select(frame, name, store).runs
-        except UsageError as error:
-            notes.append(str(error))
-            sides.append([])
-            continue
-        clock = clock_of(runs, claim.clock)
-        sides.append(_values(claim, runs, clock))
-        if claim.metric == "cost" and runs["currency"].notna().any():
-            unit = str(runs["currency"].dropna().iloc[0])
-        about = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
-        notes.append(f"{one_line(name)}: {len(sides[-1])} of {len(runs)} runs have the value{about}")
-    found, interval = _found(claim, sides)
+    names = [name for name in (claim.a, claim.b) if name is not None]
+    selected = [_selected(frame, name, store) for name in names]
+    both = pd.concat([runs for runs, _ in selected])
+    clock = clock_of(both, claim.clock)  # one clock for both sides, as one currency
+    currencies = sorted(both["currency"].dropna().unique()) if claim.metric == "cost" else []
+    sides = [_values(claim, runs, clock) for runs, _ in selected]
+    about = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
+    notes = [
+        why or f"{name}: {len(values)} of {len(runs)} runs have the value{about}"
+        for name, values, (runs, why) in zip(names, sides, selected, strict=True)
+    ]
+    unlike = _unlike(claim, sides, currencies)
+    found, interval = (None, None) if unlike else _found(claim, sides)
+    unit = claim.unit if claim.metric == "time" else currencies[0] if len(currencies) == 1 else ""
     return OwnCheck(
         claim=claim,
         unit="x" if claim.factor is not None else unit,
@@ -136,8 +131,25 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         found=found,
         interval=interval,
         verdict=_verdict(claim, interval),
-        notes=tuple(one_line(note) for note in notes),
+        notes=tuple(one_line(note) for note in [*notes, *filter(None, [unlike])]),
     )
+
+
+def _selected(frame: pd.DataFrame, name: str, store: str) -> tuple[pd.DataFrame, str | None]:
+    """The runs of a side, or none and why there are none."""
+    try:
+        return select(frame, name, store).runs, None
+    except UsageError as error:
+        return frame.iloc[:0], str(error)
+
+
+def _unlike(claim: OwnClaim, sides: Sequence[Sequence[float]], currencies: Sequence[str]) -> str | None:
+    """Why the values cannot be put together, in words; None where they can."""
+    if len(currencies) > 1:
+        return f"prices in {' and '.join(currencies)}: nothing is compared"
+    if claim.factor is not None and any(value <= 0 for side in sides for value in side):
+        return f"a {claim.metric} of 0 has no ratio"
+    return None
 
 
 def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Policy) -> list[float]:

@@ -10,7 +10,9 @@ import pytest
 from analysis.claims.own import OwnCheck, OwnClaim, check_own, own_json, own_table, read_claims
 from analysis.frames.runs import runs_frame
 from bench.errors import UsageError
-from bench.record.documents import Phase, Run
+from bench.lease.machine import MachineOptions, lease_by_options
+from bench.record.documents import AnyDocument, Phase, Run
+from tests.support.builders import make_run
 from tests.support.program_runs import PROGRAM, losses, make_program_run
 
 ROOT = Path(__file__).parents[3]
@@ -57,6 +59,49 @@ def check(**claim: Any) -> OwnCheck:
 )
 def test_the_verdict(claim: dict[str, Any], verdict: str) -> None:
     assert check(**claim).verdict == verdict
+
+
+def priced(found: list[Run], price: str, currency: str = "USD") -> list[AnyDocument]:
+    """The runs in a lease at that price an hour."""
+    lease = lease_by_options(MachineOptions(price_per_hour=price, currency=currency))
+    return [lease, *(run.model_copy(update={"lease_id": lease.id}) for run in found)]
+
+
+@pytest.mark.parametrize(
+    ("documents", "claim", "n", "note"),
+    [
+        (
+            [*priced(runs("new", 30, 3.2), "3"), *priced(runs("old", 60, 3.2), "3", "EUR")],
+            {"A": "new", "B": "old", "factor": "1.9", "metric": "cost"},
+            (8, 8),
+            "prices in EUR and USD: nothing is compared",
+        ),
+        (
+            [*priced(runs("new", 30, 3.2), "3"), *priced(runs("new", 60, 3.2), "3", "EUR")],
+            {"A": "new", "at_most": "0.1", "metric": "cost"},
+            (16,),
+            "prices in EUR and USD: nothing is compared",
+        ),
+        (
+            [*priced(runs("new", 30, 3.2), "0"), *priced(runs("old", 60, 3.2), "3")],
+            {"A": "new", "B": "old", "factor": "1.9", "metric": "cost"},
+            (8, 8),
+            "a cost of 0 has no ratio",
+        ),
+        (
+            [*(make_run(seed=seed) for seed in range(8)), *runs("old", 60, 3.2)],
+            {"A": "myrtle", "B": "old", "factor": "1.9"},
+            (8, 0),
+            "old: 0 of 8 runs have the value, under the airbench clock",
+        ),
+    ],
+)
+def test_unlike_values_give_no_verdict(
+    documents: list[AnyDocument], claim: dict[str, Any], n: tuple[int, ...], note: str
+) -> None:
+    (found,) = check_own([OwnClaim(**({"id": "x", "text": "x"} | claim))], runs_frame(documents), "store")
+    assert (found.verdict, found.found, found.n) == ("inconclusive", None, n)
+    assert found.notes[-1] == note
 
 
 def test_what_was_found_is_in_the_table_and_in_json() -> None:
