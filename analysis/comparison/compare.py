@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
-from analysis.frames.runs import clock_of
+from analysis.frames.runs import clock_of, target_words
 from analysis.stats.intervals import LEVEL, POWER, median_interval, visible_difference, wilson
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
@@ -214,7 +214,8 @@ def _side(side: Side, policy: str) -> str:
     """The side's numbers in a line."""
     n, hits = len(side.runs), int(side.runs["hit"].sum())
     share = wilson(hits, n)
-    target = ", ".join(f"{100 * value:.6g} %" for value in sorted(side.runs["target"].unique()))
+    targets = side.runs[["dataset", "metric", "direction", "target"]].drop_duplicates().sort_values("target")
+    target = ", ".join(dict.fromkeys(target_words(*each) for each in targets.to_numpy()))
     return (
         f"{side.label}: {plural(n, 'run')} on {_machines(side)}; median {_time(side, policy)}; "
         f"{hits} of {n} reached {target}, P(hit) [{100 * share.low:.0f}, {100 * share.high:.0f}] %; {_price(side)}"

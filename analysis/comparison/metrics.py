@@ -286,8 +286,13 @@ def _winner(interval: Interval, equal: float) -> Winner | None:
 
 def _basis(metric: Metric, a: Side, b: Side, n: tuple[int, int], interval: Interval) -> str:
     """What a sentence rests on, and the mark of what makes its two sides unlike."""
-    marks = [mark for column, mark in _UNLIKE[metric].items() if set(a.runs[column]) != set(b.runs[column])]
+    marks = [mark for column, mark in _UNLIKE[metric].items() if _distinct(a, column) != _distinct(b, column)]
     return f"(n = {n[0]}, {n[1]}; {'; '.join([interval.method, *marks])})"
+
+
+def _distinct(side: Side, column: str) -> set[object]:
+    values = side.runs[column].drop_duplicates().astype(object)
+    return set(values.where(values.notna(), None))  # unknown is like unknown, which nan is not
 
 
 def _times(value: float) -> str:

@@ -113,6 +113,13 @@ def clock_of(frame: pd.DataFrame, policy: Policy) -> Policy:
     return "cold" if programs and frame[f"{policy}_attempt_s"].isna().all() else policy
 
 
+def target_words(dataset: Any, metric: str, direction: str, target: float) -> str:
+    """What a run is held to: so much right of a recipe's data set, a program's metric, or that it comes to its end."""
+    if pd.isna(target):
+        return "its end"
+    return f"{metric} {direction} {target:.6g}" if pd.isna(dataset) else f"{100 * target:.6g} %"
+
+
 def train_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
     """What each run's time under `policy` cost, in its currency; None: no such time, or no price."""
     return _costs(frame[f"{policy}_s"], frame["hourly"])

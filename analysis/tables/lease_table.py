@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.frames.leases import PHASES
-from analysis.frames.runs import counted, whole_runs
+from analysis.frames.runs import counted, target_words, whole_runs
 from bench.billing.estimate import Estimate, lease_cost_per_success
 from bench.record.documents import OWN
 from bench.text import CATEGORIES, one_line, plural
@@ -171,7 +171,10 @@ def _mixed(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
     in_leases = runs.loc[runs["lease_id"].isin(leases["lease_id"]), ["status", "valid", "ended", *task]]
     tasks = counted(whole_runs(in_leases))[task].drop_duplicates()
     if len(tasks) > 1:
-        names = sorted(f"{recipe} ({_task(*rest)})" for recipe, *rest in tasks.to_numpy())
+        names = sorted(
+            f"{recipe} ({'' if pd.isna(dataset) else f'{dataset}, '}{target_words(dataset, *target)})"
+            for recipe, dataset, *target in tasks.to_numpy()
+        )
         yield f"a success is a hit of any of {len(names)}: {', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
 
 
@@ -202,10 +205,3 @@ def _order(row: LeaseRow) -> tuple[Any, ...]:
         category,
         row.currency or "",
     )
-
-
-def _task(dataset: str, metric: str, direction: str, target: float) -> str:
-    """What a success is: so much right of a data set, a program's metric, or that it came to its end."""
-    if pd.isna(target):
-        return "its end"
-    return f"{metric} {direction} {target:.6g}" if pd.isna(dataset) else f"{dataset}, {100 * target:.6g} %"

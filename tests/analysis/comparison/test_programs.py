@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from analysis.comparison.compare import compare, select
+from analysis.comparison.compare import as_sentences, compare, select
 from analysis.frames.runs import runs_frame
 from bench.record.documents import MetricTarget, Phase, Run
-from tests.support.program_runs import PROGRAM, losses, make_program_run
+from tests.support.program_runs import LOSS, PROGRAM, losses, make_program_run
 
 
 def runs(name: str, seconds: float, loss: float, **changes: Any) -> list[Run]:
@@ -45,3 +45,12 @@ def test_other_targets_are_no_rivals(target: MetricTarget) -> None:
     accuracy = next(finding for finding in comparison.findings if finding.metric == "accuracy")
     assert accuracy.winner is None
     assert accuracy.inconclusive == "their targets are about different things"
+
+
+@pytest.mark.parametrize(("target", "words"), [(LOSS, "val_loss at most 3.28"), (None, "its end")])
+def test_a_side_says_what_its_programs_were_held_to(target: MetricTarget | None, words: str) -> None:
+    frame = runs_frame([*runs("fast", 30, 3.1, target=target), *runs("slow", 60, 3.2, target=target)])
+    comparison = compare(select(frame, "fast", "store"), select(frame, "slow", "store"))
+    sides = as_sentences(comparison).splitlines()[2:4]
+    assert [f"10 of 10 reached {words}, P(hit) [72, 100] %" in side for side in sides] == [True, True]
+    assert not any("targets differ" in finding.text for finding in comparison.findings)
