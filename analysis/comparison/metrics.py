@@ -160,7 +160,9 @@ def _hits(a: Side, b: Side) -> Finding:
 
 def _accuracy(a: Side, b: Side) -> Finding:
     """The means of what the targets are about: of recipes the accuracy, of programs a metric that may better be low."""
-    values_a, values_b = (_finals(side) for side in (a, b))
+    values_a, values_b = (
+        side.runs.loc[side.runs["status"] == "completed", "final"].dropna().tolist() for side in (a, b)
+    )
     n = len(values_a), len(values_b)
     about = pd.concat([side.runs[["metric", "direction"]] for side in (a, b)]).drop_duplicates()
     reason = too_few(*n) if len(about) == 1 else "their targets are about different things"
@@ -181,10 +183,6 @@ def _accuracy(a: Side, b: Side) -> Finding:
     digits: Callable[[float], str] = (lambda points: f"{points:.3f}") if in_points else significant
     how = {"in_points": in_points, "low_is_better": low_is_better}
     return _difference("accuracy", a, b, n, difference, interval, digits, sentence, **how)
-
-
-def _finals(side: Side) -> list[float]:
-    return [float(value) for value in side.runs.loc[side.runs["status"] == "completed", "final"].dropna()]
 
 
 def _values(metric: Metric, side: Side, policy: Policy) -> pd.Series[float]:
