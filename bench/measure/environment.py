@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import bench
 from bench.host import cores, cpu_name, cpu_quota, memory_limit
+from bench.programs.checkout import commit_of
 from bench.record.documents import Environment
 from bench.variables import GIT_COMMIT, IMAGE_DIGEST
 
@@ -23,29 +23,12 @@ def _memory_bytes() -> int | None:
     return min(memory, memory_limit() or memory)
 
 
-def _git(*arguments: str) -> str | None:
-    """The answer of git about the checkout this package lies in; None outside one."""
-    root = Path(bench.__file__).parent.parent
-    if not (root / ".git").exists():
-        return None
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(root), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip()
-
-
 def _commit() -> tuple[str | None, bool | None]:
-    """The commit of the checkout, or that an image was built from, and whether files differed from it."""
-    if commit := _git("rev-parse", "HEAD"):
-        status = _git("status", "--porcelain", "--untracked-files=no")
-        return commit, None if status is None else bool(status)
+    """The commit of the checkout that this package lies in, or that an image was built from; whether files differed."""
+    root = Path(bench.__file__).parent.parent
+    commit, dirty = commit_of(root) if (root / ".git").exists() else (None, None)
+    if commit:
+        return commit, dirty
     built = GIT_COMMIT.read(os.environ) or ""  # as `git describe --dirty` writes it
     return (built.removesuffix("-dirty"), built.endswith("-dirty")) if built else (None, None)
 

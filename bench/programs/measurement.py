@@ -11,15 +11,16 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from bench.programs.checkout import commit_of
 from bench.programs.job import Job
 from bench.programs.progress import Watched
 from bench.programs.redaction import Redaction
@@ -143,7 +144,7 @@ def measurement(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) 
     return {
         "program": program(job, redaction),
         "seed": job.seed,
-        "target": _target(job),
+        "target": asdict(job.target) if job.target else None,
         "anchor": datetime.fromtimestamp(outcome.started_wall, timezone.utc).isoformat(),
         "ended": outcome.ended,
         "exit_code": outcome.exit_code,
@@ -164,7 +165,7 @@ def measurement(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) 
 def program(job: Job, redaction: Redaction) -> dict[str, Any]:
     """What ran: its name, its command, and the commit of the folder that it ran in."""
     argv = redaction.argv(job.argv)
-    commit, dirty = _git(job.folder or Path.cwd())
+    commit, dirty = commit_of(job.folder or Path.cwd())
     return {
         "name": redaction.text(job.program),
         "argv": argv,
@@ -173,32 +174,6 @@ def program(job: Job, redaction: Redaction) -> dict[str, Any]:
         "git_dirty": dirty,
         "task_sha256": job.task_sha256,
     }
-
-
-def _git(folder: Path) -> tuple[str | None, bool | None]:
-    def ask(*words: str) -> str | None:
-        try:
-            answer = subprocess.run(
-                ["git", "-C", str(folder), *words],
-                capture_output=True,
-                timeout=10,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return answer.stdout.decode("utf-8", "replace").strip()
-
-    commit = ask("rev-parse", "HEAD")
-    if not commit:
-        return None, None
-    status = ask("status", "--porcelain", "--untracked-files=no")
-    return commit, None if status is None else bool(status)
-
-
-def _target(job: Job) -> dict[str, Any] | None:
-    if job.target is None:
-        return None
-    return {"metric": job.target.metric, "at_least": job.target.at_least, "at_most": job.target.at_most}
 
 
 def _phases(watch: Watch, outcome: Outcome) -> list[dict[str, Any]]:
