@@ -25,10 +25,6 @@ class Target:
             return value >= self.at_least
         return self.at_most is not None and value <= self.at_most
 
-    def __str__(self) -> str:
-        sign, value = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most)
-        return f"{self.metric} {sign} {value:g}"
-
 
 def parse_target(text: str) -> Target:
     """The target that `text` writes, such as `val_loss <= 3.28`. Raises ValueError where it has no direction."""
