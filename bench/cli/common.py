@@ -51,12 +51,12 @@ data_option = click.option(
 
 
 def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """NAME=REGEX, each name once."""
-    pairs = [value.partition("=") for value in values]
-    for value, (name, _, expression) in zip(values, pairs, strict=True):
-        if not name.strip() or not expression:
-            raise click.BadParameter(f"{value!r} is not NAME=REGEX, such as loss='loss is (\\S+)'", ctx, param)
-    return {name.strip(): expression for name, _, expression in pairs}
+    from bench.programs.sources.regex import BadPattern, patterns_of  # not for those who have no such option
+
+    try:
+        return patterns_of(values)
+    except BadPattern as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 metric_option = click.option(

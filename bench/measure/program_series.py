@@ -13,9 +13,9 @@ from bench.measure.gpu import Gpu, Meter
 from bench.measure.signals import Interrupts
 from bench.programs.host import visible_gpus
 from bench.programs.job import Job
-from bench.programs.measurement import measure
-from bench.programs.running.process import CannotStart, find_program
-from bench.programs.sources.regex import BadPattern, compiled
+from bench.programs.measurement import check, measure
+from bench.programs.running.process import CannotStart
+from bench.programs.sources.regex import BadPattern
 from bench.record.documents import Device, Environment, Run, Series, new_id
 from bench.record.measured import run_of
 
@@ -33,9 +33,7 @@ class ProgramRequest:
     def check(self, environ: Mapping[str, str]) -> None:
         """Raise UsageError where the program cannot be found or an expression has no group: before it costs."""
         try:
-            find_program(self.job.command, environ)
-            for name, expression in self.patterns.items():
-                compiled(name, expression)
+            check(self.job, environ, self.patterns)
         except (CannotStart, BadPattern) as error:
             raise UsageError(str(error)) from None
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bench.programs.document import line_of, run_document
 from bench.programs.job import GRACE_S, Job, Target, parse_target
-from bench.programs.measurement import measure
-from bench.programs.running.process import CannotStart, find_program
-from bench.programs.sources.regex import BadPattern, compiled
+from bench.programs.measurement import check, measure
+from bench.programs.running.process import CannotStart
+from bench.programs.sources.regex import patterns_of
 from bench.sealed import new_id
 
 USAGE, FAILED, INTERRUPTED = 2, 6, 130
@@ -30,8 +30,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if not command:
             raise ValueError("no command; write it behind --")
         job = _job(options, tuple(command))
-        patterns = _patterns(options.metric)
-        find_program(job.command, os.environ)
+        patterns = patterns_of(options.metric)
+        check(job, os.environ, patterns)
     except (ValueError, CannotStart) as error:
         return _refuse(error)
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
@@ -92,17 +92,6 @@ def _job(options: argparse.Namespace, command: tuple[str, ...]) -> Job:
         grace=options.grace,
         task_sha256=options.task_sha256,
     )
-
-
-def _patterns(words: Sequence[str]) -> dict[str, str]:
-    patterns = {}
-    for word in words:
-        name, _, expression = word.partition("=")
-        if not name or not expression:
-            raise BadPattern(f"--metric {word!r} is not NAME=REGEX")
-        compiled(name, expression)
-        patterns[name] = expression
-    return patterns
 
 
 def _refuse(error: Exception) -> int:

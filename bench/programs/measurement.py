@@ -24,8 +24,10 @@ from bench.programs.checkout import commit_of
 from bench.programs.job import Job
 from bench.programs.progress import Watched
 from bench.programs.redaction import Redaction
+from bench.programs.running.process import find_program
 from bench.programs.running.runner import Outcome, run
 from bench.programs.sources import open_sources
+from bench.programs.sources.regex import compiled
 from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch
 
@@ -93,6 +95,13 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
     if unknown:
         found.append(f"phases with a name of their own, counted as none: {len(unknown)}")
     return found
+
+
+def check(job: Job, environ: Mapping[str, str], patterns: Mapping[str, str]) -> None:
+    """Raise what `measure` would before anything is spent: CannotStart, BadPattern."""
+    find_program(job.command, environ)
+    for name, expression in patterns.items():
+        compiled(name, expression)
 
 
 def measure(

@@ -16,7 +16,18 @@ _LONGEST = 4096
 
 
 class BadPattern(ValueError):  # noqa: N818 -- a mistake of the user's, told in a line
-    """An expression that finds no number: it has no group, or is none."""
+    """An expression that finds no number: it has no name, no group, or is none."""
+
+
+def patterns_of(words: Iterable[str]) -> dict[str, str]:
+    """The expressions by name that `words` give, each NAME=REGEX. Raises BadPattern for one that is not."""
+    patterns = {}
+    for word in words:
+        name, _, expression = word.partition("=")
+        if not name.strip() or not expression:
+            raise BadPattern(f"{word!r} is not NAME=REGEX, such as loss='loss is (\\S+)'")
+        patterns[name.strip()] = expression
+    return patterns
 
 
 def compiled(name: str, expression: str) -> tuple[re.Pattern[str], str | int]:

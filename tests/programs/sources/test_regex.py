@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.programs.progress import Point, Watched
-from bench.programs.sources.regex import BadPattern, Regex
+from bench.programs.sources.regex import BadPattern, Regex, patterns_of
 from tests.support.progress_forms import LineForm, Shown
 from tests.support.source_questions import LineQuestions
 
@@ -38,3 +38,13 @@ def test_a_group_that_took_no_part_is_no_number() -> None:
 def test_an_expression_that_finds_no_number_is_refused(expression: str) -> None:
     with pytest.raises(BadPattern, match="--metric loss: "):
         Regex(Watched(patterns={"loss": expression}))
+
+
+def test_expressions_as_a_user_writes_them() -> None:
+    assert patterns_of(["loss=is (.)", " val acc =a=(.)", "loss=now (.)"]) == {"loss": "now (.)", "val acc": "a=(.)"}
+
+
+@pytest.mark.parametrize("word", ["", "loss", "loss=", " =x"])
+def test_what_is_no_name_and_expression(word: str) -> None:
+    with pytest.raises(BadPattern, match="is not NAME=REGEX"):
+        patterns_of([word])
