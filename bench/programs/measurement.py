@@ -117,6 +117,9 @@ def measure(
     `patterns`: a regular expression for each metric that the user names. `folders`: where files of progress are looked
     for, beside the folder that it runs in. Raises CannotStart, and BadPattern.
     """
+    redaction = Redaction(environ)
+    # Asked now: while it runs, another commit may be checked out, and its folder may go.
+    what = program(job, redaction)
     with _scratch() as scratch:
         events = scratch and scratch / "events.jsonl"
         watched = Watched(
@@ -130,7 +133,7 @@ def measure(
         own = {SEED: str(job.seed), **({EVENTS: str(events)} if events else {})}
         # Python would keep its output back for as long as nobody reads it on a terminal.
         outcome = run(job, watch, {"PYTHONUNBUFFERED": "1", **environ, **own}, outputs)
-    return measurement(job, watch, outcome, Redaction(environ))
+    return measurement(job, watch, outcome, what, redaction)
 
 
 @contextmanager
@@ -147,11 +150,13 @@ def _scratch() -> Iterator[Path | None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def measurement(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) -> dict[str, Any]:
-    """The content, by the names of the record's fields."""
+def measurement(
+    job: Job, watch: Watch, outcome: Outcome, what: Mapping[str, Any], redaction: Redaction
+) -> dict[str, Any]:
+    """The content, by the names of the record's fields. `what`: see `program`."""
     status, reason, message = judge(job, watch, outcome)
     return {
-        "program": program(job, redaction),
+        "program": what,
         "seed": job.seed,
         "target": asdict(job.target) if job.target else None,
         "anchor": datetime.fromtimestamp(outcome.started_wall, timezone.utc).isoformat(),
@@ -172,7 +177,7 @@ def measurement(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) 
 
 
 def program(job: Job, redaction: Redaction) -> dict[str, Any]:
-    """What ran: its name, its command, and the commit of the folder that it ran in."""
+    """What is to run: its name, its command, and the commit of the folder that it runs in."""
     argv = redaction.argv(job.argv)
     commit, dirty = commit_of(job.folder or Path.cwd())
     return {

@@ -39,7 +39,8 @@ class Redaction:
         values = {value for name, value in environ.items() if len(value) >= _SHORTEST and _SECRET_NAME.fullmatch(name)}
         # The longest first: one may be a part of another.
         self._values = sorted(values, key=len, reverse=True)
-        self._home = str(Path.home()) if len(str(Path.home())) > 1 else None
+        home = _home()
+        self._home = home if len(home) > 1 else None
         host = socket.gethostname()
         self._host = re.compile(rf"(?<![\w-]){re.escape(host)}(?![\w-])") if len(host) > 3 else None
 
@@ -68,3 +69,11 @@ class Redaction:
             follows = word.startswith("-") and "=" not in word and bool(_SECRET_NAME.fullmatch(word))
             struck.append(self.text(word))
         return struck
+
+
+def _home() -> str:
+    """The user's home folder; empty where the system knows of none, as of a container's bare user number."""
+    try:
+        return str(Path.home())
+    except RuntimeError:
+        return ""

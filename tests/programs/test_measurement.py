@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ for step in range(1, 6):
 
 
 def measured(
-    script: str, folder: Path, *words: str, environ: Mapping[str, str] = os.environ, **job: Any
+    script: str, folder: Path | None, *words: str, environ: Mapping[str, str] = os.environ, **job: Any
 ) -> dict[str, Any]:
     """The measurement of a Python program that runs in `folder`; it is fit for JSON."""
     null = os.open(os.devnull, os.O_WRONLY)
@@ -168,6 +169,27 @@ def test_the_commit_of_the_folder_that_it_runs_in(tmp_path: Path) -> None:
     here = measured("", Path(__file__).parent)["program"]
     assert len(here["git_commit"]) == 40
     assert here["git_dirty"] in (True, False)
+
+
+def test_the_commit_is_that_of_the_start(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        own = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(["git", *own, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    first = git("rev-parse", "HEAD").strip()
+    commit = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "second"]
+    found = measured(f"import subprocess; subprocess.run({commit}, check=True)", tmp_path)
+    assert git("rev-parse", "HEAD").strip() != first
+    assert (found["program"]["git_commit"], found["program"]["git_dirty"]) == (first, False)
+
+
+def test_a_program_that_takes_its_folder_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    found = measured("import os; os.rmdir(os.getcwd()); print('loss: 1')", None)
+    assert (found["status"], found["evaluations"][0]["metrics"]) == ("completed", {"loss": 1})
 
 
 def test_the_seed_is_no_part_of_the_commands_hash(tmp_path: Path) -> None:

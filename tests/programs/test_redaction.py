@@ -62,6 +62,14 @@ def test_what_is_no_secret_stays(argv: list[str]) -> None:
     assert Redaction({}).argv(argv) == argv
 
 
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert Redaction({"MY_TOKEN": "hunter2"}).argv(["~/data", "hunter2"]) == ["~/data", "***"]
+
+
 def test_neither_home_nor_host_stays() -> None:
     words = [f"{Path.home()}/data", socket.gethostname()]
     struck = Redaction({}).argv(words)
