@@ -10,7 +10,7 @@ from bench.programs.progress import UNITS, Point
 from bench.programs.watching.thinned import Sample, Thinned
 
 MOST_POINTS = 500
-_MOST_METRICS = 100
+MOST_METRICS = 100  # as many as an evaluation of a record holds
 _MOST_PHASES = 1000
 _LONGEST_NAME = 100
 # A shorter stretch would measure the clock, and how a pipe hands lines on.
@@ -134,7 +134,7 @@ class Track:
         """The last value of a metric; where there are too many of them, those that were shown once only go."""
         if name in self.latest:
             self.shown_again.add(name)
-        elif len(self.latest) >= _MOST_METRICS:
+        elif len(self.latest) >= MOST_METRICS:
             once = next((each for each in self.latest if each not in self.shown_again), None)
             if once is None:
                 return

@@ -13,7 +13,7 @@ from bench.programs.progress import UNITS, Point, Source
 from bench.programs.reading.fields import kind_of
 from bench.programs.reading.output import Chooser, Ranks, without_ansi
 from bench.programs.watching.lines import Lines
-from bench.programs.watching.track import Track
+from bench.programs.watching.track import MOST_METRICS, Track
 
 # Steps that make a source believed before one that shows more of them but is not as good.
 ENOUGH = 5
@@ -112,7 +112,7 @@ class Watch:
         return self._best(lambda track: bool(track.phases))
 
     def latest(self) -> dict[str, float]:
-        """The last value of every metric, as shown, of the best source that shows it.
+        """The last values of at most MOST_METRICS metrics, as shown, each of the best source that shows it.
 
         Those that were shown again come first: what is shown once is mostly a setting.
         """
@@ -121,7 +121,7 @@ class Watch:
             for name, value in track.latest.items():
                 values.setdefault(name, value)
         again = {name for _, track in self.tracks for name in track.shown_again}
-        return dict(sorted(values.items(), key=lambda item: item[0] not in again))
+        return dict(sorted(values.items(), key=lambda item: item[0] not in again)[:MOST_METRICS])
 
     def latest_at(self) -> float | None:
         """When a metric was shown last."""
