@@ -1,6 +1,7 @@
 """`python3 bench-exec.pyz -- python train.py`: runs of a program on a machine that has nothing but Python.
 
-Each record is a line on stdout, which `bench collect --log` reads. Exit codes are those of `bench exec`.
+Each record is a line on stdout, which `bench collect --log` reads. Exit codes are those of `bench exec`, but that the
+record alone says where the program contradicts --total-steps.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from bench.programs.sources.regex import patterns_of
 from bench.sealed import new_id
 
 USAGE, FAILED, INTERRUPTED = 2, 6, 130
+# What the numbers may be; a record with others would be refused at home, when its run is over.
+_LEAST = {"runs": 1, "first": 0, "seed": 0, "steps": 1, "total_steps": 1, "timeout": 0, "grace": 0}
+_TOO_MUCH = 2**53
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -76,10 +80,10 @@ def _job(options: argparse.Namespace, command: tuple[str, ...]) -> Job:
     target: Target | None = parse_target(options.target) if options.target else None
     if options.stop_at_target and target is None:
         raise ValueError("--stop-at-target needs a --target")
-    for name in ("runs", "steps", "total_steps"):
+    for name, least in _LEAST.items():
         value = getattr(options, name)
-        if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} {value} is not 1 or more")
+        if value is not None and not least <= value < _TOO_MUCH:
+            raise ValueError(f"--{name.replace('_', '-')} {value} is not {least} or more, below 2**53")
     return Job(
         command,
         seed=options.seed,

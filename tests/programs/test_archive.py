@@ -68,6 +68,10 @@ def test_the_records_come_home_by_the_log(python: str, archive: Path, tmp_path: 
         (["--target", "loss", "--", "true"], 2, "'loss' is no target"),
         (["--metric", "loss=.*", "--", "true"], 2, "has no group"),
         (["--steps", "0", "--", "true"], 2, "--steps 0 is not 1 or more"),
+        (["--seed", "-1", "--", "true"], 2, "--seed -1 is not 0 or more"),
+        (["--seed", "99999999999999999999", "--", "true"], 2, "--seed 99999999999999999999 is not"),
+        (["--first", "-1", "--", "true"], 2, "--first -1 is not 0 or more"),
+        (["--grace", "nan", "--", "true"], 2, "--grace nan is not 0 or more"),
         (["--", sys.executable, "-c", "raise SystemExit(3)"], 6, "exited with 3"),
     ],
 )
