@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-_TARGET = re.compile(r"\s*(?P<metric>[^\s<>=!]+(?:\s+[^\s<>=!]+)*)\s*(?P<sign>>=|<=|[<>=!]+)\s*(?P<value>\S+)\s*")
+_WORD = r"[^\s<>=!\ud800-\udfff]+"  # no bytes that are no UTF-8: a record could not name them
+_TARGET = re.compile(rf"\s*(?P<metric>{_WORD}(?:\s+{_WORD})*)\s*(?P<sign>>=|<=|[<>=!]+)\s*(?P<value>\S+)\s*")
 GRACE_S = 30.0
 
 
@@ -78,6 +79,6 @@ def name_of(argv: tuple[str, ...]) -> str:
     for before, word in zip(("", *argv), argv):
         if word.endswith((".py", ".sh", ".pyz")):
             return PurePath(word).stem
-        if before == "-m":
-            return word.rpartition(".")[2]
+        if before == "-m" and (module := word.rpartition(".")[2]):
+            return module
     return PurePath(argv[0]).stem or argv[0]

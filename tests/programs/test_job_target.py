@@ -23,7 +23,20 @@ def test_what_is_a_target(text: str, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "loss", "loss 3", "loss = 3", "loss == 3", "loss < 3", "loss => 3", "<= 3", "loss <= ", "a <= 1 <= 2"]
+    "text",
+    [
+        "",
+        "caf\udce9 <= 3",
+        "loss",
+        "loss 3",
+        "loss = 3",
+        "loss == 3",
+        "loss < 3",
+        "loss => 3",
+        "<= 3",
+        "loss <= ",
+        "a <= 1 <= 2",
+    ],
 )
 def test_a_target_without_a_direction_or_a_part(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(text))):

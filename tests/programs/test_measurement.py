@@ -205,6 +205,7 @@ def test_the_seed_is_no_part_of_the_commands_hash(tmp_path: Path) -> None:
         (("torchrun", "--nproc-per-node", "8", "a/train_gpt.py"), "train_gpt"),
         (("python", "-m", "pkg.train"), "train"),
         (("bash", "-c", "x"), "bash"),
+        (("python", "-m", "pkg."), "python"),
         ((sys.executable, "x"), Path(sys.executable).stem),
     ],
 )
