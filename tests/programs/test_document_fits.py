@@ -14,6 +14,7 @@ from bench.programs.redaction import Redaction
 from bench.programs.running.runner import Outcome
 from bench.programs.watching.watch import Watch
 from bench.record.documents import Run, from_bytes
+from bench.store import RawRecord
 from bench.store.log import read_log
 
 JOB = Job(("python", "train.py"), target=Target("loss", at_most=0.5))
@@ -54,8 +55,9 @@ def read_at_home(said: Sequence[Sequence[Point]], ended: str = "exited", **job: 
     outcome = Outcome(0.0, 1_764_115_200.0, 10.0, ended, 0, None, None, "clean")
     found = measurement(asked, watch, outcome, WHAT, NO_SECRETS)
     document = run_document(found, {"PATH": ""}, {"id": "a", "index": 0, "planned": 1}, None)
-    (raw,) = read_log([f"{line_of(document)}\n".encode()])
-    record = from_bytes(raw.raw, raw.key)
+    (line,) = read_log([f"{line_of(document)}\n".encode()])
+    assert isinstance(line, RawRecord)
+    record = from_bytes(line.raw, line.key)
     assert isinstance(record, Run)
     return record
 
