@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.errors import RecordError, StoreError
-from bench.record.documents import new_id, utc_now
+from bench.record.documents import new_id, run_key, utc_now
 from bench.store import FolderStore, Store, other_content, read_documents, read_leases
-from bench.store.compact.layer import FILE_SHA256, FOLDER, RUNS, SCHEMA, FolderLayer, Layer, Rows, read_rows, run_key
+from bench.store.compact.layer import FILE_SHA256, FOLDER, RUNS, SCHEMA, FolderLayer, Layer, Rows, read_rows
 from bench.text import short_name
 
 # Records turned into parts at a time: what is in memory at once.

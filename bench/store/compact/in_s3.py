@@ -23,9 +23,9 @@ from pydantic import ValidationError
 
 from bench.concurrency import in_threads
 from bench.errors import StoreError
-from bench.record.documents import Part, Utc, new_id, utc_now
+from bench.record.documents import Part, Utc, new_id, run_key, utc_now
 from bench.store import is_record_key
-from bench.store.compact.layer import COMPACT, FOLDER, RUNS, SCHEMA, run_key
+from bench.store.compact.layer import COMPACT, FOLDER, RUNS, SCHEMA
 from bench.store.lock import locked
 from bench.store.s3 import LATE, LATE_AFTER, S3Store
 

@@ -19,7 +19,7 @@ import pyarrow.dataset as ds
 
 from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
-from bench.record.documents import Run, time_of
+from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
 from bench.store import ROOT, FolderStore, Leases, Store, is_record_key, open_store, parse
 
@@ -64,11 +64,6 @@ class Layer(Protocol):
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
         """Write down that every run there was when it `began` is in the parts, but for the keys that are `left`."""
-
-
-def run_key(run_id: str) -> str:
-    """Where the record of a run lies."""
-    return f"{RUNS}{time_of(run_id):%Y/%m/%d}/{run_id}.json"
 
 
 class Rows(NamedTuple):
