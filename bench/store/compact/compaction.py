@@ -121,7 +121,10 @@ def _compact(store: Store, layer: Layer) -> Compaction:
 
 def verify(store: Store) -> Iterator[str]:
     """What in the compact layer is not what the records say, a line each; nothing where all is well."""
-    table = read_compact(store, ["run_id", FILE_SHA256])
+    layer = _layer(store)
+    if layer is None:
+        return
+    table = layer.table(["run_id", FILE_SHA256])
     ids: list[str] = table["run_id"].to_pylist()
     keys = [run_key(run_id) for run_id in ids]
     seen: set[str] = set()
@@ -134,10 +137,9 @@ def verify(store: Store) -> Iterator[str]:
             yield f"{raw}, but the compact layer holds it"
         elif hashlib.sha256(raw).hexdigest() != stated:
             yield f"{store.name}/{key}: the compact layer holds another version of it"
-    if layer := _layer(store):
-        listed, seen_by_reports = (layer.missing(table["run_id"], all_listed=every) for every in (True, False))
-        for key in sorted(set(listed).difference(seen_by_reports)):
-            yield f"{store.name}/{key}: reports do not see it, as it came after the compaction and not by bench"
+    listed, seen_by_reports = (layer.missing(table["run_id"], all_listed=every) for every in (True, False))
+    for key in sorted(set(listed).difference(seen_by_reports)):
+        yield f"{store.name}/{key}: reports do not see it, as it came after the compaction and not by bench"
 
 
 def _layer(store: Store) -> Layer | None:

@@ -54,11 +54,15 @@ class S3Layer:
         self._store = store
         self._taken_over = Event()
         self._manifest: Manifest | None = None
-        self._parts: list[str] = []
-        self._look()
 
     def table(self, columns: Sequence[str]) -> pa.Table:
-        """Those columns of every part."""
+        """Those columns of every part there is now."""
+        # Manifests before parts: then all parts of the newest are among them.
+        manifests = [self._read_manifest(key) for key in self._store.objects(_MANIFESTS)[-_TRIED:]]
+        parts = self._parts()
+        latest = utc_now() + _SKEW  # one of the future would hide what comes until then
+        whole = [each for each in manifests if each and each.began <= latest and set(parts).issuperset(each.parts)]
+        self._manifest = whole[-1] if whole else None
         schema = pa.schema([SCHEMA.field(name) for name in columns])
 
         def read(key: str) -> pa.Table:
@@ -70,7 +74,7 @@ class S3Layer:
                     f"{self._store.name}/{key}: cannot be read ({error}); delete {COMPACT} and compact anew"
                 ) from error
 
-        return pa.concat_tables([schema.empty_table(), *in_threads(read, self._parts)])
+        return pa.concat_tables([schema.empty_table(), *in_threads(read, parts)])
 
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:
         """The keys of the runs whose ids are not in `held`, sorted; of old ones only those that can be missing."""
@@ -98,22 +102,15 @@ class S3Layer:
         self._store.check_writable()
         with locked(self._store, f"compact-{sha256(self._store.locator.encode()).hexdigest()[:16]}") as taken_over:
             self._taken_over = taken_over
-            self._look()  # another may have ended just now
             yield
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
         """Write the manifest of a compaction."""
-        self._look()
-        manifest = Manifest(began=began, parts=tuple(self._parts), left=tuple(left))
+        manifest = Manifest(began=began, parts=tuple(self._parts()), left=tuple(left))
         self._store.create_object(f"{_MANIFESTS}{new_id()}", manifest.model_dump_json().encode())
 
-    def _look(self) -> None:
-        # Manifests before parts: then all parts of the newest are among them.
-        manifests = [self._read_manifest(key) for key in self._store.objects(_MANIFESTS)[-_TRIED:]]
-        self._parts = [key for key in self._store.objects(f"{FOLDER}/") if key.endswith(".parquet")]
-        there, latest = set(self._parts), utc_now() + _SKEW  # one of the future would hide what comes until then
-        whole = [each for each in manifests if each and each.began <= latest and there.issuperset(each.parts)]
-        self._manifest = whole[-1] if whole else None
+    def _parts(self) -> list[str]:
+        return [key for key in self._store.objects(f"{FOLDER}/") if key.endswith(".parquet")]
 
     def _read_manifest(self, key: str) -> Manifest | None:
         try:

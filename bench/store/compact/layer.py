@@ -51,7 +51,7 @@ class Layer(Protocol):
         """Those columns of every part; empty where there is none. Raises StoreError where one cannot be read."""
 
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:
-        """The keys of the runs whose ids are not in `held`, sorted.
+        """The keys of the runs whose ids are not in `held`, which is of the `table` read last; sorted.
 
         A layer that has written down what earlier compactions looked at may go by that, unless `all_listed`.
         """
