@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +25,7 @@ from bench.sealed import new_id
 
 USAGE, FAILED, INTERRUPTED = 2, 6, 130
 # What the numbers may be; a record with others would be refused at home, when its run is over.
-_LEAST = {"runs": 1, "first": 0, "seed": 0, "steps": 1, "total_steps": 1, "timeout": 0, "grace": 0}
+_LEAST = {"runs": 1, "first": 0, "seed": 0, "steps": 1, "total_steps": 1, "timeout": 0, "deadline": 0, "grace": 0}
 _TOO_MUCH = 2**53
 
 
@@ -38,6 +41,8 @@ def main(words: Sequence[str] | None = None) -> int:
         check(job, os.environ, patterns)
     except (ValueError, CannotStart) as error:
         return _refuse(error)
+    if options.deadline is not None:
+        _end_at(options.deadline)
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
     code = 0
     for index in range(options.first, options.runs):
@@ -68,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="a sample: stop after so many steps")
     parser.add_argument("--total-steps", type=int)
     parser.add_argument("--timeout", type=float, metavar="SECONDS")
+    parser.add_argument("--deadline", type=float, metavar="UNIX", help="when all runs are ended, as by SIGTERM")
     parser.add_argument("--grace", type=float, default=GRACE_S, metavar="SECONDS")
     parser.add_argument("--metric", action="append", default=[], metavar="NAME=REGEX")
     parser.add_argument("--logs", action="append", default=[], type=Path, metavar="FOLDER")
@@ -96,6 +102,13 @@ def _job(options: argparse.Namespace, command: tuple[str, ...]) -> Job:
         grace=options.grace,
         task_sha256=options.task_sha256,
     )
+
+
+def _end_at(deadline: float) -> None:
+    """Have SIGTERM then, in Unix seconds: the run in flight is recorded as interrupted, and no other begins."""
+    timer = threading.Timer(max(0.0, deadline - time.time()), os.kill, (os.getpid(), signal.SIGTERM))
+    timer.daemon = True
+    timer.start()
 
 
 def _refuse(error: Exception) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -38,14 +40,21 @@ class OfProgram(BaseModel):
         """The hash of the task file, by which runs of the same task are known; None for a sweep of recipes."""
         return hashlib.sha256(Path(self.task).read_bytes()).hexdigest() if self.task else None
 
-    def program_words(self, runs: int, first: int, deadline: datetime | None, now: datetime) -> tuple[str, ...]:
-        """The words for `bench.programs` that measure runs `first` to `runs` of the task; none for recipes."""
-        if self.task is None or self.program is None:
+    def program_words(self, runs: int, first: int, deadline: datetime | None) -> tuple[str, ...]:
+        """The words for `bench.programs` that measure runs `first` to `runs` of the task; none for recipes.
+
+        At `deadline` the machine ends them by itself, however long it was waited for.
+        """
+        if self.program is None:
             return ()
-        words = ["--name", self.program, "--runs", str(runs), "--first", str(first)]
-        words += ["--task-sha256", self.task_sha256() or ""]
-        for option, value in (("--steps", self.steps), ("--total-steps", self.total_steps), ("--target", self.target)):
-            words += [option, str(value)] if value is not None else []
-        if deadline is not None:
-            words += ["--timeout", f"{max(1.0, (deadline - now).total_seconds()):.0f}"]
-        return tuple(words)
+        options = {
+            "--name": self.program,
+            "--runs": runs,
+            "--first": first,
+            "--task-sha256": self.task_sha256(),
+            "--steps": self.steps,
+            "--total-steps": self.total_steps,
+            "--target": self.target,
+            "--deadline": deadline and ceil(deadline.timestamp()),
+        }
+        return tuple(chain.from_iterable((name, str(value)) for name, value in options.items() if value is not None))

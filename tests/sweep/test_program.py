@@ -46,10 +46,18 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
     return load("sweep.yaml")
 
 
-def config_of(sweep: Sweep, **state: Any) -> dict[str, Any]:
+def config_of(sweep: Sweep, deadline: datetime | None = None, **state: Any) -> dict[str, Any]:
     """What SkyPilot is given for the first cell."""
     cell = CellState(sweep.cells()[0], planned=2, lease_id=new_id(), **state)
-    return task_config(launch_request(sweep, cell, "", "/store", {}, None))
+    return task_config(launch_request(sweep, cell, "", "/store", {}, None, deadline))
+
+
+def recorded(printed: str, store: FolderStore) -> list[Run]:
+    """The runs in what a machine has printed."""
+    collector = counting_collector(store)
+    collector.add(read_log([printed.encode()]), "the log")
+    assert collector.result().errors == ()
+    return [document for document in read_all(store)[0] if isinstance(document, Run)]
 
 
 def test_the_example_is_a_sweep_of_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,11 +84,7 @@ def test_its_setup_and_its_run_stay_as_they_are(sweep: Sweep) -> None:
 def test_its_records_come_home_by_the_log_and_are_not_made_again(sweep: Sweep, tmp_path: Path) -> None:
     home = tmp_path / "home"
     config = config_of(sweep)
-    store = FolderStore(str(tmp_path / "store"))
-    collector = counting_collector(store)
-    collector.add(read_log([run_on_a_machine(config, home).encode()]), "the log")
-    assert collector.result().errors == ()
-    runs = [document for document in read_all(store)[0] if isinstance(document, Run)]
+    runs = recorded(run_on_a_machine(config, home), FolderStore(tmp_path / "store"))
     assert [(run.label, run.seed, run.hit, run.lease_id, run.series.id) for run in runs] == [
         ("train", seed, True, config["envs"]["BENCH_LEASE_ID"], config["envs"]["BENCH_SERIES_ID"]) for seed in (0, 1)
     ]
@@ -94,10 +98,12 @@ def test_another_machine_goes_on_with_the_runs_that_are_left(sweep: Sweep, tmp_p
     assert printed.count("bench-record: ") == 1
 
 
-def test_a_deadline_is_a_limit_of_the_program(sweep: Sweep) -> None:
-    now = datetime(2026, 11, 26, tzinfo=UTC)
-    words = sweep.program_words(2, 0, now + timedelta(minutes=5), now)
-    assert words[words.index("--timeout") + 1] == "300"
+def test_a_deadline_is_one_of_all_runs_and_what_it_ends_is_made_again(sweep: Sweep, tmp_path: Path) -> None:
+    Path("train.yaml").write_text("run: sleep 600\n")
+    config = config_of(sweep, datetime.now(UTC) + timedelta(seconds=2))
+    runs = recorded(run_on_a_machine(config, tmp_path / "home"), FolderStore(tmp_path / "store"))
+    assert [(run.seed, run.status) for run in runs] == [(0, "interrupted")]
+    assert finished_runs(sweep, runs) == set()
 
 
 def test_its_time_is_not_made_up(sweep: Sweep) -> None:

@@ -43,7 +43,7 @@ def launch_request(
     `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
     credentials for the store.
     """
-    program = sweep.program_words(sweep.runs, state.runs, deadline, utc_now())
+    program = sweep.program_words(sweep.runs, state.runs, deadline)
     what = {} if program else {variables.RECIPES.name: " ".join(sweep.recipes), variables.RUNS.name: str(sweep.runs)}
     envs = {
         **({variables.DEADLINE.name: str(ceil(deadline.timestamp()))} if deadline else {}),
