@@ -121,13 +121,16 @@ def have_skypilot_read(cells: Iterable[Cell]) -> None:
 def _resources_of(file: YamlFile, given: Accelerators | None) -> dict[str, Any]:
     """The resources of a file, on GPUs that are `given` in place of its own."""
     resources = _mapping(file, ("resources",))
-    if given is None:
-        return resources
+    return resources if given is None else on_gpus(resources, str(given))
+
+
+def on_gpus(resources: dict[str, Any], given: str) -> dict[str, Any]:
+    """`resources` with the GPUs that are `given`, such as B300:1, in place of their own and of each choice's."""
     kept = _without_gpus(resources)
     for key in ("any_of", "ordered"):
         if isinstance(kept.get(key), list):
             kept[key] = [_without_gpus(choice) if isinstance(choice, dict) else choice for choice in kept[key]]
-    return {**kept, "accelerators": str(given)}
+    return {**kept, "accelerators": given}
 
 
 def _without_gpus(words: dict[str, Any]) -> dict[str, Any]:

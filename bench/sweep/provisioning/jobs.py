@@ -23,11 +23,10 @@ from bench.programs.archive import build
 from bench.record.documents import LEASE_TAG, from_bytes
 from bench.store import RawRecord, is_record_key
 from bench.sweep.provisioning.provisioner import LaunchRequest
-from bench.sweep.task_file import infra, place
+from bench.sweep.task_file import infra, on_gpus, place
 from bench.sweep.yaml_file import read
 
 _PLACE = ("infra", "cloud", "region", "zone", "use_spot")
-_GPUS = ("accelerators", "gpus")  # two names of one thing, of which SkyPilot takes one
 _RECORDS = "~/bench-results"
 ARCHIVE = "~/.bench/bench-exec.pyz"
 # A job that prints what `unpack` reads. A machine without the folder has made no record.
@@ -100,12 +99,7 @@ def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any
             choices = [(choice, {**of_file, **choice}) for choice in of_file[key]]
             resources[key] = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
     if request.accelerators:
-        for choice in (*resources.get("any_of", ()), *resources.get("ordered", ())):
-            for key in _GPUS:
-                choice.pop(key, None)
-        for key in _GPUS:
-            resources.pop(key, None)
-        resources["accelerators"] = request.accelerators
+        resources = on_gpus(resources, request.accelerators)
     resources["use_spot"] = request.spot
     resources["labels"] = {**(resources.get("labels") or {}), **request.labels, LEASE_TAG: request.lease_id}
     return resources
