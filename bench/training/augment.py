@@ -97,8 +97,8 @@ class Augmented:
         self.padded = compute.keep((reflect_pad if border == "reflect" else zero_pad)(images, pad))
         self.labels = labels
         self.size, self.shifts, self.batch, self.dtype = images.shape[1], 2 * pad + 1, batch, compute.dtype
-        self.generator, self.alternating, self.cutout = generator, flip == "alternating", cutout
-        self.first_flip = self._random(2, n).bool() if self.alternating else None
+        self.compute, self.generator, self.cutout = compute, generator, cutout
+        self.first_flip = self._random(2, n).bool() if flip == "alternating" else None
         self.epoch = 0  # the next one to be drawn, from 0
 
         def empty(dtype: torch.dtype = torch.int64, *shape: int) -> Tensor:
@@ -107,14 +107,11 @@ class Augmented:
         self.shuffle, self.rows, self.columns, self.flips = empty(), empty(), empty(), empty(torch.bool)
         self.holes = empty(torch.int64, 2, n) if cutout else None
         mine = torch.arange(batch, device=self.device).tensor_split(compute.ranks)[compute.rank]
-        self.positions, self.at = (
-            compute.keep(mine),
-            compute.keep(torch.zeros((), dtype=torch.int64, device=self.device)),
-        )
+        self.positions = compute.keep(mine)
+        self.at = compute.keep(torch.zeros((), dtype=torch.int64, device=self.device))
         self.picked = self.positions  # the images of the last batch
-        self._load = (
-            torch.compile(self._images, dynamic=False) if compute.captures and compute.compiles else self._images
-        )
+        fused = compute.captures and compute.compiles
+        self._load = torch.compile(self._images, dynamic=False) if fused else self._images
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -189,10 +186,10 @@ class Jittered(Augmented):
     Turning takes the nearest pixel, black outside the image.
     """
 
-    def __init__(self, *args: Any, colour: float, degrees: float, compute: Compute, **kwargs: Any) -> None:
-        super().__init__(*args, compute=compute, **kwargs)
+    def __init__(self, *args: Any, colour: float, degrees: float, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.colour, self.degrees = colour, degrees
-        self.draws = compute.keep(torch.zeros(len(self.labels), 4, device=self.device))
+        self.draws = self.compute.keep(torch.zeros(len(self.labels), 4, device=self.device))
 
     def draw(self) -> None:
         """See Augmented."""
@@ -232,10 +229,10 @@ class Focused(Augmented):
     An epoch stays as long, and so shows some of these images more than once.
     """
 
-    def __init__(self, *args: Any, start: int, share: float, compute: Compute, **options: Any) -> None:
-        super().__init__(*args, compute=compute, **options)
+    def __init__(self, *args: Any, start: int, share: float, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.start, self.kept = start, round(share * len(self.labels))
-        self.losses = compute.keep(torch.full((len(self.labels),), math.inf, device=self.device))
+        self.losses = self.compute.keep(torch.full((len(self.labels),), math.inf, device=self.device))
 
     def record_losses(self, losses: Tensor) -> None:
         """Keep the losses [batch] of the images that came last."""

@@ -69,8 +69,7 @@ class Optimiser(ABC):
     def schedule(self, step: int, steps: int) -> None:
         """Set what follows the schedule, for `step` (from 0) of `steps`."""
         if self.memory is None:
-            for group, rate in zip(self.groups, self.rates(step, steps), strict=False):
-                group["lr"] = rate
+            self.set_rates(self.rates(step, steps))
             return
         table = self.memory.once(
             ("rates", steps),
@@ -79,6 +78,11 @@ class Optimiser(ABC):
             ),
         )
         self.now.copy_(table[step])
+
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Give `rates` to the optimisers, where they are not read on the device."""
+        for group, rate in zip(self.groups, rates, strict=False):
+            group["lr"] = rate
 
     def after_step(self, step: int, steps: int) -> None:  # noqa: B027 -- most have nothing to do
         """What follows `step` (from 0) of `steps` now and then, such as averaging."""
@@ -136,12 +140,11 @@ class ScheduledSgd(Optimiser):
         momentum = piecewise_linear(epoch, self.momentum) / self.momentum[0][1]
         return [*(rate * group.get("factor", 1) for group in self.sgd.param_groups), momentum]
 
-    def schedule(self, step: int, steps: int) -> None:
+    def set_rates(self, rates: Sequence[float]) -> None:
         """See Optimiser."""
-        super().schedule(step, steps)
-        if self.memory is None:
-            for group in self.sgd.param_groups:
-                group["momentum"] = self.momentum[0][1] * self.rates(step, steps)[-1]
+        super().set_rates(rates)
+        for group in self.sgd.param_groups:
+            group["momentum"] = self.momentum[0][1] * rates[-1]
 
     def step(self) -> None:
         """Move the weights and drop the gradients."""
