@@ -63,27 +63,37 @@ def told(file: Path) -> Iterator[dict[str, object]]:
         yield from map(json.loads, file.read_text().splitlines())
 
 
+def write(found: dict[str, object], file: Path) -> None:
+    """Add a line of what was found, and show it."""
+    line = json.dumps(found)
+    with file.open("a") as results:
+        results.write(f"{line}\n")
+    print(line[:300], flush=True)
+
+
+def this_checkout() -> dict[str, str]:
+    """An environment in which `bench` is that of this checkout, whatever else is installed, in whatever folder."""
+    paths = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def measure(wanted: Sequence[Part], file: Path, until: float) -> None:
     """Make the parts that `file` lacks, in as few processes as faults allow."""
     known = {tuple(line["part"]) for line in told(file) if isinstance(line["part"], list)}
     missing = [part for part in wanted if part not in known]
     while missing and time.monotonic() < until:
-        command = [sys.executable, str(HERE / "gpu_parts.py"), *map(json.dumps, missing)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        command = [sys.executable, "-P", str(HERE / "gpu_parts.py"), *map(json.dumps, missing)]
+        # Unbuffered: a line that is read ahead is one that nothing waits for.
+        with subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0, env=this_checkout()) as process:
             for line in _lines(process, until):
-                with file.open("a") as results:
-                    results.write(line)
-                print(line[:300].rstrip(), flush=True)
+                write(json.loads(line), file)
                 missing.pop(0)
             process.kill()
         if missing and time.monotonic() < until:
-            line = json.dumps({"part": missing.pop(0), "error": f"no answer in {LIMIT:.0f} s, or the process ended"})
-            with file.open("a") as results:
-                results.write(f"{line}\n")
-            print(line, flush=True)
+            write({"part": missing.pop(0), "error": f"no answer in {LIMIT:.0f} s, or the process ended"}, file)
 
 
-def _lines(process: subprocess.Popen[str], until: float) -> Iterator[str]:
+def _lines(process: subprocess.Popen[bytes], until: float) -> Iterator[bytes]:
     """The lines of `process`, each within the limit of a part."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
@@ -97,23 +107,18 @@ def _lines(process: subprocess.Popen[str], until: float) -> Iterator[str]:
 
 def run(arguments: list[str], file: Path, until: float) -> None:
     """A call of `bench run`, unless it was made to its end before. What it had recorded stays, however it ends."""
-    if any(line["part"] == arguments for line in told(file)):
-        return
     left = until - time.monotonic()
-    if left <= 0:
+    if left <= 0 or any(line["part"] == arguments for line in told(file)):
         return
-    # From this checkout, whatever else is installed, and whatever folder this is called in.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-P", "-m", "bench", "run", *arguments]
-    with subprocess.Popen(command, env=environment) as process:
+    with subprocess.Popen(command, env=this_checkout()) as process:
         try:
             code = process.wait(left)
         except subprocess.TimeoutExpired:
             process.terminate()  # bench records what it breaks off
             code = process.wait(30)
     if code in (0, 6):  # 6: some runs failed, and their records say why
-        with file.open("a") as results:
-            results.write(json.dumps({"part": arguments, "exit": code}) + "\n")
+        write({"part": arguments, "exit": code}, file)
 
 
 def main() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import gpu_half_hour as half_hour
 from tests.fake_gpu.conftest import Machine
 
 HALF_HOUR = "benchmarks/gpu_half_hour.py"
@@ -42,8 +47,6 @@ def test_a_part_that_fails_says_so_and_the_next_one_is_made(machine: Machine) ->
 
 @pytest.mark.slow
 def test_a_call_makes_what_the_one_before_did_not(machine: Machine, tmp_path: Path, cifar10: Path) -> None:
-    import benchmarks.gpu_half_hour as half_hour
-
     out, runs = tmp_path / "out", half_hour.series(tmp_path / "out")
     out.mkdir()
     done: list[Any] = [list(part) for part in half_hour.parts()[1:] + half_hour.later()] + runs[1:]
@@ -54,3 +57,13 @@ def test_a_call_makes_what_the_one_before_did_not(machine: Machine, tmp_path: Pa
     told = [json.loads(line) for line in (out / "parts.jsonl").read_text().splitlines()]
     assert told[len(done)]["part"] == ["ceilings"]
     assert list((out / "store").rglob("*.json")), "what was recorded stays, however the series ended"
+
+
+def test_lines_that_come_together_are_not_waited_for() -> None:
+    code = "import sys; sys.stdout.write('one\\ntwo\\n'); sys.stdout.flush(); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as process:
+        lines = list(islice(half_hour._lines(process, time.monotonic() + 60), 2))
+        process.kill()
+    assert lines == [b"one\n", b"two\n"]
