@@ -192,8 +192,8 @@ def fastest_convolution() -> tuple[torch.dtype, bool]:
     """How this CPU seems to convolve fastest: the type of the arithmetic, and whether by Winograd's algorithm.
 
     Measured, once a process (about 0.1 s), on the layer that costs most: a first guess, which the warm-up of a recipe
-    that is compiled holds against plain steps. CPUs differ too much for a rule: with
-    matrix units bfloat16 is far ahead, without them it can be slower than float32 even where it has instructions.
+    that is compiled holds against plain steps. CPUs differ too much for a rule: with matrix units bfloat16 is far
+    ahead, without them it can be slower than float32 even where it has instructions.
     """
     n, filters = 100, torch.randn(256, 256, 3, 3)
     blocked = torch.randn(1, 7, 7, n, 256)
