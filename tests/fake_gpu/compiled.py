@@ -18,14 +18,15 @@ from torch._logging._internal import set_logs
 from tests.fake_gpu.gpu import FakeGpu
 from tests.fake_gpu.train import Paths, paths_of, steps, tell
 
-# Where an ELF file has its flags; the lowest byte of NVIDIA's is the architecture.
-_E_FLAGS = 0x30
+# Where an ELF file says which version of the ABI it is of, and where it has its flags. The architecture is NVIDIA's
+# lowest byte there, and from version 8 of the ABI on the one after it.
+_ABI, _FLAGS = 8, 0x30
 
 
 def architectures() -> list[int]:
     """Of all machine code in Triton's cache: [75, 90]."""
-    files = Path(os.environ["TRITON_CACHE_DIR"]).rglob("*.cubin")
-    return sorted({file.read_bytes()[_E_FLAGS] for file in files})
+    files = [file.read_bytes() for file in Path(os.environ["TRITON_CACHE_DIR"]).rglob("*.cubin")]
+    return sorted({file[_FLAGS + (file[_ABI] >= 8)] for file in files})
 
 
 def compiled(recipe: str, paths: Paths, gpu: FakeGpu) -> dict[str, Any]:

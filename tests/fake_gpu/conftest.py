@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 class Machine:
     """A machine with fake GPUs: `capability` 75 is 7.5."""
 
-    library: Path
+    libcuda: Path
     cache: Path
     capability: int = 90
     gib: int = 80
@@ -30,12 +32,12 @@ class Machine:
     def environment(self) -> dict[str, str]:
         """The variables that make it one."""
         return {
-            "LD_PRELOAD": str(self.library),
+            "LD_PRELOAD": str(self.libcuda),
             "FAKE_GPU_CAPABILITY": str(self.capability),
             "FAKE_GPU_GIB": str(self.gib),
             "FAKE_GPU_COUNT": str(self.gpus),
             "TORCH_CUDNN_V8_API_DISABLED": "1",  # cuda/cudnn.cpp says why
-            "TRITON_LIBCUDA_PATH": str(self.library.parent),
+            "TRITON_LIBCUDA_PATH": str(self.libcuda.parent),
             "TORCHINDUCTOR_CACHE_DIR": str(self.cache / "inductor"),
             "TRITON_CACHE_DIR": str(self.cache / "triton"),
             "OMP_NUM_THREADS": "1",
@@ -74,3 +76,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
             raise
         pytest.skip(f"does not carry this torch, with which nobody tried it: {str(error)[-300:]}")
     return machine
+
+
+def compiled(machine: Machine, tmp_path: Path, recipe: str, **env: str) -> dict[str, Any]:
+    """What compiled.py tells of a recipe, from empty caches but for what `env` says."""
+    fresh = replace(machine, cache=tmp_path)
+    done = fresh.python("-m", "tests.fake_gpu.compiled", "compiled-captured", recipe, env=env, timeout=3600)
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert "error" not in told, told["error"]
+    return told

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.fake_gpu.conftest import Machine, without_compilers
+from tests.fake_gpu.conftest import Machine, compiled, without_compilers
 
-# Of all that is compiled for a recipe, by Inductor's count: the networks of its stages, forward and back, and that of
-# an evaluation.
-BYTES = {"airbench94-muon": 17.36e9, "speedrun": 8.02e9}
-NODES = {"airbench94-muon": 189, "speedrun": 197}
 CHOOSE = "from bench.training.api import choose; print(choose().path)"
 
 
@@ -43,45 +38,8 @@ def test_a_compiler_that_fails_costs_the_path_and_not_the_run(machine: Machine, 
     assert {step["graphs"] for epoch in told["steps"] for step in epoch} == {1}
 
 
-POOL = """
-import torch
-from torch import nn
-from torch._inductor import metrics
-from torch._logging._internal import set_logs
-from bench.training.api import choose
-from bench.training.paths.way import forward_function
-set_logs(inductor_metrics=True)
-layers = nn.Conv2d(3, 24, 3, padding=1), nn.MaxPool2d(2), nn.BatchNorm2d(24), nn.GELU(), nn.Conv2d(24, 8, 1)
-compute, network = choose("cuda"), nn.Sequential(*layers)
-compute.to_device(network)
-forward, _ = forward_function(network, compute)
-images = torch.zeros(512, 3, 32, 32, device="cuda", dtype=compute.dtype).to(memory_format=torch.channels_last)
-forward(images).float().sum().backward()
-print(metrics.num_bytes_accessed)
-"""
-
-
 @pytest.mark.slow
-def test_the_gradient_of_a_max_pool_costs_no_second_pass(machine: Machine) -> None:
-    """326 MB; 465 where torch takes that gradient apart."""
-    done = machine.python("-c", POOL)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 350e6
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("recipe", BYTES)
-def test_a_compiled_step_moves_as_many_bytes_as_it_must_and_is_one_graph(
-    machine: Machine, recipe: str, tmp_path: Path
-) -> None:
-    """From an empty cache: what is found there was not counted."""
-    done = replace(machine, cache=tmp_path).python(
-        "-m", "tests.fake_gpu.compiled", "compiled-captured", recipe, timeout=900
-    )
-    told = json.loads(done.stdout)
-    assert "error" not in told, told["error"]
-    assert (told["path"], told["breaks"], told["architectures"]) == ("compiled-captured", {}, [90])
-    assert told["bytes"] == pytest.approx(BYTES[recipe], rel=0.05)
-    steps = [step for epoch in told["steps"] for step in epoch]
-    assert {(step["graphs"], step["captures"], step["synchronisations"]) for step in steps} == {(1, 0, 0)}
-    assert max(step["nodes"] for step in steps) <= NODES[recipe]
+def test_with_triton_s_launcher_in_its_cache_nothing_else_needs_a_compiler(machine: Machine, tmp_path: Path) -> None:
+    chosen(machine, TRITON_CACHE_DIR=str(tmp_path / "triton"))
+    told = compiled(machine, tmp_path, "speedrun", PATH=without_compilers(tmp_path / "bin"))
+    assert told["path"] == "compiled-captured"
