@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from analysis.frames.runs import DTYPES, counted
+from analysis.frames.runs import DTYPES, counted, whole_runs
 from bench.billing.estimate import Estimate, lease_cost
 from bench.billing.prices import machine_hourly
 from bench.record.documents import OWN, AnyDocument, Bill, BillSource, LeaseClosed, LeaseOpened, Partial, current_bills
@@ -65,7 +65,7 @@ COLUMNS: dict[str, Column] = {
     "billed_source": Column(str, "focus, cur2, azure, runpod or cost-explorer, never two: each counts the same money"),
     "billed_by_currency": Column(str, "the currencies of the bills where there are several; nothing is added up then"),
     "difference": Column(Decimal, "billed less estimate, in `currency`; None: one is unknown, or in another currency"),
-    "runs": Column(int, "runs in it that count; see analysis.frames.runs.counted"),
+    "runs": Column(int, "runs in it that count, and no samples; see analysis.frames.runs.counted"),
     "hits": Column(int, "those that completed at or above their target"),
 }
 
@@ -176,7 +176,7 @@ def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.Dat
         by_lease.setdefault(reconciliation.lease.id, []).append(reconciliation)
     rows = pd.DataFrame([_row(by_currency) for by_currency in by_lease.values()], columns=list(COLUMNS), dtype=object)
     # A lease without a run has 0 of them, which is known and not missing.
-    in_lease = counted(runs[["lease_id", "status", "valid", "hit"]])
+    in_lease = counted(whole_runs(runs[["lease_id", "status", "valid", "hit", "ended"]]))
     in_lease = in_lease[in_lease["lease_id"].isin(rows["lease_id"])].groupby("lease_id")["hit"].agg(["size", "sum"])
     for name, column in (("runs", "size"), ("hits", "sum")):
         rows[name] = rows["lease_id"].map(in_lease[column]).astype("Int64").fillna(0)

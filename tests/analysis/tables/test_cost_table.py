@@ -284,5 +284,7 @@ def test_a_report_of_programs_alone_is_under_their_clock() -> None:
 def test_a_lease_names_the_tasks_of_programs() -> None:
     lease = LeaseOpened(provider="aws", instance_type="p3.2xlarge", started=datetime(2026, 11, 22, 12, tzinfo=UTC))
     runs = [make_program_run(lease_id=lease.id), make_program_run(lease_id=lease.id, target=None, evaluations=())]
+    runs.append(make_program_run(lease_id=lease.id, ended="sampled"))  # which is no run of the lease
     (row,) = build_report([lease, *runs], which="none").paid
+    assert (row.runs, row.hits) == (2, 2)
     assert "a success is a hit of any of 2: gpt2 (its end), gpt2 (val_loss at most 3.28)" in row.notes
