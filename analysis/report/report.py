@@ -132,7 +132,7 @@ def build_report(
     return Report(
         policy=policy,
         rows=tuple(rows),
-        headline=_headline(frame, rows),
+        headline=_headline(frame, whole, rows),
         footnotes=tuple(footnotes),
         paid=tuple(lease_table(leases_frame(documents, frame), frame)),
         checks=tuple(check_claims(known, frame)),
@@ -143,13 +143,13 @@ def build_report(
     )
 
 
-def _headline(frame: pd.DataFrame, rows: list[Row]) -> str:
+def _headline(frame: pd.DataFrame, whole: pd.DataFrame, rows: list[Row]) -> str:
+    """What the rows were made of: `whole` of the runs in `frame`, the others are samples."""
     if frame.empty:
         return NO_RUNS
-    frame, samples = whole_runs(frame), len(frame) - len(whole_runs(frame))
-    if frame.empty:
-        return f"{plural(samples, 'sample')} and no whole run; bench {bench.__version__}."
+    if whole.empty:
+        return f"{plural(len(frame), 'sample')} and no whole run; bench {bench.__version__}."
     groups = sum(row.kind == "measured" for row in rows)
-    runs = f"{plural(len(frame), 'run')} in {plural(groups, 'row')}"
-    newest = frame["started"].max()
+    runs = f"{plural(len(whole), 'run')} in {plural(groups, 'row')}"
+    newest = whole["started"].max()
     return f"{runs}, the newest of {newest:%Y-%m-%d %H:%M} UTC; bench {bench.__version__}."
