@@ -208,6 +208,7 @@ def claims(
     files = [name for name in ids if name.endswith(".toml")]
     if files and len(files) < len(ids):
         raise UsageError("name either files of claims of your own, or claims that come with bench")
+    own = [claim for name in files for claim in read_claims(Path(name))]
     try:
         opened = [open_store(store) for store in stores]
         frame, errors = load(opened)
@@ -217,7 +218,6 @@ def claims(
         if context.get_parameter_source("stores") is not ParameterSource.DEFAULT:
             raise
         frame, entries, errors = runs_frame([]), [], []
-    own = [claim for name in files for claim in read_claims(Path(name))]
     if own:
         checks: Sequence[Check | OwnCheck] = (held := check_own(own, frame, ", ".join(stores)))
         table: Table[Any] = own_table(held)
