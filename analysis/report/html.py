@@ -45,7 +45,7 @@ class SortableCell(NamedTuple):
 
 
 def as_html(report: Report) -> str:
-    """The whole report as a page: the cost table, leases, the claims, four plots with their numbers, and the method."""
+    """The whole report as a page: the tables, the claims, four plots with their numbers, and the method."""
     script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True,
