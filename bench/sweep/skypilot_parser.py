@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple, TextIO
 
 from bench.billing.offers.query import in_short
-from bench.billing.offers.skypilot import installed
+from bench.billing.offers.skypilot import installed, run_child, way_out
 
 _PATIENCE_S = 60.0
 # What SkyPilot raises for words that it does not take; anything else, such as a catalogue that cannot be had, says
@@ -41,21 +40,12 @@ def parse(resources: Iterable[dict[str, Any]]) -> None:
     if not asked or not installed():
         return
     _known.update(dict.fromkeys(asked))
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "bench.sweep.skypilot_parser", f"[{','.join(asked)}]"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            env={**os.environ, "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return
-    for text, line in zip(asked, done.stdout.splitlines(), strict=False):
-        if answer := json.loads(line):
-            _known[text] = Parsed(tuple(answer["machines"]), answer["ordered"], answer["refused"])
+    # More words than a command takes, and an answer that was cut off when time was up.
+    with suppress(OSError, json.JSONDecodeError):
+        done = run_child("bench.sweep.skypilot_parser", f"[{','.join(asked)}]", _PATIENCE_S)
+        for text, line in zip(asked, done.stdout.splitlines(), strict=False):
+            if answer := json.loads(line):
+                _known[text] = Parsed(tuple(answer["machines"]), answer["ordered"], answer["refused"])
 
 
 def parsed(resources: dict[str, Any]) -> Parsed | None:
@@ -100,7 +90,5 @@ def _machines(resources: Any) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    # SkyPilot prints to stdout as well: the answer gets a way out of its own.
-    with os.fdopen(os.dup(1), "w") as way_out:
-        os.dup2(2, 1)
-        main(json.loads(sys.argv[1]), way_out)
+    with way_out() as answers:
+        main(json.loads(sys.argv[1]), answers)

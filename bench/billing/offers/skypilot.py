@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TextIO
 
 from bench.billing.offers.query import Answer, Failure, Query, known, parse
 from bench.billing.prices import Offer
@@ -29,11 +30,14 @@ def installed() -> bool:
     return spec is not None and spec.origin is not None
 
 
-def ask(query: Query, until: float) -> Answer:
-    """The price of each machine in its cheapest region, or in the one asked for. A cloud may fail by itself."""
-    words = {"cloud": query.cloud and query.cloud.casefold(), "model": parse(query.gpu).model if query.gpu else None}
+def run_child(module: str, words: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """`module`, which imports SkyPilot, run with `words` as a process of its own.
+
+    When `seconds` are over it is killed; what it has printed by then counts. Raises OSError.
+    """
+    command = [sys.executable, "-P", "-m", module, words]
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "bench.billing.offers.skypilot_child", json.dumps(words)],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -41,15 +45,30 @@ def ask(query: Query, until: float) -> Answer:
         env={**os.environ, "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"},
     )
     try:
-        out, errors = child.communicate(timeout=max(until - time.monotonic(), 0))
+        out, errors = child.communicate(timeout=max(seconds, 0))
     except subprocess.TimeoutExpired:
         child.kill()
         out, errors = child.communicate()
-    said = [json.loads(line, parse_float=Decimal) for line in out.splitlines()]
+    return subprocess.CompletedProcess(command, child.returncode, out, errors)
+
+
+@contextmanager
+def way_out() -> Iterator[TextIO]:
+    """Where such a process answers: SkyPilot prints to stdout as well, which becomes stderr."""
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)
+        yield out
+
+
+def ask(query: Query, until: float) -> Answer:
+    """The price of each machine in its cheapest region, or in the one asked for. A cloud may fail by itself."""
+    words = {"cloud": query.cloud and query.cloud.casefold(), "model": parse(query.gpu).model if query.gpu else None}
+    child = run_child("bench.billing.offers.skypilot_child", json.dumps(words), until - time.monotonic())
+    said = [json.loads(line, parse_float=Decimal) for line in child.stdout.splitlines()]
     if not said:
         if child.returncode < 0:
             raise BenchError("its catalogue could not be loaded in time")
-        last = errors.strip().splitlines()[-1:]
+        last = child.stderr.strip().splitlines()[-1:]
         raise BenchError(f"its catalogue could not be loaded: {''.join(last)}")
     return Answer(list(_cheapest(_offers(said[1:], query), query)), list(_failures(said)))
 

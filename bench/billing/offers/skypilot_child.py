@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bench.billing.offers.query import in_short
+from bench.billing.offers.skypilot import way_out
 
 # Machines that one has already: no catalogue prices them.
 _OWN = {"kubernetes", "ssh", "slurm", "vsphere"}
@@ -65,7 +65,5 @@ def _text(price: float) -> str | None:
 
 
 if __name__ == "__main__":
-    # SkyPilot prints its progress to stdout: the answer gets a way out of its own.
-    with os.fdopen(os.dup(1), "w") as way_out:
-        os.dup2(2, 1)
-        main(json.loads(sys.argv[1]), way_out)
+    with way_out() as answers:
+        main(json.loads(sys.argv[1]), answers)
