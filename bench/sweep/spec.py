@@ -35,6 +35,7 @@ Pricing = Literal["on-demand", "spot"]
 
 TASKS = Path("sky")
 SWEEP_TAG = "bench-sweep"  # of every lease of a sweep
+CLUSTER_PREFIX = "bench-"
 _GPUS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*:[1-9][0-9]*", re.ASCII)
 
 
@@ -62,7 +63,7 @@ class Cell:
     @property
     def cluster(self) -> str:
         """What SkyPilot calls the machine: `bench-<sweep>-<cell>`."""
-        return f"bench-{self.sweep}-{self.name}"
+        return cluster_of(self.tag)
 
     @property
     def tag(self) -> str:
@@ -86,6 +87,11 @@ class Cell:
             return TASKS / "gpu.yaml"
         named = Path(self.machine)
         return named if len(named.parts) > 1 or named.suffix else TASKS / f"{self.machine}.yaml"
+
+
+def cluster_of(tag: str) -> str:
+    """What SkyPilot calls the machine of the cell whose leases have that `SWEEP_TAG`."""
+    return f"{CLUSTER_PREFIX}{tag.replace('/', '-', 1)}"
 
 
 def cells(

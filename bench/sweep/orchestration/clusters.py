@@ -27,9 +27,8 @@ from bench.store import (
 from bench.sweep.orchestration.records import close_lease
 from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner, store_of, sweep_of
-from bench.sweep.spec import SWEEP_TAG
+from bench.sweep.spec import CLUSTER_PREFIX, SWEEP_TAG, cluster_of
 
-PREFIX = "bench-"
 _UP = "UP"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -57,7 +56,7 @@ def select(clusters: Iterable[ClusterStatus], name: str | None, cells: Collectio
     labels, such as one that is being made, is of the sweep whose `cells`, by their clusters' names, hold it.
     """
     if name is None:
-        return [machine for machine in clusters if machine.cluster.startswith(PREFIX) or _lease_label(machine)]
+        return [machine for machine in clusters if machine.cluster.startswith(CLUSTER_PREFIX) or _lease_label(machine)]
     return [
         machine
         for machine in clusters
@@ -107,9 +106,9 @@ def open_clusters(store: Store, name: str | None) -> list[str]:
             return []
     keys = set(store.keys("v1/leases/"))
     return [
-        _cluster(tag)
+        cluster_of(tag)
         for lease_id, tag in _sweep_tags(store).items()
-        if lease_key(lease_id, "closed") not in keys and name in (None, tag.partition("/")[0], _cluster(tag))
+        if lease_key(lease_id, "closed") not in keys and name in (None, tag.partition("/")[0], cluster_of(tag))
     ]
 
 
@@ -202,7 +201,7 @@ def _lease_id(instance: Instance | None) -> str | None:
 
 def _runs_by_cluster(store: Store) -> dict[str, int]:
     """How many runs the store has from the machines that sweeps rented, by cluster."""
-    clusters = {lease_id: _cluster(tag) for lease_id, tag in _sweep_tags(store).items()}
+    clusters = {lease_id: cluster_of(tag) for lease_id, tag in _sweep_tags(store).items()}
     counts = dict.fromkeys(clusters.values(), 0)
     for run in read_each(store, list(store.keys("v1/runs/"))):
         if isinstance(run, Run) and run.lease_id in clusters:
@@ -214,7 +213,3 @@ def _sweep_tags(store: Store) -> dict[str, str]:
     """The tags `<sweep>/<cell>` of the leases of sweeps, by their ids."""
     leases = read_leases(store)[0].values()
     return {lease.id: tag for lease in leases if (tag := lease.tags.get(SWEEP_TAG))}
-
-
-def _cluster(tag: str) -> str:
-    return f"{PREFIX}{tag.replace('/', '-', 1)}"

@@ -27,7 +27,7 @@ from bench.store import Store, read_each
 from bench.sweep.orchestration.limited import Limited
 from bench.sweep.orchestration.state import Budget
 from bench.sweep.provisioning.provisioner import Instance, Uptime
-from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
+from bench.sweep.spec import SWEEP_TAG, Cell, Sweep, cluster_of
 from bench.variables import IMAGE
 
 _CLOCKS = timedelta(minutes=5)  # two clocks may be that far apart, and a machine is opened after it is paid for
@@ -190,7 +190,7 @@ class _Lease(NamedTuple):
 
     @property
     def cluster(self) -> str:
-        return "bench-" + self.opened.tags[SWEEP_TAG].replace("/", "-", 1)
+        return cluster_of(self.opened.tags[SWEEP_TAG])
 
     @property
     def dollars(self) -> Decimal | None:
