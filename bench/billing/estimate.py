@@ -77,8 +77,8 @@ class Estimate:
     """What a lease should cost. `amount` and `currency` are None together, and then `why` says why.
 
     `amount` is that of the priced parts, unrounded; `lower` is less, by another reading of a contested rule, and None
-    where none says less. `billed_seconds` is known where the rule and the end are,
-    also without a price. `notes` are for the reader: what the figure leaves out.
+    where none says less. `billed_seconds` is known where the rule and the end are, also without a price. `notes` are
+    for the reader: what the figure leaves out.
     """
 
     amount: Decimal | None = None

@@ -99,22 +99,15 @@ def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
     A recipe whose source has changed since is another one, as is a program whose task file has. What an image holds
     cannot be seen from here.
     """
+    over = [run for run in runs if run.status != "interrupted" and run.seed < sweep.runs]
     if task := sweep.task_sha256():
-        return {
-            (run.label, run.seed)
-            for run in runs
-            if run.program and run.program.task_sha256 == task and run.status != "interrupted" and run.seed < sweep.runs
-        }
+        return {(run.label, run.seed) for run in over if run.program and run.program.task_sha256 == task}
     sources = {name: find(name).source_sha256() for name in sweep.recipes}
     any_source = bool(IMAGE.read(sweep.envs))
     return {
         (run.recipe.name, run.seed)
-        for run in runs
-        if run.recipe
-        and run.status != "interrupted"
-        and run.recipe.name in sources
-        and run.seed < sweep.runs
-        and (any_source or run.recipe.source == sources[run.recipe.name])
+        for run in over
+        if run.recipe and run.recipe.name in sources and (any_source or run.recipe.source == sources[run.recipe.name])
     }
 
 
@@ -131,8 +124,7 @@ def close_lease(
 
     Where the machine never came to open it, it is opened with the launcher's facts and `tags`: prepared from when the
     cloud had it running, and where nobody knows that, paid for from its launch; up to `first_run`, where one is known.
-    Raises StoreError where the store does
-    not take it.
+    Raises StoreError where the store does not take it.
     """
     if uptime.stopped is None:
         return
@@ -140,9 +132,10 @@ def close_lease(
     closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
     if closed.key() in keys:
         return
+    prepared = uptime.stopped
     # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
-    told = first_run is not None and uptime.started <= first_run <= uptime.stopped
-    prepared = first_run if told and first_run else uptime.stopped
+    if first_run and uptime.started <= first_run <= uptime.stopped:
+        prepared = first_run
     opened = LeaseOpened(
         id=lease_id,
         provider=instance.provider,
@@ -167,9 +160,9 @@ def close_lease(
     store.put(closed)
 
 
-def _phases(started: datetime, stopped: datetime, running: datetime | None) -> list[Phase]:
-    """All that a launcher sees of a machine that made no run: when it ran, and when it went."""
-    whole = (stopped - started).total_seconds()
+def _phases(started: datetime, prepared: datetime, running: datetime | None) -> list[Phase]:
+    """All that a launcher sees of a machine before its first run: when it ran, and when that began or it went."""
+    whole = (prepared - started).total_seconds()
     provision = min(max((running - started).total_seconds(), 0.0), whole) if running else 0.0
     phases = [Phase(name="provision", start=0, stop=provision), Phase(name="setup", start=provision, stop=whole)]
     return [phase for phase in phases if phase.seconds > 0]

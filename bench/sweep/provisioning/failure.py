@@ -56,10 +56,10 @@ def failure_of_error(error: BaseException) -> Failure:
         if words := next((text for said, text in refusals if said == reason), None):
             return Failure(reason, shortened(words))
     # What was met in a place says more than the sum of them. Not the notes: they are lines of a log.
-    said = [*others[: len(_attempts(error))], first]
-    if words := next(filter(_OWN_CLUSTER.search, said), None):
+    met = others[: len(_attempts(error))]
+    if words := next(filter(_OWN_CLUSTER.search, [*met, first]), None):
         return Failure("CAPACITY", shortened(words))
-    return Failure("ERROR", shortened((said[:-1] or said)[-1] or first))
+    return Failure("ERROR", shortened("".join(met[-1:]) or first))
 
 
 def failure_of_job(
