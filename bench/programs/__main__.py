@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.programs.document import line_of, run_document
+from bench.programs.document import line_of, machine_of, run_document
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.measurement import check, measure
 from bench.programs.running.process import CannotStart
@@ -43,6 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return _refuse(error)
     if options.deadline is not None:
         _end_at(options.deadline)
+    machine = machine_of(os.environ)
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
     code = 0
     for index in range(options.first, options.runs):
@@ -51,7 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
         except CannotStart as error:
             return _refuse(error)
         series = {"id": series_id, "index": index, "planned": options.runs}
-        document = run_document(found, os.environ, series, os.environ.get("BENCH_LEASE_ID") or None)
+        document = run_document(found, machine, series, os.environ.get("BENCH_LEASE_ID") or None)
         sys.stdout.write(f"\n{line_of(document)}\n")  # the program may have left its last line open
         sys.stdout.flush()
         if found["interrupted"]:

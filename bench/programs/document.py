@@ -16,23 +16,10 @@ _SCHEMA_VERSION = 2
 _NOT_RECORDED = ("exit_code", "killed_by", "interrupted")
 
 
-def run_document(
-    measurement: Mapping[str, Any], environ: Mapping[str, str], series: Mapping[str, Any], lease_id: str | None
-) -> dict[str, Any]:
-    """The content of the run's record, in which `series` is {id, index, planned}."""
+def machine_of(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The device and the environment of all runs; to be asked before the first, for a GPU may fail in it."""
     gpus = visible_gpus(environ)
-    progress, resumed_from = measurement["progress"], measurement["resumed_from"]
-    counts_steps = progress is not None and progress.get("unit", "step") == "step"
     return {
-        **{name: value for name, value in measurement.items() if name not in _NOT_RECORDED},
-        "schema_version": _SCHEMA_VERSION,
-        "kind": "run",
-        "id": new_id(),
-        "series": dict(series),
-        "lease_id": lease_id,
-        "cold": True,
-        "steps": progress["last_step"] - (resumed_from or 0) if counts_steps else None,
-        "images": None,
         "device": {
             "kind": "cuda" if gpus else "cpu",
             "name": gpus[0].name if gpus else cpu_name(),
@@ -48,6 +35,33 @@ def run_document(
             "gpu": gpus[0].name if gpus else None,
             "driver": gpus[0].driver if gpus else None,
         },
+    }
+
+
+def measured_fields(measurement: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a run's record that follow from what was measured, whoever writes the record; a new id."""
+    progress, resumed_from = measurement["progress"], measurement["resumed_from"]
+    counts_steps = progress is not None and progress.get("unit", "step") == "step"
+    return {
+        **{name: value for name, value in measurement.items() if name not in _NOT_RECORDED},
+        "id": new_id(),
+        "cold": True,
+        "steps": progress["last_step"] - (resumed_from or 0) if counts_steps else None,
+        "images": None,
+    }
+
+
+def run_document(
+    measurement: Mapping[str, Any], machine: Mapping[str, Any], series: Mapping[str, Any], lease_id: str | None
+) -> dict[str, Any]:
+    """The content of the run's record: `machine` as machine_of has it, `series` is {id, index, planned}."""
+    return {
+        **measured_fields(measurement),
+        **machine,
+        "schema_version": _SCHEMA_VERSION,
+        "kind": "run",
+        "series": dict(series),
+        "lease_id": lease_id,
     }
 
 

@@ -7,26 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.programs.document import measured_fields
 from bench.record.run import Device, Environment, Run, Series
-from bench.sealed import new_id
-
-# What the measurement and the record call alike.
-_ALIKE = (
-    "program",
-    "seed",
-    "target",
-    "anchor",
-    "status",
-    "reason",
-    "message",
-    "ended",
-    "cleanup",
-    "phases",
-    "evaluations",
-    "progress",
-    "resumed_from",
-    "warnings",
-)
 
 
 def run_of(
@@ -44,16 +26,9 @@ def run_of(
     What of the progress does not fit the schema is left out, with a warning: the time and the money that a run took are
     never lost for it.
     """
-    content = {name: measurement[name] for name in _ALIKE}
-    progress, resumed_from = measurement["progress"], measurement["resumed_from"]
-    counts_steps = progress is not None and progress.get("unit", "step") == "step"
-    content |= {
-        "id": new_id(),
+    content = measured_fields(measurement) | {
         "series": series,
         "lease_id": lease_id,
-        "cold": True,
-        "steps": progress["last_step"] - (resumed_from or 0) if counts_steps else None,
-        "images": None,
         "device": device,
         "environment": environment,
         "energy_joules": energy_joules,

@@ -1,12 +1,16 @@
-"""Whatever a program shows and however it ends, the record that its machine writes can be read at home."""
+"""The record that a program's machine writes can be read at home, whatever is shown and however it ends."""
 
 import math
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
+import pytest
 from hypothesis import given, strategies as st
 
-from bench.programs.document import line_of, run_document
+from bench.programs.__main__ import main
+from bench.programs.document import line_of, machine_of, run_document
 from bench.programs.job import Job, Target
 from bench.programs.measurement import measurement, program
 from bench.programs.progress import UNITS, Point
@@ -19,7 +23,7 @@ from bench.store.log import read_log
 
 JOB = Job(("python", "train.py"), target=Target("loss", at_most=0.5))
 NO_SECRETS = Redaction({})
-WHAT = program(JOB, NO_SECRETS)
+WHAT, MACHINE = program(JOB, NO_SECRETS), machine_of({"PATH": ""})
 COUNTS = st.integers(0, 2**53 - 1) | st.integers(0, 30)
 POINTS = st.builds(
     Point,
@@ -54,12 +58,20 @@ def read_at_home(said: Sequence[Sequence[Point]], ended: str = "exited", **job: 
         watch.line("a line", 1.0)
     outcome = Outcome(0.0, 1_764_115_200.0, 10.0, ended, 0, None, None, "clean")
     found = measurement(asked, watch, outcome, WHAT, NO_SECRETS)
-    document = run_document(found, {"PATH": ""}, {"id": "a", "index": 0, "planned": 1}, None)
-    (line,) = read_log([f"{line_of(document)}\n".encode()])
-    assert isinstance(line, RawRecord)
-    record = from_bytes(line.raw, line.key)
-    assert isinstance(record, Run)
+    document = run_document(found, MACHINE, {"id": "a", "index": 0, "planned": 1}, None)
+    (record,) = runs_in(line_of(document))
     return record
+
+
+def runs_in(log: str) -> list[Run]:
+    """The records in a log."""
+    records = []
+    for line in read_log([f"{log}\n".encode()]):
+        assert isinstance(line, RawRecord)
+        record = from_bytes(line.raw, line.key)
+        assert isinstance(record, Run)
+        records.append(record)
+    return records
 
 
 @given(
@@ -85,3 +97,16 @@ def test_of_the_metrics_of_many_sources_those_that_were_shown_again_are_kept() -
     (shown,) = read_at_home([settings, values]).evaluations
     assert len(shown.metrics) == 100
     assert {f"value {number}" for number in range(60)} <= set(shown.metrics)
+
+
+def test_a_gpu_that_is_gone_after_the_first_run_is_the_device_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "nvidia-smi"
+    script.write_text(f"#!/bin/sh\nmkdir {tmp_path}/asked || exit 9\necho 0, GPU-1, NVIDIA H100, 570.86\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert main(["--runs", "2", "--", "true"]) == 0
+    devices = [(run.device.kind, run.device.name, run.environment.driver) for run in runs_in(capfd.readouterr().out)]
+    assert devices == [("cuda", "NVIDIA H100", "570.86")] * 2
