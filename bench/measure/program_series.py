@@ -16,7 +16,7 @@ from bench.programs.job import Job
 from bench.programs.measurement import check, measure
 from bench.programs.running.process import CannotStart
 from bench.programs.sources.regex import BadPattern
-from bench.record.documents import Device, Environment, Run, Series, new_id
+from bench.record.documents import Device, Run, Series, new_id
 from bench.record.measured import run_of
 
 
@@ -50,8 +50,8 @@ def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts
         convolution=None,
     )
     driver, name = (found[0].driver, found[0].name) if found else (None, None)
-    # The program's own torch, if it has one, is not the one beside bench.
-    environment: Environment = describe(name, driver).model_copy(update={"torch": None})
+    # The program's own torch and Triton, if it has any, are not those beside bench.
+    environment = describe(name, driver).model_copy(update={"torch": None, "triton": None})
     for index in range(request.runs):
         if interrupts.received:
             return
