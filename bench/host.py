@@ -7,13 +7,14 @@ version 1 or 2.
 from __future__ import annotations
 
 import os
-import platform
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from bench.programs.host import cores as allowed_cores
 
 _PROC = Path("/proc/self")
 
@@ -87,25 +88,9 @@ def _lines(file: Path) -> list[str]:
         return []
 
 
-def cpu_name() -> str:
-    """The processor's own name for itself."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Hardware") and value.strip():
-                return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "unknown"
-
-
 def cores() -> int:
     """Processors this process can keep busy: fewer than the machine has by its affinity, or its cgroup's quota."""
-    try:
-        processors = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        processors = os.cpu_count() or 1
-    quota = cpu_quota()
+    processors, quota = allowed_cores(), cpu_quota()
     # Rounded down: a thread too many uses up the time of all, which then wait for each other.
     return processors if quota is None else max(1, min(processors, int(quota)))
 

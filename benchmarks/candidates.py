@@ -29,7 +29,8 @@ from scipy.optimize import minimize_scalar
 
 from analysis.stats.intervals import mean_interval, paired_ratio
 from bench.errors import BenchError, UsageError
-from bench.host import cores, cpu_name
+from bench.host import cores
+from bench.programs.host import cpu_name
 from bench.recipes import Recipe, find
 from bench.record.documents import PhaseName
 from bench.training import data as cifar10

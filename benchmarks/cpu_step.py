@@ -20,7 +20,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from bench.host import cores, cpu_name
+from bench.host import cores
+from bench.programs.host import cpu_name
 from bench.recipes.airbench94_muon import Settings, Trainer
 from bench.training.data import Cifar10
 from bench.training.device import Compute, keep_freed_memory

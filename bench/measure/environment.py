@@ -9,8 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 import bench
-from bench.host import cores, cpu_name, cpu_quota, memory_limit
+from bench.host import cores, cpu_quota, memory_limit
 from bench.programs.checkout import commit_of
+from bench.programs.host import cpu_name
 from bench.record.documents import Environment
 from bench.variables import GIT_COMMIT, IMAGE_DIGEST
 

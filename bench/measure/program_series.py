@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.host import cores, cpu_name
+from bench.host import cores
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
 from bench.measure.signals import Interrupts
-from bench.programs.host import visible_gpus
+from bench.programs.host import cpu_name, visible_gpus
 from bench.programs.job import Job
 from bench.programs.measurement import check, measure
 from bench.programs.running.process import CannotStart

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 import torch
 
-from bench.host import cores, cpu_name
+from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
 from bench.measure.progress import Progress
 from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
+from bench.programs.host import cpu_name
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
     DEFAULT_POLICY,
