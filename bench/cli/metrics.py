@@ -13,7 +13,7 @@ import click
 from bench.cli.common import metric_option, output_option, write
 from bench.errors import DataError, UsageError
 from bench.programs.sources.regex import BadPattern
-from bench.programs.watching.log import LogReading, Reading, read_log
+from bench.programs.watching.log import LogReading, Reading, Values, read_log
 from bench.text import UNKNOWN, one_line, plural, table_of
 
 _MOST_METRICS, _MOST_KINDS = 30, 10
@@ -99,7 +99,7 @@ def _steps(reading: Reading) -> str:
     return f", {track.unit} {track.first.step:,} to {track.last.step:,} of {total}{lasted}{went}{differ}"
 
 
-def _metrics(reading: LogReading) -> Iterator[tuple[str, str, Any]]:
+def _metrics(reading: LogReading) -> Iterator[tuple[str, str, Values]]:
     """Metrics by source, best first, each once; those that were shown most often before the others."""
     for each in reading.readings:
         own = [name for name in each.metrics if reading.best(name) is each]

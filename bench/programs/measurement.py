@@ -86,7 +86,7 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
         )
     if best and best[1].went_back:
         found.append("steps went back from {} to {}".format(*best[1].went_back))
-    if best and job.total_steps and (said := contradiction(job, best[1])):
+    if best and (said := contradiction(job, best[1])):
         found.append(f"a total of {job.total_steps} steps was given, the program shows {said}")
     if outcome.cleanup == "left":
         found.append("a process that the program started was still there when it was over")

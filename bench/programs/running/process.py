@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+_MISSING = "no such program; is it spelled right, and on the PATH?"
+_NOT_EXECUTABLE = "not executable; start it with its interpreter, or chmod +x"
+
 
 class CannotStart(Exception):  # noqa: N818 -- says what happened, as the standard library's TimeoutExpired does
     """The program could not be started; the text says why and what to do."""
@@ -22,8 +25,8 @@ def find_program(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     found = shutil.which(argv[0], path=environ.get("PATH"))
     if found is None:
         if Path(argv[0]).is_file() and "/" in argv[0]:
-            raise CannotStart(f"{argv[0]}: not executable; start it with its interpreter, or chmod +x")
-        raise CannotStart(f"{argv[0]}: no such program; is it spelled right, and on the PATH?")
+            raise CannotStart(f"{argv[0]}: {_NOT_EXECUTABLE}")
+        raise CannotStart(f"{argv[0]}: {_MISSING}")
     return found
 
 
@@ -47,10 +50,10 @@ class Group:
                 start_new_session=True,
             )
         except FileNotFoundError as error:
-            missing = f"{folder}: no such folder" if error.filename == str(folder) else f"{argv[0]}: no such program"
-            raise CannotStart(f"{missing}; is it spelled right, and on the PATH?") from None
+            no_folder = error.filename == str(folder)
+            raise CannotStart(f"{folder}: no such folder" if no_folder else f"{argv[0]}: {_MISSING}") from None
         except PermissionError:
-            raise CannotStart(f"{argv[0]}: not executable; start it with its interpreter, or chmod +x") from None
+            raise CannotStart(f"{argv[0]}: {_NOT_EXECUTABLE}") from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise CannotStart(f"{argv[0]}: cannot be started ({reason})") from None
