@@ -6,7 +6,7 @@ Text goes to stdout or a file, what could not be read to stderr; a question is a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,14 @@ def refuse(errors: Sequence[BenchError]) -> None:
         click.echo(f"bench: {error}", err=True)
     if errors:
         sys.exit(RecordError.exit_code)
+
+
+def end_unless_completed(statuses: Collection[str]) -> None:
+    """End with the exit code of the worst of some runs: 130 where one was interrupted, else 6 where one failed."""
+    if "interrupted" in statuses:
+        sys.exit(130)
+    if "failed" in statuses:
+        sys.exit(6)
 
 
 def confirm(question: str) -> None:

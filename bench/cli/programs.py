@@ -12,7 +12,15 @@ from typing import Any
 import click
 
 from bench.billing.prices import machine_hourly, train_cost
-from bench.cli.common import echo_option, machine_options, metric_option, seed_option, show_cost_option, store_option
+from bench.cli.common import (
+    echo_option,
+    end_unless_completed,
+    machine_options,
+    metric_option,
+    seed_option,
+    show_cost_option,
+    store_option,
+)
 from bench.cli.lease_part import lease_cost_text, lease_part, opened_lease
 from bench.errors import BenchError, UsageError
 from bench.lease.lease import LeaseHandle, acquire_lease
@@ -184,10 +192,7 @@ def _cost(run: Run, hourly: tuple[Decimal, str] | None) -> str:
 
 def _exit(runs: list[Run]) -> None:
     """End with the code of the worst run. Raises UsageError for a total that the program contradicts."""
-    if any(run.status == "interrupted" for run in runs):
-        sys.exit(130)
-    if any(run.status == "failed" for run in runs):
-        sys.exit(6)
+    end_unless_completed({run.status for run in runs})
     for run in runs:
         if run.progress and run.progress.contradicted_by is not None:
             raise UsageError(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import closing
 
 import click
 
 from bench.billing.prices import machine_hourly, train_cost
-from bench.cli.common import data_option, echo_option, machine_options, seed_option, show_cost_option, store_option
+from bench.cli.common import (
+    data_option,
+    echo_option,
+    end_unless_completed,
+    machine_options,
+    seed_option,
+    show_cost_option,
+    store_option,
+)
 from bench.cli.lease_part import lease_cost_text, lease_part
 from bench.lease.lease import acquire_lease, series_of
 from bench.lease.machine import MachineOptions, lease_by_options
@@ -105,10 +112,7 @@ def run(
             click.echo(lease_cost_text(lease, opened_store, phases), err=True)
     if not statuses and resume:
         click.echo(f"bench: all these runs are in {store} already", err=True)
-    if "interrupted" in statuses:
-        sys.exit(130)
-    if "failed" in statuses:
-        sys.exit(6)
+    end_unless_completed(statuses)
 
 
 @click.command()
