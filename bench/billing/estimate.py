@@ -28,6 +28,7 @@ from bench.record.documents import OWN, LeaseClosed, LeaseOpened, Money, Part, P
 PartName = Literal["machine", "disk", "public-ip", "egress"]
 BESIDE: tuple[PartName, ...] = ("disk", "public-ip", "egress")
 MONTH_S = 30 * 24 * SECONDS_PER_HOUR
+BY_RULE = "rule"  # what is charged beyond the seconds of the phases, such as a started minute or a minimum
 _MILLISECOND = Decimal("0.001")
 
 
@@ -217,7 +218,7 @@ def phase_costs(opened: LeaseOpened, closed: LeaseClosed, run_phases: Iterable[P
     """The phases before the first run and those of the runs, each name once, in their order.
 
     `other` is what is in none of them. Where the provider's rule charges for more or less than the seconds, such as
-    for a minimum, the difference stands under `rule`, so that the amounts add up to those of `lease_cost`; without a
+    for a minimum, the difference stands under `BY_RULE`, so that the amounts add up to those of `lease_cost`; without a
     known rule every second is charged.
     """
     length = exact_seconds(closed.stopped - opened.started)
@@ -230,7 +231,7 @@ def phase_costs(opened: LeaseOpened, closed: LeaseClosed, run_phases: Iterable[P
     charged = {name: _charged(name, spent, estimate.rule) for name, spent in seconds.items()}
     rows = [(name, spent, charged[name]) for name, spent in seconds.items()]
     if estimate.billed_seconds is not None and (more := estimate.billed_seconds - sum(charged.values())):
-        rows.append(("rule", Decimal(0), more))
+        rows.append((BY_RULE, Decimal(0), more))
     hourly = machine_hourly(opened.price, opened.accelerators)
     return [PhaseCost(name, spent, paid, _amount(paid, hourly)) for name, spent, paid in rows]
 

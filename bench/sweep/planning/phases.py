@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bench.billing.estimate import BESIDE, Estimate, PartCost, PhaseCost, Usage, lease_cost, phase_costs
+from bench.billing.estimate import BESIDE, BY_RULE, Estimate, PartCost, Usage, lease_cost, phase_costs
 from bench.billing.prices import SECONDS_PER_HOUR, Amount, Offer, train_cost
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, PhaseName
 from bench.sweep.planning.duration import CellTime
@@ -19,7 +19,6 @@ CURRENCY = "USD"
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # any will do: only lengths count
 # The phases of a cell as a lease's record and as people call them; all that a recipe does is its runs.
 _PHASES: dict[PhaseName, str] = {"provision": "waiting", "setup": "set-up", "train": "runs", "idle": "idle"}
-BY_RULE = "rule"  # what is charged beyond the seconds, such as a started minute or a minimum
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,11 @@ def exact(amount: Decimal | None) -> str | None:
     return None if amount is None else format(round(amount, 6).normalize(), "f")
 
 
+def three_digits(amount: Decimal | float | None) -> str:
+    """To three significant digits; None is unknown."""
+    return UNKNOWN if amount is None else significant(amount)
+
+
 def phase_table(cells: Sequence[tuple[str, tuple[CellPhase, ...]]]) -> Table[Any]:
     """A row a cell: minutes and USD of each phase as expected; of idle time, of which none is expected, the most."""
     columns = (*_PHASES.values(), BY_RULE)
@@ -100,14 +104,10 @@ def _words(phase: CellPhase | None) -> str:
     if phase is None:
         return NOT_APPLICABLE
     if phase.name == BY_RULE:
-        return _significant(phase.dollars)
+        return three_digits(phase.dollars)
     idle = phase.name == "idle"
     seconds, dollars = (phase.most_s, phase.most_dollars) if idle else (phase.seconds, phase.dollars)
-    return f"{significant(seconds / 60)} min, {_significant(dollars)}"
-
-
-def _significant(amount: Decimal | None) -> str:
-    return UNKNOWN if amount is None else significant(amount)
+    return f"{significant(seconds / 60)} min, {three_digits(dollars)}"
 
 
 def _seconds(time: CellTime, *, upper: bool) -> dict[PhaseName, float]:
@@ -122,14 +122,7 @@ def _seconds(time: CellTime, *, upper: bool) -> dict[PhaseName, float]:
 
 def _charges(offer: Offer, time: CellTime, *, upper: bool) -> dict[str, Decimal | None]:
     """What each phase costs, by its name in a lease's record."""
-    opened, closed = _lease(offer, time, upper=upper)
-    before = ("provision", "setup")
-    rows: list[PhaseCost] = phase_costs(
-        opened.model_copy(update={"phases": tuple(phase for phase in opened.phases if phase.name in before)}),
-        closed,
-        (phase for phase in opened.phases if phase.name not in before),
-    )
-    return {row.name: row.amount for row in rows}
+    return {row.name: row.amount for row in phase_costs(*_lease(offer, time, upper=upper), ())}
 
 
 def _lease(offer: Offer, time: CellTime, *, upper: bool) -> tuple[LeaseOpened, LeaseClosed]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from bench.billing.prices import Offer
 from bench.sweep.planning.duration import EXPECTED, LEAST, PROVISION, SETUP, START, Duration
-from bench.sweep.planning.phases import CURRENCY, exact, phase_record, phase_table
+from bench.sweep.planning.phases import CURRENCY, exact, phase_record, phase_table, three_digits
 from bench.sweep.planning.plan import CellPlan, Plan
-from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, significant, table_of
+from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, table_of
 
 
 def notes(plan: Plan, today: date | None) -> Iterator[str]:
@@ -47,11 +47,6 @@ def _bounds(plan: Plan) -> Iterator[str]:
 def is_stale(offer: Offer, today: date | None) -> bool:
     """Whether to say that a price is old."""
     return today is not None and offer.stale(today)
-
-
-def three_digits(amount: Decimal | float | None) -> str:
-    """To three significant digits; None is unknown."""
-    return UNKNOWN if amount is None else significant(amount)
 
 
 def _kept(kept: bool | None, needed: str) -> str:
