@@ -184,10 +184,9 @@ LISTING = (
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[S3Stub, S3Store]]:
     """A server for listings, and a store there: its client takes longer to make than a hundred listings."""
-    settings = {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1", "MAX_ATTEMPTS": "1"}
     with s3_stub.running() as server, pytest.MonkeyPatch.context() as changed:
-        for name, value in {**settings, "ENDPOINT_URL_S3": server.endpoint}.items():
-            changed.setenv(f"AWS_{name}", value)
+        for name, value in server.settings.items():
+            changed.setenv(name, value)
         store = S3Store("s3://bucket/p")
         assert store.objects("v1/") == []
         yield server, store

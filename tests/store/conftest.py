@@ -12,7 +12,8 @@ import boto3
 import pytest
 
 from bench.store import Store, open_store
-from tests.support import seaweedfs
+from tests.support import s3_stub, seaweedfs
+from tests.support.s3_stub import S3Stub
 from tests.support.seaweedfs import SeaweedFS
 
 
@@ -60,3 +61,15 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "spool"
     monkeypatch.setenv("BENCH_SPOOL", str(folder))
     return folder
+
+
+@pytest.fixture
+def stub(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Stub]:
+    """A server that can be asked what it was asked for, and no other setting than those that lead to it."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "BENCH_")) and name != "BENCH_SPOOL":
+            monkeypatch.delenv(name)
+    with s3_stub.running() as stub:
+        for name, value in stub.settings.items():
+            monkeypatch.setenv(name, value)
+        yield stub

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,9 @@ import pytest
 from analysis.frames.runs import load
 from bench.errors import StoreError
 from bench.record.base import derived_id
-from bench.record.documents import LeaseOpened, RecipeRef, Run, to_bytes
+from bench.record.documents import LeaseOpened, Run, to_bytes
 from bench.store import Store, compact as layer, open_store
-from tests.support import s3_stub
-from tests.support.builders import make_run
+from tests.support.builders import make_run, two_recipes
 from tests.support.command import run_bench
 from tests.support.s3_stub import S3Stub
 
@@ -29,11 +27,8 @@ URL = "s3://bucket/p"
 def store(bucket: str) -> Store:
     """Runs of two recipes on a real server, one of them in a lease."""
     store = open_store(f"{bucket}/records")
-    lease = LeaseOpened(provider="own", instance_type="big one", started=datetime(2026, 11, 22, tzinfo=UTC))
-    store.put(lease)
-    for seed in range(6):
-        store.put(make_run(seed=seed, lease_id=lease.id))
-        store.put(make_run(seed=seed, recipe=RecipeRef(name="../mine/été", source_sha256="1" * 64)))
+    for document in two_recipes(6, "../mine/été"):
+        store.put(document)
     return store
 
 
@@ -48,10 +43,21 @@ def ids(store: Store) -> set[str]:
     return set(frame["run_id"])
 
 
-def delete(s3: Any, store: Store, prefix: str) -> None:
+def place_of(store: Store, key: str) -> tuple[str, str]:
+    """The bucket and the whole key."""
     bucket, _, above = store.name.removeprefix("s3://").partition("/")
-    for item in s3.list_objects_v2(Bucket=bucket, Prefix=f"{above}/{prefix}")["Contents"]:
+    return bucket, f"{above}/{key}"
+
+
+def delete(s3: Any, store: Store, prefix: str) -> None:
+    bucket, whole = place_of(store, prefix)
+    for item in s3.list_objects_v2(Bucket=bucket, Prefix=whole)["Contents"]:
         s3.delete_object(Bucket=bucket, Key=item["Key"])
+
+
+def spoil(s3: Any, store: Store, key: str, data: bytes) -> None:
+    bucket, whole = place_of(store, key)
+    s3.put_object(Bucket=bucket, Key=whole, Body=data)
 
 
 def test_every_command_says_the_same_from_the_layer(store: Store, tmp_path: Path, spool: Path) -> None:
@@ -120,8 +126,7 @@ def test_what_it_left_out_is_asked_for_each_time(store: Store, s3: Any) -> None:
     waiting = old_run("waits").model_copy(update={"lease_id": lease.id})
     damaged = store.put(old_run("damaged"))
     store.put(waiting)
-    bucket, _, above = store.name.removeprefix("s3://").partition("/")
-    s3.put_object(Bucket=bucket, Key=f"{above}/{damaged}", Body=b"{}")
+    spoil(s3, store, damaged, b"{}")
     done = layer.compact(store)
     assert (done.added, done.waiting, len(done.errors)) == (12, 1, 1)
     frame, errors = load([store])
@@ -135,25 +140,11 @@ def test_what_it_left_out_is_asked_for_each_time(store: Store, s3: Any) -> None:
 
 def test_a_part_that_cannot_be_read_is_named_with_what_to_do(store: Store, s3: Any) -> None:
     layer.compact(store)
-    bucket, _, above = store.name.removeprefix("s3://").partition("/")
     part = next(iter(store.objects(layer.FOLDER)))  # type: ignore[attr-defined]  # S3's own
-    s3.put_object(Bucket=bucket, Key=f"{above}/{part}", Body=b"cut")
+    spoil(s3, store, part, b"cut")
     with pytest.raises(StoreError, match="delete v1/compact and compact anew") as caught:
         load([store])
     assert part in str(caught.value)
-
-
-@pytest.fixture
-def stub(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Stub]:
-    """A server that can be asked what it was asked for."""
-    for name in os.environ:
-        if name.startswith(("AWS_", "BENCH_")) and name != "BENCH_SPOOL":
-            monkeypatch.delenv(name)
-    for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    with s3_stub.running() as stub:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", stub.endpoint)
-        yield stub
 
 
 def requests_of_a_report(stub: S3Stub, runs: int, folder: Path) -> int:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.record.documents import LeaseOpened
 from bench.store import open_store, read_all
 from bench.store.spool import SpooledWriter, spools
 from tests.support import seaweedfs
-from tests.support.builders import make_run, present
+from tests.support.builders import make_run, two_recipes
 from tests.support.command import run_bench
 from tests.support.types import Bench
 
@@ -34,13 +32,8 @@ def bench(s3: Any, tmp_path: Path, spool: Path) -> Bench:
 def url(bucket: str) -> str:
     """A store with a lease and seven runs of one recipe, six of another."""
     store = open_store(f"{bucket}/records")
-    lease = LeaseOpened(provider="own", instance_type="big one", started=datetime(2026, 11, 22, tzinfo=UTC))
-    store.put(lease)
-    for seed in range(7):
-        store.put(make_run(seed=seed, lease_id=lease.id))
-    for seed in range(6):
-        run = make_run(seed=seed)
-        store.put(run.model_copy(update={"recipe": present(run.recipe).model_copy(update={"name": "other"})}))
+    for document in two_recipes(7, "other"):
+        store.put(document)
     return store.name
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from bench.errors import StoreError
 from bench.record.documents import to_bytes
 from bench.store import open_store
 from bench.store.spool import Spool, SpooledWriter
-from tests.support import s3_stub
 from tests.support.builders import make_run
 from tests.support.checkouts import an_entry
 from tests.support.command import run_bench
@@ -23,21 +21,6 @@ URL = "s3://bucket/p"
 HTML = b"<html><head><title>Log in</title></head><body>Wi-Fi</body></html>"
 LOGIN = b"<!DOCTYPE html><html><head><meta charset=utf-8><title>Log in</title><body><br>Wi-Fi &nbsp;"
 RUNS = [make_run(seed=seed) for seed in range(7)]
-SETTINGS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
-
-
-@pytest.fixture
-def stub(spool: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Stub]:
-    """A server, and no other setting of S3's than those that lead to it."""
-    for name in os.environ:
-        if name.startswith("AWS_") or name.startswith("BENCH_S3"):
-            monkeypatch.delenv(name)
-    for name, value in SETTINGS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with s3_stub.running() as stub:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", stub.endpoint)
-        yield stub
 
 
 def fill(stub: S3Stub) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args
 
@@ -11,6 +12,7 @@ from bench.record.documents import (
     Device,
     Environment,
     Evaluation,
+    LeaseOpened,
     Phase,
     PhaseName,
     Reason,
@@ -58,6 +60,16 @@ def make_run(**changes: Any) -> Run:
         "environment": Environment(bench="0.1.0", python="3.11.7", os="Linux", cpu="Xeon", cores=8),
     }
     return Run(**(fields | changes))
+
+
+def two_recipes(runs: int, other: str) -> Iterator[LeaseOpened | Run]:
+    """A lease with `runs` of myrtle, and six runs of a recipe called `other`."""
+    lease = LeaseOpened(provider="own", instance_type="big one", started=datetime(2026, 11, 22, tzinfo=UTC))
+    yield lease
+    for seed in range(runs):
+        yield make_run(seed=seed, lease_id=lease.id)
+    for seed in range(6):
+        yield make_run(seed=seed, recipe=RecipeRef(name=other, source_sha256="1" * 64))
 
 
 def ending(accuracy: float) -> tuple[Evaluation, ...]:

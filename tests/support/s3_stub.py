@@ -37,9 +37,15 @@ class S3Stub(ThreadingHTTPServer):
         self.on_list: Callable[[str], str | Answer] = lambda xml: xml
 
     @property
-    def endpoint(self) -> str:
-        """Its URL."""
-        return f"http://127.0.0.1:{self.server_port}"
+    def settings(self) -> dict[str, str]:
+        """The variables that lead to it."""
+        return {
+            "AWS_ACCESS_KEY_ID": "a",
+            "AWS_SECRET_ACCESS_KEY": "b",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "1",
+            "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.server_port}",
+        }
 
     def put(self, key: str, data: bytes, headers: dict[str, str]) -> Answer:
         """Create an object, once."""
