@@ -130,7 +130,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
         ),
         notes=(
             *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
-            *_not_drawn(groups, shown),
+            *_not_drawn(groups, shown, "no accuracy on this clock"),
             "Published entries are single runs whose times are on another clock, and are not drawn.",
         ),
     )
@@ -183,7 +183,7 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
                 f"{group.label}: {count} that hit have no time on this clock and are left out."
                 for group, count in unplaced
             ),
-            *_not_drawn(groups, shown),
+            *_not_drawn(groups, shown, "no time on this clock"),
         ),
     )
 
@@ -211,11 +211,13 @@ def _key(groups: Sequence[Group], colours: Colours) -> list[Key]:
     return own + published
 
 
-def _not_drawn(groups: Sequence[Group], shown: Sequence[Group]) -> list[str]:
-    measured = sum(bool(group.runs) for group in groups)
-    if len(shown) == measured:
-        return []
-    return [f"{len(shown)} of {measured} rows of our runs are shown, those with the most runs."]
+def _not_drawn(groups: Sequence[Group], shown: Sequence[Group], why: str) -> list[str]:
+    """Which rows of our runs are not `shown`: those left out for the reason `why`, and those beyond the most drawn."""
+    measured, chosen, labels = sum(bool(group.runs) for group in groups), plotted(groups), {g.label for g in shown}
+    left_out = _left_out(chosen, {group.label: None if group.label in labels else why for group in chosen})
+    if len(chosen) == measured:
+        return left_out
+    return [*left_out, f"Of {measured} rows of our runs the {len(chosen)} with the most runs are taken."]
 
 
 def _between(interval: Interval | None) -> str:

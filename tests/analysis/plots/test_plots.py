@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 from analysis.plots import data as plot_data, draw
 from analysis.plots.data import Group, groups_of, row_label
 from analysis.plots.draw import colours_of
+from analysis.plots.figures import figures
 from analysis.plots.svg import INK, SERIES, svg_of
 from analysis.report.report import build_report
 from bench.record.documents import AnyDocument, Phase, Policy, RecipeRef, Target
 from tests.support import builders, small_store as a
+from tests.support.program_runs import make_program_run
 
 
 def groups(*documents: AnyDocument) -> list[Group]:
@@ -36,6 +38,15 @@ def test_rows_whose_names_look_alike_keep_their_own_runs() -> None:
     first, second = groups(a.a_run(10), a.a_run(11), a.a_run(12, recipe=twin))[:2]
     assert {len(first.runs), len(second.runs)} == {1, 2}
     assert [len(g.runs) for g in (first, second)] == [first.row.runs, second.row.runs]
+
+
+def test_programs_are_left_out_of_plots_on_a_clock_that_they_lack() -> None:
+    found = groups(make_program_run(), a.a_run(10))
+    _, accuracy, _, share = figures(found, "airbench", [run for group in found for run in group.runs], [])
+    assert "Left out, no accuracy on this clock: A." in accuracy.notes
+    assert "Left out, no time on this clock: A." in share.notes
+    of_most = [note for figure in (accuracy, share) for note in figure.notes if "with the most runs" in note]
+    assert of_most == []
 
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 20))
