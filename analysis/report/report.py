@@ -109,7 +109,8 @@ def build_report(
     rows = cost_table(frame, policy, shown)
     footnotes = general_notes(
         policy,
-        measured=len(frame) > 0,
+        measured=len(whole) > 0,
+        programs=bool(whole["program"].any()),
         shown=len(shown),
         known=len(known),
         compared=any(row.time_ratio is not None for row in rows),

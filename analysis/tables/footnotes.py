@@ -33,8 +33,10 @@ def title(policy: Policy) -> str:
     return f"Time, quality and cost of training, under the {policy} clock"
 
 
-def general_notes(policy: Policy, *, measured: bool, shown: int, known: int, compared: bool) -> list[str]:
-    """The notes to the whole table, with `shown` of the `known` published entries in it."""
+def general_notes(
+    policy: Policy, *, measured: bool, programs: bool, shown: int, known: int, compared: bool
+) -> list[str]:
+    """The notes to the whole table, with `shown` of the `known` published entries in it; `programs`: and such rows."""
     notes = []
     if measured:
         notes += [
@@ -48,6 +50,11 @@ def general_notes(policy: Policy, *, measured: bool, shown: int, known: int, com
             "misses and broken ones up to their end, x price / hits.",
             "unknown: there is no price. –: there is no answer, such as a cost per success where no run hit.",  # noqa: RUF001 -- the dash that the cells hold
         ]
+    if programs:
+        notes.append(
+            "programs: a hit was at its target once, or came to its end where it has none. Its time goes up to there, "
+            "by the cold clock where that stands beside it; a miss has none."
+        )
     if shown:
         notes.append(
             f"published: {f'{shown} of the' if shown < known else 'all'} {known} CIFAR-10 training entries of "

@@ -279,6 +279,9 @@ def test_a_report_of_programs_alone_is_under_their_clock() -> None:
     assert len(report.samples) == 1
     assert build_report([make_program_run(ended="sampled")], which="none").headline.startswith("1 sample and no whole")
     assert build_report([make_program_run(), make_run()], which="none").policy == "airbench"
+    of_programs = [note for note in report.footnotes if note.startswith("programs: ")]
+    assert len(of_programs) == 1
+    assert not any(note.startswith("programs: ") for note in build_report([make_run()]).footnotes)
 
 
 def test_a_lease_names_the_tasks_of_programs() -> None:
