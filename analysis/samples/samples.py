@@ -100,8 +100,7 @@ def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
     return (
         run.program.name,
         run.program.command_sha256,
-        # Not hashable itself: it holds what was compared to choose a path, which makes no other machine.
-        run.device.model_dump_json(exclude={"compared"}),
+        run.device.alike,
         run.device_name,
         (lease.provider, lease.instance_type, machine_hourly(price, lease.accelerators)) if lease else None,
         (price.currency, price.pricing_category) if price else None,

@@ -84,6 +84,11 @@ class Device(Part):
         default_factory=dict, description="seconds a step of each way that was tried before the first run"
     )
 
+    @property
+    def alike(self) -> str:
+        """A text that like devices share: all but `compared`, which each process measures anew."""
+        return self.model_dump_json(exclude={"compared"})
+
 
 class Environment(Part):
     """The software and the machine. No host name, user name or path goes in here."""

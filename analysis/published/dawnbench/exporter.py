@@ -94,9 +94,8 @@ def _create(path: Path, text: str) -> Path:
 
 
 def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
-    # What the ways of computing took is measured anew by each process.
-    device = run.device.model_dump_json(exclude={"compared"})
-    return (run.label, device, run.device_name, run.target, lease and (lease.provider, lease.instance_type))
+    machine = lease and (lease.provider, lease.instance_type)
+    return (run.label, run.device.alike, run.device_name, run.target, machine)
 
 
 def _fit(run: Run) -> bool:
