@@ -122,7 +122,7 @@ class _Loop:
             self._heed(partial(self._watch.end, pipe, time.monotonic()))
         self._heed(lambda: self._watch.poll_all(time.monotonic()))
 
-    def _heed(self, read: Callable[[], None]) -> None:
+    def _heed(self, read: Callable[[], object]) -> None:
         """Read progress. A defect of ours ends that, and not a training that somebody pays for."""
         if self._defect is None:
             try:

@@ -64,15 +64,20 @@ class Watch:
             self._rank = rank
         return bool(read)
 
-    def poll(self, at: float) -> None:
-        """Look into the files that sources read."""
-        self._look(at)
+    def poll(self, at: float) -> int:
+        """Look into the files that sources read; how many points came of it."""
+        came = 0
+        for source, track in self.tracks:
+            for point in source.poll(at):
+                self._add(track, point)
+                came += 1
+        return came
 
     def poll_all(self, at: float) -> None:
         """Look into files until nothing more comes, as a program has ended: folders are walked a little at a time."""
         idle = 0
         for _ in range(_LAST_LOOKS):
-            idle = 0 if self._look(at) else idle + 1
+            idle = 0 if self.poll(at) else idle + 1
             if idle == _IDLE_LOOKS:
                 return
 
@@ -126,15 +131,6 @@ class Watch:
     def latest_at(self) -> float | None:
         """When a metric was shown last."""
         return max((track.latest_at for _, track in self.tracks if track.latest_at is not None), default=None)
-
-    def _look(self, at: float) -> int:
-        """Look into files once; how many points came of it."""
-        came = 0
-        for source, track in self.tracks:
-            for point in source.poll(at):
-                self._add(track, point)
-                came += 1
-        return came
 
     def _stream(self, stream: int) -> tuple[Lines, Chooser]:
         if stream not in self._streams:
