@@ -49,7 +49,7 @@ TRAINS = {"bench.training", "bench.recipes", "bench.measure", "bench.cli"}
 # What goes to machines that have nothing but Python.
 ALONE = {"bench", "bench.programs", "bench.sealed"}
 MOST_FILES, MOST_LINES = 12, 300
-ONE_IDEA_A_FILE = {"bench/recipes", "bench/cli"}  # one recipe, one group of commands: as many as there are
+ONE_IDEA_A_FILE = {"bench/recipes", "bench/cli"}  # one recipe, one command: as many as there are
 
 
 def name_of(path: Path) -> str:

@@ -1,4 +1,7 @@
-"""The command line: thin commands over the library, each file what they share. Imports nothing heavy before it must."""
+"""The command line: thin commands over the library, a file each; `parts` has what several share.
+
+Nothing heavy is imported before it must.
+"""
 
 from __future__ import annotations
 
@@ -12,32 +15,32 @@ import sys
 import click
 
 import bench
-from bench.cli.streams import safe_streams
+from bench.cli.parts.streams import safe_streams
 from bench.errors import BenchError
 
-# Command -> the module it lies in, and one line for `bench --help`.
+# Command -> one line for `bench --help`. Its module has its name.
 COMMANDS = {
-    "recipes": ("recipes", "List what can be run."),
-    "data": ("data", "Fetch or verify CIFAR-10."),
-    "run": ("run", "Train, and record each run."),
-    "exec": ("programs", "Run your own program: its time, its cost, its metrics; or a sample of it."),
-    "metrics": ("metrics", "What of a program's output is read as progress, and what is not."),
-    "estimate": ("run", "Seconds and dollars of a recipe here, from a few steps."),
-    "plan": ("sweep", "What a sweep would rent, for how long and how many dollars."),
-    "prices": ("prices", "What machines with GPUs cost, by every source that answers."),
-    "sweep": ("sweep", "Rent machines through SkyPilot, run on all of them, give them back."),
-    "status": ("machines", "What sweeps rent now, since when, for how much."),
-    "collect": ("machines", "Bring records home from a rented machine."),
-    "down": ("machines", "Give rented machines back."),
-    "report": ("report", "Cost table of the records in a store."),
-    "claims": ("report", "Check what was claimed: supported, not supported, inconclusive."),
-    "import": ("exchange", "Read published entries into a store."),
-    "export": ("exchange", "Write the records of a store for others."),
-    "compare": ("report", "Compare A with B: faster, cheaper, more often, and how surely."),
-    "reconcile": ("reconcile", "The bill against the estimate."),
-    "lease": ("lease", "What lease this machine is on; close one from outside."),
-    "store": ("store", "Look after a store: verify, compact, drain."),
-    "schema": ("schema", "Print the JSON Schema of a record, or of a sweep file."),
+    "recipes": "List what can be run.",
+    "data": "Fetch or verify CIFAR-10.",
+    "run": "Train, and record each run.",
+    "exec": "Run your own program: its time, its cost, its metrics; or a sample of it.",
+    "metrics": "What of a program's output is read as progress, and what is not.",
+    "estimate": "Seconds and dollars of a recipe here, from a few steps.",
+    "plan": "What a sweep would rent, for how long and how many dollars.",
+    "prices": "What machines with GPUs cost, by every source that answers.",
+    "sweep": "Rent machines through SkyPilot, run on all of them, give them back.",
+    "status": "What sweeps rent now, since when, for how much.",
+    "collect": "Bring records home from a rented machine.",
+    "down": "Give rented machines back.",
+    "report": "Cost table of the records in a store.",
+    "claims": "Check what was claimed: supported, not supported, inconclusive.",
+    "import": "Read published entries into a store.",
+    "export": "Write the records of a store for others.",
+    "compare": "Compare A with B: faster, cheaper, more often, and how surely.",
+    "reconcile": "The bill against the estimate.",
+    "lease": "What lease this machine is on; close one from outside.",
+    "store": "Look after a store: verify, compact, drain.",
+    "schema": "Print the JSON Schema of a record, or of a sweep file.",
 }
 
 
@@ -53,14 +56,14 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         called = f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name  # import_, exec_
-        command = getattr(importlib.import_module(f"bench.cli.{COMMANDS[name][0]}"), called)
+        command = getattr(importlib.import_module(f"bench.cli.{called}"), called)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, from the table above."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})

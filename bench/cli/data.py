@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.common import data_option
+from bench.cli.parts.common import data_option
 from bench.training import data as cifar10
 
 

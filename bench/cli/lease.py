@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from bench.cli.common import machine_options, store_option
+from bench.cli.parts.common import machine_options, store_option
 from bench.lease.lease import close_lease, launch_of
 from bench.lease.machine import MachineOptions, describe, find_machine, lease_start
 from bench.recipes import find
@@ -67,7 +67,7 @@ def forecast(
 
     Times come from the records in results and results/local, else from the GPU's data sheet.
     """
-    from bench.cli.job_cost import forecast_lines, job_forecast
+    from bench.cli.parts.job_cost import forecast_lines, job_forecast
     from bench.sweep.planning.history import read_history, usual_folders
 
     names = list(dict.fromkeys(find(name).name for name in recipes))

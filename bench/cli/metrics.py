@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bench.cli.common import metric_option, output_option, write
+from bench.cli.parts.common import metric_option, output_option, write
 from bench.errors import DataError, UsageError
 from bench.programs.sources.regex import BadPattern
 from bench.programs.watching.log import LogReading, Reading, Values, read_log

@@ -9,7 +9,7 @@ import click
 from bench.billing.offers.query import Query
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
-from bench.cli.common import to_terminal, write
+from bench.cli.parts.common import to_terminal, write
 
 
 @click.command()

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import cli
-from bench.cli.job_cost import cost_table
+from bench.cli.parts.job_cost import cost_table
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Price
 from bench.sweep.planning.duration import START, time_of_run
 from bench.sweep.planning.history import History

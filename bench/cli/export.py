@@ -1,4 +1,4 @@
-"""bench import and bench export: what others published as records, and records as others read them."""
+"""bench export: the records of a store, in the formats that others read."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 import click
 
 from analysis.frames.runs import load
-from analysis.published.dawnbench.entries import read_entries
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
-from bench.cli.common import output_option, refuse, store_option, write
-from bench.errors import ConflictError, RecordError
+from bench.cli.parts.common import output_option, refuse, store_option, write
 from bench.store import open_store, read_all
 
 
@@ -91,32 +89,3 @@ def focus(store: str, output: Path | None) -> None:
     for lease in unknown:
         click.echo(f"bench: {lease}", err=True)
     refuse(errors)
-
-
-@click.group(name="import")
-def import_() -> None:
-    """Read what others published into a store, as records of kind `published`."""
-
-
-@import_.command("dawnbench")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@store_option
-def import_dawnbench(folder: Path, store: str) -> None:
-    """Read DAWNBench's CIFAR-10 training entries from DIR, a checkout of dawn-bench-entries.
-
-    Importing again changes nothing. An entry that cannot be read, or that differs from the one in the store, is
-    named on stderr and skipped; the exit code is then 5.
-    """
-
-    entries, read_errors = read_entries(folder)
-    skipped: list[RecordError | ConflictError] = [*read_errors]
-    target = open_store(store)
-    target.check_writable()
-    for entry in entries:
-        try:
-            target.put(entry)
-        except ConflictError as error:
-            skipped.append(error)
-    found = len(entries) + len(read_errors)
-    click.echo(f"{found - len(skipped)} of {found} entries are in {target.name}")
-    refuse(skipped)

@@ -35,7 +35,7 @@ def opened_lease(lease: LeaseHandle, store: Store) -> LeaseOpened:
 def lease_cost_text(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
     """What the lease cost until now, phase by phase."""
 
-    from bench.cli.job_cost import cost_table
+    from bench.cli.parts.job_cost import cost_table
 
     try:
         opened = opened_lease(lease, store)

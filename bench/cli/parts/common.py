@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from bench import variables
-from bench.cli.streams import Out
+from bench.cli.parts.streams import Out
 from bench.errors import BenchError, RecordError, StoreError, UsageError
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bench.billing.prices import machine_hourly, train_cost
-from bench.cli.common import (
+from bench.cli.parts.common import (
     echo_option,
     end_unless_completed,
     machine_options,
@@ -21,7 +21,7 @@ from bench.cli.common import (
     show_cost_option,
     store_option,
 )
-from bench.cli.lease_part import lease_cost_text, lease_part, opened_lease
+from bench.cli.parts.lease_part import lease_cost_text, lease_part, opened_lease
 from bench.errors import BenchError, UsageError
 from bench.lease.lease import LeaseHandle, acquire_lease
 from bench.lease.machine import MachineOptions

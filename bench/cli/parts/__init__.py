@@ -1,0 +1,1 @@
+"""What several commands share: options and answers, streams, a lease, machines, progress."""
