@@ -31,6 +31,25 @@ def memory_limit(proc: Path = _PROC) -> int | None:
     return min((limit for limit in limits if limit is not None and limit > 0), default=None)
 
 
+def free_memory(proc: Path = _PROC, meminfo: Path = Path("/proc/meminfo")) -> int | None:
+    """Bytes of memory that a process could have now, within every limit of its cgroup; None: unknown."""
+    available = next((line.split()[1] for line in _lines(meminfo) if line.startswith("MemAvailable:")), None)
+    free = [] if available is None else [1024 * int(available)]
+    for folder in _folders("memory", proc):
+        limit = _number(folder, "memory.max", "memory.limit_in_bytes")
+        used = _number(folder, "memory.current", "memory.usage_in_bytes")
+        if limit is not None and used is not None:
+            # What is cached of files is given back when memory is asked for.
+            free.append(max(0, limit - max(0, used - _inactive_files(folder))))
+    return min(free, default=None)
+
+
+def _inactive_files(folder: Path) -> int:
+    lines = (line.split() for line in _lines(folder / "memory.stat"))
+    found = {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdecimal()}
+    return found.get("total_inactive_file", found.get("inactive_file", 0))
+
+
 def _quota(folder: Path) -> float | None:
     words = _words(folder / "cpu.max")  # version 2: "50000 100000", or "max 100000"
     if not words:

@@ -20,6 +20,7 @@ ORDER = [
     "bench.text",
     "bench.host",
     "bench.concurrency",
+    "bench.tracking",
     "bench.record",
     "bench.variables",
     "bench.training",
@@ -29,6 +30,7 @@ ORDER = [
     "bench.billing",
     "bench.lease",
     "bench.sweep",
+    "bench.doctor",
     "analysis",
     "analysis.stats",
     "analysis.samples",
@@ -44,8 +46,8 @@ ORDER = [
     "bench.__main__",
 ]
 # Analysis understands records wherever they were made: no machine, no training.
-ANALYSIS_USES = {"bench", *(f"bench.{room}" for room in ("errors", "text", "record", "billing", "store"))}
-TRAINS = {"bench.training", "bench.recipes", "bench.measure", "bench.cli"}
+ANALYSIS_USES = {"bench", *(f"bench.{room}" for room in ("errors", "text", "tracking", "record", "billing", "store"))}
+TRAINS = {"bench.training", "bench.recipes", "bench.measure", "bench.doctor", "bench.cli"}
 # What goes to machines that have nothing but Python.
 ALONE = {"bench", "bench.programs", "bench.sealed"}
 MOST_FILES, MOST_LINES = 12, 300

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import host
-from bench.host import cpu_quota, memory_limit
+from bench.host import cpu_quota, free_memory, memory_limit
 
 V1 = Path("/sys/fs/cgroup/cpu")
 
@@ -90,3 +90,36 @@ def test_a_real_quota_is_in_the_record_and_in_torchs_threads() -> None:
     finally:
         group.rmdir()
     assert result.stdout.split() == ["1.5", "1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "mounts", "files", "free"),
+    [
+        ("0::/\n", V2_MOUNT, {"memory.max": "max\n", "memory.current": "5\n"}, 8 << 10),
+        ("0::/\n", V2_MOUNT, {"memory.max": "1000\n", "memory.current": "700\n"}, 300),
+        (
+            "0::/\n",
+            V2_MOUNT,
+            {"memory.max": "1000\n", "memory.current": "700\n", "memory.stat": "anon 500\ninactive_file 200\n"},
+            500,
+        ),
+        (
+            V1_CGROUP,
+            V1_MOUNTS,
+            {
+                "memory/memory.limit_in_bytes": "1000\n",
+                "memory/memory.usage_in_bytes": "1200\n",
+                "memory/memory.stat": "inactive_file 1\ntotal_inactive_file 300\n",
+            },
+            100,
+        ),
+        ("", "", {}, 8 << 10),
+    ],
+)
+def test_free_memory_is_what_machine_and_container_leave(
+    tmp_path: Path, cgroup: str, mounts: str, files: dict[str, str], free: int
+) -> None:
+    proc, meminfo = process(tmp_path, cgroup, mounts, files), tmp_path / "meminfo"
+    assert free_memory(proc, meminfo) in (None, *(limit for limit in [free] if limit < 8 << 10))
+    meminfo.write_text("MemTotal: 16 kB\nMemFree: 1 kB\nMemAvailable: 8 kB\n")
+    assert free_memory(proc, meminfo) == free

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from analysis.frames.leases import Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
 from analysis.reconcile.exports import ExportFile, export_files
@@ -17,6 +18,7 @@ from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError
 from bench.record.documents import AnyDocument, Bill, BillSource, Charge, Partial, current_bills, make_bill, sum_known
 from bench.store import Store, read_all
+from bench.tracking import tracked
 
 # Charges come up to a day late; two days after a lease ended they are taken to be complete.
 LATE = timedelta(hours=48)
@@ -35,7 +37,8 @@ def from_exports(names: Iterable[str], store: Store) -> ReconcileResult:
     """Read exported bills. Raises BenchError where one cannot be read, or is none; nothing is stored then."""
     documents, errors = read_all(store, "leases", "bills")  # the runs are many more
     files, notes = export_files(names)
-    matched = match(((file, read_rows(file.name)) for file in files), rented(leases_of(documents)))
+    rows = ((file, tracked(read_rows(file.name), f"rows of {Path(file.name).name}")) for file in files)
+    matched = match(rows, rented(leases_of(documents)))
     matched.notes = [*notes, *matched.notes]
     return _reconciled(matched, documents, errors, store)
 

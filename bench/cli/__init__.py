@@ -13,6 +13,7 @@ import signal
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 import bench
 from bench.cli.parts.streams import safe_streams
@@ -40,6 +41,8 @@ COMMANDS = {
     "reconcile": "The bill against the estimate.",
     "lease": "What lease this machine is on; close one from outside.",
     "store": "Look after a store: verify, compact, drain.",
+    "doctor": "What is missing on this machine, and how to get it.",
+    "completion": "What a shell needs to complete these words.",
     "schema": "Print the JSON Schema of a record, or of a sweep file.",
 }
 
@@ -60,6 +63,11 @@ class Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What may follow `bench`: commands from the table above, not from their modules, and options."""
+        commands = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, from the table above."""
         with formatter.section("Commands"):
@@ -78,7 +86,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
     with safe_streams():
         try:
-            cli(standalone_mode=False)
+            cli(standalone_mode=False, prog_name="bench")
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)

@@ -15,6 +15,7 @@ from analysis.claims.claim import Check
 from analysis.claims.own import OwnCheck, check_own, own_json, own_table, read_claims
 from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import published_documents
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import output_option, refuse, stores_option, to_terminal, write
 from bench.errors import StoreError, UsageError
 from bench.store import open_store, read_documents
@@ -32,6 +33,7 @@ NOT_SUPPORTED, INCONCLUSIVE = 3, 4  # exit codes
     "--fail", is_flag=True, help="Exit with 3 where a claim is not supported, else 4 where one is inconclusive."
 )
 @click.pass_context
+@with_progress
 def claims(
     context: click.Context, ids: tuple[str, ...], stores: tuple[str, ...], style: str, output: Path | None, fail: bool
 ) -> None:

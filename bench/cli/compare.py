@@ -17,6 +17,7 @@ from analysis.comparison.compare import (
     slower,
 )
 from analysis.frames.runs import load_apart
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import store_option
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
@@ -55,6 +56,7 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     help="Exit with 3 where A takes this much longer than B, with 4 where the runs do not say.",
 )
 @click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
+@with_progress
 def compare(
     a: str,
     b: str,

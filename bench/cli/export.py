@@ -10,6 +10,7 @@ from analysis.frames.runs import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import output_option, refuse, store_option, write
 from bench.store import open_store, read_all
 
@@ -33,6 +34,7 @@ def export() -> None:
 @click.option("--email", required=True, help="The author's address, which the entries' checker asks for.")
 @click.option("--code-url", metavar="URL", help="Where the code of these runs is.")
 @click.option("--all", "all_runs", is_flag=True, help="Every run that hit; else the first of each recipe and machine.")
+@with_progress
 def export_dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, all_runs: bool) -> None:
     """Write runs that reached 94 % on CIFAR-10 as DAWNBench entries, a JSON and a TSV file each.
 
@@ -50,6 +52,7 @@ def export_dawnbench(store: str, output: Path, author: str, email: str, code_url
 @export.command()
 @store_option
 @output_option
+@with_progress
 def csv(store: str, output: Path | None) -> None:
     """Write every run as a row of CSV. A record that cannot be read is named on stderr; the exit code is then 5."""
     frame, errors = load([open_store(store)])
@@ -67,6 +70,7 @@ def csv(store: str, output: Path | None) -> None:
     help="Write it there.",
     type=click.Path(path_type=Path, dir_okay=False),
 )
+@with_progress
 def parquet(store: str, output: Path) -> None:
     """Write every run as a row of Parquet. A record that cannot be read is named; the exit code is then 5."""
     frame, errors = load([open_store(store)])
@@ -77,6 +81,7 @@ def parquet(store: str, output: Path) -> None:
 @export.command()
 @store_option
 @output_option
+@with_progress
 def focus(store: str, output: Path | None) -> None:
     """Write the estimates of all leases as FOCUS 1.0 (CSV).
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from analysis.published.dawnbench.entries import read_entries
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import refuse, store_option
 from bench.errors import ConflictError, RecordError
 from bench.store import open_store
+from bench.tracking import tracked
 
 
 @click.group(name="import")
@@ -20,6 +22,7 @@ def import_() -> None:
 @import_.command("dawnbench")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @store_option
+@with_progress
 def import_dawnbench(folder: Path, store: str) -> None:
     """Read DAWNBench's CIFAR-10 training entries from DIR, a checkout of dawn-bench-entries.
 
@@ -31,7 +34,7 @@ def import_dawnbench(folder: Path, store: str) -> None:
     skipped: list[RecordError | ConflictError] = [*read_errors]
     target = open_store(store)
     target.check_writable()
-    for entry in entries:
+    for entry in tracked(entries, "entries", len(entries)):
         try:
             target.put(entry)
         except ConflictError as error:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from bench.cli.parts.common import machine_options, store_option
+from bench.cli.parts.common import complete_recipes, machine_options, store_option
 from bench.lease.lease import close_lease, launch_of
 from bench.lease.machine import MachineOptions, describe, find_machine, lease_start
 from bench.recipes import find
@@ -53,7 +53,7 @@ def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
 
 
 @lease.command()
-@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…", shell_complete=complete_recipes)
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
 @click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), help="GPUs that train together.")
 @machine_options

@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import refuse, to_terminal, write
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
@@ -50,6 +51,7 @@ class _PlanCommand(click.Command):
     show_default=True,
     type=click.Choice(["table", "markdown", "csv", "json"]),
 )
+@with_progress
 def plan(path: str, stores: tuple[str, ...], offline: bool, style: str) -> None:
     """Show what SWEEP.yaml would rent, for how long and for how many dollars, with an upper bound.
 

@@ -8,6 +8,7 @@ import click
 
 from analysis.reconcile.reconcile import from_cost_explorer, from_exports, from_runpod
 from analysis.reconcile.render import as_text
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import refuse, store_option, to_terminal
 from bench.store import open_store
 
@@ -30,6 +31,7 @@ from bench.store import open_store
     help="With --cost-explorer or --runpod: from this day; else from the first lease on.",
 )
 @store_option
+@with_progress
 def reconcile(exports: tuple[str, ...], cost_explorer: bool, runpod: bool, since: datetime | None, store: str) -> None:
     """Join what the provider charged to the leases in the store, and show it beside the estimates.
 

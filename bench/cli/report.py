@@ -11,6 +11,7 @@ from analysis.published.dawnbench.entries import Which
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from analysis.tables.what_if import what_if_price
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import output_option, refuse, stores_option, to_terminal, write
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
@@ -45,6 +46,7 @@ _MOST_PUBLISHED = 12
 @click.option("--spot", is_flag=True, help="The what-if price is a spot price (with either of these two).")
 @click.option("--currency", metavar="CODE", help="Of --price-per-hour, ISO 4217.  [default: USD]")
 @output_option
+@with_progress
 def report(
     stores: tuple[str, ...],
     policy: str,

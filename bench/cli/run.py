@@ -8,6 +8,7 @@ from contextlib import closing
 import click
 
 from bench.cli.parts.common import (
+    complete_recipes,
     data_option,
     echo_option,
     end_unless_completed,
@@ -27,7 +28,7 @@ from bench.store import open_store
 
 
 @click.command()
-@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…")
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…", shell_complete=complete_recipes)
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe, interleaved.")
 @seed_option
 @click.option(

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import refuse, store_option
 from bench.errors import ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
@@ -18,6 +19,7 @@ def store() -> None:
 
 @store.command()
 @store_option
+@with_progress
 def compact(store: str) -> None:
     """Copy the runs of a store into Parquet below v1/compact, which reads a hundred times faster.
 
@@ -34,6 +36,7 @@ def compact(store: str) -> None:
 
 @store.command()
 @store_option
+@with_progress
 def verify(store: str) -> None:
     """Check every record's schema and checksum, and the compact layer against the records."""
     from bench.store.compact import verify as differences
@@ -56,6 +59,7 @@ def verify(store: str) -> None:
 
 @store.command()
 @click.option("--store", metavar="STORE", help="Only what waits for this store; else for every one.")
+@with_progress
 def drain(store: str | None) -> None:
     """Put the records that wait in the spool into the stores that they were meant for.
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, get_args
 
 from bench.errors import BenchError, ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, LeaseEdge, LeaseOpened, from_bytes, lease_key
+from bench.tracking import tracked
 
 ROOT = "v1"
 
@@ -88,7 +89,8 @@ def read_each(store: Store, keys: Sequence[str] | None = None) -> Iterator[AnyDo
     Raises StoreError where there is no store or it cannot be listed or read.
     """
     keys = list(store.keys()) if keys is None else keys
-    for key, raw in zip(keys, store.read_many(keys), strict=True):
+    read = zip(keys, store.read_many(keys), strict=True)
+    for key, raw in tracked(read, "records", len(keys)):
         if isinstance(raw, RecordError):
             yield raw
             continue

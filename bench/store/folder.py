@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, to_bytes
@@ -55,6 +56,11 @@ class FolderStore:
         """The folder itself."""
         return self._root
 
+    def nearest(self) -> Path:
+        """The folder itself or, where it is missing, the nearest one above it that is there. Raises OSError."""
+        path = self._root.absolute()
+        return next(folder for folder in (path, *path.parents) if folder.exists())
+
     def check_writable(self) -> None:
         """Make the folder if it is missing and prove that it takes records; sweep what dead writers left.
 
@@ -65,6 +71,20 @@ class FolderStore:
             make_folders(self._root / ROOT)
             sweep(self._scratch)
             write_temporary(bytes(_PROBE_BYTES), self._scratch).unlink()
+        except OSError as error:
+            raise self._trouble(error) from error
+
+    def check_place(self) -> None:
+        """Prove that it takes records, or that there would be room to make it: nothing is made that is missing.
+
+        Raises StoreError like `check_writable`.
+        """
+        try:
+            if (self._root / ROOT).exists():
+                self.check_writable()
+                return
+            with TemporaryDirectory(prefix=".bench-", dir=self.nearest()) as scratch:
+                write_temporary(bytes(_PROBE_BYTES), Path(scratch))
         except OSError as error:
             raise self._trouble(error) from error
 

@@ -23,6 +23,7 @@ from bench.record.documents import AnyDocument, Run, new_id, time_of, to_bytes, 
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
 from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
 from bench.store.s3_listing import Page, list_pages
+from bench.tracking import tracked
 
 _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)
 # It stays there: a bucket that takes records need not let anyone delete.
@@ -168,7 +169,7 @@ class S3Store:
         keys: list[str] = []
         folders = [prefix]
         while folders:
-            listings = list(in_threads(self._list, folders))
+            listings = list(tracked(in_threads(self._list, folders), "folders listed", len(folders)))
             keys += [key for found, _ in listings for key in found if is_record_key(key)]
             folders = [folder for _, below in listings for folder in below]
         if not keys and not any(page.keys or page.prefixes for page in self._pages("", MaxKeys=1)):

@@ -24,6 +24,7 @@ from bench.store.atomic_write import create_file, make_folders, sweep, sync_fold
 from bench.store.base import Store
 from bench.store.log import echo as echo_to_log
 from bench.text import plural
+from bench.tracking import tracked
 from bench.variables import SPOOL
 
 _STORE = "store"
@@ -97,8 +98,9 @@ def drain(spool: Spool, store: Store) -> Drained:
     spool.sweep()
     stored = 0
     errors: list[BenchError] = []
-    results = in_threads(lambda path: _move(path, store), spool.waiting())
-    for error in results:
+    waiting = spool.waiting()
+    results = in_threads(lambda path: _move(path, store), waiting)
+    for error in tracked(results, "records", len(waiting)):
         if error is None:
             stored += 1
             continue

@@ -177,14 +177,18 @@ def _triton_compiles() -> bool:
 
 def _cpu() -> Compute:
     precision, winograd = fastest_convolution()
-    path: ExecutionPath = "compiled" if _has_compiler() else "eager"
+    path: ExecutionPath = "eager" if lacking_to_compile() else "compiled"
     return Compute(torch.device("cpu"), precision, path, winograd, open=True)
 
 
-def _has_compiler() -> bool:
-    """Whether a C++ compiler is here, and Python's headers, which the code of torch.compile includes."""
+def lacking_to_compile() -> list[str]:
+    """What torch.compile lacks for a processor: a C++ compiler, Python's headers, which its code includes."""
     headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    return headers.exists() and any(shutil.which(name) for name in ("g++", "clang++"))
+    there = {
+        "C++ compiler": any(shutil.which(name) for name in ("g++", "clang++")),
+        "Python headers": headers.exists(),
+    }
+    return [what for what, found in there.items() if not found]
 
 
 @cache

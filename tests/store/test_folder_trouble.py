@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import RecordError, StoreError
-from bench.store import Store, open_store
+from bench.store import FolderStore, Store, open_store
 from tests.support.builders import make_run
 
 
@@ -102,3 +102,15 @@ def test_a_store_has_a_name(url: str) -> None:
 def test_the_home_of_a_user_who_does_not_exist_is_no_store() -> None:
     with pytest.raises(StoreError, match="~no-such-user-here"):
         open_store("~no-such-user-here/x")
+
+
+def test_a_place_is_proved_without_making_a_store_there(tmp_path: Path) -> None:
+    there = FolderStore(tmp_path / "not" / "yet")
+    there.check_place()
+    assert tree(tmp_path) == []
+    there.check_writable()
+    there.check_place()
+    assert tree(tmp_path) == ["not", "not/yet", "not/yet/.tmp", "not/yet/v1"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"file.*--store"):
+        FolderStore(tmp_path / "file" / "store").check_place()

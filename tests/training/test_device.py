@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -103,3 +104,15 @@ def test_the_processor_is_taken_where_it_is_asked_for_or_all_there_is(monkeypatc
 def test_only_a_processor_is_kept_from_compiling() -> None:
     cpu, cuda = (device.Compute(torch.device(kind), torch.float32, "compiled") for kind in ("cpu", "cuda"))
     assert (device.eager_on_cpu(cpu).path, device.eager_on_cpu(cuda).path) == ("eager", "compiled")
+
+
+@pytest.mark.parametrize(("compilers", "lacking"), [({"clang++"}, []), ({"gcc"}, ["C++ compiler"])])
+def test_what_compiling_for_a_processor_lacks_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compilers: set[str], lacking: list[str]
+) -> None:
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(device.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr(device.shutil, "which", lambda name: name if name in compilers else None)
+    assert device.lacking_to_compile() == lacking
+    (tmp_path / "Python.h").unlink()
+    assert device.lacking_to_compile() == [*lacking, "Python headers"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from bench import variables
 from bench.cli.parts.streams import Out
@@ -48,6 +49,13 @@ data_option = click.option(
     metavar="FOLDER",
     help="Folder with CIFAR-10's official binary batches; else CIFAR10_DIR, else the cache.",
 )
+
+
+def complete_recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The recipes that a shell may complete `incomplete` to."""
+    from bench.recipes import RECIPES  # not for those who run none
+
+    return [CompletionItem(r.name, help=r.summary) for r in RECIPES if r.name.startswith(incomplete)]
 
 
 def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from bench.record.documents import new_id, run_key, utc_now
 from bench.store import FolderStore, Store, other_content, read_documents, read_leases
 from bench.store.compact.layer import FILE_SHA256, FOLDER, RUNS, SCHEMA, FolderLayer, Layer, Rows, read_rows
 from bench.text import short_name
+from bench.tracking import tracked
 
 # Records turned into parts at a time: what is in memory at once.
 _CHUNK = 100_000
@@ -129,7 +130,7 @@ def verify(store: Store) -> Iterator[str]:
     keys = [run_key(run_id) for run_id in ids]
     seen: set[str] = set()
     rows = zip(ids, keys, table[FILE_SHA256].to_pylist(), store.read_many(keys), strict=True)
-    for run_id, key, stated, raw in rows:
+    for run_id, key, stated, raw in tracked(rows, "runs of the compact layer", len(ids)):
         if run_id in seen:
             yield f"{store.name}/{FOLDER}: run {run_id} is in it twice"
         seen.add(run_id)

@@ -6,7 +6,7 @@ import fcntl
 import gc
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cache, partial
@@ -22,6 +22,7 @@ from bench.errors import RecordError, StoreError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
 from bench.store import ROOT, FolderStore, Leases, Store, is_record_key, open_store, parse
+from bench.tracking import tracked
 
 COMPACT = f"{ROOT}/compact"
 FOLDER = f"{COMPACT}/runs"
@@ -77,9 +78,10 @@ def read_rows(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
     """The runs under `keys`, in that order. Many are read by as many processes as there are cores."""
     batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
     if len(keys) < _WORTH_PROCESSES:
-        done = [_read_batch(store, batch, leases) for batch in batches]
+        read: Iterable[Rows] = (_read_batch(store, batch, leases) for batch in batches)
     else:
-        done = list(in_processes(partial(_read_named, store.name, leases=leases), batches))
+        read = in_processes(partial(_read_named, store.name, leases=leases), batches)
+    done = list(tracked(read, "runs", len(keys), size=lambda rows: len(rows.table) + len(rows.errors)))
     return Rows(
         pa.concat_tables([rows.table for rows in done]) if done else SCHEMA.empty_table(),
         [error for rows in done for error in rows.errors],

@@ -1,0 +1,22 @@
+"""bench completion: the script by which a shell completes bench's words, click's own."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what SHELL needs to complete commands, options and recipes at the tab key.
+
+    For good: in ~/.bashrc or ~/.zshrc the line eval "$(bench completion bash)", or zsh; for fish
+    bench completion fish > ~/.config/fish/completions/bench.fish
+    """
+    script = get_completion_class(shell)
+    assert script is not None  # as click.Choice allows just those that it knows
+    root = cast(click.Group, click.get_current_context().find_root().command)
+    click.echo(script(root, {}, "bench", "_BENCH_COMPLETE").source())

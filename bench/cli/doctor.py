@@ -1,0 +1,62 @@
+"""bench doctor: what is missing on this machine, and how to get it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import cast
+
+import click
+
+from bench.cli.parts.bars import with_progress
+from bench.cli.parts.common import data_option, store_option
+from bench.doctor import PROBES, PURPOSES, Asked, Finding, Purpose, findings
+from bench.text import one_line
+
+_COLOURS = {"ok": "green", "note": "yellow", "fails": "red"}
+
+
+@click.command()
+@click.option(
+    "--for",
+    "purpose",
+    default="run",
+    show_default=True,
+    type=click.Choice(PURPOSES),
+    help="What is to be done here: train recipes, run a program of your own, read records, or rent machines.",
+)
+@data_option
+@store_option
+@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "json"]))
+@with_progress
+def doctor(purpose: str, data: str | None, store: str, style: str) -> None:
+    """Look at all that a run needs on this machine: how it stands, and what to do about it.
+
+    Python, torch, the GPU and its driver, a compiler, NVML, data, disk, memory, the store, credentials (which there
+    are, never what they are), SkyPilot, the clock. It needs no torch, and measures nothing.
+
+    Exit codes: 0 it can be done here, whatever could be better; 1 it would fail.
+    """
+    asked = Asked(cast(Purpose, purpose), store, data)
+    found = [finding for several in findings(asked, PROBES) for finding in several]
+    if style == "json":
+        click.echo(json.dumps([{**asdict(each), "state": each.state} for each in found], indent=1))
+    else:
+        click.echo(_text(found, f"bench {purpose}"))
+    if any(finding.fails for finding in found):
+        sys.exit(1)
+
+
+def _text(found: list[Finding], command: str) -> str:
+    """The answer, and a line for each finding, with what to do below it."""
+    failing = list(dict.fromkeys(finding.name for finding in found if finding.fails))
+    answer = f"`{command}` would fail here: {', '.join(failing)}" if failing else f"`{command}` can be done here"
+    width = max(len(finding.name) for finding in found)
+    lines = [answer, ""]
+    for finding in found:
+        state = click.style(f"{finding.state:<5}", fg=_COLOURS[finding.state])
+        lines.append(f"{state}  {finding.name:<{width}}  {one_line(finding.found)}")
+        if finding.remedy:
+            lines.append(f"{'':<{len('fails')}}  {'':<{width}}  to do: {one_line(finding.remedy)}")
+    return "\n".join(lines)

@@ -1,0 +1,46 @@
+"""A finding of the doctor: what was looked at, how it stands, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+# What is to be done here: `bench run` and `bench estimate`, `bench exec`, reading records, renting machines.
+Purpose = Literal["run", "exec", "report", "sweep"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+State = Literal["ok", "note", "fails"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the doctor is asked: whether `purpose` can be done, with the records of `store` and the images in `data`.
+
+    `store` and `data` are as the options of those names have them.
+    """
+
+    purpose: Purpose = "run"
+    store: str = "results/local"
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one thing stands. `remedy` is empty where nothing is to be done; `fails`: without it the purpose would."""
+
+    name: str
+    found: str
+    remedy: str = ""
+    fails: bool = False
+
+    @property
+    def state(self) -> State:
+        """`fails`, `note` where something could be better, or `ok`."""
+        if self.fails:
+            return "fails"
+        return "note" if self.remedy else "ok"
+
+    @classmethod
+    def of_error(cls, name: str, error: Exception, *, fails: bool = True) -> Finding:
+        """The finding that an error of ours is: what stands before its first semicolon, and behind it what to do."""
+        found, _, remedy = str(error).partition("; ")
+        return cls(name, found, remedy.removeprefix("or ") or "see docs/commands.md", fails)

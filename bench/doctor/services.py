@@ -1,0 +1,108 @@
+"""Probes of what a command reads and asks: data, the store and its spool, credentials, SkyPilot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from bench.billing.offers.skypilot import installed
+from bench.doctor.computing import INSTALL
+from bench.doctor.finding import Asked, Finding
+from bench.errors import BenchError, DataError
+from bench.store import ROOT, FolderStore, open_store, spools
+from bench.sweep.provisioning.skypilot import SkyPilot, quietly
+from bench.text import plural
+
+# Where clients look for credentials: variables and files by their names. What stands in them is nobody's business.
+_VARIABLES = {
+    "AWS": ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+    "Google": ("GOOGLE_APPLICATION_CREDENTIALS",),
+    "Azure": ("AZURE_CLIENT_ID",),
+    "RunPod": ("RUNPOD_API_KEY",),
+    "Lambda": ("LAMBDA_API_KEY",),
+    "Kubernetes": ("KUBECONFIG",),
+}
+_FILES = {
+    "AWS": (".aws/credentials", ".aws/config"),
+    "Google": (".config/gcloud/application_default_credentials.json",),
+    "Azure": (".azure/msal_token_cache.json",),
+    "RunPod": (".runpod/config.toml",),
+    "Lambda": (".lambda_cloud/lambda_keys",),
+    "Kubernetes": (".kube/config",),
+}
+
+
+def data(asked: Asked) -> Iterator[Finding]:
+    """CIFAR-10, every file by its checksum."""
+    if asked.purpose != "run":
+        return
+    from bench.training import data as cifar10
+
+    try:
+        folder = cifar10.find(asked.data)
+        cifar10.verify(folder)
+    except DataError as error:
+        yield Finding.of_error("data", error)
+    else:
+        yield Finding("data", f"CIFAR-10, six files, verified ({folder})")
+
+
+def store(asked: Asked) -> Iterator[Finding]:
+    """Whether the store takes records; for a report, whether it can be read."""
+    try:
+        opened = open_store(asked.store)
+        if asked.purpose == "report":
+            next(opened.keys(f"{ROOT}/leases/"), None)
+        elif isinstance(opened, FolderStore):
+            opened.check_place()
+        else:
+            opened.check_writable()
+    except BenchError as error:
+        yield Finding.of_error("store", error)
+        return
+    yield Finding("store", f"{opened.name} {'can be read' if asked.purpose == 'report' else 'takes records'}")
+
+
+def spool(asked: Asked) -> Iterator[Finding]:
+    """Records that wait for a store which could not take them."""
+    try:
+        waiting = {spool.locator: len(spool.waiting()) for spool in spools()}
+    except BenchError as error:
+        yield Finding.of_error("spool", error, fails=False)
+        return
+    for locator, count in waiting.items():
+        yield Finding("spool", f"{plural(count, 'record')} for {locator}", "bench store drain")
+    if not waiting:
+        yield Finding("spool", "no record waits")
+
+
+def credentials(asked: Asked) -> Iterator[Finding]:
+    """Which clouds have credentials here, by the names of variables and files alone."""
+    found = {
+        cloud: [name for name in _VARIABLES[cloud] if os.environ.get(name)]
+        + [f"~/{name}" for name in _FILES[cloud] if (Path.home() / name).exists()]
+        for cloud in _VARIABLES
+    }
+    words = "; ".join(f"{cloud} ({', '.join(names)})" for cloud, names in found.items() if names)
+    needed = asked.purpose == "sweep" and not words
+    yield Finding("credentials", words or "none", "`sky check` says what each cloud needs" if needed else "")
+
+
+def skypilot(asked: Asked) -> Iterator[Finding]:
+    """SkyPilot, which rents machines; for a sweep, whether it may use a cloud."""
+    renting = asked.purpose == "sweep"
+    if not installed():
+        remedy = f"{INSTALL} 'skypilot[aws]', or of another cloud" if renting else ""
+        yield Finding("SkyPilot", "not installed; sweeps on rented machines need it", remedy, renting)
+        return
+    version = metadata.version("skypilot")
+    if renting:  # its server takes seconds to start
+        try:
+            with quietly():
+                SkyPilot().check()
+        except BenchError as error:
+            yield Finding.of_error("SkyPilot", error)
+            return
+    yield Finding("SkyPilot", f"{version}{', which may use a cloud' if renting else ''}")

@@ -1,0 +1,50 @@
+"""How far a long work has come, told to whoever shows it. Nobody does, unless the command line listens.
+
+As with a logger, the work need not know who that is, and what lies between the two need not pass it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+A = TypeVar("A")
+
+
+class Listener(Protocol):
+    """Shows works in hand."""
+
+    def task(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        """A work that takes as long as the context: what is called with so many items done of `total`, if known."""
+
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def told_to(listener: Listener) -> Iterator[None]:
+    """Tell `listener` of every work in this thread meanwhile."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def tracked(
+    items: Iterable[A], what: str, total: int | None = None, size: Callable[[A], int] = lambda _: 1
+) -> Iterator[A]:
+    """`items` as they are, each told of once it was dealt with: `what` they are, such as `records`.
+
+    An item counts as `size` of `total`; without a total no remaining time can be told.
+    """
+    listener = _LISTENER.get()
+    if listener is None:
+        yield from items
+        return
+    with listener.task(what, total) as advance:
+        for item in items:
+            yield item
+            advance(size(item))

@@ -1,0 +1,53 @@
+"""How far a work is, told to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bench.tracking import told_to, tracked
+
+
+class Told:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[object] = []
+
+    @contextmanager
+    def task(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        self.lines.append((what, total))
+        try:
+            yield self.lines.append
+        finally:
+            self.lines.append("end")
+
+
+def test_nobody_need_listen() -> None:
+    assert list(tracked("abc", "letters", 3)) == ["a", "b", "c"]
+
+
+def test_each_item_is_told_of_once_it_was_dealt_with() -> None:
+    told = Told()
+    with told_to(told):
+        items = tracked(["ab", "c"], "words", size=len)
+        assert next(items) == "ab"
+        assert told.lines == [("words", None)]
+        assert list(items) == ["c"]
+    assert told.lines == [("words", None), 2, 1, "end"]
+    assert list(tracked("ab", "letters")) == ["a", "b"]
+    assert len(told.lines) == 4
+
+
+def test_a_work_that_breaks_has_ended() -> None:
+    told = Told()
+
+    def broken() -> Iterator[int]:
+        yield 1
+        raise ZeroDivisionError
+
+    with told_to(told), pytest.raises(ZeroDivisionError):
+        list(tracked(broken(), "things", 2))
+    assert told.lines == [("things", 2), 1, "end"]
