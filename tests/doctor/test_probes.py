@@ -51,7 +51,7 @@ def test_a_gpu_that_torch_cannot_use_fails_with_the_remedy_that_a_run_names(monk
 def test_without_a_compiler_a_run_is_slower_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(device, "nvidia_driver", lambda: None)
-    monkeypatch.setattr(device.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
     found = of(training(Asked("run")))
     assert found["compiler"].state == "note"
     assert found["compiler"].found.startswith("no C++ compiler;")

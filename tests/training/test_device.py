@@ -111,8 +111,8 @@ def test_what_compiling_for_a_processor_lacks_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compilers: set[str], lacking: list[str]
 ) -> None:
     (tmp_path / "Python.h").touch()
-    monkeypatch.setattr(device.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
-    monkeypatch.setattr(device.shutil, "which", lambda name: name if name in compilers else None)
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr("shutil.which", lambda name: name if name in compilers else None)
     assert device.lacking_to_compile() == lacking
     (tmp_path / "Python.h").unlink()
     assert device.lacking_to_compile() == [*lacking, "Python headers"]
