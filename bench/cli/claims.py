@@ -16,7 +16,7 @@ from analysis.claims.own import OwnCheck, check_own, own_json, own_table, read_c
 from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import published_documents
 from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import output_option, refuse, stores_option, to_terminal, write
+from bench.cli.parts.common import format_option, output_option, refuse, stores_option, to_terminal, write
 from bench.errors import StoreError, UsageError
 from bench.store import open_store, read_documents
 from bench.text import Table
@@ -27,7 +27,7 @@ NOT_SUPPORTED, INCONCLUSIVE = 3, 4  # exit codes
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[CLAIM|FILE.toml]…")
 @stores_option
-@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
+@format_option("table", "markdown", "json")
 @output_option
 @click.option(
     "--fail", is_flag=True, help="Exit with 3 where a claim is not supported, else 4 where one is inconclusive."

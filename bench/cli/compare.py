@@ -18,7 +18,7 @@ from analysis.comparison.compare import (
 )
 from analysis.frames.runs import load_apart
 from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import store_option
+from bench.cli.parts.common import format_option, store_option
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
@@ -55,7 +55,7 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     metavar="5%",
     help="Exit with 3 where A takes this much longer than B, with 4 where the runs do not say.",
 )
-@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "markdown", "json"]))
+@format_option("table", "markdown", "json")
 @with_progress
 def compare(
     a: str,

@@ -10,7 +10,7 @@ from typing import cast
 import click
 
 from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import data_option, store_option
+from bench.cli.parts.common import data_option, format_option, store_option
 from bench.doctor import PROBES, PURPOSES, Asked, Finding, Purpose, findings
 from bench.text import one_line
 
@@ -28,7 +28,7 @@ _COLOURS = {"ok": "green", "note": "yellow", "fails": "red"}
 )
 @data_option
 @store_option
-@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "json"]))
+@format_option("table", "json")
 @with_progress
 def doctor(purpose: str, data: str | None, store: str, style: str) -> None:
     """Look at all that a run needs on this machine: how it stands, and what to do about it.

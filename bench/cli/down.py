@@ -26,7 +26,8 @@ def down(context: click.Context, which: str | None, everything: bool, store: str
     """Give back the machines of SWEEP (its name or file), or the one called CLUSTER.
 
     First their records come home, into the store of their sweep unless --store names another; then the machines end,
-    and their leases are closed. A machine that does not answer stays: it may hold records.
+    and their leases are closed. A machine that does not answer stays: it may hold records. A record that is damaged,
+    or in conflict with another, is named on stderr; the exit code is then 5.
     """
     if (which is None) != everything:
         raise UsageError("bench down takes a sweep or a cluster, or --all")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bench.billing.prices import machine_hourly, train_cost
-from bench.cli.parts.common import complete_recipes, data_option, machine_options, store_option
+from bench.cli.parts.common import complete_recipes, data_option, device_option, machine_options, store_option
 from bench.lease.machine import MachineOptions, lease_by_options
 from bench.measure.session import prepare_device
 from bench.recipes import find, not_recipes
@@ -17,7 +17,7 @@ from bench.training import data as cifar10
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…", shell_complete=complete_recipes)
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
 @click.option("--steps", default=3, show_default=True, type=click.IntRange(1), help="Steps to time of each kind.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@device_option
 @click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run of a program that was sampled.")
 @data_option
 @store_option

@@ -106,7 +106,8 @@ def exec_(
     TensorBoard, or the file that $BENCH_EVENTS names. `bench metrics` shows what is read and what is not.
 
     The seed of a run is in $BENCH_SEED, and stands for {seed} in COMMAND. With --steps the program is stopped after so
-    many, and `bench estimate` tells what the rest would take. What bench has to say goes to stderr.
+    many, and `bench estimate` tells what the rest would take. What bench has to say goes to stderr. Where a run failed
+    the exit code is 6, and its record says why.
     """
     if stop_at_target and target is None:
         raise UsageError("--stop-at-target needs a --target")

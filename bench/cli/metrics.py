@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bench.cli.parts.common import metric_option, output_option, write
+from bench.cli.parts.common import format_option, metric_option, output_option, write
 from bench.errors import DataError, UsageError
 from bench.programs.sources.regex import BadPattern
 from bench.programs.watching.log import LogReading, Reading, Values, read_log
@@ -22,7 +22,7 @@ _MOST_METRICS, _MOST_KINDS = 30, 10
 @click.command()
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @metric_option
-@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "json"]))
+@format_option("table", "json")
 @output_option
 def metrics(files: tuple[Path, ...], patterns: dict[str, str], style: str, output: Path | None) -> None:
     """Show what `bench exec` would read as progress in FILE, and what it would not.

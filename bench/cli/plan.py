@@ -10,7 +10,7 @@ from functools import partial
 import click
 
 from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import refuse, to_terminal, write
+from bench.cli.parts.common import format_option, refuse, to_terminal, write
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
 from bench.store import open_store
@@ -44,19 +44,15 @@ class _PlanCommand(click.Command):
     help=f"Records to learn times from; may be repeated.  [default: results, results/local and {STORE.name}]",
 )
 @click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
-@click.option(
-    "--format",
-    "style",
-    default="table",
-    show_default=True,
-    type=click.Choice(["table", "markdown", "csv", "json"]),
-)
+@format_option("table", "markdown", "csv", "json")
 @with_progress
 def plan(path: str, stores: tuple[str, ...], offline: bool, style: str) -> None:
     """Show what SWEEP.yaml would rent, for how long and for how many dollars, with an upper bound.
 
     It needs no account, no network (see --offline) and no SkyPilot, whose prices it uses where it is installed. Times
     come from records where there are any of the recipe on that GPU. For a recipe on this machine: `bench estimate`.
+
+    A record that cannot be read is named on stderr and not counted; the exit code is then 5.
     """
     planned, errors = planned_from_records(load(path), stores, offline=offline)
     write(render(planned, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)

@@ -9,7 +9,7 @@ import click
 from bench.billing.offers.query import Query
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
-from bench.cli.parts.common import to_terminal, write
+from bench.cli.parts.common import format_option, to_terminal, write
 
 
 @click.command()
@@ -17,7 +17,7 @@ from bench.cli.parts.common import to_terminal, write
 @click.option("--spot", is_flag=True, help="Spot prices, in place of on-demand ones.")
 @click.option("--cloud", metavar="NAME", help="Only this provider: aws, gcp, lambda, …")
 @click.option("--region", metavar="NAME", help="Only this region, and prices whose source names none.")
-@click.option("--format", "style", default="table", show_default=True, type=click.Choice(["table", "csv", "json"]))
+@format_option("table", "csv", "json")
 @click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
 def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool) -> None:
     """What machines with GPUs cost, the cheapest GPU first: the price book, AWS, and SkyPilot where it is installed.

@@ -12,7 +12,7 @@ from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from analysis.tables.what_if import what_if_price
 from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import output_option, refuse, stores_option, to_terminal, write
+from bench.cli.parts.common import format_option, output_option, refuse, stores_option, to_terminal, write
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
@@ -30,13 +30,7 @@ _MOST_PUBLISHED = 12
     help="Which published entries to show: the four of the claim; and those in the stores; and all 31 of DAWNBench; "
     f"none.  [default: stored; in a table {_MOST_PUBLISHED} of them]",
 )
-@click.option(
-    "--format",
-    "style",
-    default="table",
-    show_default=True,
-    type=click.Choice(["table", "markdown", "csv", "json", "parquet", "html"]),
-)
+@format_option("table", "markdown", "csv", "json", "parquet", "html")
 @click.option(
     "--instance",
     metavar="PROVIDER:TYPE",

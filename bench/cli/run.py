@@ -10,6 +10,7 @@ import click
 from bench.cli.parts.common import (
     complete_recipes,
     data_option,
+    device_option,
     echo_option,
     end_unless_completed,
     machine_options,
@@ -36,7 +37,7 @@ from bench.store import open_store
     type=click.FloatRange(0, 1, min_open=True),
     help="Accuracy to reach, 0..1, in place of the recipe's own.",
 )
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@device_option
 @click.option(
     "--gpus",
     default=1,
@@ -78,7 +79,8 @@ def run(
 ) -> None:
     """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
 
-    Several recipes are interleaved round by round. Without a price, cost stays unknown.
+    Several recipes are interleaved round by round. Without a price, cost stays unknown. Where a run failed the exit
+    code is 6, and its record says why.
     """
 
     opened_store = open_store(store)

@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.argument("what", default="record", type=click.Choice(["record", "sweep"]))
+@click.argument("what", metavar="[record|sweep]", default="record", type=click.Choice(["record", "sweep"]))
 def schema(what: str) -> None:
     """Print the JSON Schema of every document a store holds, or of a sweep file, for editors and other readers."""
     if what == "sweep":

@@ -23,7 +23,8 @@ def store() -> None:
 def compact(store: str) -> None:
     """Copy the runs of a store into Parquet below v1/compact, which reads a hundred times faster.
 
-    Only what is new is added; the records stay as they are, and the copy may be deleted at any time.
+    Only what is new is added; the records stay as they are, and the copy may be deleted at any time. A record that
+    cannot be read is named on stderr and left out; the exit code is then 5.
     """
     from bench.store.compact import compact as add
 
@@ -38,7 +39,10 @@ def compact(store: str) -> None:
 @store_option
 @with_progress
 def verify(store: str) -> None:
-    """Check every record's schema and checksum, and the compact layer against the records."""
+    """Check every record's schema and checksum, and the compact layer against the records.
+
+    What is not as it should be is named on stderr; the exit code is then 5.
+    """
     from bench.store.compact import verify as differences
 
     opened = open_store(store)

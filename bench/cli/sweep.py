@@ -38,7 +38,8 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
     All cells go on at once; one that fails does not stop the others. Cells whose runs are in the store already are
     skipped: the same command goes on with a sweep that broke off, on its machines where they still stand. Records go to
     the sweep's own s3:// store; without one they come home into --store as they appear. Ctrl-C gives all machines back.
-    Without max_cost and max_duration, all is given back at twice the plan's upper bounds.
+    Without max_cost and max_duration, all is given back at twice the plan's upper bounds. Where a cell failed, or the
+    budget was reached, the exit code is 6.
     """
     loaded = load(path)
     budget = Budget(

@@ -58,6 +58,27 @@ def complete_recipes(ctx: click.Context, param: click.Parameter, incomplete: str
     return [CompletionItem(r.name, help=r.summary) for r in RECIPES if r.name.startswith(incomplete)]
 
 
+def format_option(*formats: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option `--format`, passed as `style`, of a command that answers in one of `formats`, a table otherwise."""
+    return click.option(
+        "--format",
+        "style",
+        default="table",
+        show_default=True,
+        type=click.Choice(formats),
+        help="How to write it.",
+    )
+
+
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="What to compute on; auto takes a GPU where there is one.",
+)
+
+
 def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     from bench.programs.sources.regex import BadPattern, patterns_of  # not for those who have no such option
 
