@@ -83,10 +83,10 @@ def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:
     return f"did you mean {' or '.join(known[key] for key in near)}?" if near else ""
 
 
-def significant(value: float | Decimal) -> str:
-    """`value` to three significant digits, without an exponent: 0.00264, 74.0, 286000."""
+def significant(value: float | Decimal, digits: int = 3) -> str:
+    """`value` to so many significant digits, without an exponent: 0.00264, 74.0, 286000."""
     # By way of str: a half is rounded as it is printed, whether it comes as a double or exactly.
-    return format(Decimal(f"{Decimal(str(value)):.2e}"), "f") if value else "0"
+    return format(Decimal(f"{Decimal(str(value)):.{digits - 1}e}"), "f") if value else "0"
 
 
 @dataclass(frozen=True)

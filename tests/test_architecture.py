@@ -45,8 +45,11 @@ ORDER = [
     "bench.cli",
     "bench.__main__",
 ]
-# Analysis understands records wherever they were made: no machine, no training.
-ANALYSIS_USES = {"bench", *(f"bench.{room}" for room in ("errors", "text", "tracking", "record", "billing", "store"))}
+# Analysis understands records and logs wherever they were made: no machine, no training.
+ANALYSIS_USES = {
+    "bench",
+    *(f"bench.{room}" for room in ("errors", "text", "tracking", "programs", "record", "billing", "store")),
+}
 TRAINS = {"bench.training", "bench.recipes", "bench.measure", "bench.doctor", "bench.cli"}
 # What goes to machines that have nothing but Python.
 ALONE = {"bench", "bench.programs", "bench.sealed"}

@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, verdict_of
 from analysis.comparison.selection import select
-from analysis.frames.runs import clock_of, train_costs
+from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.stats.intervals import Interval, mean_interval, median_interval, ratio_of_medians
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
@@ -152,7 +152,7 @@ def _unlike(claim: OwnClaim, sides: Sequence[Sequence[float]], currencies: Seque
     return None
 
 
-def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Policy) -> list[float]:
+def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Clock) -> list[float]:
     """What the claim is about, of each run that has it, in its unit."""
     if claim.metric == "time":
         return [seconds / _SECONDS[claim.unit] for seconds in runs[f"{clock}_s"].dropna()]

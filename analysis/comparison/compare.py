@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
-from analysis.frames.runs import clock_of, target_words
+from analysis.frames.runs import Clock, clock_of, target_words
 from analysis.stats.intervals import LEVEL, POWER, median_interval, visible_difference, wilson
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
@@ -34,6 +34,7 @@ _CONDITIONS = {
     "views": "views an image (TTA)",
     "pricing_category": "price category",
     "torch": "torch",
+    "counts": "clock",  # of published runs: what their author counted
 }
 Format = Literal["table", "markdown", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -46,7 +47,7 @@ SCHEMA_VERSION: Final = 1
 class Comparison:
     """The findings of A against B under a clock, one a metric, with the notes that qualify them."""
 
-    policy: Policy
+    policy: Clock
     a: Side
     b: Side
     findings: tuple[Finding, ...]
@@ -71,9 +72,9 @@ def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Seque
             f"{a.label} and {b.label} have {shared} runs in common; narrow one with RECIPE@MACHINE, "
             "or name another store with --baseline-store"
         )
-    policy = clock_of(pd.concat([a.runs, b.runs]), policy)
-    findings = tuple(compare_metric(metric, a, b, policy) for metric in dict.fromkeys(metrics))
-    return Comparison(policy, a, b, findings, tuple(map(one_line, _notes(a, b, policy, findings))))
+    clock = clock_of(pd.concat([a.runs, b.runs]), policy)
+    findings = tuple(compare_metric(metric, a, b, clock) for metric in dict.fromkeys(metrics))
+    return Comparison(clock, a, b, findings, tuple(map(one_line, _notes(a, b, clock, findings))))
 
 
 def slower(comparison: Comparison, share: float) -> bool | None:
@@ -92,7 +93,7 @@ def slower(comparison: Comparison, share: float) -> bool | None:
     return False if 1 / time.interval.low <= 1 + share else None
 
 
-def _notes(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> Iterator[str]:
+def _notes(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> Iterator[str]:
     yield (
         f"intervals: {100 * LEVEL:g} %, in brackets; a difference is called one where its interval leaves out "
         f'"none". time: the {policy} clock, medians. 2x faster: half the time. n: runs of each side, or pairs.'
@@ -104,7 +105,7 @@ def _notes(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> Ite
     yield from _visible(a, b, findings)
 
 
-def _design(a: Side, b: Side, policy: Policy, findings: Sequence[Finding]) -> str:
+def _design(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> str:
     if not interleaved(a, b):
         return "unpaired: the runs were not interleaved, so a drift of the machine would show as a difference"
     pairs = max((f.n[0] for f in findings if f.metric == "time"), default=0)
@@ -129,13 +130,13 @@ def _conditions(a: Side, b: Side) -> Iterator[str]:
 
 
 def _distinct(runs: pd.DataFrame, column: str) -> list[str]:
-    values = runs[column].dropna().unique().tolist()
+    values = runs[column].dropna().unique().tolist() if column in runs else []
     if column == "pricing_category":
         values = [CATEGORIES.get(value, value) for value in values]
     return sorted({one_line(str(value)) for value in values}) or ["unknown"]
 
 
-def _uncounted(side: Side, policy: Policy) -> Iterator[str]:
+def _uncounted(side: Side, policy: Clock) -> Iterator[str]:
     if side.invalid:
         yield f"{side.invalid} of {side.label} not counted: a clock was read while the device was still at work"
     completed = side.runs["status"] == "completed"

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, get_args
 import pandas as pd
 
 from analysis.comparison.selection import Side
-from analysis.frames.runs import attempt_costs, train_costs
+from analysis.frames.runs import Clock, attempt_costs, train_costs
 from analysis.stats.intervals import (
     BOOTSTRAP_FROM,
     Interval,
@@ -26,7 +26,6 @@ from analysis.stats.intervals import (
     to_first_success,
     too_few,
 )
-from bench.record.documents import Policy
 from bench.text import significant
 
 Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]
@@ -66,7 +65,7 @@ _WORDS: dict[Metric, _Words] = {
     "time-per-success": _Words("faster to a success", "slower to a success", "time per success"),
     "cost-per-success": _Words("cheaper per success", "more expensive per success", "cost per success"),
 }
-_MACHINE = {"machine": "machines differ", "dataset": "data sets differ"}
+_MACHINE = {"machine": "machines differ", "dataset": "data sets differ", "counts": "clocks differ"}
 _TARGET = {"metric": "targets are about different things", "target": "targets differ"}
 _SUCCESS = {**_MACHINE, **_TARGET}
 _PRICE = {"pricing_category": "price categories, such as spot, differ"}
@@ -81,7 +80,7 @@ _UNLIKE: dict[Metric, dict[str, str]] = {
 }
 
 
-def compare_metric(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+def compare_metric(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     """What `metric` says of `a` against `b` under `policy`."""
     if metric == "hits":
         return _hits(a, b)
@@ -100,7 +99,7 @@ def interleaved(a: Side, b: Side) -> bool:
     return set(a.runs["series_id"]) == set(b.runs["series_id"])
 
 
-def _per_run(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+def _per_run(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     values_a, values_b = _values(metric, a, policy), _values(metric, b, policy)
     paired = interleaved(a, b)
     if paired:
@@ -117,7 +116,7 @@ def _per_run(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
     return _ratio(metric, a, b, n, ratio, interval)
 
 
-def _per_success(metric: Metric, a: Side, b: Side, policy: Policy) -> Finding:
+def _per_success(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     n = len(a.runs), len(b.runs)
     spent_a, spent_b = _attempts(metric, a, policy), _attempts(metric, b, policy)
     reason = too_few(*n, needed=BOOTSTRAP_FROM)
@@ -185,14 +184,14 @@ def _accuracy(a: Side, b: Side) -> Finding:
     return _difference("accuracy", a, b, n, difference, interval, digits, sentence, **how)
 
 
-def _values(metric: Metric, side: Side, policy: Policy) -> pd.Series[float]:
+def _values(metric: Metric, side: Side, policy: Clock) -> pd.Series[float]:
     """What each run took, in s or in the currency, by series and index; runs without a time are left out."""
     taken = side.runs[f"{policy}_s"] if metric == "time" else _amounts(train_costs(side.runs, policy))
     keys = pd.MultiIndex.from_arrays([side.runs["series_id"], side.runs["series_index"]])
     return pd.Series(list(taken), index=keys, dtype="float64").dropna()
 
 
-def _attempts(metric: Metric, side: Side, policy: Policy) -> list[float]:
+def _attempts(metric: Metric, side: Side, policy: Clock) -> list[float]:
     if metric == "time-per-success":
         return [float(value) for value in side.runs[f"{policy}_attempt_s"]]
     return _amounts(attempt_costs(side.runs, policy))
@@ -289,7 +288,7 @@ def _basis(metric: Metric, a: Side, b: Side, n: tuple[int, int], interval: Inter
 
 
 def _distinct(side: Side, column: str) -> set[object]:
-    values = side.runs[column].drop_duplicates().astype(object)
+    values = side.runs.reindex(columns=[column])[column].drop_duplicates().astype(object)
     return set(values.where(values.notna(), None))  # unknown is like unknown, which nan is not
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -26,6 +26,9 @@ DTYPES: dict[str, Any] = {
     "bool": "bool",
     "datetime": "datetime64[us, UTC]",
 }
+
+# A policy, or the clock of whoever published the runs (analysis.published.runs).
+Clock = Policy | Literal["published"]
 
 # What a frame has beside the columns of a flat row.
 DERIVED: dict[str, flat.Column] = {
@@ -107,8 +110,13 @@ def whole_runs(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["ended"].fillna("") != "sampled"]
 
 
-def clock_of(frame: pd.DataFrame, policy: Policy) -> Policy:
-    """The clock that times the like runs of `frame` where `policy` is asked for: programs without phases have one."""
+def clock_of(frame: pd.DataFrame, policy: Policy) -> Clock:
+    """The clock that times the like runs of `frame` where `policy` is asked for.
+
+    Published runs have their author's, programs without phases have one.
+    """
+    if "counts" in frame and len(frame) and frame["counts"].notna().all():
+        return "published"
     programs = bool(frame["program"].all())
     return "cold" if programs and frame[f"{policy}_attempt_s"].isna().all() else policy
 
@@ -120,12 +128,12 @@ def target_words(dataset: Any, metric: str, direction: str, target: float) -> st
     return f"{metric} {direction} {target:.6g}" if pd.isna(dataset) else f"{100 * target:.6g} %"
 
 
-def train_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
+def train_costs(frame: pd.DataFrame, policy: Clock) -> list[Decimal | None]:
     """What each run's time under `policy` cost, in its currency; None: no such time, or no price."""
     return _costs(frame[f"{policy}_s"], frame["hourly"])
 
 
-def attempt_costs(frame: pd.DataFrame, policy: Policy) -> list[Decimal | None]:
+def attempt_costs(frame: pd.DataFrame, policy: Clock) -> list[Decimal | None]:
     """What each run used under `policy` cost, however it ended; None: unknown."""
     return _costs(frame[f"{policy}_attempt_s"], frame["hourly"])
 

@@ -13,13 +13,23 @@ from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
 from analysis.frames.runs import clock_of, load, runs_frame, whole_runs
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
+from analysis.published.runs import with_published
 from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
+from analysis.tables.published_table import GENERAL_NOTE, published_rows
 from analysis.tables.what_if import WhatIf, note as what_if_note, repriced, repriced_samples
 from bench.errors import RecordError
-from bench.record.documents import DEFAULT_POLICY, AnyDocument, LeaseClosed, LeaseOpened, Policy, Run
+from bench.record.documents import (
+    DEFAULT_POLICY,
+    AnyDocument,
+    LeaseClosed,
+    LeaseOpened,
+    Policy,
+    Run,
+    current_published,
+)
 from bench.store import Store, read_documents
 from bench.text import plural
 
@@ -105,8 +115,10 @@ def build_report(
     shown = chosen if most is None else shortlist(chosen, most)
     whole = whole_runs(frame)
     # Of programs that mark no phases alone there is nothing to say under another clock.
-    policy = clock_of(whole, policy) if len(whole) and not shown else policy
-    rows = cost_table(frame, policy, shown)
+    if len(whole) and not shown and clock_of(whole, policy) == "cold":
+        policy = "cold"
+    several = current_published(documents) if which in ("stored", "all") else []
+    rows = [*cost_table(frame, policy, shown), *published_rows(several)]
     footnotes = general_notes(
         policy,
         measured=len(whole) > 0,
@@ -115,13 +127,15 @@ def build_report(
         known=len(known),
         compared=any(row.time_ratio is not None for row in rows),
     )
+    if several:
+        footnotes.append(GENERAL_NOTE)
     samples = sample_rows(
         [*programs, *(d for d in documents if isinstance(d, Run))],
         (d for d in documents if isinstance(d, LeaseOpened)),
     )
     if what_if:
         samples = repriced_samples(samples, what_if)
-        rows = repriced(rows, frame, what_if)
+        rows = repriced(rows, with_published(frame, several), what_if)
         footnotes.append(what_if_note(what_if))
     if len(shown) < len(chosen):
         footnotes.append(

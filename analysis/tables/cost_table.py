@@ -114,13 +114,13 @@ def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]
 def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     """The row of the like runs `selected`; those that do not count are its `invalid`."""
     runs, first = counted(selected), selected.iloc[0]
-    policy = clock_of(selected, policy)
+    clock = clock_of(selected, policy)
     hourly: Decimal | None = first["hourly"]
     n, hits = len(runs), int(runs["hit"].sum())
     ended = runs["status"].value_counts()
     completed = runs[runs["status"] == "completed"]
     accuracies, finals = (completed[name].dropna().tolist() for name in ("accuracy", "final"))
-    times = runs[f"{policy}_s"].dropna()
+    times = runs[f"{clock}_s"].dropna()
     seconds = float(times.median()) if len(times) else None
     interval = median_interval(times.tolist())
     return Row(
@@ -135,7 +135,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         metric=_text(first["metric"]),
         direction=_text(first["direction"]),
         target=None if pd.isna(first["target"]) else float(first["target"]),
-        clock=policy,
+        clock=clock,
         price_per_hour=hourly,
         currency=_text(first["currency"]),
         pricing_category=_text(first["pricing_category"]),
@@ -158,8 +158,8 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         time_s_interval=interval,
         train_cost=train_cost(seconds, hourly),
         train_cost_interval=priced(interval, hourly),
-        cost_per_success=cost_per_success(attempt_costs(runs, policy), hits),
-        notes=run_notes(selected, policy),
+        cost_per_success=cost_per_success(attempt_costs(runs, clock), hits),
+        notes=run_notes(selected, clock),
         run_ids=tuple(runs["run_id"].to_numpy(dtype=object)),  # not one by one, which takes a second for a million
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.frames.runs import counted
+from analysis.frames.runs import Clock, counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM
 from bench.record.documents import Policy
@@ -71,7 +71,7 @@ def general_notes(
     return notes
 
 
-def run_notes(selected: pd.DataFrame, policy: Policy) -> tuple[str, ...]:
+def run_notes(selected: pd.DataFrame, policy: Clock) -> tuple[str, ...]:
     """The notes to the row of the runs `selected`, those that do not count among them."""
     runs = counted(selected)
     notes = [_price(selected), *_broken(runs), *_invalid(len(selected) - len(runs)), *_unfinished(selected)]
@@ -113,14 +113,14 @@ def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
         yield f"{plural(missing, 'run')} planned but not in the records: a series was stopped early, or still goes on"
 
 
-def _untimed(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
+def _untimed(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
     completed = runs[runs["status"] == "completed"]
     count = int(completed[f"{policy}_s"].isna().sum())
     if count:
         yield f"{count} of {plural(len(completed), 'run')} completed without a time under the {policy} clock"
 
 
-def _too_few(runs: pd.DataFrame, policy: Policy) -> Iterator[str]:
+def _too_few(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
     timed = int(runs[f"{policy}_s"].notna().sum())
     if 0 < timed < MEDIAN_FROM:
         yield f"n = {timed}: too few for an interval of the median, which takes {MEDIAN_FROM}"

@@ -17,7 +17,7 @@ from analysis.stats.intervals import Interval
 from analysis.tables.cost_table import Row, priced
 from bench.billing.prices import cost_per_success, find_offer, given_price, train_cost
 from bench.errors import UsageError
-from bench.record.documents import POLICIES, PricingCategory
+from bench.record.documents import PricingCategory
 from bench.text import CATEGORIES
 
 
@@ -76,8 +76,9 @@ def what_if_price(
 
 def repriced(rows: Iterable[Row], frame: pd.DataFrame, what_if: WhatIf) -> list[Row]:
     """`rows` of a cost table of the runs in `frame`, the measured ones with their costs at `what_if` as well."""
-    runs = frame[["run_id", *(f"{policy}_attempt_s" for policy in POLICIES)]].set_index("run_id")
-    return [_repriced(row, runs, what_if) if row.kind == "measured" else row for row in rows]
+    clocks = [name for name in frame.columns if name.endswith("_attempt_s")]
+    runs = frame[["run_id", *clocks]].set_index("run_id")
+    return [_repriced(row, runs, what_if) if row.run_ids else row for row in rows]
 
 
 def repriced_samples(rows: Iterable[SampleRow], what_if: WhatIf) -> list[SampleRow]:
@@ -104,7 +105,7 @@ def _of_hours(interval: Interval | None, hourly: Decimal) -> Interval | None:
 
 def _repriced(row: Row, runs: pd.DataFrame, what_if: WhatIf) -> Row:
     hourly = what_if.price_per_hour
-    attempts = runs.loc[list(row.run_ids), f"{row.clock}_attempt_s"]
+    attempts = runs.loc[list(row.run_ids), f"{'published' if row.kind == 'published' else row.clock}_attempt_s"]
     costs = [train_cost(None if pd.isna(seconds) else seconds, hourly) for seconds in attempts]
     return replace(
         row,

@@ -119,16 +119,17 @@ def _offer(row: dict[str, str]) -> Offer:
 
 
 def find_offer(name: str, category: PricingCategory = "Standard", region: str | None = None) -> Offer:
-    """The offer for `name`, such as `aws:p3.2xlarge`; upper and lower case are the same.
+    """The offer for `name`, such as `aws:p3.2xlarge`, of the book, else of the extract; case does not matter.
 
     With a region: the offer for it, or else the one whose source named no region, which its `source` says.
     Raises UsageError, with what is there, for a name, category or region that the book does not hold.
     """
-    named = [offer for offer in price_book() if offer.name.casefold() == name.casefold()]
+    books = (price_book(), catalogue_extract())
+    named = next((found for book in books if (found := [o for o in book if o.name.casefold() == name.casefold()])), [])
     if not named:
-        near = did_you_mean(name, (offer.name for offer in price_book()), most=3)
+        near = did_you_mean(name, (offer.name for book in books for offer in book), most=3)
         raise UsageError(
-            f"no price for {name} in the price book (bench/billing/prices.csv); "
+            f"no price for {name} in the price book (bench/billing/prices.csv), nor in the catalogue beside it; "
             f"{f'{near} Or ' if near else ''}give --price-per-hour"
         )
     offers = [offer for offer in named if offer.category == category]

@@ -16,7 +16,7 @@ from analysis.comparison.compare import (
     select,
     slower,
 )
-from analysis.frames.runs import load_apart
+from analysis.published.runs import load_apart_with_published
 from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import format_option, store_option
 from bench.errors import RecordError
@@ -69,7 +69,8 @@ def compare(
 ) -> None:
     """Compare the runs of A with those of B: faster, cheaper, more often at the target, in words with intervals.
 
-    A and B are recipes, as RECIPE or as RECIPE@MACHINE, where MACHINE is any part of a machine's name. To
+    A and B are recipes, programs or published results of several runs, by the name in `bench report`, such as RECIPE, or
+    as RECIPE@MACHINE, where MACHINE is any part of a machine's name. To
     compare one recipe with its own past, name an older store with --baseline-store. Runs interleaved in
     one call of `bench run` are compared in pairs. On fewer than 6 runs a side nothing is called better.
 
@@ -79,7 +80,8 @@ def compare(
     chosen = cast("tuple[Metric, ...]", metrics or METRICS)
     if fail_if_slower is not None and "time" not in chosen:
         chosen = ("time", *chosen)
-    (frame, *other), errors = load_apart([open_store(each) for each in (store, baseline_store) if each is not None])
+    stores = [open_store(each) for each in (store, baseline_store) if each is not None]
+    (frame, *other), errors = load_apart_with_published(stores)
     baseline = other[0] if other else frame
     for refused in errors:
         click.echo(f"bench: {refused}", err=True)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from analysis.published.dawnbench.entries import read_entries
+from analysis.published.mlperf.results import SOURCE, read_results
+from analysis.published.summary import hits_line, summary_lines
+from analysis.published.trials.importer import Given, read_trials
 from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import refuse, store_option
+from bench.cli.parts.published_price import PublishedPrice, price_options
 from bench.errors import ConflictError, RecordError
-from bench.store import open_store
+from bench.programs.job import parse_target
+from bench.record.documents import MetricTarget, PublishedRuns, current_published
+from bench.store import open_store, read_all
+from bench.text import one_line, plural
 from bench.tracking import tracked
 
 
 @click.group(name="import")
 def import_() -> None:
-    """Read what others published into a store, as records of kind `published`."""
+    """Read what others published into a store, as records."""
 
 
 @import_.command("dawnbench")
@@ -42,3 +50,111 @@ def import_dawnbench(folder: Path, store: str) -> None:
     found = len(entries) + len(read_errors)
     click.echo(f"{found - len(skipped)} of {found} entries are in {target.name}")
     refuse(skipped)
+
+
+def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> MetricTarget | None:
+    if value is None:
+        return None
+    try:
+        target = parse_target(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    return MetricTarget(metric=target.metric, at_least=target.at_least, at_most=target.at_most)
+
+
+@import_.command("trials")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--map",
+    "pairs",
+    multiple=True,
+    required=True,
+    metavar="FIELD=COLUMN",
+    help="Which column holds what: seconds and value; machine, seed, hardware; a phase's seconds, such as "
+    "final_evaluate. COLUMN/1000 divides. May be repeated.",
+)
+@click.option("--counts", required=True, metavar="PHASE,…", help="The phases that the seconds hold: prepare,train.")
+@click.option("--target", required=True, callback=_target, metavar="'METRIC >= VALUE'", help="Quality to reach.")
+@click.option("--name", help="What ran.  [default: the file's name]")
+@click.option("--author", help="Who published it.")
+@click.option("--source", metavar="URL", help="Where it was published.  [default: the file's name]")
+@click.option("--hardware", metavar="NAME", help="What each run was on, where no column says it.")
+@click.option("--accelerators", type=click.IntRange(min=1), metavar="N", help="Accelerators that each run used.")
+@price_options
+@store_option
+@with_progress
+def import_trials(
+    file: Path,
+    pairs: tuple[str, ...],
+    counts: str,
+    target: MetricTarget,
+    name: str | None,
+    author: str | None,
+    source: str | None,
+    hardware: str | None,
+    accelerators: int | None,
+    price: PublishedPrice,
+    store: str,
+) -> None:
+    """Read FILE, a trial a line (JSON lines, or CSV in a file that ends in .csv), as published runs with n > 1.
+
+    What its clock leaves out is said in its row of `bench report`, as far as the file tells it. A file with one line
+    that cannot be right is refused whole, and that line named; the exit code is then 5, and 2 where an option does not
+    fit the file. Importing again changes nothing; with another option it takes the place of the one before.
+    """
+    given = Given(
+        target=target,
+        counts=counts,
+        name=name,
+        author=author,
+        source=source,
+        hardware=hardware,
+        accelerators=accelerators,
+    )
+    series = read_trials(file, pairs, given)
+    _put_runs([series.model_copy(update={"price": price.of(series)})], store)
+
+
+@import_.command("mlperf")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--source", metavar="URL", help="Where they were published.  [default: MLPerf Training]")
+@click.option(
+    "--target",
+    callback=_target,
+    metavar="'METRIC <= VALUE'",
+    help="Quality to reach, for a benchmark that bench does not know; of those it knows it has the rules' own.",
+)
+@price_options
+@store_option
+@with_progress
+def import_mlperf(
+    folder: Path, source: str | None, target: MetricTarget | None, price: PublishedPrice, store: str
+) -> None:
+    """Read the MLPerf Training results in DIR and below it: results/<system>/<benchmark>/result_*.txt, systems/*.json.
+
+    Each benchmark of a system is one published result, with its times, MLPerf's score and, at a price, its dollars. One
+    that cannot be read is named on stderr and skipped; the exit code is then 5. Importing again changes nothing; at
+    another price it takes the place of the one before.
+    """
+    found, errors = read_results(folder, source=source or SOURCE, target=target)
+    _put_runs([series.model_copy(update={"price": price.of(series)}) for series in found], store)
+    refuse(errors)
+
+
+def _put_runs(found: Sequence[PublishedRuns], store: str) -> None:
+    """Store each of `found`, unless the store has it already, and say what it says."""
+    target = open_store(store)
+    target.check_writable()
+    documents, unreadable = read_all(target, "published")
+    known = {series.place: series for series in current_published(documents)}
+    for series in found:
+        earlier = known.get(series.place)
+        if earlier is None or not earlier.same_as(series):
+            target.put(series)
+        known[series.place] = series
+        state = "was there already" if earlier and earlier.same_as(series) else "in the place of an earlier import"
+        click.echo(f"{one_line(series.label)} on {one_line(series.machine)}{f' ({state})' if earlier else ''}")
+        for line in (hits_line(series), *summary_lines(series)):
+            click.echo(f"  {line}")
+    click.echo(f"{plural(len(found), 'published result')} in {target.name}")
+    refuse(unreadable)

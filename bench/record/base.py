@@ -24,8 +24,8 @@ from bench.sealed import new_id, version_7
 
 # Version history: raise the number with any change of meaning or shape, and keep reading the old ones.
 # 1  2026-11-22  first version: run, lease-opened, lease-closed. Not released yet; since then only added to:
-#                published; bill; of a lease its resource_id, attempt, stopped_source, and the words launcher
-#                (started_source), preempted and lost (reason); of a run its recipe's version.
+#                published, published-runs; bill; of a lease its resource_id, attempt, stopped_source, and the words
+#                launcher (started_source), preempted and lost (reason); of a run its recipe's version.
 # 2  2026-11-26  of a run only: it may be of a program; evaluations hold metrics by name, where those of version 1
 #                held `accuracy`; ended, cleanup, resumed_from, progress; the environment's cudnn and triton. What
 #                version 1 lacks reads as null.

@@ -63,6 +63,7 @@ from bench.record.policy import (
 )
 from bench.record.program import Cleanup, Ended, MetricTarget, Program, StepProgress, StepSeconds
 from bench.record.published import CurvePoint, Published
+from bench.record.published_runs import PublishedRun, PublishedRuns, current_published
 from bench.record.run import (
     Device,
     Environment,
@@ -118,6 +119,8 @@ __all__ = [
     "PricingCategory",
     "Program",
     "Published",
+    "PublishedRun",
+    "PublishedRuns",
     "Reason",
     "RecipeRef",
     "Run",
@@ -133,6 +136,7 @@ __all__ = [
     "comparable",
     "content_of",
     "current_bills",
+    "current_published",
     "derived_id",
     "fell_back",
     "first_mistake",
@@ -150,8 +154,8 @@ __all__ = [
     "utc_now",
 ]
 
-AnyDocument = Annotated[Run | LeaseOpened | LeaseClosed | Bill | Published, Field(discriminator="kind")]
-_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Bill | Published] = TypeAdapter(AnyDocument)
+AnyDocument = Annotated[Run | LeaseOpened | LeaseClosed | Bill | Published | PublishedRuns, Field(discriminator="kind")]
+_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Bill | Published | PublishedRuns] = TypeAdapter(AnyDocument)
 
 
 def _refuse(constant: str) -> None:
@@ -196,7 +200,7 @@ def from_bytes(raw: bytes, name: str) -> AnyDocument:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of every document as it is stored, by kind."""
     schema = _ANY.json_schema(mode="serialization")
-    for kind in (Run, LeaseOpened, LeaseClosed, Bill, Published):
+    for kind in (Run, LeaseOpened, LeaseClosed, Bill, Published, PublishedRuns):
         stored = schema["$defs"][kind.__name__]
         stored["properties"][CHECKSUM_FIELD] = {
             "description": "SHA-256 in hex over the canonical JSON of the other fields",

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.record.base import SCHEMA_VERSION, Document
 
-_STILL_1 = ("lease-opened", "lease-closed", "bill", "published")
+_STILL_1 = ("lease-opened", "lease-closed", "bill", "published", "published-runs")
 # Fields that version 1 did not have: of a run, and of its parts.
 _SINCE_2 = ("program", "ended", "cleanup", "resumed_from", "progress")
 _PARTS_SINCE_2 = {"device": ("compared",), "environment": ("cudnn", "triton")}

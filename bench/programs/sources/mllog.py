@@ -30,6 +30,18 @@ _OF_TRAINING = frozenset({"eval_accuracy", "eval_start"})
 _TOTAL, _BATCH = "max_steps", "global_batch_size"
 
 
+def entry_of(text: str) -> dict[str, Any] | None:
+    """The entry in a line, whatever stands before the mark, such as a rank; its `key` is text. None: there is none."""
+    start = text.find(MARK)
+    if start < 0:
+        return None
+    try:
+        entry = json.loads(text[start + len(MARK) :])
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) and isinstance(entry.get("key"), str) else None
+
+
 class Mllog:
     """Reads MLLOG lines on stdout."""
 
@@ -43,14 +55,8 @@ class Mllog:
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
-        start = text.find(MARK)
-        if start < 0:
-            return None
-        try:
-            entry = json.loads(text[start + len(MARK) :])
-        except (ValueError, RecursionError):
-            return None
-        return self._point(entry, at) if isinstance(entry, dict) and isinstance(entry.get("key"), str) else None
+        entry = entry_of(text)
+        return None if entry is None else self._point(entry, at)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

@@ -1,0 +1,142 @@
+"""A tree of MLPerf Training results, into records of published runs, one a system and benchmark.
+
+`<submitter>/results/<system>/<benchmark>/result_*.txt` are the logs of the runs; `<submitter>/systems/<system>.json`
+says what they ran on. `eval_accuracy` keeps that name in the logs where it is a loss: `targets.csv` beside this file
+says of a benchmark what it is, and which way it is better; its values are those of MLPerf's own checker of logs,
+github.com/mlcommons/logging, in the file of the last column. The target that a log states goes first.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from analysis.published.mlperf.log import read_result
+from bench.errors import RecordError, UsageError
+from bench.record.documents import MetricTarget, Policy, PublishedRuns, first_mistake
+from bench.text import one_line
+
+SOURCE = "MLPerf Training"
+RESULTS = "result_*.txt"
+CLOCK: Policy = "mlperf"
+_COUNTS = ("prepare", "train", "evaluate", "final_evaluate")  # all between run_start and run_stop
+_TARGETS = Path(__file__).with_name("targets.csv")
+
+
+def read_results(
+    folder: Path, *, source: str = SOURCE, target: MetricTarget | None = None
+) -> tuple[list[PublishedRuns], list[RecordError]]:
+    """The results in `folder` and below it, by their place, and an error for each that cannot be read.
+
+    Of a benchmark one run that cannot be read is enough to refuse it: a mean over the others would be another. `target`
+    is for benchmarks that are not known. Raises UsageError where there is no result file.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; name a tree with results/<system>/<benchmark>/{RESULTS}")
+    groups = sorted({path.absolute().parent for path in folder.rglob(RESULTS)})
+    if not groups:
+        raise UsageError(f"{folder}: no {RESULTS} in it or below; name a tree with results/<system>/<benchmark>")
+    found: list[PublishedRuns] = []
+    errors: list[RecordError] = []
+    for group in groups:
+        try:
+            found.append(read_benchmark(group, source=source, target=target))
+        except RecordError as error:
+            errors.append(error)
+    return found, errors
+
+
+def read_benchmark(folder: Path, *, source: str = SOURCE, target: MetricTarget | None = None) -> PublishedRuns:
+    """The runs in `folder`, of one system and benchmark. Raises RecordError, naming the place and what is wrong."""
+    submitter = folder.parents[2]
+    place = folder.relative_to(submitter.parent).as_posix()
+    try:
+        logs = [read_result(path) for path in sorted(folder.glob(RESULTS), key=_number_of)]
+        system = _json(submitter / "systems" / f"{folder.parent.name}.json")
+        benchmark = logs[0].benchmark or folder.name
+        return PublishedRuns(
+            source=source,
+            source_file=place,
+            author=_text(system, "submitter"),
+            name=benchmark if _text(system, "division") == "closed" else f"{benchmark} ({system['division']})",
+            framework=system.get("framework") or None,
+            hardware=_text(system, "accelerator_model_name"),
+            availability=system.get("status") or None,
+            accelerators=_count(system, "accelerators_per_node"),
+            nodes=_count(system, "number_of_nodes"),
+            measured_on=min(log.day for log in logs),
+            target=target or target_of(benchmark, logs[0].target),
+            counts=_COUNTS,
+            clock=CLOCK,
+            scaling=_json(folder / "scaling.json").get("scaling_factor")
+            if (folder / "scaling.json").exists()
+            else None,
+            runs=tuple(log.run() for log in logs),
+        )
+    except ValidationError as error:
+        raise RecordError(_skipped(place, first_mistake(error))) from error
+    except (RecordError, ValueError, OSError) as error:
+        raise RecordError(_skipped(place, str(error))) from error
+
+
+def target_of(benchmark: str, stated: float | None) -> MetricTarget:
+    """What a benchmark is held to, at the value that its log has `stated` where it has.
+
+    Raises ValueError for a benchmark that is not known.
+    """
+    known = _targets().get(benchmark)
+    if known is None:
+        raise ValueError(f"which way {benchmark} is better is not known; say it with --target 'METRIC <= VALUE'")
+    value = float(known["value"]) if stated is None else stated
+    ends = {"at_least": None, "at_most": None, known["direction"]: value}
+    return MetricTarget(metric=known["metric"], **ends)
+
+
+@cache
+def _targets() -> dict[str, dict[str, str]]:
+    with _TARGETS.open(encoding="utf-8", newline="") as lines:
+        return {row["benchmark"]: row for row in csv.DictReader(lines)}
+
+
+def _number_of(path: Path) -> tuple[int, str]:
+    digits = "".join(filter(str.isdecimal, path.stem))
+    return int(digits) if digits else 0, path.name
+
+
+def _json(path: Path) -> dict[str, Any]:
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is no JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{name} is no JSON object")
+    return content
+
+
+def _text(system: dict[str, Any], key: str) -> str:
+    value = system.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"the system's {key} is missing, or is no text")
+    return value
+
+
+def _count(system: dict[str, Any], key: str) -> int:
+    try:
+        count = int(str(system.get(key)))
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise ValueError(f"the system's {key} is no count: {system.get(key)!r}")
+    return count
+
+
+def _skipped(place: str, what: str) -> str:
+    return f"{one_line(place)}: {one_line(what)}; skipped"

@@ -1,0 +1,126 @@
+"""What published runs say of themselves: their clock and what it leaves out, means and spreads as authors give them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+
+from bench.record.documents import PhaseName, PublishedRuns
+from bench.text import CATEGORIES, one_line, plural, significant
+
+# Of these a reader asks whether they are in a time, in the order of a run.
+_ASKED: tuple[PhaseName, ...] = ("data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate")
+_LISTED = 20  # as many times as a line holds
+# Of MLPerf's benchmarks the one whose score drops other runs than the fastest and the slowest.
+_OTHER_SCORE = "unet3d"
+
+
+def times_of(series: PublishedRuns) -> list[float]:
+    """The seconds of the runs that completed, on their author's clock."""
+    return [run.seconds for run in series.runs if run.completed and run.seconds is not None]
+
+
+def machine_means(series: PublishedRuns) -> list[float]:
+    """The mean seconds of each machine's runs; none where it is not told of all runs on which they ran."""
+    by_machine: defaultdict[int | None, list[float]] = defaultdict(list)
+    for run in series.runs:
+        if run.completed and run.seconds is not None:
+            by_machine[run.machine].append(run.seconds)
+    return [] if None in by_machine else [statistics.fmean(seconds) for seconds in by_machine.values()]
+
+
+def mlperf_score(series: PublishedRuns) -> float | None:
+    """MLPerf's score in minutes before any scaling: the mean without the fastest and the slowest.
+
+    A run that did not converge is the slowest; with two of them, or fewer than three runs, there is no score.
+    """
+    times = sorted(times_of(series))
+    failed = len(series.runs) - len(times)
+    if series.clock != "mlperf" or series.name == _OTHER_SCORE or failed > 1:
+        return None
+    kept = times[1 : len(times) - 1 + failed]
+    return statistics.fmean(kept) / 60 if kept else None
+
+
+def summary_lines(series: PublishedRuns) -> list[str]:
+    """The facts of the runs, a line each, in plain words: spread, score, clock, price."""
+    lines = [_runs(series), *_spread(series), *_score(series), _clock(series), _price(series)]
+    return [one_line(line) for line in lines]
+
+
+def hits_line(series: PublishedRuns) -> str:
+    """How many runs reached the target."""
+    target, hits = series.target, sum(map(series.hit, series.runs))
+    sign = "at least" if target.at_least is not None else "at most"
+    share = significant(100 * hits / len(series.runs))
+    return one_line(f"{hits} of {len(series.runs)} ({share} %) at {target.metric} {sign} {target.value:g}")
+
+
+def _runs(series: PublishedRuns) -> str:
+    failed = sum(not run.completed for run in series.runs)
+    on = "how many machines is not told" if series.machines is None else plural(series.machines, "machine")
+    together = f", each of {series.nodes} nodes" if series.nodes > 1 else ""
+    broken = f"; {failed} of them failed or did not tell a time or a value, and count as attempts" if failed else ""
+    system = f"; system: {series.availability}" if series.availability else ""
+    return f"{plural(len(series.runs), 'run')} as published, on {on}{together}{broken}{system}"
+
+
+def _spread(series: PublishedRuns) -> Iterator[str]:
+    times = times_of(series)
+    if not times:
+        return
+    means = machine_means(series)
+    between = (
+        f"; sd of the means of {len(means)} machines {significant(statistics.pstdev(means))} s" if means[1:] else ""
+    )
+    values = [run.value for run in series.runs if run.completed and run.value is not None]
+    yield (
+        f"mean {significant(statistics.fmean(times), 5)} s, sd {significant(statistics.pstdev(times))} s{between}; "
+        f"mean {series.target.metric} {significant(statistics.fmean(values), 5)}, "
+        f"sd {significant(statistics.pstdev(values))} (divisor n, as authors give them)"
+    )
+    if series.clock == "mlperf" and len(times) <= _LISTED:
+        minutes = (
+            f"{run.seconds / 60:.3f}" if run.completed and run.seconds is not None else "failed" for run in series.runs
+        )
+        yield f"minutes: {' '.join(minutes)}"
+
+
+def _score(series: PublishedRuns) -> Iterator[str]:
+    score = mlperf_score(series)
+    if score is None:
+        return
+    scaled = (
+        f"; x {significant(series.scaling, 5)}, by which MLPerf scales it: {score * series.scaling:.3f}"
+        if series.scaling is not None
+        else ""
+    )
+    yield f"MLPerf's score: {score:.3f} minutes, the mean without the fastest and the slowest{scaled}"
+
+
+def _clock(series: PublishedRuns) -> str:
+    """What the seconds hold, and of what they leave out how long it took: the median of the runs that tell it."""
+    off = []
+    for name in _ASKED:
+        spent = [run.phases[name] for run in series.runs if name in run.phases and name not in series.counts]
+        if spent:
+            told = "" if len(spent) == len(series.runs) else f" (told of {plural(len(spent), 'run')})"
+            off.append(f"{name} {significant(statistics.median(spent))} s{told}")
+    told_of = {name for run in series.runs for name in run.phases}
+    untold = [name for name in _ASKED if name not in series.counts and name not in told_of]
+    whose = f"the {series.clock} clock" if series.clock else "its author's clock"
+    left_out = f"; left out, in the median: {', '.join(off)}" if off else ""
+    unknown = f"; of {', '.join(untold)} nothing is told" if untold else ""
+    return f"time: {whose}, which counts {', '.join(series.counts)}{left_out}{unknown}"
+
+
+def _price(series: PublishedRuns) -> str:
+    price = series.price
+    if price is None:
+        return "price: unknown, and so is every cost; bench import takes --instance, or a price an hour"
+    hourly = "unknown for the whole" if series.hourly is None else f"{series.hourly:f} {price.currency} an hour"
+    category = f"{price.pricing_category} ({CATEGORIES[price.pricing_category]})"
+    return (
+        f"price: {hourly}, {category}; {price.source}, seen {price.seen}; set beside the times when they were imported"
+    )

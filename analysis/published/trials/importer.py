@@ -1,0 +1,126 @@
+"""A file of trials, into one record of published runs.
+
+A run without a time or without a value is an attempt that failed; anything else that is not what its column is to hold
+refuses the file: runs that are left out would make another mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from analysis.published.trials.mapping import PHASES, MappedColumn, parse_counts, parse_map
+from analysis.published.trials.rows import TrialRow, read_rows
+from bench.errors import RecordError, UsageError
+from bench.record.documents import MetricTarget, PublishedRun, PublishedRuns, first_mistake
+from bench.text import one_line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a file of trials does not say by itself; None: not given. `counts` are the phases that its seconds hold."""
+
+    target: MetricTarget
+    counts: str
+    name: str | None = None
+    author: str | None = None
+    source: str | None = None
+    hardware: str | None = None
+    accelerators: int | None = None
+
+
+def read_trials(path: Path, pairs: Iterable[str], given: Given) -> PublishedRuns:
+    """The runs in `path`, whose columns `pairs` map (see parse_map).
+
+    Raises UsageError for words that do not fit the file, RecordError, naming the line, for a file that cannot be right.
+    """
+    counts = parse_counts(given.counts)
+    if is_share(given.target.metric) and not 0 < given.target.value <= 1:
+        raise UsageError(f"a target of {given.target.value:g} is no share of 1; write {given.target.metric} >= 0.94")
+    rows = read_rows(path)
+    columns = parse_map(pairs, list(dict.fromkeys(name for row in rows for name in row.values)))
+    if (given.hardware is None) == ("hardware" not in columns):
+        raise UsageError("what the runs were on: give --hardware NAME, or --map hardware=COLUMN, one of the two")
+    machines: dict[str, int] = {}
+    try:
+        return PublishedRuns(
+            source=given.source or path.name,
+            source_file=path.name,
+            author=given.author,
+            name=given.name or path.stem,
+            hardware=given.hardware or _one_value(rows, columns["hardware"]),
+            accelerators=given.accelerators,
+            target=given.target,
+            counts=counts,
+            runs=tuple(_run(row, columns, given.target, machines) for row in rows),
+        )
+    except ValidationError as error:
+        raise RecordError(f"{path}: {first_mistake(error)}") from error
+    except ValueError as error:
+        raise RecordError(f"{path}: {error}") from error
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share of 1 by its name: an accuracy, whatever stands around it."""
+    return "acc" in metric.casefold()
+
+
+def _run(
+    row: TrialRow, columns: Mapping[str, MappedColumn], target: MetricTarget, machines: dict[str, int]
+) -> PublishedRun:
+    try:
+        seconds, value = (columns[field].number(row.values) for field in ("seconds", "value"))
+        if value is not None and is_share(target.metric) and not 0 <= value <= 1:
+            name = columns["value"].name
+            raise ValueError(f"{name} {value:g} is no share of 1; of percent write --map value={name}/100")
+        phases: dict[Any, float] = {}
+        for phase in PHASES:
+            if phase in columns and (spent := columns[phase].number(row.values)) is not None:
+                phases[phase] = _time(columns[phase], spent)
+        return PublishedRun(
+            seed=_seed(columns.get("seed"), row.values),
+            machine=_machine(columns.get("machine"), row.values, machines),
+            completed=seconds is not None and value is not None,
+            seconds=None if seconds is None else _time(columns["seconds"], seconds),
+            value=value,
+            phases=phases,
+        )
+    except ValidationError as error:
+        raise ValueError(f"line {row.line}: {first_mistake(error)}") from error
+    except ValueError as error:
+        raise ValueError(f"line {row.line}: {error}") from error
+
+
+def _time(column: MappedColumn, seconds: float) -> float:
+    if seconds < 0:
+        raise ValueError(f"{column.text} is {seconds:g} s, and no time is below 0")
+    return seconds
+
+
+def _seed(column: MappedColumn | None, values: dict[str, Any]) -> int | None:
+    number = column.number(values) if column else None
+    if number is None:
+        return None
+    if number < 0 or number != int(number):
+        raise ValueError(f"{number:g} is no seed")
+    return int(number)
+
+
+def _machine(column: MappedColumn | None, values: dict[str, Any], machines: dict[str, int]) -> int | None:
+    """The machine's number: names of hosts go into no record."""
+    name = values.get(column.name) if column else None
+    if name is None or name == "":
+        return None
+    return machines.setdefault(str(name), len(machines))
+
+
+def _one_value(rows: Sequence[TrialRow], column: MappedColumn) -> str:
+    found = sorted({one_line(str(value)) for row in rows if (value := row.values.get(column.name)) not in (None, "")})
+    if len(found) != 1:
+        listed = ", ".join(found[:4]) or "nothing"
+        raise ValueError(f"{column.name} is to be one hardware for all runs, and is {listed}; import a file for each")
+    return found[0]

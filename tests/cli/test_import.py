@@ -1,0 +1,258 @@
+"""bench import trials and bench import mlperf: from files to rows of a report, to comparisons, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.published_trees import SYSTEM, mlperf_tree, result, trial, trials_file
+from tests.support.types import Bench
+
+# Folders with results as they were published, which are not in the repository.
+MLPERF, TRIALS = os.environ.get("BENCH_TEST_MLPERF"), os.environ.get("BENCH_TEST_TRIALS")
+MAP = ("--map", "seconds=time_s", "--map", "value=graded", "--map", "machine=host", "--map", "final_evaluate=eval_s")
+WORDS = (*MAP, "--map", "hardware=gpu", "--counts", "prepare,train", "--target", "accuracy >= 0.94")
+
+
+def import_trials(bench: Bench, *more: str, file: str = "fast.jsonl") -> Any:
+    """`bench import trials` of a file as the support makes them."""
+    return bench("import", "trials", file, *WORDS, "--store", "store", *more)
+
+
+def rows(bench: Bench, *more: str, store: str = "store") -> list[dict[str, Any]]:
+    """The rows of published runs in the report of a store."""
+    done = bench("report", "--store", store, "--format", "json", *more)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
+    return [row for row in found if row["kind"] == "published" and row["dataset"] is None]
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Path:
+    """20 trials on 4 hosts, 15 of them at the target, 2.00 to 2.38 s."""
+    trials = [trial(n, 2 + n / 50, 0.95 if n % 4 else 0.93, "abcd"[n % 4]) for n in range(20)]
+    return trials_file(tmp_path / "fast.jsonl", trials)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A submitter's results: 3, 1 and 2 minutes on 8 accelerators, the second above the target."""
+    return mlperf_tree(tmp_path / "acme", [result(180, 0.92), result(60, 0.93), result(120, 0.91)])
+
+
+def test_trials_become_a_row_with_a_share_intervals_and_what_is_left_out(bench: Bench, fast: Path) -> None:
+    done = import_trials(bench, "--author", "An Author", "--price-per-hour", "3.6")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[:3] == [
+        "An Author: fast on GPU-X",
+        "  15 of 20 (75.0 %) at accuracy at least 0.94",
+        "  20 runs as published, on 4 machines",
+    ]
+    (row,) = rows(bench)
+    assert (row["recipe"], row["machine"], row["clock"]) == ("An Author: fast", "GPU-X", "its author's")
+    assert (row["runs"], row["completed"], row["hits"], row["p_hit"], row["timed"]) == (20, 20, 15, 0.75, 20)
+    assert (round(row["p_hit_low"], 3), round(row["p_hit_high"], 3)) == (0.531, 0.888)
+    assert (row["metric"], row["direction"], row["target"]) == ("accuracy", "at least", 0.94)
+    assert (round(row["time_s"], 3), round(row["accuracy"], 3)) == (2.19, 0.945)
+    assert row["time_s_low"] < 2.19 < row["time_s_high"]
+    assert round(row["train_cost"], 6) == 0.00219
+    assert round(row["cost_per_success"], 6) == round(20 * 2.19 / 15 / 1000, 6)
+    assert any("left out, in the median: final_evaluate 0.500 s" in note for note in row["notes"])
+
+
+def test_every_format_says_the_same(bench: Bench, fast: Path) -> None:
+    import_trials(bench, "--price-per-hour", "3.6")
+    for style in ("table", "markdown", "html"):
+        text = bench("report", "--store", "store", "--format", style).stdout
+        assert all(number in text for number in ("75.0", "2.19", "0.00219", "0.00292", " 0.500 s"))
+    table = bench("report", "--store", "store", "--format", "csv").stdout
+    assert "its author's" in table
+    assert "2.19" in table
+    assert bench("report", "--store", "store", "--format", "parquet", "-o", "rows.parquet").returncode == 0
+
+
+def test_a_what_if_price_is_that_of_published_runs_too(bench: Bench, fast: Path) -> None:
+    import_trials(bench)
+    (row,) = rows(bench, "--price-per-hour", "3600")
+    assert row["train_cost"] is None
+    assert round(row["what_if_train_cost"], 3) == 2.19
+    assert round(row["what_if_cost_per_success"], 3) == round(20 * 2.19 / 15, 3)
+
+
+@pytest.mark.parametrize(("which", "shown"), [("stored", 1), ("all", 1), ("claim", 0), ("none", 0)])
+def test_which_published_rows_are_shown(which: str, shown: int, bench: Bench, fast: Path) -> None:
+    import_trials(bench)
+    assert len(rows(bench, "--published", which)) == shown
+
+
+def test_importing_again_changes_nothing_and_another_price_takes_its_place(
+    bench: Bench, fast: Path, tmp_path: Path
+) -> None:
+    import_trials(bench)
+    before = sorted((tmp_path / "store").rglob("*.json"))
+    again = import_trials(bench)
+    assert again.returncode == 0
+    assert again.stdout.startswith("fast on GPU-X (was there already)\n")
+    assert sorted((tmp_path / "store").rglob("*.json")) == before
+    priced = import_trials(bench, "--price-per-hour", "3.6")
+    assert priced.stdout.startswith("fast on GPU-X (in the place of an earlier import)\n")
+    (row,) = rows(bench)
+    assert row["price_per_hour"] == 3.6
+    assert len(list((tmp_path / "store").rglob("*.json"))) == len(before) + 1
+
+
+def test_two_published_results_are_compared(bench: Bench, fast: Path, tmp_path: Path) -> None:
+    slow = [trial(n, 3 + n / 100, 0.95, "efg"[n % 3]) for n in range(20)]
+    trials_file(tmp_path / "slow.jsonl", slow)
+    import_trials(bench)
+    import_trials(bench, file="slow.jsonl")
+    done = bench("compare", "fast", "slow", "--store", "store", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["policy"] == "published"
+    by_metric = {finding["metric"]: finding for finding in found["findings"]}
+    assert by_metric["time"]["winner"] == "A"
+    assert round(by_metric["time"]["estimate"], 3) == round(3.095 / 2.19, 3)
+    assert by_metric["hits"]["winner"] == "B"
+
+
+def test_a_time_of_another_clock_is_said_to_be_one(bench: Bench, fast: Path, tmp_path: Path) -> None:
+    trials_file(tmp_path / "slow.jsonl", [trial(n, 3 + n / 100, 0.95) for n in range(20)])
+    import_trials(bench)
+    import_trials(bench, "--counts", "prepare,train,evaluate", file="slow.jsonl")
+    done = bench("compare", "fast", "slow", "--store", "store", "--metric", "time")
+    assert "clocks differ" in done.stdout
+    assert "the clock differs: fast prepare, train; slow prepare, train, evaluate" in done.stdout
+
+
+def test_mlperf_results_become_rows_with_dollars(bench: Bench, tree: Path) -> None:
+    done = bench("import", "mlperf", "acme", "--price-per-accelerator-hour", "2.5", "--store", "store")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[:2] == [
+        "Acme: llama2_70b_lora on 8 x GPU-X",
+        "  2 of 3 (66.7 %) at loss at most 0.925",
+    ]
+    assert "  MLPerf's score: 2.000 minutes, the mean without the fastest and the slowest" in done.stdout
+    (row,) = rows(bench)
+    assert (row["clock"], row["time_s"], row["price_per_hour"], row["currency"]) == ("mlperf", 120.0, 20.0, "USD")
+    assert (row["metric"], row["direction"], row["target"], row["hits"]) == ("loss", "at most", 0.925, 2)
+    assert round(row["train_cost"], 6) == round(120 / 3600 * 20, 6)
+    assert round(row["cost_per_success"], 6) == round(360 / 3600 * 20 / 2, 6)
+    assert row["final"] == pytest.approx(0.92)
+
+
+@pytest.mark.parametrize(
+    ("words", "hourly"),
+    [
+        (("--instance", "aws:p5.48xlarge"), 55.04),
+        (("--instance", "aws:p5en.48xlarge"), 63.296),  # in the catalogue alone
+        (("--price-per-hour", "30", "--currency", "EUR"), 30.0),
+    ],
+)
+def test_mlperf_results_at_a_price(words: Sequence[str], hourly: float, bench: Bench, tree: Path) -> None:
+    assert bench("import", "mlperf", "acme", *words, "--store", "store").returncode == 0
+    (row,) = rows(bench)
+    assert row["price_per_hour"] == hourly
+
+
+def test_one_result_that_cannot_be_read_is_named_and_the_others_are_imported(
+    bench: Bench, tree: Path, tmp_path: Path
+) -> None:
+    mlperf_tree(tmp_path / "bad", [["nothing of MLPerf"]])
+    done = bench("import", "mlperf", ".", "--store", "store")
+    assert done.returncode == 5
+    assert done.stderr.startswith("bench: bad/results/1xMachine/llama2_70b_lora: result_0.txt: no :::MLLOG line")
+    assert len(done.stderr.splitlines()) == 1
+    assert len(rows(bench)) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "named"),
+    [
+        (["trials", "none.jsonl", *WORDS], 2, "none.jsonl: cannot be read"),
+        (["trials", "fast.jsonl", *WORDS, "--map", "build=build_s"], 2, "no column 'build_s'"),
+        (["trials", "fast.jsonl", *WORDS[2:]], 2, "no column is mapped to seconds"),
+        (["trials", "fast.jsonl", *MAP, "--counts", "train", "--target", "accuracy >= 0.94"], 2, "--hardware"),
+        (["trials", "fast.jsonl", *WORDS, "--target", "accuracy > 0.94"], 2, "is no target"),
+        (["trials", "fast.jsonl", *WORDS, "--counts", "traning"], 2, "did you mean train?"),
+        (["trials", "fast.jsonl", *WORDS, "--price-per-accelerator-hour", "2"], 2, "give --accelerators"),
+        (["trials", "fast.jsonl", *WORDS, "--price-per-hour", "-2"], 2, "is not a price per hour"),
+        (["trials", "fast.jsonl", *WORDS, "--price-per-hour", "2", "--instance", "aws:p5.48xlarge"], 2, "one price"),
+        (["trials", "fast.jsonl", *WORDS, "--spot"], 2, "--spot says which price"),
+        (["trials", "fast.jsonl", *WORDS, "--currency", "EUR"], 2, "--currency"),
+        (["trials", "fast.jsonl"], 2, "--map"),
+        (["trials", "empty.jsonl", *WORDS], 5, "holds no trial"),
+        (["trials", "text.jsonl", *WORDS], 5, "line 1 is no JSON object"),
+        (["trials", "below.jsonl", *WORDS], 5, "no time is below 0"),
+        (["trials", "percent.jsonl", *WORDS], 5, "--map value=graded/100"),
+        (["mlperf", "none"], 2, "none: no such folder"),
+        (["mlperf", "empty"], 2, "empty: no result_*.txt"),
+        (["mlperf", "acme", "--instance", "aws:p3.2xlarge"], 2, "has 1 accelerators"),
+        (["mlperf", "acme", "--instance", "aws:p9"], 2, "no price for aws:p9"),
+        (["mlperf", "acme", "--target", "loss"], 2, "is no target"),
+        (["mlperf"], 2, "DIR"),
+    ],
+)
+def test_mistakes(words: list[str], code: int, named: str, bench: Bench, fast: Path, tree: Path) -> None:
+    folder = fast.parent
+    (folder / "empty").mkdir()
+    (folder / "empty.jsonl").touch()
+    (folder / "text.jsonl").write_text("seconds: 2\n")
+    trials_file(folder / "below.jsonl", [trial(0, -2, 0.94)])
+    trials_file(folder / "percent.jsonl", [trial(0, 2, 94)])
+    done = bench("import", *words, "--store", "store")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.glob("store/**/*.json"))
+
+
+MINUTES = {
+    "Cisco": ("19.806 22.827 22.833 22.817 22.804 25.845 22.812 22.803 22.815 25.828", "23.193", 0.925),
+    "Oracle": ("84.142 90.484 84.449 84.044 84.028 83.962 89.895 83.889 83.706 84.264", "84.834", 3.3),
+}
+
+
+@pytest.mark.skipif(not MLPERF, reason="BENCH_TEST_MLPERF names no folder with published results")
+@pytest.mark.parametrize("submitter", MINUTES)
+def test_mlperf_as_it_was_published(submitter: str, bench: Bench) -> None:
+    done = bench("import", "mlperf", f"{MLPERF}/{submitter}", "--price-per-accelerator-hour", "4", "--store", "store")
+    minutes, score, at_most = MINUTES[submitter]
+    assert f"  minutes: {minutes}\n" in done.stdout
+    assert f"  MLPerf's score: {score} minutes" in done.stdout
+    (row,) = rows(bench)
+    assert (row["metric"], row["direction"], row["target"], row["hits"]) == ("loss", "at most", at_most, 10)
+    assert row["train_cost"] == pytest.approx(row["time_s"] / 3600 * 32)
+
+
+SPREADS = {
+    "hiverge": ("1.9781", "0.0236", "24", "0.0227", "121 of 200 (60.5 %)", "0.94021"),
+    "e1a_prog_mega": ("1.8225", "0.0170", "12", "0.0158", "125 of 200 (62.5 %)", "0.94048"),
+    "e5_full32_n200": ("2.0848", "0.0212", "24", "0.0206", "162 of 200 (81.0 %)", "0.94124"),
+    "e5_prog_n200_v2": ("1.8410", "0.0289", "24", "0.0285", "83 of 200 (41.5 %)", "0.93973"),
+}
+
+
+@pytest.mark.skipif(not TRIALS, reason="BENCH_TEST_TRIALS names no folder with published trials")
+@pytest.mark.parametrize("setting", SPREADS)
+def test_trials_as_they_were_published(setting: str, bench: Bench) -> None:
+    (file,) = Path(str(TRIALS)).glob(f"*_{setting}_200.jsonl")
+    columns = {"seconds": "compute_honest_s", "value": "graded", "machine": "container_id", "hardware": "gpu"}
+    pairs = [word for field, column in columns.items() for word in ("--map", f"{field}={column}")]
+    words = ("--counts", "prepare,train", "--target", "accuracy >= 0.94", "--store", "store")
+    done = bench("import", "trials", str(file), *pairs, *words)
+    mean, sd, machines, between, hits, accuracy = SPREADS[setting]
+    assert f"  {hits} at accuracy at least 0.94\n" in done.stdout
+    assert (
+        f"  mean {mean} s, sd {sd} s; sd of the means of {machines} machines {between} s; mean accuracy {accuracy}, "
+    ) in done.stdout
+
+
+def test_a_system_that_nobody_can_rent_is_said_to_be_one(bench: Bench, tmp_path: Path) -> None:
+    mlperf_tree(tmp_path / "acme", [result(60, 0.92)], system=SYSTEM | {"status": "Available on-premise"})
+    assert "system: Available on-premise" in bench("import", "mlperf", "acme", "--store", "store").stdout
