@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import get_args
 
+from analysis.plots.names import short_names
 from analysis.tables.cost_table import Row
 from bench.record.documents import (
     COUNTED,
@@ -32,7 +33,10 @@ _LEAST = 1e-4
 
 @dataclass(frozen=True)
 class Group:
-    """A row of the table. `runs` are those that count, oldest first; none for a published entry."""
+    """A row of the table. `runs` are those that count, oldest first; none for a published entry.
+
+    `label` is its short name, which no other row of the report has.
+    """
 
     label: str
     row: Row
@@ -48,30 +52,27 @@ class Group:
         return f"{row.recipe}, {', '.join(part for part in how if part)}"
 
 
-def groups_of(rows: Iterable[Row], runs: Iterable[Run]) -> list[Group]:
+def groups_of(rows: Sequence[Row], runs: Iterable[Run]) -> list[Group]:
     """The rows of the table, each with those of `runs` that it was made of."""
     by_id = {run.id: run for run in runs}
     return [
-        Group(row_label(number), row, tuple(by_id[run_id] for run_id in row.run_ids if run_id in by_id))
-        for number, row in enumerate(rows)
+        Group(label, row, tuple(by_id[run_id] for run_id in row.run_ids if run_id in by_id))
+        for label, row in zip(short_names(rows), rows, strict=True)
     ]
 
 
-def row_label(number: int) -> str:
-    """A, B, … Z, AA, AB, … for 0, 1, …; the notes have the numbers."""
-    high, low = divmod(number, 26)
-    return (row_label(high - 1) if high else "") + chr(ord("A") + low)
+UNPRICED = "price unknown"
 
 
 def cannot_be_placed(group: Group) -> str | None:
-    """Why the row has no point among times and dollars, or None where it has one."""
+    """Why the row has no point among times and dollars, or None where it has one. UNPRICED has a time alone."""
     row = group.row
     if not row.hits:
         return "no run reached the target"
-    if row.price_per_hour is None:
-        return "price unknown"
-    if row.time_s is None or row.train_cost is None:
+    if row.time_s is None:
         return "no time under this clock"
+    if row.price_per_hour is None or row.train_cost is None:
+        return UNPRICED if row.time_s else "takes no time, and a logarithmic scale has no 0"
     if row.currency != "USD":
         return f"priced in {row.currency}"
     if not row.train_cost or not row.time_s:

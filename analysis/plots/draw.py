@@ -1,32 +1,32 @@
 """Three of the four plots, drawn; the fourth is in lease_figure.
 
-No text of a record is drawn: rows are labelled by letters, and the page says what they mean.
+Points and lines carry their numbers, which the page tells at hover and by the keyboard, and short names beside them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.plots.data import Group, hits, pareto_fronts, readings
-from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, svg_of
+from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
+from analysis.plots.data import UNPRICED, Group, cannot_be_placed, hits, pareto_fronts, readings
+from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
+from analysis.plots.tips import of_group, of_hits, of_point, of_reading
 from bench.record.documents import Policy
 
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
-# From here on a linear axis would press the fast rows into one line.
-_LOG_FROM = 10
-# Where a letter may stand beside its point, in points; the first free place is taken.
-_PLACES = ((7, 5), (7, -13), (-15, 5), (-15, -13), (-4, 12), (-4, -20), (18, 5), (18, -13))
 # More lines than these cannot be told apart, and would make the page slow.
 GROUPS_DRAWN = 8
 LINES_DRAWN = 240
 STEPS_DRAWN = 200
+
+# Inches of a plot that has another beside it, or a telephone's width; the margin of a target's name.
+_SIZE = (5.0, 3.6)
+_PLAIN = Margins(right=0.6)
 
 _T = TypeVar("_T")
 Colours = Mapping[str, int]
@@ -50,7 +50,7 @@ def plotted(groups: Iterable[Group]) -> list[Group]:
 
 
 def colours_of(groups: Sequence[Group]) -> dict[str, int]:
-    """Which of the series' colours each row has, by letter: one and the same in every plot, -1 for published ones.
+    """Which of the series' colours each row has, by name: one and the same in every plot, -1 for published ones.
 
     Those whose runs are drawn come first, so that no two of them share one.
     """
@@ -60,70 +60,102 @@ def colours_of(groups: Sequence[Group]) -> dict[str, int]:
     return {group.label: own.get(group.label, -1) for group in groups}
 
 
-def time_and_cost(groups: Sequence[Group], colours: Colours) -> Svg:
-    """Median time against median cost, both logarithmic: `groups` are those that have such a point."""
+def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = False) -> Svg:
+    """Median time against median cost, both logarithmic; beside it, those of `groups` whose price is unknown.
 
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        for best in pareto_fronts(groups):
+    `groups` are those that have a time. `narrow`: for a telephone.
+    """
+    placed = [group for group in groups if cannot_be_placed(group) is None]
+    unpriced = [group for group in groups if cannot_be_placed(group) == UNPRICED]
+
+    def draw(figure: Figure) -> Tips:
+        shares = [2.6 if narrow else 4.5] * bool(placed) + [1.0] * bool(unpriced)
+        found = figure.subplots(1, len(shares), sharey=True, squeeze=False, width_ratios=shares)[0]
+        leave(figure, Margins())
+        axes, strip = found[0], found[-1]
+        ids = {group.label: f"told-{number}" for number, group in enumerate([*placed, *unpriced])}
+        for best in pareto_fronts(placed):
             axes.plot(
                 [_cost(g) for g in best], [_time(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
             )
-        for group in groups:
-            number = colours[group.label]
-            _point(axes, group, SERIES[number] if number >= 0 else MUTED)
-        _logarithmic(axes, "x", [_cost(group) for group in groups])
-        _logarithmic(axes, "y", [_time(group) for group in groups])
-        axes.set_xlabel("median train cost of a run, USD (logarithmic)")
-        axes.set_ylabel("median time of a run, s (logarithmic)")
-        _labels(axes, [(_cost(g), _time(g), g.label) for g in groups])
+        for group in placed:
+            _point(axes, group, _cost(group), colours, ids[group.label])
+        for group in unpriced:
+            _point(strip, group, 0.5, colours, ids[group.label])
+        logarithmic(axes, "y", [_time(group) for group in groups])
+        above(axes, "median time of a run, s (logarithmic)")
+        if placed:
+            logarithmic(axes, "x", [_cost(group) for group in placed])
+            axes.set_xlabel("median train cost of a run, USD (logarithmic)")
+        if unpriced:
+            strip.set(xlim=(0, 1), xticks=[0.5], xticklabels=["price unknown"])
+            strip.tick_params(axis="both", length=0)
+            strip.spines["left"].set_linestyle((0, (2, 3)))
+        points = [
+            *(Named(axes, _cost(g), _time(g), g.label, ids[g.label]) for g in placed),
+            *(Named(strip, 0.5, _time(g), g.label, ids[g.label]) for g in unpriced),
+        ]
+        best_labels = {group.label for front in pareto_fronts(placed) for group in front}
+        measured = {group.label for group in groups if group.runs}
+        # Our own first, then what nothing beats, the fastest of each first: from the end names are without room.
+        points.sort(key=lambda point: (point.text not in measured, point.text not in best_labels, point.y))
+        write_names(figure, points)
+        return {ids[group.label]: of_point(group) for group in [*placed, *unpriced]}
 
-    return svg_of("cost", draw)
+    if narrow:
+        return svg_of("cost-narrow", draw, width=4.4, height=5.2)
+    return svg_of("cost", draw, width=9.6, height=4.6)
 
 
 def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[float], colours: Colours) -> Svg:
     """Each run's evaluations along the clock, as a thin line, with the targets."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure) -> Tips:
         axes = figure.add_subplot()
-        ends, seconds = [], []
-        for group in groups:
-            colour = SERIES[colours[group.label]]
-            curves = [readings(run, policy) for run in subsample(group.runs, lines_for(groups))]
-            lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for curve in curves if curve]
+        leave(figure, _PLAIN)
+        seconds, ends = [], []
+        tips: dict[str, str | Sequence[str]] = {}
+        for number, group in enumerate(groups):
+            colour, told = SERIES[colours[group.label]], f"told-{number}"
+            curves = [(run, readings(run, policy)) for run in subsample(group.runs, lines_for(groups))]
+            curves = [(run, curve) for run, curve in curves if curve]
+            lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for _, curve in curves]
             if not lines:
                 continue
-            axes.add_collection(
-                LineCollection([line for line in lines if len(line) > 1], colors=colour, linewidths=0.7, alpha=0.55)
-            )
+            long = [line for line in lines if len(line) > 1]
+            axes.add_collection(LineCollection(long, colors=colour, linewidths=0.7, alpha=0.55, gid=told))
             axes.plot(
                 *zip(*(line[-1] for line in lines), strict=True),
                 "o",
                 color=colour,
-                markersize=3,
+                markersize=3.4,
                 linewidth=0,
                 markeredgewidth=0,
+                gid=f"{told}-ends",
             )
+            tips[told] = of_group(group)
+            tips[f"{told}-ends"] = [of_reading(group, run, curve[-1]) for run, curve in curves]
             seconds += [second for line in lines for second, _ in line]
-            ends.append((*max(line[-1] for line in lines), group.label))
+            ends.append(Named(axes, *max(line[-1] for line in lines), group.label, told))
         for target in targets:
             axes.axhline(100 * target, color=INK, linewidth=1, linestyle=(0, (4, 3)))
             axes.annotate(
                 f"target\n{100 * target:.6g} %",
                 (1, 100 * target),
                 (5, 0),
-                fontsize=9,
+                fontsize="small",
                 va="center",
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
             )
         axes.autoscale_view()
         axes.margins(y=0.08)
-        _time_axis(axes, seconds, policy)
-        axes.set_ylabel("test accuracy, %")
-        _labels(axes, ends)
+        time_axis(axes, seconds, policy)
+        above(axes, "test accuracy, %")
+        write_names(figure, ends, [100 * target for target in targets])
+        return tips
 
-    return svg_of("accuracy", draw)
+    return svg_of("accuracy", draw, *_SIZE)
 
 
 def lines_for(groups: Sequence[Group]) -> int:
@@ -134,12 +166,13 @@ def lines_for(groups: Sequence[Group]) -> int:
 def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Svg:
     """For each group the share of its runs that have hit, rising step by step along the clock."""
 
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure) -> Tips:
         axes = figure.add_subplot()
+        leave(figure, _PLAIN)
         curves = [(index, group, hits(group, policy)) for index, group in enumerate(groups)]
         edges = [edge for _, _, h in curves if h for edge in (*h.seconds[:1], h.until)]
         start = 0.8 * min((edge for edge in edges if edge > 0), default=1.0)
-        ends = []
+        ends, tips = [], {}
         for index, group, hit in curves:
             if hit is None:
                 continue
@@ -154,30 +187,36 @@ def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> 
                 drawstyle="steps-post",
                 linewidth=1.6,
                 linestyle=dash,
+                gid=f"told-{index}",
             )
-            ends.append((max(hit.until, start), last, group.label))
+            tips[f"told-{index}"] = of_hits(group, hit)
+            ends.append(Named(axes, max(hit.until, start), last, group.label, f"told-{index}"))
         axes.set_ylim(-4, 108)
-        _time_axis(axes, [start, *edges], policy)
-        axes.set_ylabel("share of all runs that have hit, %")
-        _labels(axes, ends)
+        time_axis(axes, [start, *edges], policy)
+        above(axes, "share of all runs that have hit, %")
+        write_names(figure, ends)
+        return tips
 
-    return svg_of("hits", draw)
+    return svg_of("hits", draw, *_SIZE)
 
 
-def _point(axes: Axes, group: Group, colour: str) -> None:
-    row = group.row
-    if row.time_s_interval and row.train_cost_interval:
+def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> None:
+    row, number = group.row, colours[group.label]
+    colour = SERIES[number] if number >= 0 else MUTED
+    if row.time_s_interval:
         # Cost is time by a constant: both ends of the interval lie on one slanted line.
-        axes.plot(row.train_cost_interval[:2], row.time_s_interval[:2], color=colour, linewidth=2.4)
+        across = row.train_cost_interval[:2] if row.train_cost_interval else (x, x)
+        axes.plot(across, row.time_s_interval[:2], color=colour, linewidth=2.4)
     published = row.kind == "published"
     axes.plot(
-        _cost(group),
+        x,
         _time(group),
         "D" if published else "o",
         markersize=6.5,
         markeredgewidth=1.5,
         markeredgecolor=colour,
         markerfacecolor=PAPER if published else colour,
+        gid=told,
     )
 
 
@@ -187,54 +226,3 @@ def _cost(group: Group) -> float:
 
 def _time(group: Group) -> float:
     return group.row.time_s or 0.0
-
-
-def _time_axis(axes: Axes, seconds: Sequence[float], policy: Policy) -> None:
-    """Seconds along x: logarithmic where they differ much."""
-    positive = [second for second in seconds if second > 0]
-    logarithmic = bool(positive) and max(positive) > _LOG_FROM * min(positive)
-    if logarithmic:
-        _logarithmic(axes, "x", positive)
-    else:
-        axes.set_xlim(right=axes.get_xlim()[1] * 1.02)
-    axes.set_xlabel(f"time ({policy} clock), s" + (" (logarithmic)" if logarithmic else ""))
-
-
-def _logarithmic(axes: Axes, name: Literal["x", "y"], values: Sequence[float]) -> None:
-    """A logarithmic axis around positive values, with its ends and ticks at 1, 2 or 5 times a power of ten."""
-    # Less than a nanosecond is nothing that was measured.
-    least, most = max(min(values), 1e-9), max(*values, 1e-9)
-    first, last = math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 1
-    steps = (1, 2, 5) if last - first <= 6 else (1,)
-    ticks = [step * 10.0**decade for decade in range(first, last + 1) for step in steps]
-    low = max(tick for tick in ticks if tick < 0.9 * least)
-    high = min(tick for tick in ticks if tick > 1.1 * most)
-    axes.set(**{f"{name}scale": "log", f"{name}lim": (low, high)})
-    axis = axes.xaxis if name == "x" else axes.yaxis
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.9g}"))
-
-
-def _labels(axes: Axes, ends: Sequence[tuple[float, float, str]]) -> None:
-    """The letters beside their points (x, y, letter), those that would cover a point or another letter left out."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.draw_without_rendering()  # only then is it known where a point lies
-    points = [axes.transData.transform(end[:2]) * 72 / figure.dpi for end in ends]
-    taken = [(float(x), float(y), 3.0) for x, y in points]  # with half their widths, all in points
-    for (x, y, text), point in zip(ends, points, strict=True):
-        half = 3.5 * len(text)
-        for dx, dy in _PLACES:
-            middle = point[0] + dx + (half if dx > 0 else 7 - half), point[1] + dy + 4
-            if all(abs(middle[0] - a) > half + other or abs(middle[1] - b) > 9 for a, b, other in taken):
-                taken.append((*middle, half))
-                axes.annotate(
-                    text,
-                    (x, y),
-                    (middle[0] - point[0] - half, dy),
-                    textcoords="offset points",
-                    fontweight="bold",
-                    annotation_clip=False,
-                )
-                break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.plots.data import Group, Hits, cannot_be_placed, epochs, hits, pareto_fronts, readings
+from analysis.plots.data import UNPRICED, Group, Hits, cannot_be_placed, epochs, hits, pareto_fronts, readings
 from analysis.plots.draw import (
     Colours,
     accuracy_by_time,
@@ -19,10 +19,9 @@ from analysis.plots.lease_figure import lease_figure
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run
-from bench.text import CATEGORIES, NOT_APPLICABLE, significant, table_of
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, significant, table_of
 
 _EPOCHS_LISTED = 24
-_PUBLISHED_NAMED = 8
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -34,33 +33,45 @@ def figures(
     return [
         _time_and_cost(groups, colours),
         _accuracy(groups, policy, colours),
-        lease_figure(groups, runs, leases),
         _hits(groups, policy, colours),
+        lease_figure(groups, runs, leases),
     ]
 
 
 def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
     reasons = {group.label: cannot_be_placed(group) for group in groups}
     placed = [group for group in groups if reasons[group.label] is None]
+    unpriced = [group for group in groups if reasons[group.label] == UNPRICED]
+    shown = [group for group in groups if reasons[group.label] in (None, UNPRICED)]
     best = {group.label for front in pareto_fronts(placed) for group in front}
-    description = "No row has both a known price and a run that hit."
+    description = [] if shown else ["No row has a run that hit and a time."]
     if placed:
         cheapest, fastest = min(placed, key=_cost), min(placed, key=_time)
-        description = (
+        description.append(
             f"A scatter plot of {len(placed)} rows on logarithmic axes: median time upwards, median train cost to the "
-            f"right. Cheapest is {cheapest.label} ({cheapest.name}) with {significant(_cost(cheapest))} USD, "
-            f"fastest is {fastest.label} ({fastest.name}) with {significant(_time(fastest))} s."
+            f"right. Cheapest is {cheapest.name} with {significant(_cost(cheapest))} USD, "
+            f"fastest is {fastest.name} with {significant(_time(fastest))} s."
+        )
+    if unpriced:
+        fastest = min(unpriced, key=_time)
+        description.append(
+            f"{len(unpriced)} rows of unknown price stand in a strip by their time alone: the fastest is "
+            f"{fastest.name} with {significant(_time(fastest))} s."
         )
     return Figure(
         name="cost",
         title="What a run costs and how long it takes: cheaper is to the left, faster is below",
-        description=description,
-        svg=time_and_cost(placed, colours) if placed else None,
-        key=tuple(_key(placed, colours)),
+        description=" ".join(description),
+        svg=time_and_cost(shown, colours) if shown else None,
+        narrow=time_and_cost(shown, colours, narrow=True) if shown else None,
+        key=(
+            *([Key("our runs, a colour a row", -1)] if any(group.runs for group in shown) else []),
+            *([Key("published entries", -1, hollow=True)] if any(not group.runs for group in shown) else []),
+        ),
         table=table_of(
             (
-                "",
                 "row",
+                "in full",
                 "clock",
                 "median time, s",
                 "interval",
@@ -69,32 +80,34 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
                 "price",
                 "beaten in both by none",
             ),
-            (_placed_row(group, group.label in best) for group in placed),
+            (_placed_row(group, group.label in best) for group in shown),
         ),
         notes=(
-            "Filled circles are our runs, hollow diamonds published entries (one run each, on the dawnbench clock). A "
-            "thick slanted stroke is an interval: cost is time by a price, so both vary together. The thin line joins "
-            "what no other row to the same target beats in both time and cost. A letter without room is left out.",
-            *_left_out(groups, reasons),
+            "A published entry is one run, on the dawnbench clock. A thick slanted stroke is an interval: cost is time "
+            "by a price, so both vary together. The thin line joins what no other row to the same target beats in both "
+            "time and cost. A name without room is left out.",
+            *_left_out(groups, {label: None if why == UNPRICED else why for label, why in reasons.items()}),
         ),
     )
 
 
 def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> list[str]:
-    """A line for each reason, with the letters of the rows."""
+    """A line for each reason, with the names of the rows."""
     labels_by_reason: dict[str, list[str]] = {}
     for group in groups:
         if reason := reasons[group.label]:
             labels_by_reason.setdefault(reason, []).append(group.label)
-    return [f"Left out, {reason}: {', '.join(labels)}." for reason, labels in labels_by_reason.items()]
+    return [f"Left out, {reason}: {'; '.join(labels)}." for reason, labels in labels_by_reason.items()]
 
 
 def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     row = group.row
-    category = CATEGORIES.get(row.pricing_category or "", "published")
+    category = CATEGORIES.get(row.pricing_category or "", "published" if row.kind == "published" else UNKNOWN)
     time, cost = _between(row.time_s_interval), _between(row.train_cost_interval)
     name = (group.label, group.name, row.clock)
-    return (*name, significant(_time(group)), time, significant(_cost(group)), cost, category, "yes" if best else "no")
+    known = NOT_APPLICABLE if row.train_cost is None else "yes" if best else "no"
+    dollars = UNKNOWN if row.train_cost is None else significant(_cost(group))
+    return (*name, significant(_time(group)), time, dollars, cost, category, known)
 
 
 def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
@@ -117,8 +130,8 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
         key=tuple(_key(shown, colours)),
         table=table_of(
             (
-                "",
                 "row",
+                "in full",
                 "epoch",
                 "runs",
                 "median time, s",
@@ -166,8 +179,8 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
         key=tuple(_key(shown, colours)),
         table=table_of(
             (
-                "",
                 "row",
+                "in full",
                 "hits",
                 "runs",
                 "share, %",
@@ -204,11 +217,7 @@ def _hits_row(group: Group, hits: Hits) -> tuple[str, ...]:
 
 
 def _key(groups: Sequence[Group], colours: Colours) -> list[Key]:
-    own = [Key(group.name, colours[group.label], group.label) for group in groups if group.runs]
-    published = [Key(f"{group.name} (published)", -1, group.label, hollow=True) for group in groups if not group.runs]
-    if len(published) > _PUBLISHED_NAMED:
-        published = [Key(f"{len(published)} published entries, named in the cost table", -1, hollow=True)]
-    return own + published
+    return [Key(group.name, colours[group.label]) for group in groups]
 
 
 def _not_drawn(groups: Sequence[Group], shown: Sequence[Group], why: str) -> list[str]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import matplotlib.figure as mpl
 
+from analysis.plots.axes import Margins, leave
 from analysis.plots.data import PARTS, Group, LeasePhases, lease_phases
-from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, svg_of
+from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, Tips, svg_of
+from analysis.plots.tips import of_phase
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.text import UNKNOWN, significant, table_of
 
 BARS_DRAWN = 8
 FAINT = 0.45
+_BAR = 0.5  # inches of a bar with its name above it
+_NAMED = 3  # rows at a bar
 
 
 class Colour(NamedTuple):
@@ -45,11 +49,12 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: what stands before it, the length of each part, and what stands behind it."""
+    """A bar: what stands above it, the length of each part, what stands behind it, and what each part says."""
 
     label: str
     parts: dict[str, float]
     total: str
+    tips: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,12 @@ class Panel:
 
 def lease_bars(panels: Sequence[Panel]) -> Svg:
     """The panels below each other: lengths of one are not to be compared with those of another."""
+    height = sum(0.75 + _BAR * len(panel.bars) for panel in panels)
 
-    def draw(figure: mpl.Figure) -> None:
-        heights = [0.7 + len(panel.bars) for panel in panels]
+    def draw(figure: mpl.Figure) -> Tips:
+        tips: dict[str, str] = {}
+        heights = [0.2 + len(panel.bars) for panel in panels]
+        leave(figure, Margins(left=0.1, top=0.15, right=1.5), between=0.75 * len(panels) / height + 0.15)
         for axes, panel in zip(
             figure.subplots(len(panels), squeeze=False, height_ratios=heights)[:, 0], panels, strict=True
         ):
@@ -72,26 +80,33 @@ def lease_bars(panels: Sequence[Panel]) -> Svg:
                 left = 0.0
                 for part, length in bar.parts.items():
                     number, faint = COLOURS[part]
+                    told = f"told-{len(tips)}"
+                    tips[told] = bar.tips[part]
                     axes.barh(
-                        place,
+                        place + 0.15,
                         length,
                         left=left,
-                        height=0.62,
+                        height=0.45,
                         color=SERIES[number] if number >= 0 else MUTED,
                         alpha=FAINT if faint else 1,
                         edgecolor=PAPER,
                         linewidth=0.8,
+                        gid=told,
                     )
                     left += length
-                axes.annotate(bar.total, (left, place), (6, 0), textcoords="offset points", va="center")
-            axes.set_yticks(range(len(panel.bars)), [bar.label for bar in panel.bars])
-            axes.set_ylim(len(panel.bars) - 0.5, -0.5)
+                axes.annotate(bar.total, (left, place + 0.15), (6, 0), textcoords="offset points", va="center")
+                axes.annotate(
+                    bar.label, (0, place - 0.14), (1, 1), textcoords="offset points", va="bottom", fontsize="small"
+                )
+            axes.set_yticks([])
+            axes.spines["left"].set_visible(False)
+            axes.set_ylim(len(panel.bars) - 0.5, -0.6)
             axes.set_xlim(0, max(sum(bar.parts.values()) for bar in panel.bars) or 1)
             axes.grid(visible=False, axis="y")
-            axes.tick_params(axis="y", length=0)
             axes.set_xlabel(panel.axis)
+        return tips
 
-    return svg_of("phases", draw, height=sum(0.9 + 0.42 * len(panel.bars) for panel in panels))
+    return svg_of("phases", draw, width=5.0, height=height)
 
 
 def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[LeaseOpened | LeaseClosed]) -> Figure:
@@ -136,13 +151,17 @@ def _panels(shown: Sequence[LeasePhases]) -> list[Panel]:
     panels = []
     for currency in sorted({entry.currency for entry in shown if entry.hourly is not None and entry.currency}):
         priced = [entry for entry in shown if entry.hourly is not None and entry.currency == currency]
-        bars = [Bar(_label(e), {p: e.cost(s) or 0.0 for p, s in e.seconds.items()}, _total(e)) for e in priced]
+        bars = [_bar(entry, {part: entry.cost(s) or 0.0 for part, s in entry.seconds.items()}) for entry in priced]
         panels.append(Panel(f"cost of a lease, {currency}", tuple(bars)))
     unpriced = [entry for entry in shown if entry.hourly is None]
     if unpriced:
-        bars = [Bar(_label(e), {p: 100 * s / e.whole for p, s in e.seconds.items()}, _total(e)) for e in unpriced]
+        bars = [_bar(entry, {part: 100 * s / entry.whole for part, s in entry.seconds.items()}) for entry in unpriced]
         panels.append(Panel("price unknown: share of a lease's time, %", tuple(bars)))
     return panels
+
+
+def _bar(entry: LeasePhases, lengths: dict[str, float]) -> Bar:
+    return Bar(_label(entry), lengths, _total(entry), {part: of_phase(entry, part) for part in lengths})
 
 
 def _rows(entry: LeasePhases, parts: Sequence[str]) -> list[tuple[str, ...]]:
@@ -174,7 +193,8 @@ def _notes(shown: Sequence[LeasePhases]) -> list[str]:
 
 
 def _label(entry: LeasePhases) -> str:
-    return ", ".join(entry.labels)
+    more = len(entry.labels) - _NAMED
+    return "; ".join(entry.labels[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _total(entry: LeasePhases) -> str:

@@ -6,9 +6,11 @@ Nothing in it depends on the day, the machine or another drawing: the same numbe
 
 from __future__ import annotations
 
+import html
 import io
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +43,10 @@ _STYLE: Any = {  # matplotlib's types want its hundreds of keys as literals
     "figure.facecolor": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: measures alike everywhere
-    "font.size": 10,
+    "font.size": 10.5,
+    "axes.labelsize": "small",
+    "xtick.labelsize": "small",
+    "ytick.labelsize": "small",
     "grid.color": GRID,
     "grid.linewidth": 0.7,
     "savefig.facecolor": "none",
@@ -64,31 +69,65 @@ class Svg:
     body: str
 
 
-def svg_of(name: str, draw: Callable[[mpl.figure.Figure], None], width: float = 7.4, height: float = 4.2) -> Svg:
-    """What `draw` draws on a figure of `width` x `height` inches; `name` keeps its ids from those of others."""
+# What artists say: by the id (gid) of one, its numbers; of one that draws several markers, those of each.
+Tips = Mapping[str, str | Sequence[str]]
+
+
+def svg_of(name: str, draw: Callable[[mpl.figure.Figure], Tips], width: float, height: float) -> Svg:
+    """What `draw` draws on a figure of `width` x `height` inches; `name` keeps its ids from those of others.
+
+    Artists of which `draw` returns the numbers can be pointed at and reached by the keyboard, and say them.
+    """
     # What a user's own matplotlibrc says must not change a report.
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # the page's font has it, or its like
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
-        figure = mpl.figure.Figure(figsize=(width, height), layout="constrained")
-        draw(figure)
+        figure = mpl.figure.Figure(figsize=(width, height))
+        tips = draw(figure)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    return _inside(out.getvalue(), name)
+    return _inside(out.getvalue(), name, tips)
 
 
-def _inside(svg: str, name: str) -> Svg:
+def _inside(svg: str, name: str, tips: Tips) -> Svg:
     view_box = re.search(r'viewBox="([^"]+)"', svg)
     assert view_box is not None
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r"<style[^>]*>.*?</style>", "", body, flags=re.DOTALL)  # it would style the whole page
     body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
-    body = body.replace("xlink:href=", "href=")
-    body = re.sub(r'\bid="', f'id="{name}-', body)
-    body = re.sub(r'(href="|url\()#', rf"\1#{name}-", body)
-    body = _COLOUR.sub(lambda found: _VARIABLES[found[0]], body)
-    return Svg(view_box[1], re.sub(r"\n\s*", "\n", body).strip())
+    meant = {*re.findall(r'(?:href="|url\()#([\w-]+)', body), *tips, *(f"{gid}-name" for gid in tips)}
+    # Tags alone: a name that stands between two of them is anybody's text.
+    body = re.sub("<[^>]*>", lambda tag: _tag(tag[0], name, meant), body)
+    return Svg(view_box[1], _spoken(re.sub(r"\n\s*", "\n", body).strip(), name, tips))
+
+
+def _tag(tag: str, name: str, meant: Set[str]) -> str:
+    """A tag that takes its colours from the page, and whose ids, those that are `meant`, begin with `name`."""
+    tag = re.sub(r' id="([^"]+)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in meant else "", tag)
+    tag = re.sub(r'(href="|url\()#', rf"\1#{name}-", tag.replace("xlink:href=", "href="))
+    tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag)
+    return _COLOUR.sub(lambda found: _VARIABLES[found[0]], tag)
+
+
+def _spoken(body: str, name: str, tips: Tips) -> str:
+    """The drawing with the `tips` in it."""
+    for gid, said in tips.items():
+        opening = f'<g id="{name}-{gid}"'
+        before, found, after = body.partition(opening)
+        if isinstance(said, str):
+            body = f"{before}{found} {_says(said)}{after}" if found else before
+        elif found:
+            markers = map(_says, said)
+            body = before + found + re.sub("<use", lambda _, says=markers: f"<use {next(says)}", after, count=len(said))  # type: ignore[misc]  # a default binds the loop's variable
+    # A name stands for what it stands beside.
+    return re.sub(r'<g id="([\w-]+)-name"', r'<g class="name" data-of="\1"', body)
+
+
+def _says(text: str) -> str:
+    """The attributes of an element that is reached and says `text`, line by line."""
+    return f'class="told" tabindex="-1" role="img" aria-label="{html.escape(text)}"'.replace("\n", "&#10;")
 
 
 @dataclass(frozen=True)
@@ -97,14 +136,15 @@ class Key:
 
     text: str
     colour: int
-    label: str = ""
     hollow: bool = False
     faint: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its numbers. Text is plain and not yet escaped; `svg` is None where there is nothing to draw."""
+    """A figure with its numbers. Text is plain and not yet escaped; `svg` is None where there is nothing to draw.
+
+    `narrow`: another drawing of the same, for a telephone."""
 
     name: str
     title: str
@@ -113,3 +153,4 @@ class Figure:
     key: tuple[Key, ...]
     table: Table[Sequence[Cell]]
     notes: tuple[str, ...] = ()
+    narrow: Svg | None = None

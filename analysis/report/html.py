@@ -1,52 +1,96 @@
 """A report as one HTML page that needs nothing else: no network, no file beside it.
 
-What stands in records is text to the page and never markup: jinja2 escapes all of it. The page forbids itself
-every request, and every script but its own, by a Content-Security-Policy.
+First the answer and the verdicts, then time against dollars, then a table that fits; the rest folds away. What stands
+in records is text to the page and never markup: jinja2 escapes all of it. The page forbids itself every request, and
+every script but its own, by a Content-Security-Policy.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.claims.check import claims_table
-from analysis.plots.data import Group, groups_of
+from analysis.plots.data import groups_of
 from analysis.plots.figures import figures
+from analysis.report.answer import answer, task
+from analysis.report.method import method
 from analysis.report.report import Report
 from analysis.report.sample_table import sample_table
 from analysis.report.tables import cost_table, lease_table
 from analysis.tables.cost_table import Row
-from analysis.tables.footnotes import CLOCKS
-from analysis.tables.what_if import WhatIf
-from bench.record.documents import POLICIES, Policy, Run
-from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Lines, Table, one_line, table_of
+from bench.text import Cell, Lines, Table, plural
 
 _TEMPLATES = Path(__file__).with_name("templates")
-# Of the tables of the method: a row more says no more.
-_ROWS_SHOWN = 40
-_MESSAGE_SHOWN = 200
+_SCRIPTS = ("sort.js", "tips.js")
+# Of the table that is read first: more do not fit a laptop's screen. Those that a line of another cell says, and
+# those that are left out where there are too many, the first of them first. The folded table has them all.
+MOST_COLUMNS = 9
+_INSIDE = ("target", "price_per_hour", "runs", "hits")
+_SPARED = ("cost_ratio", "time_ratio", "accuracy")
+# The beginnings of the notes to the table that say what a column holds.
+_ABOUT = {
+    "price_per_hour": ("unknown",),
+    "runs": ("runs",),
+    "hits": ("runs", "programs"),
+    "p_hit": ("runs", "intervals", "programs"),
+    "accuracy": ("intervals",),
+    "time_s": ("time", "intervals"),
+    "train_cost": ("runs", "intervals", "unknown"),
+    "cost_per_success": ("runs", "unknown"),
+    "time_ratio": ("÷",),
+    "cost_ratio": ("÷",),
+    "what_if_train_cost": ("what-if",),
+    "what_if_cost_per_success": ("what-if",),
+}
 
-TextTable = Table[Sequence[Cell]]
 
-
-class SortableCell(NamedTuple):
-    """A cell of the cost table: what is read, and what it is sorted by ("" sorts last)."""
+class PageCell(NamedTuple):
+    """A cell: what is read, and what it is sorted by ("" sorts last)."""
 
     lines: Lines
-    value: str
+    value: str = ""
+
+
+class PageRow(NamedTuple):
+    """A row: its class in the page, the numbers of its notes, and its cells."""
+
+    kind: str
+    notes: Sequence[int]
+    cells: Sequence[PageCell]
+
+
+class PageColumn(NamedTuple):
+    """A column: its header, whether it holds numbers, and the places of the notes to the table about it."""
+
+    header: Lines
+    numeric: bool
+    about: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table of the page. Its notes have the ids `notes`-1, …: tables that show the same rows share them."""
+
+    id: str
+    title: str
+    columns: Sequence[PageColumn]
+    rows: Sequence[PageRow]
+    notes: str
+    sortable: bool = False
 
 
 def as_html(report: Report) -> str:
-    """The whole report as a page: the tables, the claims, four plots with their numbers, and the method."""
-    script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
+    """The whole report as a page."""
+    script = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -56,160 +100,104 @@ def as_html(report: Report) -> str:
         keep_trailing_newline=True,
     )
     groups = groups_of(report.rows, report.runs)
-    costs = cost_table(report)
+    costs, claims = cost_table(report), claims_table(report.checks)
+    samples, leases = sample_table(report.samples), lease_table(report)
+    first, *other = figures(groups, report.policy, report.runs, report.leases)
     return environment.get_template("report.html").render(
+        answer=answer(report),
+        verdicts=[(check, " ".join(cells[4])) for check, cells in zip(claims.items, claims.rows(), strict=True)],
         costs=costs,
-        cost_rows=_sortable(costs, groups),
-        plain_tables={"sample": sample_table(report.samples), "lease": lease_table(report)},
-        claims=claims_table(report.checks),
-        figures=figures(groups, report.policy, report.runs, report.leases),
-        method=_method(report, groups),
+        short=_short(report, costs),
+        full=_whole("all-rows", "Every row and column", costs, notes="row", kind=lambda row: row.kind, sortable=True),
+        more_tables=[
+            (table, _whole(f"{name}s", table.title, table, notes=name))
+            for name, table in (("sample", samples), ("lease", leases))
+            if table.items
+        ],
+        claims=claims,
+        claim_table=_whole(
+            "claims", "Claims", claims, notes="claim", kind=lambda check: check.verdict.replace(" ", "-")
+        ),
+        figure=first,
+        figures=other,
+        method=method(report, groups),
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),  # a file of ours
-        script=Markup(script),  # a file of ours
+        script=Markup(script),  # files of ours
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         markup=Markup,
     )
 
 
-def _sortable(table: Table[Row], groups: Sequence[Group]) -> list[tuple[Row, list[SortableCell]]]:
-    """The rows of the cost table, each with its label in the plots before it."""
+def _short(report: Report, costs: Table[Row]) -> PageTable:
+    """The rows of our own runs, or of published entries where there are none, in at most MOST_COLUMNS columns."""
+    own = [row for row in report.rows if row.kind == "measured"] or list(report.rows)
+    whole = _whole(
+        "costs", costs.title, replace(costs, items=own), notes="row", kind=lambda row: row.kind, sortable=True
+    )
+    names = [column.sort for column in costs.columns]
+    shown = [name for name in names if name not in _INSIDE]
+    for name in _SPARED:
+        if len(shown) > MOST_COLUMNS and name in shown:
+            shown.remove(name)
+    places = [names.index(name) for name in shown[:MOST_COLUMNS]]
     rows = []
-    for group, cells in zip(groups, table.rows(), strict=True):
-        values = [_value(getattr(group.row, column.sort)) for column in table.columns]
-        # A label sorts by its length first: Z, AA.
-        label = SortableCell([group.label], f"{len(group.label)}{group.label}")
-        rows.append((group.row, [label, *map(SortableCell, cells, values)]))
-    return rows
+    for item, row in zip(own, whole.rows, strict=True):
+        cells = dict(zip(names, row.cells, strict=True))
+        said = {
+            "recipe": [task(item)],
+            "machine": [_price(item, cells)],
+            "p_hit": [f"{item.hits} of {plural(item.runs, 'run')}", *cells["runs"].lines[1:]],
+        }
+        wider = [
+            cell._replace(lines=[*cell.lines, *said.get(name, [])]) for name, cell in zip(names, row.cells, strict=True)
+        ]
+        rows.append(row._replace(cells=[wider[place] for place in places]))
+    return replace(whole, columns=[whole.columns[place] for place in places], rows=rows)
 
 
-def _value(sorted_by: str | float | Decimal | None) -> str:
-    if isinstance(sorted_by, str):
-        return sorted_by
-    return "" if sorted_by is None else repr(float(sorted_by))
-
-
-def _method(report: Report, groups: list[Group]) -> list[tuple[str, TextTable]]:
-    """The tables of the method with their titles, those without a row left out."""
-    tables = {
-        "Clocks: what counts as the time": clocks(report.policy),
-        "Runs: how many, and what was left out": counts(groups),
-        "Runs that did not complete": broken(report.runs),
-        "Prices and where they are from": prices(groups, report.what_if),
-        "Machines and software": environments(report.runs),
-    }
-    return [(name, table) for name, table in tables.items() if table.items]
-
-
-def clocks(policy: Policy) -> TextTable:
-    """What each clock counts, the one of this report marked."""
-    marked = [(f"{name} (this report)" if name == policy else name, CLOCKS[name]) for name in POLICIES]
-    return table_of(("clock", "counts"), (*marked, ("lease", "the whole lease of a machine, which no run has alone")))
-
-
-def counts(groups: Iterable[Group]) -> TextTable:
-    """How many runs each measured row was made of, and what became of the others."""
+def _whole(
+    id: str,  # noqa: A002 -- the word that the page has
+    title: str,
+    table: Table[Any],
+    *,
+    notes: str,
+    kind: Callable[[Any], str] = lambda item: "",
+    sortable: bool = False,
+) -> PageTable:
+    """The whole of `table`; the numbers of its notes stand apart from its cells."""
+    numbers = table.numbered()
     rows = [
-        (g.label, g.name, *map(str, (r.runs, r.completed, r.failed, r.interrupted, r.invalid, r.timed, r.hits)))
-        for g in groups
-        if (r := g.row).kind == "measured"
+        PageRow(
+            kind(item),
+            sorted(numbers[note] for note in table.notes(item)),
+            [
+                PageCell(lines, _value(getattr(item, column.sort)) if sortable else "")
+                for column, lines in zip(table.columns, cells, strict=True)
+            ],
+        )
+        for item, cells in zip(table.items, replace(table, notes=lambda item: ()).rows(), strict=True)
     ]
-    headers = (
-        "",
-        "row",
-        "runs counted",
-        "completed",
-        "failed",
-        "interrupted",
-        "excluded: not synchronised",
-        "with a time",
-        "hits",
-    )
-    return _limited(headers, rows)
+    columns = [
+        PageColumn(header, column.numeric, _about(column.sort, table.footnotes))
+        for column, header in zip(table.columns, table.headers(), strict=True)
+    ]
+    return PageTable(id, title, columns, rows, notes, sortable)
 
 
-def prices(groups: Iterable[Group], what_if: WhatIf | None = None) -> TextTable:
-    """Each row's price with its source, after the one of the what-if columns."""
-    rows = []
-    if what_if:
-        name = f"what-if{f', {what_if.instance}' if what_if.instance else ''}: paid for no row"
-        price = f"{what_if.price_per_hour:f} {what_if.currency}"
-        seen = what_if.seen.isoformat() if what_if.seen else NOT_APPLICABLE
-        rows.append(("", name, price, CATEGORIES[what_if.pricing_category], what_if.source, seen))
-    for group in groups:
-        row = group.row
-        price = UNKNOWN if row.price_per_hour is None else f"{row.price_per_hour:f} {row.currency or ''}".strip()
-        category = CATEGORIES.get(row.pricing_category or "", NOT_APPLICABLE)
-        seen = row.price_seen.isoformat() if row.price_seen else NOT_APPLICABLE
-        rows.append((group.label, group.name, price, category, row.price_source or NOT_APPLICABLE, seen))
-    return _limited(("", "row", "price an hour", "category", "source", "seen"), rows)
+def _price(row: Row, cells: Mapping[str, PageCell]) -> str:
+    if row.price_per_hour is None:
+        return "price unknown"
+    amount, *category = cells["price_per_hour"].lines
+    return ", ".join([f"{amount}{' USD' if row.currency == 'USD' else ''}/h", *category])
 
 
-def broken(runs: Iterable[Run]) -> TextTable:
-    """The runs that did not complete: why, in their own words."""
-    counted_rows: Counter[tuple[str, ...]] = Counter(
-        (run.label, run.status, run.reason, run.message or NOT_APPLICABLE) for run in runs if run.reason is not None
-    )
-    return _counted(("recipe", "status", "reason", "message"), counted_rows)
+def _about(column: str, footnotes: Sequence[str]) -> list[int]:
+    """The places, from 1, of the notes to the table about a column."""
+    begins = _ABOUT.get(column, ())
+    return [place for place, note in enumerate(footnotes, start=1) if note.startswith(begins)] if begins else []
 
 
-def environments(runs: Iterable[Run]) -> TextTable:
-    """The machines and the software of the runs."""
-    headers = (
-        "recipe",
-        "device",
-        "computed in",
-        "GPU",
-        "driver",
-        "CUDA",
-        "torch",
-        "Python",
-        "system",
-        "CPU",
-        "cores",
-        "bench",
-        "git commit",
-        "image",
-    )
-    return _counted(headers, Counter(map(_environment, runs)))
-
-
-def _environment(run: Run) -> tuple[str, ...]:
-    e, device = run.environment, run.device
-    facts = (
-        run.label,
-        f"{device.count} x {run.device_name}",
-        ", ".join(part for part in (device.precision, device.path) if part),
-        e.gpu,
-        e.driver,
-        e.cuda,
-        e.torch,
-        e.python,
-        e.os,
-        e.cpu,
-        str(e.cores),
-        e.bench,
-        _commit(e.git_commit, e.git_dirty),
-        e.image_digest,
-    )
-    return tuple(part or UNKNOWN for part in facts)
-
-
-def _commit(commit: str | None, dirty: bool | None) -> str | None:
-    return f"{commit[:12]}, with changes" if commit and dirty else commit and commit[:12]
-
-
-def _counted(headers: tuple[str, ...], counted_rows: Counter[tuple[str, ...]]) -> TextTable:
-    """The rows with how many runs each stands for, the most frequent first."""
-    ordered = sorted(counted_rows.items(), key=lambda item: (-item[1], item[0]))
-    rows = [(str(count), *map(_short, row)) for row, count in ordered]
-    return _limited(("runs", *headers), rows)
-
-
-def _limited(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> TextTable:
-    more = len(rows) - _ROWS_SHOWN
-    return table_of(headers, rows[:_ROWS_SHOWN], [f"{more} more rows are not shown."] if more > 0 else [])
-
-
-def _short(text: str) -> str:
-    text = one_line(text)
-    return text if len(text) <= _MESSAGE_SHOWN else f"{text[: _MESSAGE_SHOWN - 1]}…"
+def _value(sorted_by: Cell) -> str:
+    if isinstance(sorted_by, int | float | Decimal):
+        return repr(float(sorted_by))
+    return "" if sorted_by is None else str(sorted_by)

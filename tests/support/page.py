@@ -30,14 +30,16 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text below, a line break as a space."""
-        return "".join(
-            child if isinstance(child, str) else " " if child.tag == "br" else child.text for child in self.children
-        )
+        """All text below. A line break is nothing: a page has a space before it, as a telephone shows none."""
+        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+
+    def elements(self) -> list[Element]:
+        """The elements right below."""
+        return [child for child in self.children if isinstance(child, Element)]
 
     def rows(self) -> list[list[str]]:
         """The texts of a table's body."""
-        return [[c.text for c in r.children if isinstance(c, Element)] for r in self.all("tbody")[0].all("tr")]
+        return [[c.text for c in r.elements()] for r in self.all("tbody")[0].all("tr")]
 
 
 class _Parser(HTMLParser):

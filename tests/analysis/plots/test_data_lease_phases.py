@@ -41,7 +41,7 @@ def figure(*documents: AnyDocument) -> Figure:
 def test_a_lease_is_its_phases_its_runs_and_idle_for_the_rest() -> None:
     closed = LeaseClosed(id=a.an_id(1), stopped=at(400))
     (entry,) = found(a.a_lease(1, phases=BEFORE), a_run(10, 150), a_run(11, 250), closed)
-    assert (entry.labels, entry.leases, entry.runs, entry.unclosed) == (("A",), 1, 2, 0)
+    assert (entry.labels, entry.leases, entry.runs, entry.unclosed) == (("myrtle",), 1, 2, 0)
     assert entry.seconds == {
         "provision": 100,
         "setup": 40,
@@ -68,7 +68,7 @@ def test_like_leases_are_one_entry_and_its_mean() -> None:
 def test_a_lease_of_two_rows_is_told_from_those_of_one() -> None:
     second = {"lease_id": a.an_id(2)}
     entries = found(a.a_lease(1), a.a_lease(2), a_run(10, 0), a_run(11, 65, recipe=OTHER), a_run(12, 0, **second))
-    assert [entry.labels for entry in entries] == [("A",), ("A", "B")]
+    assert [entry.labels for entry in entries] == [("myrtle",), ("myrtle", "other")]
 
 
 def test_a_run_that_does_not_count_is_paid_for_all_the_same() -> None:
@@ -91,18 +91,19 @@ def test_dollars_where_the_price_is_known_and_shares_where_not() -> None:
     assert "cost of a lease, USD" in said.svg.body
     assert "price unknown: share of a lease's time, %" in said.svg.body
     assert [row[:4] for row in said.table.items] == [
-        ("A", "1", "1", "USD"),
-        ("A", "1", "1", "s"),
-        ("B", "0", "1", "money"),
-        ("B", "0", "1", "s"),
+        ("myrtle", "1", "1", "USD"),
+        ("myrtle", "1", "1", "s"),
+        ("other", "0", "1", "money"),
+        ("other", "0", "1", "s"),
     ]
     assert said.table.items[0][-1] == "0.174"
     assert set(said.table.items[2][4:]) == {"unknown"}
     assert said.table.items[3][-1] == "65.0"
-    assert "A: 0.174 USD, 205 s, provision 48.8 %; B: 65.0 s, train 87.7 %" in said.description
-    assert "No lease in the records: B. The bar is the mean run." in said.notes
+    assert "myrtle: 0.174 USD, 205 s, provision 48.8 %; other: 65.0 s, train 87.7 %" in said.description
+    assert "No lease in the records: other. The bar is the mean run." in said.notes
+    assert 'aria-label="train: other&#10;57.0 s, 87.7 % of the lease&#10;cost: unknown"' in said.svg.body
     assert not any("start of bench" in note for note in said.notes)
-    assert any("are not closed" in note and note.endswith(": A.") for note in said.notes)
+    assert any("are not closed" in note and note.endswith(": myrtle.") for note in said.notes)
 
 
 def test_currencies_have_axes_of_their_own() -> None:

@@ -7,23 +7,20 @@ from hypothesis import given, strategies as st
 from matplotlib.figure import Figure
 
 from analysis.plots import data as plot_data, draw
-from analysis.plots.data import Group, groups_of, row_label
+from analysis.plots.data import Group, groups_of
 from analysis.plots.draw import colours_of
 from analysis.plots.figures import figures
-from analysis.plots.svg import INK, SERIES, svg_of
+from analysis.plots.svg import INK, SERIES, Tips, svg_of
 from analysis.report.report import build_report
 from bench.record.documents import AnyDocument, Phase, Policy, RecipeRef, Target
 from tests.support import builders, small_store as a
+from tests.support.page import Element, parse
 from tests.support.program_runs import make_program_run
 
 
 def groups(*documents: AnyDocument) -> list[Group]:
     report = build_report(documents)
     return groups_of(report.rows, report.runs)
-
-
-def test_letters_go_on_after_z() -> None:
-    assert [row_label(n) for n in (0, 25, 26, 27, 52, 702)] == ["A", "Z", "AA", "AB", "BA", "AAA"]
 
 
 def test_each_row_has_the_runs_it_was_made_of() -> None:
@@ -42,9 +39,10 @@ def test_rows_whose_names_look_alike_keep_their_own_runs() -> None:
 
 def test_programs_are_left_out_of_plots_on_a_clock_that_they_lack() -> None:
     found = groups(make_program_run(), a.a_run(10))
-    _, accuracy, _, share = figures(found, "airbench", [run for group in found for run in group.runs], [])
-    assert "Left out, no accuracy on this clock: A." in accuracy.notes
-    assert "Left out, no time on this clock: A." in share.notes
+    _, accuracy, share, _ = figures(found, "airbench", [run for group in found for run in group.runs], [])
+    program = found[0].label
+    assert f"Left out, no accuracy on this clock: {program}." in accuracy.notes
+    assert f"Left out, no time on this clock: {program}." in share.notes
     of_most = [note for figure in (accuracy, share) for note in figure.notes if "with the most runs" in note]
     assert of_most == []
 
@@ -61,9 +59,9 @@ def test_a_subsample_keeps_the_order_and_both_ends(items: list[int], limit: int)
 def test_the_front_holds_what_nothing_beats() -> None:
     published = groups()
     # Page's entry is both the fastest and the cheapest of the claim's four.
-    assert [g.label for g in plot_data.pareto_front(published)] == ["A"]
+    assert [g.label for g in plot_data.pareto_front(published)] == ["David Page"]
     dear_and_fast = groups(a.a_lease(1, "60"), a.a_run(10, 30.0, lease_id=a.an_id(1)))
-    assert [g.label for g in plot_data.pareto_front(dear_and_fast)] == ["B", "A"]
+    assert [g.label for g in plot_data.pareto_front(dear_and_fast)] == ["David Page", "myrtle"]
 
 
 def test_other_targets_are_no_rivals() -> None:
@@ -134,13 +132,81 @@ def test_a_hit_without_a_time_is_left_out_and_counted() -> None:
 
 
 def test_a_drawing_takes_its_colours_from_the_page_and_styles_nothing_else() -> None:
-    def draw(figure: Figure) -> None:
+    def draw(figure: Figure) -> Tips:
         axes = figure.add_subplot()
         axes.plot([1, 2], color=SERIES[1])
         axes.set_title("$x^2$ & <b>", color=INK)
+        return {}
 
-    first, second = (svg_of(name, draw) for name in ("one", "two"))
+    first, second = (svg_of(name, draw, 4, 3) for name in ("one", "two"))
     assert first.body.replace("one-", "two-") == second.body
     assert "var(--series-1)" in first.body
     assert "$x^2$ &amp; &lt;b&gt;" in first.body
     assert not any(word in first.body for word in ("<style", "<metadata", "http", "xlink", *SERIES, INK))
+
+
+def test_lines_and_single_markers_say_their_numbers_and_a_name_stands_for_its_point() -> None:
+    def draw(figure: Figure) -> Tips:
+        axes = figure.add_subplot()
+        axes.plot([1, 2], gid="line")
+        axes.plot([1, 2, 3], [1, 2, 3], "o", gid="points")
+        axes.annotate('id="x" #0072b2', (1, 2), gid="line-name")
+        return {"line": 'two\nlines & "<b>', "points": ["1", "2", "3"], "absent": "nothing"}
+
+    drawn = parse(f"<svg>{svg_of('one', draw, 4, 3).body}</svg>")
+    told = [element for element in drawn.every() if element.attributes.get("class") == "told"]
+    assert [(e.tag, e.attributes["aria-label"]) for e in told] == [
+        ("g", 'two\nlines & "<b>'),
+        ("use", "1"),
+        ("use", "2"),
+        ("use", "3"),
+    ]
+    assert {(e.attributes["tabindex"], e.attributes["role"]) for e in told} == {("-1", "img")}
+    (name,) = (element for element in drawn.every() if element.attributes.get("class") == "name")
+    assert name.attributes["data-of"] == told[0].attributes["id"] == "one-line"
+    # What it says is anybody's text: no id and no colour of the drawing.
+    assert name.text.strip() == 'id="x" #0072b2'
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_every_row_with_a_time_has_a_point_and_those_without_a_price_stand_apart(narrow: bool) -> None:
+    found = groups(a.a_lease(1), a.a_run(10, 60.0, lease_id=a.an_id(1)), a.a_run(11, 62.0), a.a_run(12, accuracy=0.5))
+    drawing = draw.time_and_cost([g for g in found if g.row.time_s], colours_of(found), narrow=narrow)
+    said = [
+        e.attributes["aria-label"] or ""
+        for e in parse(f"<svg>{drawing.body}</svg>").every()
+        if "aria-label" in e.attributes
+    ]
+    assert len(said) == len(found)
+    (unpriced,) = (text for text in said if "unknown" in text)
+    assert "median time: 61.0 s" in unpriced
+    assert any("60.0 s" in text and "0.0510 USD" in text for text in said)
+
+
+def _box(drawn: Element) -> tuple[float, float, float, float]:
+    """Where a name lies, by the width of a letter that placing it reckons with, a little less of it all."""
+    (text,) = drawn.all("text")
+    x, y = (float(text.attributes[axis] or 0) for axis in "xy")
+    width = 4.5 * len(text.text)
+    style = text.attributes["style"] or ""
+    left = x - width if "anchor: end" in style else x - width / 2 if "anchor: middle" in style else x
+    return left, left + width, y - 7, y
+
+
+def test_names_lie_beside_each_other_and_the_fastest_of_ours_has_one() -> None:
+    documents: list[AnyDocument] = []
+    for number in range(12):
+        recipe = RecipeRef(name=f"recipe-{number}", source_sha256="0" * 64)
+        documents.append(a.a_run(100 + number, 60 + number / 10, recipe=recipe))
+    report = build_report(documents, which="all")
+    found = groups_of(report.rows, report.runs)
+    for narrow in (False, True):
+        svg = draw.time_and_cost([g for g in found if g.row.time_s], colours_of(found), narrow=narrow)
+        drawing = parse(f"<svg>{svg.body}</svg>")
+        names = [element for element in drawing.every() if element.attributes.get("class") == "name"]
+        assert "recipe-0" in [name.text.strip() for name in names]
+        assert 6 < len(names) < len(found)
+        boxes = [_box(name) for name in names]
+        for one, (left, right, top, bottom) in enumerate(boxes):
+            for other in boxes[:one]:
+                assert not (left < other[1] and other[0] < right and top < other[3] and other[2] < bottom)

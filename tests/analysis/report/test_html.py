@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
-from analysis.report.html import as_html
+from analysis.report.html import MOST_COLUMNS, as_html
 from analysis.report.render import render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import cost_table
+from analysis.tables.what_if import WhatIf, what_if_price
 from bench.cli import cli
 from bench.record.documents import POLICIES, Device, Policy, RecipeRef, Run
 from bench.store import FolderStore
@@ -44,8 +46,22 @@ def tree(html: str) -> page.Element:
     return page.parse(html)
 
 
+def table_of(tree: page.Element, name: str) -> page.Element:
+    return next(table for table in tree.all("table") if table.attributes.get("id") == f"{name}-table")
+
+
 def cost_table_of(tree: page.Element) -> page.Element:
-    return next(table for table in tree.all("table") if table.attributes.get("id") == "cost-table")
+    """The table of every row and column."""
+    return table_of(tree, "all-rows")
+
+
+def words(cell: page.Element) -> str:
+    """What the cell says, without the numbers of its notes."""
+    marks = [button.text for button in cell.all("button")]
+    text = " ".join(cell.text.split())
+    for mark in marks:
+        text = text.replace(f" {mark}", "", 1)
+    return text
 
 
 def test_nothing_in_the_page_points_out_of_it(tree: page.Element) -> None:
@@ -70,9 +86,10 @@ def test_the_policy_allows_the_one_script_and_no_request(tree: page.Element) -> 
     assert f"script-src 'sha256-{digest}';" in policy
 
 
-def test_the_table_says_the_words_of_the_other_formats(report: Report, tree: page.Element) -> None:
-    words = [[" ".join(lines) for lines in cells] for cells in cost_table(report).rows()]
-    assert [row[1:] for row in cost_table_of(tree).rows()] == words
+def test_the_whole_table_says_the_words_of_the_other_formats(report: Report, tree: page.Element) -> None:
+    table = replace(cost_table(report), notes=lambda row: ())
+    said = [[words(cell) for cell in row.elements()] for row in cost_table_of(tree).all("tbody")[0].all("tr")]
+    assert said == [[" ".join(lines) for lines in cells] for cells in table.rows()]
 
 
 def test_the_table_is_sorted_by_the_numbers_of_json(report: Report, tree: page.Element) -> None:
@@ -93,16 +110,16 @@ def test_the_table_is_sorted_by_the_numbers_of_json(report: Report, tree: page.E
     ]
     rows = cost_table_of(tree).all("tbody")[0].all("tr")
     for row, in_json in zip(rows, json.loads(render(report, "json"))["rows"], strict=True):
-        values = [child.attributes["data-value"] or "" for child in row.children if isinstance(child, page.Element)][1:]
+        values = [cell.attributes["data-value"] or "" for cell in row.elements()]
         for name, value in zip(names, values, strict=True):
             assert value == ("" if in_json[name] is None else str(in_json[name])) or float(value) == in_json[name]
 
 
 def test_every_claim_is_there_with_its_verdict_and_its_notes(report: Report, tree: page.Element) -> None:
-    table = next(table for table in tree.all("table") if table.attributes.get("id") == "claim-table")
+    table = table_of(tree, "claims")
     assert [row[-1] for row in table.rows()] == [check.verdict for check in report.checks]
-    assert table.rows()[0][:5] == [
-        "2.5x faster than the previous winner (1, 2, 3, 4) [page-time] published entries",
+    assert [words(cell) for cell in table.all("tbody")[0].all("tr")[0].elements()][:5] == [
+        "2.5x faster than the previous winner [page-time] published entries",
         "74.04 s David Page",
         "173.96 s fast.ai + students",
         "2.5",
@@ -117,22 +134,22 @@ def test_every_claim_is_there_with_its_verdict_and_its_notes(report: Report, tre
 def test_a_claim_is_checked_on_our_own_runs_too() -> None:
     other = RecipeRef(name="fastai-wrn", source_sha256="0" * 64)
     runs = [*a.a_series(10, a.SPREAD), *a.a_series(100, [3 * seconds for seconds in a.SPREAD], recipe=other)]
-    rows = next(
-        t for t in page.parse(as_html(build_report(runs))).all("table") if t.attributes.get("id") == "claim-table"
-    ).rows()
+    rows = table_of(page.parse(as_html(build_report(runs))), "claims").rows()
     assert any("runs on Tesla V100" in row[0] and row[-1] == "supported" for row in rows)
 
 
 def test_headers_are_buttons_and_say_how_they_are_sorted(tree: page.Element) -> None:
     headers = cost_table_of(tree).all("thead")[0].all("th")
-    assert len(headers) == 14
+    assert len(headers) == 13
     assert all(th.attributes["aria-sort"] == "none" and th.attributes["scope"] == "col" for th in headers)
     assert all(len(th.all("button")) == 1 for th in headers)
 
 
 def test_every_note_and_every_published_entry_is_there(report: Report, tree: page.Element) -> None:
-    said = [item.text for item in tree.all("li")]
-    assert {*report.footnotes, *cost_table(report).numbered()} <= set(said)
+    said = {item.attributes.get("id"): item.text for item in tree.all("li")}
+    numbers = cost_table(report).numbered()
+    assert {said[f"row-note-{number}"]: number for number in numbers.values()} == numbers
+    assert [said[f"table-note-{place}"] for place, _ in enumerate(report.footnotes, start=1)] == list(report.footnotes)
     rows = cost_table_of(tree).all("tbody")[0].all("tr")
     assert [row.attributes["class"] for row in rows] == [row.kind for row in report.rows]
     assert all(
@@ -142,15 +159,20 @@ def test_every_note_and_every_published_entry_is_there(report: Report, tree: pag
 
 def test_four_figures_with_text_for_those_who_do_not_see_them_and_their_numbers(tree: page.Element) -> None:
     found = tree.all("figure")
-    assert [figure.attributes["id"] for figure in found] == ["cost", "accuracy", "phases", "hits"]
+    assert [figure.attributes["id"] for figure in found] == ["cost", "accuracy", "hits", "phases"]
     for figure in found:
-        (svg,) = figure.all("svg")
-        (description,) = svg.all("desc")
-        (title,) = figure.all("h3")
-        assert svg.attributes["role"] == "img"
-        assert svg.attributes["aria-label"] == title.text
-        assert svg.attributes["aria-describedby"] == description.attributes["id"]
-        assert len(description.text) > 60
+        (title,) = figure.all("h2") or figure.all("h3")
+        drawings = figure.all("svg")
+        assert [svg.attributes["class"] for svg in drawings] == (["wide", "narrow"] if figure is found[0] else ["any"])
+        for svg in drawings:
+            (description,) = svg.all("desc")
+            assert svg.attributes["role"] == "group"
+            assert svg.attributes["aria-label"] == title.text
+            assert svg.attributes["aria-describedby"] == description.attributes["id"]
+            assert len(description.text) > 60
+            told = [element for element in svg.every() if element.attributes.get("class") == "told"]
+            assert told
+            assert all(element.attributes["aria-label"] for element in told)
         (details,) = figure.all("details")
         (table,) = details.all("table")
         assert len(table.rows()) >= 3
@@ -160,6 +182,10 @@ def test_ids_are_unique_and_references_lead_somewhere(html: str, tree: page.Elem
     ids = [element.attributes["id"] for element in tree.every() if "id" in element.attributes]
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:href="|url\()#([\w-]+)', html)) <= set(ids)
+    for name in ("aria-describedby", "aria-labelledby", "data-of"):
+        meant = [e.attributes[name] or "" for e in tree.every() if name in e.attributes]
+        assert meant
+        assert {each for names in meant for each in names.split()} <= set(ids)
 
 
 def test_the_method_names_every_clock_price_and_machine(tree: page.Element) -> None:
@@ -171,7 +197,7 @@ def test_the_method_names_every_clock_price_and_machine(tree: page.Element) -> N
 
 def test_what_has_no_place_among_times_and_dollars_is_said(tree: page.Element) -> None:
     (caption,) = tree.all("figure")[0].all("figcaption")
-    assert "Left out, no run reached the target: A." in caption.text
+    assert "Left out, no run reached the target: myrtle, 2 x Xeon." in caption.text
 
 
 @pytest.mark.parametrize(
@@ -197,24 +223,64 @@ def test_text_of_records_stays_text(text: str) -> None:
     tree = page.parse(written)
     assert len(tree.all("script")) == len(tree.all("style")) == 1
     assert not tree.all("img")
-    assert not tree.all("b") or all(len(b.text) <= 2 for b in tree.all("b"))  # letters of a key
-    assert cost_table_of(tree).rows()[0][1].startswith(one_line(text))
+    assert {b.text for b in tree.all("b")} <= {"supported", "not supported", "inconclusive"}
+    assert cost_table_of(tree).rows()[0][0].startswith(one_line(text))
     assert one_line(text) in [cell.text for cell in tree.all("td")]
-    assert not any(one_line(text) in drawn.text for drawn in tree.all("text"))
+    # Names are drawn as text of the drawing.
+    assert any(drawn.text.strip().startswith(one_line(text)[:20]) for drawn in tree.all("text"))
 
 
-def test_all_published_entries_are_marked_rows_and_a_short_key() -> None:
+def test_all_published_entries_are_marked_rows_of_the_folded_table_alone() -> None:
     tree = page.parse(as_html(build_report(a.a_small_store(), which="all")))
     assert len(cost_table_of(tree).rows()) == 3 + 31
-    (key,) = tree.all("figure")[0].all("ul")
-    assert [item.text for item in key.all("li")][-1] == "20 published entries, named in the cost table"
+    assert len(table_of(tree, "costs").rows()) == 3
+    folded = [table.attributes.get("id") for details in tree.all("details") for table in details.all("table")]
+    assert "all-rows-table" in folded
+    assert "costs-table" not in folded
+
+
+def test_the_answer_comes_first_then_a_verdict_for_each_claim(report: Report, tree: page.Element) -> None:
+    (main,) = tree.all("main")
+    first, second, *_ = main.elements()
+    assert (first.attributes["id"], second.attributes["id"]) == ("answer", "cost")
+    assert 2 <= len([e for e in first.elements() if e.tag == "p"]) <= 3
+    (verdicts,) = first.all("ul")
+    assert [item.all("b")[0].text for item in verdicts.all("li")] == [check.verdict for check in report.checks]
+    for item, check in zip(verdicts.all("li"), report.checks, strict=True):
+        assert check.claim.text in item.text
+        assert check.basis in item.text
+
+
+@pytest.mark.parametrize("what_if", [None, what_if_price(None, "0.35", spot=True)])
+def test_the_first_table_has_at_most_nine_columns_and_what_they_leave_out_is_said_in_its_cells(
+    what_if: WhatIf | None,
+) -> None:
+    report = build_report(a.a_small_store(), what_if=what_if)
+    table = table_of(page.parse(as_html(report)), "costs")
+    headers = [" ".join(th.text.split()) for th in table.all("thead")[0].all("th")]
+    assert len(headers) <= MOST_COLUMNS
+    assert sum(header.startswith("what-if") for header in headers) == (2 if what_if else 0)
+    spot, demand, unpriced = ([" ".join(cell.text.split()) for cell in row.elements()] for row in sorted_rows(table))
+    assert "to 94 %" in spot[0]
+    assert spot[1].endswith("0.918 USD/h, spot")
+    assert demand[1].endswith("3.06 USD/h, on-demand")
+    assert demand[2].endswith("8 of 13 runs (1 failed)")
+    assert unpriced[1].endswith("price unknown")
+
+
+def sorted_rows(table: page.Element) -> list[page.Element]:
+    """The rows by their price: spot, on demand, unknown."""
+    rows = table.all("tbody")[0].all("tr")
+    return sorted(
+        rows, key=lambda row: next((k for k, mark in enumerate(("spot", "on-demand")) if mark in row.text), 9)
+    )
 
 
 def test_an_empty_store_has_a_page_that_says_how_to_make_a_run() -> None:
     tree = page.parse(as_html(build_report([])))
     assert "bench run RECIPE" in tree.text
     assert len(cost_table_of(tree).rows()) == 4
-    assert [len(figure.all("svg")) for figure in tree.all("figure")] == [1, 0, 0, 0]
+    assert [len(figure.all("svg")) for figure in tree.all("figure")] == [2, 0, 0, 0]
     assert tree.text.count("Nothing to draw yet.") == 3
 
 
@@ -264,7 +330,7 @@ def test_ten_thousand_runs_make_a_small_page() -> None:
             [a.a_lease(1), *a.a_series(10, seconds, lease_id=a.an_id(1)), *a.a_series(10_000, seconds, recipe=other)]
         )
     )
-    assert len(written) < 300_000
+    assert len(written) < 400_000
     assert "240 of 10000 runs are drawn, evenly chosen; the numbers are of all." in written
 
 

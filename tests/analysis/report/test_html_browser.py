@@ -1,10 +1,10 @@
-"""The HTML report in a real browser: it shows, it is quiet, it asks for nothing, the keyboard sorts it."""
+"""The HTML report in a real browser: it fits, it is quiet, it asks for nothing, and keys reach all of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,16 +34,20 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
         yield chromium
 
 
+def keys() -> Any:
+    return pytest.importorskip("selenium.webdriver.common.keys").Keys
+
+
 def column(shown: WebDriver, number: int) -> list[str]:
     script = (
-        "return [...document.querySelectorAll('#cost-table tbody tr')].map(r => r.cells[arguments[0]].dataset.value)"
+        "return [...document.querySelectorAll('#costs-table tbody tr')].map(r => r.cells[arguments[0]].dataset.value)"
     )
     values: list[str] = shown.execute_script(script, number)
     return values
 
 
 def header(shown: WebDriver, number: int) -> WebElement:
-    return shown.find_elements("css selector", "#cost-table thead th")[number]
+    return shown.find_elements("css selector", "#costs-table thead th")[number]
 
 
 def test_it_shows_without_a_word_and_asks_for_nothing(shown: WebDriver) -> None:
@@ -52,7 +56,7 @@ def test_it_shows_without_a_word_and_asks_for_nothing(shown: WebDriver) -> None:
     assert asked == {shown.current_url}
     assert browser.said(shown) == []
     assert shown.title == "Time, quality and cost of training, under the airbench clock"
-    drawings = shown.find_elements("css selector", "figure svg")
+    drawings = [svg for svg in shown.find_elements("css selector", "figure svg") if svg.is_displayed()]
     assert len(drawings) == 4
     assert all(drawing.size["width"] > 400 and drawing.size["height"] > 100 for drawing in drawings)
     assert all(drawing.accessible_name for drawing in drawings)
@@ -64,14 +68,13 @@ def test_a_request_made_all_the_same_is_refused(shown: WebDriver) -> None:
 
 
 def test_the_keyboard_sorts_both_ways_and_says_so(shown: WebDriver) -> None:
-    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
-    time = 9
+    time = 4
     button = header(shown, time).find_element("css selector", "button")
     # From the header before, Tab leads to this one.
     shown.execute_script("arguments[0].focus()", header(shown, time - 1).find_element("css selector", "button"))
-    shown.switch_to.active_element.send_keys(keys.TAB)
+    shown.switch_to.active_element.send_keys(keys().TAB)
     assert shown.switch_to.active_element == button
-    for key, order, reverse in ((keys.ENTER, "ascending", False), (keys.SPACE, "descending", True)):
+    for key, order, reverse in ((keys().ENTER, "ascending", False), (keys().SPACE, "descending", True)):
         button.send_keys(key)
         assert header(shown, time).get_attribute("aria-sort") == order
         values = [float(value) for value in column(shown, time)]
@@ -80,13 +83,118 @@ def test_the_keyboard_sorts_both_ways_and_says_so(shown: WebDriver) -> None:
 
 
 def test_the_mouse_sorts_and_unknown_comes_last_both_ways(shown: WebDriver) -> None:
-    price = 4
+    cost = 5
     for order in ("ascending", "descending"):
-        header(shown, price).find_element("css selector", "button").click()
-        assert header(shown, price).get_attribute("aria-sort") == order
-        assert column(shown, price)[-1] == ""
-    others = shown.find_elements("css selector", "#cost-table th[aria-sort=none]")
-    assert len(others) == 13
+        header(shown, cost).find_element("css selector", "button").click()
+        assert header(shown, cost).get_attribute("aria-sort") == order
+        assert column(shown, cost)[-1] == ""
+    others = shown.find_elements("css selector", "#costs-table th[aria-sort=none]")
+    assert len(others) == 8
+
+
+def at_width(shown: WebDriver, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    shown.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("unfolded", [False, True])
+def test_nothing_scrolls_sideways_on_a_laptop_and_on_a_telephone(shown: WebDriver, width: int, unfolded: bool) -> None:
+    at_width(shown, width)
+    shown.execute_script("document.querySelectorAll('details').forEach(d => d.open = arguments[0])", unfolded)
+    page, *tables = shown.execute_script(
+        "return [document.documentElement, ...document.querySelectorAll('.scroll:has(.cards)')]"
+        ".map(e => [e.scrollWidth, e.clientWidth])"
+    )
+    assert page[0] == page[1]
+    assert width - 20 < page[1] <= width  # less a scroll bar
+    assert all(inside <= outside for inside, outside in tables), tables
+
+
+def test_a_drawing_fits_the_screen_that_it_is_for(shown: WebDriver) -> None:
+    for width, kind, other in ((1280, "wide", "narrow"), (390, "narrow", "wide")):
+        at_width(shown, width)
+        (drawing,) = shown.find_elements("css selector", f"#cost svg.{kind}")
+        assert drawing.is_displayed()
+        assert not shown.find_element("css selector", f"#cost svg.{other}").is_displayed()
+        sizes = shown.execute_script(
+            "return [...document.querySelectorAll('figure svg text')].filter(t => t.checkVisibility())"
+            ".map(t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"
+        )
+        assert min(sizes) > 8.4  # px, as the drawing is scaled
+
+
+def tip(shown: WebDriver) -> list[str]:
+    """What the tip says, line by line; nothing while it is hidden."""
+    said: list[str] = shown.execute_script("return tip.hidden ? [] : [...tip.children].map(line => line.textContent)")
+    return said
+
+
+def active(shown: WebDriver, name: str) -> str | None:
+    found: str | None = shown.switch_to.active_element.get_attribute(name)
+    return found
+
+
+def test_tab_reaches_every_note_and_every_drawing_and_each_says_what_it_holds(shown: WebDriver) -> None:
+    at_width(shown, 1280)
+    shown.execute_script(
+        "document.querySelectorAll('details').forEach(d => d.open = false);"
+        "const top = document.querySelector('h1'); top.tabIndex = -1; top.focus()"
+    )
+    described, drawings = set(), set()
+    for _ in range(200):
+        shown.switch_to.active_element.send_keys(keys().TAB)
+        ids = active(shown, "aria-describedby") if shown.switch_to.active_element.tag_name == "button" else None
+        if ids:
+            assert tip(shown) == shown.execute_script(
+                "return arguments[0].map(id => document.getElementById(id).textContent)", ids.split()
+            )
+            described.update(ids.split())
+        elif active(shown, "class") == "told":
+            assert tip(shown) == str(active(shown, "aria-label")).split("\n")
+            drawings.add(shown.execute_script("return document.activeElement.closest('figure').id"))
+        if shown.switch_to.active_element.tag_name == "body":
+            break
+    notes = shown.execute_script(
+        "return [...document.querySelectorAll('[id^=row-note-], [id^=claim-note-], [id^=lease-note-]')].map(e => e.id)"
+    )
+    assert set(notes) <= described
+    assert drawings == {"cost", "accuracy", "hits", "phases"}
+    shown.switch_to.active_element.send_keys(keys().ESCAPE)
+    assert tip(shown) == []
+
+
+def test_arrows_go_from_point_to_point_and_escape_takes_the_numbers_away(shown: WebDriver) -> None:
+    at_width(shown, 1280)
+    points = shown.execute_script("return [...document.querySelectorAll('#cost svg.wide .told')].map(p => p.ariaLabel)")
+    assert len(points) > 3
+    shown.execute_script("document.querySelector('#cost svg.wide .told').focus()")
+    said = [tip(shown)]
+    for _ in points[1:]:
+        shown.switch_to.active_element.send_keys(keys().ARROW_RIGHT)
+        said.append(tip(shown))
+    assert said == [point.split("\n") for point in points]
+    shown.switch_to.active_element.send_keys(keys().HOME)
+    assert tip(shown) == said[0]
+    # One stop of Tab in the whole drawing.
+    assert len(shown.find_elements("css selector", "#cost svg.wide [tabindex='0']")) == 1
+    shown.switch_to.active_element.send_keys(keys().ESCAPE)
+    assert tip(shown) == []
+
+
+@pytest.mark.parametrize(
+    "target", ["#cost svg.wide .told", "#cost svg.wide .name", "#accuracy use.told", "#costs-table .mark"]
+)
+def test_a_pointer_over_it_tells_and_elsewhere_it_does_not(shown: WebDriver, target: str) -> None:
+    chains = pytest.importorskip("selenium.webdriver.common.action_chains")
+    at_width(shown, 1280)
+    element = shown.find_element("css selector", target)
+    shown.execute_script("document.activeElement.blur(); arguments[0].scrollIntoView({block: 'center'})", element)
+    chains.ActionChains(shown).move_to_element(element).perform()
+    assert tip(shown)
+    chains.ActionChains(shown).move_to_element(shown.find_element("css selector", "h2")).perform()
+    assert tip(shown) == []
+    assert browser.said(shown) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -99,6 +207,7 @@ def test_letters_stand_out_from_the_paper_in_light_and_dark(shown: WebDriver, sc
     )
     paper, *letters = [_lightness(colour) for colour in paint]
     assert (paper > 0.9) == (scheme == "light")
+    assert len(letters) > 50
     # WCAG's contrast for text: 4.5.
     for ink in letters:
         assert (max(paper, ink) + 0.05) / (min(paper, ink) + 0.05) > 4.5

@@ -1,0 +1,70 @@
+"""Short names of a report's rows, to stand at points and lines: in one report no two are the same."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from analysis.tables.cost_table import Row
+from bench.text import CATEGORIES
+
+LONGEST = 30
+# What a machine's name says beside the model.
+_NOISE = re.compile(r"\((?:R|TM)\)|\b(?:NVIDIA|AMD|Intel|Tesla|GeForce|Processor|CPU|\d+ ?GB|HBM\d\w*)\b")
+
+
+def short_names(rows: Sequence[Row]) -> list[str]:
+    """A name for each of `rows`: LONGEST characters at most, and a number where they tell no more."""
+    machines = _short_machines({row.machine for row in rows})
+    several = len({row.machine for row in rows if row.kind == "measured"}) > 1
+    names = [
+        row.recipe.partition(": ")[0]  # of a published entry: its author
+        if row.kind == "published"
+        else _joined(row.recipe, machines[row.machine] if several else "")
+        for row in rows
+    ]
+    parts: tuple[Callable[[Row], str], ...] = (
+        lambda row: machines[row.machine] if row.kind == "published" else "",
+        lambda row: row.precision or "",
+        lambda row: row.path or "",
+        lambda row: row.convolution or "",
+        lambda row: row.instance or "",
+        lambda row: CATEGORIES.get(row.pricing_category or "", ""),
+        lambda row: "" if row.price_per_hour is None else f"{row.price_per_hour:f} {row.currency}/h",
+        lambda row: "" if row.target is None else f"to {100 * row.target if row.dataset else row.target:.6g}",
+    )
+    for part in parts:
+        for name, count in Counter(names).items():
+            places = [place for place, other in enumerate(names) if other == name] if count > 1 else []
+            if len({part(rows[place]) for place in places}) > 1:
+                for place in places:
+                    names[place] = _joined(name, part(rows[place]))
+    return _numbered(_cut(name) for name in names)
+
+
+def _short_machines(machines: Iterable[str]) -> dict[str, str]:
+    """The machines by their models, those of one and the same model by their whole names."""
+    short = {machine: " ".join(_NOISE.sub(" ", machine.partition(" / ")[0]).split()) or machine for machine in machines}
+    counts = Counter(short.values())
+    return {machine: name if counts[name] == 1 else machine for machine, name in short.items()}
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip(', ')}…"
+
+
+def _numbered(names: Iterable[str]) -> list[str]:
+    """Those that are there already with the first free number behind them."""
+    found: dict[str, None] = {}
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name} ({number})"
+        found[free] = None
+    return list(found)

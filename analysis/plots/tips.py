@@ -1,0 +1,68 @@
+"""What points, lines and bars say when they are pointed at or reached by the keyboard: the numbers behind them."""
+
+from __future__ import annotations
+
+from analysis.plots.data import Group, Hits, LeasePhases, Reading
+from analysis.stats.intervals import Interval, wilson
+from bench.record.documents import Run
+from bench.text import UNKNOWN, plural, significant
+
+
+def of_point(group: Group) -> str:
+    """Of a row among times and dollars: time, cost, and how often it hit."""
+    row = group.row
+    cost = UNKNOWN
+    if row.train_cost is not None:
+        cost = f"{_estimate(float(row.train_cost), row.train_cost_interval)} {row.currency}"
+    lines = [
+        f"median time: {_estimate(row.time_s, row.time_s_interval)} s ({row.clock} clock)",
+        f"median train cost: {cost}",
+    ]
+    if row.kind == "measured":
+        lines.append(f"{row.hits} of {plural(row.runs, 'run')} at the target")
+    return _lines(group.name if row.kind == "measured" else f"{group.name} (published, one run)", *lines)
+
+
+def of_group(group: Group) -> str:
+    """Of the lines of a row's runs: how many there are, and where they end."""
+    row = group.row
+    accuracy = [] if row.accuracy is None else [f"mean accuracy: {100 * row.accuracy:.2f} %"]
+    return _lines(group.name, f"{row.hits} of {plural(row.runs, 'run')} at the target", *accuracy)
+
+
+def of_reading(group: Group, run: Run, last: Reading) -> str:
+    """Of the end of a run's line."""
+    return _lines(group.name, f"seed {run.seed}: {100 * last.accuracy:.2f} % after {significant(last.seconds)} s")
+
+
+def of_hits(group: Group, hits: Hits) -> str:
+    """Of a row's staircase: the share that hit in the end, and by when half of all runs had."""
+    count, interval = len(hits.seconds), wilson(len(hits.seconds), hits.n)
+    share = _estimate(100 * count / hits.n, interval._replace(low=100 * interval.low, high=100 * interval.high))
+    half = hits.quantile(0.5)
+    return _lines(
+        group.name,
+        f"{count} of {plural(hits.n, 'run')} hit: {share} %",
+        *([] if half is None else [f"half of all runs had hit by {significant(half)} s"]),
+    )
+
+
+def of_phase(phases: LeasePhases, part: str) -> str:
+    """Of a part of a lease's bar: seconds, its share, and what it cost."""
+    seconds = phases.seconds[part]
+    cost = phases.cost(seconds)
+    return _lines(
+        f"{part.replace('_', ' ')}: {', '.join(phases.labels)}",
+        f"{significant(seconds)} s, {significant(100 * seconds / phases.whole)} % of the lease",
+        f"cost: {UNKNOWN if cost is None else f'{significant(cost)} {phases.currency}'}",
+    )
+
+
+def _estimate(value: float | None, interval: Interval | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return significant(value) + (f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else "")
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(lines)

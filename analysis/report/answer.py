@@ -1,0 +1,135 @@
+"""The answer of a report in two or three sentences: what was fastest, what was cheapest, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from analysis.report.report import Report
+from analysis.stats.intervals import LEVEL, Interval
+from analysis.tables.cost_table import Row
+from bench.text import CATEGORIES, plural, significant
+
+
+def answer(report: Report) -> list[str]:
+    """The sentences. Rows to one target are compared, those of the target with the most runs; the others are named.
+
+    A row stands for its target only on the clock of the report, and with a run that hit.
+    """
+    tasks = _tasks([row for row in report.rows if row.kind == "measured"])
+    if not tasks:
+        return [report.headline]
+    rows, *others = tasks
+    timed = _by_time(rows, report)
+    first = (
+        _fastest(timed[0], report)
+        if timed
+        else f"No run {task(rows[0])} hit with a time on the {report.policy} clock, out of {_attempts(rows)}."
+    )
+    return [first, _cost(rows, report), _sure(timed[1:], others, report)]
+
+
+def _tasks(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows by what was to be reached, the task with the most runs first."""
+
+    def goal(row: Row) -> tuple[str, str, str, float]:
+        return row.dataset or "", row.metric or "", row.direction or "", row.target or 0.0
+
+    found = [list(alike) for _, alike in groupby(sorted(rows, key=goal), goal)]
+    return sorted(found, key=lambda alike: -sum(row.runs for row in alike))
+
+
+def _by_time(rows: Sequence[Row], report: Report) -> list[Row]:
+    timed = [(row.time_s, row) for row in rows if row.hits and row.time_s is not None and row.clock == report.policy]
+    return [row for _, row in sorted(timed, key=lambda entry: entry[0])]
+
+
+def _fastest(row: Row, report: Report) -> str:
+    share = "" if row.p_hit is None else f" ({significant(100 * row.p_hit)} %{_between(row.p_hit_interval, 100)})"
+    return (
+        f"Fastest {task(row)} was {_where(row)}: {_seconds(row)} ({report.policy} clock, {_median(row)}), with "
+        f"{row.hits} of {plural(row.runs, 'run')} at the target{share}."
+    )
+
+
+def _cost(rows: Sequence[Row], report: Report) -> str:
+    """What a success cost at least, at the prices of the records and at the one that nobody paid."""
+    said = []
+    paid = [(row.cost_per_success, row) for row in rows if row.cost_per_success is not None and row.currency == "USD"]
+    if paid:
+        cost, row = min(paid, key=lambda entry: entry[0])
+        known = sum(other.price_per_hour is not None for other in rows)
+        of = f", of the {known} of {len(rows)} rows that have a price" if known < len(rows) else ""
+        category = CATEGORIES.get(row.pricing_category or "")
+        said.append(
+            f"cheapest per success was {_where(row)}: {significant(cost)} USD{f' ({category})' if category else ''}{of}"
+        )
+    elif not report.what_if:
+        said.append(
+            "what a success cost is unknown, as no row that hit has a price in USD: bench report --price-per-hour says "
+            "what it would be"
+        )
+    supposed = [(row.what_if_cost_per_success, row) for row in rows if row.what_if_cost_per_success is not None]
+    if report.what_if:
+        price = f"at a what-if price of {report.what_if.price_per_hour:f} {report.what_if.currency} an hour"
+        if supposed:
+            cost, row = min(supposed, key=lambda entry: entry[0])
+            said.append(
+                f"{price}, which nobody paid, it would be {_where(row)}: {significant(cost)} {report.what_if.currency}"
+                if paid
+                else f"{price}, which nobody paid, cheapest per success would be {_where(row)}: {significant(cost)} "
+                f"{report.what_if.currency}"
+            )
+        elif not paid:
+            said.append(f"{price}, too, there is no cost of a success, as no run hit")
+    sentence = "; ".join(said)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _sure(rest: Sequence[Row], others: Sequence[Sequence[Row]], report: Report) -> str:
+    """What comes next, and what all that rests on."""
+    rows = [row for row in report.rows if row.kind == "measured"]
+    runs, machines = sum(row.runs for row in rows), len({row.machine for row in rows})
+    said = [f"the next, {_where(row)}, took {_seconds(row)} ({_median(row)})" for row in rest[:1]]
+    said.append(f"all in all there are {plural(runs, 'run')} on {plural(machines, 'kind')} of machine")
+    if others:
+        also = "; ".join(f"{_attempts(alike)} {task(alike[0])}" for alike in others)
+        said[-1] += f" ({also} among them)"
+    sentence = "; ".join(said)
+    return f"{sentence[0].upper()}{sentence[1:]}; brackets are {100 * LEVEL:g} % intervals."
+
+
+def task(row: Row) -> str:
+    """What the runs of a row were to reach, behind "runs" or "fastest"."""
+    if row.target is None:
+        return "to their end"
+    if row.dataset is None:
+        return f"to {row.metric} {'≥' if row.direction == 'at least' else '≤'} {row.target:.6g}"
+    return f"to {100 * row.target:.6g} %{'' if row.dataset == 'cifar10' else f' on {row.dataset}'}"
+
+
+def _where(row: Row) -> str:
+    return f"{row.recipe} on {row.machine}"
+
+
+def _attempts(rows: Sequence[Row]) -> str:
+    return plural(sum(row.runs for row in rows), "run")
+
+
+def _median(row: Row) -> str:
+    return "one run" if row.timed == 1 else f"median of {row.timed}"
+
+
+def _seconds(row: Row) -> str:
+    assert row.time_s is not None
+    return f"{significant(row.time_s)} s{_between(row.time_s_interval, 1)}"
+
+
+def _share(row: Row) -> str:
+    return "" if row.p_hit is None else f" ({significant(100 * row.p_hit)} %{_between(row.p_hit_interval, 100)})"
+
+
+def _between(interval: Interval | None, factor: float) -> str:
+    if interval is None:
+        return ""
+    return f" [{significant(factor * interval.low)}, {significant(factor * interval.high)}]"
