@@ -73,3 +73,21 @@ def parse(html: str) -> Element:
     parser.close()
     assert parser.open == [parser.root]
     return parser.root
+
+
+def table_of(tree: Element, name: str) -> Element:
+    return next(table for table in tree.all("table") if table.attributes.get("id") == f"{name}-table")
+
+
+def cost_table_of(tree: Element) -> Element:
+    """The table of every row and column."""
+    return table_of(tree, "all-rows")
+
+
+def words(cell: Element) -> str:
+    """What the cell says, without the numbers of its notes."""
+    marks = [button.text for button in cell.all("button")]
+    text = " ".join(cell.text.split())
+    for mark in marks:
+        text = text.replace(f" {mark}", "", 1)
+    return text

@@ -18,11 +18,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
-from analysis.report.html import MOST_COLUMNS, as_html
+from analysis.report.html import as_html
 from analysis.report.render import render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import cost_table
-from analysis.tables.what_if import WhatIf, what_if_price
 from bench.cli import cli
 from bench.record.documents import POLICIES, Device, Policy, RecipeRef, Run
 from bench.store import FolderStore
@@ -44,24 +43,6 @@ def html(report: Report) -> str:
 @pytest.fixture(scope="module")
 def tree(html: str) -> page.Element:
     return page.parse(html)
-
-
-def table_of(tree: page.Element, name: str) -> page.Element:
-    return next(table for table in tree.all("table") if table.attributes.get("id") == f"{name}-table")
-
-
-def cost_table_of(tree: page.Element) -> page.Element:
-    """The table of every row and column."""
-    return table_of(tree, "all-rows")
-
-
-def words(cell: page.Element) -> str:
-    """What the cell says, without the numbers of its notes."""
-    marks = [button.text for button in cell.all("button")]
-    text = " ".join(cell.text.split())
-    for mark in marks:
-        text = text.replace(f" {mark}", "", 1)
-    return text
 
 
 def test_nothing_in_the_page_points_out_of_it(tree: page.Element) -> None:
@@ -88,7 +69,7 @@ def test_the_policy_allows_the_one_script_and_no_request(tree: page.Element) -> 
 
 def test_the_whole_table_says_the_words_of_the_other_formats(report: Report, tree: page.Element) -> None:
     table = replace(cost_table(report), notes=lambda row: ())
-    said = [[words(cell) for cell in row.elements()] for row in cost_table_of(tree).all("tbody")[0].all("tr")]
+    said = [[page.words(cell) for cell in row.elements()] for row in page.cost_table_of(tree).all("tbody")[0].all("tr")]
     assert said == [[" ".join(lines) for lines in cells] for cells in table.rows()]
 
 
@@ -108,7 +89,7 @@ def test_the_table_is_sorted_by_the_numbers_of_json(report: Report, tree: page.E
         "time_ratio",
         "cost_ratio",
     ]
-    rows = cost_table_of(tree).all("tbody")[0].all("tr")
+    rows = page.cost_table_of(tree).all("tbody")[0].all("tr")
     for row, in_json in zip(rows, json.loads(render(report, "json"))["rows"], strict=True):
         values = [cell.attributes["data-value"] or "" for cell in row.elements()]
         for name, value in zip(names, values, strict=True):
@@ -116,9 +97,9 @@ def test_the_table_is_sorted_by_the_numbers_of_json(report: Report, tree: page.E
 
 
 def test_every_claim_is_there_with_its_verdict_and_its_notes(report: Report, tree: page.Element) -> None:
-    table = table_of(tree, "claims")
+    table = page.table_of(tree, "claims")
     assert [row[-1] for row in table.rows()] == [check.verdict for check in report.checks]
-    assert [words(cell) for cell in table.all("tbody")[0].all("tr")[0].elements()][:5] == [
+    assert [page.words(cell) for cell in table.all("tbody")[0].all("tr")[0].elements()][:5] == [
         "2.5x faster than the previous winner [page-time] published entries",
         "74.04 s David Page",
         "173.96 s fast.ai + students",
@@ -134,12 +115,12 @@ def test_every_claim_is_there_with_its_verdict_and_its_notes(report: Report, tre
 def test_a_claim_is_checked_on_our_own_runs_too() -> None:
     other = RecipeRef(name="fastai-wrn", source_sha256="0" * 64)
     runs = [*a.a_series(10, a.SPREAD), *a.a_series(100, [3 * seconds for seconds in a.SPREAD], recipe=other)]
-    rows = table_of(page.parse(as_html(build_report(runs))), "claims").rows()
+    rows = page.table_of(page.parse(as_html(build_report(runs))), "claims").rows()
     assert any("runs on Tesla V100" in row[0] and row[-1] == "supported" for row in rows)
 
 
 def test_headers_are_buttons_and_say_how_they_are_sorted(tree: page.Element) -> None:
-    headers = cost_table_of(tree).all("thead")[0].all("th")
+    headers = page.cost_table_of(tree).all("thead")[0].all("th")
     assert len(headers) == 13
     assert all(th.attributes["aria-sort"] == "none" and th.attributes["scope"] == "col" for th in headers)
     assert all(len(th.all("button")) == 1 for th in headers)
@@ -150,7 +131,7 @@ def test_every_note_and_every_published_entry_is_there(report: Report, tree: pag
     numbers = cost_table(report).numbered()
     assert {said[f"row-note-{number}"]: number for number in numbers.values()} == numbers
     assert [said[f"table-note-{place}"] for place, _ in enumerate(report.footnotes, start=1)] == list(report.footnotes)
-    rows = cost_table_of(tree).all("tbody")[0].all("tr")
+    rows = page.cost_table_of(tree).all("tbody")[0].all("tr")
     assert [row.attributes["class"] for row in rows] == [row.kind for row in report.rows]
     assert all(
         ("(published)" in tr.text) == (row.kind == "published") for tr, row in zip(rows, report.rows, strict=True)
@@ -224,62 +205,16 @@ def test_text_of_records_stays_text(text: str) -> None:
     assert len(tree.all("script")) == len(tree.all("style")) == 1
     assert not tree.all("img")
     assert {b.text for b in tree.all("b")} <= {"supported", "not supported", "inconclusive"}
-    assert cost_table_of(tree).rows()[0][0].startswith(one_line(text))
+    assert page.cost_table_of(tree).rows()[0][0].startswith(one_line(text))
     assert one_line(text) in [cell.text for cell in tree.all("td")]
     # Names are drawn as text of the drawing.
     assert any(drawn.text.strip().startswith(one_line(text)[:20]) for drawn in tree.all("text"))
 
 
-def test_all_published_entries_are_marked_rows_of_the_folded_table_alone() -> None:
-    tree = page.parse(as_html(build_report(a.a_small_store(), which="all")))
-    assert len(cost_table_of(tree).rows()) == 3 + 31
-    assert len(table_of(tree, "costs").rows()) == 3
-    folded = [table.attributes.get("id") for details in tree.all("details") for table in details.all("table")]
-    assert "all-rows-table" in folded
-    assert "costs-table" not in folded
-
-
-def test_the_answer_comes_first_then_a_verdict_for_each_claim(report: Report, tree: page.Element) -> None:
-    (main,) = tree.all("main")
-    first, second, *_ = main.elements()
-    assert (first.attributes["id"], second.attributes["id"]) == ("answer", "cost")
-    assert 2 <= len([e for e in first.elements() if e.tag == "p"]) <= 3
-    (verdicts,) = first.all("ul")
-    assert [item.all("b")[0].text for item in verdicts.all("li")] == [check.verdict for check in report.checks]
-    for item, check in zip(verdicts.all("li"), report.checks, strict=True):
-        assert check.claim.text in item.text
-        assert check.basis in item.text
-
-
-@pytest.mark.parametrize("what_if", [None, what_if_price(None, "0.35", spot=True)])
-def test_the_first_table_has_at_most_nine_columns_and_what_they_leave_out_is_said_in_its_cells(
-    what_if: WhatIf | None,
-) -> None:
-    report = build_report(a.a_small_store(), what_if=what_if)
-    table = table_of(page.parse(as_html(report)), "costs")
-    headers = [" ".join(th.text.split()) for th in table.all("thead")[0].all("th")]
-    assert len(headers) <= MOST_COLUMNS
-    assert sum(header.startswith("what-if") for header in headers) == (2 if what_if else 0)
-    spot, demand, unpriced = ([" ".join(cell.text.split()) for cell in row.elements()] for row in sorted_rows(table))
-    assert "to 94 %" in spot[0]
-    assert spot[1].endswith("0.918 USD/h, spot")
-    assert demand[1].endswith("3.06 USD/h, on-demand")
-    assert demand[2].endswith("8 of 13 runs (1 failed)")
-    assert unpriced[1].endswith("price unknown")
-
-
-def sorted_rows(table: page.Element) -> list[page.Element]:
-    """The rows by their price: spot, on demand, unknown."""
-    rows = table.all("tbody")[0].all("tr")
-    return sorted(
-        rows, key=lambda row: next((k for k, mark in enumerate(("spot", "on-demand")) if mark in row.text), 9)
-    )
-
-
 def test_an_empty_store_has_a_page_that_says_how_to_make_a_run() -> None:
     tree = page.parse(as_html(build_report([])))
     assert "bench run RECIPE" in tree.text
-    assert len(cost_table_of(tree).rows()) == 4
+    assert len(page.cost_table_of(tree).rows()) == 4
     assert [len(figure.all("svg")) for figure in tree.all("figure")] == [2, 0, 0, 0]
     assert tree.text.count("Nothing to draw yet.") == 3
 
@@ -299,7 +234,7 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["report", "--store", str(tmp_path / "store"), "--format", "html", "-o", str(out)])
     assert done.exit_code == 0, done.output
     assert done.output == ""
-    assert len(cost_table_of(page.parse(out.read_text(encoding="utf-8"))).rows()) == 5
+    assert len(page.cost_table_of(page.parse(out.read_text(encoding="utf-8"))).rows()) == 5
 
 
 @pytest.mark.slow

@@ -1,0 +1,100 @@
+"""What of the HTML report is read first: the answer, the verdicts, and a table that fits."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.report.answer import answer
+from analysis.report.html import MOST_COLUMNS, as_html
+from analysis.report.report import build_report
+from analysis.tables.what_if import WhatIf, what_if_price
+from bench.record.documents import RecipeRef, Target
+from tests.support import page, small_store as a
+
+OTHER = RecipeRef(name="other", source_sha256="0" * 64)
+
+
+def test_the_answer_comes_first_then_a_verdict_for_each_claim() -> None:
+    report = build_report(a.a_small_store())
+    tree = page.parse(as_html(report))
+    (main,) = tree.all("main")
+    first, second, *_ = main.elements()
+    assert (first.attributes["id"], second.attributes["id"]) == ("answer", "cost")
+    assert 2 <= len([e for e in first.elements() if e.tag == "p"]) <= 3
+    (verdicts,) = first.all("ul")
+    assert [item.all("b")[0].text for item in verdicts.all("li")] == [check.verdict for check in report.checks]
+    for item, check in zip(verdicts.all("li"), report.checks, strict=True):
+        assert check.claim.text in item.text
+        assert check.basis in item.text
+
+
+@pytest.mark.parametrize("what_if", [None, what_if_price(None, "0.35", spot=True)])
+def test_the_first_table_has_at_most_nine_columns_and_what_they_leave_out_is_said_in_its_cells(
+    what_if: WhatIf | None,
+) -> None:
+    report = build_report(a.a_small_store(), what_if=what_if)
+    table = page.table_of(page.parse(as_html(report)), "costs")
+    headers = [" ".join(th.text.split()) for th in table.all("thead")[0].all("th")]
+    assert len(headers) <= MOST_COLUMNS
+    assert sum(header.startswith("what-if") for header in headers) == (2 if what_if else 0)
+    spot, demand, unpriced = ([" ".join(cell.text.split()) for cell in row.elements()] for row in sorted_rows(table))
+    assert "to 94 %" in spot[0]
+    assert spot[1].endswith("0.918 USD/h, spot")
+    assert demand[1].endswith("3.06 USD/h, on-demand")
+    assert demand[2].endswith("8 of 13 runs (1 failed)")
+    assert unpriced[1].endswith("price unknown")
+
+
+def sorted_rows(table: page.Element) -> list[page.Element]:
+    """The rows by their price: spot, on demand, unknown."""
+    rows = table.all("tbody")[0].all("tr")
+    return sorted(
+        rows, key=lambda row: next((k for k, mark in enumerate(("spot", "on-demand")) if mark in row.text), 9)
+    )
+
+
+def test_all_published_entries_are_marked_rows_of_the_folded_table_alone() -> None:
+    tree = page.parse(as_html(build_report(a.a_small_store(), which="all")))
+    assert len(page.cost_table_of(tree).rows()) == 3 + 31
+    assert len(page.table_of(tree, "costs").rows()) == 3
+    folded = [table.attributes.get("id") for details in tree.all("details") for table in details.all("table")]
+    assert "all-rows-table" in folded
+    assert "costs-table" not in folded
+
+
+def test_the_answer_is_the_fastest_the_cheapest_and_what_that_rests_on() -> None:
+    runs = [
+        a.a_lease(1),
+        a.a_lease(2, "0.918", pricing_category="Dynamic"),
+        *a.a_series(100, a.SPREAD, lease_id=a.an_id(1), recipe=OTHER),
+        *a.a_series(200, [2 * seconds for seconds in a.SPREAD], lease_id=a.an_id(2)),
+        # Of another target, and the fastest of all.
+        a.a_run(300, 5.0, 0.81, target=Target(at_least=0.80)),
+    ]
+    fastest, cheapest, sure = answer(build_report(runs))
+    for words in ("to 94 %", "other on Tesla V100", "65.5 s [62", "12 of 12 runs", "100 % [75.8, 100]"):
+        assert words in fastest
+    for words in ("myrtle on Tesla V100", "0.0334 USD", "spot"):
+        assert words in cheapest
+    for words in ("myrtle on Tesla V100", "131 s", "25 runs", "1 run to 80 %"):
+        assert words in sure
+
+
+def test_what_has_no_price_and_no_hit_is_said_to_have_none() -> None:
+    fastest, cost, _ = answer(build_report([a.a_run(1, accuracy=0.5), a.a_run(2, accuracy=0.5)]))
+    assert "2 runs" in fastest
+    assert "unknown" in cost
+
+
+@pytest.mark.parametrize(("lease", "paid"), [([], False), ([a.a_lease(1)], True)])
+def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[a.LeaseOpened], paid: bool) -> None:
+    runs = a.a_series(100, a.SPREAD, **({"lease_id": a.an_id(1)} if paid else {}))
+    _, cost, _ = answer(build_report([*lease, *runs], what_if=what_if_price(None, "36", currency="EUR")))
+    assert ("0.0557 USD (on-demand)" in cost) == paid
+    assert "0.655 EUR" in cost
+    assert "which nobody paid" in cost
+
+
+def test_without_runs_the_answer_is_how_to_make_one() -> None:
+    report = build_report([])
+    assert answer(report) == [report.headline]
