@@ -1,1 +1,1 @@
-"""Statistics: intervals of one sample and differences between two. Pure functions of numbers."""
+"""Statistics: intervals of one sample, differences between two, and types of machine. Pure functions of numbers."""

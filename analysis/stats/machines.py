@@ -1,0 +1,148 @@
+"""What runs on several machines say of their type: medians and ratios, with intervals that hold for another machine.
+
+From 3 to 8 machines a random-effects fit of what each showed; from 9 on a bootstrap of machines, then runs. Fewer than
+3 say nothing of a type. benchmarks/calibration.py shows how often these intervals hold the truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval
+from analysis.stats.random_effects import Fit, difference, fit, welch
+from analysis.stats.resampling import (
+    Groups,
+    Statistic,
+    estimate,
+    expanded_percentile,
+    machines_then_runs,
+    mean,
+    median,
+    replicates,
+)
+
+# Of two machines an interval is 17 times as wide as the machines differ: true, and of no use.
+TYPE_FROM = 3
+# From here on nothing need be assumed of how machines differ; below, resampling them holds the truth too seldom.
+RESAMPLED_FROM = 9
+_FITTED = "random effects of machines"
+
+
+def median_of_type(groups: Groups) -> tuple[float, Interval | None]:
+    """The median of positive values on a machine of the type, from values by machine, and its interval.
+
+    The estimate gives each machine the same weight. The interval is None below 3 machines. Raises ValueError for no
+    machine, one without values, or a value that is not positive.
+    """
+    return _of_type(median, groups)
+
+
+def mean_of_type(groups: Groups) -> tuple[float, Interval | None]:
+    """The same of the mean, which is what many runs on such a machine cost together."""
+    return _of_type(mean, groups)
+
+
+def ratio_of_types(above: Groups, below: Groups) -> tuple[float, Interval | None]:
+    """median_of_type(above) / median_of_type(below), where no machine is in both, and its interval.
+
+    The interval is None where either has fewer than 3 machines. Raises ValueError as `median_of_type`.
+    """
+    _check(above)
+    _check(below)
+    if not (_resampled(above) and _resampled(below)):
+        if min(len(above), len(below)) < TYPE_FROM:
+            return estimate(median, above) / estimate(median, below), None
+        return _told(difference(_fit(median, above), _fit(median, below)))
+    drawn = [np.log(replicates(median, side, machines_then_runs, seed)) for seed, side in enumerate((above, below))]
+    freedom = welch(float(drawn[0].var()), len(above) - 1, float(drawn[1].var()), len(below) - 1)
+    interval = expanded_percentile(np.exp(drawn[0] - drawn[1]), freedom)
+    return _within(estimate(median, above) / estimate(median, below), interval)
+
+
+def paired_ratio_of_types(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, Interval | None]:
+    """The typical above / below on machines of a type that ran both; `pairs` has the two, run by run, of each machine.
+
+    What makes a machine fast or slow is in both, and leaves the ratio. Raises ValueError for sides of a machine that
+    differ in length, and as `median_of_type`.
+    """
+    ratios = []
+    for above, below in pairs:
+        _check([above, below])
+        ratios.append([high / low for high, low in zip(above, below, strict=True)])
+    value, interval = median_of_type(ratios)
+    return value, interval._replace(method=f"paired, {interval.method}") if interval else None
+
+
+def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, Interval | None]:
+    """The same where runs have no partners: of each machine its median above over its median below.
+
+    A ratio of medians is one value a machine, so it is fitted, however many machines there are.
+    """
+    for above, below in sides:
+        _check([above, below])
+    shown = [math.log(float(np.median(above)) / float(np.median(below))) for above, below in sides]
+    if len(shown) < TYPE_FROM:
+        return math.exp(math.fsum(shown) / len(shown)), None
+    variances = [
+        of_above + of_below
+        for of_above, of_below in zip(
+            _variances(median, [above for above, _ in sides]),
+            _variances(median, [below for _, below in sides]),
+            strict=True,
+        )
+    ]
+    ratio, interval = _told(fit(shown, variances))
+    return ratio, interval._replace(method=f"within machines, {interval.method}")
+
+
+def _of_type(statistic: Statistic, groups: Groups) -> tuple[float, Interval | None]:
+    _check(groups)
+    if len(groups) < TYPE_FROM:
+        return estimate(statistic, groups), None
+    if not _resampled(groups):
+        return _told(_fit(statistic, groups))
+    drawn = replicates(statistic, groups, machines_then_runs)
+    return _within(estimate(statistic, groups), expanded_percentile(drawn, len(groups) - 1))
+
+
+def _check(groups: Groups) -> None:
+    if not groups or not all(len(group) for group in groups) or min(map(min, groups)) <= 0:
+        raise ValueError("it takes machines with positive values each")
+
+
+def _resampled(groups: Groups) -> bool:
+    return len(groups) >= RESAMPLED_FROM and sum(map(len, groups)) <= BOOTSTRAP_UNTIL
+
+
+def _fit(statistic: Statistic, groups: Groups) -> Fit:
+    """On logarithms: machines differ in per cent."""
+    shown = [math.log(estimate(statistic, [group])) for group in groups]
+    return fit(shown, _variances(statistic, groups))
+
+
+def _variances(statistic: Statistic, groups: Groups) -> list[float]:
+    """How far off each machine's logarithm is for its few runs, squared, at a spread of runs that all have in common.
+
+    Of a median it is pi / 2 times that of a mean for many runs, and the same for one. 0 where no machine has two runs.
+    """
+    logs = [np.log(np.asarray(group, dtype=float)) for group in groups]
+    freedom = sum(len(group) - 1 for group in logs)
+    if freedom == 0:
+        return [0.0] * len(logs)
+    within = math.fsum(float(((group - group.mean()) ** 2).sum()) for group in logs) / freedom
+    factor = math.pi / 2 if statistic is median else 1
+    return [within * factor / (len(group) + factor - 1) for group in logs]
+
+
+def _told(fitted: Fit) -> tuple[float, Interval]:
+    """A fit of logarithms as the value and its interval."""
+    low, high = (math.exp(fitted.centre + sign * fitted.reach) for sign in (-1, 1))
+    return math.exp(fitted.centre), Interval(low, high, _FITTED)
+
+
+def _within(value: float, interval: Interval) -> tuple[float, Interval]:
+    """Ties of few values can push the ends of resampling off the estimate itself."""
+    return value, interval._replace(low=min(interval.low, value), high=max(interval.high, value))
