@@ -35,6 +35,7 @@ settings.load_profile("no deadline")
 # Where torch is missing, as on a laptop that only reports, what trains is left out.
 NEEDS_TORCH = [
     "cli/test_quick.py",
+    "doctor/test_*.py",
     "fake_gpu/test_*.py",
     "lease/test_run.py",
     "measure/test_*.py",

@@ -21,6 +21,7 @@ from bench.errors import BenchError
 
 # Command -> one line for `bench --help`. Its module has its name.
 COMMANDS = {
+    "doctor": "What is missing on this machine, and how to get it.",
     "recipes": "List what can be run.",
     "data": "Fetch or verify CIFAR-10.",
     "run": "Train, and record each run.",
@@ -41,7 +42,6 @@ COMMANDS = {
     "reconcile": "The bill against the estimate.",
     "lease": "What lease this machine is on; close one from outside.",
     "store": "Look after a store: verify, compact, drain.",
-    "doctor": "What is missing on this machine, and how to get it.",
     "completion": "What a shell needs to complete these words.",
     "schema": "Print the JSON Schema of a record, or of a sweep file.",
 }
@@ -63,6 +63,16 @@ class Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with. Of a name that there is not, the nearest one is named."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from bench.text import did_you_mean  # not for --help
+
+            ctx.fail(f"No such command {args[0]!r}. {did_you_mean(args[0], COMMANDS)}".rstrip())
+        return super().resolve_command(ctx, args)
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """What may follow `bench`: commands from the table above, not from their modules, and options."""
         commands = [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
@@ -74,7 +84,11 @@ class Lazy(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="To begin with: bench doctor, then bench run quick, then bench report.",
+)
 @click.version_option(bench.__version__, prog_name="bench")
 def cli() -> None:
     """How long and how many dollars it takes to train a model to a quality, and how sure we are."""

@@ -13,8 +13,10 @@ from click.shell_completion import get_completion_class
 def completion(shell: str) -> None:
     """Print what SHELL needs to complete commands, options and recipes at the tab key.
 
-    For good: in ~/.bashrc or ~/.zshrc the line eval "$(bench completion bash)", or zsh; for fish
-    bench completion fish > ~/.config/fish/completions/bench.fish
+    \b
+    ~/.bashrc  eval "$(bench completion bash)"
+    ~/.zshrc   eval "$(bench completion zsh)"
+    fish       bench completion fish > ~/.config/fish/completions/bench.fish
     """
     script = get_completion_class(shell)
     assert script is not None  # as click.Choice allows just those that it knows

@@ -24,7 +24,7 @@ def data() -> None:
     envvar="CIFAR10_DIR",
     type=click.Path(path_type=Path),
 )
-@click.option("--url", metavar="URL", help="A mirror of cifar-10-binary.tar.gz.  [env: CIFAR10_URL]")
+@click.option("--url", metavar="URL", help="A mirror of cifar-10-binary.tar.gz.  [env var: CIFAR10_URL]")
 def fetch(folder: Path | None, url: str | None) -> None:
     """Download the official archive, check it and unpack it. Does nothing where verified files lie."""
     cifar10.fetch(folder, url, say=lambda line: click.echo(line, err=True))

@@ -36,9 +36,10 @@ def export() -> None:
 @click.option("--all", "all_runs", is_flag=True, help="Every run that hit; else the first of each recipe and machine.")
 @with_progress
 def export_dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, all_runs: bool) -> None:
-    """Write runs that reached 94 % on CIFAR-10 as DAWNBench entries, a JSON and a TSV file each.
+    """Write runs that reached 94 % on CIFAR-10 as DAWNBench entries.
 
-    Nothing is overwritten. A record that cannot be read is named on stderr; the exit code is then 5.
+    Each is a JSON and a TSV file. Nothing is overwritten. A record that cannot be read is named on stderr; the exit
+    code is then 5.
     """
     documents, errors = read_all(open_store(store))
     entries = export_entries(documents, Submitter(author, email, code_url), all_runs=all_runs)
@@ -72,7 +73,10 @@ def csv(store: str, output: Path | None) -> None:
 )
 @with_progress
 def parquet(store: str, output: Path) -> None:
-    """Write every run as a row of Parquet. A record that cannot be read is named; the exit code is then 5."""
+    """Write every run as a row of Parquet.
+
+    A record that cannot be read is named on stderr; the exit code is then 5.
+    """
     frame, errors = load([open_store(store)])
     write(as_parquet(frame), output)
     refuse(errors)

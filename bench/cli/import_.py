@@ -32,10 +32,10 @@ def import_() -> None:
 @store_option
 @with_progress
 def import_dawnbench(folder: Path, store: str) -> None:
-    """Read DAWNBench's CIFAR-10 training entries from DIR, a checkout of dawn-bench-entries.
+    """Read DAWNBench's CIFAR-10 training entries from DIR.
 
-    Importing again changes nothing. An entry that cannot be read, or that differs from the one in the store, is
-    named on stderr and skipped; the exit code is then 5.
+    DIR is a checkout of dawn-bench-entries. Importing again changes nothing. An entry that cannot be read, or that
+    differs from the one in the store, is named on stderr and skipped; the exit code is then 5.
     """
 
     entries, read_errors = read_entries(folder)
@@ -96,11 +96,12 @@ def import_trials(
     price: PublishedPrice,
     store: str,
 ) -> None:
-    """Read FILE, a trial a line (JSON lines, or CSV in a file that ends in .csv), as published runs with n > 1.
+    """Read FILE, a trial a line, as published runs with n > 1.
 
-    What its clock leaves out is said in its row of `bench report`, as far as the file tells it. A file with one line
-    that cannot be right is refused whole, and that line named; the exit code is then 5, and 2 where an option does not
-    fit the file. Importing again changes nothing; with another option it takes the place of the one before.
+    FILE holds JSON lines, or CSV where its name ends in .csv. What its clock leaves out is said in its row of
+    `bench report`, as far as the file tells it. A file with one line that cannot be right is refused whole, and
+    that line named; the exit code is then 5, and 2 where an option does not fit the file. Importing again changes
+    nothing; with another option it takes the place of the one before.
     """
     given = Given(
         target=target,
@@ -130,11 +131,12 @@ def import_trials(
 def import_mlperf(
     folder: Path, source: str | None, target: MetricTarget | None, price: PublishedPrice, store: str
 ) -> None:
-    """Read the MLPerf Training results in DIR and below it: results/<system>/<benchmark>/result_*.txt, systems/*.json.
+    """Read the MLPerf Training results in DIR and below it.
 
-    Each benchmark of a system is one published result, with its times, MLPerf's score and, at a price, its dollars. One
-    that cannot be read is named on stderr and skipped; the exit code is then 5. Importing again changes nothing; at
-    another price it takes the place of the one before.
+    They lie in results/<system>/<benchmark>/result_*.txt and systems/*.json. Each benchmark of a system is one
+    published result, with its times, MLPerf's score and, at a price, its dollars. One that cannot be read is named
+    on stderr and skipped; the exit code is then 5. Importing again changes nothing; at another price it takes the
+    place of the one before.
     """
     found, errors = read_results(folder, source=source or SOURCE, target=target)
     _put_runs([series.model_copy(update={"price": price.of(series)}) for series in found], store)

@@ -25,7 +25,10 @@ def lease() -> None:
 @lease.command()
 @machine_options
 def show(machine: MachineOptions) -> None:
-    """Print what `bench run` finds out here: the machine, when its lease began, its price. Nothing is stored."""
+    """Print what `bench run` finds out here. Nothing is stored.
+
+    That is the machine, when its lease began and who says so, its price.
+    """
     for line in in_words(machine, os.environ):
         click.echo(line)
 
@@ -48,7 +51,10 @@ def show(machine: MachineOptions) -> None:
 )
 @store_option
 def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
-    """Close the lease ID, which is open in the store because its machine went away before it could."""
+    """Close the lease ID, whose machine went away before it could.
+
+    It is open in the store, and stays so until somebody says when the machine was given back.
+    """
     click.echo(close_lease(lease_id, stopped, reason, open_store(store)))  # type: ignore[arg-type]  # click.Choice allows just these
 
 
@@ -63,9 +69,10 @@ def forecast(
     gpus: int,
     machine: MachineOptions,
 ) -> None:
-    """Say what RECIPE… will make of this machine's lease, in seconds and dollars, before anything runs.
+    """Say what RECIPE… will make of this machine's lease.
 
-    Times come from the records in results and results/local, else from the GPU's data sheet.
+    In seconds and dollars, before anything runs. Times come from the records in results and results/local, else
+    from the GPU's data sheet.
     """
     from bench.cli.parts.job_cost import forecast_lines, job_forecast
     from bench.sweep.planning.history import read_history, usual_folders

@@ -21,10 +21,10 @@ def store() -> None:
 @store_option
 @with_progress
 def compact(store: str) -> None:
-    """Copy the runs of a store into Parquet below v1/compact, which reads a hundred times faster.
+    """Copy the runs of a store into Parquet, below v1/compact.
 
-    Only what is new is added; the records stay as they are, and the copy may be deleted at any time. A record that
-    cannot be read is named on stderr and left out; the exit code is then 5.
+    It reads a hundred times faster. Only what is new is added; the records stay as they are, and the copy may be
+    deleted at any time. A record that cannot be read is named on stderr and left out; the exit code is then 5.
     """
     from bench.store.compact import compact as add
 
@@ -39,9 +39,9 @@ def compact(store: str) -> None:
 @store_option
 @with_progress
 def verify(store: str) -> None:
-    """Check every record's schema and checksum, and the compact layer against the records.
+    """Check every record, and the compact layer against them.
 
-    What is not as it should be is named on stderr; the exit code is then 5.
+    A record by its schema and its checksum. What is not as it should be is named on stderr; the exit code is then 5.
     """
     from bench.store.compact import verify as differences
 
@@ -65,7 +65,7 @@ def verify(store: str) -> None:
 @click.option("--store", metavar="STORE", help="Only what waits for this store; else for every one.")
 @with_progress
 def drain(store: str | None) -> None:
-    """Put the records that wait in the spool into the stores that they were meant for.
+    """Put the records that wait in the spool into their stores.
 
     A record leaves the spool once its store has confirmed it. One in conflict with another, or damaged, stays and is
     named, and the exit code is then 5. Draining twice, or from several processes at once, changes nothing.

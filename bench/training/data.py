@@ -110,7 +110,7 @@ def _read_verified(path: Path) -> bytes:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
     if len(content) != FILE_BYTES:
-        raise DataError(f"{path}: {len(content):,} bytes where {FILE_BYTES:,} are right, cut short? {remedy}")
+        raise DataError(f"{path}: {len(content):,} bytes where {FILE_BYTES:,} are right, cut short; {remedy}")
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != FILE_MD5[path.name]:
         raise DataError(f"{path}: MD5 differs from the official file, altered; {remedy}")
     return content
@@ -163,7 +163,8 @@ def fetch(
             # A rename is atomic: a reader sees all six files or none.
             (Path(scratch) / FOLDER).rename(folder)
     except OSError as error:
-        raise DataError(f"{root}: cannot be written ({error}); give another folder with --data") from error
+        why = error.strerror or error
+        raise DataError(f"{root}: cannot be written ({why}); give another folder with --data") from error
     say(f"{folder}: six files, verified")
     return folder
 

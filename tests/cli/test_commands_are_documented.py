@@ -77,6 +77,12 @@ def test_a_command_has_help_for_itself_its_options_and_its_arguments(name: str) 
             assert any(word in command.help for word in words), f"{words} in the help's text"
 
 
+@pytest.mark.parametrize("name", [name for name in ALL if " " in name])
+def test_a_group_s_help_has_a_whole_sentence_for_each_command(name: str) -> None:
+    assert ALL[name].get_short_help_str(limit=80 - len("  dawnbench    ")).endswith(".")
+    assert not ALL[name].get_short_help_str(limit=80 - len("  dawnbench    ")).endswith("...")
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_command_has_an_example(name: str) -> None:
     assert re.search(rf"^\$ bench {name}\b", COMMANDS_MD, re.MULTILINE)

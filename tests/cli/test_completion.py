@@ -25,7 +25,7 @@ def test_another_shell_is_a_usage_error(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "completed"),
     [
-        ("bench do", ["down", "doctor"]),
+        ("bench do", ["doctor", "down"]),
         ("bench run airb", ["airbench94", "airbench94-muon"]),
         ("bench lease forecast q", ["quick"]),
         ("bench store c", ["compact"]),

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from bench.errors import DataError
+from bench.store import Spool
 from bench.training import data
+from tests.support.builders import make_run
 from tests.support.command import Done
 from tests.support.types import Bench
+
+trains = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
 
 
 def states(done: Done | subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -24,6 +29,7 @@ def remedies(done: Done | subprocess.CompletedProcess[str]) -> dict[str, str]:
     return {finding["name"]: finding["remedy"] for finding in json.loads(done.stdout)}
 
 
+@trains
 def test_a_run_without_data_would_fail_and_any_other_purpose_would_not(bench: Bench, tmp_path: Path) -> None:
     done = bench("doctor", "--format", "json")
     assert done.returncode == 1
@@ -33,6 +39,7 @@ def test_a_run_without_data_would_fail_and_any_other_purpose_would_not(bench: Be
     assert list(tmp_path.iterdir()) == []
 
 
+@trains
 def test_where_everything_is_there_a_run_can_be_done(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "find", lambda given: Path("here"))
     monkeypatch.setattr(data, "verify", lambda folder: None)
@@ -42,6 +49,7 @@ def test_where_everything_is_there_a_run_can_be_done(bench: Bench, monkeypatch: 
     assert {line.split()[0] for line in done.stdout.splitlines()[2:]} <= {"ok", "note", "to"}
 
 
+@trains
 def test_every_finding_that_is_not_well_has_a_remedy(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def altered(folder: Path) -> None:
         raise DataError("test_batch.bin: altered")
@@ -97,9 +105,6 @@ def test_a_report_needs_a_store_that_is_there(bench: Bench, tmp_path: Path) -> N
 
 
 def test_records_that_wait_in_the_spool_are_a_note(bench: Bench, tmp_path: Path) -> None:
-    from bench.store import Spool
-    from tests.support.builders import make_run
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_SPOOL", str(tmp_path / "spool"))
         Spool("s3://away/store").add(make_run())

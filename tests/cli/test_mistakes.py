@@ -25,6 +25,16 @@ def test_an_unknown_recipe_names_the_nearest(bench: Bench) -> None:
     one_line(bench("run", "airbench95"), 2, "'airbench95'", "did you mean airbench94?")
 
 
+def test_an_unknown_command_names_the_nearest(bench: Bench) -> None:
+    one_line(bench("reprot"), 2, "'reprot'", "did you mean report?")
+    one_line(bench("xyz"), 2, "'xyz'")
+
+
+def test_a_store_that_is_not_there_is_not_made_to_be_compacted(bench: Bench, tmp_path: Path) -> None:
+    one_line(bench("store", "compact", "--store", "nowhere"), 1, "store nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_recipe_far_from_all_names_the_list(bench: Bench) -> None:
     one_line(bench("run", "xyz"), 2, "bench recipes")
 
@@ -35,6 +45,11 @@ def test_missing_data(bench: Bench) -> None:
 
 def test_data_in_the_wrong_folder(bench: Bench, tmp_path: Path) -> None:
     one_line(bench("run", "quick", "--data", str(tmp_path)), 1, str(tmp_path), "no CIFAR-10 batches")
+
+
+def test_a_file_in_the_place_of_the_data(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    one_line(bench("data", "fetch", "--data", "file"), 1, "file: cannot be written (File exists)", "--data")
 
 
 def test_verify_without_data(bench: Bench) -> None:

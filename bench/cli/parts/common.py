@@ -30,8 +30,9 @@ store_option = click.option(
     envvar=variables.STORE.name,
     default="results/local",
     show_default=True,
+    show_envvar=True,
     metavar="FOLDER|s3://…",
-    help=f"Where records live.  [env: {variables.STORE.name}]",
+    help="Where records live.",
 )
 stores_option = click.option(
     "--store",
@@ -41,8 +42,9 @@ stores_option = click.option(
     show_default=True,
     multiple=True,
     type=_Name(),
+    show_envvar=True,
     metavar="FOLDER|s3://…",
-    help=f"Where records live; may be repeated.  [env: {variables.STORE.name}]",
+    help="Where records live; may be repeated.",
 )
 data_option = click.option(
     "--data",

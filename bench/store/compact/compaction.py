@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from bench.errors import RecordError, StoreError
 from bench.record.documents import new_id, run_key, utc_now
-from bench.store import FolderStore, Store, other_content, read_documents, read_leases
+from bench.store import ROOT, FolderStore, Store, other_content, read_documents, read_leases
 from bench.store.compact.layer import FILE_SHA256, FOLDER, RUNS, SCHEMA, FolderLayer, Layer, Rows, read_rows
 from bench.text import short_name
 from bench.tracking import tracked
@@ -95,6 +95,7 @@ def compact(store: Store) -> Compaction:
     layer = _layer(store)
     if layer is None:
         raise StoreError(f"store {store.name}: has no place for a compact layer; give a folder or s3://bucket/prefix")
+    next(store.keys(f"{ROOT}/leases/"), None)  # a store that is not there, as its name is misspelled, is not made
     with layer.alone():
         return _compact(store, layer)
 
