@@ -83,9 +83,9 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
             (_placed_row(group, group.label in best) for group in shown),
         ),
         notes=(
-            "A published entry is one run, on the dawnbench clock. A thick slanted stroke is an interval: cost is time "
-            "by a price, so both vary together. The thin line joins what no other row to the same target beats in both "
-            "time and cost. A name without room is left out.",
+            "What is published is on its author's clock: of DAWNBench one run, on the dawnbench clock. A thick slanted "
+            "stroke is an interval: cost is time by a price, so both vary together. The thin line joins what no other "
+            "row to the same target beats in both time and cost. A name without room is left out.",
             *_left_out(groups, {label: None if why == UNPRICED else why for label, why in reasons.items()}),
         ),
     )
@@ -144,7 +144,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
         notes=(
             *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
             *_not_drawn(groups, shown, "no accuracy on this clock"),
-            "Published entries are single runs whose times are on another clock, and are not drawn.",
+            "What is published is on another clock, and is not drawn.",
         ),
     )
 
@@ -191,7 +191,7 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
         ),
         notes=(
             "Runs that failed, were interrupted or missed count, and never hit: a line that ends below 100 % shows "
-            "them. A published entry is one run, chosen for having hit, and is not drawn.",
+            "them. What is published tells no times of evaluations, and is not drawn.",
             *(
                 f"{group.label}: {count} that hit have no time on this clock and are left out."
                 for group, count in unplaced

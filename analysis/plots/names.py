@@ -19,9 +19,9 @@ def short_names(rows: Sequence[Row]) -> list[str]:
     machines = _short_machines({row.machine for row in rows})
     several = len({row.machine for row in rows if row.kind == "measured"}) > 1
     names = [
-        row.recipe.partition(": ")[0]  # of a published entry: its author
-        if row.kind == "published"
-        else _joined(row.recipe, machines[row.machine] if several else "")
+        row.recipe.partition(": ")[0]  # of an entry: its author
+        if row.single_entry
+        else _joined(row.recipe, machines[row.machine] if several and row.kind == "measured" else "")
         for row in rows
     ]
     parts: tuple[Callable[[Row], str], ...] = (

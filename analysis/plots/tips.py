@@ -18,9 +18,10 @@ def of_point(group: Group) -> str:
         f"median time: {_estimate(row.time_s, row.time_s_interval)} s ({row.clock} clock)",
         f"median train cost: {cost}",
     ]
-    if row.kind == "measured":
+    if not row.single_entry:
         lines.append(f"{row.hits} of {plural(row.runs, 'run')} at the target")
-    return _lines(group.name if row.kind == "measured" else f"{group.name} (published, one run)", *lines)
+    published = " (published, one run)" if row.single_entry else " (published)" if row.kind == "published" else ""
+    return _lines(f"{group.name}{published}", *lines)
 
 
 def of_group(group: Group) -> str:

@@ -26,8 +26,8 @@ class Row:
 
     Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
     A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
-    program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry has none.
-    `what_if_…`: at a price that nobody paid, where one was asked for.
+    program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry of one run
+    has none. `what_if_…`: at a price that nobody paid, where one was asked for.
     """
 
     kind: Literal["measured", "published"]
@@ -78,6 +78,11 @@ class Row:
     what_if_train_cost_interval: Interval | None = None
     what_if_cost_per_success: Decimal | None = None
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
+
+    @property
+    def single_entry(self) -> bool:
+        """Whether it is of a published entry: one run, chosen by its author."""
+        return self.kind == "published" and not self.run_ids
 
 
 # On-demand and spot, or two prices of one machine, never share a row; nor do ways of computing.

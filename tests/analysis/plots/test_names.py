@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
+from analysis.plots.data import Group
 from analysis.plots.names import LONGEST, short_names
+from analysis.plots.tips import of_point
 from analysis.tables.cost_table import Row
 
 
@@ -36,6 +38,14 @@ def test_on_one_machine_a_recipe_is_enough() -> None:
 def test_machines_are_named_by_their_models_where_there_are_several() -> None:
     rows = [a_row(machine="NVIDIA H100 80GB HBM3"), a_row(machine="2 x Intel(R) Xeon(R) Processor")]
     assert short_names(rows) == ["myrtle, H100", "myrtle, 2 x Xeon"]
+
+
+def test_an_entry_is_named_by_its_author_and_several_runs_by_what_ran_too() -> None:
+    entry = a_row("Page: Custom ResNet 9", kind="published")
+    several = [a_row(f"Lab: {name}", kind="published", run_ids=("1", "2")) for name in ("one", "two")]
+    assert short_names([entry, *several]) == ["Page", "Lab: one", "Lab: two"]
+    assert of_point(Group("Page", entry)).splitlines()[0].endswith("(published, one run)")
+    assert of_point(Group("Lab: one", several[0])).splitlines()[-1] == "1 of 1 run at the target"
 
 
 def test_machines_of_one_model_keep_what_tells_them_apart() -> None:
