@@ -35,6 +35,7 @@ from bench.training.api import (
     Compute,
     DiracConv,
     GlobalMaxPool,
+    MaxPool,
     Muon,
     Optimiser,
     Scale,
@@ -73,7 +74,7 @@ class Group(nn.Sequential):
     def __init__(self, channels: int, width: int, activation: type[nn.Module]) -> None:
         super().__init__(
             DiracConv(channels, width),
-            nn.MaxPool2d(2),
+            MaxPool(2),
             BiasBatchNorm(width),
             activation(),
             DiracConv(width, width),

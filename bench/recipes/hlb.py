@@ -39,6 +39,7 @@ from bench.training.api import (
     DiracConv,
     GlobalMaxPool,
     Knots,
+    MaxPool,
     Scale,
     Training,
     View,
@@ -83,7 +84,7 @@ def group(channels: int, width: int) -> nn.Sequential:
     """conv, pool, BN, GELU, conv, BN, GELU: half the resolution, `width` channels."""
     return nn.Sequential(
         ImpliedResidual(channels, width),
-        nn.MaxPool2d(2),
+        MaxPool(2),
         BiasBatchNorm(width),
         nn.GELU(),
         DiracConv(width, width),

@@ -29,6 +29,7 @@ from bench.training.api import (
     Conv3x3,
     GlobalMaxPool,
     Knots,
+    MaxPool,
     Residual,
     Scale,
     ScheduledSgd,
@@ -71,7 +72,7 @@ def resnet9(
 def block(channels: int, width: int, pool: bool) -> nn.Sequential:
     """conv, BN, ReLU, and a pool where asked."""
     layers: list[nn.Module] = [Conv3x3(channels, width), nn.BatchNorm2d(width), nn.ReLU()]
-    return nn.Sequential(*layers, *([nn.MaxPool2d(2)] if pool else []))
+    return nn.Sequential(*layers, *([MaxPool(2)] if pool else []))
 
 
 class SummedSgd(ScheduledSgd):

@@ -35,6 +35,7 @@ from bench.training.api import (
     Conv3x3,
     GhostBatchNorm,
     Knots,
+    MaxPool,
     ScheduledSgd,
     Training,
     View,
@@ -67,7 +68,7 @@ class Settings:
 def block(ghost: int, channels: int, width: int, pool: bool) -> nn.Sequential:
     """conv, a pool where asked, BN over groups of `ghost` images, CELU."""
     norm = GhostBatchNorm(width, ghost, train_scale=False)
-    pools = [nn.MaxPool2d(2)] if pool else []
+    pools = [MaxPool(2)] if pool else []
     return nn.Sequential(Conv3x3(channels, width), *pools, norm, nn.CELU(0.3))
 
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.training.paths.pools import max_pool
+
 # The patches of so many images are held at once to fit whitening: half a gigabyte of them for 2x2 pixels.
 _WHITENED_AT_ONCE = 5000
 
@@ -131,13 +133,23 @@ class Residual(nn.Module):
         return x + cast(Tensor, self.body(x))
 
 
+class MaxPool(nn.MaxPool2d):
+    """The largest of each square of `kernel_size` pixels, side by side."""
+
+    kernel_size: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, C, h, w] to [n, C, h // kernel_size, w // kernel_size]."""
+        return max_pool(x, self.kernel_size, self.kernel_size)
+
+
 def global_max(x: Tensor) -> Tensor:
     """The largest of each map: [n, C, h, w] to [n, C].
 
     Not torch.amax: its gradient looks for the value again, which a compiled network computes anew, unrounded. In half
     precision none is equal then, and the gradient is 0 / 0. A pool remembers the place.
     """
-    return F.max_pool2d(x, x.shape[2:]).flatten(1)
+    return max_pool(x, *x.shape[2:]).flatten(1)
 
 
 class GlobalMaxPool(nn.Module):

@@ -16,9 +16,9 @@ PATH = "compiled-captured"
 # Those for which this torch has kernels: about a minute each.
 CAPABILITIES = [int(name.removeprefix("sm_")) for name in torch.cuda.get_arch_list() if name.startswith("sm_")]
 # Of all that is compiled for a recipe, by Inductor's count: the networks of its stages, forward and back, and that of
-# an evaluation.
-BYTES = {"airbench94-muon": 17.36e9, "speedrun": 8.02e9}
-NODES = {"airbench94-muon": 189, "speedrun": 197}
+# an evaluation. What is read with strides counts as often as it is read, so pools have more here than they move.
+BYTES = {"airbench94-muon": 18.39e9, "speedrun": 8.02e9}
+NODES = {"airbench94-muon": 192, "speedrun": 198}
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
@@ -44,10 +44,10 @@ import torch
 from torch import nn
 from torch._inductor import metrics
 from torch._logging._internal import set_logs
-from bench.training.api import choose
+from bench.training.api import MaxPool, choose
 from bench.training.paths.way import forward_function
 set_logs(inductor_metrics=True)
-layers = nn.Conv2d(3, 24, 3, padding=1), nn.MaxPool2d(2), nn.BatchNorm2d(24), nn.GELU(), nn.Conv2d(24, 8, 1)
+layers = nn.Conv2d(3, 24, 3, padding=1), MaxPool(2), nn.BatchNorm2d(24), nn.GELU(), nn.Conv2d(24, 8, 1)
 compute, network = choose("cuda"), nn.Sequential(*layers)
 compute.to_device(network)
 forward, _ = forward_function(network, compute)

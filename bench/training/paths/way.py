@@ -121,22 +121,6 @@ def forward_function(network: nn.Sequential, compute: Compute) -> tuple[Callable
     """`network` called the fastest way, and whether its convolutions are Winograd's."""
     # A function is compiled anew for every shape, of which a network has more than the eight that are allowed.
     torch._dynamo.config.recompile_limit = 64
-    if compute.is_cuda and compute.compiles:
-        gather_pool_gradients()
     if compute.winograd and can_block(network):
         return Blocked(network, compiled=compute.compiles), True
     return (torch.compile(network, dynamic=False) if compute.compiles else network), False
-
-
-def gather_pool_gradients() -> None:
-    """Have Inductor compute the gradient of a max pool by a kernel of its own, where each pixel looks for its share.
-
-    From torch 2.12 on it is taken apart into a scatter_add first, which fuses with nothing: a step of airbench94-muon
-    moves 10.6 GB in place of 7.8, and adds atomically.
-    """
-    from torch._inductor import decomposition
-
-    gradient = torch.ops.aten.max_pool2d_with_indices_backward
-    for overload in gradient.overloads():
-        decomposition.decompositions.pop(getattr(gradient, overload), None)
-    decomposition.fast_random_decomps.cache_clear()  # the table with more in it, once made

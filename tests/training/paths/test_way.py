@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import nn
-from torch._inductor import decomposition
 
 from bench.record.documents import ExecutionPath
 from bench.training.device import Compute
@@ -52,32 +49,3 @@ def test_blocked_activations_are_compiled_only_where_the_path_says_so() -> None:
         function, _ = forward_function(KNOWN, cpu(path, winograd=True))
         assert isinstance(function, Blocked)
         assert function.compiled is (path == "compiled")
-
-
-@pytest.fixture
-def own_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Inductor's decompositions as they are, to change for one test."""
-    monkeypatch.setattr(decomposition, "decompositions", {**decomposition.decompositions})
-    yield
-    decomposition.fast_random_decomps.cache_clear()
-
-
-def taken_apart() -> set[str]:
-    """What Inductor replaces by simpler functions."""
-    return {str(each) for each in decomposition.select_decomp_table()}
-
-
-@pytest.mark.usefixtures("own_table")
-@pytest.mark.parametrize(
-    ("device", "path", "whole"),
-    [("cuda", "compiled-captured", True), ("cuda", "captured", False), ("cpu", "compiled", False)],
-)
-def test_compiled_for_a_gpu_the_gradient_of_a_max_pool_is_not_taken_apart(
-    device: str, path: ExecutionPath, *, whole: bool
-) -> None:
-    before = taken_apart()  # which makes the table that a compilation has made before
-    pool = {name for name in before if "max_pool2d_with_indices_backward" in name}
-    if not pool:
-        pytest.skip("this torch does not take it apart")
-    forward_function(UNKNOWN, Compute(torch.device(device), torch.float32, path))
-    assert before - taken_apart() == (pool if whole else set())
