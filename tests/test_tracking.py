@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
 
 from bench.tracking import told_to, tracked
-
-
-class Told:
-    """Writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[object] = []
-
-    @contextmanager
-    def task(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        self.lines.append((what, total))
-        try:
-            yield self.lines.append
-        finally:
-            self.lines.append("end")
+from tests.support.told import Told
 
 
 def test_nobody_need_listen() -> None:

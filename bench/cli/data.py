@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import data_option
 from bench.training import data as cifar10
 
@@ -25,6 +26,7 @@ def data() -> None:
     type=click.Path(path_type=Path),
 )
 @click.option("--url", metavar="URL", help="A mirror of cifar-10-binary.tar.gz.  [env var: CIFAR10_URL]")
+@with_progress
 def fetch(folder: Path | None, url: str | None) -> None:
     """Download the official archive, check it and unpack it. Does nothing where verified files lie."""
     cifar10.fetch(folder, url, say=lambda line: click.echo(line, err=True))

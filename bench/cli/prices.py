@@ -9,6 +9,7 @@ import click
 from bench.billing.offers.query import Query
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
+from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import format_option, to_terminal, write
 
 
@@ -19,6 +20,7 @@ from bench.cli.parts.common import format_option, to_terminal, write
 @click.option("--region", metavar="NAME", help="Only this region, and prices whose source names none.")
 @format_option("table", "csv", "json")
 @click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
+@with_progress
 def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool) -> None:
     """What machines with GPUs cost, the cheapest GPU first: the price book, AWS, and SkyPilot where it is installed.
 

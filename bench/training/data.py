@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from bench.errors import DataError
+from bench.tracking import tracked
 
 FOLDER = "cifar-10-batches-bin"
 ARCHIVE = "cifar-10-binary.tar.gz"
@@ -199,7 +201,9 @@ def _copy(url: str, path: Path) -> None:
     # Any address that urllib knows, file:// too: it is the user who gives it.
     with urlopen(url, timeout=STALLED_S) as answer, path.open("wb") as out:
         began, got = time.monotonic(), 0
-        while block := answer.read1(1 << 20):
+        blocks = iter(partial(answer.read1, 1 << 20), b"")
+        total = answer.headers.get("Content-Length", "")
+        for block in tracked(blocks, f"bytes of {path.name}", int(total) if total.isdecimal() else None, size=len):
             out.write(block)
             got += len(block)
             if (spent := time.monotonic() - began) > SLOW_S:

@@ -60,6 +60,19 @@ def test_what_takes_long_shows_how_far_it_is_and_leaves_nothing() -> None:
     assert screen.getvalue().endswith("\x1b[2K")  # the line is erased
 
 
+def test_what_things_are_is_shown_as_it_stands() -> None:
+    screen = Screen()
+
+    def slow() -> Iterator[int]:
+        assert screen.written.wait(30)
+        yield 1234
+
+    with told_to(bars(screen, patience=0)):
+        list(tracked(slow(), "things of [bold]x[/bold].csv\x1b[2J", None, size=lambda count: count))
+    assert "things of [bold]x[/bold].csv [2J" in screen.getvalue()
+    assert "1,234/?" in screen.getvalue() or "0/?" in screen.getvalue()
+
+
 def test_a_work_that_breaks_takes_its_bar_along() -> None:
     screen = Screen()
     shown = bars(screen, patience=0)

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
+from bench.tracking import told_to
 from bench.training import data
+from tests.support.told import Told
 
 
 @pytest.fixture
@@ -163,6 +165,16 @@ def test_fetch_downloads_verifies_and_unpacks_after_a_failure(archive: Path, tmp
     data.verify(folder)
     assert mirror.requests > 1
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [data.FOLDER]  # nothing of the download stays
+
+
+def test_a_download_tells_how_far_it_is(archive: Path, tmp_path: Path, no_waiting: None) -> None:
+    told = Told()
+    with told_to(told):
+        data.fetch(tmp_path / "cache", Mirror(archive.parent).url, md5=md5(archive))
+    size = archive.stat().st_size
+    (work, *steps, end) = told.lines
+    assert (work, end) == ((f"bytes of {data.ARCHIVE}", size), "end")
+    assert sum(step for step in steps if isinstance(step, int)) == size
 
 
 def test_fetch_does_nothing_where_verified_files_lie(folder: Path) -> None:

@@ -12,6 +12,7 @@ from bench.billing.offers.query import Answer, Failure, Query, in_short
 from bench.billing.prices import Offer, catalogue_extract, price_book
 from bench.concurrency import answers_within
 from bench.errors import BenchError
+from bench.tracking import tracked
 
 # SkyPilot needs 3 to 6 s to be imported.
 DEADLINE_S = 10.0
@@ -44,7 +45,7 @@ def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S)
     """
     until = time.monotonic() + seconds - _GRACE_S
     questions = {name: partial(_ask, name, ask, query, until) for name, ask in asked.items()}
-    answers = dict(answers_within(seconds, questions))
+    answers = dict(tracked(answers_within(seconds, questions), "sources of prices", len(questions)))
     late = [Failure(name, f"no answer within {seconds:g} s") for name in asked if name not in answers]
     failures = [*(failure for answer in answers.values() for failure in answer.failures), *late]
     if not any(answer.offers or not answer.failures for answer in answers.values()):

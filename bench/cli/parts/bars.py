@@ -10,8 +10,9 @@ from threading import RLock, Timer
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from bench.text import one_line
 from bench.tracking import told_to
 
 # What is done sooner needs no bar.
@@ -24,9 +25,9 @@ class Bars:
     def __init__(self, console: Console, patience: float = _PATIENCE_S) -> None:
         # stdout is for results, and both streams are already what they should be.
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # it may be the name of a file
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.completed:,}/{task.fields[of]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             transient=True,
@@ -41,7 +42,7 @@ class Bars:
     @contextmanager
     def task(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """A bar as long as the context. See `bench.tracking.Listener`."""
-        task = self._progress.add_task(what, total=total)
+        task = self._progress.add_task(one_line(what), total=total, of="?" if total is None else f"{total:,}")
         with self._lock:
             self._tasks.add(task)
             if self._timer is None:
