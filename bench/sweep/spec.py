@@ -197,7 +197,11 @@ class Sweep(OfProgram):
         None, description="90s, 45m, 2h or 1d, after which every machine is given back"
     )
     attempts: StrictInt = Field(
-        3, ge=1, le=100, description="machines for a spot cell in one call, as each that is taken back is replaced"
+        3,
+        ge=1,
+        le=100,
+        description="machines for a cell in one call, as each spot machine that is taken back is replaced, "
+        "and each node of a cluster of your own that goes",
     )
     parallel: StrictInt | None = Field(None, ge=1, description="cells that run at once; left out: all")
     envs: dict[_Variable, _Value] = Field(

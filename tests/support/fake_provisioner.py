@@ -46,6 +46,7 @@ class Plot:
     setup_ends: Job = Job.DONE
     fails_with: str | None = None
     hourly: Decimal | None = Decimal("3.60")
+    provider: str = "aws"
     down_fails: int = 0
     records_fail: int = 0
     job_fails: int = 0
@@ -104,7 +105,7 @@ class FakeProvisioner:
             return self.up[request.cluster].instance
         self.books[request.cluster] = Uptime(utc_now(), None)
         instance = Instance(
-            "aws",
+            plot.provider,
             "us-east-1",
             instance_type="p3.2xlarge",
             spot=request.spot,
@@ -127,7 +128,7 @@ class FakeProvisioner:
         machine.envs = {**request.envs, **envs}
         machine.opened = LeaseOpened(
             id=machine.envs["BENCH_LEASE_ID"],
-            provider="aws",
+            provider=machine.instance.provider,
             started=utc_now(),
             tags={"bench-lease": machine.envs["BENCH_LEASE_ID"]}
             | dict(word.split("=") for word in machine.envs["BENCH_LEASE_TAGS"].split()),

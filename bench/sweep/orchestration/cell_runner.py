@@ -15,7 +15,7 @@ from bench.sweep.orchestration.limited import Limited
 from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import Stage, SweepStopped
 from bench.sweep.provisioning.failure import Failure, error_line, failure_of_error, failure_of_job, machine_end
-from bench.sweep.provisioning.provisioner import Instance, Job
+from bench.sweep.provisioning.provisioner import OWN_CLUSTERS, Instance, Job
 from bench.text import plural
 
 _KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")
@@ -143,7 +143,7 @@ class CellRunner(CellMachine):
         return (
             state.failure is not None
             and state.failure.reason in _RELAUNCHED
-            and state.cell.spot
+            and (state.cell.spot or _on_own_cluster(state.instance))
             and not state.left
             and state.runs < state.planned
             and state.attempt < self._context.sweep.attempts
@@ -264,3 +264,8 @@ class CellRunner(CellMachine):
         lost = any(not index.knows(key) for key in self._fetcher.missing)
         if not came and (lost or not self._fetcher.log_was_read):
             self._update(left=f"bench collect {self._cluster} && bench down {self._cluster}")
+
+
+def _on_own_cluster(instance: Instance | None) -> bool:
+    """Whether its machine is of a cluster of one's own, where a job of more weight may take any: none is bought."""
+    return instance is not None and instance.provider in OWN_CLUSTERS

@@ -11,6 +11,7 @@ import pytest
 
 from tests.skypilot import loopback
 from tests.skypilot.slurm_sweep import slurm_nodes
+from tests.skypilot.slurm_sweep.calls import Bench, Call
 from tests.support import seaweedfs
 
 # On the node, in the checkout that SkyPilot put there, with the libraries of this Python.
@@ -45,3 +46,18 @@ def slurm(folder: Path, s3: seaweedfs.SeaweedFS) -> Iterator[slurm_nodes.Slurm]:
         )
         program.chmod(0o755)
         yield cluster
+
+
+@pytest.fixture
+def bench(slurm: slurm_nodes.Slurm, tmp_path: Path) -> Iterator[Bench]:
+    """`bench(*words)`: call it, and end it with the test."""
+    calls: list[Call] = []
+
+    def call(*words: object) -> Call:
+        calls.append(Call(words, slurm.environment, tmp_path / f"output.{len(calls)}"))
+        return calls[-1]
+
+    yield call
+    for each in calls:
+        each.process.kill()
+        each.process.wait()

@@ -7,26 +7,21 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import boto3
 import pytest
 import yaml
 
-from bench.record.documents import LeaseClosed, LeaseOpened, Run
-from bench.store import Store, open_store, read_all
+from bench.store import open_store
 from tests.skypilot import loopback
 from tests.skypilot.slurm_sweep import slurm_nodes
+from tests.skypilot.slurm_sweep.calls import ROOT, Bench, records_in
 from tests.support import seaweedfs
 
 pytestmark = [loopback.WANTED, pytest.mark.slow]
-ROOT = Path(__file__).parents[3]
-Bench = Callable[..., "Call"]
 WriteSweep = Callable[..., Path]
-_SECONDS = 900  # for one call, on a machine that has other things to do
 
 
 @pytest.fixture
@@ -51,62 +46,6 @@ def sweep(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-class Call:
-    """A call of `bench` that goes on; both of its outputs go to one file."""
-
-    def __init__(self, words: Sequence[object], environment: Mapping[str, str], output: Path) -> None:
-        self._output = output
-        with output.open("wb") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench", *map(str, words)],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-            )
-
-    def ended(self, code: int) -> str:
-        """What it printed; it must end with this exit code."""
-        assert self.process.wait(_SECONDS) == code, self._output.read_text()
-        return self._output.read_text()
-
-    def until(self, pattern: str) -> None:
-        """Wait until it has printed this."""
-        loopback.wait_for(
-            lambda: bool(re.search(pattern, self._output.read_text())) or self._is_over(), _SECONDS, pattern
-        )
-        assert not self._is_over(), self._output.read_text()
-
-    def _is_over(self) -> bool:
-        return self.process.poll() is not None
-
-
-@pytest.fixture
-def bench(slurm: slurm_nodes.Slurm, tmp_path: Path) -> Iterator[Bench]:
-    """`bench(*words)`: call it, and end it with the test."""
-    calls: list[Call] = []
-
-    def call(*words: object) -> Call:
-        calls.append(Call(words, slurm.environment, tmp_path / f"output.{len(calls)}"))
-        return calls[-1]
-
-    yield call
-    for each in calls:
-        each.process.kill()
-        each.process.wait()
-
-
-def _records(store: Store) -> tuple[list[LeaseOpened], list[LeaseClosed], list[Run]]:
-    found, errors = read_all(store)
-    assert not errors
-    return (
-        [each for each in found if isinstance(each, LeaseOpened)],
-        [each for each in found if isinstance(each, LeaseClosed)],
-        [each for each in found if isinstance(each, Run)],
-    )
-
-
 def test_three_kinds_of_gpu_at_once_one_of_which_is_not_to_be_had(
     bench: Bench, sweep: WriteSweep, slurm: slurm_nodes.Slurm, s3: seaweedfs.SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +60,7 @@ def test_three_kinds_of_gpu_at_once_one_of_which_is_not_to_be_had(
     assert "v100: done, 2 of 2 runs recorded" in out
     assert "a100: done, 2 of 2 runs recorded" in out
     assert slurm.jobs() == []
-    opened, closed, runs = _records(open_store("s3://sweep/three"))
+    opened, closed, runs = records_in(open_store("s3://sweep/three"))
     assert {lease.accelerators and lease.accelerators.name for lease in opened} == {"V100", "A100"}
     assert {lease.price and str(lease.price.amount) for lease in opened} == {"3.06", "3.67"}
     assert {lease.price and lease.price.source for lease in opened} == {"SkyPilot catalogue"}
@@ -145,7 +84,7 @@ def test_what_was_broken_off_is_gone_on_with(
     out = first.ended(130)
     assert "interrupted: giving all machines back" in out
     assert slurm.jobs() == []
-    (opened,), (closed,), before = _records(open_store(home))
+    (opened,), (closed,), before = records_in(open_store(home))
     assert closed.reason == "interrupted"
     assert [run.seed for run in before] == list(range(len(before)))
     assert 1 <= len(before) < 3
@@ -164,7 +103,7 @@ def test_what_was_broken_off_is_gone_on_with(
     assert f"{len(before)} were there already" in out
     assert "bench-off-v100: given back" in bench("down", "off", "--store", home, "--yes").ended(0)
     assert slurm.jobs() == []
-    opened_later, closed_later, runs = _records(open_store(home))
+    opened_later, closed_later, runs = records_in(open_store(home))
     assert {lease.id for lease in opened_later} == {lease.id for lease in closed_later}
     assert len(opened_later) == 2
     assert sorted(run.seed for run in runs) == [0, 1, 2]
@@ -182,11 +121,11 @@ def test_a_sweep_that_was_killed_takes_its_machine_over(
     first.process.kill()
     first.process.wait()
     assert len(slurm.jobs()) == 1
-    assert len(_records(open_store(home))[2]) < 3
+    assert len(records_in(open_store(home))[2]) < 3
     out = bench("sweep", path, "--store", home, "--yes").ended(0)
     assert "a100: done, 3 of 3 runs recorded" in out
     assert slurm.jobs() == []
-    (opened,), (closed,), runs = _records(open_store(home))
+    (opened,), (closed,), runs = records_in(open_store(home))
     assert (closed.id, closed.reason) == (opened.id, "finished")
     assert sorted((run.seed, run.lease_id) for run in runs) == [(seed, opened.id) for seed in range(3)]
 
@@ -199,6 +138,6 @@ def test_a_sweep_that_has_cost_enough_is_over(
     assert "max_cost is reached: giving all machines back" in out
     assert "a100: stopped, 0 of 2 runs recorded" in out
     assert slurm.jobs() == []
-    _, (closed,), runs = _records(open_store(tmp_path / "home"))
+    _, (closed,), runs = records_in(open_store(tmp_path / "home"))
     assert closed.reason == "interrupted"
     assert runs == []
