@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ from stat import S_ISREG
 
 from bench.programs.progress import FILE_SLACK_S
 
-# Entries looked at in one call, and the time between two calls that do anything, in seconds.
+# Entries looked at in one call, and the least time between two calls that do anything, in seconds.
 ENTRIES, PAUSE_S = 500, 0.5
+# Of the processor, which the program may need: a longer call is followed by a longer pause.
+_SHARE = 0.0005
 _DEEPEST = 8
 _MOST_FILES, _MOST_FOLDERS = 10_000, 50_000
 _END = (Path(), 0)
@@ -31,7 +34,7 @@ class Finder:
         self._wanted = wanted
         self._since = since
         self._walk = self._entries()
-        self._looked_at = self._next_at = -math.inf
+        self._asked_at = self._next_at = -math.inf
         # When each was changed last, in nanoseconds since 1970, as the latest walk saw it.
         self.found: dict[Path, int] = {}
 
@@ -40,9 +43,15 @@ class Finder:
 
         Calls follow each other at a pause; those of one instant do not, as at the end of a program.
         """
-        if self._looked_at != now < self._next_at:
+        again, self._asked_at = now == self._asked_at, now
+        if now < self._next_at and not again:
             return
-        self._looked_at, self._next_at = now, now + PAUSE_S
+        begin = time.thread_time()
+        self._walk_on()
+        self._next_at = now + max(PAUSE_S, (time.thread_time() - begin) / _SHARE)
+
+    def _walk_on(self) -> None:
+        """Look at some entries."""
         for _ in range(ENTRIES):
             entry = next(self._walk, _END)
             if entry is _END:  # the next walk begins with the next call

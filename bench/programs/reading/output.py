@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-RATE, BURST = 100, 2000
+RATE, BURST = 50, 1000
+# A longer line is cut here: progress is short, and a program may print megabytes without an end of line.
+LONGEST = 1 << 16
 # Marks of phases, whatever is waited for.
 _MARKS = (":::MLLOG", '"phase"')
 
@@ -23,6 +25,11 @@ _RANK = re.compile(
 # As srun --label writes it; so do programs that number their epochs.
 _NUMBER = re.compile(r"\s*(?:\[([0-9]{1,6})\]:|([0-9]{1,6}):(?=\s))\s*")
 _BEFORE_A_RANK = frozenset("[0123456789rR \t")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of `text`, without their ends; empty ones are left out."""
+    return [line[:LONGEST] for line in text.split("\n") if line]
 
 
 def without_ansi(text: str) -> str:
@@ -71,24 +78,27 @@ class Chooser:
         self._room, self._looked_at = float(BURST), 0.0
         self._passed_over: str | None = None
 
-    def choose(self, lines: Sequence[str], at: float) -> Sequence[str]:
-        """As many of the lines read at `at` as there is room for, the newest; and all with what is waited for."""
+    def choose(self, text: str, at: float) -> Sequence[str]:
+        """As many of the lines of `text`, read at `at`, as there is room for, the newest; and all that are waited for.
+
+        Each line of `text` has a line feed behind it. Most of a large text is searched as a whole and never cut.
+        """
         self._room = min(self._room + RATE * max(at - self._looked_at, 0.0), BURST)
         self._looked_at = at
         room = int(self._room)
-        if len(lines) <= room:
+        if text.count("\n") <= room:
+            lines = lines_of(text)
             self._room -= len(lines)
             self._passed_over = None
             return lines
         self._room -= room
-        older, newest = lines[: len(lines) - room], lines[len(lines) - room :]
-        self._passed_over = None if newest else older[-1]
-        # Mostly nothing that is waited for stands in any of them, which is found out faster over all at once.
-        block = "\n".join(older)
-        wanted = [word for word in self._wanted if word in block]
+        older, *lines = text.rsplit("\n", room + 1)[:-1]
+        newest = [line[:LONGEST] for line in lines if line]
+        self._passed_over = None if newest else older.rpartition("\n")[2][:LONGEST]
+        wanted = [word for word in self._wanted if word in older]
         if not wanted and not self._patterns:
             return newest
-        return [*(line for line in older if self._waited_for(line, wanted)), *newest]
+        return [*(line for line in lines_of(older) if self._waited_for(line, wanted)), *newest]
 
     def _waited_for(self, line: str, wanted: Sequence[str]) -> bool:
         return any(word in line for word in wanted) or any(each.search(line) for each in self._patterns)
@@ -96,7 +106,7 @@ class Chooser:
     def last(self) -> Sequence[str]:
         """The newest line, where it was passed over: to be read once the output has ended."""
         passed_over, self._passed_over = self._passed_over, None
-        return [] if passed_over is None else [passed_over]
+        return [passed_over] if passed_over else []
 
 
 def _spellings(name: str) -> Iterable[str]:

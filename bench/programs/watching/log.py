@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.programs.progress import Point, Source, Watched
-from bench.programs.reading.output import without_ansi
+from bench.programs.reading.output import lines_of, without_ansi
 from bench.programs.sources import open_sources
 from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
@@ -134,7 +134,7 @@ def _lines(path: Path) -> Iterable[str]:
     cut = Lines()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
-            yield from cut.feed(piece)
+            yield from lines_of(cut.feed(piece))
     yield from cut.end()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.programs.reading.output import BURST, RATE, Chooser, Ranks, without_ansi
+from bench.programs.reading.output import BURST, LONGEST, RATE, Chooser, Ranks, without_ansi
 
 
 @pytest.mark.parametrize(
@@ -55,30 +55,42 @@ def test_what_a_terminal_shows(line: str) -> None:
     assert without_ansi(line) == "loss"
 
 
+def text_of(*lines: str) -> str:
+    """The lines as a stream gives them."""
+    return "".join(f"{line}\n" for line in lines)
+
+
 def test_few_lines_are_all_read() -> None:
     chooser, lines = Chooser(), [str(number) for number in range(BURST)]
-    assert list(chooser.choose(lines, 1.0)) == lines
+    assert list(chooser.choose(text_of(*lines), 1.0)) == lines
     assert list(chooser.last()) == []
 
 
 def test_of_many_lines_the_newest_and_what_is_wanted_are_read() -> None:
     chooser = Chooser(["val_loss", "eval/acc"])
     wanted = ["val_loss=1", "val loss: 1", '{"eval": {"acc": 1}}', ":::MLLOG {}", '{"phase": "train"}']
-    chosen = chooser.choose([*wanted, *map(str, range(2 * BURST))], 0.0)
+    chosen = chooser.choose(text_of(*wanted, *map(str, range(2 * BURST))), 0.0)
     assert list(chosen) == [*wanted, *map(str, range(BURST, 2 * BURST))]
-    assert list(chooser.choose(["a", "val_loss=2", "b"], 0.0)) == ["val_loss=2"]
+    assert list(chooser.choose(text_of("a", "val_loss=2", "b"), 0.0)) == ["val_loss=2"]
     assert list(chooser.last()) == ["b"]
     assert list(chooser.last()) == []
 
 
 def test_what_an_expression_of_the_users_matches_is_read() -> None:
     chooser = Chooser(patterns=[r"^loss became (\S+)$"])
-    lines = ["loss became 3", "the loss became 3", *map(str, range(2 * BURST))]
-    assert list(chooser.choose(lines, 0.0))[:2] == ["loss became 3", str(BURST)]
+    text = text_of("loss became 3", "the loss became 3", *map(str, range(2 * BURST)))
+    assert list(chooser.choose(text, 0.0))[:2] == ["loss became 3", str(BURST)]
+
+
+def test_empty_lines_are_none_and_long_ones_are_cut() -> None:
+    chooser = Chooser(["loss"])
+    text = text_of("loss" * LONGEST, "", *map(str, range(BURST - 1)), "", "x" * 2 * LONGEST)
+    chosen = list(chooser.choose(text, 0.0))
+    assert chosen == [("loss" * LONGEST)[:LONGEST], *map(str, range(1, BURST - 1)), "x" * LONGEST]
 
 
 def test_room_comes_back_with_time() -> None:
-    chooser, lines = Chooser(), [str(number) for number in range(10_000)]
-    chooser.choose(lines, 0.0)
-    assert len(chooser.choose(lines, 1.0)) == RATE
-    assert len(chooser.choose(lines, 1000.0)) == BURST
+    chooser, text = Chooser(), text_of(*map(str, range(10_000)))
+    chooser.choose(text, 0.0)
+    assert len(chooser.choose(text, 1.0)) == RATE
+    assert len(chooser.choose(text, 1000.0)) == BURST

@@ -4,12 +4,13 @@ from itertools import pairwise
 
 from hypothesis import given, strategies as st
 
-from bench.programs.watching.lines import LONGEST, Lines
+from bench.programs.reading.output import LONGEST, lines_of
+from bench.programs.watching.lines import Lines
 
 
 def cut(pieces: list[bytes]) -> list[str]:
     lines = Lines()
-    return [line for piece in pieces for line in lines.feed(piece)] + lines.end()
+    return [line for piece in pieces for line in lines_of(lines.feed(piece))] + lines.end()
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
