@@ -126,6 +126,7 @@ IMAGE_DIGEST = Variable("BENCH_IMAGE_DIGEST", "which image this is", str)
 
 EVENTS = Variable("BENCH_EVENTS", "the file in which a program may show its progress; `bench exec` names it", str)
 SEED = Variable("BENCH_SEED", "the seed of a program's run; `bench exec` gives it", _count)
+NODES_PORT = Variable("BENCH_NODES_PORT", "where the first of several nodes is reached by the others", _count)
 
 RECIPES = Variable("BENCH_RECIPES", "what is run", str)
 RUNS = Variable("BENCH_RUNS", "runs of each recipe", _count)

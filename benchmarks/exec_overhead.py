@@ -49,6 +49,7 @@ def through(argv: list[str], output: Path) -> tuple[float, float, int]:
     before = resource.getrusage(resource.RUSAGE_SELF)
     with output.open("wb") as file:
         found = measure(Job(tuple(argv)), os.environ, outputs=(file.fileno(), 2))
+    assert found["status"] == "completed", found["message"]
     after = resource.getrusage(resource.RUSAGE_SELF)
     own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return found["phases"][-1]["stop"], own, found["progress"]["last_step"]

@@ -10,6 +10,7 @@ import pytest
 
 import bench.variables
 from bench.programs.measurement import EVENTS, SEED
+from bench.programs.nodes import PORT_VARIABLE
 from bench.variables import ACCELERATORS, LEASE_TAGS, VARIABLES
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +42,7 @@ def test_a_name_is_spelled_in_one_module_only() -> None:
     alone = {path for path in files if (ROOT / "bench" / "programs") in path.parents}
     assert {path.name for path in set(files) - alone if names_in_code(path)} == {"variables.py"}
     assert {EVENTS, SEED} == {bench.variables.EVENTS.name, bench.variables.SEED.name}
+    assert bench.variables.NODES_PORT.name == PORT_VARIABLE
 
 
 @pytest.mark.parametrize("pattern", ["sky/*.sh", "sky/*.yaml", "sky/*.md", "docs/*.md", "README.md", "Dockerfile"])

@@ -29,6 +29,7 @@ from bench.measure.program_series import ProgramRequest, program_runs
 from bench.measure.recording import recorded
 from bench.measure.signals import Interrupts
 from bench.programs.job import GRACE_S, Job, Target, parse_target
+from bench.programs.nodes import follow_or_say, node_of
 from bench.record.documents import Phase, Run, policy_seconds
 from bench.store import Store, open_store
 from bench.sweep.spec import duration
@@ -108,6 +109,8 @@ def exec_(
     The seed of a run is in $BENCH_SEED, and stands for {seed} in COMMAND. With --steps the program is stopped after so
     many, and `bench estimate` tells what the rest would take. What bench has to say goes to stderr. Where a run failed
     the exit code is 6, and its record says why.
+
+    On several nodes of SkyPilot the first one measures, at the price of all; on the others the same line only runs it.
     """
     if stop_at_target and target is None:
         raise UsageError("--stop-at-target needs a --target")
@@ -122,9 +125,12 @@ def exec_(
         timeout=timeout.total_seconds() if timeout else None,
         grace=grace.total_seconds(),
     )
+    node = node_of(os.environ)
+    if node and node.rank:
+        sys.exit(follow_or_say(node, job, os.environ))
     opened_store = open_store(store)
     lease = acquire_lease(machine, opened_store, os.environ)
-    request = ProgramRequest(job, runs, patterns, folders, lease.lease_id)
+    request = ProgramRequest(job, runs, patterns, folders, lease.lease_id, node)
     request.check(os.environ)
     opened_store.check_writable()
     hourly = _hourly(lease, opened_store)

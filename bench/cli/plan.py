@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -50,7 +51,8 @@ def plan(path: str, stores: tuple[str, ...], offline: bool, style: str) -> None:
     """Show what SWEEP.yaml would rent, for how long and for how many dollars, with an upper bound.
 
     It needs no account, no network (see --offline) and no SkyPilot, whose prices it uses where it is installed. Times
-    come from records where there are any of the recipe on that GPU. For a recipe on this machine: `bench estimate`.
+    come from records where there are any of the recipe, or of the task, on that GPU. For a recipe on this machine:
+    `bench estimate`.
 
     A record that cannot be read is named on stderr and not counted; the exit code is then 5.
     """
@@ -69,5 +71,10 @@ def planned_from_records(
     Without `stores`: those of `results` and `results/local`, where they are there, and of BENCH_STORE.
     """
     usual = usual_folders() + ([named] if (named := STORE.read(os.environ)) else [])
-    history, errors = read_history((open_store(store) for store in stores or usual), sweep.recipes)
+    opened = [open_store(store) for store in stores or usual]
+    history, errors = read_history(opened, sweep.recipes)
+    if sweep.program and (task := sweep.task_sha256()):
+        from bench.cli.parts.sampled import program_times  # scipy takes longer than a plan without it
+
+        history = replace(history, programs=program_times(opened, sweep.program, task))
     return plan_sweep(sweep, history, partial(ask_all, offline=offline)), errors

@@ -24,6 +24,7 @@ from bench.concurrency import answers_within
 from bench.errors import UsageError
 from bench.host import boot_id, boot_time, process_time
 from bench.lease.metadata import PROVIDERS, Machine, Provider, json_object, text_of, valid_name
+from bench.programs.nodes import node_of
 from bench.record.documents import (
     LEASE_TAG,
     OWN,
@@ -33,6 +34,7 @@ from bench.record.documents import (
     PhaseName,
     PricingCategory,
     StartedSource,
+    of_nodes,
     utc_now,
 )
 
@@ -115,12 +117,12 @@ def describe(
 ) -> LeaseOpened:
     """The lease of this machine as it would be opened now. Raises UsageError where an option or a variable is wrong."""
     lease = lease_by_options(options) if machine is None or options.instance else _by_machine(options, machine)
-    price = lease.price
+    price, accelerators = lease.price, _given_accelerators(environ) or lease.accelerators
     if price and options.price_per_hour and (source := variables.PRICE_SOURCE.read(environ)):
         price = price.model_copy(update={"source": source})
     fields = {
         "price": price,
-        "accelerators": _given_accelerators(environ) or lease.accelerators,
+        "accelerators": accelerators,
         "region": (machine and machine.region) or lease.region,
         "zone": machine and machine.zone,
         "resource_id": (machine and machine.resource_id) or valid_name(variables.RESOURCE_ID.read(environ)),
@@ -130,7 +132,8 @@ def describe(
         "attempt": variables.LEASE_ATTEMPT.read(environ),
         "tags": (variables.LEASE_TAGS.read(environ) or {}) | {LEASE_TAG: lease.id},
     }
-    return lease.model_copy(update=fields)
+    node = node_of(environ)
+    return of_nodes(lease.model_copy(update=fields), node.number if node else 1)
 
 
 def _given_accelerators(environ: Mapping[str, str]) -> Accelerators | None:

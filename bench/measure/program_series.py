@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.host import cores
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
@@ -14,6 +15,7 @@ from bench.measure.signals import Interrupts
 from bench.programs.host import cpu_name, visible_gpus
 from bench.programs.job import Job
 from bench.programs.measurement import check, measure
+from bench.programs.nodes import Head, Node, NodesApart
 from bench.programs.running.process import CannotStart
 from bench.programs.sources.regex import BadPattern
 from bench.record.documents import Device, Run, Series, new_id
@@ -22,13 +24,17 @@ from bench.record.measured import run_of
 
 @dataclass(frozen=True)
 class ProgramRequest:
-    """What is to be run, `runs` times. The seeds count up from that of `job`."""
+    """What is to be run, `runs` times, on this machine or on several, of which `node` is the first.
+
+    The seeds count up from that of `job`.
+    """
 
     job: Job
     runs: int
     patterns: Mapping[str, str]
     folders: Sequence[Path]
     lease_id: str
+    node: Node | None = None
 
     def check(self, environ: Mapping[str, str]) -> None:
         """Raise UsageError where the program cannot be found or an expression has no group: before it costs."""
@@ -39,14 +45,27 @@ class ProgramRequest:
 
 
 def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts) -> Iterator[Run]:
-    """Run and yield each; ends early after one that a signal interrupted. Raises UsageError: it cannot be started."""
+    """Run and yield each; ends early after one that a signal interrupted.
+
+    Raises UsageError where it cannot be started, BenchError where other nodes do not come.
+    """
+    try:
+        with Head(request.node) if request.node else nullcontext() as head:
+            yield from _runs(request, environ, interrupts, head)
+    except NodesApart as error:
+        raise BenchError(str(error)) from None
+
+
+def _runs(
+    request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts, head: Head | None
+) -> Iterator[Run]:
     series_id = new_id()
     found = visible_gpus(environ)
     gpus = [Gpu(gpu.uuid.removeprefix("GPU-")) for gpu in found]
     device = Device(
         kind="cuda" if found else "cpu",
         name=found[0].name if found else cpu_name(),
-        count=len(found) or cores(),
+        count=(len(found) or cores()) * (request.node.number if request.node else 1),
         convolution=None,
     )
     driver, name = (found[0].driver, found[0].name) if found else (None, None)
@@ -60,7 +79,7 @@ def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts
         others = [warning for gpu in gpus for warning in gpu.warnings()]
         try:
             with meter:
-                measured = measure(job, environ, patterns=request.patterns, folders=request.folders)
+                measured = measure(job, environ, patterns=request.patterns, folders=request.folders, head=head)
         except CannotStart as error:
             raise UsageError(str(error)) from None
         interrupts.received = interrupts.received or measured["interrupted"]

@@ -1,7 +1,8 @@
 """`python3 bench-exec.pyz -- python train.py`: runs of a program on a machine that has nothing but Python.
 
 Each record is a line on stdout, which `bench collect --log` reads. Exit codes are those of `bench exec`, but that the
-record alone says where the program contradicts --total-steps.
+record alone says where the program contradicts --total-steps. Of several nodes the first one measures; on the others
+the same words have the program run beside it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from bench.programs.document import line_of, machine_of, run_document
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.measurement import check, measure
+from bench.programs.nodes import FAILED, USAGE, Head, NodesApart, follow_or_say, node_of
 from bench.programs.running.process import CannotStart
 from bench.programs.sources.regex import patterns_of
 from bench.sealed import new_id
 
-USAGE, FAILED, INTERRUPTED = 2, 6, 130
+INTERRUPTED = 130
 # What the numbers may be; a record with others would be refused at home, when its run is over.
 _LEAST = {"runs": 1, "first": 0, "seed": 0, "steps": 1, "total_steps": 1, "timeout": 0, "deadline": 0, "grace": 0}
 _TOO_MUCH = 2**53
@@ -43,14 +46,27 @@ def main(words: Sequence[str] | None = None) -> int:
         return _refuse(error)
     if options.deadline is not None:
         _end_at(options.deadline)
+    node = node_of(os.environ)
+    if node and node.rank:
+        return follow_or_say(node, job, os.environ)
+    try:
+        with Head(node) if node else nullcontext() as head:
+            return _measure_all(job, options, patterns, head)
+    except CannotStart as error:
+        return _refuse(error)
+    except NodesApart as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return FAILED
+
+
+def _measure_all(job: Job, options: argparse.Namespace, patterns: Mapping[str, str], head: Head | None) -> int:
+    """Measure the runs, and print the record of each; the exit code."""
     machine = machine_of(os.environ)
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
     code = 0
     for index in range(options.first, options.runs):
-        try:
-            found = measure(replace(job, seed=job.seed + index), os.environ, patterns=patterns, folders=options.logs)
-        except CannotStart as error:
-            return _refuse(error)
+        seeded = replace(job, seed=job.seed + index)
+        found = measure(seeded, os.environ, patterns=patterns, folders=options.logs, head=head)
         series = {"id": series_id, "index": index, "planned": options.runs}
         document = run_document(found, machine, series, os.environ.get("BENCH_LEASE_ID") or None)
         sys.stdout.write(f"\n{line_of(document)}\n")  # the program may have left its last line open

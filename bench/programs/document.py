@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import __version__
 from bench.programs.host import cores, cpu_name, visible_gpus
+from bench.programs.nodes import node_of
 from bench.sealed import new_id, record_line, seal
 
 _SCHEMA_VERSION = 2
@@ -17,13 +18,16 @@ _NOT_RECORDED = ("exit_code", "killed_by", "interrupted")
 
 
 def machine_of(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The device and the environment of all runs; to be asked before the first, for a GPU may fail in it."""
-    gpus = visible_gpus(environ)
+    """The device and the environment of all runs; to be asked before the first, for a GPU may fail in it.
+
+    Several nodes are taken to be alike: their devices are counted together.
+    """
+    gpus, node = visible_gpus(environ), node_of(environ)
     return {
         "device": {
             "kind": "cuda" if gpus else "cpu",
             "name": gpus[0].name if gpus else cpu_name(),
-            "count": len(gpus) or cores(),
+            "count": (len(gpus) or cores()) * (node.number if node else 1),
             "convolution": None,
         },
         "environment": {

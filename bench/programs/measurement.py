@@ -1,7 +1,5 @@
 """What one run of a program amounts to, as plain content for JSON: the part of a run's record that was measured.
 
-How it counts is judged here, too: completed, failed or interrupted, and what is odd about it.
-
 Times are seconds after `anchor`, the start of the program's process. Nothing of what the program printed is in it but
 numbers and the names of metrics; secrets are struck out of those and of the command.
 """
@@ -22,79 +20,17 @@ from typing import Any
 
 from bench.programs.checkout import commit_of
 from bench.programs.job import Job
+from bench.programs.judgement import PHASES, UNNAMED, contradiction, judge, warnings
+from bench.programs.nodes import Head
 from bench.programs.progress import Watched
 from bench.programs.redaction import Redaction
 from bench.programs.running.process import find_program
 from bench.programs.running.runner import Outcome, run
 from bench.programs.sources import open_sources
 from bench.programs.sources.regex import compiled
-from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch
 
-# What a program may call its phases; another name stands for no phase.
-PHASES = ("setup", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate", "upload", "idle")
-UNNAMED = "process"
-_NAMES_TOLD = 10
 EVENTS, SEED = "BENCH_EVENTS", "BENCH_SEED"
-
-
-def judge(job: Job, watch: Watch, outcome: Outcome) -> tuple[str, str | None, str | None]:
-    """Status, reason and message, as in a record."""
-    if outcome.interrupted:
-        return "interrupted", "USER", f"stopped by {outcome.interrupted}"
-    if outcome.ended == "timeout":
-        return "failed", "TIMEOUT", f"not over after {job.timeout:g} s"
-    if outcome.ended == "exited" and outcome.killed_by:
-        return "failed", "ERROR", f"killed by {outcome.killed_by}"
-    if outcome.ended == "exited" and outcome.exit_code:
-        return "failed", "ERROR", f"exited with {outcome.exit_code}"
-    if job.target and outcome.ended == "exited":
-        return _judge_target(job, watch)
-    return "completed", None, None
-
-
-def _judge_target(job: Job, watch: Watch) -> tuple[str, str | None, str | None]:
-    assert job.target
-    best = watch.target()
-    if best is None:
-        seen = sorted(watch.latest())
-        more = f" and {len(seen) - _NAMES_TOLD} more" if len(seen) > _NAMES_TOLD else ""
-        names = f"metrics shown: {', '.join(seen[:_NAMES_TOLD])}{more}" if seen else "no metric was shown"
-        return "failed", "ERROR", f"{job.target.metric} was looked for and never shown; {names}"
-    value = best[1].target_value
-    if value is None or not math.isfinite(value):
-        return "failed", "DIVERGED", f"{job.target.metric} was {value} when it was shown last"
-    return "completed", None, None
-
-
-def contradiction(job: Job, track: Track) -> int | None:
-    """What the program shows against the total that the user says: another total, or a step beyond it."""
-    if job.total_steps is None:
-        return None
-    if track.total is not None and track.total != job.total_steps:
-        return track.total
-    return track.last.step if track.last and track.last.step > job.total_steps else None
-
-
-def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
-    """What a reader of the record should know, a line each."""
-    found = list(outcome.warnings)
-    best = watch.steps()
-    if job.steps and outcome.ended == "exited":
-        found.append(
-            f"over before {job.steps} steps were seen" if best else "no step was seen: nothing to stop a sample by"
-        )
-    if best and best[1].went_back:
-        found.append("steps went back from {} to {}".format(*best[1].went_back))
-    if best and (said := contradiction(job, best[1])):
-        found.append(f"a total of {job.total_steps} steps was given, the program shows {said}")
-    if outcome.cleanup == "left":
-        found.append("a process that the program started was still there when it was over")
-    marked = watch.phases()
-    unknown = sorted({name for _, name in marked[1].phases if name not in (*PHASES, UNNAMED)}) if marked else []
-    if unknown:
-        found.append(f"phases with a name of their own, counted as none: {len(unknown)}")
-    return found
 
 
 def check(job: Job, environ: Mapping[str, str], patterns: Mapping[str, str]) -> None:
@@ -111,8 +47,11 @@ def measure(
     patterns: Mapping[str, str] | None = None,
     folders: Sequence[Path] = (),
     outputs: tuple[int, int] = (1, 2),
+    head: Head | None = None,
 ) -> dict[str, Any]:
     """Run `job` and return its measurement, as `bench.programs.measurement` has it.
+
+    `head`: the other machines that run it too.
 
     `patterns`: a regular expression for each metric that the user names. `folders`: where files of progress are looked
     for, beside the folder that it runs in. Raises CannotStart, and BadPattern.
@@ -132,8 +71,21 @@ def measure(
         watch = Watch(open_sources(watched), job.target, watched.patterns)
         own = {SEED: str(job.seed), **({EVENTS: str(events)} if events else {})}
         # Python would keep its output back for as long as nobody reads it on a terminal.
-        outcome = run(job, watch, {"PYTHONUNBUFFERED": "1", **environ, **own}, outputs)
+        outcome = _run(job, watch, {"PYTHONUNBUFFERED": "1", **environ, **own}, outputs, head)
     return measurement(job, watch, outcome, what, redaction)
+
+
+def _run(job: Job, watch: Watch, environ: Mapping[str, str], outputs: tuple[int, int], head: Head | None) -> Outcome:
+    """Run it here, and with a `head` on the other nodes beside it."""
+    if head is None:
+        return run(job, watch, environ, outputs)
+    head.begin(job)
+    outcome = None
+    try:
+        outcome = run(job, watch, environ, outputs, head.failed)
+    finally:
+        head.end(job, now=outcome is None or not outcome.succeeded)
+    return outcome
 
 
 @contextmanager

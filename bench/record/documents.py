@@ -30,6 +30,7 @@ from bench.record.base import (
 )
 from bench.record.lease import (
     LEASE_TAG,
+    NODES_TAG,
     OWN,
     Accelerators,
     Bill,
@@ -50,6 +51,7 @@ from bench.record.lease import (
     current_bills,
     lease_key,
     make_bill,
+    of_nodes,
     sum_known,
 )
 from bench.record.policy import (
@@ -85,6 +87,7 @@ __all__ = [
     "COUNTED",
     "DEFAULT_POLICY",
     "LEASE_TAG",
+    "NODES_TAG",
     "OWN",
     "POLICIES",
     "SCHEMA_VERSION",
@@ -145,6 +148,7 @@ __all__ = [
     "lease_key",
     "make_bill",
     "new_id",
+    "of_nodes",
     "policy_seconds",
     "recipe_label",
     "run_key",

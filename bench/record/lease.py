@@ -13,6 +13,7 @@ from pydantic import Field, PlainSerializer, model_validator
 from bench.record.base import Document, Money, Part, Phase, Utc, derived_id
 from bench.sealed import canonical_json
 
+NODES_TAG = "bench-nodes"  # of a lease of several machines: how many
 LEASE_TAG = "bench-lease"  # on a machine and in its lease's record: what joins a bill to the lease
 OWN = "own"  # the provider of a machine that nobody bills
 PricingCategory = Literal["Standard", "Dynamic", "Committed"]  # FOCUS's words: on-demand, spot, reserved
@@ -87,6 +88,24 @@ class LeaseOpened(Document):
     def key(self) -> str:
         """`v1/leases/<id>/opened.json`."""
         return lease_key(self.id, "opened")
+
+
+def of_nodes(lease: LeaseOpened, nodes: int) -> LeaseOpened:
+    """The lease of `nodes` machines of which `lease` is one: they are paid for side by side."""
+    if nodes == 1:
+        return lease
+    price, gpus = lease.price, lease.accelerators
+    if price is not None:
+        # A price of a GPU counts the GPUs, which are all of them below.
+        amount = price.amount * nodes if price.unit == "machine-hour" or gpus is None else price.amount
+        price = price.model_copy(update={"amount": amount, "source": f"{price.source}, {nodes} nodes"})
+    return lease.model_copy(
+        update={
+            "price": price,
+            "accelerators": gpus and gpus.model_copy(update={"count": gpus.count * nodes}),
+            "tags": lease.tags | {NODES_TAG: str(nodes)},
+        }
+    )
 
 
 class LeaseClosed(Document):

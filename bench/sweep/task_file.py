@@ -71,6 +71,7 @@ class ResourceRequest:
 class Task:
     """A cell's task file. Runs use `ranks` GPUs at once; the machine is given back after `idle_s` without work.
 
+    `nodes` machines are rented at once, each of them one of `requests`.
     SkyPilot takes the cheapest of `requests`; the first that can be had where they are `ordered`.
     """
 
@@ -79,6 +80,7 @@ class Task:
     disk_gb: Decimal | None
     idle_s: float
     ordered: bool = False
+    nodes: int = 1
 
 
 def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Task:
@@ -87,8 +89,9 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     Raises UsageError, with the file and what to do, for a file that cannot be planned or run.
     """
     file = read(cell.task)
-    if file.content.get("num_nodes", 1) != 1:
-        raise UsageError(f"{file.at(('num_nodes',))}: bench trains on one machine; leave it out")
+    nodes = _nodes(file)
+    if nodes != 1 and recipes:
+        raise UsageError(f"{file.at(('num_nodes',))}: bench trains recipes on one machine; leave it out")
     reading = _read_resources(file, cell.accelerators)
     requests = tuple(_narrowed(cell, file, list(reading.requests)))
     ranks = _ranks(file, {**_mapping(file, ("envs",)), **envs})
@@ -101,7 +104,14 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
     for machine in requests:
         if 0 < machine.gpus < ranks:
             raise UsageError(f"{file.at(_GPUS)}: {ranks} GPUs at once, and {machine.gpus} to be had")
-    return Task(requests, ranks, reading.disk_gb, reading.idle_s, reading.ordered)
+    return Task(requests, ranks, reading.disk_gb, reading.idle_s, reading.ordered, nodes)
+
+
+def _nodes(file: YamlFile) -> int:
+    nodes = file.content.get("num_nodes") or 1
+    if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1:
+        raise UsageError(f"{file.at(('num_nodes',))}: {nodes!r} is no number of machines, such as 2")
+    return nodes
 
 
 class _Reading(NamedTuple):

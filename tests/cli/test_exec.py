@@ -11,6 +11,7 @@ import pytest
 
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, MetricTarget, Run
 from bench.store import open_store, read_all
+from tests.support.ports import free_port
 from tests.support.types import Bench
 
 TRAIN = """
@@ -214,3 +215,27 @@ def test_a_name_of_nothing_is_no_recipe(bench: Bench) -> None:
     done = bench("estimate", "no-such-thing")
     assert done.returncode == 2
     assert "no-such-thing" in done.stderr
+
+
+def test_of_two_nodes_the_first_is_measured_at_the_price_of_both(
+    bench_process: Bench, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """As SkyPilot calls it on each; here both are this machine."""
+    both = {"SKYPILOT_NUM_NODES": "2", "SKYPILOT_NODE_IPS": "127.0.0.1 127.0.0.1", "BENCH_NODES_PORT": str(free_port())}
+    words = ["exec", "--price-per-hour", "3.60", "--runs", "2", "--store", "store", "--", sys.executable, "train.py"]
+    second = subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=tmp_path,
+        env={**environment, **both, "SKYPILOT_NODE_RANK": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    first = bench_process(*words, **both, SKYPILOT_NODE_RANK="0")
+    out, _ = second.communicate(timeout=60)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert [line for line in out.splitlines() if line.startswith("seed")] == ["seed 0", "seed 1"]
+    runs = runs_in(tmp_path)
+    assert [run.seed for run in runs] == [0, 1]
+    (opened,) = (each for each in documents(tmp_path) if isinstance(each, LeaseOpened))
+    assert opened.price is not None
+    assert (str(opened.price.amount), opened.tags["bench-nodes"]) == ("7.20", "2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -24,6 +25,7 @@ from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.spec import Sweep
 from tests.support.builders import make_run
+from tests.support.program_runs import PROGRAM, make_program_run
 from tests.support.schema import without_doubles
 from tests.support.types import Bench
 
@@ -220,3 +222,22 @@ def test_a_task_of_ones_own_is_priced_and_not_timed(bench: Bench, tmp_path: Path
     assert content["recipes"] == ["train"]
     assert [(cell["gpu"], cell["runs"]) for cell in content["cells"]] == [("H100", 2)]
     assert bench("plan", "mine.yaml", "--offline").returncode == 0
+
+
+def test_a_task_that_was_sampled_is_timed_by_its_samples(bench: Bench, tmp_path: Path) -> None:
+    """Half a second a step from 5 s on, of 1000 steps; waiting and set-up are assumed."""
+    task = b"run: python3 train.py\n"
+    (tmp_path / "train.yaml").write_bytes(task)
+    (tmp_path / "mine.yaml").write_text("name: mine\ntask: train.yaml\nruns: 2\nmachines: [H100:1, L4:1]\nsteps: 300\n")
+    program = PROGRAM.model_copy(update={"name": "train", "task_sha256": hashlib.sha256(task).hexdigest()})
+    device = Device(kind="cuda", name="NVIDIA H100 80GB HBM3", convolution=None)
+    run = make_program_run(program=program, device=device, ended="sampled", evaluations=())
+    FolderStore(tmp_path / "store").put(run)
+    done = bench("plan", "mine.yaml", "--offline", "--store", "store", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    cells = {cell["cell"]: cell for cell in json.loads(done.stdout)["cells"]}
+    assert cells["h100"]["seconds"] == pytest.approx(120 + 300 + 2 * (5 + 0.5 * 300))
+    assert (cells["h100"]["time_known_by"], cells["h100"]["whole_steps"]) == ("sampled, n = 1", 1000)
+    assert cells["h100"]["whole_hours"] == pytest.approx((120 + 300 + 5 + 0.5 * 1000) / 3600)
+    assert cells["h100"]["whole_dollars"] is not None
+    assert (cells["l4"]["seconds"], cells["l4"]["whole_hours"]) == (None, None)

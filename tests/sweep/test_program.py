@@ -93,6 +93,12 @@ def test_its_records_come_home_by_the_log_and_are_not_made_again(sweep: Sweep, t
     assert finished_runs(sweep, runs) == set()  # another task
 
 
+def test_several_nodes_are_rented_and_all_run_it(sweep: Sweep) -> None:
+    Path("train.yaml").write_text(f"num_nodes: 2\n{TASK}")
+    config = config_of(sweep)
+    assert setup_config(config)["num_nodes"] == run_config(config, "H100:1")["num_nodes"] == 2
+
+
 def test_another_machine_goes_on_with_the_runs_that_are_left(sweep: Sweep, tmp_path: Path) -> None:
     printed = run_on_a_machine(config_of(sweep, runs=1), tmp_path / "home")
     assert printed.count("bench-record: ") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -18,14 +19,16 @@ from bench.programs.running.process import Group
 from bench.programs.watching.watch import Watch
 
 _READ = 1 << 18
-_PIPE_BYTES = 1 << 20
+_PIPE_BYTES, _USUAL_PIPE_BYTES = 1 << 20, 1 << 16
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux, which Python 3.9 does not name
 # Rounds that follow each other faster are put together: a thousand small reads cost more than what they stamp.
 _ROUND_S = 0.005
-# So much in a round is a program that prints without a pause: its single lines need no time of their own.
-_MUCH, _LONG_ROUND_S = 1000, 0.02
-# Files are looked into a thousand times in a run, but no more often than this, and no more seldom.
-_POLLS, _SHORTEST_POLL_S, _LONGEST_POLL_S = 1000, 0.05, 1.0
+# So much in a round is a program that prints without a pause: its single lines need no time of their own. Rounds then
+# become longer, up to a share of its age and as long as the pipes stay far from full, on which it would wait.
+_MUCH, _LONG_ROUND_S, _LONGEST_ROUND_S = 1000, 0.02, 0.1
+_ROUNDS, _SHARE_OF_PIPE = 200, 8
+# Files are looked into some hundred times in a run, but no more often than this, and no more seldom.
+_POLLS, _SHORTEST_POLL_S, _LONGEST_POLL_S = 200, 0.05, 1.0
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Outcome:
     """How a run went. Times are on `time.monotonic`, but for `started_wall`, in seconds since 1970.
 
     `ended`: exited, sampled, target or timeout. `interrupted`: the signal that asked us to stop. `cleanup`: see Ending.
+    `elsewhere`: what failed on another machine, so that it was ended here.
     """
 
     started_at: float
@@ -44,6 +48,12 @@ class Outcome:
     interrupted: str | None
     cleanup: str
     warnings: list[str] = field(default_factory=list)
+    elsewhere: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the program came to its end by itself, and says that all is well."""
+        return self.ended == "exited" and self.exit_code == 0 and not (self.interrupted or self.elsewhere)
 
     @property
     def seconds(self) -> float:
@@ -51,16 +61,23 @@ class Outcome:
         return self.exited_at - self.started_at
 
 
-def run(job: Job, watch: Watch, environ: Mapping[str, str], outputs: tuple[int, int] = (1, 2)) -> Outcome:
+def run(
+    job: Job,
+    watch: Watch,
+    environ: Mapping[str, str],
+    outputs: tuple[int, int] = (1, 2),
+    elsewhere: Callable[[], str | None] = lambda: None,
+) -> Outcome:
     """Run `job` to its end, in the main thread, its stdout and stderr handed on to the descriptors `outputs`.
 
-    Raises CannotStart; whatever happens later is in the outcome.
+    `elsewhere` says what has failed on another machine that runs it too. Raises CannotStart; whatever happens later is
+    in the outcome.
     """
     group = Group(job.command, environ, job.folder)
     ending = Ending(group, job.grace, job.linger)
     try:
         with selectors.DefaultSelector() as selector, ending.heeding_signals():
-            loop = _Loop(job, watch, group, ending, selector, outputs)
+            loop = _Loop(job, watch, group, ending, selector, outputs, elsewhere)
             while not ending.over(time.monotonic(), piped=loop.piped):
                 loop.round()
             loop.end()
@@ -78,6 +95,7 @@ def run(job: Job, watch: Watch, environ: Mapping[str, str], outputs: tuple[int, 
         interrupted=ending.interrupted,
         cleanup=ending.cleanup,
         warnings=loop.warnings,
+        elsewhere=loop.elsewhere,
     )
 
 
@@ -92,17 +110,20 @@ class _Loop:
         ending: Ending,
         selector: selectors.BaseSelector,
         outputs: tuple[int, int],
+        elsewhere: Callable[[], str | None],
     ) -> None:
         self._job, self._watch, self._group, self._ending, self._selector = job, watch, group, ending, selector
         self._outputs = [Passthrough(outputs[0], "stdout"), Passthrough(outputs[1], "stderr")]
         self._pipes = {group.stdout, group.stderr}
+        self._room = min(map(_widened, self._pipes)) // _SHARE_OF_PIPE
         for pipe, output in zip((group.stdout, group.stderr), self._outputs):
-            _widen(pipe)
             selector.register(pipe, selectors.EVENT_READ, output)
         selector.register(group.woken, selectors.EVENT_READ)
+        self._ask_elsewhere, self._failed_at = elsewhere, math.inf
+        self.elsewhere: str | None = None
         self._defect: str | None = None
         self._next_poll = group.started_at
-        self._read_at, self._read_bytes = 0.0, 0
+        self._read_at, self._read_bytes, self._pause = 0.0, 0, _ROUND_S
 
     @property
     def piped(self) -> bool:
@@ -144,7 +165,17 @@ class _Loop:
         self._decide(now)
         self._ending.advance(now)
         if not full and now - self._read_at < _ROUND_S and self._group.exited_at is None:
-            time.sleep(_LONG_ROUND_S if self._read_bytes >= _MUCH else _ROUND_S)
+            self._pause = self._next_pause(now)
+            time.sleep(self._pause)
+
+    def _next_pause(self, now: float) -> float:
+        """How long to let the program go on, by what the last round brought."""
+        if self._read_bytes < _MUCH:
+            return _ROUND_S
+        if self._read_bytes > self._room:
+            return max(_ROUND_S, self._pause / 2)
+        longest = (now - self._group.started_at) / _ROUNDS
+        return min(max(2 * self._pause, _LONG_ROUND_S), max(longest, _LONG_ROUND_S), _LONGEST_ROUND_S)
 
     def _next_at(self) -> float:
         """When to look again if nothing comes."""
@@ -183,11 +214,18 @@ class _Loop:
             self._ending.stop("target", now)
         elif job.steps and steps and steps[1].done >= job.steps:
             self._ending.stop("sampled", now)
+        elif (failed := self._ask_elsewhere()) is not None:
+            # It may be the failure here that made that one: the end here then comes at once.
+            self._failed_at = min(self._failed_at, now)
+            if now - self._failed_at >= job.linger:
+                self.elsewhere = failed
+                self._ending.stop("exited", now)
 
 
-def _widen(pipe: int) -> None:
-    """Let a pipe hold more, so that a program does not wait for us between two rounds."""
+def _widened(pipe: int) -> int:
+    """How many bytes a pipe holds, made to hold more, so that a program does not wait for us between two rounds."""
     with suppress(ImportError, OSError):
         from fcntl import fcntl
 
-        fcntl(pipe, _SET_PIPE_SIZE, _PIPE_BYTES)
+        return fcntl(pipe, _SET_PIPE_SIZE, _PIPE_BYTES)
+    return _USUAL_PIPE_BYTES

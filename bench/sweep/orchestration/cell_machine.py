@@ -101,9 +101,9 @@ def refuse_expensive(sweep: Sweep, cell: Cell, instance: Instance) -> None:
     caps = [cap for cap in fitting if cap is not None]
     if instance.hourly is None or not caps or len(caps) < len(fitting):
         return
-    if instance.hourly > max(caps):
+    if (one := instance.hourly / instance.nodes) > max(caps):
         raise BenchError(
-            f"{instance.provider} rented it at {instance.hourly} USD/h, and max_hourly_cost of {cell.task} is "
+            f"{instance.provider} rented it at {one} USD/h, and max_hourly_cost of {cell.task} is "
             f"{max(caps)}; it is given back"
         )
 

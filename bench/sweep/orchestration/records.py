@@ -20,6 +20,7 @@ from bench.record.documents import (
     LeaseOpened,
     Phase,
     Run,
+    of_nodes,
     time_of,
     utc_now,
 )
@@ -136,7 +137,7 @@ def close_lease(
     # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
     if first_run and uptime.started <= first_run <= uptime.stopped:
         prepared = first_run
-    opened = LeaseOpened(
+    one = LeaseOpened(
         id=lease_id,
         provider=instance.provider,
         region=instance.region,
@@ -151,6 +152,7 @@ def close_lease(
         phases=tuple(_phases(uptime.started, prepared, instance.running)),
         tags={LEASE_TAG: lease_id, **(tags or {})},
     )
+    opened = of_nodes(one, instance.nodes)
     if opened.key() not in keys:
         store.put(opened)
     else:

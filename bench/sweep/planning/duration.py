@@ -29,7 +29,7 @@ from bench.sweep.planning.history import History, Sample
 EXPECTED, LEAST = 0.30, 0.09
 _REFERENCE = "A100"
 
-Basis = Literal["measured", "extrapolated", "assumed"]
+Basis = Literal["measured", "sampled", "extrapolated", "assumed"]
 
 
 class Peak(NamedTuple):
@@ -162,8 +162,8 @@ def time_of_cell(
             return f"no record of {recipe} on {gpu}, and nothing to extrapolate from"
         times.append(RecipeTime(recipe, _start(recipe, gpu, ranks, run, history), run))
     return CellTime(
-        _measured(history.provision(provider)) or PROVISION,
-        _measured(history.setup(provider)) or SETUP,
+        measured(history.provision(provider)) or PROVISION,
+        measured(history.setup(provider)) or SETUP,
         tuple(times),
         runs,
         idle_s,
@@ -172,8 +172,8 @@ def time_of_cell(
 
 def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Duration | None:
     """Seconds of one run on the airbench clock; None where there is neither a record nor a data sheet."""
-    if measured := _measured(history.run(recipe, gpu, ranks)):
-        return measured
+    if seen := measured(history.run(recipe, gpu, ranks)):
+        return seen
     known = find(recipe)
     reached = speed(gpu, half=known.half)
     tflop = known.tflop_parallel if ranks > 1 and known.tflop_parallel else known.tflop
@@ -183,9 +183,11 @@ def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Duration
 
 
 def _start(recipe: str, gpu: str, ranks: int, run: Duration, history: History) -> Duration:
-    measured = _measured(history.start(recipe, gpu, ranks))
-    return measured or Duration(START.expected + run.expected, START.upper + run.upper, "assumed")
+    return measured(history.start(recipe, gpu, ranks)) or Duration(
+        START.expected + run.expected, START.upper + run.upper, "assumed"
+    )
 
 
-def _measured(sample: Sample | None) -> Duration | None:
+def measured(sample: Sample | None) -> Duration | None:
+    """What was seen, as a duration: the median, and at most the most; None where nothing was."""
     return sample and Duration(sample.median, sample.most, "measured", sample.n)

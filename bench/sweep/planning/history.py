@@ -50,11 +50,33 @@ class HitRate(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ProgramTime:
+    """What `runs` of one task say of it on `count` of one GPU. Seconds; None: unknown.
+
+    `least_step` and `most_step` are the ends of an interval of `step`; without one, for too few steps, `slow_step` is
+    that of which a tenth were slower. `whole` are the runs to the end among them.
+    """
+
+    task_sha256: str
+    gpu: str
+    count: int
+    runs: int
+    start_up: float
+    step: float
+    least_step: float | None = None
+    most_step: float | None = None
+    slow_step: float | None = None
+    total_steps: int | None = None
+    whole: Sample | None = None
+
+
+@dataclass(frozen=True)
 class History:
-    """Runs as rows (of `_COLUMNS`), and the leases of machines."""
+    """Runs as rows (of `_COLUMNS`), the leases of machines, and what was seen of a program of one's own."""
 
     runs: Sequence[dict[str, Any]] = ()
     leases: Sequence[LeaseOpened] = ()
+    programs: Sequence[ProgramTime] = ()
 
     def run(self, recipe: str, gpu: str, ranks: int) -> Sample | None:
         """Seconds of a run on the airbench clock, on just this GPU."""
@@ -121,13 +143,13 @@ def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[Histo
 
 
 def _ran_on(row: dict[str, Any], gpu: str, ranks: int) -> bool:
-    asked, used = exactly(gpu), exactly(row["device"])
-    return (
-        row["device_kind"] == "cuda"
-        and row["device_count"] == ranks
-        and (asked.model, asked.memory_gb) == (used.model, used.memory_gb)
-        and asked.traits <= used.traits
-    )
+    return row["device_kind"] == "cuda" and row["device_count"] == ranks and same_gpu(gpu, row["device"])
+
+
+def same_gpu(asked_name: str, used_name: str) -> bool:
+    """Whether a GPU by its own name, `used_name`, is just the one that is asked for in SkyPilot's words."""
+    asked, used = exactly(asked_name), exactly(used_name)
+    return (asked.model, asked.memory_gb) == (used.model, used.memory_gb) and asked.traits <= used.traits
 
 
 def _sample(seconds: Iterable[float | None]) -> Sample | None:

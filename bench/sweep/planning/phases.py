@@ -32,13 +32,15 @@ class CellPhase:
     most_dollars: Decimal | None
 
 
-def planned_cost(offer: Offer, time: CellTime, disk_gb: Decimal | None, *, upper: bool) -> Estimate:
-    """What the lease of `offer` would cost. Without a known rule: time x price, and at most its started hours.
+def planned_cost(offer: Offer, time: CellTime, disk_gb: Decimal | None, *, upper: bool, machines: int = 1) -> Estimate:
+    """What the lease of `offer` would cost, which is of so many `machines` of one price and disk together.
 
-    No known rule charges more than a started hour.
+    Without a known rule: time x price, and at most its started hours. No known rule charges more than a started hour.
     """
     whole = time.upper if upper else time.expected
-    cost = lease_cost(*_lease(offer, time, upper=upper), usage=Usage(disk_gb=disk_gb, addresses=1))
+    cost = lease_cost(
+        *_lease(offer, time, upper=upper), usage=Usage(disk_gb=disk_gb and disk_gb * machines, addresses=machines)
+    )
     if cost.rule is not None or offer.hourly is None:
         return cost
     seconds = math.ceil(whole / SECONDS_PER_HOUR) * SECONDS_PER_HOUR if upper else whole

@@ -20,6 +20,7 @@ from bench.billing.prices import STALE_AFTER, Offer
 from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.history import History, HitRate
 from bench.sweep.planning.phases import CURRENCY, CellPhase, cell_phases, planned_cost
+from bench.sweep.planning.programs import WholeRun, program_on, time_of_program, whole_run
 from bench.sweep.spec import Cell, Sweep
 from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
 
@@ -33,6 +34,7 @@ class CellPlan:
 
     `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
     `why` says why. `cost` is what is expected and `most` its upper bound, that of `dearest`; `most_s` is in seconds.
+    An offer is that of all `nodes` together, `gpus` are of one of them. `whole`: a run to the end of a sampled program.
     """
 
     cell: Cell
@@ -47,6 +49,8 @@ class CellPlan:
     why: str | None
     dearest: Offer | None = None
     most_s: float | None = None
+    nodes: int = 1
+    whole: WholeRun | None = None
 
     @property
     def phases(self) -> tuple[CellPhase, ...]:
@@ -177,33 +181,46 @@ def _queries(cell: Cell, task: Task) -> list[Query]:
 
 
 def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History) -> CellPlan:
-    fitting = [list(_fitting(cell, answer, request)) for request in task.requests]
+    fitting = [[of_nodes(offer, task.nodes) for offer in _fitting(cell, answer, each)] for each in task.requests]
     everywhere = list(chain.from_iterable(fitting))
     first_choice = next(filter(None, fitting), []) if task.ordered else everywhere
     offer = min(first_choice, key=lambda offer: offer.hourly or 0, default=None)
     first = task.requests[0]
     gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
-    runs = sweep.runs * len(sweep.names)
-    hit_rate = history.hit_rate(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None
+    provider = (offer.provider if offer else first.provider) or ""
+    seen = program_on(sweep, gpu, gpus * task.nodes, history.programs)
+    found = CellPlan(
+        cell,
+        gpu,
+        gpus,
+        offer,
+        sweep.runs * len(sweep.names),
+        None,
+        None,
+        None,
+        history.hit_rate(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None,
+        None,
+        nodes=task.nodes,
+        whole=whole_run(sweep, seen, offer, provider, history, task) if sweep.steps else None,
+    )
 
-    def time_on(gpu: str, provider: str) -> CellTime | str:
+    def time_on(gpu: str | None, gpus: int, provider: str) -> CellTime | str:
+        if sweep.program:
+            here = program_on(sweep, gpu, gpus * task.nodes, history.programs)
+            return time_of_program(sweep, here, provider, history, task.idle_s)
+        if gpu is None:
+            return "no time and no price is known for a machine without a GPU"
         return time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
 
-    if sweep.program:
-        time: CellTime | str = f"how long {sweep.program} takes is not known beforehand; a sweep with steps: samples it"
-    elif gpu is None:
-        time = "no time and no price is known for a machine without a GPU"
-    else:
-        time = time_on(gpu, offer.provider if offer else first.provider or "")
+    time = time_on(gpu, gpus, provider)
     if isinstance(time, str):
-        return CellPlan(cell, gpu, gpus, offer, runs, None, None, None, hit_rate, time)
+        return replace(found, why=time)
     if offer is None:
-        why = _no_price(cell, task, answer)
-        return CellPlan(cell, gpu, gpus, None, runs, time, None, None, hit_rate, why, None, time.upper)
-    cost = planned_cost(offer, time, task.disk_gb, upper=False)
-    bounds = [(each, time_on(each.accelerators.name, each.provider)) for each in everywhere]
+        return replace(found, time=time, why=_no_price(cell, task, answer), most_s=time.upper)
+    cost = planned_cost(offer, time, task.disk_gb, upper=False, machines=task.nodes)
+    bounds = [(each, time_on(each.accelerators.name, each.accelerators.count, each.provider)) for each in everywhere]
     known = [
-        (each, long, planned_cost(each, long, task.disk_gb, upper=True))
+        (each, long, planned_cost(each, long, task.disk_gb, upper=True, machines=task.nodes))
         for each, long in bounds
         if isinstance(long, CellTime)
     ]
@@ -211,7 +228,12 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     most_s = max(long.upper for _, long, _ in known)
     if cost.amount is None or len(known) < len(bounds):
         most = cost if cost.amount is None else Estimate(why="no time is known for some of the machines of its file")
-    return CellPlan(cell, gpu, gpus, offer, runs, time, cost, most, hit_rate, cost.why, dearest, most_s)
+    return replace(found, time=time, cost=cost, most=most, why=cost.why, dearest=dearest, most_s=most_s)
+
+
+def of_nodes(offer: Offer, nodes: int) -> Offer:
+    """The offer of so many of its machines together."""
+    return offer if offer.amount is None or nodes == 1 else replace(offer, amount=offer.amount * nodes)
 
 
 def _no_price(cell: Cell, task: Task, answer: Answer) -> str:

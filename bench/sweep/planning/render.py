@@ -12,6 +12,7 @@ from bench.billing.prices import Offer
 from bench.sweep.planning.duration import EXPECTED, LEAST, PROVISION, SETUP, START, Duration
 from bench.sweep.planning.phases import CURRENCY, exact, phase_record, phase_table, three_digits
 from bench.sweep.planning.plan import CellPlan, Plan
+from bench.sweep.planning.render_whole import whole_record, whole_words
 from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, table_of
 
 
@@ -26,6 +27,7 @@ def notes(plan: Plan, today: date | None) -> Iterator[str]:
         yield f"max_duration {hours:g} h, all cells side by side: {_kept(plan.keeps_duration, 'the time of a cell')}"
     yield from (f"{cell.cell.name}: {cell.why}" for cell in plan.cells if cell.why)
     yield from _bounds(plan)
+    yield from (f"{cell.cell.name}: {whole_words(cell.whole)}" for cell in plan.cells if cell.whole)
     yield from _times(plan)
     yield from _parts(plan)
     yield from _successes(plan)
@@ -81,8 +83,15 @@ def _times(plan: Plan) -> Iterator[str]:
             f"extrapolated: the recipe's TFLOP at {EXPECTED:.0%} of the GPU's peak, at most at {LEAST:.0%}; less of it "
             "where memory is slow for the arithmetic"
         )
+    if any(run.basis == "sampled" for run in runs):
+        yield (
+            "sampled: start-up + seconds a step x steps, at most at the slow end of the interval, or where there is "
+            "none at a pace that nine of ten steps keep"
+        )
     yield f"until a machine is there: {_stretch([time.provision for time in times], PROVISION)}"
     yield f"its set-up: {_stretch([time.setup for time in times], SETUP)}"
+    if plan.sweep.program:
+        return
     yield (
         f"a recipe's start: {_stretch([recipe.start for time in times for recipe in time.recipes], START)}, "
         "where assumed a warm-up run on top"
@@ -177,6 +186,7 @@ def _record(cell: CellPlan, today: date) -> dict[str, Any]:
         "instance": f"{offer.provider}:{offer.instance_type}" if offer else None,
         "gpu": cell.gpu,
         "gpus": cell.gpus,
+        "nodes": cell.nodes,
         "pricing": _pricing(cell),
         "per_hour": exact(offer.hourly) if offer else None,
         "currency": offer.currency if offer else None,
@@ -198,6 +208,7 @@ def _record(cell: CellPlan, today: date) -> dict[str, Any]:
         **phase_record(cell.phases),
         "dollars_per_run": exact(cell.per_run),
         "dollars_per_success": exact(cell.per_success),
+        **whole_record(cell.whole),
         "unknown_because": cell.why,
     }
 
@@ -238,6 +249,7 @@ def _parts_of_time(cell: CellPlan) -> dict[str, Any] | None:
 
 def _machine(cell: CellPlan) -> str:
     gpus = f"{cell.gpus} x {cell.gpu}" if cell.gpu else "no GPU"
+    gpus = gpus if cell.nodes == 1 else f"{cell.nodes} nodes of {gpus}"
     return f"{gpus}, {cell.offer.provider}:{cell.offer.instance_type}" if cell.offer else gpus
 
 

@@ -86,7 +86,7 @@ def setup_config(config: dict[str, Any]) -> dict[str, Any]:
 
 def run_config(config: dict[str, Any], accelerators: str | None) -> dict[str, Any]:
     """The part that measures, on the machine as it was prepared, with its `accelerators`, such as V100:1."""
-    kept = {key: value for key, value in config.items() if key in ("name", "envs", "secrets", "run")}
+    kept = {key: value for key, value in config.items() if key in ("name", "num_nodes", "envs", "secrets", "run")}
     return kept | {"resources": {"accelerators": accelerators} if accelerators else {}}
 
 

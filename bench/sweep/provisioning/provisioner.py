@@ -48,7 +48,7 @@ class LaunchRequest:
 
 @dataclass(frozen=True)
 class Instance:
-    """A machine as it was rented. `hourly` is its price now, USD. None: not known.
+    """A machine as it was rented, or several alike, its `nodes`. `hourly` is their price now, USD. None: not known.
 
     `running` is when the cloud had it running, which is when most begin to charge. `setup` is the job that prepares it;
     None: there is nothing to prepare. `lease_label` is `bench-lease` of its `labels`.
@@ -60,6 +60,7 @@ class Instance:
     instance_type: str | None = None
     accelerators: Accelerators | None = None
     spot: bool = False
+    nodes: int = 1
     hourly: Decimal | None = None
     resource_id: str | None = None
     running: datetime | None = None
@@ -69,11 +70,11 @@ class Instance:
 
     @property
     def price(self) -> Price | None:
-        """`hourly` as a lease's record has it; None where it is not known."""
+        """What one of its nodes costs, as a lease's record has it; None where it is not known."""
         if self.hourly is None:
             return None
         return Price(
-            amount=self.hourly,
+            amount=self.hourly / self.nodes,
             pricing_category="Dynamic" if self.spot else "Standard",
             source="SkyPilot catalogue",
             currency="USD",

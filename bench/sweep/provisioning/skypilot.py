@@ -238,7 +238,8 @@ def _sky() -> Any:
 def _instance(handle: Any, setup: int | None) -> Instance:
     resources = handle.launched_resources
     provider = str(resources.cloud).lower()
-    info = handle.cached_cluster_info
+    info, nodes = handle.cached_cluster_info, int(handle.launched_nodes or 1)
+    one = _hourly(resources)
     return Instance(
         provider=provider,
         region=resources.region,
@@ -246,8 +247,10 @@ def _instance(handle: Any, setup: int | None) -> Instance:
         instance_type=resources.instance_type,
         accelerators=_accelerators(resources.accelerators),
         spot=bool(resources.use_spot),
-        hourly=_hourly(resources),
-        resource_id=info.head_instance_id if info and provider not in OWN_CLUSTERS else None,
+        nodes=nodes,
+        hourly=one and one * nodes,
+        # A bill names every machine: those of several nodes are found by their label.
+        resource_id=info.head_instance_id if info and nodes == 1 and provider not in OWN_CLUSTERS else None,
         lease_label=(resources.labels or {}).get(LEASE_TAG),
         labels=dict(resources.labels or {}),
         setup=setup,
@@ -255,7 +258,7 @@ def _instance(handle: Any, setup: int | None) -> Instance:
 
 
 def _hourly(resources: Any) -> Decimal | None:
-    """USD an hour. A price of 0 is one that the catalogue does not have."""
+    """USD an hour of one node. A price of 0 is one that the catalogue does not have."""
     try:
         return known(Decimal(str(round(resources.get_cost(3600), 6))))
     except Exception:  # no catalogue, no entry, no network: whatever it is, the price is not known

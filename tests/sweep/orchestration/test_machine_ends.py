@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from bench.billing.estimate import lease_cost
-from bench.record.documents import LeaseClosed, LeaseOpened, utc_now
+from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, utc_now
 from bench.store import FolderStore
 from bench.sweep.orchestration.records import close_lease
 from bench.sweep.orchestration.state import CellState
@@ -82,6 +82,19 @@ def test_a_machine_on_demand_is_never_preempted(run_sweep: RunSweep, sweep: Swee
     assert "taken_back" not in provisioner.calls
 
 
+@pytest.mark.parametrize(("provider", "launches"), [("slurm", 2), ("kubernetes", 2), ("aws", 1)])
+def test_a_node_of_ones_own_cluster_that_goes_is_replaced(
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore, provider: str, launches: int
+) -> None:
+    """There any job may give way to one of more weight; a bought machine on demand does not go without a reason."""
+    gone = Plot(ends=Job.GONE, makes=1, provider=provider, then=Plot(provider=provider))
+    provisioner = FakeProvisioner(v100=gone)
+    result, _ = run_sweep(provisioner, machines=sweep.machines[:1])
+    assert provisioner.calls.count("launch bench-trial-v100") == launches
+    assert [lease.reason for lease in closed_leases(store)] == ["lost", "finished"][:launches]
+    assert (result.cells[0].runs == 4) == (launches == 2)
+
+
 def test_a_lost_machine_is_charged_to_its_last_sign_of_life() -> None:
     missed = Uptime(NOON, NOON + timedelta(hours=9))  # the laptop slept
     end = MachineEnd(gone=True, taken_back=None, last_sign=NOON + timedelta(minutes=50))
@@ -99,6 +112,16 @@ def test_fifty_minutes_of_a_lost_spot_machine_are_not_free(store: FolderStore) -
     assert isinstance(opened, LeaseOpened)
     assert isinstance(closed, LeaseClosed)
     assert lease_cost(opened, closed).amount == Decimal("0.40")
+
+
+def test_the_lease_of_several_nodes_is_of_all(store: FolderStore) -> None:
+    instance = Instance("aws", accelerators=Accelerators(name="H100", count=8), nodes=2, hourly=Decimal("7.20"))
+    close_lease(store, LEASE, instance, Uptime(NOON, NOON + timedelta(minutes=10)), "finished")
+    opened = store.read(f"v1/leases/{LEASE}/opened.json")
+    assert isinstance(opened, LeaseOpened)
+    assert opened.price is not None
+    assert (opened.price.amount, str(opened.accelerators)) == (Decimal("7.20"), "H100:16")
+    assert opened.tags["bench-nodes"] == "2"
 
 
 def test_a_machine_that_stays_silent_keeps_its_records(run_sweep: RunSweep) -> None:

@@ -118,7 +118,7 @@ def test_a_machine_knows_since_when_it_runs(sky: Any, answers: bool) -> None:
         labels=None,
         get_cost=lambda seconds: 0.48,
     )
-    _launches(sky, (1, SimpleNamespace(launched_resources=resources, cached_cluster_info=None)))
+    _launches(sky, (1, SimpleNamespace(launched_resources=resources, launched_nodes=1, cached_cluster_info=None)))
     assert SkyPilot().launch(REQUEST).running == (RAN if answers else None)
     assert [words["cluster_name"] for words in asked] == ["bench-x"] * answers
 

@@ -1,0 +1,107 @@
+"""What a program of one's own was seen to take on a GPU, and what a sweep of it takes by that: samples, or whole runs.
+
+    seconds of a run = start-up + seconds a step x steps
+
+A run is whole, or a sample of `steps`; what the whole would take is told of a sample, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bench.billing.prices import Offer
+from bench.sweep.planning.duration import PROVISION, SETUP, CellTime, Duration, RecipeTime, measured
+from bench.sweep.planning.history import History, ProgramTime, same_gpu
+from bench.sweep.planning.phases import planned_cost
+from bench.sweep.spec import Sweep
+from bench.sweep.task_file import Task
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """A run to the end, of `steps`, on a machine rented for it: hours and USD, waiting and set-up included.
+
+    Each is what is expected and the ends of an interval, or that alone where the sample is too small for one. `dollars`
+    is empty where there is no price.
+    """
+
+    steps: int
+    hours: tuple[float, ...]
+    dollars: tuple[Decimal, ...]
+    samples: int
+
+
+def program_on(sweep: Sweep, gpu: str | None, count: int, known: Sequence[ProgramTime]) -> ProgramTime | None:
+    """What is known of the sweep's task, as its file is now, on `count` of just this GPU."""
+    task = sweep.task_sha256()
+    return next(
+        (
+            each
+            for each in known
+            if each.task_sha256 == task and gpu and each.count == count and same_gpu(gpu, each.gpu)
+        ),
+        None,
+    )
+
+
+def time_of_program(
+    sweep: Sweep, seen: ProgramTime | None, provider: str, history: History, idle_s: float
+) -> CellTime | str:
+    """What the sweep's runs of its task take in a cell, or why it is unknown."""
+    program = sweep.program or ""
+    if seen is None:
+        return f"how long {program} takes is not known beforehand; a sweep with steps: samples it"
+    steps = sweep.steps or sweep.total_steps or seen.total_steps
+    if sweep.steps is None and seen.whole:
+        run = Duration(seen.whole.median, seen.whole.most, "measured", seen.whole.n)
+    elif steps is None:
+        return f"{program} was sampled, and how many steps a whole run has is not known: give total_steps"
+    else:
+        run = _run(seen, seen.step, steps)
+    return _cell_time(program, run, sweep.runs, provider, history, idle_s)
+
+
+def whole_run(
+    sweep: Sweep, seen: ProgramTime | None, offer: Offer | None, provider: str, history: History, task: Task
+) -> WholeRun | None:
+    """What a run to the end takes and costs by the samples; None where they or the total of steps are not known."""
+    if seen is None:
+        return None
+    total = sweep.total_steps or seen.total_steps
+    if total is None:
+        return None
+    ends = [seen.least_step, seen.most_step] if seen.most_step is not None else []
+    times = [
+        _cell_time("", _run(seen, step, total), 1, provider, history, 0.0)
+        for step in (seen.step, *ends)
+        if step is not None
+    ]
+    costs = [
+        planned_cost(offer, time, task.disk_gb, upper=False, machines=task.nodes).amount for time in times if offer
+    ]
+    return WholeRun(
+        total,
+        tuple(time.expected / 3600 for time in times),
+        tuple(cost for cost in costs if cost is not None),
+        seen.runs,
+    )
+
+
+def _run(seen: ProgramTime, step: float, steps: int) -> Duration:
+    """A run of so many steps of `step` seconds: at most at the slow end of what is known of one."""
+    slowest = seen.most_step if seen.most_step is not None else max(step, seen.slow_step or step)
+    return Duration(seen.start_up + step * steps, seen.start_up + slowest * steps, "sampled", seen.runs)
+
+
+def _cell_time(program: str, run: Duration, runs: int, provider: str, history: History, idle_s: float) -> CellTime:
+    """Start-up is part of each run of a program, and paid with it."""
+    nothing = Duration(0.0, 0.0, run.basis, run.n)
+    return CellTime(
+        measured(history.provision(provider)) or PROVISION,
+        measured(history.setup(provider)) or SETUP,
+        (RecipeTime(program, nothing, run),),
+        runs,
+        idle_s,
+    )
