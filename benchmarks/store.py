@@ -38,7 +38,7 @@ from bench.record.documents import (
     to_bytes,
 )
 from bench.store import FolderStore
-from bench.store.compact import compact, read_compact
+from bench.store.compact import FOLDER, compact, read_compact
 
 
 def a_run(seed: int) -> Run:
@@ -100,7 +100,7 @@ def multiply(store: FolderStore, copies: int) -> None:
     table = read_compact(store)
     with tempfile.TemporaryDirectory() as folder:
         large = FolderStore(folder)
-        part = Path(folder) / "v1/compact/runs/recipe=all/month=2026-11"
+        part = Path(folder) / FOLDER / "recipe=all/month=2026-11"
         part.mkdir(parents=True)
         position = table.schema.get_field_index("run_id")
         for copy in range(copies):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from bench.billing.prices import of_machine, train_cost
 from bench.errors import RecordError
 from bench.record import flat
-from bench.record.documents import AnyDocument, LeaseOpened, Policy, PriceUnit, Run, comparable
+from bench.record.documents import COUNTED, ONCE, AnyDocument, LeaseOpened, Policy, PriceUnit, Run, comparable
 from bench.store import Store
 from bench.store.compact import read_tables
 
@@ -63,7 +63,10 @@ def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOp
 
 
 def tidy(rows: pd.DataFrame) -> pd.DataFrame:
-    """Flat rows (columns of bench.record.flat) with their types set and the derived columns beside them."""
+    """Flat rows (columns of bench.record.flat) with their types set and the derived columns beside them.
+
+    Rows are oldest first. What a process does once for all its runs is in each of them, where its records say it.
+    """
     typed = {
         name: rows[name].astype(DTYPES[column.type.__name__]) if column.type.__name__ in DTYPES else rows[name]
         for name, column in flat.COLUMNS.items()
@@ -79,10 +82,36 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     frame["machine"] = frame["device"].where(frame["device_count"] == 1, with_count)
     frame["instance"] = frame["provider"] + ":" + frame["instance_type"]
     frame["hourly"] = _hourly(frame)
+    _add_what_is_done_once(frame)
     frame["images_per_second"] = (frame["images"].astype("float64") / frame["train_s"]).where(
         (frame["train_s"] > 0) & (frame["images"] > 0)
     )
     return frame
+
+
+def _add_what_is_done_once(frame: pd.DataFrame) -> None:
+    """Add, to each run that found its data loaded or its network built, what an earlier run of its process took for it.
+
+    Each clock counts it or leaves it out, as it does in the first run. Where no record says it, both are unknown.
+    `frame` is sorted by the runs' ids, which is by time.
+    """
+    own = frame[[f"{phase}_s" for phase in ONCE]].copy()
+    if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
+        process = own["setup_s"].notna().groupby(frame["series_id"]).cumsum()
+        for phase, of in (("setup", []), ("data", []), ("build", ["recipe"]), ("warmup", ["recipe"])):
+            frame[f"{phase}_s"] = frame.groupby(["series_id", *of], sort=False)[f"{phase}_s"].ffill()
+        # The first network of a process starts the device as well: the others would seem to be built in no time.
+        first = own["build_s"].groupby([frame["series_id"], process], sort=False).transform("first")
+        frame["build_s"] = frame["build_s"].where(frame["build_s"].isna() | ~(first > frame["build_s"]), first)
+    # A program's runs are a process each, and of what others published its author says what the time holds.
+    found = {
+        phase: (frame[f"{phase}_s"] - own[f"{phase}_s"].fillna(0.0)).where(~frame["program"], 0.0) for phase in ONCE
+    }
+    for policy, phases in COUNTED.items():
+        counted = sum(found[phase] for phase in ONCE if phase in phases)
+        frame[f"{policy}_s"] += counted
+        frame[f"{policy}_attempt_s"] += counted
+        frame[f"{policy}_left_out_s"] += sum(found[phase] for phase in ONCE if phase not in phases)
 
 
 def _hourly(frame: pd.DataFrame) -> pd.Series:

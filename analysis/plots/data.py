@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,6 @@ from bench.record.documents import (
     Policy,
     Run,
     attempt_seconds,
-    policy_seconds,
 )
 
 # In the order of a bar: how a lease goes.
@@ -35,12 +35,14 @@ _LEAST = 1e-4
 class Group:
     """A row of the table. `runs` are those that count, oldest first; none for a published entry.
 
-    `label` is its short name, which no other row of the report has.
+    `label` is its short name, which no other row of the report has. `taken` is what each of the runs took by the row's
+    clock: its time and what it used however it ended, NaN for unknown.
     """
 
     label: str
     row: Row
     runs: tuple[Run, ...] = ()
+    taken: tuple[tuple[float, float], ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,10 +57,12 @@ class Group:
 def groups_of(rows: Sequence[Row], runs: Iterable[Run]) -> list[Group]:
     """The rows of the table, each with those of `runs` that it was made of."""
     by_id = {run.id: run for run in runs}
-    return [
-        Group(label, row, tuple(by_id[run_id] for run_id in row.run_ids if run_id in by_id))
-        for label, row in zip(short_names(rows), rows, strict=True)
-    ]
+    groups = []
+    for label, row in zip(short_names(rows), rows, strict=True):
+        taken = zip(row.run_ids, row.run_seconds, row.run_attempts, strict=True)
+        there = [(by_id[run_id], seconds, used) for run_id, seconds, used in taken if run_id in by_id]
+        groups.append(Group(label, row, tuple(run for run, *_ in there), tuple((s, used) for _, s, used in there)))
+    return groups
 
 
 UNPRICED = "price unknown"
@@ -108,12 +112,29 @@ class Reading:
     epoch: float
 
 
-def readings(run: Run, policy: Policy) -> list[Reading]:
-    """The run's evaluations along the clock; none under `cold` for a run not the first of its process."""
+def curves(group: Group, policy: Policy) -> list[list[Reading]]:
+    """The evaluations of each of the group's runs along the clock; of none whose time by it is unknown."""
+    found = []
+    for run, (_, used) in zip(group.runs, group.taken, strict=True):
+        own = attempt_seconds(run, policy)
+        if policy == "cold":
+            found.append(readings(run, policy))
+        elif own is None or math.isnan(used):
+            found.append([])
+        else:  # what an earlier run of its process did for it stands on the clock before it begins
+            found.append(readings(run, policy, before=used - own))
+    return found
+
+
+def readings(run: Run, policy: Policy, *, before: float = 0.0) -> list[Reading]:
+    """The run's evaluations along the clock, which stood at `before` when its record begins.
+
+    None under `cold` for a run not the first of its process.
+    """
     if policy == "cold" and not (run.cold and run.phases):
         return []
     return [
-        Reading(_seconds_by(run, policy, e), e.metrics["accuracy"], e.epoch or 0.0)
+        Reading(before + _seconds_by(run, policy, e), e.metrics["accuracy"], e.epoch or 0.0)
         for e in run.evaluations
         if run.recipe
     ]
@@ -138,7 +159,7 @@ class Epoch:
 
 def epochs(group: Group, policy: Policy) -> list[Epoch]:
     """The group's evaluations, epoch by epoch; of several of a run at one epoch, the last."""
-    last = [{reading.epoch: reading for reading in readings(run, policy)} for run in group.runs]
+    last = [{reading.epoch: reading for reading in each} for each in curves(group, policy)]
     curve = []
     for epoch in sorted(set().union(*last)):
         at_epoch = [by_epoch[epoch] for by_epoch in last if epoch in by_epoch]
@@ -172,11 +193,12 @@ def hits(group: Group, policy: Policy) -> Hits | None:
 
     None where no run is left.
     """
-    times = [policy_seconds(run, policy) for run in group.runs if run.hit]
-    known = sorted(time for time in times if time is not None)
+    taken = group.taken if group.row.clock == policy else [(math.nan, math.nan)] * len(group.runs)
+    times = [time for run, (time, _) in zip(group.runs, taken, strict=True) if run.hit]
+    known = sorted(time for time in times if not math.isnan(time))
     unplaced = len(times) - len(known)
     n = len(group.runs) - unplaced
-    attempts = [attempt_seconds(run, policy) or 0.0 for run in group.runs]
+    attempts = [0.0 if math.isnan(used) else used for _, used in taken]
     return Hits(tuple(known), n, max([*known, *attempts]), unplaced) if n else None
 
 

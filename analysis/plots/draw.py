@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
-from analysis.plots.data import UNPRICED, Group, cannot_be_placed, hits, pareto_fronts, readings
+from analysis.plots.data import UNPRICED, Group, cannot_be_placed, curves, hits, pareto_fronts
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
 from analysis.plots.tips import of_group, of_hits, of_point, of_reading
 from bench.record.documents import Policy
@@ -117,9 +117,9 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
         tips: dict[str, str | Sequence[str]] = {}
         for number, group in enumerate(groups):
             colour, told = SERIES[colours[group.label]], f"told-{number}"
-            curves = [(run, readings(run, policy)) for run in subsample(group.runs, lines_for(groups))]
-            curves = [(run, curve) for run, curve in curves if curve]
-            lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for _, curve in curves]
+            both = list(zip(group.runs, curves(group, policy), strict=True))
+            drawn = [(run, curve) for run, curve in subsample(both, lines_for(groups)) if curve]
+            lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for _, curve in drawn]
             if not lines:
                 continue
             long = [line for line in lines if len(line) > 1]
@@ -134,7 +134,7 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
                 gid=f"{told}-ends",
             )
             tips[told] = of_group(group)
-            tips[f"{told}-ends"] = [of_reading(group, run, curve[-1]) for run, curve in curves]
+            tips[f"{told}-ends"] = [of_reading(group, run, curve[-1]) for run, curve in drawn]
             seconds += [second for line in lines for second, _ in line]
             ends.append(Named(axes, *max(line[-1] for line in lines), group.label, told))
         for target in targets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.plots.data import UNPRICED, Group, Hits, cannot_be_placed, epochs, hits, pareto_fronts, readings
+from analysis.plots.data import UNPRICED, Group, Hits, cannot_be_placed, curves, epochs, hits, pareto_fronts
 from analysis.plots.draw import (
     Colours,
     accuracy_by_time,
@@ -111,7 +111,7 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
 
 
 def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
-    shown = [group for group in plotted(groups) if any(readings(run, policy) for run in group.runs)]
+    shown = [group for group in plotted(groups) if any(curves(group, policy))]
     targets = sorted({group.row.target for group in shown if group.row.target is not None})
     limit = lines_for(shown)
     runs, lines = sum(len(group.runs) for group in shown), sum(min(limit, len(group.runs)) for group in shown)

@@ -13,7 +13,6 @@ from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
 from analysis.frames.runs import clock_of, load, runs_frame, whole_runs
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
-from analysis.published.runs import with_published
 from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table
 from analysis.tables.footnotes import NO_RUNS, general_notes
@@ -135,7 +134,7 @@ def build_report(
     )
     if what_if:
         samples = repriced_samples(samples, what_if)
-        rows = repriced(rows, with_published(frame, several), what_if)
+        rows = repriced(rows, what_if)
         footnotes.append(what_if_note(what_if))
     if len(shown) < len(chosen):
         footnotes.append(

@@ -154,7 +154,8 @@ def _what_if(amount: Decimal | None, interval: Interval | None = None) -> Cell:
 def _time(policy: str, row: Row) -> Cell:
     # Published times were taken on another clock than the header names.
     clock = [f"({row.clock})"] if row.clock != policy else []
-    return (*_estimate(row.time_s, row.time_s_interval, significant), *clock)
+    left_out = [f"({significant(row.left_out_s)} left out)"] if row.left_out_s else []
+    return (*_estimate(row.time_s, row.time_s_interval, significant), *clock, *left_out)
 
 
 def _estimate(value: float | None, interval: Interval | None, show: Callable[[float], str]) -> Sequence[str]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.frames.runs import attempt_costs, clock_of, counted, whole_runs
+from analysis.frames.runs import Clock, attempt_costs, clock_of, counted, whole_runs
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import Interval, mean_interval, median_interval, wilson
 from analysis.tables.footnotes import run_notes
@@ -27,7 +27,9 @@ class Row:
     Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
     A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
     program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry of one run
-    has none. `what_if_…`: at a price that nobody paid, where one was asked for.
+    has none. `what_if_…`: at a price that nobody paid, where one was asked for. `left_out_s`: seconds that the clock
+    leaves out of a time, the median; of what a process does once, all. `run_seconds` and `run_attempts` go with
+    `run_ids`: the time of each run, and what it used however it ended; NaN is unknown.
     """
 
     kind: Literal["measured", "published"]
@@ -77,7 +79,10 @@ class Row:
     what_if_train_cost: Decimal | None = None
     what_if_train_cost_interval: Interval | None = None
     what_if_cost_per_success: Decimal | None = None
+    left_out_s: float | None = None
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
+    run_seconds: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
+    run_attempts: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
 
     @property
     def single_entry(self) -> bool:
@@ -165,8 +170,19 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         train_cost_interval=priced(interval, hourly),
         cost_per_success=cost_per_success(attempt_costs(runs, clock), hits),
         notes=run_notes(selected, clock),
+        left_out_s=_left_out(runs.loc[times.index], clock),
         run_ids=tuple(runs["run_id"].to_numpy(dtype=object)),  # not one by one, which takes a second for a million
+        run_seconds=tuple(runs[f"{clock}_s"].to_numpy()),
+        run_attempts=tuple(runs[f"{clock}_attempt_s"].to_numpy()),
     )
+
+
+def _left_out(timed: pd.DataFrame, clock: Clock) -> float | None:
+    """The median of what the clock leaves out of the times; None where there is none, or one of them is unknown."""
+    if clock == "published" or timed.empty:  # what its author tells of that is in its notes
+        return None
+    seconds = timed[f"{clock}_left_out_s"]
+    return float(seconds.median()) if seconds.notna().all() else None
 
 
 def published_row(entry: Published) -> Row:

@@ -11,17 +11,19 @@ import pandas as pd
 from analysis.frames.runs import Clock, counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM
-from bench.record.documents import Policy
-from bench.text import CATEGORIES, one_line, plural
+from bench.record.documents import COUNTED, ONCE, Policy
+from bench.text import CATEGORIES, one_line, plural, significant
 
 NO_RUNS = (
     "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest). "
     "Until then, the published entries:"
 )
+_SHOWN = 5e-4  # s: less is no more than the call of a function
 _UNTIMED = "; loading the data, building and warming up are not counted"
 CLOCKS: dict[Policy, str] = {
     "airbench": f"prepare, train and final_evaluate, to the end of the run{_UNTIMED}",
-    "dawnbench": f"prepare and train, up to the first evaluation at the target{_UNTIMED}, nor is evaluation",
+    "dawnbench": "data, build, prepare and train, up to the first evaluation at the target; starting, warming up and "
+    "evaluation are not counted. A process loads the data and builds the network once: that counts in each of its runs",
     "mlperf": "prepare, train, evaluate and final_evaluate, up to the first evaluation at the target" + _UNTIMED,
     "cold": "everything from the start of the process to the final accuracy; only the first run of a "
     "process has such a time",
@@ -41,7 +43,8 @@ def general_notes(
     if measured:
         notes += [
             f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of the completed runs, "
-            "hits and misses alike.",
+            "hits and misses alike. left out: the median of the seconds before the clock stops that it does not count; "
+            "what a process does once, such as starting and warming up, as if each run had done it.",
             f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Mean accuracy: Student t. Median time "
             f"and train cost: BCa bootstrap for {BOOTSTRAP_FROM} to {BOOTSTRAP_UNTIL} runs, order statistics for "
             f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more.",
@@ -75,7 +78,14 @@ def run_notes(selected: pd.DataFrame, policy: Clock) -> tuple[str, ...]:
     """The notes to the row of the runs `selected`, those that do not count among them."""
     runs = counted(selected)
     notes = [_price(selected), *_broken(runs), *_invalid(len(selected) - len(runs)), *_unfinished(selected)]
-    notes += [*_untimed(runs, policy), *_too_few(runs, policy), *_fell_back(runs), *_mixed(runs), *_warned(runs)]
+    notes += [
+        *_left_out(runs, policy),
+        *_untimed(runs, policy),
+        *_too_few(runs, policy),
+        *_fell_back(runs),
+        *_mixed(runs),
+        *_warned(runs),
+    ]
     notes += [*_done_twice(selected)]
     return tuple(one_line(note) for note in notes)
 
@@ -111,6 +121,20 @@ def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
     missing = int((series["planned"] - series["series_index"]).clip(lower=0).sum())
     if missing:
         yield f"{plural(missing, 'run')} planned but not in the records: a series was stopped early, or still goes on"
+
+
+def _left_out(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
+    phases = [phase for phase in ONCE if policy in COUNTED and phase not in COUNTED[policy]]
+    timed = runs[runs[f"{policy}_s"].notna()]
+    once = timed[[f"{phase}_s" for phase in phases]]
+    if timed.empty or not phases or once.isna().to_numpy().any():
+        return
+    seconds = dict(zip(phases, once.median(), strict=True))
+    parts = [f"{phase} {significant(spent)} s" for phase, spent in seconds.items() if spent >= _SHOWN]
+    rest = float((timed[f"{policy}_left_out_s"] - once.sum(axis=1)).median())
+    parts += [f"{significant(rest)} s in the run between what counts"] if rest >= _SHOWN else []
+    if parts:
+        yield f"left out of the time: {', '.join(parts)}"
 
 
 def _untimed(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:

@@ -5,12 +5,11 @@ The seconds stay those that were measured, and the prices of the records stay be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-
-import pandas as pd
 
 from analysis.samples.samples import SampleRow
 from analysis.stats.intervals import Interval
@@ -74,11 +73,9 @@ def what_if_price(
     )
 
 
-def repriced(rows: Iterable[Row], frame: pd.DataFrame, what_if: WhatIf) -> list[Row]:
-    """`rows` of a cost table of the runs in `frame`, the measured ones with their costs at `what_if` as well."""
-    clocks = [name for name in frame.columns if name.endswith("_attempt_s")]
-    runs = frame[["run_id", *clocks]].set_index("run_id")
-    return [_repriced(row, runs, what_if) if row.run_ids else row for row in rows]
+def repriced(rows: Iterable[Row], what_if: WhatIf) -> list[Row]:
+    """`rows` of a cost table, those that were made of runs with their costs at `what_if` as well."""
+    return [_repriced(row, what_if) if row.run_ids else row for row in rows]
 
 
 def repriced_samples(rows: Iterable[SampleRow], what_if: WhatIf) -> list[SampleRow]:
@@ -103,10 +100,9 @@ def _of_hours(interval: Interval | None, hourly: Decimal) -> Interval | None:
     return interval._replace(low=interval.low * float(hourly), high=interval.high * float(hourly))
 
 
-def _repriced(row: Row, runs: pd.DataFrame, what_if: WhatIf) -> Row:
+def _repriced(row: Row, what_if: WhatIf) -> Row:
     hourly = what_if.price_per_hour
-    attempts = runs.loc[list(row.run_ids), f"{'published' if row.kind == 'published' else row.clock}_attempt_s"]
-    costs = [train_cost(None if pd.isna(seconds) else seconds, hourly) for seconds in attempts]
+    costs = [train_cost(None if math.isnan(seconds) else seconds, hourly) for seconds in row.run_attempts]
     return replace(
         row,
         what_if_price_per_hour=hourly,

@@ -32,6 +32,8 @@ def compact(store: str) -> None:
     click.echo(f"{store}: {done.added} runs added to the compact layer")
     if done.waiting:
         click.echo(f"{store}: {done.waiting} runs wait for the record of their lease", err=True)
+    if done.older:
+        click.echo(f"{done.older}: of an earlier version, which nothing reads any more; it may be deleted", err=True)
     refuse(done.errors)
 
 

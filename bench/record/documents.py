@@ -57,10 +57,13 @@ from bench.record.lease import (
 from bench.record.policy import (
     COUNTED,
     DEFAULT_POLICY,
+    ONCE,
     POLICIES,
     Policy,
     attempt_seconds,
     fell_back,
+    left_out_seconds,
+    once_seconds,
     policy_seconds,
 )
 from bench.record.program import Cleanup, Ended, MetricTarget, Program, StepProgress, StepSeconds
@@ -88,6 +91,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "LEASE_TAG",
     "NODES_TAG",
+    "ONCE",
     "OWN",
     "POLICIES",
     "SCHEMA_VERSION",
@@ -146,9 +150,11 @@ __all__ = [
     "from_bytes",
     "json_schema",
     "lease_key",
+    "left_out_seconds",
     "make_bill",
     "new_id",
     "of_nodes",
+    "once_seconds",
     "policy_seconds",
     "recipe_label",
     "run_key",

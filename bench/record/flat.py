@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from bench.record.documents import POLICIES, LeaseOpened, Run, Target, attempt_seconds, fell_back, policy_seconds
+from bench.record.documents import (
+    ONCE,
+    POLICIES,
+    LeaseOpened,
+    Run,
+    Target,
+    attempt_seconds,
+    fell_back,
+    left_out_seconds,
+    once_seconds,
+    policy_seconds,
+)
 
 
 class Column(NamedTuple):
@@ -38,8 +49,15 @@ COLUMNS: dict[str, Column] = {
     "accuracy": Column(float, "of a recipe the same, the share of test images right, 0..1"),
     "views": Column(int, "views averaged an image at the final evaluation; 1 is no TTA"),
     "loss": Column(float, "mean training loss an image at the last step read"),
-    **{f"{p}_s": Column(float, f"s under {p}; none where it has no answer for this run") for p in POLICIES},
-    **{f"{p}_attempt_s": Column(float, f"s used under {p} however the run ended") for p in POLICIES},
+    **{
+        f"{p}_s": Column(float, f"s under {p} of its own record; none: it has no answer for this run") for p in POLICIES
+    },
+    **{f"{p}_attempt_s": Column(float, f"s used under {p} however the run ended, by its own record") for p in POLICIES},
+    **{f"{p}_left_out_s": Column(float, f"s of its own record that {p} leaves out of its time") for p in POLICIES},
+    **{
+        f"{phase}_s": Column(float, f"s of {phase}, once for all runs of a process; none where an earlier run did it")
+        for phase in ONCE
+    },
     "train_s": Column(float, "s of the train phases"),
     "images": Column(int, "training images seen, repeats counted"),
     "last_step": Column(int, "the last absolute step that a program showed"),
@@ -98,6 +116,8 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
         "loss": run.loss,
         **{f"{policy}_s": policy_seconds(run, policy) for policy in POLICIES},
         **{f"{policy}_attempt_s": attempt_seconds(run, policy) for policy in POLICIES},
+        **{f"{policy}_left_out_s": left_out_seconds(run, policy) for policy in POLICIES},
+        **{f"{phase}_s": seconds for phase, seconds in once_seconds(run).items()},
         "train_s": _train_seconds(run),
         "images": run.images,
         "last_step": run.progress.last_step if run.progress and run.progress.unit == "step" else None,

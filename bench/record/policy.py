@@ -1,15 +1,18 @@
 """The time of a run by each clock policy.
 
-A policy says which phases of a run count as "the time". All are computed from the same record.
+A policy says which phases of a run count as "the time". All are computed from the same records.
 
 | policy    | counts                                              | stops at                              |
 |-----------|-----------------------------------------------------|---------------------------------------|
-| dawnbench | prepare, train                                      | first epoch evaluated at the target   |
+| dawnbench | data, build, prepare, train                         | first epoch evaluated at the target   |
 | airbench  | prepare, train, final_evaluate                      | the end                               |
 | mlperf    | prepare, train, evaluate, final_evaluate            | first evaluation at the target        |
 | cold      | everything since the process began, gaps included   | the final accuracy                    |
 
 `lease`, what a person pays for, is a property of the lease and not of a run.
+
+What is here looks at one record. A process loads the data, builds a network and warms it up once for all its runs, and
+only the record of the first one holds that: `once_seconds` tells it apart, for those who add it to the others.
 
 A program has `cold`, which ends at its first evaluation at the target, or without a target at its end. It has
 `dawnbench` and `mlperf` where it marks phases, and never `airbench`, which is the recipes' own.
@@ -26,10 +29,14 @@ Policy = Literal["airbench", "dawnbench", "mlperf", "cold"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 DEFAULT_POLICY: Policy = "airbench"
 
+# What a process does once for all its runs.
+OncePhase = Literal["setup", "data", "build", "warmup"]
+ONCE: tuple[OncePhase, ...] = get_args(OncePhase)
+
 # What each clock counts, by phase; `cold` counts everything.
 COUNTED: dict[Policy, frozenset[PhaseName]] = {
     "airbench": frozenset({"prepare", "train", "final_evaluate"}),
-    "dawnbench": frozenset({"prepare", "train"}),
+    "dawnbench": frozenset({"data", "build", "prepare", "train"}),
     "mlperf": frozenset({"prepare", "train", "evaluate", "final_evaluate"}),
 }
 
@@ -48,7 +55,7 @@ def _answers(run: Run, policy: Policy) -> bool:
 
 
 def policy_seconds(run: Run, policy: Policy) -> float | None:
-    """The run's time in seconds under `policy`; None where that policy has no answer for this run.
+    """The time in seconds that the run's own record holds under `policy`; None: it has no answer for this run.
 
     `dawnbench` and `mlperf` have none for a run that never reached its target, `cold` for a run that was
     not the first of its process, and all of them for a run that did not complete or was not synchronised.
@@ -67,6 +74,41 @@ def policy_seconds(run: Run, policy: Policy) -> float | None:
     return sum(phase.seconds for phase in counted)
 
 
+def left_out_seconds(run: Run, policy: Policy) -> float | None:
+    """Seconds of the run's own record, up to where `policy` stops, that are not in its time; None where it has none.
+
+    Those between two phases are among them. `cold` leaves out nothing.
+    """
+    seconds = policy_seconds(run, policy)
+    if seconds is None or policy == "cold":
+        return None if seconds is None else 0.0
+    hit = run.first_hit
+    last = max((phase.stop for phase in run.phases if run.target is None or phase.name in COUNTED[policy]), default=0.0)
+    stop = hit.at if hit and policy != "airbench" else last
+    return max(0.0, stop - run.phases[0].start - seconds) if run.phases else 0.0
+
+
+def once_seconds(run: Run) -> dict[OncePhase, float | None]:
+    """Seconds of what a process does once for all its runs: of those phases that the record of `run` holds.
+
+    None where an earlier run of the process had done it. `build` is of the network alone; each run makes its weights
+    anew, which is of its own.
+    """
+    first = run.program is not None or run.cold
+    warmed = next((phase.start for phase in run.phases if phase.name == "warmup"), None)
+    trained = any(phase.name in ("prepare", "train") for phase in run.phases)
+    held: dict[OncePhase, float | None] = {}
+    for name in ONCE:
+        of_name = [phase for phase in run.phases if phase.name == name]
+        own = first or bool(of_name)
+        if name == "build":
+            of_name = [phase for phase in of_name if warmed is None or phase.start < warmed]
+            # One that broke off before its first step has nothing of others behind it.
+            own = first or bool(of_name and warmed is not None) or not trained
+        held[name] = sum(phase.seconds for phase in of_name) if own else None
+    return held
+
+
 def _cold_end(run: Run) -> float | None:
     """When `cold` stops, in seconds after the anchor."""
     if run.recipe:
@@ -77,7 +119,7 @@ def _cold_end(run: Run) -> float | None:
 
 
 def attempt_seconds(run: Run, policy: Policy) -> float | None:
-    """Seconds that `run` used under `policy`, up to its end.
+    """Seconds that `run` used under `policy`, up to its end, by its own record.
 
     A run that hit its target used its policy time. Any other used every counted phase up to its end, failed
     and interrupted runs included: nothing for a run that broke off before its first counted phase. `cold`

@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 
 from bench.record.documents import (
+    ONCE,
     POLICIES,
     Evaluation,
     Phase,
     Policy,
     Run,
     Target,
+    attempt_seconds,
     fell_back,
+    left_out_seconds,
+    once_seconds,
     policy_seconds,
 )
 from tests.support.builders import EVALUATIONS, PHASES, ending, make_run, runs
@@ -31,6 +35,51 @@ def test_each_policy_counts_its_phases_of_one_and_the_same_run() -> None:
         "mlperf": 1 + 2 * 4 + 2 * 1,  # the same and its two evaluations
         "cold": 23,  # from the first second to the last
     }
+
+
+# What the first run of a process has before the phases of every run.
+FIRST = (
+    Phase(name="setup", start=-9, stop=-6),
+    Phase(name="data", start=-6, stop=-4),
+    Phase(name="build", start=-4, stop=0),
+)
+FRESH = Phase(name="build", start=5, stop=5.5)  # its weights made anew, which each run does
+FIRST_RUN = make_run(
+    cold=True, phases=(*FIRST, PHASES[0], FRESH, PHASES[1].model_copy(update={"start": 5.5}), *PHASES[2:])
+)
+
+
+def test_dawnbench_counts_loading_and_building_and_no_warming_up() -> None:
+    assert seconds(FIRST_RUN)["dawnbench"] == 2 + 4 + 0.5 + 0.5 + 2 * 4
+    assert attempt_seconds(FIRST_RUN, "dawnbench") == seconds(FIRST_RUN)["dawnbench"]
+
+
+def test_what_a_clock_leaves_out_is_what_it_does_not_count_until_it_stops() -> None:
+    assert {policy: left_out_seconds(FIRST_RUN, policy) for policy in POLICIES} == {
+        "airbench": 3 + 2 + 4 + 5 + 0.5 + 3,  # to the end, three evaluations among it
+        "dawnbench": 3 + 5 + 2,  # setup, warmup, two evaluations
+        "mlperf": 3 + 2 + 4 + 5 + 0.5,
+        "cold": 0,
+    }
+    assert left_out_seconds(make_run(target=UNREACHED), "dawnbench") is None
+
+
+def test_what_a_process_does_once_is_in_the_record_of_its_first_run_alone() -> None:
+    assert once_seconds(FIRST_RUN) == {"setup": 3, "data": 2, "build": 4, "warmup": 5}
+    warm = make_run(phases=(FRESH, *PHASES[2:]))
+    assert once_seconds(warm) == dict.fromkeys(ONCE)
+    of_another_recipe = make_run(phases=(FIRST[2], PHASES[0], FRESH, *PHASES[2:]))
+    assert once_seconds(of_another_recipe) == {"setup": None, "data": None, "build": 4, "warmup": 5}
+    broken = make_run(status="failed", reason="OOM", evaluations=(), phases=FIRST[2:])
+    assert once_seconds(broken)["build"] == 4
+
+
+@given(runs())
+def test_what_is_left_out_is_never_negative_and_known_where_the_time_is(run: Run) -> None:
+    for policy in POLICIES:
+        left_out = left_out_seconds(run, policy)
+        assert (left_out is None) == (policy_seconds(run, policy) is None)
+        assert left_out is None or left_out >= 0
 
 
 def test_a_run_that_was_not_first_in_its_process_has_no_cold_time() -> None:

@@ -25,11 +25,15 @@ _CHUNK = 100_000
 
 @dataclass(frozen=True)
 class Compaction:
-    """What a compaction did: the runs it added, those it had to leave out, and the records it could not trust."""
+    """What a compaction did: the runs it added, those it had to leave out, and the records it could not trust.
+
+    `older` is the name of a layer of an earlier version, which nothing reads any more.
+    """
 
     added: int
     waiting: int
     errors: list[RecordError]
+    older: str | None = None
 
 
 def read_runs(store: Store, *, checksums: bool = False) -> Rows:
@@ -118,7 +122,7 @@ def _compact(store: Store, layer: Layer) -> Compaction:
             pq.write_table(part, buffer, compression="zstd")
             layer.add(f"{folder}/{new_id()}.parquet", buffer.getvalue())
     layer.finish(began, sorted(left))
-    return Compaction(added, waiting, errors)
+    return Compaction(added, waiting, errors, layer.older())
 
 
 def verify(store: Store) -> Iterator[str]:

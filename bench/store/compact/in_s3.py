@@ -1,8 +1,8 @@
 """The compact layer below an S3 prefix. Listing a million objects takes a thousand requests, so it is written down.
 
-    v1/compact/runs/recipe=…/month=…/<part id>.parquet    as in a folder
-    v1/compact/manifests/<id>                             what a compaction looked at, JSON
-    v1/compact/late/<time id>/<run id>                    empty: a record that was put long after its run
+    v1/compact/2/runs/recipe=…/month=…/<part id>.parquet    as in a folder
+    v1/compact/2/manifests/<id>                             what a compaction looked at, JSON
+    v1/compact/late/<time id>/<run id>                      empty: a record that was put long after its run
 
 The keys of runs sort by time. So a report lists only those that are newer than the last compaction began, and asks
 for the few that it left out and for those that came late; S3Store marks these before it puts them. A manifest names
@@ -25,11 +25,11 @@ from bench.concurrency import in_threads
 from bench.errors import StoreError
 from bench.record.documents import Part, Utc, new_id, run_key, utc_now
 from bench.store import is_record_key
-from bench.store.compact.layer import COMPACT, FOLDER, RUNS, SCHEMA
+from bench.store.compact.layer import COMPACT, FOLDER, LAYER, OLDER, RUNS, SCHEMA
 from bench.store.lock import locked
 from bench.store.s3 import LATE, LATE_AFTER, S3Store
 
-_MANIFESTS = f"{COMPACT}/manifests/"
+_MANIFESTS = f"{LAYER}/manifests/"
 # How far a clock may be from the right time: beyond that S3 refuses (RequestTimeTooSkewed).
 _SKEW = timedelta(minutes=15)
 # A record may be on its way for LATE_AFTER, and for as long again once it is marked, by two clocks.
@@ -48,7 +48,7 @@ class Manifest(Part):
 
 
 class S3Layer:
-    """The parts below an S3 store's `v1/compact/runs`."""
+    """The parts below FOLDER of an S3 store."""
 
     def __init__(self, store: S3Store) -> None:
         self._store = store
@@ -108,6 +108,10 @@ class S3Layer:
         """Write the manifest of a compaction."""
         manifest = Manifest(began=began, parts=tuple(self._parts()), left=tuple(left))
         self._store.create_object(f"{_MANIFESTS}{new_id()}", manifest.model_dump_json().encode())
+
+    def older(self) -> str | None:
+        """A layer of an earlier version."""
+        return f"{self._store.name}/{OLDER}" if self._store.objects(f"{OLDER}/") else None
 
     def _parts(self) -> list[str]:
         return [key for key in self._store.objects(f"{FOLDER}/") if key.endswith(".parquet")]

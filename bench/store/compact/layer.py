@@ -1,4 +1,7 @@
-"""The compact layer of one store, its rows, and that of a folder, where what is missing is seen by comparing names."""
+"""The compact layer of one store, its rows, and that of a folder, where what is missing is seen by comparing names.
+
+Its version is in its path, so that a layer of another meaning is never read.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,15 @@ from bench.record.flat import COLUMNS, flat
 from bench.store import ROOT, FolderStore, Leases, Store, is_record_key, open_store, parse
 from bench.tracking import tracked
 
+# The layer's version history. Raise the number with any change of a column's name or meaning, or a new column: a layer
+# of another version is not read, as if it were not there, and made anew from the records.
+# 1  2026-11-22  below v1/compact/runs.
+# 2  2026-11-26  dawnbench_s counts loading and building; what each clock leaves out, and what a process does once.
+VERSION = 2
 COMPACT = f"{ROOT}/compact"
-FOLDER = f"{COMPACT}/runs"
+LAYER = f"{COMPACT}/{VERSION}"
+FOLDER = f"{LAYER}/runs"
+OLDER = f"{COMPACT}/runs"  # of version 1
 RUNS = f"{ROOT}/runs/"
 FILE_SHA256 = "file_sha256"
 _TYPES: dict[str, pa.DataType] = {
@@ -65,6 +75,9 @@ class Layer(Protocol):
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
         """Write down that every run there was when it `began` is in the parts, but for the keys that are `left`."""
+
+    def older(self) -> str | None:
+        """The name of a layer of an earlier version, which nothing reads any more; None where there is none."""
 
 
 class Rows(NamedTuple):
@@ -112,7 +125,7 @@ def _read_batch(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
 
 
 class FolderLayer:
-    """The parts below a folder store's `v1/compact/runs`."""
+    """The parts below FOLDER of a folder store."""
 
     def __init__(self, store: FolderStore) -> None:
         self._store = store
@@ -153,6 +166,10 @@ class FolderLayer:
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
         """Nothing need be written down."""
+
+    def older(self) -> str | None:
+        """A layer of an earlier version."""
+        return f"{self._store.name}/{OLDER}" if (self._store.root / OLDER).is_dir() else None
 
 
 def _not_among(names: pa.ChunkedArray, root: Path, folder: str) -> Iterator[str]:

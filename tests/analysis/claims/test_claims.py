@@ -147,7 +147,7 @@ def runs(slow: float, n: int = 12, **changes: Any) -> list[AnyDocument]:
     return documents
 
 
-@pytest.mark.parametrize(("slow", "verdict"), [(3.0, "supported"), (1.5, "not supported"), (1.9186, "inconclusive")])
+@pytest.mark.parametrize(("slow", "verdict"), [(3.0, "supported"), (1.5, "not supported"), (1.95, "inconclusive")])
 @pytest.mark.parametrize("metric", ["time", "cost"])
 def test_our_own_runs_on_one_machine_are_judged_by_their_interval(slow: float, verdict: str, metric: str) -> None:
     (check,) = check_runs(a_claim(metric=metric), runs_frame(runs(slow)))

@@ -18,8 +18,8 @@ from tests.support.page import Element, parse
 from tests.support.program_runs import make_program_run
 
 
-def groups(*documents: AnyDocument) -> list[Group]:
-    report = build_report(documents)
+def groups(*documents: AnyDocument, policy: Policy = "airbench") -> list[Group]:
+    report = build_report(documents, policy=policy)
     return groups_of(report.rows, report.runs)
 
 
@@ -99,6 +99,17 @@ def test_evaluations_lie_where_the_clock_stood(policy: Policy, seconds: list[flo
     assert [reading.accuracy for reading in found] == [0.90, 0.945, 0.948, 0.95]
 
 
+def test_what_the_first_run_of_a_process_did_stands_on_the_clock_of_the_others() -> None:
+    """A second each of loading and building, as if each run had done it, then prepare and train."""
+    (group, *_) = groups(*a.a_series(10, (60, 62)), policy="dawnbench")
+    assert [[reading.seconds for reading in curve] for curve in plot_data.curves(group, "dawnbench")] == [[60], [62]]
+    found = plot_data.hits(group, "dawnbench")
+    assert found is not None
+    assert found.seconds == (60, 62)
+    (unknown, *_) = groups(a.a_run(10), policy="dawnbench")
+    assert plot_data.curves(unknown, "dawnbench") == [[]]
+
+
 def test_without_a_cold_start_there_is_no_cold_line() -> None:
     assert plot_data.readings(builders.make_run(), "cold") == []
 
@@ -125,7 +136,7 @@ def test_hits_rise_to_the_share_of_all_runs() -> None:
 
 
 def test_a_hit_without_a_time_is_left_out_and_counted() -> None:
-    (group, *_) = groups(builders.make_run(cold=True), builders.make_run(id=a.an_id(2)))
+    (group, *_) = groups(builders.make_run(cold=True), builders.make_run(id=a.an_id(2)), policy="cold")
     found = plot_data.hits(group, "cold")
     assert found is not None
     assert (len(found.seconds), found.n, found.unplaced) == (1, 1, 1)

@@ -169,7 +169,7 @@ def test_a_run_that_fell_back_is_a_miss_and_said() -> None:
 
 
 def test_a_clock_without_an_answer_gives_no_time_and_says_so() -> None:
-    row = only_row(a.a_lease(1), *a.a_series(10, (60, 61), lease_id=a.an_id(1)), policy="cold")
+    row = only_row(a.a_lease(1), *(a.a_run(n, lease_id=a.an_id(1)) for n in (10, 11)), policy="cold")
     assert (row.time_s, row.train_cost, row.cost_per_success, row.clock) == (None, None, None, "cold")
     assert noted(row, "2 of 2 runs", "cold clock")
 

@@ -98,7 +98,7 @@ def test_at_the_recorded_price_both_costs_are_the_same(cents: int) -> None:
     frame["hourly"] = pd.Series([Decimal(cents) / 100] * len(frame), dtype=object)
     what_if = what_if_price(amount=f"{cents / 100:.2f}")
     assert what_if
-    (row,) = repriced(cost_table(frame, "airbench", []), frame, what_if)
+    (row,) = repriced(cost_table(frame, "airbench", []), what_if)
     assert row.what_if_train_cost == row.train_cost
     assert row.what_if_train_cost_interval == row.train_cost_interval is not None
     assert row.what_if_cost_per_success == row.cost_per_success

@@ -99,7 +99,7 @@ def test_an_entry_reads_as_a_whole() -> None:
             "bench run": small_store.an_id(2),
             "seed": 7,
             "precision": "float16",
-            "clock": "prepare and train; evaluation not counted",
+            "clock": "prepare and train; evaluation not counted, nor loading and building, which were not recorded",
             "runs of this kind": 2,
             "runs that hit": 1,
         },
@@ -135,6 +135,14 @@ def test_the_time_read_off_is_that_of_the_dawnbench_clock(tmp_path: Path) -> Non
     assert entry.time_to_target_s == pytest.approx(policy_seconds(run, "dawnbench"))
     assert LEASE.price is not None
     assert entry.cost_per_hour == LEASE.price.amount
+
+
+def test_a_run_that_found_its_data_loaded_has_the_seconds_of_that_in_its_hours() -> None:
+    """The second of a process takes a second less of training than its record says of the first."""
+    first, second = export_entries(small_store.a_series(100, (60.0, 59.0)), WHO, all_runs=True)
+    assert [entry.log.splitlines()[1].split("\t")[1] for entry in (first, second)] == [repr(60 / 3600), repr(59 / 3600)]
+    clocks = {entry.header["misc"]["clock"] for entry in (first, second)}
+    assert clocks == {"data, build, prepare and train; evaluation not counted"}
 
 
 def test_the_first_hit_of_each_recipe_and_machine_is_exported_or_every_one() -> None:
