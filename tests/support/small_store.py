@@ -66,7 +66,7 @@ def a_series(
     """One run for each of `seconds`, all of one series and one process."""
     n = len(seconds)
     found = accuracies if accuracies is not None else [0.941] * n
-    first_run, *others = [
+    runs = [
         a_run(
             first + index,
             seconds[index],
@@ -76,7 +76,7 @@ def a_series(
         )
         for index in range(n)
     ]
-    return [first_of_process(first_run), *others]
+    return [*map(first_of_process, runs[:1]), *runs[1:]]
 
 
 def first_of_process(run: Run) -> Run:
