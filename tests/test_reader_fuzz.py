@@ -20,17 +20,19 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from analysis.published.dawnbench.entries import read_entries
+from analysis.published.mlperf.results import read_results
+from analysis.published.trials.importer import Given, read_trials
 from bench.billing.offers.query import exactly, matches
 from bench.billing.prices import find_offer, given_price
 from bench.errors import BenchError
-from bench.record.documents import AnyDocument, content_of, from_bytes, to_bytes
+from bench.record.documents import AnyDocument, MetricTarget, content_of, from_bytes, to_bytes
 from bench.sealed import CHECKSUM_FIELD, seal
 from bench.store import FolderStore, compact as layer, read_log
 from bench.store.log import to_line
 from bench.store.s3 import S3Store
 from bench.sweep.spec import Cell, load
 from bench.sweep.task_file import task_of
-from tests.support import checkouts, s3_stub
+from tests.support import checkouts, published_trees, s3_stub
 from tests.support.mutants import contents, texts
 from tests.support.s3_stub import Answer, S3Stub
 from tests.support.small_store import a_lease, a_run
@@ -147,6 +149,24 @@ def test_a_published_entry_with_odd_values(folder: Path, header: dict[str, Any])
     checkouts.an_entry(folder)
     (folder / checkouts.FOLDER / "one.json").write_text(json.dumps(header))
     read(lambda: read_entries(folder))
+
+
+@given(texts(["\n".join(published_trees.result(60, 0.93, 0.92)).encode()]), contents([published_trees.SYSTEM]))
+@fuzzed
+def test_a_result_of_mlperf(folder: Path, log: bytes, system: dict[str, Any]) -> None:
+    logs = published_trees.mlperf_tree(folder / "acme", [], system=system)
+    (logs / "result_0.txt").write_bytes(log)
+    read(lambda: read_results(folder))
+
+
+@given(contents([published_trees.trial(3, 2.5, 0.941)]))
+@fuzzed
+def test_a_trial_with_odd_values(folder: Path, content: dict[str, Any]) -> None:
+    path = folder / "trials.jsonl"
+    path.write_text(json.dumps(content))
+    target = MetricTarget(metric="accuracy", at_least=0.94, at_most=None)
+    given = Given(target=target, counts="train", hardware="GPU-X")
+    read(lambda: read_trials(path, published_trees.MAP, given))
 
 
 @given(texts([b"3.06", b"aws:p3.2xlarge", b"NVIDIA H100 80GB HBM3", b"RTX-PRO-6000"]))

@@ -43,6 +43,11 @@ def select(frame: pd.DataFrame, name: str, store: str) -> Side:
             f"no run of {one_line(recipe)!r} on a machine called {one_line(part)!r} in {store}; ran on: {ran_on}"
         )
     selected = frame[chosen]
+    if "counts" in selected and selected["counts"].nunique(dropna=False) > 1:
+        raise UsageError(
+            f"{one_line(name)!r} names runs on different clocks in {store}, published ones among them; narrow it with "
+            "RECIPE@MACHINE, or import those under another --name"
+        )
     runs = counted(selected)
     return Side(one_line(recipe + at + part), runs, len(selected) - len(runs))
 

@@ -15,9 +15,11 @@ from analysis.claims.claim import Check
 from analysis.claims.own import OwnCheck, check_own, own_json, own_table, read_claims
 from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import published_documents
+from analysis.published.runs import with_published
 from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import format_option, output_option, refuse, stores_option, to_terminal, write
 from bench.errors import StoreError, UsageError
+from bench.record.documents import current_published
 from bench.store import open_store, read_documents
 from bench.text import Table
 
@@ -39,7 +41,8 @@ def claims(
 ) -> None:
     """Check CLAIM…, or every claim, against the published entries and the runs in the store.
 
-    A CLAIM that ends in .toml is a file of claims of your own, which are checked against the runs alone.
+    A CLAIM that ends in .toml is a file of claims of your own, which are checked against the runs and against
+    published results of several runs.
 
     The published entries come with bench; those that the store holds take their place. Without --store, a store
     that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
@@ -58,7 +61,8 @@ def claims(
             raise
         frame, entries, errors = runs_frame([]), [], []
     if own:
-        checks: Sequence[Check | OwnCheck] = (held := check_own(own, frame, ", ".join(stores)))
+        runs = with_published(frame, current_published(entries))
+        checks: Sequence[Check | OwnCheck] = (held := check_own(own, runs, ", ".join(stores)))
         table: Table[Any] = own_table(held)
         in_json = own_json(held)
     else:

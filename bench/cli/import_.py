@@ -14,7 +14,7 @@ from analysis.published.trials.importer import Given, read_trials
 from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import refuse, store_option
 from bench.cli.parts.published_price import PublishedPrice, price_options
-from bench.errors import ConflictError, RecordError
+from bench.errors import ConflictError, RecordError, UsageError
 from bench.programs.job import parse_target
 from bench.record.documents import MetricTarget, PublishedRuns, current_published
 from bench.store import open_store, read_all
@@ -62,6 +62,11 @@ def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> Me
     return MetricTarget(metric=target.metric, at_least=target.at_least, at_most=target.at_most)
 
 
+_replace_option = click.option(
+    "--replace", is_flag=True, help="Take the place of other runs that were imported under the same name."
+)
+
+
 @import_.command("trials")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
@@ -81,6 +86,7 @@ def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> Me
 @click.option("--hardware", metavar="NAME", help="What each run was on, where no column says it.")
 @click.option("--accelerators", type=click.IntRange(min=1), metavar="N", help="Accelerators that each run used.")
 @price_options
+@_replace_option
 @store_option
 @with_progress
 def import_trials(
@@ -94,6 +100,7 @@ def import_trials(
     hardware: str | None,
     accelerators: int | None,
     price: PublishedPrice,
+    replace: bool,
     store: str,
 ) -> None:
     """Read FILE, a trial a line, as published runs with n > 1.
@@ -101,7 +108,7 @@ def import_trials(
     FILE holds JSON lines, or CSV where its name ends in .csv. What its clock leaves out is said in its row of
     `bench report`, as far as the file tells it. A file with one line that cannot be right is refused whole, and
     that line named; the exit code is then 5, and 2 where an option does not fit the file. Importing again changes
-    nothing; with another option it takes the place of the one before.
+    nothing; at another price or target it takes the place of the one before.
     """
     given = Given(
         target=target,
@@ -113,7 +120,7 @@ def import_trials(
         accelerators=accelerators,
     )
     series = read_trials(file, pairs, given)
-    _put_runs([series.model_copy(update={"price": price.of(series)})], store)
+    _put_runs([series.model_copy(update={"price": price.of(series)})], store, replace=replace)
 
 
 @import_.command("mlperf")
@@ -126,10 +133,16 @@ def import_trials(
     help="Quality to reach, for a benchmark that bench does not know; of those it knows it has the rules' own.",
 )
 @price_options
+@_replace_option
 @store_option
 @with_progress
 def import_mlperf(
-    folder: Path, source: str | None, target: MetricTarget | None, price: PublishedPrice, store: str
+    folder: Path,
+    source: str | None,
+    target: MetricTarget | None,
+    price: PublishedPrice,
+    replace: bool,
+    store: str,
 ) -> None:
     """Read the MLPerf Training results in DIR and below it.
 
@@ -139,16 +152,25 @@ def import_mlperf(
     place of the one before.
     """
     found, errors = read_results(folder, source=source or SOURCE, target=target)
-    _put_runs([series.model_copy(update={"price": price.of(series)}) for series in found], store)
+    _put_runs([series.model_copy(update={"price": price.of(series)}) for series in found], store, replace=replace)
     refuse(errors)
 
 
-def _put_runs(found: Sequence[PublishedRuns], store: str) -> None:
-    """Store each of `found`, unless the store has it already, and say what it says."""
+def _put_runs(found: Sequence[PublishedRuns], store: str, *, replace: bool) -> None:
+    """Store each of `found`, unless the store has it already, and say what it says.
+
+    Raises UsageError where the store has other runs in the place of one and `replace` is false; then none is stored.
+    """
     target = open_store(store)
     target.check_writable()
     documents, unreadable = read_all(target, "published")
     known = {series.place: series for series in current_published(documents)}
+    others = [each for each in found if each.place in known and not each.same_runs_as(known[each.place])]
+    if others and not replace:
+        raise UsageError(
+            f"{others[0].label}: {target.name} has other runs of that name from {others[0].source_file} of "
+            f"{others[0].source}; give another --name or --source, or --replace"
+        )
     for series in found:
         earlier = known.get(series.place)
         if earlier is None or not earlier.same_as(series):

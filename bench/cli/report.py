@@ -13,6 +13,7 @@ from analysis.report.report import read_report
 from analysis.tables.what_if import what_if_price
 from bench.cli.parts.bars import with_progress
 from bench.cli.parts.common import format_option, output_option, refuse, stores_option, to_terminal, write
+from bench.cli.parts.page import show, temporary_page
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
@@ -39,6 +40,7 @@ _MOST_PUBLISHED = 12
 @click.option("--price-per-hour", metavar="AMOUNT", help="What if an hour of every run's machine had cost this?")
 @click.option("--spot", is_flag=True, help="The what-if price is a spot price (with either of these two).")
 @click.option("--currency", metavar="CODE", help="Of --price-per-hour, ISO 4217.  [default: USD]")
+@click.option("--open", "opened", is_flag=True, help="Show it in a browser; html, and a temporary file without -o.")
 @output_option
 @with_progress
 def report(
@@ -50,12 +52,13 @@ def report(
     price_per_hour: str | None,
     spot: bool,
     currency: str | None,
+    opened: bool,
     output: Path | None,
 ) -> None:
     """Cost table of the runs in a store, by recipe and machine, beside published entries.
 
     Leases of rented machines follow in a table of their own: time, estimate, bill, and cost per success. `html` is
-    one page to open or send: the tables, the claims, four plots and how everything was measured. `json` has the
+    one page to open or send: the answer, the claims, plots, tables and how everything was measured. `json` has the
     claims, too; `csv` and `parquet` have the cost table alone.
 
     With --instance or --price-per-hour every run is priced once more, at that price: in columns marked as what-if,
@@ -63,6 +66,10 @@ def report(
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
+    if opened:
+        if style not in ("html", "table"):
+            raise UsageError(f"a browser shows html, not {style}; leave out --format or --open")
+        style, output = "html", output or temporary_page()
     if style == "parquet" and to_terminal(output):
         raise UsageError("parquet cannot be read on a terminal; name a file with -o")
     which, most = cast("Which", published or "stored"), _MOST_PUBLISHED if style == "table" and not published else None
@@ -82,3 +89,5 @@ def report(
         # These two are UTF-8 by what they say or are, whatever the terminal's encoding.
         write(text.encode() if style in ("html", "json") else text, output)
     refuse(errors)
+    if opened and output:
+        show(output)

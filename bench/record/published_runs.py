@@ -131,6 +131,10 @@ class PublishedRuns(Document):
         """Whether the two say the same, whenever they were imported, and whenever their price was seen."""
         return _timeless(self) == _timeless(other)
 
+    def same_runs_as(self, other: PublishedRuns) -> bool:
+        """Whether they are of the same runs, whatever else was said of them: as many, with the same times."""
+        return [run.seconds for run in self.runs] == [run.seconds for run in other.runs]
+
     def key(self) -> str:
         """`v1/published/<id>.json`."""
         return f"v1/published/{self.id}.json"

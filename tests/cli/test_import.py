@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from bench.record.documents import RecipeRef
+from bench.store import open_store
 from tests.support.published_trees import SYSTEM, mlperf_tree, result, trial, trials_file
-from tests.support.types import Bench
+from tests.support.types import Bench, MakeRun
 
 # Folders with results as they were published, which are not in the repository.
 MLPERF, TRIALS = os.environ.get("BENCH_TEST_MLPERF"), os.environ.get("BENCH_TEST_TRIALS")
@@ -104,6 +106,41 @@ def test_importing_again_changes_nothing_and_another_price_takes_its_place(
     (row,) = rows(bench)
     assert row["price_per_hour"] == 3.6
     assert len(list((tmp_path / "store").rglob("*.json"))) == len(before) + 1
+
+
+def test_other_runs_under_the_same_name_are_refused_unless_they_are_to_take_their_place(
+    bench: Bench, fast: Path, tmp_path: Path
+) -> None:
+    import_trials(bench)
+    trials_file(fast, [trial(n, 9, 0.95) for n in range(20)])
+    before = sorted((tmp_path / "store").rglob("*.json"))
+    refused = import_trials(bench)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--replace" in refused.stderr
+    assert sorted((tmp_path / "store").rglob("*.json")) == before
+    assert import_trials(bench, "--name", "slow").returncode == 0
+    assert import_trials(bench, "--replace").returncode == 0
+    assert {row["recipe"]: row["time_s"] for row in rows(bench)} == {"fast": 9.0, "slow": 9.0}
+
+
+def test_a_name_that_a_run_here_has_too_is_no_side_of_a_comparison(
+    bench: Bench, fast: Path, make_run: MakeRun, tmp_path: Path
+) -> None:
+    import_trials(bench, "--name", "quick")
+    open_store(tmp_path / "store").put(make_run(recipe=RecipeRef(name="quick", source_sha256="0" * 64)))
+    done = bench("compare", "quick", "quick@GPU-X", "--store", "store")
+    assert done.returncode == 2
+    assert "'quick' names runs on different clocks" in done.stderr
+
+
+def test_a_claim_of_ones_own_about_a_published_result(bench: Bench, fast: Path, tmp_path: Path) -> None:
+    import_trials(bench)
+    (tmp_path / "mine.toml").write_text(
+        '[[claim]]\nid = "quick"\ntext = "in 3 s"\nA = "fast"\nmetric = "time"\nat_most = "3"\nunit = "s"\n'
+    )
+    done = bench("claims", "mine.toml", "--store", "store", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert '"supported"' in done.stdout
 
 
 def test_two_published_results_are_compared(bench: Bench, fast: Path, tmp_path: Path) -> None:

@@ -135,3 +135,31 @@ def test_an_instance_that_the_price_book_lacks_is_one_line_with_what_is_near(ben
     done = bench("report", "--instance", "aws:p5.5xlarge")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "aws:p5.4xlarge" in done.stderr
+
+
+def test_open_shows_the_page_in_the_browser_and_leaves_it_there(
+    bench_process: Bench, stores: None, tmp_path: Path
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/shown"\n')
+    browser.chmod(0o700)
+    (tmp_path / "pages").mkdir()
+    settings = {"BROWSER": f"{browser} %s", "TMPDIR": str(tmp_path / "pages")}
+    done = bench_process("report", "--store", "ours", "--open", **settings)
+    assert (done.returncode, done.stdout) == (0, "")
+    (page,) = (tmp_path / "pages").glob("bench-report-*.html")
+    assert (tmp_path / "shown").read_text().strip() == page.as_uri()
+    assert page.read_text().startswith("<!doctype html>")
+    bench_process("report", "--store", "ours", "--open", "-o", "named.html", **settings)
+    assert (tmp_path / "shown").read_text().strip() == (tmp_path / "named.html").as_uri()
+
+
+def test_without_a_browser_open_names_the_page(bench_process: Bench, stores: None, tmp_path: Path) -> None:
+    done = bench_process("report", "--store", "ours", "--open", "-o", "named.html", PATH="", BROWSER="")
+    assert done.returncode == 1
+    assert "named.html" in done.stderr
+    assert (tmp_path / "named.html").exists()
+
+
+def test_open_takes_no_other_format(bench: Bench, stores: None) -> None:
+    assert bench("report", "--store", "ours", "--open", "--format", "csv").returncode == 2

@@ -56,7 +56,7 @@ def mlperf_tree(
 ) -> Path:
     """Write `results` under the submitter's folder `root`; return the folder that they lie in."""
     folder = root / "results" / "1xMachine" / benchmark
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for number, lines in enumerate(results):
         (folder / f"result_{number}.txt").write_text("\n".join(lines) + "\n")
     (root / "systems").mkdir(exist_ok=True)

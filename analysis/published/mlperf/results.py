@@ -20,6 +20,7 @@ from analysis.published.mlperf.log import read_result
 from bench.errors import RecordError, UsageError
 from bench.record.documents import MetricTarget, Policy, PublishedRuns, first_mistake
 from bench.text import one_line
+from bench.tracking import tracked
 
 SOURCE = "MLPerf Training"
 RESULTS = "result_*.txt"
@@ -43,7 +44,7 @@ def read_results(
         raise UsageError(f"{folder}: no {RESULTS} in it or below; name a tree with results/<system>/<benchmark>")
     found: list[PublishedRuns] = []
     errors: list[RecordError] = []
-    for group in groups:
+    for group in tracked(groups, "results", len(groups)):
         try:
             found.append(read_benchmark(group, source=source, target=target))
         except RecordError as error:

@@ -8,7 +8,7 @@ from analysis.report.answer import answer
 from analysis.report.html import MOST_COLUMNS, as_html
 from analysis.report.report import build_report
 from analysis.tables.what_if import WhatIf, what_if_price
-from bench.record.documents import RecipeRef, Target
+from bench.record.documents import AnyDocument, LeaseOpened, RecipeRef, Target
 from tests.support import page, small_store as a
 
 OTHER = RecipeRef(name="other", source_sha256="0" * 64)
@@ -63,7 +63,7 @@ def test_all_published_entries_are_marked_rows_of_the_folded_table_alone() -> No
 
 
 def test_the_answer_is_the_fastest_the_cheapest_and_what_that_rests_on() -> None:
-    runs = [
+    runs: list[AnyDocument] = [
         a.a_lease(1),
         a.a_lease(2, "0.918", pricing_category="Dynamic"),
         *a.a_series(100, a.SPREAD, lease_id=a.an_id(1), recipe=OTHER),
@@ -87,8 +87,8 @@ def test_what_has_no_price_and_no_hit_is_said_to_have_none() -> None:
 
 
 @pytest.mark.parametrize(("lease", "paid"), [([], False), ([a.a_lease(1)], True)])
-def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[a.LeaseOpened], paid: bool) -> None:
-    runs = a.a_series(100, a.SPREAD, **({"lease_id": a.an_id(1)} if paid else {}))
+def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[LeaseOpened], paid: bool) -> None:
+    runs = a.a_series(100, a.SPREAD, lease_id=a.an_id(1) if paid else None)
     _, cost, _ = answer(build_report([*lease, *runs], what_if=what_if_price(None, "36", currency="EUR")))
     assert ("0.0557 USD (on-demand)" in cost) == paid
     assert "0.655 EUR" in cost
