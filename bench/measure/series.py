@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from bench.errors import BenchError
 from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import describe
@@ -32,6 +33,7 @@ from bench.record.documents import (
     new_id,
     policy_seconds,
 )
+from bench.text import plural
 from bench.training.api import Cifar10, Compute, Training
 
 
@@ -76,6 +78,10 @@ class Measurement:
 
         Of a series that is resumed, the `earlier` runs of the same sources are not repeated, unless they were
         interrupted. Ends early, after the record of the broken run, when a signal asks for it.
+
+        Raises BenchError, after the record of a failed run, where the GPU answers this process no more: CUDA gives a
+        process that met a fault on the device no second chance, so every further run would fail for the first one's
+        reason.
         """
         series_id = series_id or new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
@@ -84,16 +90,21 @@ class Measurement:
             for run in earlier
             if run.status != "interrupted" and run.recipe
         }
+        missing = [
+            (recipe, index)
+            for index in range(n)
+            for recipe in recipes
+            if (recipe.name, self.sources[recipe.name], first_seed + index) not in finished
+        ]
         try:
-            for index in range(n):
-                for recipe in recipes:
-                    if (recipe.name, self.sources[recipe.name], first_seed + index) in finished:
-                        continue
-                    series = Series(id=series_id, index=index, planned=n)
-                    run = self._run(recipe, first_seed + index, series)
-                    yield run
-                    if self.interrupts.received:
-                        return
+            for made, (recipe, index) in enumerate(missing, 1):
+                run = self._run(recipe, first_seed + index, Series(id=series_id, index=index, planned=n))
+                yield run
+                if self.interrupts.received:
+                    return
+                if run.status == "failed" and not self._answers():
+                    left = plural(len(missing) - made, "run")
+                    raise BenchError(f"the GPU answers this process no more: {left} not made; call bench run for them")
         finally:
             for recipe in recipes:
                 self._release(recipe)
@@ -176,8 +187,17 @@ class Measurement:
             trainer.stop()
         del trainer
         gc.collect()
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_initialized() and self._answers():
             torch.cuda.empty_cache()
+
+    def _answers(self) -> bool:
+        """Whether the device still does what this process asks of it. Of several processes each has its own."""
+        try:
+            if self.gpus == 1:
+                self.compute.synchronise()
+        except RuntimeError:  # CUDA's are of this kind
+            return False
+        return True
 
     def _device(self, trainer: Trainer | Processes | None) -> Device:
         compute = trainer.compute if trainer else self.compute

@@ -3,11 +3,12 @@
 import os
 import signal
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import torch
 
+from bench.errors import BenchError
 from bench.host import process_start
 from bench.measure.gpu import Gpu
 from bench.measure.progress import Progress
@@ -250,3 +251,34 @@ def test_the_record_of_each_run_says_which_paths_were_tried_and_what_fell_out() 
 def test_a_recipe_that_compares_nothing_leaves_the_record_without() -> None:
     (run,) = series(Scripted("a", "", 0.94))
     assert run.device.compared == {}
+
+
+@dataclass(frozen=True)
+class Faulty(Compute):
+    """A GPU that a kernel brings to an end: CUDA then answers everything with the same error."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def synchronise(self) -> None:
+        if self.faults:
+            raise RuntimeError(self.faults[0])
+
+
+def test_a_gpu_that_answers_no_more_ends_the_series_after_the_record_of_the_run_that_lost_it() -> None:
+    compute = Faulty(CPU.device, CPU.precision, CPU.path)
+
+    def script(seed: int, events: Events) -> None:
+        if seed == 11:
+            compute.faults.append("CUDA error: unspecified launch failure")
+        train(events)
+
+    interrupts, made = Interrupts(), list[tuple[int, str, str | None]]()
+    measurement = Measurement(NO_IMAGES, compute, Progress(quiet=True), interrupts)
+    runs = measurement.runs([recipe(script)], 5, first_seed=10)
+    with interrupts.listening(), pytest.raises(BenchError) as error:
+        made.extend((run.seed, run.status, run.message) for run in runs)
+    assert made == [
+        (10, "completed", None),
+        (11, "failed", "RuntimeError: CUDA error: unspecified launch failure"),
+    ]
+    assert str(error.value) == "the GPU answers this process no more: 3 runs not made; call bench run for them"
