@@ -163,5 +163,6 @@ def test_times_are_never_negative_and_stopping_early_never_takes_longer(run: Run
     dawnbench, mlperf = times["dawnbench"], times["mlperf"]
     if dawnbench is not None:
         assert mlperf is not None
-        assert dawnbench <= mlperf
+        loading = sum(phase.seconds for phase in run.phases if phase.name in ("data", "build"))
+        assert dawnbench <= mlperf + loading + 1e-6  # both are sums of up to a million seconds
         assert run.status == "completed"
