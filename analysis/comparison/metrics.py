@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 
 import pandas as pd
 
+from analysis.comparison.machines import ratio_of
 from analysis.comparison.selection import Side
 from analysis.frames.runs import Clock, attempt_costs, train_costs
 from analysis.stats.intervals import (
@@ -20,9 +21,7 @@ from analysis.stats.intervals import (
     Interval,
     difference_of_means,
     difference_of_shares,
-    paired_ratio,
     ratio_of_estimates,
-    ratio_of_medians,
     to_first_success,
     too_few,
 )
@@ -111,8 +110,7 @@ def _per_run(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
         reason = f"a {_WORDS[metric].of} of 0 has no ratio"
     if reason:
         return _inconclusive(metric, n, reason)
-    ratio_of: Callable[..., tuple[float, Interval | None]] = paired_ratio if paired else ratio_of_medians
-    ratio, interval = ratio_of(values_b.tolist(), values_a.tolist())
+    ratio, interval = ratio_of(a, b, values_a, values_b, paired=paired)
     return _ratio(metric, a, b, n, ratio, interval)
 
 

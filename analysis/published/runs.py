@@ -13,16 +13,17 @@ from bench.record import flat
 from bench.record.documents import POLICIES, PublishedRun, PublishedRuns, current_published
 from bench.store import Store, read_all
 
-# What such a frame has beside the columns of analysis.frames.runs.COLUMNS: their own clock, and what it counts.
-OWN_CLOCK = ("published_s", "published_attempt_s", "counts")
+# What such a frame has beside the columns of analysis.frames.runs.COLUMNS: their own clock, what it counts, and which
+# of the author's machines a run was on.
+OWN_COLUMNS = {"published_s": "float64", "published_attempt_s": "float64", "counts": "string", "host_id": "string"}
 
 
 def published_frame(several: Iterable[PublishedRuns]) -> pd.DataFrame:
-    """One row a run, with the columns of runs_frame and of OWN_CLOCK; times in s, money in the price's currency."""
+    """One row a run, with the columns of runs_frame and OWN_COLUMNS; times in s, money in the price's currency."""
     rows = [row for series in several for row in _rows(series)]
     frame = tidy(pd.DataFrame(rows, columns=list(flat.COLUMNS)))
-    for name in OWN_CLOCK:
-        frame[name] = pd.Series([row[name] for row in rows], dtype="string" if name == "counts" else "float64")
+    for name, dtype in OWN_COLUMNS.items():
+        frame[name] = pd.Series([row[name] for row in rows], dtype=dtype)
     return frame
 
 
@@ -80,6 +81,7 @@ def _rows(series: PublishedRuns) -> Iterator[dict[str, Any]]:
             "published_s": run.seconds if run.completed else None,
             "published_attempt_s": run.seconds,
             "counts": ", ".join(series.counts),
+            "host_id": None if run.machine is None else f"{series.id}#{run.machine}",
             **_policies(series, run),
         }
 

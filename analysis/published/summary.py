@@ -21,13 +21,13 @@ def times_of(series: PublishedRuns) -> list[float]:
     return [run.seconds for run in series.runs if run.completed and run.seconds is not None]
 
 
-def machine_means(series: PublishedRuns) -> list[float]:
-    """The mean seconds of each machine's runs; none where it is not told of all runs on which they ran."""
+def times_by_machine(series: PublishedRuns) -> list[list[float]]:
+    """The seconds of each machine's runs; none where it is not told of all runs on which they ran."""
     by_machine: defaultdict[int | None, list[float]] = defaultdict(list)
     for run in series.runs:
         if run.completed and run.seconds is not None:
             by_machine[run.machine].append(run.seconds)
-    return [] if None in by_machine else [statistics.fmean(seconds) for seconds in by_machine.values()]
+    return [] if None in by_machine else list(by_machine.values())
 
 
 def mlperf_score(series: PublishedRuns) -> float | None:
@@ -70,7 +70,7 @@ def _spread(series: PublishedRuns) -> Iterator[str]:
     times = times_of(series)
     if not times:
         return
-    means = machine_means(series)
+    means = [statistics.fmean(seconds) for seconds in times_by_machine(series)]
     between = (
         f"; sd of the means of {len(means)} machines {significant(statistics.pstdev(means))} s" if means[1:] else ""
     )

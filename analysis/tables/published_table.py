@@ -6,15 +6,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from analysis.published.runs import published_frame
-from analysis.published.summary import summary_lines
-from analysis.tables.cost_table import Row, measured_row
+from analysis.published.summary import summary_lines, times_by_machine
+from analysis.stats.machines import TYPE_FROM, median_of_type
+from analysis.tables.cost_table import Row, measured_row, priced
+from bench.billing.prices import train_cost
 from bench.record.documents import DEFAULT_POLICY, PublishedRuns
 from bench.text import one_line
 
 GENERAL_NOTE = (
     "published, n > 1: runs as their author made and timed them, misses among them; a time stands under its author's "
-    "clock, and a note to its row says what that counts and leaves out. What they cost is at the price that was set "
-    "beside them at import. bench did not see them run."
+    "clock, and a note to its row says what that counts and leaves out. From 3 machines on the median and its interval "
+    "are about machines of that type, each of which counts alike. What they cost is at the price that was set beside "
+    "them at import. bench did not see them run."
 )
 
 
@@ -24,10 +27,21 @@ def published_rows(several: Iterable[PublishedRuns]) -> list[Row]:
 
 
 def _row(series: PublishedRuns) -> Row:
-    return replace(
+    row = replace(
         measured_row(published_frame([series]), DEFAULT_POLICY),
         kind="published",
         clock=series.clock or "its author's",
         notes=tuple(summary_lines(series)),
         price_source=one_line(series.price.source if series.price else series.source),
+    )
+    groups = times_by_machine(series)
+    if len(groups) < TYPE_FROM or min(map(min, groups)) <= 0:
+        return row
+    seconds, interval = median_of_type(groups)
+    return replace(
+        row,
+        time_s=seconds,
+        time_s_interval=interval,
+        train_cost=train_cost(seconds, series.hourly),
+        train_cost_interval=priced(interval, series.hourly),
     )

@@ -158,6 +158,19 @@ def test_two_published_results_are_compared(bench: Bench, fast: Path, tmp_path: 
     assert by_metric["hits"]["winner"] == "B"
 
 
+def test_hosts_that_differ_more_than_two_results_are_no_difference_between_them(bench: Bench, tmp_path: Path) -> None:
+    """40 runs a side on 4 hosts each: runs alone would tell 1 % apart, machines that differ by 8 % do not."""
+    for name, shift in (("a", 0.0), ("b", 0.02)):
+        trials = [trial(n, 2 + shift + 0.05 * (n % 4) + n / 10_000, 0.95, f"host-{n % 4}") for n in range(40)]
+        trials_file(tmp_path / f"{name}.jsonl", trials)
+        import_trials(bench, file=f"{name}.jsonl")
+    done = bench("compare", "a", "b", "--store", "store", "--metric", "time", "--format", "json")
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert finding["winner"] is None
+    assert "4 and 4 machines" in finding["text"]
+    assert [row["time_s_method"] for row in rows(bench)] == ["random effects of machines"] * 2
+
+
 def test_a_time_of_another_clock_is_said_to_be_one(bench: Bench, fast: Path, tmp_path: Path) -> None:
     trials_file(tmp_path / "slow.jsonl", [trial(n, 3 + n / 100, 0.95) for n in range(20)])
     import_trials(bench)
