@@ -16,8 +16,15 @@ from analysis.claims.own import OwnCheck, check_own, own_json, own_table, read_c
 from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import published_documents
 from analysis.published.runs import with_published
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import format_option, output_option, refuse, stores_option, to_terminal, write
+from bench.cli.parts.common import (
+    format_option,
+    output_option,
+    refuse,
+    stores_option,
+    to_terminal,
+    with_progress,
+    write,
+)
 from bench.errors import StoreError, UsageError
 from bench.record.documents import current_published
 from bench.store import open_store, read_documents

@@ -17,8 +17,7 @@ from analysis.comparison.compare import (
     slower,
 )
 from analysis.published.runs import load_apart_with_published
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import format_option, store_option
+from bench.cli.parts.common import format_option, store_option, with_progress
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store

@@ -9,8 +9,7 @@ from typing import cast
 
 import click
 
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import data_option, format_option, store_option
+from bench.cli.parts.common import data_option, format_option, store_option, with_progress
 from bench.doctor import PROBES, PURPOSES, Asked, Finding, Purpose, findings
 from bench.text import one_line
 

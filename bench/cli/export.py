@@ -10,8 +10,7 @@ from analysis.frames.runs import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import output_option, refuse, store_option, write
+from bench.cli.parts.common import output_option, refuse, store_option, with_progress, write
 from bench.store import open_store, read_all
 
 

@@ -11,8 +11,7 @@ from analysis.published.dawnbench.entries import read_entries
 from analysis.published.mlperf.results import SOURCE, read_results
 from analysis.published.summary import hits_line, summary_lines
 from analysis.published.trials.importer import Given, read_trials
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import refuse, store_option
+from bench.cli.parts.common import refuse, store_option, with_progress
 from bench.cli.parts.published_price import PublishedPrice, price_options
 from bench.errors import ConflictError, RecordError, UsageError
 from bench.programs.job import parse_target

@@ -10,8 +10,7 @@ from functools import partial
 
 import click
 
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import format_option, refuse, to_terminal, write
+from bench.cli.parts.common import format_option, refuse, to_terminal, with_progress, write
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
 from bench.store import open_store

@@ -9,8 +9,7 @@ import click
 from bench.billing.offers.query import Query
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import format_option, to_terminal, write
+from bench.cli.parts.common import format_option, to_terminal, with_progress, write
 
 
 @click.command()

@@ -11,8 +11,15 @@ from analysis.published.dawnbench.entries import Which
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from analysis.tables.what_if import what_if_price
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import format_option, output_option, refuse, stores_option, to_terminal, write
+from bench.cli.parts.common import (
+    format_option,
+    output_option,
+    refuse,
+    stores_option,
+    to_terminal,
+    with_progress,
+    write,
+)
 from bench.cli.parts.page import show, temporary_page
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy

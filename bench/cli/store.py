@@ -6,8 +6,7 @@ import sys
 
 import click
 
-from bench.cli.parts.bars import with_progress
-from bench.cli.parts.common import refuse, store_option
+from bench.cli.parts.common import refuse, store_option, with_progress
 from bench.errors import ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
 

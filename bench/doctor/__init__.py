@@ -4,7 +4,39 @@ A probe looks at one thing and reports findings. None measures anything, and non
 every command leaves: an object in the bucket of an S3 store that shows that it takes one.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from bench.doctor.computing import training
 from bench.doctor.finding import PURPOSES, Asked, Finding, Purpose
-from bench.doctor.probes import PROBES, findings
+from bench.doctor.machine import clock, disk, memory, python, settings
+from bench.doctor.services import credentials, data, skypilot, spool, store
+from bench.tracking import tracked
 
 __all__ = ["PROBES", "PURPOSES", "Asked", "Finding", "Purpose", "findings"]
+
+Probe = Callable[[Asked], Iterator[Finding]]
+PROBES: dict[str, Probe] = {
+    "Python": python,
+    "training": training,
+    "data": data,
+    "disk": disk,
+    "memory": memory,
+    "store": store,
+    "spool": spool,
+    "variables": settings,
+    "credentials": credentials,
+    "SkyPilot": skypilot,
+    "clock": clock,
+}
+
+
+def findings(asked: Asked, probes: Mapping[str, Probe] = PROBES) -> Iterator[list[Finding]]:
+    """The findings of each of `probes` in turn. One that breaks is a finding itself, and the others are asked too."""
+    for name, probe in tracked(probes.items(), "checks", len(probes)):
+        try:
+            yield list(probe(asked))
+        except Exception as error:  # a doctor must not die of what it finds
+            broken = f"could not be looked at ({type(error).__name__}: {error})"
+            yield [Finding(name, broken, "report this as a defect of bench, with the output of this command")]

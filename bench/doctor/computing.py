@@ -5,12 +5,11 @@ They ask what a run asks, so that the doctor and a run never differ.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from bench.doctor.finding import Asked, Finding
+from bench.doctor.finding import INSTALL, Asked, Finding
 from bench.errors import UsageError
 from bench.host import cores, nvidia_driver
 from bench.measure.gpu import Gpu
@@ -19,7 +18,6 @@ from bench.text import plural
 if TYPE_CHECKING:
     from bench.training.device import Compute
 
-INSTALL = f"{sys.executable} -m pip install"
 _TRAIN = f"in the folder of bench: {INSTALL} '.[train]'"
 _GIB = 1 << 30
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -9,6 +10,8 @@ from typing import Literal, get_args
 Purpose = Literal["run", "exec", "report", "sweep"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 State = Literal["ok", "note", "fails"]
+# How a remedy installs a package into the environment that bench runs in.
+INSTALL = f"{sys.executable} -m pip install"
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.billing.offers.skypilot import installed
-from bench.doctor.computing import INSTALL
-from bench.doctor.finding import Asked, Finding
+from bench.doctor.finding import INSTALL, Asked, Finding
 from bench.errors import BenchError, DataError
 from bench.store import ROOT, FolderStore, open_store, spools
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly

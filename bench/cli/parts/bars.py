@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from threading import RLock, Timer
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -73,19 +70,12 @@ class Bars:
                 self._progress.start()
 
 
-def with_progress(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that shows how far its long works are; the innermost of its decorators."""
-
-    @wraps(command)
-    def shown(*words: Any, **more: Any) -> None:
-        if not sys.stderr.isatty():  # rich may be told by variables that it writes to a terminal
-            command(*words, **more)
-            return
-        bars = Bars(Console(stderr=True))
-        try:
-            with told_to(bars):
-                command(*words, **more)
-        finally:
-            bars.stop()
-
-    return shown
+@contextmanager
+def showing_bars() -> Iterator[None]:
+    """Show a bar on stderr for each work in hand in this thread meanwhile."""
+    bars = Bars(Console(stderr=True))
+    try:
+        with told_to(bars):
+            yield
+    finally:
+        bars.stop()

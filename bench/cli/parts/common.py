@@ -176,6 +176,22 @@ def machine_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def with_progress(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that shows how far its long works are; the innermost of its decorators."""
+
+    @wraps(command)
+    def shown(*words: Any, **more: Any) -> None:
+        if not sys.stderr.isatty():  # rich may be told by variables that it writes to a terminal
+            command(*words, **more)
+            return
+        from bench.cli.parts.bars import showing_bars  # not for --help
+
+        with showing_bars():
+            command(*words, **more)
+
+    return shown
+
+
 def write(text: str | bytes, output: Path | None) -> None:
     """To the file `output`, or to stdout where it is None. Raises StoreError where the file cannot be written."""
     if output is None:
