@@ -79,14 +79,16 @@ class FolderStore:
 
         Raises StoreError like `check_writable`.
         """
+        place = self._root
         try:
             if (self._root / ROOT).exists():
                 self.check_writable()
                 return
-            with TemporaryDirectory(prefix=".bench-", dir=self.nearest()) as scratch:
+            place = self.nearest()
+            with TemporaryDirectory(prefix=".bench-", dir=place) as scratch:
                 write_temporary(bytes(_PROBE_BYTES), Path(scratch))
         except OSError as error:
-            raise self._trouble(error) from error
+            raise self._trouble(OSError(error.errno, error.strerror, str(place))) from error
 
     def put(self, document: AnyDocument) -> str:
         """Store `document` and return its key, once it would survive a crash of the machine.

@@ -112,5 +112,5 @@ def test_a_place_is_proved_without_making_a_store_there(tmp_path: Path) -> None:
     there.check_place()
     assert tree(tmp_path) == ["not", "not/yet", "not/yet/.tmp", "not/yet/v1"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"file.*--store"):
+    with pytest.raises(StoreError, match=rf"there is a file .* --store \({tmp_path}/file\)$"):
         FolderStore(tmp_path / "file" / "store").check_place()
