@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.types import Bench
+
 START_MS = 1_760_000_000_000  # 2025-10-09
 SYSTEM = {
     "submitter": "Acme",
@@ -76,3 +78,11 @@ def trials_file(path: Path, trials: Iterable[Mapping[str, Any]]) -> Path:
     """Write `trials` to `path` as JSON lines."""
     path.write_text("".join(json.dumps(each) + "\n" for each in trials))
     return path
+
+
+def published_rows(bench: Bench, *more: str, store: str = "store") -> list[dict[str, Any]]:
+    """The rows of published runs in the report of a store."""
+    done = bench("report", "--store", store, "--format", "json", *more)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
+    return [row for row in found if row["kind"] == "published" and row["dataset"] is None]
