@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.published_trees import mlperf_tree, published_rows as rows, result
+from tests.support.published_trees import SYSTEM, mlperf_tree, published_rows as rows, result
 from tests.support.types import Bench
 
 # A folder with results as they were published, which are not in the repository.
