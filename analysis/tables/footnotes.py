@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -185,4 +186,8 @@ def _mixed(runs: pd.DataFrame) -> Iterator[str]:
 def _warned(runs: pd.DataFrame) -> Iterator[str]:
     count = int((runs["warnings"] > 0).sum())
     if count:
-        yield f"{plural(count, 'run')} recorded with warnings, such as other work on the machine; see the records"
+        kinds = Counter(kind for kinds in runs["warned_of"].dropna() for kind in kinds.split("; "))
+        named = ", ".join(
+            f"{kind} (in {of})" for kind, of in sorted(kinds.items(), key=lambda each: (-each[1], each[0]))
+        )
+        yield f"{plural(count, 'run')} recorded with warnings: {named}; see the records"

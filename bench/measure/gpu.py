@@ -88,6 +88,7 @@ class Gpu:
 
 
 class _Counters(NamedTuple):
+    at: float  # s on perf_counter, when the reading began
     joules: float | None
     slowed: dict[str, float]
 
@@ -95,7 +96,8 @@ class _Counters(NamedTuple):
 class Meter:
     """Around a run: what its GPUs used in it, and what slowed them down, by counters that only grow.
 
-    `joules` is their sum, None where one of them does not say.
+    `joules` is their sum, None where one of them does not say. Both are as fine as the counters are: those of an H100
+    go on in steps of about 0.1 s, so that of a second's run a tenth may be that of before or after it.
     """
 
     def __init__(self, gpus: Sequence[Gpu]) -> None:
@@ -104,20 +106,19 @@ class Meter:
         self.warnings: list[str] = []
 
     def __enter__(self) -> Self:
-        self._began = perf_counter()
         self._before = self._read()
         return self
 
     def __exit__(self, *_: object) -> None:
-        seconds = perf_counter() - self._began
         used: list[float | None] = []
         for before, after in zip(self._before, self._read(), strict=True):
             used.append(None if before.joules is None or after.joules is None else after.joules - before.joules)
             for why, slowed in after.slowed.items():
-                share = (slowed - before.slowed.get(why, slowed)) / seconds
+                # A step of the counter that began before the run is no more of it than the whole.
+                share = min(1.0, (slowed - before.slowed.get(why, slowed)) / (after.at - before.at))
                 if share >= _WORTH_TELLING:
                     self.warnings.append(f"GPU slowed down in {share:.0%} of the run: {why}")
         self.joules = None if not used or None in used else sum(filter(None, used))
 
     def _read(self) -> list[_Counters]:
-        return [_Counters(gpu.energy_joules(), gpu.slowed_seconds()) for gpu in self._gpus]
+        return [_Counters(perf_counter(), gpu.energy_joules(), gpu.slowed_seconds()) for gpu in self._gpus]

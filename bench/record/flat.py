@@ -17,6 +17,7 @@ from bench.record.documents import (
     once_seconds,
     policy_seconds,
 )
+from bench.record.warning_kinds import warning_kinds
 
 
 class Column(NamedTuple):
@@ -63,6 +64,7 @@ COLUMNS: dict[str, Column] = {
     "last_step": Column(int, "the last absolute step that a program showed"),
     "resumed_from": Column(int, "the step that a program went on from; none where it began at 0 or does not tell"),
     "warnings": Column(int, "how many warnings the record carries"),
+    "warned_of": Column(str, "the kinds of its warnings, each once, `; ` between them; none without a warning"),
     "device_kind": Column(str, "cpu or cuda"),
     "device": Column(
         str, "the processor's or the GPU's own name for itself, a processor's with its quota if it has one"
@@ -123,6 +125,7 @@ def flat(run: Run, lease: LeaseOpened | None) -> dict[str, Any]:
         "last_step": run.progress.last_step if run.progress and run.progress.unit == "step" else None,
         "resumed_from": run.resumed_from,
         "warnings": len(run.warnings),
+        "warned_of": "; ".join(warning_kinds(run.warnings)) or None,
         "device_kind": run.device.kind,
         "device": run.device_name,
         "device_count": run.device.count,

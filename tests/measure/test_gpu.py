@@ -87,7 +87,7 @@ class Counters:
 
 
 def metered(monkeypatch: pytest.MonkeyPatch, *gpus: Gpu, seconds: float) -> Meter:
-    clock = iter([100.0, 100.0 + seconds])
+    clock = iter([*(100.0 for _ in gpus), *(100.0 + seconds for _ in gpus)])
     monkeypatch.setattr(gpu, "perf_counter", lambda: next(clock))
     with Meter(gpus) as meter:
         pass
@@ -96,7 +96,12 @@ def metered(monkeypatch: pytest.MonkeyPatch, *gpus: Gpu, seconds: float) -> Mete
 
 @pytest.mark.parametrize(
     ("seconds", "warnings"),
-    [(10, ["GPU slowed down in 25% of the run: power limit"]), (300, [])],
+    [
+        (10, ["GPU slowed down in 25% of the run: power limit"]),
+        (300, []),
+        # Of an H100 at its power limit: the counter's last step before a run of 1.35 s was up to 0.1 s ago.
+        (2.45, ["GPU slowed down in 100% of the run: power limit"]),
+    ],
 )
 def test_a_run_is_charged_what_the_counters_moved_by(
     monkeypatch: pytest.MonkeyPatch, seconds: float, warnings: list[str]
@@ -104,6 +109,16 @@ def test_a_run_is_charged_what_the_counters_moved_by(
     counters = Counters(monkeypatch, joules=40, slowed=2.5)
     meter = metered(monkeypatch, counters.gpu, seconds=seconds)
     assert (meter.joules, meter.warnings) == (40, warnings)
+
+
+def test_each_gpu_has_its_own_time_between_its_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading eight takes a while: the last is not read when the first is."""
+    gpus = [Counters(monkeypatch, joules=40, slowed=2.5).gpu for _ in range(2)]
+    clock = iter([100.0, 105.0, 110.0, 110.0])
+    monkeypatch.setattr(gpu, "perf_counter", lambda: next(clock))
+    with Meter(gpus) as meter:
+        pass
+    assert meter.warnings == [f"GPU slowed down in {share}% of the run: power limit" for share in (25, 50)]
 
 
 def test_energy_that_one_gpu_does_not_tell_is_not_that_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,29 @@
+"""What a run's warnings are about, as they are written, and counted over runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.record.warning_kinds import warning_kinds
+
+
+@pytest.mark.parametrize(
+    ("warnings", "kinds"),
+    [
+        ((), []),
+        (("GPU slowed down in 35% of the run: power limit",), ["GPU slowed down by its power limit"]),
+        (
+            ("GPU slowed down in 35% of the run: temperature", "GPU slowed down in 2% of the run: temperature"),
+            ["GPU slowed down by its temperature"],
+        ),
+        (
+            ("load average 1.1 before the run: others use this machine", "2 other processes on the GPU"),
+            ["load of others on the machine", "other processes on the GPU"],
+        ),
+        (("the path captured fails here: RuntimeError: {x}",), ["a path that fails here"]),
+        (("the wall clock moved by +1.5 s against the monotonic one",), ["a wall clock that moved"]),
+        (("over before 50 steps were seen", ""), ["other warnings"]),
+    ],
+)
+def test_kinds(warnings: tuple[str, ...], kinds: list[str]) -> None:
+    assert warning_kinds(warnings) == kinds
