@@ -47,13 +47,13 @@ def later() -> list[Part]:
 
 
 def series(out: Path) -> list[list[str]]:
-    """The real runs, as arguments of `bench run`: few of everything, then many of the two that are compared."""
+    """The real runs, as arguments of `bench run`: few of everything, then many of those that are compared."""
     store = ["--device", "cuda", "--store", str(out / "store")]
     return [
-        ["airbench94-muon", "speedrun", "--runs", "10", "--seed", "0", *store],
+        ["airbench94-muon", "speedrun", "speedrun-sure", "--runs", "10", "--seed", "0", *store],
         ["airbench94", "hlb", "myrtle-tricks", "myrtle", "--runs", "3", "--seed", "0", *store],
-        ["airbench94-muon", "speedrun", "--runs", "50", "--seed", "100", *store],
-        ["bkj", "--runs", "1", "--seed", "0", *store],
+        ["airbench94-muon", "speedrun", "speedrun-sure", "--runs", "50", "--seed", "100", *store],
+        ["bkj", "--runs", "6", "--seed", "0", *store],
     ]
 
 

@@ -124,6 +124,12 @@ RECIPES: tuple[Recipe, ...] = (
         version=3,
         tflop=262,
     ),
+    Recipe(
+        "speedrun-sure",
+        "speedrun with 10 epochs of images that grow, to reach 94 % nearly every time",
+        0.94,
+        tflop=280,
+    ),
     Recipe("quick", "the same network for about a minute of two CPU cores, to see the whole road", 0.80, tflop=22.4),
 )
 

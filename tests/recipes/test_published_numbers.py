@@ -65,10 +65,10 @@ def test_the_published_arithmetic_of_a_run(name: str) -> None:
     assert find(name).tflop == TFLOP[name]
 
 
-def flop(network: torch.nn.Module) -> int:
-    """Operations of a forward pass of one image."""
+def flop(network: torch.nn.Module, size: int = 32) -> int:
+    """Operations of a forward pass of one image of `size` x `size` pixels."""
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network.eval()(torch.zeros(1, 3, 32, 32))
+        network.eval()(torch.zeros(1, 3, size, size))
     return int(counter.get_total_flops())
 
 
@@ -80,10 +80,13 @@ def test_the_arithmetic_of_a_run(recipe: Recipe, build: Callable[[str], Any]) ->
     images in all views.
     """
     trainer = build(recipe.name)
-    passes = 3 * trainer.steps(50_000 // trainer.batch) * trainer.batch
+    sizes = getattr(trainer.settings, "sizes", ((0, 32),))
+    ends = [start for start, _ in sizes[1:]] + [1]
+    of_an_image = sum((end - start) * flop(trainer.network, size) for (start, size), end in zip(sizes, ends, strict=True))
+    in_all = 3 * trainer.steps(50_000 // trainer.batch) * trainer.batch * of_an_image
     if recipe.name != "myrtle":
-        passes += 10_000 * len(trainer.views)
-    assert passes * flop(trainer.network) / 1e12 == pytest.approx(recipe.tflop, rel=0.003)
+        in_all += 10_000 * len(trainer.views) * flop(trainer.network)
+    assert in_all / 1e12 == pytest.approx(recipe.tflop, rel=0.003)
 
 
 def test_the_arithmetic_of_a_run_on_eight_gpus(build: Callable[[str], Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.recipes import speedrun_sure
 from bench.recipes.speedrun import Settings, Trainer
 from bench.training.data import Cifar10
 from tests.support.learning import CPU, few, learn
@@ -23,6 +24,13 @@ def trainer() -> Trainer:
 
 def test_it_takes_455_steps_on_all_training_images(trainer: Trainer) -> None:
     assert trainer.steps(50_000 // trainer.batch) == 455
+
+
+def test_the_sure_one_takes_650_steps_on_images_that_grow() -> None:
+    sure = speedrun_sure.SETTINGS
+    assert sure.epochs * (50_000 // sure.batch) == 650
+    assert sure.sizes == ((0, 20), (0.2, 26), (0.6, 32))
+    assert sure == Settings(epochs=10, focus_from=8, head_lr=2 * Settings().head_lr, sizes=sure.sizes)
 
 
 def test_each_image_has_a_brightness_and_a_contrast_of_its_own_within_bounds(trainer: Trainer) -> None:
