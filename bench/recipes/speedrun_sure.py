@@ -1,7 +1,7 @@
 """speedrun-sure: speedrun with time enough to reach 94 % nearly every time.
 
-As speedrun, but 10 epochs of whole images that grow from 20 to 26 and 32 pixels, the largest losses from epoch 8 on, and
-twice the rate for the head. On 10,000 held-out training images it is right on 0.26 points [0.16, 0.35] more than
+As speedrun, but 10 epochs of whole images that grow from 20 to 26 and 32 pixels, the largest losses from epoch 8 on,
+and twice the rate for the head. On 10,000 held-out training images it is right on 0.26 points [0.16, 0.35] more than
 speedrun (n = 8 pairs, docs/log/speedrun.md), twice what one run differs from another.
 """
 

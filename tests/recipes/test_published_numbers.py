@@ -82,7 +82,9 @@ def test_the_arithmetic_of_a_run(recipe: Recipe, build: Callable[[str], Any]) ->
     trainer = build(recipe.name)
     sizes = getattr(trainer.settings, "sizes", ((0, 32),))
     ends = [start for start, _ in sizes[1:]] + [1]
-    of_an_image = sum((end - start) * flop(trainer.network, size) for (start, size), end in zip(sizes, ends, strict=True))
+    of_an_image = sum(
+        (end - start) * flop(trainer.network, size) for (start, size), end in zip(sizes, ends, strict=True)
+    )
     in_all = 3 * trainer.steps(50_000 // trainer.batch) * trainer.batch * of_an_image
     if recipe.name != "myrtle":
         in_all += 10_000 * len(trainer.views) * flop(trainer.network)
