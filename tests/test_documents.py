@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from csv import DictReader
 from functools import cache
 from pathlib import Path
 
@@ -66,6 +67,20 @@ def test_the_readme_has_the_runs_on_the_h100() -> None:
     assert_between(
         ROOT / "README.md", "<!-- runs on the H100 -->\n", "<!-- end of runs on the H100 -->\n", "\n".join([*lines, ""])
     )
+
+
+def test_the_page_on_gpus_has_what_a_step_may_ask() -> None:
+    budgets = list(DictReader((ROOT / "tests" / "fake_gpu" / "budgets.csv").open(encoding="utf-8")))
+    eager = {row["recipe"]: row["launches"] for row in budgets if row["path"] == "eager"}
+    lines = [
+        "| recipe | eager: launches | captured: graphs | kernels and copies in it | launches beside it |",
+        "| :- | -: | -: | -: | -: |",
+    ]
+    for row in budgets:
+        if row["path"] == "captured":
+            cells = f"`{row['recipe']}`", eager[row["recipe"]], row["graphs"], row["nodes"], row["launches"]
+            lines.append(f"| {' | '.join(cells)} |")
+    assert_between(ROOT / "docs" / "gpu.md", "<!-- budgets -->\n", "<!-- end of budgets -->\n", "\n".join([*lines, ""]))
 
 
 def _within(value: float | None, interval: Interval | None, show: Callable[[float], str]) -> str:
