@@ -1,4 +1,4 @@
-"""The picture of the report in the README, docs/report.png: heading, cost table and first plot of the page of results/.
+"""The pictures of the report of results/: docs/report.png at 1,280 pixels, docs/report-telephone.png at 390.
 
     python benchmarks/picture.py
 
@@ -11,51 +11,55 @@ import io
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.common.by import By
 
 ROOT = Path(__file__).parents[1]
-WIDTH, HEIGHT = 1480, 5000  # px: the table unfolded, the page without scrolling
-PARTS = ("header", "#cost-table", "figure")
-MARGIN = 24
+COMMAND = ("report", "--store", "results", "--instance", "aws:p5.4xlarge", "--format", "html")
+# Pixels: wide and high. Of the page, what is read first.
+PICTURES = {"report.png": (1280, 1640), "report-telephone.png": (390, 1500)}
 COLOURS = 32
 
 
-def shots(page: Path) -> list[Image.Image]:
-    """The parts of the page, each as a picture."""
+def chromium() -> webdriver.Chrome:
+    """A browser without a window."""
     options = webdriver.ChromeOptions()
-    for flag in ("headless", "no-sandbox", "disable-gpu", "hide-scrollbars", f"window-size={WIDTH},{HEIGHT}"):
+    for flag in ("headless", "no-sandbox", "disable-gpu", "hide-scrollbars"):
         options.add_argument(f"--{flag}")
     # The driver by name, or selenium looks for one in the network.
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    try:
-        browser.get(page.as_uri())
-        found = [browser.find_element(By.CSS_SELECTOR, part).screenshot_as_png for part in PARTS]
-    finally:
-        browser.quit()
-    return [Image.open(io.BytesIO(png)).convert("RGB") for png in found]
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+
+
+def shot(browser: webdriver.Chrome, page: Path, width: int, height: int) -> Image.Image:
+    """The top of the page, on a screen that is as wide."""
+    size = {"width": width, "height": height}
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": width < 500}
+    )
+    browser.get(page.as_uri())
+    clip = {"x": 0, "y": 0, "scale": 1, **size}
+    taken = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
+    return Image.open(io.BytesIO(b64decode(taken["data"]))).convert("RGB")
 
 
 def main() -> None:
-    """Make the page, and from it the picture."""
+    """Make the page, and from it the pictures."""
     with TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
-        command = [sys.executable, "-m", "bench", "report", "--store", "results", "--format", "html", "-o", str(page)]
-        subprocess.run(command, cwd=ROOT, check=True)
-        parts = shots(page)
-    height = sum(part.height + MARGIN for part in parts) + MARGIN
-    whole = Image.new("RGB", (max(part.width for part in parts) + 2 * MARGIN, height), "white")
-    top = MARGIN
-    for part in parts:
-        whole.paste(part, (MARGIN, top))
-        top += part.height + MARGIN
-    target = ROOT / "docs" / "report.png"
-    whole.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
-    print(f"{target}: {whole.width}x{whole.height}, {target.stat().st_size} bytes")
+        subprocess.run([sys.executable, "-m", "bench", *COMMAND, "-o", str(page)], cwd=ROOT, check=True)
+        browser = chromium()
+        try:
+            pictures = {name: shot(browser, page, *size) for name, size in PICTURES.items()}
+        finally:
+            browser.quit()
+    for name, picture in pictures.items():
+        target = ROOT / "docs" / name
+        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+        print(f"{target}: {picture.width}x{picture.height}, {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,18 @@ def groups_of(rows: Sequence[Row], runs: Iterable[Run]) -> list[Group]:
 UNPRICED = "price unknown"
 
 
+def is_supposed(group: Group) -> bool:
+    """Whether the row stands among times and dollars at a price that nobody paid, for want of its own."""
+    row = group.row
+    return row.price_per_hour is None and row.what_if_currency == "USD" and bool(row.what_if_train_cost)
+
+
+def cost_of(group: Group) -> float:
+    """The row's median train cost: at its own price, at the one that nobody paid where it has none, or else 0."""
+    row = group.row
+    return float((row.what_if_train_cost if is_supposed(group) else row.train_cost) or 0)
+
+
 def cannot_be_placed(group: Group) -> str | None:
     """Why the row has no point among times and dollars, or None where it has one. UNPRICED has a time alone."""
     row = group.row
@@ -75,6 +87,8 @@ def cannot_be_placed(group: Group) -> str | None:
         return "no run reached the target"
     if row.time_s is None:
         return "no time under this clock"
+    if is_supposed(group):
+        return None
     if row.price_per_hour is None or row.train_cost is None:
         return UNPRICED if row.time_s else "takes no time, and a logarithmic scale has no 0"
     if row.currency != "USD":

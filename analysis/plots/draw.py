@@ -13,7 +13,16 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
-from analysis.plots.data import UNPRICED, Group, cannot_be_placed, curves, hits, pareto_fronts
+from analysis.plots.data import (
+    UNPRICED,
+    Group,
+    cannot_be_placed,
+    cost_of,
+    curves,
+    hits,
+    is_supposed,
+    pareto_fronts,
+)
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
 from analysis.plots.tips import of_group, of_hits, of_point, of_reading
 from bench.record.documents import Policy
@@ -60,13 +69,14 @@ def colours_of(groups: Sequence[Group]) -> dict[str, int]:
     return {group.label: own.get(group.label, -1) for group in groups}
 
 
-def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = False) -> Svg:
+def time_andcost_of(groups: Sequence[Group], colours: Colours, *, narrow: bool = False) -> Svg:
     """Median time against median cost, both logarithmic; beside it, those of `groups` whose price is unknown.
 
     `groups` are those that have a time. `narrow`: for a telephone.
     """
     placed = [group for group in groups if cannot_be_placed(group) is None]
     unpriced = [group for group in groups if cannot_be_placed(group) == UNPRICED]
+    paid = [group for group in placed if not is_supposed(group)]
 
     def draw(figure: Figure) -> Tips:
         shares = [2.6 if narrow else 4.5] * bool(placed) + [1.0] * bool(unpriced)
@@ -74,28 +84,28 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
         leave(figure, Margins())
         axes, strip = found[0], found[-1]
         ids = {group.label: f"told-{number}" for number, group in enumerate([*placed, *unpriced])}
-        for best in pareto_fronts(placed):
+        for best in pareto_fronts(paid):
             axes.plot(
-                [_cost(g) for g in best], [_time(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
+                [cost_of(g) for g in best], [_time(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
             )
         for group in placed:
-            _point(axes, group, _cost(group), colours, ids[group.label])
+            _point(axes, group, cost_of(group), colours, ids[group.label])
         for group in unpriced:
             _point(strip, group, 0.5, colours, ids[group.label])
         logarithmic(axes, "y", [_time(group) for group in groups])
         above(axes, "median time of a run, s (logarithmic)")
         if placed:
-            logarithmic(axes, "x", [_cost(group) for group in placed])
+            logarithmic(axes, "x", [cost_of(group) for group in placed])
             axes.set_xlabel("median train cost of a run, USD (logarithmic)")
         if unpriced:
             strip.set(xlim=(0, 1), xticks=[0.5], xticklabels=["price unknown"])
             strip.tick_params(axis="both", length=0)
             strip.spines["left"].set_linestyle((0, (2, 3)))
         points = [
-            *(Named(axes, _cost(g), _time(g), g.label, ids[g.label]) for g in placed),
+            *(Named(axes, cost_of(g), _time(g), g.label, ids[g.label]) for g in placed),
             *(Named(strip, 0.5, _time(g), g.label, ids[g.label]) for g in unpriced),
         ]
-        best_labels = {group.label for front in pareto_fronts(placed) for group in front}
+        best_labels = {group.label for front in pareto_fronts(paid) for group in front}
         measured = {group.label for group in groups if group.runs}
         # Our own first, then what nothing beats, the fastest of each first: from the end names are without room.
         points.sort(key=lambda point: (point.text not in measured, point.text not in best_labels, point.y))
@@ -205,7 +215,8 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> N
     colour = SERIES[number] if number >= 0 else MUTED
     if row.time_s_interval:
         # Cost is time by a constant: both ends of the interval lie on one slanted line.
-        across = row.train_cost_interval[:2] if row.train_cost_interval else (x, x)
+        interval = row.what_if_train_cost_interval if is_supposed(group) else row.train_cost_interval
+        across = interval[:2] if interval else (x, x)
         axes.plot(across, row.time_s_interval[:2], color=colour, linewidth=2.4)
     published = row.kind == "published"
     axes.plot(
@@ -215,13 +226,9 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> N
         markersize=6.5,
         markeredgewidth=1.5,
         markeredgecolor=colour,
-        markerfacecolor=PAPER if published else colour,
+        markerfacecolor=PAPER if published or is_supposed(group) else colour,
         gid=told,
     )
-
-
-def _cost(group: Group) -> float:
-    return float(group.row.train_cost or 0)
 
 
 def _time(group: Group) -> float:

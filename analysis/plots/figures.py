@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.plots.data import UNPRICED, Group, Hits, cannot_be_placed, curves, epochs, hits, pareto_fronts
+from analysis.plots.data import (
+    UNPRICED,
+    Group,
+    Hits,
+    cannot_be_placed,
+    cost_of,
+    curves,
+    epochs,
+    hits,
+    is_supposed,
+    pareto_fronts,
+)
 from analysis.plots.draw import (
     Colours,
     accuracy_by_time,
@@ -43,13 +54,14 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
     placed = [group for group in groups if reasons[group.label] is None]
     unpriced = [group for group in groups if reasons[group.label] == UNPRICED]
     shown = [group for group in groups if reasons[group.label] in (None, UNPRICED)]
-    best = {group.label for front in pareto_fronts(placed) for group in front}
+    paid = [group for group in placed if not is_supposed(group)]
+    best = {group.label for front in pareto_fronts(paid) for group in front}
     description = [] if shown else ["No row has a run that hit and a time."]
     if placed:
-        cheapest, fastest = min(placed, key=_cost), min(placed, key=_time)
+        cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=_time)
         description.append(
             f"A scatter plot of {len(placed)} rows on logarithmic axes: median time upwards, median train cost to the "
-            f"right. Cheapest is {cheapest.name} with {significant(_cost(cheapest))} USD, "
+            f"right. Cheapest is {cheapest.name} with {significant(cost_of(cheapest))} USD, "
             f"fastest is {fastest.name} with {significant(_time(fastest))} s."
         )
     if unpriced:
@@ -65,7 +77,8 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
         svg=time_and_cost(shown, colours) if shown else None,
         narrow=time_and_cost(shown, colours, narrow=True) if shown else None,
         key=(
-            *([Key("our runs, a colour a row", -1)] if any(group.runs for group in shown) else []),
+            *([Key("our runs, a colour a row", -1)] if any(g.runs and not is_supposed(g) for g in shown) else []),
+            *([Key("at the what-if price, which nobody paid", -1, ring=True)] if len(paid) < len(placed) else []),
             *([Key("published entries", -1, hollow=True)] if any(not group.runs for group in shown) else []),
         ),
         table=table_of(
@@ -103,11 +116,14 @@ def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> lis
 def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     row = group.row
     category = CATEGORIES.get(row.pricing_category or "", "published" if row.kind == "published" else UNKNOWN)
-    time, cost = _between(row.time_s_interval), _between(row.train_cost_interval)
+    money, between, known = UNKNOWN, row.train_cost_interval, NOT_APPLICABLE
+    if is_supposed(group):
+        category, money, between = "what-if", significant(cost_of(group)), row.what_if_train_cost_interval
+    elif row.train_cost is not None:
+        money, known = significant(cost_of(group)), "yes" if best else "no"
     name = (group.label, group.name, row.clock)
-    known = NOT_APPLICABLE if row.train_cost is None else "yes" if best else "no"
-    dollars = UNKNOWN if row.train_cost is None else significant(_cost(group))
-    return (*name, significant(_time(group)), time, dollars, cost, category, known)
+    times = (significant(_time(group)), _between(row.time_s_interval))
+    return (*name, *times, money, _between(between), category, known)
 
 
 def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
@@ -231,10 +247,6 @@ def _not_drawn(groups: Sequence[Group], shown: Sequence[Group], why: str) -> lis
 
 def _between(interval: Interval | None) -> str:
     return NOT_APPLICABLE if interval is None else f"[{significant(interval.low)}, {significant(interval.high)}]"
-
-
-def _cost(group: Group) -> float:
-    return float(group.row.train_cost or 0)
 
 
 def _time(group: Group) -> float:

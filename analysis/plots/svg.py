@@ -132,11 +132,15 @@ def _says(text: str) -> str:
 
 @dataclass(frozen=True)
 class Key:
-    """What a colour of the drawing stands for; `colour` is a number of the page's series, -1 the muted one."""
+    """What a colour of the drawing stands for; `colour` is a number of the page's series, -1 the muted one.
+
+    It is a filled circle, a `hollow` diamond or a `ring`.
+    """
 
     text: str
     colour: int
     hollow: bool = False
+    ring: bool = False
     faint: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.plots.data import Group, Hits, LeasePhases, Reading
+from analysis.plots.data import Group, Hits, LeasePhases, Reading, cost_of, is_supposed
 from analysis.stats.intervals import Interval, wilson
 from bench.record.documents import Run
 from bench.text import UNKNOWN, plural, significant
@@ -11,14 +11,12 @@ from bench.text import UNKNOWN, plural, significant
 def of_point(group: Group) -> str:
     """Of a row among times and dollars: time, cost, and how often it hit."""
     row = group.row
-    cost = UNKNOWN
-    if row.train_cost is not None:
-        cost = f"{_estimate(float(row.train_cost), row.train_cost_interval)} {row.currency}"
-    lines = [
-        f"median time: {_estimate(row.time_s, row.time_s_interval)} s ({row.clock} clock)",
-        f"median train cost: {cost}",
-    ]
-    if not row.single_entry:
+    cost = f"median train cost: {UNKNOWN}"
+    if is_supposed(group):
+        cost = f"what-if train cost: {_estimate(cost_of(group), row.what_if_train_cost_interval)} USD, which nobody paid"
+    elif row.train_cost is not None:
+        cost = f"median train cost: {_estimate(float(row.train_cost), row.train_cost_interval)} {row.currency}"
+    lines = [f"median time: {_estimate(row.time_s, row.time_s_interval)} s ({row.clock} clock)", cost]
         lines.append(f"{row.hits} of {plural(row.runs, 'run')} at the target")
     published = " (published, one run)" if row.single_entry else " (published)" if row.kind == "published" else ""
     return _lines(f"{group.name}{published}", *lines)

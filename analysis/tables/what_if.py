@@ -123,5 +123,5 @@ def note(what_if: WhatIf) -> str:
         f"what-if: the seconds that each row's machine took, x {what_if.price_per_hour:f} {what_if.currency} an hour"
         f"{of}, {what_if.pricing_category} ({CATEGORIES[what_if.pricing_category]}); {what_if.source}{seen}. Nobody "
         "paid this price for these runs, and another machine would take another time. Every other figure, leases, "
-        "ratios, claims and plots among them, keeps the prices of the records; published entries keep theirs."
+        "ratios and claims among them, keeps the prices of the records; published entries keep theirs."
     )
