@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 COMMAND = ("report", "--store", "results", "--instance", "aws:p5.4xlarge", "--format", "html")
 # Pixels: wide and high. Of the page, what is read first.
 PICTURES = {"report.png": (1280, 1640), "report-telephone.png": (390, 1500)}
-COLOURS = 32
+COLOURS = 64
 
 
 def chromium() -> webdriver.Chrome:
@@ -58,7 +58,7 @@ def main() -> None:
             browser.quit()
     for name, picture in pictures.items():
         target = ROOT / "docs" / name
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+        picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
         print(f"{target}: {picture.width}x{picture.height}, {target.stat().st_size} bytes")
 
 

@@ -69,7 +69,7 @@ def colours_of(groups: Sequence[Group]) -> dict[str, int]:
     return {group.label: own.get(group.label, -1) for group in groups}
 
 
-def time_andcost_of(groups: Sequence[Group], colours: Colours, *, narrow: bool = False) -> Svg:
+def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = False) -> Svg:
     """Median time against median cost, both logarithmic; beside it, those of `groups` whose price is unknown.
 
     `groups` are those that have a time. `narrow`: for a telephone.

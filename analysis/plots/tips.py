@@ -13,10 +13,13 @@ def of_point(group: Group) -> str:
     row = group.row
     cost = f"median train cost: {UNKNOWN}"
     if is_supposed(group):
-        cost = f"what-if train cost: {_estimate(cost_of(group), row.what_if_train_cost_interval)} USD, which nobody paid"
+        cost = (
+            f"what-if train cost: {_estimate(cost_of(group), row.what_if_train_cost_interval)} USD, which nobody paid"
+        )
     elif row.train_cost is not None:
         cost = f"median train cost: {_estimate(float(row.train_cost), row.train_cost_interval)} {row.currency}"
     lines = [f"median time: {_estimate(row.time_s, row.time_s_interval)} s ({row.clock} clock)", cost]
+    if not row.single_entry:
         lines.append(f"{row.hits} of {plural(row.runs, 'run')} at the target")
     published = " (published, one run)" if row.single_entry else " (published)" if row.kind == "published" else ""
     return _lines(f"{group.name}{published}", *lines)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from analysis.report.answer import answer
 from analysis.report.html import MOST_COLUMNS, as_html
-from analysis.report.report import build_report
+from analysis.report.report import build_report, read_report
 from analysis.tables.what_if import WhatIf, what_if_price
 from bench.record.documents import AnyDocument, LeaseOpened, RecipeRef, Target
+from bench.store import open_store
 from tests.support import page, small_store as a
 
 OTHER = RecipeRef(name="other", source_sha256="0" * 64)
@@ -98,3 +102,30 @@ def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[LeaseOpene
 def test_without_runs_the_answer_is_how_to_make_one() -> None:
     report = build_report([])
     assert answer(report) == [report.headline]
+
+
+def test_rows_without_a_price_stand_at_the_what_if_price_as_rings_and_beat_nobody() -> None:
+    runs = [a.a_lease(1, "36"), a.a_run(1, 60.0, lease_id=a.an_id(1)), a.a_run(2, 30.0, recipe=OTHER)]
+    first, *_ = page.parse(as_html(build_report(runs, what_if=what_if_price(None, "12", currency="USD")))).all("figure")
+    said = [
+        e.attributes["aria-label"] or "" for e in first.all("svg")[0].every() if e.attributes.get("class") == "told"
+    ]
+    (supposed,) = (text for text in said if "what-if" in text)
+    assert "other" in supposed
+    assert "0.100 USD" in supposed
+    assert [item.text for item in first.all("ul")[0].all("li")][1] == "at the what-if price, which nobody paid"
+    rows = {row[0]: row for row in first.all("table")[0].rows()}
+    assert rows["other"][5:] == ["0.100", "–", "what-if", "–"]  # noqa: RUF001 -- the dash of the page
+    assert rows["myrtle"][5] == "0.600"
+
+
+@pytest.mark.slow
+def test_the_page_of_the_own_results_with_all_entries_is_small_and_soon_made() -> None:
+    start = time.process_time()
+    report, errors = read_report([open_store(Path(__file__).parents[3] / "results")], "airbench", "all", plots=True)
+    written = as_html(report)
+    # Of the processor, as other work on the machine is not the page's. Imports are before it.
+    assert time.process_time() - start < 2
+    assert errors == []
+    assert len(written.encode()) < 400_000
+    assert len(page.cost_table_of(page.parse(written)).rows()) == len(report.rows) > 31
