@@ -105,7 +105,11 @@ def test_without_runs_the_answer_is_how_to_make_one() -> None:
 
 
 def test_rows_without_a_price_stand_at_the_what_if_price_as_rings_and_beat_nobody() -> None:
-    runs = [a.a_lease(1, "36"), a.a_run(1, 60.0, lease_id=a.an_id(1)), a.a_run(2, 30.0, recipe=OTHER)]
+    runs: list[AnyDocument] = [
+        a.a_lease(1, "36"),
+        a.a_run(1, 60.0, lease_id=a.an_id(1)),
+        a.a_run(2, 30.0, recipe=OTHER),
+    ]
     first, *_ = page.parse(as_html(build_report(runs, what_if=what_if_price(None, "12", currency="USD")))).all("figure")
     said = [
         e.attributes["aria-label"] or "" for e in first.all("svg")[0].every() if e.attributes.get("class") == "told"
