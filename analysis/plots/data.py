@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
 from typing import get_args
 
 from analysis.plots.names import short_names
@@ -63,58 +62,6 @@ def groups_of(rows: Sequence[Row], runs: Iterable[Run]) -> list[Group]:
         there = [(by_id[run_id], seconds, used) for run_id, seconds, used in taken if run_id in by_id]
         groups.append(Group(label, row, tuple(run for run, *_ in there), tuple((s, used) for _, s, used in there)))
     return groups
-
-
-UNPRICED = "price unknown"
-
-
-def is_supposed(group: Group) -> bool:
-    """Whether the row stands among times and dollars at a price that nobody paid, for want of its own."""
-    row = group.row
-    return row.price_per_hour is None and row.what_if_currency == "USD" and bool(row.what_if_train_cost)
-
-
-def cost_of(group: Group) -> float:
-    """The row's median train cost: at its own price, at the one that nobody paid where it has none, or else 0."""
-    row = group.row
-    return float((row.what_if_train_cost if is_supposed(group) else row.train_cost) or 0)
-
-
-def cannot_be_placed(group: Group) -> str | None:
-    """Why the row has no point among times and dollars, or None where it has one. UNPRICED has a time alone."""
-    row = group.row
-    if not row.hits:
-        return "no run reached the target"
-    if row.time_s is None:
-        return "no time under this clock"
-    if is_supposed(group):
-        return None
-    if row.price_per_hour is None or row.train_cost is None:
-        return UNPRICED if row.time_s else "takes no time, and a logarithmic scale has no 0"
-    if row.currency != "USD":
-        return f"priced in {row.currency}"
-    if not row.train_cost or not row.time_s:
-        return "costs nothing, and a logarithmic scale has no 0"
-    return None
-
-
-def pareto_front(groups: Iterable[Group]) -> list[Group]:
-    """Those that no other of the groups beats in both cost and time, cheapest first."""
-    best: list[Group] = []
-    for group in sorted(groups, key=lambda group: (group.row.train_cost or 0, group.row.time_s or 0)):
-        if not best or (group.row.time_s or 0) < (best[-1].row.time_s or 0):
-            best.append(group)
-    return best
-
-
-def pareto_fronts(groups: Iterable[Group]) -> list[list[Group]]:
-    """The front of each task: times to another target, or on other images, are no rivals."""
-
-    def task(group: Group) -> tuple[str, str, str, float]:
-        row = group.row
-        return row.dataset or "", row.metric or "", row.direction or "", row.target or 0.0
-
-    return [pareto_front(rivals) for _, rivals in groupby(sorted(groups, key=task), task)]
 
 
 @dataclass(frozen=True)

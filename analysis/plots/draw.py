@@ -13,16 +13,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
-from analysis.plots.data import (
-    UNPRICED,
-    Group,
-    cannot_be_placed,
-    cost_of,
-    curves,
-    hits,
-    is_supposed,
-    pareto_fronts,
-)
+from analysis.plots.data import Group, curves, hits
+from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
 from analysis.plots.tips import of_group, of_hits, of_point, of_reading
 from bench.record.documents import Policy

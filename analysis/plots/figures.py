@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.plots.data import (
-    UNPRICED,
-    Group,
-    Hits,
-    cannot_be_placed,
-    cost_of,
-    curves,
-    epochs,
-    hits,
-    is_supposed,
-    pareto_fronts,
-)
+from analysis.plots.data import Group, Hits, curves, epochs, hits
 from analysis.plots.draw import (
     Colours,
     accuracy_by_time,
@@ -27,6 +16,7 @@ from analysis.plots.draw import (
     time_and_cost,
 )
 from analysis.plots.lease_figure import lease_figure
+from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run

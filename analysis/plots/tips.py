@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.plots.data import Group, Hits, LeasePhases, Reading, cost_of, is_supposed
+from analysis.plots.data import Group, Hits, LeasePhases, Reading
+from analysis.plots.placing import cost_of, is_supposed
 from analysis.stats.intervals import Interval, wilson
 from bench.record.documents import Run
 from bench.text import UNKNOWN, plural, significant
