@@ -17,6 +17,7 @@ from analysis.frames.runs import load, runs_frame
 from analysis.published.dawnbench.entries import published_documents
 from analysis.published.runs import with_published
 from bench.cli.parts.common import (
+    complete_files,
     format_option,
     output_option,
     refuse,
@@ -34,7 +35,7 @@ NOT_SUPPORTED, INCONCLUSIVE = 3, 4  # exit codes
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[CLAIM|FILE.toml]…")
+@click.argument("ids", nargs=-1, metavar="[CLAIM|FILE.toml]…", shell_complete=complete_files)
 @stores_option
 @format_option("table", "markdown", "json")
 @output_option

@@ -17,7 +17,7 @@ from analysis.comparison.compare import (
     slower,
 )
 from analysis.published.runs import load_apart_with_published
-from bench.cli.parts.common import format_option, store_option, with_progress
+from bench.cli.parts.common import complete_folders, complete_recipes, format_option, store_option, with_progress
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
@@ -36,10 +36,15 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=complete_recipes)
+@click.argument("b", shell_complete=complete_recipes)
 @store_option
-@click.option("--baseline-store", metavar="FOLDER", help="Where the records of B live, if not in --store.")
+@click.option(
+    "--baseline-store",
+    metavar="FOLDER",
+    shell_complete=complete_folders,
+    help="Where the records of B live, if not in --store.",
+)
 @click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Which clock.")
 @click.option(
     "--metric",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import click
 
-from bench.cli.parts.common import confirm, refuse, store_option
+from bench.cli.parts.common import complete_files, confirm, refuse, store_option
 from bench.cli.parts.machines import is_chosen, named
 from bench.errors import BenchError, UsageError
 from bench.store import open_store
@@ -16,7 +16,7 @@ from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
 
 @click.command()
-@click.argument("which", required=False, metavar="[SWEEP|CLUSTER]")
+@click.argument("which", required=False, metavar="[SWEEP|CLUSTER]", shell_complete=complete_files)
 @click.option("--all", "everything", is_flag=True, help="The machines of all sweeps.")
 @store_option
 @click.option("--discard", is_flag=True, help="Also those whose records cannot be had: they are lost.")

@@ -13,6 +13,7 @@ import click
 
 from bench.billing.prices import machine_hourly, train_cost
 from bench.cli.parts.common import (
+    complete_files,
     echo_option,
     end_unless_completed,
     machine_options,
@@ -51,7 +52,14 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND…")
+@click.argument(
+    "command",
+    nargs=-1,
+    required=True,
+    type=click.UNPROCESSED,
+    metavar="-- COMMAND…",
+    shell_complete=complete_files,
+)
 @click.option("--target", callback=_parsed(parse_target), metavar="'METRIC <= VALUE'", help="Quality to reach.")
 @click.option("--stop-at-target", is_flag=True, help="Stop the program once it is at its target.")
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="How often to run it.")

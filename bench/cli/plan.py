@@ -10,7 +10,15 @@ from functools import partial
 
 import click
 
-from bench.cli.parts.common import format_option, refuse, to_terminal, with_progress, write
+from bench.cli.parts.common import (
+    complete_files,
+    complete_folders,
+    format_option,
+    refuse,
+    to_terminal,
+    with_progress,
+    write,
+)
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
 from bench.store import open_store
@@ -35,12 +43,13 @@ class _PlanCommand(click.Command):
 
 
 @click.command(cls=_PlanCommand)
-@click.argument("path", metavar="SWEEP.yaml")
+@click.argument("path", metavar="SWEEP.yaml", shell_complete=complete_files)
 @click.option(
     "--store",
     "stores",
     multiple=True,
     metavar="FOLDER|s3://…",
+    shell_complete=complete_folders,
     help=f"Records to learn times from; may be repeated.  [default: results, results/local and {STORE.name}]",
 )
 @click.option("--offline", is_flag=True, help="Only the prices that come with bench.")

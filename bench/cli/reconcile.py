@@ -8,7 +8,7 @@ import click
 
 from analysis.reconcile.reconcile import from_cost_explorer, from_exports, from_runpod
 from analysis.reconcile.render import as_text
-from bench.cli.parts.common import refuse, store_option, to_terminal, with_progress
+from bench.cli.parts.common import complete_files, refuse, store_option, to_terminal, with_progress
 from bench.store import open_store
 
 
@@ -19,6 +19,7 @@ from bench.store import open_store
     "exports",
     multiple=True,
     metavar="FILE|FOLDER|s3://…",
+    shell_complete=complete_files,
     help="Exported bill: FOCUS 1.0 to 1.4, AWS CUR 2.0, Azure actual cost; .csv, .csv.gz, .parquet. May be repeated.",
 )
 @click.option("--cost-explorer", is_flag=True, help="Ask AWS Cost Explorer, by the tag bench-lease; $0.01 a request.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bench.billing.offers.skypilot import installed
-from bench.cli.parts.common import store_option
+from bench.cli.parts.common import complete_files, store_option
 from bench.cli.parts.machines import is_chosen, named
 from bench.store import open_store
 from bench.sweep.orchestration.clusters import open_clusters, rows, select, store_for
@@ -15,7 +15,7 @@ from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 
 
 @click.command()
-@click.argument("sweep", required=False, metavar="[SWEEP]")
+@click.argument("sweep", required=False, metavar="[SWEEP]", shell_complete=complete_files)
 @store_option
 @click.pass_context
 def status(context: click.Context, sweep: str | None, store: str) -> None:

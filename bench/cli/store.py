@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bench.cli.parts.common import refuse, store_option, with_progress
+from bench.cli.parts.common import complete_folders, refuse, store_option, with_progress
 from bench.errors import ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
 
@@ -63,7 +63,12 @@ def verify(store: str) -> None:
 
 
 @store.command()
-@click.option("--store", metavar="STORE", help="Only what waits for this store; else for every one.")
+@click.option(
+    "--store",
+    metavar="FOLDER|s3://…",
+    shell_complete=complete_folders,
+    help="Only what waits for this store; else for every one.",
+)
 @with_progress
 def drain(store: str | None) -> None:
     """Put the records that wait in the spool into their stores.

@@ -12,7 +12,7 @@ from math import ceil
 
 import click
 
-from bench.cli.parts.common import confirm, store_option
+from bench.cli.parts.common import complete_files, confirm, store_option
 from bench.cli.plan import planned_from_records
 from bench.errors import UsageError
 from bench.store import open_store
@@ -27,7 +27,7 @@ from bench.sweep.spec import Sweep, duration, load
 
 
 @click.command()
-@click.argument("path", metavar="SWEEP.yaml")
+@click.argument("path", metavar="SWEEP.yaml", shell_complete=complete_files)
 @store_option
 @click.option("--max-cost", metavar="USD", help="Give all back at so many dollars, in place of the file's max_cost.")
 @click.option("--max-duration", metavar="TIME", help="Give all back after 90s, 45m, 2h, …, in place of the file's.")

@@ -77,6 +77,15 @@ def test_a_command_has_help_for_itself_its_options_and_its_arguments(name: str) 
             assert any(word in command.help for word in words), f"{words} in the help's text"
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_shell_completes_what_names_a_file_a_folder_or_a_recipe(name: str) -> None:
+    context = click.Context(ALL[name])
+    for parameter in ALL[name].params:
+        words = set(re.findall(r"[A-Z]+", parameter.metavar or ""))
+        if words & {"COMMAND", "DIR", "FILE", "FOLDER", "RECIPE", "SWEEP"}:
+            assert parameter.shell_complete(context, ""), parameter.name
+
+
 @pytest.mark.parametrize("name", [name for name in ALL if " " in name])
 def test_a_group_s_help_has_a_whole_sentence_for_each_command(name: str) -> None:
     assert ALL[name].get_short_help_str(limit=80 - len("  dawnbench    ")).endswith(".")

@@ -31,6 +31,9 @@ def test_another_shell_is_a_usage_error(bench: Bench) -> None:
         ("bench store c", ["compact"]),
         ("bench report --form", ["--format"]),
         ("bench completion f", ["fish"]),
+        ("bench compare my", ["myrtle", "myrtle-tricks", "myrtle-tricks-13ep"]),
+        ("bench plan docs/", ["docs/"]),  # bash looks for files itself
+        ("bench report --store res", ["res"]),
     ],
 )
 def test_bash_completes_commands_recipes_and_options(bench: Bench, words: str, completed: list[str]) -> None:

@@ -25,6 +25,23 @@ class _Name(click.types.StringParamType):
         return [rv]
 
 
+def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete `incomplete` to files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_folders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete `incomplete` to folders."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def complete_recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The recipes that a shell may complete `incomplete` to."""
+    from bench.recipes import RECIPES  # not for those who run none
+
+    return [CompletionItem(r.name, help=r.summary) for r in RECIPES if r.name.startswith(incomplete)]
+
+
 store_option = click.option(
     "--store",
     envvar=variables.STORE.name,
@@ -32,6 +49,7 @@ store_option = click.option(
     show_default=True,
     show_envvar=True,
     metavar="FOLDER|s3://…",
+    shell_complete=complete_folders,
     help="Where records live.",
 )
 stores_option = click.option(
@@ -44,20 +62,15 @@ stores_option = click.option(
     type=_Name(),
     show_envvar=True,
     metavar="FOLDER|s3://…",
+    shell_complete=complete_folders,
     help="Where records live; may be repeated.",
 )
 data_option = click.option(
     "--data",
     metavar="FOLDER",
+    shell_complete=complete_folders,
     help="Folder with CIFAR-10's official binary batches; else CIFAR10_DIR, else the cache.",
 )
-
-
-def complete_recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The recipes that a shell may complete `incomplete` to."""
-    from bench.recipes import RECIPES  # not for those who run none
-
-    return [CompletionItem(r.name, help=r.summary) for r in RECIPES if r.name.startswith(incomplete)]
 
 
 def format_option(*formats: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
