@@ -30,6 +30,15 @@ def times_by_machine(series: PublishedRuns) -> list[list[float]]:
     return [] if None in by_machine else list(by_machine.values())
 
 
+def left_out(series: PublishedRuns) -> float | None:
+    """The median of the seconds that the clock leaves out, of those phases that are told of every run; None: of none.
+
+    What is told of none or of some of the runs comes on top: the lines of the summary say of what phases.
+    """
+    off = set.intersection(*(run.phases.keys() - set(series.counts) for run in series.runs))
+    return statistics.median(sum(run.phases[name] for name in off) for run in series.runs) if off else None
+
+
 def mlperf_score(series: PublishedRuns) -> float | None:
     """MLPerf's score in minutes before any scaling: the mean without the fastest and the slowest.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from analysis.published.runs import published_frame
-from analysis.published.summary import summary_lines, times_by_machine
+from analysis.published.summary import left_out, summary_lines, times_by_machine
 from analysis.stats.machines import TYPE_FROM, median_of_type
 from analysis.tables.cost_table import Row, measured_row, priced
 from bench.billing.prices import train_cost
@@ -15,7 +15,8 @@ from bench.text import one_line
 
 GENERAL_NOTE = (
     "published, n > 1: runs as their author made and timed them, misses among them; a time stands under its author's "
-    "clock, and a note to its row says what that counts and leaves out. From 3 machines on the median and its interval "
+    "clock, and a note to its row says what that counts and leaves out; left out beside the time is what is told of "
+    "every run, and there may be more. From 3 machines on the median and its interval "
     "are about machines of that type, each of which counts alike. What they cost is at the price that was set beside "
     "them at import. bench did not see them run."
 )
@@ -31,6 +32,7 @@ def _row(series: PublishedRuns) -> Row:
         measured_row(published_frame([series]), DEFAULT_POLICY),
         kind="published",
         clock=series.clock or "its author's",
+        left_out_s=left_out(series),
         notes=tuple(summary_lines(series)),
         price_source=one_line(series.price.source if series.price else series.source),
     )

@@ -33,6 +33,7 @@ def test_mlperf_results_become_rows_with_dollars(bench: Bench, tree: Path) -> No
     assert round(row["train_cost"], 6) == round(120 / 3600 * 20, 6)
     assert round(row["cost_per_success"], 6) == round(360 / 3600 * 20 / 2, 6)
     assert row["final"] == pytest.approx(0.92)
+    assert row["left_out_s"] == 40.0
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_trials_become_a_row_with_a_share_intervals_and_what_is_left_out(bench: 
     assert (row["metric"], row["direction"], row["target"]) == ("accuracy", "at least", 0.94)
     assert (round(row["time_s"], 3), round(row["accuracy"], 3)) == (2.19, 0.945)
     assert row["time_s_low"] < 2.19 < row["time_s_high"]
+    assert row["left_out_s"] == 0.5
     assert round(row["train_cost"], 6) == 0.00219
     assert round(row["cost_per_success"], 6) == round(20 * 2.19 / 15 / 1000, 6)
     assert any("left out, in the median: final_evaluate 0.500 s" in note for note in row["notes"])

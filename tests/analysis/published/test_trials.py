@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from analysis.published.summary import summary_lines
+from analysis.published.summary import left_out, summary_lines
 from analysis.published.trials.importer import Given, read_trials
 from analysis.published.trials.mapping import MappedColumn, parse_map
 from analysis.published.trials.rows import read_rows
@@ -96,6 +96,14 @@ def test_what_trials_say_of_themselves(tmp_path: Path) -> None:
         "final_evaluate 0.500 s; of data, warmup, evaluate nothing is told",
         "price: unknown, and so is every cost; bench import takes --instance, or a price an hour",
     ]
+
+
+def test_what_is_left_out_is_what_is_told_of_every_run(tmp_path: Path) -> None:
+    trials = [trial(0, 2, 0.94) | {"build": 9}, trial(1, 2, 0.94), trial(2, 2, 0.94)]
+    file = trials_file(tmp_path / "f.jsonl", trials)
+    assert left_out(read(file, "build=build")) == 0.5
+    assert left_out(read_trials(file, ["seconds=time_s", "value=graded"], GIVEN)) is None
+    assert left_out(read(file, given=Given(target=TARGET, counts="final_evaluate", hardware="GPU-X"))) is None
 
 
 @pytest.mark.parametrize(
