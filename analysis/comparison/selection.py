@@ -36,9 +36,12 @@ def select(frame: pd.DataFrame, name: str, store: str) -> Side:
     of_recipe = recipes == recipe
     if not of_recipe.any():
         raise UsageError(f"no run of {one_line(recipe)!r} in {store}; {_nearest(recipe, recipes)}")
-    chosen = of_recipe & machines.str.casefold().str.contains(part.strip().casefold(), regex=False)
+    there = machines.str.casefold().str.contains(part.strip().casefold(), regex=False)
+    chosen = of_recipe & there
     if not chosen.any():
         ran_on = ", ".join(sorted(set(machines[of_recipe])))
+        versions = sorted(set(recipes[there & recipes.str.startswith(f"{recipe} v")]))
+        ran_on += "".join(f"; did you mean {version + at + part!r}?" for version in versions[-1:])
         raise UsageError(
             f"no run of {one_line(recipe)!r} on a machine called {one_line(part)!r} in {store}; ran on: {ran_on}"
         )

@@ -35,6 +35,13 @@ def test_an_unknown_selection_is_refused_with_what_there_is(name: str, facts: st
         compared(a_pair(), name)
 
 
+def test_where_another_version_of_a_recipe_ran_there_it_is_named() -> None:
+    documents = [*series("fast", 100, SLOW), *series("fast v3", 200, SLOW, device=XEON)]
+    with pytest.raises(UsageError) as error:
+        compared(documents, "fast@xeon")
+    assert str(error.value).endswith("; ran on: Tesla V100-SXM2-16GB; did you mean 'fast v3@xeon'?")
+
+
 def test_an_empty_store_has_no_runs_to_select() -> None:
     with pytest.raises(UsageError, match="'fast' in here"):
         compared([])
