@@ -10,10 +10,11 @@ from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
+from analysis.comparison.machines import by_run, machines_of, median_of
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
 from analysis.frames.runs import Clock, clock_of, target_words
-from analysis.stats.intervals import LEVEL, POWER, median_interval, visible_difference, wilson
+from analysis.stats.intervals import LEVEL, POWER, visible_difference, wilson
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
 from bench.text import CATEGORIES, UNKNOWN, Column, Table, escape_markdown, one_line, plural, significant
@@ -96,13 +97,19 @@ def slower(comparison: Comparison, share: float) -> bool | None:
 def _notes(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> Iterator[str]:
     yield (
         f"intervals: {100 * LEVEL:g} %, in brackets; a difference is called one where its interval leaves out "
-        f'"none". time: the {policy} clock, medians. 2x faster: half the time. n: runs of each side, or pairs.'
+        f'"none". time: {_clock(a, policy)}, medians. 2x faster: half the time. n: runs of each side, or pairs.'
     )
     yield _design(a, b, policy, findings)
     yield from _conditions(a, b)
     for side in (a, b):
         yield from _uncounted(side, policy)
     yield from _visible(a, b, findings)
+
+
+def _clock(side: Side, policy: Clock) -> str:
+    if policy != "published":
+        return f"the {policy} clock"
+    return f"as published, which counts {', '.join(_distinct(side.runs, 'counts'))}"
 
 
 def _design(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> str:
@@ -224,16 +231,18 @@ def _side(side: Side, policy: str) -> str:
 
 
 def _time(side: Side, policy: str) -> str:
-    times = side.runs[f"{policy}_s"].dropna().tolist()
-    if not times:
+    times = by_run(side, side.runs[f"{policy}_s"])
+    if times.empty:
         return "time unknown"
-    interval = median_interval(times)
+    median, interval = median_of(side, times)
     between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
-    return f"{significant(float(side.runs[f'{policy}_s'].median()))} s{between}"
+    return f"{significant(median)} s{between}"
 
 
 def _machines(side: Side) -> str:
-    return ", ".join(sorted({one_line(name) for name in side.runs["machine"]}))
+    names = ", ".join(sorted({one_line(name) for name in side.runs["machine"]}))
+    count = machines_of(side)
+    return names if count is None else f"{plural(count, 'machine')} ({names})"
 
 
 def _price(side: Side) -> str:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 
 import pandas as pd
 
-from analysis.comparison.machines import ratio_of
+from analysis.comparison.machines import by_run, ratio_of
 from analysis.comparison.selection import Side
 from analysis.frames.runs import Clock, attempt_costs, train_costs
 from analysis.stats.intervals import (
@@ -185,8 +185,7 @@ def _accuracy(a: Side, b: Side) -> Finding:
 def _values(metric: Metric, side: Side, policy: Clock) -> pd.Series[float]:
     """What each run took, in s or in the currency, by series and index; runs without a time are left out."""
     taken = side.runs[f"{policy}_s"] if metric == "time" else _amounts(train_costs(side.runs, policy))
-    keys = pd.MultiIndex.from_arrays([side.runs["series_id"], side.runs["series_index"]])
-    return pd.Series(list(taken), index=keys, dtype="float64").dropna()
+    return by_run(side, taken)
 
 
 def _attempts(metric: Metric, side: Side, policy: Clock) -> list[float]:

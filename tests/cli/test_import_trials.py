@@ -154,6 +154,9 @@ def test_hosts_that_differ_more_than_two_results_are_no_difference_between_them(
     (finding,) = json.loads(done.stdout)["findings"]
     assert finding["winner"] is None
     assert "4 and 4 machines" in finding["text"]
+    told = bench("compare", "a", "b", "--store", "store", "--metric", "time").stdout
+    assert "a: 40 runs on 4 machines (GPU-X); median 2.08 s" in told
+    assert "time: as published, which counts prepare, train, medians" in told
     assert [row["time_s_method"] for row in rows(bench)] == ["random effects of machines"] * 2
 
 
