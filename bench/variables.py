@@ -107,6 +107,7 @@ SPOT = Variable("BENCH_SPOT", "1: it is a spot machine", str)
 PRICE_PER_HOUR = Variable("BENCH_PRICE_PER_HOUR", "what an hour of the machine costs", str)
 CURRENCY = Variable("BENCH_CURRENCY", "of BENCH_PRICE_PER_HOUR, ISO 4217", str)
 ECHO = Variable("BENCH_ECHO", "1: each record is a line of the job's log too", str)
+FINGERPRINT = Variable("BENCH_FINGERPRINT", "0: `bench run` does not measure the machine before its runs", str)
 
 LEASE_ID = Variable("BENCH_LEASE_ID", "the launch that rented this machine", lease_or_series_id)
 LEASE_TAGS = Variable("BENCH_LEASE_TAGS", "tags for the lease's record: name=value name=value", _tags)

@@ -1,7 +1,7 @@
 """What runs on several machines say of their type: medians and ratios, with intervals that hold for another machine.
 
-From 3 to 8 machines a random-effects fit of what each showed; from 9 on a bootstrap of machines, then runs. Fewer than
-3 say nothing of a type. benchmarks/calibration.py shows how often these intervals hold the truth.
+From 3 to 8 machines a random-effects fit of what each showed; from 9 on a bootstrap of machines, then runs; of what is
+compared within machines the fit at any number. Fewer than 3 say nothing of a type. benchmarks/calibration.py shows how often these intervals hold the truth.
 """
 
 from __future__ import annotations
@@ -72,14 +72,16 @@ def paired_ratio_of_types(pairs: Sequence[tuple[Sequence[float], Sequence[float]
     for above, below in pairs:
         _check([above, below])
         ratios.append([high / low for high, low in zip(above, below, strict=True)])
-    value, interval = median_of_type(ratios)
-    return value, interval._replace(method=f"paired, {interval.method}") if interval else None
+    if len(ratios) < TYPE_FROM:
+        return estimate(median, ratios), None
+    # Fitted at any number: ratios vary by their runs more than by their machines, and redrawing both counts runs twice.
+    value, interval = _told(_fit(median, ratios))
+    return value, interval._replace(method=f"paired, {interval.method}")
 
 
 def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, Interval | None]:
     """The same where runs have no partners: of each machine its median above over its median below.
 
-    A ratio of medians is one value a machine, so it is fitted, however many machines there are.
     """
     for above, below in sides:
         _check([above, below])

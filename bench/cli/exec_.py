@@ -26,7 +26,7 @@ from bench.cli.parts.lease_part import lease_cost_text, lease_part, opened_lease
 from bench.errors import BenchError, UsageError
 from bench.lease.lease import LeaseHandle, acquire_lease
 from bench.lease.machine import MachineOptions
-from bench.measure.program_series import ProgramRequest, program_runs
+from bench.measure.program.series import ProgramRequest, program_runs
 from bench.measure.recording import recorded
 from bench.measure.signals import Interrupts
 from bench.programs.job import GRACE_S, Job, Target, parse_target

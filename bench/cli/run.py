@@ -7,6 +7,7 @@ from contextlib import closing
 
 import click
 
+from bench import variables
 from bench.cli.parts.common import (
     complete_recipes,
     data_option,
@@ -56,6 +57,13 @@ from bench.store import open_store
     is_flag=True,
     help="Go on with the series of this launch: runs of it that the store holds are not made again.",
 )
+@click.option(
+    "--fingerprint/--no-fingerprint",
+    envvar=variables.FINGERPRINT.name,
+    default=True,
+    show_default=True,
+    help="Measure the machine before the first run, off the clock: 20 s on a GPU, 1 s on a processor.",
+)
 @store_option
 @echo_option
 @show_cost_option
@@ -71,6 +79,7 @@ def run(
     data: str | None,
     held_out: bool,
     resume: bool,
+    fingerprint: bool,
     store: str,
     echo: bool,
     show_cost: bool,
@@ -96,6 +105,7 @@ def run(
         target=target,
         lease=lease_part(lease),
         series=series_of(os.environ) if resume else None,
+        fingerprint=fingerprint,
         echo=echo,
     )
     statuses = set()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 # NVML's policies that keep a GPU below its clocks (nvmlPerfPolicyType_t). Its reasons of the moment say nothing of a
 # run that is over: the power limit holds under load only.
 _SLOWED = {0: "power limit", 1: "temperature", 3: "board limit", 5: "reliability"}
+_SM_CLOCK, _ITS_OWN_SENSOR = 1, 0  # nvmlClockType_t, nvmlTemperatureSensors_t
 # A share of the run from which on it is worth a warning: GPUs touch their limits now and then.
 _WORTH_TELLING = 0.01
 _PROC = Path("/proc")
@@ -72,6 +73,21 @@ class Gpu:
         """Energy used since the driver was loaded, J."""
         millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
         return None if millijoules is None else millijoules / 1000
+
+    def sm_mhz(self) -> float | None:
+        """The clock of its multiprocessors at the moment, MHz."""
+        mhz = self._ask("nvmlDeviceGetClockInfo", self._handle, _SM_CLOCK)
+        return None if mhz is None else float(mhz)
+
+    def temperature_c(self) -> float | None:
+        """Its temperature, degrees Celsius."""
+        celsius = self._ask("nvmlDeviceGetTemperature", self._handle, _ITS_OWN_SENSOR)
+        return None if celsius is None else float(celsius)
+
+    def power_w(self) -> float | None:
+        """What it draws, W."""
+        milliwatts = self._ask("nvmlDeviceGetPowerUsage", self._handle)
+        return None if milliwatts is None else milliwatts / 1000
 
     def slowed_seconds(self) -> dict[str, float]:
         """Seconds in which it was kept below its clocks since the driver was loaded, by what did that."""

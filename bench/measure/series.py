@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,15 +15,20 @@ from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
+from bench.measure.machine.fingerprint import fingerprint
+from bench.measure.machine.memory import MemoryMeter
 from bench.measure.progress import Progress
 from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
 from bench.programs.host import cpu_name
+from bench.programs.identity import gpu_ids, host_id
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
     DEFAULT_POLICY,
     Device,
     Environment,
+    Fingerprint,
+    Machine,
     PhaseName,
     Reason,
     RecipeRef,
@@ -61,10 +67,29 @@ class Measurement:
         used = range(self.gpus) if self.gpus > 1 else [self.compute.device]
         properties = [torch.cuda.get_device_properties(each) for each in used] if self.compute.is_cuda else []
         self.gpu = [Gpu(str(each.uuid)) for each in properties]
+        self.machine = Machine(host=host_id(), gpus=gpu_ids(str(each.uuid) for each in properties))
         # Read now: the files of a checkout can change while it trains.
         self.environment = self._environment()
         self.sources: dict[str, str] = {}
         self.trainers: dict[str, Trainer | Processes] = {}
+
+    def take_fingerprint(self) -> None:
+        """Measure what the machine can do, off every clock; nothing where several processes train.
+
+        This process would keep memory on each of their GPUs.
+        """
+        if self.gpus > 1:
+            return
+        self.progress.begin("fingerprint of the machine")
+        began = time.perf_counter()
+        taken = fingerprint(self.compute, next(iter(self.gpu), None), lambda: self.interrupts.received is not None)
+        self.machine = self.machine.model_copy(update={"fingerprint": taken})
+        if self.compute.is_cuda:
+            torch.cuda.empty_cache()
+        self.progress.end(f"fingerprint of the machine: {_told(taken)}")
+        # A cold start is as long as it was without: what came before it moves up to what follows.
+        pause = time.perf_counter() - began
+        self.early = [(name, start + pause, stop + pause) for name, start, stop in self.early]
 
     def runs(
         self,
@@ -122,6 +147,7 @@ class Measurement:
         meter, warnings = Meter(self.gpu), self._warnings()
         if process_start is not None:  # later the load is our own
             warnings += _load()
+        memory = MemoryMeter(self.compute, self._pids())
         status, reason, message = self._attempt(recipe, seed, recorder, meter)
         run = Run(
             recipe=RecipeRef(name=recipe.name, version=recipe.version, source_sha256=self.sources[recipe.name]),
@@ -136,6 +162,8 @@ class Measurement:
             device=self._device(trainer := self.trainers.get(recipe.name)),
             energy_joules=meter.joules,
             environment=self.environment,
+            machine=self.machine,
+            peak_memory=memory.peak(self._pids()),
             warnings=tuple(
                 dict.fromkeys([*warnings, *_notes(trainer), *meter.warnings, *self._warnings(), *_drift(clock)])
             ),
@@ -220,8 +248,10 @@ class Measurement:
         return describe(self._name(), self.gpu[0].driver, torch.version.cuda, torch.backends.cudnn.version())
 
     def _warnings(self) -> list[str]:
-        ours = [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
-        return [warning for each in self.gpu for warning in each.warnings(ours)]
+        return [warning for each in self.gpu for warning in each.warnings(self._pids())]
+
+    def _pids(self) -> list[int]:
+        return [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
 
 
 def outcome(run: Run) -> str:
@@ -234,6 +264,11 @@ def outcome(run: Run) -> str:
     assert run.final_value is not None
     assert run.target is not None
     return f"{run.final_value:.2%} in {time} ({DEFAULT_POLICY} clock), {verdict} {run.target.value:.1%}"
+
+
+def _told(taken: Fingerprint) -> str:
+    rates = ((taken.matmul_tflops, "TFLOP/s in a matrix product"), (taken.copy_gb_per_s, "GB/s in a copy"))
+    return ", ".join(f"{rate:.3g} {unit}" for rate, unit in rates if rate is not None) or "broken off"
 
 
 def _notes(trainer: Trainer | Processes | None) -> list[str]:

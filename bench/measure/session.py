@@ -37,6 +37,7 @@ class Request:
     target: float | None
     lease: LeasePart
     series: str | None = None  # the series to go on with; None: a new one
+    fingerprint: bool = False  # whether the machine is measured first, off the clock
     echo: bool = False  # whether each record is a line on stdout too
 
 
@@ -74,6 +75,8 @@ def measure(request: Request, store: Store, progress: Progress) -> Generator[tup
             gpus=request.gpus,
             early=early if process_started is not None else [],  # a start that is not known cannot be counted from
         )
+        if request.fingerprint:
+            measurement.take_fingerprint()
         return measurement.runs(request.recipes, request.runs, request.first_seed, request.series, earlier)
 
     yield from recorded(runs, request.lease, store, interrupts, echo=request.echo)

@@ -9,16 +9,17 @@ from typing import Any
 
 from bench import __version__
 from bench.programs.host import cores, cpu_name, visible_gpus
+from bench.programs.identity import gpu_ids, host_id
 from bench.programs.nodes import node_of
 from bench.sealed import new_id, record_line, seal
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 # What is measured and is no field of a record.
 _NOT_RECORDED = ("exit_code", "killed_by", "interrupted")
 
 
 def machine_of(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The device and the environment of all runs; to be asked before the first, for a GPU may fail in it.
+    """The device, the environment and the machine of all runs; asked before the first, for a GPU may fail in it.
 
     Several nodes are taken to be alike: their devices are counted together.
     """
@@ -39,6 +40,7 @@ def machine_of(environ: Mapping[str, str]) -> dict[str, Any]:
             "gpu": gpus[0].name if gpus else None,
             "driver": gpus[0].driver if gpus else None,
         },
+        "machine": {"host": host_id(environ), "gpus": gpu_ids(gpu.uuid for gpu in gpus)},
     }
 
 

@@ -54,6 +54,7 @@ from bench.record.lease import (
     of_nodes,
     sum_known,
 )
+from bench.record.machine import Fingerprint, Machine, PeakMemory
 from bench.record.policy import (
     COUNTED,
     DEFAULT_POLICY,
@@ -110,14 +111,17 @@ __all__ = [
     "Environment",
     "Evaluation",
     "ExecutionPath",
+    "Fingerprint",
     "JoinedBy",
     "LeaseClosed",
     "LeaseEdge",
     "LeaseOpened",
+    "Machine",
     "MetricTarget",
     "Money",
     "Part",
     "Partial",
+    "PeakMemory",
     "Phase",
     "PhaseName",
     "Policy",

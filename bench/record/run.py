@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from bench.record.base import Document, Part, Phase, Target, Utc, time_of
+from bench.record.machine import Machine, PeakMemory
 from bench.record.program import Cleanup, Ended, MetricTarget, Program, StepProgress
 
 Status = Literal["completed", "failed", "interrupted"]
@@ -116,7 +117,7 @@ class Environment(Part):
 class Run(Document):
     """One training, by one recipe or one program with one seed."""
 
-    schema_version: Literal[1, 2] = 2  # type: ignore[assignment]  # the version of this kind went on alone
+    schema_version: Literal[1, 2, 3] = 3  # type: ignore[assignment]  # the version of this kind went on alone
     kind: Literal["run"] = "run"
     recipe: RecipeRef | None = None
     program: Program | None = None
@@ -141,6 +142,8 @@ class Run(Document):
     device: Device
     energy_joules: float | None = Field(None, ge=0, description="of its GPUs; without what made a recipe ready")
     environment: Environment
+    machine: Machine | None = Field(None, description="null: not asked, as before version 3")
+    peak_memory: PeakMemory | None = None
     warnings: tuple[str, ...] = ()
 
     @model_validator(mode="after")

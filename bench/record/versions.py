@@ -8,15 +8,19 @@ from typing import Any
 from bench.record.base import SCHEMA_VERSION, Document
 
 _STILL_1 = ("lease-opened", "lease-closed", "bill", "published", "published-runs")
-# Fields that version 1 did not have: of a run, and of its parts.
+# Fields that earlier versions did not have: of a run, and of its parts.
 _SINCE_2 = ("program", "ended", "cleanup", "resumed_from", "progress")
+_SINCE_3 = ("machine", "peak_memory")
 _PARTS_SINCE_2 = {"device": ("compared",), "environment": ("cudnn", "triton")}
 
 
 def content_of(document: Document) -> dict[str, Any]:
     """The document as plain JSON content, without its checksum."""
     content = document.model_dump(mode="json")
-    return _down_to_1(content) if content["kind"] == "run" and content["schema_version"] == 1 else content
+    if content["kind"] != "run" or content["schema_version"] == SCHEMA_VERSION:
+        return content
+    of_2 = _without(content, _SINCE_3)
+    return _down_to_1(of_2) if content["schema_version"] == 1 else of_2
 
 
 def newest_version(content: dict[str, Any]) -> int:

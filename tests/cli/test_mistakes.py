@@ -111,7 +111,7 @@ def test_a_record_altered_by_a_byte_is_named_and_the_others_are_reported(
 def test_a_record_of_a_newer_version_asks_for_an_upgrade(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
     store = open_store(str(tmp_path / "store"))
     path = tmp_path / "store" / store.put(make_run())
-    path.write_bytes(path.read_bytes().replace(b'"schema_version":2', b'"schema_version":3'))
+    path.write_bytes(path.read_bytes().replace(b'"schema_version":3', b'"schema_version":4'))
     done = bench("report", "--store", "store")
     assert done.returncode == 5
     assert "upgrade bench" in done.stderr

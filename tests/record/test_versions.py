@@ -34,16 +34,25 @@ def test_a_run_of_version_1_keeps_its_shape_and_its_bytes() -> None:
     assert to_bytes(from_bytes(raw, "x.json")) == raw
 
 
-def test_a_run_of_today_is_of_version_2() -> None:
+def test_a_run_of_today_is_of_version_3() -> None:
     raw = to_bytes(make_run())
-    assert json.loads(raw)["schema_version"] == 2
+    assert json.loads(raw)["schema_version"] == 3
     assert json.loads(raw)["evaluations"][0]["metrics"] == {"accuracy": 0.9}
 
 
 def test_both_versions_have_the_same_times() -> None:
-    old, new = (make_run(schema_version=version) for version in (1, 2))
+    old, new = (make_run(schema_version=version) for version in (1, 3))
     assert policy_seconds(old, "mlperf") == policy_seconds(new, "mlperf")
 
 
-def test_a_program_needs_version_2() -> None:
-    assert json.loads(to_bytes(make_program_run()))["schema_version"] == 2
+def test_a_program_is_of_today_too() -> None:
+    assert json.loads(to_bytes(make_program_run()))["schema_version"] == 3
+
+
+def test_a_run_of_version_2_has_no_machine_and_keeps_its_bytes() -> None:
+    raw = to_bytes(make_run(schema_version=2))
+    assert not {"machine", "peak_memory"} & json.loads(raw).keys()
+    again = from_bytes(raw, "x.json")
+    assert to_bytes(again) == raw
+    assert isinstance(again, Run)
+    assert (again.machine, again.peak_memory) == (None, None)

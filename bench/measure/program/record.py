@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.programs.document import measured_fields
-from bench.record.run import Device, Environment, Run, Series
+from bench.record.documents import Device, Environment, Machine, Run, Series
 
 
 def run_of(
@@ -18,6 +18,7 @@ def run_of(
     lease_id: str | None,
     device: Device,
     environment: Environment,
+    machine: Machine | None = None,
     energy_joules: float | None = None,
     warnings: tuple[str, ...] = (),
 ) -> Run:
@@ -31,6 +32,7 @@ def run_of(
         "lease_id": lease_id,
         "device": device,
         "environment": environment,
+        "machine": machine,
         "energy_joules": energy_joules,
         "warnings": (*measurement["warnings"], *warnings),
     }

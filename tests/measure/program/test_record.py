@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from bench.measure.program.record import run_of
 from bench.record.documents import Device, Environment, Run, Series, from_bytes, new_id, to_bytes
-from bench.record.measured import run_of
 from tests.support.program_runs import PROGRAM
 
 MEASUREMENT: dict[str, Any] = {

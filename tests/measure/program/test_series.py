@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.program_series import ProgramRequest, program_runs
+from bench.measure.program.series import ProgramRequest, program_runs
 from bench.measure.signals import Interrupts
 from bench.programs.job import Job
 

@@ -11,15 +11,16 @@ from bench.errors import BenchError, UsageError
 from bench.host import cores
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
+from bench.measure.program.record import run_of
 from bench.measure.signals import Interrupts
 from bench.programs.host import cpu_name, visible_gpus
+from bench.programs.identity import gpu_ids, host_id
 from bench.programs.job import Job
 from bench.programs.measurement import check, measure
 from bench.programs.nodes import Head, Node, NodesApart
 from bench.programs.running.process import CannotStart
 from bench.programs.sources.regex import BadPattern
-from bench.record.documents import Device, Run, Series, new_id
-from bench.record.measured import run_of
+from bench.record.documents import Device, Machine, Run, Series, new_id
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def _runs(
     driver, name = (found[0].driver, found[0].name) if found else (None, None)
     # The program's own torch and Triton, if it has any, are not those beside bench.
     environment = describe(name, driver).model_copy(update={"torch": None, "triton": None})
+    machine = Machine(host=host_id(environ), gpus=gpu_ids(gpu.uuid for gpu in found))
     for index in range(request.runs):
         if interrupts.received:
             return
@@ -89,6 +91,7 @@ def _runs(
             lease_id=request.lease_id,
             device=device,
             environment=environment,
+            machine=machine,
             energy_joules=meter.joules,
             warnings=tuple(dict.fromkeys([*others, *meter.warnings])),
         )
