@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 CLOUD_VENV ?= .venv-cloud
 FOCUS_VENV ?= .venv-focus
 FLOORS_VENV ?= .venv-floors
+TRAINER_VENV ?= .venv-trainer
 STORE ?= results/local
 RUNS ?= 1
 HALF_HOUR ?= results/gpu-half-hour
 IMAGE ?= bench
 
 .PHONY: run quick gpu report test test-all test-floors test-container test-cloud check image lock setup data clean
-.PHONY: cloud-venv focus-venv floors-venv
+.PHONY: cloud-venv focus-venv floors-venv trainer-venv
 
 run: setup data  ## train airbench94-muon, then report
 	$(BIN)/bench run airbench94-muon --runs $(RUNS) --store $(STORE)
@@ -35,7 +36,8 @@ test: check  ## lint, types, and every test that is not slow, on all cores
 
 # Slow tests train, or wait for servers that die: one after another, each with the whole machine.
 test-all: export BENCH_FOCUS_VALIDATOR := $(abspath $(FOCUS_VENV)/bin/focus-validator)
-test-all: focus-venv test  ## the slow tests too
+test-all: export BENCH_TEST_TRAINER := $(abspath $(TRAINER_VENV)/bin/python)
+test-all: focus-venv trainer-venv test  ## the slow tests too
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 check: setup  ## lint and types
@@ -92,6 +94,16 @@ $(FOCUS_VENV)/.ready: Makefile
 	$(FOCUS_VENV)/bin/python -m pip install --quiet focus-validator 'multimethod<2'
 	touch $@
 
+trainer-venv: $(TRAINER_VENV)/.ready  ## an environment with Hugging Face's Trainer, on the torch of VENV
+
+# By its path: torch takes minutes and gigabytes to install once more.
+$(TRAINER_VENV)/.ready: Makefile | setup
+	test -x $(TRAINER_VENV)/bin/python || $(PYTHON) -m venv $(TRAINER_VENV)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' \
+		> "$$(echo $(TRAINER_VENV)/lib/python3.*/site-packages)/torch.pth"
+	$(TRAINER_VENV)/bin/python -m pip install --quiet transformers accelerate
+	touch $@
+
 floors-venv: $(FLOORS_VENV)/.ready  ## an environment with the lowest versions of the dependencies, without torch
 
 $(FLOORS_VENV)/.ready: pyproject.toml | setup
@@ -106,4 +118,4 @@ data: setup
 	test -n "$$CIFAR10_DIR" || $(BIN)/bench data fetch
 
 clean:
-	rm -rf $(VENV) $(CLOUD_VENV) $(FOCUS_VENV) $(FLOORS_VENV) build *.egg-info
+	rm -rf $(VENV) $(CLOUD_VENV) $(FOCUS_VENV) $(FLOORS_VENV) $(TRAINER_VENV) build *.egg-info

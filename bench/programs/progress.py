@@ -59,6 +59,8 @@ class Point:
     metrics: dict[str, float] = field(default_factory=dict)
     # The name of the phase that begins here, where the program marks one.
     phase: str | None = None
+    # A step that a run before this one has saved, and that this one may go on from; nothing else is then said.
+    saved: int | None = None
 
 
 class Source(Protocol):

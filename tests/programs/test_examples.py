@@ -13,15 +13,18 @@ from bench.programs.job import Job, parse_target
 from bench.programs.measurement import measure
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "programs"
+# A Python of an environment of its own.
+TRAINER = os.environ.get("BENCH_TEST_TRAINER")
 # One thread: two processes that share a core wait for each other.
-ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1"}
+ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
 def measured(folder: Path, *argv: str, **job: Any) -> dict[str, Any]:
-    """The measurement of a Python program in an empty folder."""
+    """The measurement of a program in a folder; of this Python, where the first word is none."""
+    command = argv if argv[0] == TRAINER else (sys.executable, *argv)
     null = os.open(os.devnull, os.O_WRONLY)
     try:
-        return measure(Job((sys.executable, *argv), folder=folder, timeout=300, **job), ENVIRON, outputs=(null, null))
+        return measure(Job(command, folder=folder, timeout=300, **job), ENVIRON, outputs=(null, null))
     finally:
         os.close(null)
 
@@ -67,6 +70,25 @@ def test_the_character_model_is_sampled_and_goes_on_from_its_checkpoint(tmp_path
     assert rest["resumed_from"] is not None
     assert rest["resumed_from"] >= sample["progress"]["last_step"]
     assert rest["evaluations"][-1]["final"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    TRAINER is None, reason="BENCH_TEST_TRAINER names no Python with transformers; see make trainer-venv"
+)
+def test_hugging_faces_trainer_is_measured_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    assert TRAINER is not None
+    words = (TRAINER, example("hf_trainer"), "--every", "20", "--output", "out", "--steps")
+    target = parse_target("eval_loss <= 5")
+    first = measured(tmp_path, *words, "40", target=target)
+    progress = first["progress"]
+    assert (first["status"], first["message"]) == ("completed", None)
+    assert (progress["last_step"], progress["total_steps"], progress["unit"]) == (40, 40, "step")
+    assert progress["target_source"] in ("python-dict", "trainer-state")
+    assert [reading["step"] for reading in first["evaluations"]] == [20, 40]
+    assert first["evaluations"][-1]["metrics"]["eval_loss"] < 5
+    second = measured(tmp_path, *words, "80", target=target)
+    assert (second["status"], second["progress"]["last_step"], second["resumed_from"]) == ("completed", 80, 40)
 
 
 def test_each_example_is_in_the_document() -> None:

@@ -1,7 +1,7 @@
 """trainer_state.json, which Hugging Face's Trainer writes with every checkpoint.
 
 A state is one point, at the time of its file: when the entries of its history came is not known. The entries that an
-earlier run's state holds too are that run's.
+earlier run's state holds too are that run's, and its step is one that this run may go on from.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class TrainerState:
         if at is None:
             # Of an earlier run: what a run that goes on from it repeats. The longest says most.
             self._known = max(self._known, entries, key=len)
-            return None
+            saved = as_count(state.get("global_step"))
+            return None if saved is None else Point(now, saved=saved)
         self._known = entries
         metrics = {
             str(name): number

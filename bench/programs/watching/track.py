@@ -59,6 +59,7 @@ class Track:
         self.shown_again: set[str] = set()  # of these, what was shown more than once
         self.latest_at: float | None = None
         self.phases: list[tuple[float, str]] = []
+        self.saved: set[int] = set()  # steps that a run before this one has left
 
     def add(self, point: Point, elsewhere: int | None = None) -> None:
         """One more point. `elsewhere`: the step that another source has shown, where this one shows none."""
@@ -99,6 +100,11 @@ class Track:
         if now.step == last.step:
             return
         if self._gap is None:
+            before = max((step for step in self.saved if step < now.step), default=0) if last.step == 0 else 0
+            if before:  # a bar that stands at 0 leaps to where the program goes on
+                self._begin(now)
+                self._gap = now.step - before
+                return
             self._gap = now.step - last.step
         self.last = now
         self.shown += 1

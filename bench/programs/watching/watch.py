@@ -139,6 +139,10 @@ class Watch:
 
     def _add(self, track: Track, point: Point) -> None:
         """A point of a source; what was measured without a step was so at the step that is believed."""
+        if point.saved is not None:
+            for _, each in self.tracks:
+                each.saved.add(point.saved)
+            return
         believed = self.steps() if point.metrics and point.step is None and track.last is None else None
         track.add(point, believed[1].last.step if believed and believed[1].last else None)
 

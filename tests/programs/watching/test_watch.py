@@ -126,3 +126,25 @@ def test_of_very_many_lines_the_newest_and_those_with_the_target_are_read() -> N
     assert len(seen) < 50_000
     assert [line for line in seen if "val_loss" in line] == [f"val_loss: {second}" for second in range(100)]
     assert seen[-1] == "step 99999"
+
+
+@pytest.mark.parametrize(
+    ("saved", "shown", "resumed_from", "done"),
+    [
+        ((20, 40), (0, 41, 42, 80), 40, 40),  # Hugging Face's bar, which stands at 0 until the checkpoint is read
+        ((40,), (0, 1, 42, 80), None, 80),  # it began anew beside what an earlier run has left
+        ((), (0, 41, 42, 80), None, 80),
+        ((100,), (0, 41, 42, 80), None, 80),
+    ],
+)
+def test_a_bar_that_leaps_over_a_saved_step_goes_on_from_it(
+    saved: tuple[int, ...], shown: tuple[int, ...], resumed_from: int | None, done: int
+) -> None:
+    said = {f"saved {step}": Point(0, saved=step) for step in saved}
+    said |= {f"step {step}": Point(step, step, 80) for step in shown}
+    watch = Watch([Says("says", said)], None)
+    for line in said:
+        watch.line(line, 0)
+    steps = watch.steps()
+    assert steps is not None
+    assert (steps[1].resumed_from, steps[1].done) == (resumed_from, done)
