@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-RATE, BURST = 50, 1000
+RATE, BURST = 25, 1000
 # A longer line is cut here: progress is short, and a program may print megabytes without an end of line.
 LONGEST = 1 << 16
 # Marks of phases, whatever is waited for.

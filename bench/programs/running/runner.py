@@ -25,8 +25,8 @@ _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux, which Python 3.9 does not name
 _ROUND_S = 0.005
 # So much in a round is a program that prints without a pause: its single lines need no time of their own. Rounds then
 # become longer, up to a share of its age and as long as the pipes stay far from full, on which it would wait.
-_MUCH, _LONG_ROUND_S, _LONGEST_ROUND_S = 1000, 0.02, 0.1
-_ROUNDS, _SHARE_OF_PIPE = 200, 8
+_MUCH, _LONG_ROUND_S, _LONGEST_ROUND_S = 1000, 0.02, 0.25
+_ROUNDS, _SHARE_OF_PIPE = 200, 4
 # Files are looked into some hundred times in a run, but no more often than this, and no more seldom.
 _POLLS, _SHORTEST_POLL_S, _LONGEST_POLL_S = 200, 0.05, 1.0
 
