@@ -111,19 +111,21 @@ class _Box(NamedTuple):
 def write_names(figure: Figure, points: Sequence[Named], levels: Sequence[float] = ()) -> None:
     """The names beside their points, the first of `points` first; one without room is left out.
 
-    None lies on one of the `levels`, where a line goes across. The limits and the place of the axes have to be final.
+    None lies on one of the `levels`, where a line goes across to its own name at the right. The limits and the place
+    of the axes have to be final.
     """
     width, height = (72 * inches for inches in figure.get_size_inches())
     places = [_place(point) for point in points]
     taken = [_Box(x - _POINT, x + _POINT, y - _POINT, y + _POINT) for x, y in places]
     floor, ceiling = (height * edge for edge in figure.axes[0].get_position().intervaly)
-    wall = width * figure.axes[0].get_position().x0
+    left = width * figure.axes[0].get_position().x0
+    right = width * figure.axes[-1].get_position().x1 if levels else width
     for point in points[:1]:
         crossed = [_place(point._replace(y=level))[1] for level in levels]
         taken += [_Box(0, width, y - 1, y + 1) for y in crossed]
     for point, (x, y) in zip(points, places, strict=True):
         for side, rise, box in _candidates(x, y, len(point.text) * _LETTER):
-            if box.left < wall or box.right > width or box.low < floor or box.high > ceiling + _HALF_LINE:
+            if box.left < left or box.right > right or box.low < floor or box.high > ceiling + _HALF_LINE:
                 continue
             if any(box.meets(other) for other in taken):
                 continue
