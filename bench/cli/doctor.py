@@ -9,8 +9,9 @@ from typing import cast
 
 import click
 
-from bench.cli.parts.common import data_option, format_option, store_option, with_progress
+from bench.cli.parts.common import data_option, format_option, machine_options, store_option, with_progress
 from bench.doctor import PROBES, PURPOSES, Asked, Finding, Purpose, findings
+from bench.lease.machine import MachineOptions
 from bench.text import one_line
 
 _COLOURS = {"ok": "green", "note": "yellow", "fails": "red"}
@@ -27,17 +28,18 @@ _COLOURS = {"ok": "green", "note": "yellow", "fails": "red"}
 )
 @data_option
 @store_option
+@machine_options
 @format_option("table", "json")
 @with_progress
-def doctor(purpose: str, data: str | None, store: str, style: str) -> None:
+def doctor(purpose: str, data: str | None, store: str, machine: MachineOptions, style: str) -> None:
     """Look at all that a run needs on this machine: how it stands, and what to do about it.
 
     Python, torch, the GPU and its driver, a compiler, NVML, data, disk, memory, the store, credentials (which there
-    are, never what they are), SkyPilot, the clock. It needs no torch, and measures nothing.
+    are, never what they are), the lease and its price, SkyPilot, the clock. It needs no torch, and measures nothing.
 
     Exit codes: 0 it can be done here, whatever could be better; 1 it would fail.
     """
-    asked = Asked(cast(Purpose, purpose), store, data)
+    asked = Asked(cast(Purpose, purpose), store, data, machine)
     found = [finding for several in findings(asked, PROBES) for finding in several]
     if style == "json":
         click.echo(json.dumps([{**asdict(each), "state": each.state} for each in found], indent=1))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from bench.doctor.computing import training
 from bench.doctor.finding import PURPOSES, Asked, Finding, Purpose
-from bench.doctor.machine import clock, disk, memory, python, settings
+from bench.doctor.machine import clock, disk, lease, memory, python, settings
 from bench.doctor.services import credentials, data, skypilot, spool, store
 from bench.tracking import tracked
 
@@ -26,6 +26,7 @@ PROBES: dict[str, Probe] = {
     "store": store,
     "spool": spool,
     "variables": settings,
+    "lease": lease,
     "credentials": credentials,
     "SkyPilot": skypilot,
     "clock": clock,

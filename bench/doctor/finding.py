@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from bench.lease.machine import MachineOptions
 
 # What is to be done here: `bench run` and `bench estimate`, `bench exec`, reading records, renting machines.
 Purpose = Literal["run", "exec", "report", "sweep"]
@@ -18,12 +20,13 @@ INSTALL = f"{sys.executable} -m pip install"
 class Asked:
     """What the doctor is asked: whether `purpose` can be done, with the records of `store` and the images in `data`.
 
-    `store` and `data` are as the options of those names have them.
+    `store`, `data` and `machine` are as the options of a run have them.
     """
 
     purpose: Purpose = "run"
     store: str = "results/local"
     data: str | None = None
+    machine: MachineOptions = field(default_factory=MachineOptions)
 
 
 @dataclass(frozen=True)

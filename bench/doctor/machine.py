@@ -17,6 +17,9 @@ import bench
 from bench.doctor.finding import Asked, Finding
 from bench.errors import BenchError, UsageError
 from bench.host import free_memory
+from bench.lease.lease import launch_of
+from bench.lease.machine import describe, find_machine, lease_start
+from bench.record.documents import OWN
 from bench.store import FolderStore, open_store
 from bench.variables import VARIABLES
 
@@ -86,15 +89,35 @@ def clock_error() -> float | None:
     return float("inf") if state == _UNSYNCHRONISED else most / 1e6
 
 
+def lease(asked: Asked) -> Iterator[Finding]:
+    """Which rented machine this is, and at what price: what a run would open a lease by."""
+    if asked.purpose in ("report", "sweep"):
+        return
+    try:
+        launch_of(os.environ)
+        machine = find_machine(os.environ)
+        opened = describe(asked.machine, machine, lease_start(machine, os.environ), os.environ)
+    except UsageError as error:
+        yield Finding.of_error("lease", error)
+        return
+    rented = opened.provider != OWN
+    named = " ".join(filter(None, (opened.provider, opened.instance_type, opened.region)))
+    price = f"{opened.price.amount} {opened.price.currency} per {opened.price.unit}" if opened.price else None
+    remedy = "give --price-per-hour, or --instance for the price book" if rented and price is None else ""
+    yield Finding(
+        "lease", f"{named if rented else 'your own machine'}, {price or 'no price: cost stays unknown'}", remedy
+    )
+
+
 def settings(asked: Asked) -> Iterator[Finding]:
-    """The BENCH_* variables that are set, of which each must be one that can be meant."""
+    """The BENCH_* variables that are set, and which of them cannot be meant."""
     wrong = False
     for variable in VARIABLES.values():
         try:
             variable.read(os.environ)
         except UsageError as error:
             wrong = True
-            yield Finding("variables", str(error), f"correct or unset {variable.name}", fails=True)
+            yield Finding("variables", str(error), f"correct or unset {variable.name}")
     if not wrong:
         named = ", ".join(sorted(VARIABLES.keys() & os.environ.keys())) or "none"
         yield Finding("variables", f"set: {named}")

@@ -58,8 +58,7 @@ class FolderStore:
 
     def nearest(self) -> Path:
         """The folder itself or, where it is missing, the nearest one above it that is there. Raises OSError."""
-        path = self._root.absolute()
-        return next(folder for folder in (path, *path.parents) if folder.exists())
+        return next(folder for folder in (self._root, *self._root.parents) if folder.exists())
 
     def check_writable(self) -> None:
         """Make the folder if it is missing and prove that it takes records; sweep what dead writers left.

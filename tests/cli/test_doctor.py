@@ -59,7 +59,7 @@ def test_every_finding_that_is_not_well_has_a_remedy(bench: Bench, monkeypatch: 
     done = bench("doctor", "--store", "/proc/store", "--format", "json", BENCH_LEASE_ID="x", BENCH_RUNS="none")
     assert done.returncode == 1
     found = json.loads(done.stdout)
-    assert {each["name"] for each in found if each["fails"]} == {"data", "store", "variables"}
+    assert {each["name"] for each in found if each["fails"]} == {"data", "store", "lease"}
     assert len([each for each in found if each["name"] == "variables"]) == 2
     assert all(each["remedy"] for each in found if each["state"] != "ok")
 
@@ -110,3 +110,44 @@ def test_records_that_wait_in_the_spool_are_a_note(bench: Bench, tmp_path: Path)
         Spool("s3://away/store").add(make_run())
     done = bench("doctor", "--for", "exec", "--format", "json", BENCH_SPOOL=str(tmp_path / "spool"))
     assert (done.returncode, states(done)["spool"], remedies(done)["spool"]) == (0, "note", "bench store drain")
+
+
+@trains
+@pytest.mark.parametrize(
+    ("finding", "words", "variables"),
+    [
+        ("data", ("--data", "nowhere"), {}),
+        ("store", ("--store", "file/store"), {}),
+        ("store", ("--store", "ftp://host/store"), {}),
+        ("lease", (), {"BENCH_LEASE_ID": "x"}),
+        ("lease", (), {"BENCH_LEASE_STARTED": "2999-01-01T00:00:00Z"}),
+        ("lease", (), {"BENCH_INSTANCE": "aws:nothing"}),
+        ("lease", ("--price-per-hour", "cheap"), {}),
+    ],
+)
+def test_what_the_doctor_says_would_fail_is_what_fails_a_run(
+    bench: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    finding: str,
+    words: tuple[str, ...],
+    variables: dict[str, str],
+) -> None:
+    (tmp_path / "file").touch()
+    if finding != "data":
+        monkeypatch.setattr(data, "find", lambda given: tmp_path)
+        monkeypatch.setattr(data, "verify", lambda folder: None)
+    done = bench("doctor", *words, "--format", "json", **variables)
+    assert done.returncode == 1
+    (failing,) = [each for each in json.loads(done.stdout) if each["fails"]]
+    assert failing["name"] == finding
+    run = bench("run", "quick", *words, **variables)
+    assert run.returncode in (1, 2)
+    assert failing["found"] in run.stderr
+    assert failing["remedy"] in run.stderr
+
+
+def test_a_price_is_said_with_the_lease(bench: Bench) -> None:
+    done = bench("doctor", "--for", "exec", "--instance", "aws:p3.2xlarge", "--format", "json")
+    (lease,) = [each for each in json.loads(done.stdout) if each["name"] == "lease"]
+    assert (lease["state"], lease["found"]) == ("ok", "aws p3.2xlarge, 3.06 USD per gpu-hour")
