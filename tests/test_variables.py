@@ -14,7 +14,7 @@ from bench.programs.nodes import PORT_VARIABLE
 from bench.variables import ACCELERATORS, LEASE_TAGS, VARIABLES
 
 ROOT = Path(__file__).parents[1]
-NAME = re.compile(r"BENCH_[A-Z0-9_]+")
+NAME = re.compile(r"\bBENCH_[A-Z0-9_]+")  # and not _BENCH_COMPLETE, which is of click
 # Switches of the test suite itself.
 OF_TESTS = {
     "BENCH_FOCUS_VALIDATOR",

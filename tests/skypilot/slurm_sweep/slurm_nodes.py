@@ -1,4 +1,4 @@
-"""A Slurm cluster on this machine: three nodes with a GPU each, of which the devices are /dev/null.
+"""A Slurm cluster on this machine: four nodes with a GPU each, of which the devices are /dev/null.
 
 Needs what loopback.py says, and the Debian packages slurm-wlm and munge. All of it lies in one folder and runs in the
 foreground; but for the names of the nodes in /etc/hosts, which are taken out again, nothing of the machine is changed.
@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.skypilot import loopback
 
 GPUS = ("V100", "A100", "H100")
+NODES = {"v100": "V100", "v100-2": "V100", "a100": "A100", "h100": "H100"}
 PRICES = {"V100": "3.06", "A100": "3.67", "H100": "3.29"}  # USD an hour, as any cluster may charge its users
 _HOSTS = Path("/etc/hosts")
 _MARK = "# of the tests of bench"
@@ -97,10 +98,10 @@ def lacking() -> str | None:
 
 @contextmanager
 def slurm(folder: Path, **variables: str) -> Iterator[Slurm]:
-    """A cluster of three idle nodes, and a SkyPilot that knows it as slurm/ci, with `variables` in its environment."""
+    """A cluster of four idle nodes, and a SkyPilot that knows it as slurm/ci, with `variables` in its environment."""
     config = folder / "slurm" / "slurm.conf"
     with ExitStack() as stack:
-        stack.enter_context(_names(gpu.lower() for gpu in GPUS))
+        stack.enter_context(_names(NODES))
         environment = stack.enter_context(loopback.sky_home(folder / "sky", **variables))
         machine = stack.enter_context(loopback.rented("benchslurm", folder / "machine", SLURM_CONF=str(config)))
         # For what SSH starts without a login; the rest of the file is for people only.
@@ -117,15 +118,15 @@ def slurm(folder: Path, **variables: str) -> Iterator[Slurm]:
         _start(stack, "munged", "--foreground", "--force", *_munge(config.parent), folder=config.parent)
         loopback.wait_for((config.parent / "munge.socket").exists, 20, "munged")
         _start(stack, "slurmctld", "-D", "-f", str(config), folder=config.parent)
-        for gpu in GPUS:
-            _start(stack, "slurmd", "-D", "-f", str(config), "-N", gpu.lower(), folder=config.parent)
-        loopback.wait_for(lambda: cluster.idle() == len(GPUS), 60, "Slurm's nodes")
+        for node in NODES:
+            _start(stack, "slurmd", "-D", "-f", str(config), "-N", node, folder=config.parent)
+        loopback.wait_for(lambda: cluster.idle() == len(NODES), 60, "Slurm's nodes")
         stack.callback(_drop, cluster)
         yield cluster
 
 
 @contextmanager
-def _names(names: Iterator[str]) -> Iterator[None]:
+def _names(names: Iterable[str]) -> Iterator[None]:
     """Let the names mean this machine: SkyPilot logs in to a node by its name."""
     lines = [f"127.0.0.1 {name} {_MARK}\n" for name in names]
     _HOSTS.write_text(_others() + "".join(lines))
@@ -161,14 +162,13 @@ def _configure(config: Path) -> None:
     folder = config.parent
     (folder / "state").mkdir(parents=True)
     nodes, devices = [], []
-    for gpu in GPUS:
-        name = gpu.lower()
+    for name, gpu in NODES.items():
         (folder / f"spool.{name}").mkdir()
         nodes.append(
             f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={loopback.free_port()} "
-            f"CPUs=4 RealMemory=6000 Gres=gpu:{name}:1 State=UNKNOWN"
+            f"CPUs=4 RealMemory=6000 Gres=gpu:{gpu.lower()}:1 State=UNKNOWN"
         )
-        devices.append(f"NodeName={name} Name=gpu Type={name} File=/dev/null")
+        devices.append(f"NodeName={name} Name=gpu Type={gpu.lower()} File=/dev/null")
     config.write_text(
         _CONFIG.format(host=socket.gethostname(), port=loopback.free_port(), folder=folder, nodes="\n".join(nodes))
     )
