@@ -112,20 +112,24 @@ def multiply(store: FolderStore, copies: int) -> None:
                 (beside / f"{run_id}.json").touch()
         timed(f"{len(table) * copies} compacted runs to a frame", lambda: load([large]))
         calls = [report(folder) for _ in range(5)]
-        shown = ", ".join(f"{seconds:.1f} s and {gib:.2f} GiB" for seconds, gib in calls)
-        middle = statistics.median(seconds for seconds, _ in calls)
-        print(f"`bench report` of {len(table) * copies} runs, five processes: {shown}; median {middle:.1f} s")
+        for seconds, busy, gib in calls:
+            print(f"{seconds:.1f} s, {busy:.1f} s of them on a processor, {gib:.2f} GiB")
+        wall, busy = (statistics.median(call[position] for call in calls) for position in (0, 1))
+        print(
+            f"`bench report` of {len(table) * copies} runs, five processes: median {wall:.1f} s, {busy:.1f} s of them "
+            f"on a processor; load average {os.getloadavg()[0]:.1f}"
+        )
 
 
-def report(store: str) -> tuple[float, float]:
-    """How long `bench report` of `store` takes as a process of its own, s, and its peak memory, GiB."""
+def report(store: str) -> tuple[float, float, float]:
+    """How long `bench report` of `store` takes as a process of its own, s, on a processor, s, and its peak, GiB."""
     start = time.perf_counter()
     words = [sys.executable, "-m", "bench", "report", "--store", store]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0
     process.returncode = 0  # it was waited for
-    return time.perf_counter() - start, usage.ru_maxrss / 2**20
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Clock) -> list[float]:
         return [seconds / _SECONDS[claim.unit] for seconds in runs[f"{clock}_s"].dropna()]
     if claim.metric == "cost":
         return [float(cost) for cost in train_costs(runs, clock) if cost is not None]
-    shown = runs[(runs["metric"].fillna("") == claim.metric) & (runs["status"] == "completed")]
+    shown = runs[(runs["metric"] == claim.metric) & (runs["status"] == "completed")]
     return [float(value) for value in shown["final"].dropna()]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -16,7 +17,7 @@ from bench.errors import RecordError
 from bench.record import flat
 from bench.record.documents import COUNTED, ONCE, AnyDocument, LeaseOpened, Policy, PriceUnit, Run, comparable
 from bench.store import Store
-from bench.store.compact import read_tables
+from bench.store.compact import POOL, read_tables
 
 # Names in place of types: pandas' own, each of which can hold a missing value where the fact can be missing.
 DTYPES: dict[str, Any] = {
@@ -63,29 +64,28 @@ def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOp
 
 
 def tidy(rows: pd.DataFrame) -> pd.DataFrame:
-    """Flat rows (columns of bench.record.flat) with their types set and the derived columns beside them.
+    """Flat rows (columns of bench.record.flat, or most) with their types set and the derived columns beside them.
 
     Rows are oldest first. What a process does once for all its runs is in each of them, where its records say it.
     """
     typed = {
-        name: rows[name].astype(DTYPES[column.type.__name__]) if column.type.__name__ in DTYPES else rows[name]
-        for name, column in flat.COLUMNS.items()
+        name: rows[name].astype(_dtype(name, column)) for name, column in flat.COLUMNS.items() if name in rows.columns
     }
-    frame = pd.DataFrame(typed)
+    frame = pd.DataFrame(typed, copy=False)
     frame["program"] = frame["ended"].notna()
     # A compact layer of before there were programs does not say it: every run was of a recipe, and to an accuracy.
-    for name, of_recipes in (("metric", "accuracy"), ("direction", "at least"), ("final", frame["accuracy"])):
-        frame[name] = frame[name].where(frame["program"], of_recipes)
-    hashes = frame["source_sha256"]
-    frame["source_sha256"] = hashes.map({each: comparable(each) for each in hashes.unique()}).astype(hashes.dtype)
-    with_count = frame["device_count"].astype("string") + " x " + frame["device"]
-    frame["machine"] = frame["device"].where(frame["device_count"] == 1, with_count)
-    frame["instance"] = frame["provider"] + ":" + frame["instance_type"]
-    frame["hourly"] = _hourly(frame)
+    for name, of_recipes in (("metric", "accuracy"), ("direction", "at least")):
+        frame[name] = _of_like(frame, ["program", name], partial(_unless_recipe, of_recipes), "category")
+    frame["final"] = frame["final"].where(frame["program"], frame["accuracy"])
+    frame["source_sha256"] = _of_like(frame, ["source_sha256"], _comparable, "category")
+    frame["machine"] = _of_like(frame, ["device_count", "device"], _machine, "category")
+    frame["instance"] = _of_like(frame, ["provider", "instance_type"], _instance, "category")
+    frame["hourly"] = _of_like(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
     _add_what_is_done_once(frame)
-    frame["images_per_second"] = (frame["images"].astype("float64") / frame["train_s"]).where(
-        (frame["train_s"] > 0) & (frame["images"] > 0)
-    )
+    if "images" in frame and "train_s" in frame:
+        frame["images_per_second"] = (frame["images"].astype("float64") / frame["train_s"]).where(
+            (frame["train_s"] > 0) & (frame["images"] > 0)
+        )
     return frame
 
 
@@ -109,18 +109,39 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     }
     for policy, phases in COUNTED.items():
         counted = sum(found[phase] for phase in ONCE if phase in phases)
-        frame[f"{policy}_s"] += counted
-        frame[f"{policy}_attempt_s"] += counted
-        frame[f"{policy}_left_out_s"] += sum(found[phase] for phase in ONCE if phase not in phases)
+        others = sum(found[phase] for phase in ONCE if phase not in phases)
+        for name, more in (("s", counted), ("attempt_s", counted), ("left_out_s", others)):
+            if f"{policy}_{name}" in frame:  # not one that was left out
+                frame[f"{policy}_{name}"] += more
 
 
-def _hourly(frame: pd.DataFrame) -> pd.Series:
-    """What an hour of each row's machine costs. Prices are few: each is worked out once."""
-    keys = ["price_amount", "price_unit", "accelerators"]
-    group = frame.groupby(keys, dropna=False, sort=False).ngroup()
-    distinct = frame[keys].groupby(group).first() if len(frame) else frame[keys]
-    hourly = {number: _machine_hourly(*row) for number, row in zip(distinct.index, distinct.to_numpy(), strict=True)}
-    return pd.Series([hourly[number] for number in group], dtype=object, index=frame.index)
+def _dtype(name: str, column: flat.Column) -> Any:
+    # Text that runs share, all but their ids, is there once.
+    return "category" if column.type is str and name != "run_id" else DTYPES.get(column.type.__name__, object)
+
+
+def _of_like(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:
+    """What `made` makes of the `columns` of each row: worked out once for rows that are alike, as most of a million."""
+    like = frame.groupby(columns, dropna=False, sort=False).ngroup()
+    each = frame.loc[~like.duplicated(), columns].itertuples(index=False, name=None)
+    values: pd.Series = pd.Series([made(*row) for row in each], dtype=dtype)
+    return values.take(like.to_numpy()).set_axis(frame.index)
+
+
+def _unless_recipe(of_recipes: str, program: bool, value: Any) -> Any:
+    return value if program else of_recipes
+
+
+def _comparable(sha256: Any) -> Any:
+    return sha256 if pd.isna(sha256) else comparable(sha256)
+
+
+def _machine(count: Any, device: Any) -> Any:
+    return device if count == 1 else f"{count} x {device}"
+
+
+def _instance(provider: Any, instance_type: Any) -> Any:
+    return None if pd.isna(provider) or pd.isna(instance_type) else f"{provider}:{instance_type}"
 
 
 def _machine_hourly(amount: str, unit: PriceUnit, accelerators: int) -> Decimal | None:
@@ -136,7 +157,7 @@ def counted(frame: pd.DataFrame) -> pd.DataFrame:
 
 def whole_runs(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that were to go to their end: all but samples."""
-    return frame[frame["ended"].fillna("") != "sampled"]
+    return frame[frame["ended"] != "sampled"]
 
 
 def clock_of(frame: pd.DataFrame, policy: Policy) -> Clock:
@@ -178,13 +199,16 @@ def _costs(seconds: pd.Series, hourlies: pd.Series) -> list[Decimal | None]:
 _PANDAS = {pa.string(): pd.StringDtype("pyarrow"), pa.int64(): pd.Int64Dtype()}
 
 
-def load(stores: Iterable[Store]) -> tuple[pd.DataFrame, list[RecordError]]:
+def load(stores: Iterable[Store], *, without: Collection[str] = ()) -> tuple[pd.DataFrame, list[RecordError]]:
     """The runs of all `stores` as a frame (columns of analysis.frames.runs.COLUMNS), oldest first, each run once.
+
+    Columns of `without`, none of which another is derived from but `images_per_second`, are left out: of a million
+    runs each takes its time and memory.
 
     The errors are those of the records that could not be trusted; they are not in the frame. A run or a lease whose
     record differs between two stores is among them too; the first store's counts.
     """
-    tables, errors = read_tables(list(stores))
+    tables, errors = read_tables(list(stores), without)
     return _frame(tables), errors
 
 
@@ -195,9 +219,9 @@ def load_apart(stores: Iterable[Store]) -> tuple[list[pd.DataFrame], list[Record
 
 
 def _frame(tables: list[pa.Table]) -> pd.DataFrame:
-    table = _each_once(pa.concat_tables(tables))
+    table = _each_once(pa.concat_tables(tables).unify_dictionaries())
     tables.clear()  # a million runs are not held twice
-    return tidy(table.to_pandas(types_mapper=_PANDAS.get, date_as_object=True))
+    return tidy(table.to_pandas(types_mapper=_PANDAS.get, date_as_object=True, split_blocks=True, self_destruct=True))
 
 
 def _each_once(table: pa.Table) -> pa.Table:
@@ -205,7 +229,7 @@ def _each_once(table: pa.Table) -> pa.Table:
     # In Arrow, not in pandas, which takes seconds for a million; and not at all where one recipe wrote them in order.
     ids = table["run_id"].combine_chunks()
     if pc.any(pc.less(ids[1:], ids[:-1])).as_py():
-        table = table.take(pc.sort_indices(ids))  # which is stable
+        table = pc.take(table, pc.sort_indices(ids), memory_pool=POOL)  # the sort is stable
         ids = table["run_id"].combine_chunks()
     repeated = pc.equal(ids[1:], ids[:-1])
     if not pc.any(repeated).as_py():

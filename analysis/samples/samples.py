@@ -31,7 +31,7 @@ def sampled_programs(stores: Iterable[Store], frame: pd.DataFrame) -> list[Run]:
 
     A record that cannot be read is left out; who made the frame has named it.
     """
-    sampled = frame.loc[frame["ended"].fillna("") == "sampled", "source_sha256"].unique()
+    sampled = frame.loc[frame["ended"] == "sampled", "source_sha256"].unique()
     ids = frame.loc[frame["program"] & frame["source_sha256"].isin(sampled), "run_id"].tolist()
     keys = [run_key(run_id) for run_id in ids]
     runs: dict[str, Run] = {}

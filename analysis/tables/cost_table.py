@@ -129,7 +129,9 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     n, hits = len(runs), int(runs["hit"].sum())
     ended = runs["status"].value_counts()
     completed = runs[runs["status"] == "completed"]
-    accuracies, finals = (completed[name].dropna().tolist() for name in ("accuracy", "final"))
+    final = _mean(completed["final"])
+    # Of a recipe the two are one.
+    accuracy = _mean(completed["accuracy"]) if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
     seconds = float(times.median()) if len(times) else None
     interval = median_interval(times.tolist())
@@ -159,10 +161,10 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         hits=hits,
         p_hit=hits / n if n else None,
         p_hit_interval=wilson(hits, n) if n else None,
-        accuracy=math.fsum(accuracies) / len(accuracies) if accuracies else None,
-        accuracy_interval=mean_interval(accuracies),
-        final=math.fsum(finals) / len(finals) if finals else None,
-        final_interval=mean_interval(finals),
+        accuracy=accuracy[0],
+        accuracy_interval=accuracy[1],
+        final=final[0],
+        final_interval=final[1],
         timed=len(times),
         time_s=seconds,
         time_s_interval=interval,
@@ -183,6 +185,12 @@ def _left_out(timed: pd.DataFrame, clock: Clock) -> float | None:
         return None
     seconds = timed[f"{clock}_left_out_s"]
     return float(seconds.median()) if seconds.notna().all() else None
+
+
+def _mean(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
+    """The mean of those that are known, and its interval."""
+    known = values.dropna().tolist()
+    return (math.fsum(known) / len(known) if known else None), mean_interval(known)
 
 
 def published_row(entry: Published) -> Row:

@@ -106,8 +106,9 @@ def _price(selected: pd.DataFrame) -> str:
 def _broken(runs: pd.DataFrame) -> Iterator[str]:
     broken = runs[runs["status"] != "completed"]
     if len(broken):
-        reasons = (broken["status"] + " (" + broken["reason"] + ")").value_counts().sort_index()
-        counts = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+        reasons = broken.groupby(["status", "reason"]).size().reset_index(name="runs")
+        told = sorted((f"{row.status} ({row.reason})", row.runs) for row in reasons.itertuples())
+        counts = ", ".join(f"{count} {reason}" for reason, count in told)
         yield f"{counts}: counted in runs, P(hit) and cost per success"
 
 

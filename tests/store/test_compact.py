@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from analysis.frames.runs import load, runs_frame
+from analysis.frames.runs import COLUMNS, load, runs_frame
 from bench.errors import StoreError
 from bench.record.documents import Accelerators, LeaseOpened, Price, RecipeRef, Run, utc_now
 from bench.store import FolderStore, compact as layer, read_all
@@ -47,7 +48,7 @@ def frames_agree(store: FolderStore) -> None:
     assert len(errors) == len(refused)
     expected = runs_frame(documents)
     assert list(loaded) == list(expected)
-    pd.testing.assert_frame_equal(loaded, expected, check_dtype=False)
+    pd.testing.assert_frame_equal(loaded, expected, check_dtype=False, check_categorical=False)
 
 
 def test_the_frame_is_the_same_with_and_without_the_compact_layer_and_half_way(store: FolderStore) -> None:
@@ -118,7 +119,7 @@ def test_it_may_be_deleted_and_made_again(store: FolderStore) -> None:
     before = load([store])[0]
     shutil.rmtree(store.root / "v1" / "compact")
     assert layer.compact(store).added == 3
-    pd.testing.assert_frame_equal(load([store])[0], before)
+    pd.testing.assert_frame_equal(load([store])[0], before, check_categorical=False)
 
 
 def test_where_the_layer_holds_every_run_no_lease_is_read(store: FolderStore) -> None:
@@ -128,9 +129,46 @@ def test_where_the_layer_holds_every_run_no_lease_is_read(store: FolderStore) ->
         opened.write_bytes(b"altered")
     after, errors = load([store])
     assert errors == []
-    pd.testing.assert_frame_equal(after, before)
+    pd.testing.assert_frame_equal(after, before, check_categorical=False)
     store.put(make_run())
     assert len(load([store])[1]) == 1
+
+
+def test_the_ids_of_the_layer_are_hashed_once_for_all_folders_of_records(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer.compact(store)
+    store.put(fresh := make_run())
+    is_in, calls = pc.is_in, []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls.append(len(arguments[0]))
+        return is_in(*arguments, **options)
+
+    monkeypatch.setattr(pc, "is_in", counted)
+    assert fresh.id in layer.read_runs(store).table["run_id"].to_pylist()
+    assert calls == [4]
+
+
+def test_columns_are_left_out_for_those_who_do_not_need_them(store: FolderStore) -> None:
+    layer.compact(store)
+    store.put(make_run())
+    every, _ = load([store])
+    some, _ = load([store], without=["loss", "images", "cold_attempt_s"])
+    pd.testing.assert_frame_equal(
+        some,
+        every.drop(columns=["loss", "images", "cold_attempt_s", "images_per_second"]),
+        check_dtype=False,
+        check_categorical=False,
+    )
+
+
+def test_text_that_runs_share_is_read_once(store: FolderStore) -> None:
+    layer.compact(store)
+    store.put(make_run())
+    frame, _ = load([store])
+    text = [name for name, column in COLUMNS.items() if column.type is str and name != "run_id"]
+    assert {str(frame[name].dtype) for name in text} == {"category"}
 
 
 def test_other_files_beside_compacted_records_are_passed_over(store: FolderStore) -> None:
@@ -156,7 +194,7 @@ def test_a_store_without_a_compact_layer_makes_the_same_frame(store: FolderStore
         def __getattr__(self, name: str) -> Any:
             return getattr(store, name)
 
-    pd.testing.assert_frame_equal(load([Elsewhere()])[0], load([store])[0], check_dtype=False)
+    pd.testing.assert_frame_equal(load([Elsewhere()])[0], load([store])[0], check_dtype=False, check_categorical=False)
 
 
 def test_a_price_per_gpu_becomes_one_of_the_machine(store: FolderStore) -> None:

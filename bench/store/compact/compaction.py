@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -15,7 +15,17 @@ import pyarrow.parquet as pq
 from bench.errors import RecordError, StoreError
 from bench.record.documents import new_id, run_key, utc_now
 from bench.store import ROOT, FolderStore, Store, other_content, read_documents, read_leases
-from bench.store.compact.layer import FILE_SHA256, FOLDER, RUNS, SCHEMA, FolderLayer, Layer, Rows, read_rows
+from bench.store.compact.layer import (
+    FILE_SHA256,
+    FOLDER,
+    READ_SCHEMA,
+    RUNS,
+    SCHEMA,
+    FolderLayer,
+    Layer,
+    Rows,
+    read_rows,
+)
 from bench.text import short_name
 from bench.tracking import tracked
 
@@ -36,32 +46,35 @@ class Compaction:
     older: str | None = None
 
 
-def read_runs(store: Store, *, checksums: bool = False) -> Rows:
+def read_runs(store: Store, without: Collection[str] = (FILE_SHA256,)) -> Rows:
     """Every run of the store: those of the compact layer from Parquet, the others from records.
 
-    FILE_SHA256 is there only with `checksums`.
+    The columns are those of READ_SCHEMA, but for those of `without`.
 
     Leases are read only where a run is not in the layer, whose rows hold what is needed of them.
     """
-    # The checksums cannot be compressed: with them, reading a million rows takes four times as long.
-    shown = [name for name in SCHEMA.names if checksums or name != FILE_SHA256]
+    shown = [name for name in SCHEMA.names if name not in without]
     layer = _layer(store)
-    compacted = layer.table(shown) if layer else SCHEMA.empty_table().select(shown)
+    compacted = layer.table(shown) if layer else READ_SCHEMA.empty_table().select(shown)
     keys = layer.missing(compacted["run_id"], all_listed=False) if layer else list(store.keys(RUNS))
     if not keys:
         return Rows(compacted, [])
     leases, errors = read_leases(store)
     fresh = read_rows(store, keys, leases)
-    return Rows(pa.concat_tables([compacted, fresh.table.select(shown)]), errors + fresh.errors)
+    return Rows(pa.concat_tables([compacted, fresh.table.select(shown).cast(compacted.schema)]), errors + fresh.errors)
 
 
-def read_tables(stores: Sequence[Store]) -> tuple[list[pa.Table], list[RecordError]]:
-    """The runs of each store, without FILE_SHA256, and an error for every record that cannot be trusted.
+def read_tables(stores: Sequence[Store], without: Collection[str] = ()) -> tuple[list[pa.Table], list[RecordError]]:
+    """The runs of each store, and an error for every record that cannot be trusted.
+
+    The columns are those of READ_SCHEMA, but for FILE_SHA256 and those of `without`.
 
     A run or a lease whose record in one store is not that in an earlier one is among the errors.
     """
     several = len(stores) > 1
-    read = [read_runs(store, checksums=several) for store in stores]
+    # The checksums cannot be compressed: with them, reading a million rows takes four times as long.
+    left_out = set(without) if several else {*without, FILE_SHA256}
+    read = [read_runs(store, left_out) for store in stores]
     errors = [error for rows in read for error in rows.errors]
     tables = [rows.table for rows in read]
     if several:
@@ -85,10 +98,10 @@ def _differing(tables: dict[str, pa.Table]) -> list[RecordError]:
 
 
 def read_compact(store: Store, columns: list[str] | None = None) -> pa.Table:
-    """The compact layer as a table of SCHEMA (or some of its columns); empty where there is none."""
+    """The compact layer as a table of READ_SCHEMA (or some of its columns); empty where there is none."""
     columns = SCHEMA.names if columns is None else columns
     layer = _layer(store)
-    return layer.table(columns) if layer else SCHEMA.empty_table().select(columns)
+    return layer.table(columns) if layer else READ_SCHEMA.empty_table().select(columns)
 
 
 def compact(store: Store) -> Compaction:

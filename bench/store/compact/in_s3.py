@@ -25,7 +25,7 @@ from bench.concurrency import in_threads
 from bench.errors import StoreError
 from bench.record.documents import Part, Utc, new_id, run_key, utc_now
 from bench.store import is_record_key
-from bench.store.compact.layer import COMPACT, FOLDER, LAYER, OLDER, RUNS, SCHEMA
+from bench.store.compact.layer import COMPACT, FOLDER, LAYER, OLDER, READ_SCHEMA, RUNS, SHARED
 from bench.store.lock import locked
 from bench.store.s3 import LATE, LATE_AFTER, S3Store
 
@@ -63,18 +63,19 @@ class S3Layer:
         latest = utc_now() + _SKEW  # one of the future would hide what comes until then
         whole = [each for each in manifests if each and each.began <= latest and set(parts).issuperset(each.parts)]
         self._manifest = whole[-1] if whole else None
-        schema = pa.schema([SCHEMA.field(name) for name in columns])
+        nothing = READ_SCHEMA.empty_table().select(columns)
 
         def read(key: str) -> pa.Table:
             raw = self._store.read_object(key)
             try:
-                return pq.read_table(pa.BufferReader(raw), columns=list(columns), schema=SCHEMA)
+                part = pa.BufferReader(raw)
+                return pq.read_table(part, columns=list(columns), schema=READ_SCHEMA, read_dictionary=SHARED)
             except (OSError, pa.ArrowException) as error:
                 raise StoreError(
                     f"{self._store.name}/{key}: cannot be read ({error}); delete {COMPACT} and compact anew"
                 ) from error
 
-        return pa.concat_tables([schema.empty_table(), *in_threads(read, parts)])
+        return pa.concat_tables([nothing, *in_threads(read, parts)])
 
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:
         """The keys of the runs whose ids are not in `held`, sorted; of old ones only those that can be missing."""
