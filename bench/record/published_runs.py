@@ -16,24 +16,26 @@ from bench.record.program import MetricTarget
 
 # A sum of phases may pass the whole by this share, and by these seconds: authors round.
 _ROUNDING = 1e-3
+# Beyond these, sums and squares of what somebody wrote down would overflow before a table says anything.
+_LONGEST_S, _MOST, _MOST_UNITS = 1e9, 1e100, 1_000_000
 
 
 class PublishedRun(Part):
     """One run of a published series."""
 
-    seed: int | None = Field(None, ge=0)
+    seed: int | None = Field(None, ge=0, lt=2**63)
     machine: int | None = Field(None, ge=0, description="its machine, numbered as they appear; null: not told")
     completed: bool = Field(True, description="false: it was an attempt that did not come to its end")
-    seconds: float | None = Field(None, ge=0, description="on its author's clock; null: not known")
-    value: float | None = Field(None, description="the target's metric at the end; null: not known")
+    seconds: float | None = Field(None, ge=0, le=_LONGEST_S, description="on its author's clock; null: not known")
+    value: float | None = Field(None, ge=-_MOST, le=_MOST, description="the target's metric at the end; null: unknown")
     phases: dict[PhaseName, float] = Field(
         default_factory=dict, description="seconds of the phases that are told apart, on the clock or off it"
     )
 
     @model_validator(mode="after")
     def _of_time(self) -> PublishedRun:
-        if any(seconds < 0 for seconds in self.phases.values()):
-            raise ValueError("a phase takes less than 0 s")
+        if not all(0 <= seconds <= _LONGEST_S for seconds in self.phases.values()):
+            raise ValueError(f"a phase takes less than 0 s, or more than {_LONGEST_S:g}")
         if self.completed and (self.seconds is None or self.value is None):
             raise ValueError("a run that completed has its time and its value")
         return self
@@ -53,9 +55,9 @@ class PublishedRuns(Document):
     name: str = Field(min_length=1, description="what ran")
     framework: str | None = None
     hardware: str = Field(min_length=1, description="one accelerator, or the machine, by its author's name for it")
-    accelerators: int | None = Field(None, ge=1, description="of one machine; null: not told")
+    accelerators: int | None = Field(None, ge=1, le=_MOST_UNITS, description="of one machine; null: not told")
     availability: str | None = Field(None, description="whether anybody can rent or buy it, in MLPerf's words")
-    nodes: int = Field(1, ge=1, description="machines that one run uses together")
+    nodes: int = Field(1, ge=1, le=_MOST_UNITS, description="machines that one run uses together")
     measured_on: date | None = Field(None, description="the day of the first run")
     target: MetricTarget
     counts: tuple[PhaseName, ...] = Field(min_length=1, description="the phases that the seconds hold")

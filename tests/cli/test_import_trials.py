@@ -53,6 +53,16 @@ def test_trials_become_a_row_with_a_share_intervals_and_what_is_left_out(bench: 
     assert any("left out, in the median: final_evaluate 0.500 s" in note for note in row["notes"])
 
 
+def test_attempts_that_all_failed_are_a_row_without_a_time(bench: Bench, tmp_path: Path) -> None:
+    trials_file(tmp_path / "fast.jsonl", [trial(n, None, None) for n in range(7)])
+    done = import_trials(bench, "--price-per-hour", "3.6")
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = rows(bench)
+    assert (row["runs"], row["failed"], row["hits"], row["p_hit"], row["time_s"]) == (7, 7, 0, 0.0, None)
+    assert (row["train_cost"], row["cost_per_success"]) == (None, None)
+    assert bench("compare", "fast", "fast@GPU", "--store", "store").returncode == 2  # the same runs
+
+
 def test_every_format_says_the_same(bench: Bench, fast: Path) -> None:
     import_trials(bench, "--price-per-hour", "3.6")
     for style in ("table", "markdown", "html"):

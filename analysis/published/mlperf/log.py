@@ -15,8 +15,10 @@ from typing import Any
 from bench.errors import RecordError
 from bench.programs.sources.mllog import MARK, entry_of
 from bench.record.documents import PublishedRun
+from bench.text import one_line
 
 _DIGITS = 3  # of a second: they log milliseconds
+_SHOWN = 40  # characters of what is no number
 # Of these events the first counts: a log that goes on behind run_stop is of something else.
 _EVENTS = ("init_start", "init_stop", "run_start", "run_stop")
 
@@ -31,6 +33,7 @@ class ResultLog:
     status: str | None = None
     events: dict[str, float] = field(default_factory=dict)
     values: list[float] = field(default_factory=list)
+    metrics: set[str] = field(default_factory=set)
     evaluations: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -68,8 +71,15 @@ def read_result(path: Path) -> ResultLog:
     events = log.events
     if "run_start" not in events:
         raise RecordError(f"{path.name}: no {MARK} line with run_start, so it is no result of MLPerf")
+    try:
+        _ = log.day
+    except (ValueError, OverflowError, OSError) as error:
+        raise RecordError(f"{path.name}: run_start is on no day of the calendar ({error})") from error
     if log.status == "success" and not log.values:
         raise RecordError(f"{path.name}: the run succeeded, and no eval_accuracy says at what")
+    if len(log.metrics) > 1:
+        names = one_line(", ".join(sorted(log.metrics)))
+        raise RecordError(f"{path.name}: eval_accuracy is of several metrics ({names}), and bench reads one")
     for begun, ended in (("init_start", "init_stop"), ("run_start", "run_stop")):
         if begun in events and events.get(ended, math.inf) < events[begun]:
             raise RecordError(f"{path.name}: {ended} lies before {begun}")
@@ -96,6 +106,8 @@ def _read(lines: Iterable[str]) -> ResultLog:
             evaluation = None
         elif key == "eval_accuracy":
             log.values.append(_number(key, value))
+            metadata = entry.get("metadata")
+            log.metrics.add(str(metadata.get("metric")) if isinstance(metadata, dict) else "")
         elif key == "target_accuracy":
             log.target = _number(key, value)
         elif key == "submission_benchmark" and isinstance(value, str):
@@ -112,6 +124,9 @@ def _at(entry: dict[str, Any]) -> float:
 
 
 def _number(key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{key} is no number: {value!r}")
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError
+    except (ValueError, OverflowError):  # an integer that no double holds
+        raise ValueError(f"{key} is no number: {one_line(str(value))[:_SHOWN]!r}") from None
     return float(value)

@@ -59,15 +59,16 @@ def read_benchmark(folder: Path, *, source: str = SOURCE, target: MetricTarget |
     try:
         logs = [read_result(path) for path in sorted(folder.glob(RESULTS), key=_number_of)]
         system = _json(submitter / "systems" / f"{folder.parent.name}.json")
-        benchmark = logs[0].benchmark or folder.name
+        division = _text(system, "division")
+        benchmark = one_line(logs[0].benchmark or folder.name)
         return PublishedRuns(
             source=source,
-            source_file=place,
+            source_file=one_line(place),
             author=_text(system, "submitter"),
-            name=benchmark if _text(system, "division") == "closed" else f"{benchmark} ({system['division']})",
-            framework=system.get("framework") or None,
+            name=benchmark if division == "closed" else f"{benchmark} ({division})",
+            framework=_optional(system, "framework"),
             hardware=_text(system, "accelerator_model_name"),
-            availability=system.get("status") or None,
+            availability=_optional(system, "status"),
             accelerators=_count(system, "accelerators_per_node"),
             nodes=_count(system, "number_of_nodes"),
             measured_on=min(log.day for log in logs),
@@ -126,7 +127,12 @@ def _text(system: dict[str, Any], key: str) -> str:
     value = system.get(key)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"the system's {key} is missing, or is no text")
-    return value
+    return one_line(value)
+
+
+def _optional(system: dict[str, Any], key: str) -> str | None:
+    value = system.get(key)
+    return one_line(value) or None if isinstance(value, str) else None
 
 
 def _count(system: dict[str, Any], key: str) -> int:

@@ -43,16 +43,16 @@ def read_trials(path: Path, pairs: Iterable[str], given: Given) -> PublishedRuns
         raise UsageError(f"a target of {given.target.value:g} is no share of 1; write {given.target.metric} >= 0.94")
     rows = read_rows(path)
     columns = parse_map(pairs, list(dict.fromkeys(name for row in rows for name in row.values)))
-    if (given.hardware is None) == ("hardware" not in columns):
+    if bool(given.hardware) == ("hardware" in columns):
         raise UsageError("what the runs were on: give --hardware NAME, or --map hardware=COLUMN, one of the two")
     machines: dict[str, int] = {}
     try:
         return PublishedRuns(
-            source=given.source or path.name,
-            source_file=path.name,
-            author=given.author,
-            name=given.name or path.stem,
-            hardware=given.hardware or _one_value(rows, columns["hardware"]),
+            source=one_line(given.source or path.name),
+            source_file=one_line(path.name),
+            author=one_line(given.author or "") or None,
+            name=one_line(given.name or path.stem),
+            hardware=one_line(given.hardware or _one_value(rows, columns["hardware"])),
             accelerators=given.accelerators,
             target=given.target,
             counts=counts,

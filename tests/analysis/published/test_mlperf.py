@@ -115,6 +115,17 @@ def test_several_nodes_are_one_machine_of_all_their_accelerators(tmp_path: Path)
         ([mllog(9, "run_start"), mllog(9, "eval_accuracy", "low")], "eval_accuracy is no number: 'low'"),
         ([mllog(90, "run_start"), mllog(60, "run_stop", status="aborted")], "run_stop lies before run_start"),
         ([':::MLLOG {"key": "run_start", "time_ms": null}'], "time_ms is no number"),
+        ([f':::MLLOG {{"key": "run_start", "time_ms": 1{"0" * 400}}}'], "time_ms is no number"),
+        ([f':::MLLOG {{"key": "run_start", "time_ms": 1{"0" * 30}}}'], "result_1.txt"),  # no calendar has that day
+        (
+            [
+                *result(60, 0.92)[:6],
+                mllog(50, "eval_accuracy", 90, metric="FID"),
+                mllog(50, "eval_accuracy", 0.15, metric="CLIP"),
+                mllog(60, "run_stop", status="success"),
+            ],
+            "eval_accuracy is of several metrics (CLIP, FID)",
+        ),
     ],
 )
 def test_one_log_that_cannot_be_read_refuses_its_benchmark_and_no_other(
@@ -132,7 +143,8 @@ def test_one_log_that_cannot_be_read_refuses_its_benchmark_and_no_other(
 @pytest.mark.parametrize(
     ("system", "said"),
     [
-        ({}, "submitter is missing"),
+        ({}, "division is missing"),
+        (SYSTEM | {"submitter": None}, "submitter is missing"),
         (SYSTEM | {"accelerators_per_node": "many"}, "accelerators_per_node is no count: 'many'"),
         (SYSTEM | {"number_of_nodes": "0"}, "number_of_nodes is no count"),
         (SYSTEM | {"accelerator_model_name": ""}, "accelerator_model_name is missing"),

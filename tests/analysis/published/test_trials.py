@@ -16,7 +16,7 @@ from analysis.published.trials.importer import Given, read_trials
 from analysis.published.trials.mapping import MappedColumn, parse_map
 from analysis.published.trials.rows import read_rows
 from bench.errors import RecordError, UsageError
-from bench.record.documents import MetricTarget, PublishedRuns
+from bench.record.documents import MetricTarget, PublishedRuns, from_bytes, to_bytes
 from tests.support.published_trees import MAP, trial, trials_file
 
 TARGET = MetricTarget(metric="accuracy", at_least=0.94, at_most=None)
@@ -121,6 +121,9 @@ def test_what_is_left_out_is_what_is_told_of_every_run(tmp_path: Path) -> None:
         (json.dumps(trial(1, 2, 0.94) | {"time_s": math.inf}), "line 2: time_s is no number"),
         (json.dumps(trial(1, 2, 0.94) | {"eval_s": -1}), "line 2: eval_s is -1 s"),
         (json.dumps(trial(1, 2, 0.94) | {"seed": 1.5}), "line 2: 1.5 is no seed"),
+        (json.dumps(trial(1, 2, 0.94) | {"seed": 1e300}), "line 2: seed"),
+        (json.dumps(trial(1, 1e300, 0.94)), "line 2: seconds"),
+        (json.dumps(trial(1, 2, 0.94) | {"eval_s": 1e300}), "line 2: "),
     ],
 )
 def test_one_line_that_cannot_be_right_refuses_the_file(line: str, said: str, tmp_path: Path) -> None:
@@ -191,6 +194,13 @@ def test_words_that_do_not_fit(changes: dict[str, Any], said: str, tmp_path: Pat
     with pytest.raises(UsageError) as refused:
         read(file, given=Given(**(words | changes)))
     assert said in str(refused.value)
+
+
+def test_what_no_utf_8_can_hold_is_in_no_record(tmp_path: Path) -> None:
+    file = trials_file(tmp_path / "f.jsonl", [trial(0, 2, 0.94) | {"gpu": "GPU\udcff-X\n"}])
+    series = read(file, "hardware=gpu", given=Given(target=TARGET, counts="train", author="A\udcff"))
+    assert (series.hardware, series.author) == ("GPU -X", "A")
+    assert from_bytes(to_bytes(series), "here") == series
 
 
 def test_two_kinds_of_hardware_are_two_results(tmp_path: Path) -> None:
