@@ -13,9 +13,8 @@ from bench.record import flat
 from bench.record.documents import POLICIES, PublishedRun, PublishedRuns, current_published
 from bench.store import Store, read_all
 
-# What such a frame has beside the columns of analysis.frames.runs.COLUMNS: their own clock, what it counts, and which
-# of the author's machines a run was on.
-OWN_COLUMNS = {"published_s": "float64", "published_attempt_s": "float64", "counts": "string", "host_id": "string"}
+# What such a frame has beside the columns of analysis.frames.runs.COLUMNS: their own clock, and what it counts.
+OWN_COLUMNS = {"published_s": "float64", "published_attempt_s": "float64", "counts": "string"}
 
 
 def published_frame(several: Iterable[PublishedRuns]) -> pd.DataFrame:
