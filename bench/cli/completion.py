@@ -21,4 +21,5 @@ def completion(shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None  # as click.Choice allows just those that it knows
     root = cast(click.Group, click.get_current_context().find_root().command)
-    click.echo(script(root, {}, "bench", "_BENCH_COMPLETE").source())
+    name = "bench"
+    click.echo(script(root, {}, name, f"_{name}_complete".upper()).source())  # the variable that click looks into
