@@ -1,7 +1,8 @@
 """What runs on several machines say of their type: medians and ratios, with intervals that hold for another machine.
 
 From 3 to 8 machines a random-effects fit of what each showed; from 9 on a bootstrap of machines, then runs; of what is
-compared within machines the fit at any number. Fewer than 3 say nothing of a type. benchmarks/calibration.py shows how often these intervals hold the truth.
+compared within machines the fit at any number. Fewer than 3 say nothing of a type. benchmarks/calibration.py shows how
+often these intervals hold the truth.
 """
 
 from __future__ import annotations
@@ -80,9 +81,7 @@ def paired_ratio_of_types(pairs: Sequence[tuple[Sequence[float], Sequence[float]
 
 
 def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, Interval | None]:
-    """The same where runs have no partners: of each machine its median above over its median below.
-
-    """
+    """The same where runs have no partners: of each machine its median above over its median below."""
     for above, below in sides:
         _check([above, below])
     shown = [math.log(float(np.median(above)) / float(np.median(below))) for above, below in sides]
