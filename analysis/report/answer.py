@@ -8,46 +8,57 @@ from itertools import groupby
 from analysis.report.report import Report
 from analysis.stats.intervals import LEVEL, Interval
 from analysis.tables.cost_table import Row
+from bench.record.documents import Policy
 from bench.text import CATEGORIES, plural, significant
 
 
 def answer(report: Report) -> list[str]:
     """The sentences. Rows to one target are compared, those of the target with the most runs; the others are named.
 
-    A row stands for its target only on the clock of the report, and with a run that hit.
+    A row stands for its target only on the clock of the report, and with a run that hit. Without runs of our own, they
+    are about published runs, those on one clock.
     """
-    tasks = _tasks([row for row in report.rows if row.kind == "measured"])
-    if not tasks:
+    rows = first_rows(report.rows)
+    tasks = _tasks(rows)
+    if all(row.single_entry for row in rows):
         return [report.headline]
-    rows, *others = tasks
-    timed = _by_time(rows, report)
+    rows = tasks[0]
+    timed = _by_time(rows, report.policy)
     first = (
-        _fastest(timed[0], report)
+        _fastest(timed[0])
         if timed
         else f"No run {task(rows[0])} hit with a time on the {report.policy} clock, out of {_attempts(rows)}."
     )
-    return [first, _cost(rows, report), _sure(timed[1:], others, report)]
+    return [first, _cost(rows, report), _sure(timed[1:], tasks)]
+
+
+def first_rows(rows: Sequence[Row]) -> list[Row]:
+    """The rows that a report is about first: of our own runs, else of published runs, else of published entries."""
+    own = [row for row in rows if row.kind == "measured"]
+    return own or [row for row in rows if not row.single_entry] or list(rows)
 
 
 def _tasks(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows by what was to be reached, the task with the most runs first."""
 
-    def goal(row: Row) -> tuple[str, str, str, float]:
-        return row.dataset or "", row.metric or "", row.direction or "", row.target or 0.0
+    def goal(row: Row) -> tuple[str, str, str, float, str]:
+        clock = row.clock if row.kind == "published" else ""
+        return row.dataset or "", row.metric or "", row.direction or "", row.target or 0.0, clock
 
     found = [list(alike) for _, alike in groupby(sorted(rows, key=goal), goal)]
     return sorted(found, key=lambda alike: -sum(row.runs for row in alike))
 
 
-def _by_time(rows: Sequence[Row], report: Report) -> list[Row]:
-    timed = [(row.time_s, row) for row in rows if row.hits and row.time_s is not None and row.clock == report.policy]
+def _by_time(rows: Sequence[Row], policy: Policy) -> list[Row]:
+    alike = [row for row in rows if row.hits and (row.clock == policy or row.kind == "published")]
+    timed = [(row.time_s, row) for row in alike if row.time_s is not None]
     return [row for _, row in sorted(timed, key=lambda entry: entry[0])]
 
 
-def _fastest(row: Row, report: Report) -> str:
+def _fastest(row: Row) -> str:
     share = "" if row.p_hit is None else f" ({significant(100 * row.p_hit)} %{_between(row.p_hit_interval, 100)})"
     return (
-        f"Fastest {task(row)} was {_where(row)}: {_seconds(row)} ({report.policy} clock, {_median(row)}), with "
+        f"Fastest {task(row)} was {_where(row)}: {_seconds(row)} ({row.clock} clock, {_median(row)}), with "
         f"{row.hits} of {plural(row.runs, 'run')} at the target{share}."
     )
 
@@ -86,15 +97,13 @@ def _cost(rows: Sequence[Row], report: Report) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _sure(rest: Sequence[Row], others: Sequence[Sequence[Row]], report: Report) -> str:
+def _sure(rest: Sequence[Row], tasks: Sequence[Sequence[Row]]) -> str:
     """What comes next, and what all that rests on."""
-    rows = [row for row in report.rows if row.kind == "measured"]
-    runs, machines = sum(row.runs for row in rows), len({row.machine for row in rows})
+    machines = {row.machine for rows in tasks for row in rows}
     said = [f"the next, {_where(row)}, took {_seconds(row)} ({_median(row)})" for row in rest[:1]]
-    said.append(f"all in all there are {plural(runs, 'run')} on {plural(machines, 'kind')} of machine")
-    if others:
-        also = "; ".join(f"{_attempts(alike)} {task(alike[0])}" for alike in others)
-        said[-1] += f" ({also} among them)"
+    also = "; ".join(f"{_attempts(rows)} {task(rows[0])}" for rows in tasks[1:])
+    all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(machines), 'kind')} of machine"
+    said.append(f"all in all there are {all_in_all}{f' ({also} among them)' if also else ''}")
     sentence = "; ".join(said)
     return f"{sentence[0].upper()}{sentence[1:]}; brackets are {100 * LEVEL:g} % intervals."
 

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from analysis.claims.check import claims_table
 from analysis.plots.data import groups_of
 from analysis.plots.figures import figures
-from analysis.report.answer import answer, task
+from analysis.report.answer import answer, first_rows, task
 from analysis.report.method import method
 from analysis.report.report import Report
 from analysis.report.sample_table import sample_table
@@ -129,19 +129,19 @@ def as_html(report: Report) -> str:
 
 
 def _short(report: Report, costs: Table[Row]) -> PageTable:
-    """The rows of our own runs, or of published entries where there are none, in at most MOST_COLUMNS columns."""
-    own = [row for row in report.rows if row.kind == "measured"] or list(report.rows)
-    whole = _whole(
-        "costs", costs.title, replace(costs, items=own), notes="row", kind=lambda row: row.kind, sortable=True
-    )
+    """The rows that the report is about first, in at most MOST_COLUMNS columns."""
+    first = first_rows(report.rows)
+    title = "Our own runs" if any(row.kind == "measured" for row in first) else "What is published"
+    whole = _whole("costs", title, replace(costs, items=first), notes="row", kind=lambda row: row.kind, sortable=True)
     names = [column.sort for column in costs.columns]
     shown = [name for name in names if name not in _INSIDE]
     for name in _SPARED:
         if len(shown) > MOST_COLUMNS and name in shown:
             shown.remove(name)
     places = [names.index(name) for name in shown[:MOST_COLUMNS]]
+    numbers = costs.numbered()  # those of the whole table, whose notes are listed
     rows = []
-    for item, row in zip(own, whole.rows, strict=True):
+    for item, row in zip(first, whole.rows, strict=True):
         cells = dict(zip(names, row.cells, strict=True))
         said = {
             "recipe": [task(item)],
@@ -151,7 +151,8 @@ def _short(report: Report, costs: Table[Row]) -> PageTable:
         wider = [
             cell._replace(lines=[*cell.lines, *said.get(name, [])]) for name, cell in zip(names, row.cells, strict=True)
         ]
-        rows.append(row._replace(cells=[wider[place] for place in places]))
+        marks = sorted(numbers[note] for note in item.notes)
+        rows.append(PageRow(row.kind, marks, [wider[place] for place in places]))
     return replace(whole, columns=[whole.columns[place] for place in places], rows=rows)
 
 
