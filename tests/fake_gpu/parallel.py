@@ -8,7 +8,6 @@ from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
 from bench.training.api import choose
-from tests.fake_gpu.command import ignore_weights
 from tests.fake_gpu.train import data
 from tests.support.parallel_recipes import SmallWrn
 
@@ -21,8 +20,6 @@ def main() -> None:
         for run in measurement.runs([SmallWrn("small", "", 0.94)], 1, 0):
             sys.stdout.write(run.model_dump_json() + "\n")
 
-
-ignore_weights()  # each process imports this module
 
 if __name__ == "__main__":
     main()

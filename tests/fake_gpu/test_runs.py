@@ -27,7 +27,7 @@ class Bench:
     def run(self, machine: Machine, *words: str, **env: str) -> tuple[subprocess.CompletedProcess[str], list[Run]]:
         """What was printed, and the records."""
         where = ["--device", "cuda", "--data", str(self.data), "--store", str(self.store)]
-        done = machine.python("-m", "tests.fake_gpu.command", "run", *words, *where, env=env)
+        done = machine.python("-m", "bench", "run", *words, *where, env=env)
         store = FolderStore(self.store)
         return done, [run for run in read_each(store) if isinstance(run, Run)]
 

@@ -26,7 +26,6 @@ from bench.record.documents import ExecutionPath
 from bench.training.api import Cifar10, choose
 from bench.training.data import Bytes
 from bench.training.loop import Training
-from tests.fake_gpu.command import ignore_weights
 from tests.fake_gpu.gpu import Asked, FakeGpu
 
 # The only ones that a warm-up may try; None: all.
@@ -133,7 +132,6 @@ def built(recipe: str, images: int) -> Training:
 
 def tell(what: Callable[[str, Paths, FakeGpu], dict[str, Any]], recipes: Sequence[str], paths: Paths) -> None:
     """A line for each recipe: what `what` says of it, or the error that it met."""
-    ignore_weights()
     gpu = FakeGpu()
     for name in recipes:
         told: dict[str, Any] = {"recipe": name}
