@@ -59,7 +59,7 @@ def what_if_price(
         if spot:
             raise UsageError("--spot says which price: give --instance or --price-per-hour too")
         return None
-    offer = find_offer(instance, category)
+    offer = find_offer(instance, category, catalogue=True)
     if offer.hourly is None:
         raise UsageError(f"{offer.name} has no amount in the price book; give --price-per-hour")
     return WhatIf(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bench.billing import prices
-from bench.billing.prices import Offer, find_offer, given_price, machine_hourly, price_book
+from bench.billing.prices import Offer, catalogue_extract, find_offer, given_price, machine_hourly, price_book
 from bench.errors import UsageError
 from bench.record.documents import Accelerators, Price, PricingCategory
 
@@ -195,3 +195,11 @@ def test_what_is_not_known_has_no_hourly_price() -> None:
     assert machine_hourly(None, V100) is None
     assert machine_hourly(price.model_copy(update={"unit": "gpu-hour"}), None) is None
     assert machine_hourly(price, None) == Decimal("3.06")
+
+
+def test_a_machine_of_the_extract_alone_is_found_where_the_extract_will_do() -> None:
+    name = "aws:p5en.48xlarge"
+    with pytest.raises(UsageError, match="no price for"):
+        find_offer(name)
+    assert find_offer(name, catalogue=True) in catalogue_extract()
+    assert find_offer("aws:p3.2xlarge", catalogue=True) in price_book()

@@ -64,7 +64,7 @@ class PublishedPrice:
             if series.accelerators is None:
                 raise UsageError(f"{series.label}: how many accelerators it had is not told; give --accelerators")
             return price.model_copy(update={"unit": "gpu-hour"})
-        offer = find_offer(self.instance, category)
+        offer = find_offer(self.instance, category, catalogue=True)
         if offer.hourly is None:
             raise UsageError(f"{offer.name} has no amount in the price book; give --price-per-hour")
         if series.accelerators is not None and offer.accelerators.count != series.accelerators:
