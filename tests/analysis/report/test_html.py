@@ -22,6 +22,7 @@ from analysis.report.html import as_html
 from analysis.report.render import render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import cost_table
+from analysis.tables.what_if import WhatIf, what_if_price
 from bench.cli import cli
 from bench.record.documents import POLICIES, Device, Policy, RecipeRef, Run
 from bench.store import FolderStore
@@ -67,7 +68,10 @@ def test_the_policy_allows_the_one_script_and_no_request(tree: page.Element) -> 
     assert f"script-src 'sha256-{digest}';" in policy
 
 
-def test_the_whole_table_says_the_words_of_the_other_formats(report: Report, tree: page.Element) -> None:
+@pytest.mark.parametrize("what_if", [None, what_if_price("aws:p5.4xlarge")])
+def test_the_whole_table_says_the_words_of_the_other_formats(what_if: WhatIf | None) -> None:
+    report = build_report(a.a_small_store(), which="all", what_if=what_if)
+    tree = page.parse(as_html(report))
     table = replace(cost_table(report), notes=lambda row: ())
     said = [[page.words(cell) for cell in row.elements()] for row in page.cost_table_of(tree).all("tbody")[0].all("tr")]
     assert said == [[" ".join(lines) for lines in cells] for cells in table.rows()]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from analysis.report.html import as_html
-from analysis.report.report import build_report
+from analysis.report.report import build_report, read_report
+from analysis.tables.what_if import what_if_price
 from bench.record.documents import AnyDocument, RecipeRef
+from bench.store import open_store
 from tests.support import browser, small_store as a
 
 if TYPE_CHECKING:
@@ -97,18 +99,36 @@ def at_width(shown: WebDriver, width: int) -> None:
     shown.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("unfolded", [False, True])
-def test_nothing_scrolls_sideways_on_a_laptop_and_on_a_telephone(shown: WebDriver, width: int, unfolded: bool) -> None:
+def sideways(shown: WebDriver, width: int) -> list[list[int]]:
+    """Of the page and each table on a screen of that width: how wide what is in it is, and how wide it is."""
     at_width(shown, width)
-    shown.execute_script("document.querySelectorAll('details').forEach(d => d.open = arguments[0])", unfolded)
-    page, *tables = shown.execute_script(
+    sizes: list[list[int]] = shown.execute_script(
         "return [document.documentElement, ...document.querySelectorAll('.scroll:has(.cards)')]"
         ".map(e => [e.scrollWidth, e.clientWidth])"
     )
-    assert page[0] == page[1]
-    assert width - 20 < page[1] <= width  # less a scroll bar
-    assert all(inside <= outside for inside, outside in tables), tables
+    return sizes
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("unfolded", [False, True])
+def test_nothing_scrolls_sideways_on_a_laptop_and_on_a_telephone(shown: WebDriver, width: int, unfolded: bool) -> None:
+    shown.execute_script("document.querySelectorAll('details').forEach(d => d.open = arguments[0])", unfolded)
+    sizes = sideways(shown, width)
+    assert all(inside <= outside for inside, outside in sizes), sizes
+    assert width - 20 < sizes[0][1] <= width  # less a scroll bar
+
+
+def test_our_own_results_with_every_entry_and_a_what_if_price_fit_too(tmp_path: Path) -> None:
+    store, price = open_store(Path(__file__).parents[3] / "results"), what_if_price("aws:p5.4xlarge")
+    report, _ = read_report([store], "airbench", "all", plots=True, what_if=price)
+    path = tmp_path / "results.html"
+    path.write_text(as_html(report), encoding="utf-8")
+    with browser.chromium(tmp_path / "profile") as chromium:
+        chromium.get(path.as_uri())
+        for width in (1280, 390):
+            sizes = sideways(chromium, width)
+            assert all(inside <= outside for inside, outside in sizes), (width, sizes)
+        assert browser.said(chromium) == []
 
 
 def test_a_drawing_fits_the_screen_that_it_is_for(shown: WebDriver) -> None:
