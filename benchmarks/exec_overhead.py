@@ -44,15 +44,20 @@ def alone(argv: list[str], output: Path) -> float:
         return time.perf_counter() - begin
 
 
-def through(argv: list[str], output: Path) -> tuple[float, float, int]:
-    """The same through the runner: seconds, the runner's own processor seconds, steps seen."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
+def used(who: int) -> float:
+    """Processor seconds of this process, or of its children that have ended."""
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
+
+def through(argv: list[str], output: Path) -> tuple[float, float, float, int]:
+    """The same through the runner: seconds, the processor seconds of the runner and of the program, steps seen."""
+    own, theirs = used(resource.RUSAGE_SELF), used(resource.RUSAGE_CHILDREN)
     with output.open("wb") as file:
         found = measure(Job(tuple(argv)), os.environ, outputs=(file.fileno(), 2))
     assert found["status"] == "completed", found["message"]
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    own = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return found["phases"][-1]["stop"], own, found["progress"]["last_step"]
+    own, theirs = used(resource.RUSAGE_SELF) - own, used(resource.RUSAGE_CHILDREN) - theirs
+    return found["phases"][-1]["stop"], own, theirs, found["progress"]["last_step"]
 
 
 def main() -> None:
@@ -60,18 +65,19 @@ def main() -> None:
     given = [int(word) for word in sys.argv[1:3]]
     seconds, pairs = [*given, *(10, 5)[len(given) :]]
     argv = [sys.executable, "-c", PROGRAM, str(seconds * LINES_A_SECOND), str(LINES_A_SECOND)]
-    longer, used = [], []
+    longer, shares = [], []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(pairs):
             first = alone(argv, Path(folder, "alone"))
-            second, own, last = through(argv, Path(folder, "through"))
+            second, own, theirs, last = through(argv, Path(folder, "through"))
             assert Path(folder, "alone").read_bytes() == Path(folder, "through").read_bytes()
             assert last == seconds * LINES_A_SECOND - 1
             longer.append(second / first - 1)
-            used.append(own / second)
-            print(f"pair {number}: alone {first:.3f} s, through {second:.3f} s; the runner's processor {own:.3f} s")
+            shares.append(own / second)
+            seconds_used = f"processor seconds: runner {own:.3f}, program {theirs:.1f}"
+            print(f"pair {number}: alone {first:.3f} s, through {second:.3f} s; {seconds_used}", flush=True)
     print(f"median: the program takes {statistics.median(longer):+.2%} longer")
-    print(f"median: the runner takes {statistics.median(used):.2%} of a processor")
+    print(f"median: the runner takes {statistics.median(shares):.2%} of a processor")
     print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors")
 
 

@@ -21,6 +21,9 @@ class Tail:
     def read(self) -> tuple[bytes, bool]:
         """What was added, at most MOST_BYTES, and whether it begins a new file. Nothing where there is no such file."""
         try:
+            seen = os.stat(self.path)  # noqa: PTH116 -- asked often, and a Path is slower
+            if seen.st_ino == self._inode and seen.st_size == self._offset:
+                return b"", False
             # Not blocking: a FIFO would wait for its writer.
             descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         except (OSError, ValueError):

@@ -22,10 +22,10 @@ _READ = 1 << 18
 _PIPE_BYTES, _USUAL_PIPE_BYTES = 1 << 20, 1 << 16
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux, which Python 3.9 does not name
 # Rounds that follow each other faster are put together: a thousand small reads cost more than what they stamp.
-_ROUND_S = 0.005
+ROUND_S = 0.005
 # So much in a round is a program that prints without a pause: its single lines need no time of their own. Rounds then
 # become longer, up to a share of its age and as long as the pipes stay far from full, on which it would wait.
-_MUCH, _LONG_ROUND_S, _LONGEST_ROUND_S = 1000, 0.02, 0.25
+_MUCH, _LONG_ROUND_S, LONGEST_ROUND_S = 1000, 0.02, 0.25
 _ROUNDS, _SHARE_OF_PIPE = 200, 4
 # Files are looked into some hundred times in a run, but no more often than this, and no more seldom.
 _POLLS, _SHORTEST_POLL_S, _LONGEST_POLL_S = 200, 0.05, 1.0
@@ -123,7 +123,7 @@ class _Loop:
         self.elsewhere: str | None = None
         self._defect: str | None = None
         self._next_poll = group.started_at
-        self._read_at, self._read_bytes, self._pause = 0.0, 0, _ROUND_S
+        self._read_at, self._read_bytes, self._pause = 0.0, 0, ROUND_S
 
     @property
     def piped(self) -> bool:
@@ -153,7 +153,7 @@ class _Loop:
 
     def round(self) -> None:
         """Wait for something to happen, and heed it."""
-        full, self._read_bytes = False, 0
+        full = False
         for key, _ in self._selector.select(max(0.0, self._next_at() - time.monotonic())):
             if key.fd in self._pipes:
                 full |= self._read(key)
@@ -164,18 +164,10 @@ class _Loop:
             self._poll(now)
         self._decide(now)
         self._ending.advance(now)
-        if not full and now - self._read_at < _ROUND_S and self._group.exited_at is None:
-            self._pause = self._next_pause(now)
+        if not full and now - self._read_at < ROUND_S and self._group.exited_at is None:
+            self._pause = next_pause(self._pause, self._read_bytes, self._room, now - self._group.started_at)
+            self._read_bytes = 0
             time.sleep(self._pause)
-
-    def _next_pause(self, now: float) -> float:
-        """How long to let the program go on, by what the last round brought."""
-        if self._read_bytes < _MUCH:
-            return _ROUND_S
-        if self._read_bytes > self._room:
-            return max(_ROUND_S, self._pause / 2)
-        longest = (now - self._group.started_at) / _ROUNDS
-        return min(max(2 * self._pause, _LONG_ROUND_S), max(longest, _LONG_ROUND_S), _LONGEST_ROUND_S)
 
     def _next_at(self) -> float:
         """When to look again if nothing comes."""
@@ -220,6 +212,19 @@ class _Loop:
             if now - self._failed_at >= job.linger:
                 self.elsewhere = failed
                 self._ending.stop("exited", now)
+
+
+def next_pause(pause: float, read: int, room: int, age: float) -> float:
+    """Seconds to let a program of this age go on, after `pause` brought so many bytes; `room` is what may come in one.
+
+    The pause grows while much comes, up to a share of the age, and falls at once where more comes than has room.
+    """
+    if read < _MUCH:
+        return ROUND_S
+    if read > room:
+        return max(ROUND_S, pause * room / (2 * read))
+    longest = min(max(age / _ROUNDS, _LONG_ROUND_S), LONGEST_ROUND_S)
+    return min(max(2 * pause, _LONG_ROUND_S), longest)
 
 
 def _widened(pipe: int) -> int:

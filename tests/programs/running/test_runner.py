@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
 from bench.programs.job import Job, Target
 from bench.programs.running.process import CannotStart
-from bench.programs.running.runner import run
+from bench.programs.running.runner import LONGEST_ROUND_S, ROUND_S, next_pause, run
 from bench.programs.watching.watch import Watch
 from tests.support.programs import COUNTING, Words, python, run_program
 
@@ -244,3 +245,21 @@ def test_a_defect_of_ours_does_not_end_the_program(tmp_path: Path) -> None:
     ran = run_program(python("print('secret'); print('step 2')"), tmp_path, sources=[Words(fail)])
     assert (ran.outcome.exit_code, ran.stdout) == (0, b"secret\nstep 2\n")
     assert ran.outcome.warnings == ["progress was read up to a defect of bench only (ZeroDivisionError): report it"]
+
+
+@given(st.floats(ROUND_S, LONGEST_ROUND_S), st.integers(0, 1 << 20), st.integers(1 << 13, 1 << 18), st.floats(0, 1e6))
+def test_pauses_grow_with_age_and_never_fill_a_pipe(pause: float, read: int, room: int, age: float) -> None:
+    following = next_pause(pause, read, room, age)
+    assert ROUND_S <= following <= LONGEST_ROUND_S
+    if read > room:
+        # At this pace half of the room is used, if the shortest pause is short enough.
+        assert following == pytest.approx(max(ROUND_S, pause * room / read / 2))
+
+
+@pytest.mark.parametrize(("age", "longest"), [(1.0, 0.02), (10.0, 0.05), (1000.0, LONGEST_ROUND_S)])
+def test_what_prints_without_a_pause_is_read_at_longer_ones(age: float, longest: float) -> None:
+    pause = ROUND_S
+    for _ in range(10):
+        pause = next_pause(pause, 50_000, 1 << 18, age)
+    assert pause == longest
+    assert next_pause(pause, 10, 1 << 18, age) == ROUND_S
