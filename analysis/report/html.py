@@ -31,11 +31,22 @@ from bench.text import Cell, Lines, Table, plural
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _SCRIPTS = ("sort.js", "tips.js")
-# Of the table that is read first: more do not fit a laptop's screen. Those that a line of another cell says, and
-# those that are left out where there are too many, the first of them first. The folded table has them all.
+# Of the table that is read first: more do not fit a laptop's screen. What a line of another cell says has no column.
+# Those that are always there come first, then others in their order, and at last what is left out before all else.
 MOST_COLUMNS = 9
 _INSIDE = ("target", "price_per_hour", "runs", "hits")
-_SPARED = ("cost_ratio", "time_ratio", "accuracy")
+_ALWAYS = (
+    "recipe",
+    "machine",
+    "p_hit",
+    "time_s",
+    "train_cost",
+    "cost_per_success",
+    "what_if_train_cost",
+    "what_if_cost_per_success",
+    "accuracy",
+)
+_LAST = ("time_ratio", "cost_ratio")
 # The beginnings of the notes to the table that say what a column holds.
 _ABOUT = {
     "price_per_hour": ("unknown",),
@@ -134,11 +145,10 @@ def _short(report: Report, costs: Table[Row]) -> PageTable:
     title = "Our own runs" if any(row.kind == "measured" for row in first) else "What is published"
     whole = _whole("costs", title, replace(costs, items=first), notes="row", kind=lambda row: row.kind, sortable=True)
     names = [column.sort for column in costs.columns]
-    shown = [name for name in names if name not in _INSIDE]
-    for name in _SPARED:
-        if len(shown) > MOST_COLUMNS and name in shown:
-            shown.remove(name)
-    places = [names.index(name) for name in shown[:MOST_COLUMNS]]
+    by_need = sorted(
+        set(names).difference(_INSIDE), key=lambda name: (name not in _ALWAYS, name in _LAST, names.index(name))
+    )
+    places = sorted(names.index(name) for name in by_need[:MOST_COLUMNS])
     numbers = costs.numbered()  # those of the whole table, whose notes are listed
     rows = []
     for item, row in zip(first, whole.rows, strict=True):
