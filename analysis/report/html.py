@@ -46,7 +46,7 @@ _ALWAYS = (
     "what_if_cost_per_success",
     "accuracy",
 )
-_LAST = ("time_ratio", "cost_ratio")
+_LAST = ("time_ratio", "cost_ratio", "energy_kwh_per_success")
 # The beginnings of the notes to the table that say what a column holds.
 _ABOUT = {
     "price_per_hour": ("unknown",),
@@ -59,6 +59,7 @@ _ABOUT = {
     "cost_per_success": ("runs", "unknown"),
     "time_ratio": ("÷",),
     "cost_ratio": ("÷",),
+    "energy_kwh_per_success": ("energy",),
     "what_if_train_cost": ("what-if",),
     "what_if_cost_per_success": ("what-if",),
 }

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Of the JSON, CSV and Parquet reports. Raise it with any change of a column's name or meaning.
 # 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases, samples, what-if, seconds
-#                that the clock leaves out.
+#                that the clock leaves out, energy.
 SCHEMA_VERSION: Final = 1
 
 # What a frame has beside a compacted row. Money is exact, so it is text.
@@ -93,6 +93,7 @@ def as_json(report: Report) -> str:
         "level": LEVEL,
         "headline": report.headline,
         "what_if": flat(report.what_if) if report.what_if else None,
+        "electricity": flat(report.electricity) if report.electricity else None,
         "rows": [flat(row) for row in report.rows],
         "footnotes": list(report.footnotes),
         "leases": {

@@ -15,6 +15,7 @@ from analysis.frames.runs import clock_of, load, runs_frame, whole_runs
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
 from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table
+from analysis.tables.energy import Electricity, note as energy_note, with_energy
 from analysis.tables.footnotes import NO_RUNS, general_notes
 from analysis.tables.lease_table import LeaseRow, lease_table
 from analysis.tables.published_table import GENERAL_NOTE, published_rows
@@ -51,6 +52,7 @@ class Report:
     checks: tuple[Check, ...] = ()
     samples: tuple[SampleRow, ...] = ()
     what_if: WhatIf | None = None
+    electricity: Electricity | None = None
     runs: tuple[Run, ...] = field(default=(), repr=False, compare=False)
     leases: tuple[LeaseOpened | LeaseClosed, ...] = field(default=(), repr=False, compare=False)
 
@@ -63,11 +65,12 @@ def read_report(
     *,
     plots: bool = False,
     what_if: WhatIf | None = None,
+    electricity: Electricity | None = None,
 ) -> tuple[Report, list[RecordError]]:
     """The report of what `stores` hold, and an error for every record that could not be trusted.
 
     Runs come from the compact layer where there is one. It holds no phases and no evaluations: `plots` need every
-    record. `what_if` prices every run once more.
+    record. `what_if` prices every run once more, `electricity` its energy.
     """
     frame: pd.DataFrame | None = None
     programs: list[Run] = []
@@ -86,6 +89,7 @@ def read_report(
         unreadable=len(errors),
         programs=programs,
         what_if=what_if,
+        electricity=electricity,
     )
     return report, errors
 
@@ -108,13 +112,15 @@ def build_report(
     unreadable: int = 0,
     programs: Iterable[Run] = (),
     what_if: WhatIf | None = None,
+    electricity: Electricity | None = None,
 ) -> Report:
     """The report of `documents`; with a `frame` of the runs only plots need the runs to be among them.
 
     `programs`: runs of sampled programs that are not among the documents.
 
     `which` of the published entries to show, and how many of them at most; `unreadable` is how many records of
-    the store could not be read, which a footnote then says. At `what_if` every run is priced once more.
+    the store could not be read, which a footnote then says. At `what_if` every run is priced once more, and at
+    `electricity` its energy.
     """
     documents = list(documents)
     frame = runs_frame(documents) if frame is None else frame
@@ -141,6 +147,9 @@ def build_report(
         [*programs, *(d for d in documents if isinstance(d, Run))],
         (d for d in documents if isinstance(d, LeaseOpened)),
     )
+    rows = with_energy(rows, frame, electricity)
+    if electricity or any(row.energy_kwh is not None for row in rows):
+        footnotes.append(energy_note(electricity))
     if what_if:
         samples = repriced_samples(samples, what_if)
         rows = repriced(rows, what_if)
@@ -161,6 +170,7 @@ def build_report(
         checks=tuple(check_claims(known, frame)),
         samples=tuple(samples),
         what_if=what_if,
+        electricity=electricity,
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
         leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),
     )

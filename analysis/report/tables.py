@@ -51,6 +51,7 @@ def cost_table(report: Report) -> Table[Row]:
         Column(("cost per", "success, USD"), lambda row: _money(row, row.cost_per_success), "cost_per_success"),
         Column(("time", "÷ Page's"), lambda row: _ratio(row.time_ratio, _machine_mark(row)), "time_ratio"),
         Column(("cost", "÷ Page's"), _cost_ratio, "cost_ratio"),
+        *_energy_columns(report),
         *_what_if_columns(report),
     )
     return Table(
@@ -63,6 +64,13 @@ def cost_table(report: Report) -> Table[Row]:
         dim=lambda row: row.kind == "published",
         label=2,
     )
+
+
+def _energy_columns(report: Report) -> tuple[Column[Row], ...]:
+    """Of a success, with its cost below it: none where no GPU told its energy and nobody asked for it."""
+    if report.electricity is None and all(row.energy_kwh is None for row in report.rows):
+        return ()
+    return (Column(("energy per", "success, kWh"), _energy, "energy_kwh_per_success"),)
 
 
 def _what_if_columns(report: Report) -> tuple[Column[Row], ...]:
@@ -149,6 +157,16 @@ def _money(row: Row, amount: Decimal | None, interval: Interval | None = None) -
 
 def _what_if(amount: Decimal | None, interval: Interval | None = None) -> Cell:
     return NOT_APPLICABLE if amount is None else (significant(amount), *_between(interval, significant))
+
+
+def _energy(row: Row) -> Cell:
+    if row.kind == "published":
+        return NOT_APPLICABLE
+    if row.energy_kwh_per_success is None:
+        return UNKNOWN if row.energy_kwh is None else NOT_APPLICABLE
+    cost = row.electricity_cost_per_success
+    money = "" if cost is None else f"{significant(cost)} {row.electricity_currency}"
+    return _with(significant(row.energy_kwh_per_success), money)
 
 
 def _time(policy: str, row: Row) -> Cell:

@@ -29,7 +29,8 @@ class Row:
     program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry of one run
     has none. `what_if_…`: at a price that nobody paid, where one was asked for. `left_out_s`: seconds that the clock
     leaves out of a time, the median; of what a process does once, all. `run_seconds` and `run_attempts` go with
-    `run_ids`: the time of each run, and what it used however it ended; NaN is unknown.
+    `run_ids`: the time of each run, and what it used however it ended; NaN is unknown. Energy is that of the GPUs:
+    of a run the median, of a success that of all attempts / hits; see analysis.tables.energy.
     """
 
     kind: Literal["measured", "published"]
@@ -80,6 +81,11 @@ class Row:
     what_if_train_cost_interval: Interval | None = None
     what_if_cost_per_success: Decimal | None = None
     left_out_s: float | None = None
+    energy_kwh: float | None = None
+    energy_kwh_per_success: float | None = None
+    electricity_price_per_kwh: Decimal | None = None
+    electricity_currency: str | None = None
+    electricity_cost_per_success: Decimal | None = None
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
     run_seconds: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
     run_attempts: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})

@@ -10,6 +10,7 @@ import click
 from analysis.published.dawnbench.entries import Which
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
+from analysis.tables.energy import electricity_price
 from analysis.tables.what_if import what_if_price
 from bench.cli.parts.common import (
     format_option,
@@ -46,7 +47,10 @@ _MOST_PUBLISHED = 12
 )
 @click.option("--price-per-hour", metavar="AMOUNT", help="What if an hour of every run's machine had cost this?")
 @click.option("--spot", is_flag=True, help="The what-if price is a spot price (with either of these two).")
-@click.option("--currency", metavar="CODE", help="Of --price-per-hour, ISO 4217.  [default: USD]")
+@click.option(
+    "--price-per-kwh", metavar="AMOUNT", help="What a kWh of electricity costs: the energy of a success at it."
+)
+@click.option("--currency", metavar="CODE", help="Of --price-per-hour and --price-per-kwh, ISO 4217.  [default: USD]")
 @click.option("--open", "opened", is_flag=True, help="Show it in a browser; html, and a temporary file without -o.")
 @output_option
 @with_progress
@@ -58,6 +62,7 @@ def report(
     instance: str | None,
     price_per_hour: str | None,
     spot: bool,
+    price_per_kwh: str | None,
     currency: str | None,
     opened: bool,
     output: Path | None,
@@ -69,7 +74,8 @@ def report(
     claims, too; `csv` and `parquet` have the cost table alone.
 
     With --instance or --price-per-hour every run is priced once more, at that price: in columns marked as what-if,
-    apart from the prices of the records. Leases are not.
+    apart from the prices of the records. Leases are not. With --price-per-kwh the energy of a success, which stands in
+    the table where GPUs told it, has its cost as well.
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """
@@ -80,7 +86,9 @@ def report(
     if style == "parquet" and to_terminal(output):
         raise UsageError("parquet cannot be read on a terminal; name a file with -o")
     which, most = cast("Which", published or "stored"), _MOST_PUBLISHED if style == "table" and not published else None
-    what_if = what_if_price(instance, price_per_hour, currency=currency, spot=spot)
+    # Of the price of electricity alone, a currency is no part of a what-if.
+    of_what_if = None if price_per_kwh is not None and price_per_hour is None else currency
+    what_if = what_if_price(instance, price_per_hour, currency=of_what_if, spot=spot)
     result, errors = read_report(
         [open_store(store) for store in stores],
         cast(Policy, policy),
@@ -88,6 +96,7 @@ def report(
         most,
         plots=style == "html",
         what_if=what_if,
+        electricity=electricity_price(price_per_kwh, currency),
     )
     if style == "parquet":
         write(rows_as_parquet(result.rows), output)

@@ -163,3 +163,13 @@ def test_without_a_browser_open_names_the_page(bench_process: Bench, stores: Non
 
 def test_open_takes_no_other_format(bench: Bench, stores: None) -> None:
     assert bench("report", "--store", "ours", "--open", "--format", "csv").returncode == 2
+
+
+def test_a_price_of_electricity_needs_no_what_if_price(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
+    open_store(tmp_path / "ours").put(make_run(energy_joules=3.6e6))
+    asked = ("report", "--store", "ours", "--published", "none", "--format", "json", "--currency", "EUR")
+    content = json.loads(bench(*asked, "--price-per-kwh", "0.30").stdout)
+    (row,) = content["rows"]
+    assert (row["electricity_cost_per_success"], row["electricity_currency"], content["what_if"]) == (0.3, "EUR", None)
+    assert bench(*asked).returncode == 2
+    assert bench(*asked, "--price-per-kwh", "cheap").returncode == 2

@@ -4,14 +4,45 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from bench.measure.gpu import Gpu
+from bench.measure.program import series
 from bench.measure.program.series import ProgramRequest, program_runs
 from bench.measure.signals import Interrupts
 from bench.programs.job import Job
+from bench.programs.nodes import Node
+
+
+class Metered:
+    """A meter that read 40 J."""
+
+    def __init__(self, gpus: Sequence[Gpu]) -> None:
+        self.joules, self.warnings = 40.0, list[str]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was begun."""
+
+
+@pytest.mark.parametrize(("node", "joules"), [(None, 40.0), (Node(0, 2, "127.0.0.1", 1), None)])
+def test_the_energy_of_several_nodes_is_unknown_as_one_reads_only_its_own(
+    node: Node | None, joules: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "Meter", Metered)
+    monkeypatch.setattr(series, "Head", lambda node: nullcontext())
+    job = Job((sys.executable, "-c", ""))
+    request = ProgramRequest(job, runs=1, patterns={}, folders=(), lease_id="lease", node=node)
+    (run,) = program_runs(request, os.environ, Interrupts())
+    assert run.energy_joules == joules
 
 
 def test_the_libraries_beside_bench_are_not_taken_for_the_programs(
