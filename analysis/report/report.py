@@ -99,7 +99,7 @@ def _unused(policy: Policy) -> list[str]:
     other = [clock for clock in POLICIES if clock not in (policy, "cold")]
     times = [f"{clock}_s" for clock in other if clock != "dawnbench"]
     times += [f"{clock}_{what}_s" for clock in other for what in ("attempt", "left_out")]
-    return [*times, "train_s", "images", "loss", "views", "energy_joules", "device_kind", "git_commit"]
+    return [*times, "train_s", "images", "loss", "views", "device_kind", "git_commit"]
 
 
 def build_report(
