@@ -45,9 +45,10 @@ check: setup  ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# What needs no torch, with the lowest versions that pyproject.toml admits.
+# What needs no torch, with the lowest versions that pyproject.toml admits; few examples, as `make test` has tried many.
 test-floors: floors-venv
-	$(FLOORS_VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow' $(PYTEST_ARGS) \
+	$(FLOORS_VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow' \
+		--hypothesis-profile few $(PYTEST_ARGS) \
 		tests/analysis tests/billing tests/cli tests/lease tests/record tests/store tests/sweep
 
 # A Docker engine on this machine, as root; tests/container says what it needs.

@@ -88,9 +88,9 @@ def test_cores_and_gpus_are_counted() -> None:
 @given(st.lists(builders.runs(), max_size=3))
 @settings(max_examples=30, deadline=None)
 def test_any_run_has_a_row_and_can_be_reported(runs: list[Run]) -> None:
-    frame = runs_frame(runs)
+    frame, report = runs_frame(runs), build_report(runs)
     for form in FORMATS:
-        assert render(build_report(runs), form, terminal=False)
+        assert render(report, form, terminal=False)
     assert len(frame) == len({run.id for run in runs})
     for policy in POLICIES:
         assert not (frame[f"{policy}_s"] < 0).any()
