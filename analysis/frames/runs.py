@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.frames.hosts import one_host
 from bench.billing.prices import of_machine, train_cost
 from bench.errors import RecordError
 from bench.record import flat
@@ -81,6 +82,8 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     frame["machine"] = _of_like(frame, ["device_count", "device"], _machine, "category")
     frame["instance"] = _of_like(frame, ["provider", "instance_type"], _instance, "category")
     frame["hourly"] = _of_like(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
+    if {"host_id", "gpu_ids"} <= set(frame.columns):
+        frame["host_id"] = one_host(frame["host_id"], frame["gpu_ids"])
     _add_what_is_done_once(frame)
     if "images" in frame and "train_s" in frame:
         frame["images_per_second"] = (frame["images"].astype("float64") / frame["train_s"]).where(

@@ -14,7 +14,7 @@ from analysis.stats.intervals import Interval
 from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import title
 from analysis.tables.lease_table import LeaseRow
-from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, significant
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, plural, significant
 
 LEASE_FOOTNOTES = (
     "time: the lease clock, from the start of a lease to its end, provision to teardown. time charged: what the "
@@ -129,7 +129,8 @@ def _machine(row: Row) -> Cell:
 
 def _runs(row: Row) -> Cell:
     broken = ((row.failed, "failed"), (row.interrupted, "interrupted"))
-    return _with(str(row.runs), *(f"{count} {what}" for count, what in broken if count))
+    machines = [] if row.machines is None else [f"on {plural(row.machines, 'machine')}"]
+    return _with(str(row.runs), *machines, *(f"{count} {what}" for count, what in broken if count))
 
 
 def _target(row: Row) -> Cell:

@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from analysis.frames.hosts import by_machine, machines_of
 from analysis.frames.runs import Clock, attempt_costs, clock_of, counted, whole_runs
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import Interval, mean_interval, median_interval, wilson
+from analysis.stats.machines import TYPE_FROM, median_of_type
 from analysis.tables.footnotes import run_notes
 from bench.billing.prices import cost_per_success, train_cost
 from bench.record.documents import Policy, Published
@@ -86,6 +88,8 @@ class Row:
     electricity_price_per_kwh: Decimal | None = None
     electricity_currency: str | None = None
     electricity_cost_per_success: Decimal | None = None
+    # Machines that the runs are of; None: not told of all of them.
+    machines: int | None = None
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
     run_seconds: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
     run_attempts: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
@@ -139,8 +143,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     # Of a recipe the two are one.
     accuracy = _mean(completed["accuracy"]) if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
-    seconds = float(times.median()) if len(times) else None
-    interval = median_interval(times.tolist())
+    seconds, interval = _median(runs, times)
     return Row(
         kind="measured",
         recipe=one_line(first["recipe"]),
@@ -177,6 +180,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         train_cost=train_cost(seconds, hourly),
         train_cost_interval=priced(interval, hourly),
         cost_per_success=cost_per_success(attempt_costs(runs, clock), hits),
+        machines=machines_of(runs),
         notes=run_notes(selected, clock),
         left_out_s=_left_out(runs.loc[times.index], clock),
         run_ids=tuple(runs["run_id"].to_numpy(dtype=object)),  # not one by one, which takes a second for a million
@@ -197,6 +201,14 @@ def _mean(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
     """The mean of those that are known, and its interval."""
     known = values.dropna().tolist()
     return (math.fsum(known) / len(known) if known else None), mean_interval(known)
+
+
+def _median(runs: pd.DataFrame, times: pd.Series[float]) -> tuple[float | None, Interval | None]:
+    """The median of the runs' times and its interval: about the type of machine from 3 machines on."""
+    groups = by_machine(runs, times)
+    if len(groups) >= TYPE_FROM and times.min() > 0:
+        return median_of_type(groups)
+    return float(times.median()) if len(times) else None, median_interval(times.tolist())
 
 
 def published_row(entry: Published) -> Row:
