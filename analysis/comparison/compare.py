@@ -10,9 +10,10 @@ from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
-from analysis.comparison.machines import by_run, machines_of, median_of
+from analysis.comparison.machines import about, by_run, median_of
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
+from analysis.frames.hosts import machines_of
 from analysis.frames.runs import Clock, clock_of, target_words
 from analysis.stats.intervals import LEVEL, POWER, visible_difference, wilson
 from bench.errors import UsageError
@@ -100,6 +101,7 @@ def _notes(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> Iter
         f'"none". time: {_clock(a, policy)}, medians. 2x faster: half the time. n: runs of each side, or pairs.'
     )
     yield _design(a, b, policy, findings)
+    yield from filter(None, map(about, (a, b)))
     yield from _conditions(a, b)
     for side in (a, b):
         yield from _uncounted(side, policy)
@@ -234,14 +236,14 @@ def _time(side: Side, policy: str) -> str:
     times = by_run(side, side.runs[f"{policy}_s"])
     if times.empty:
         return "time unknown"
-    median, interval = median_of(side, times)
+    median, interval = median_of(times)
     between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
     return f"{significant(median)} s{between}"
 
 
 def _machines(side: Side) -> str:
     names = ", ".join(sorted({one_line(name) for name in side.runs["machine"]}))
-    count = machines_of(side)
+    count = machines_of(side.runs)
     return names if count is None else f"{plural(count, 'machine')} ({names})"
 
 

@@ -8,57 +8,74 @@ from typing import Any
 import pandas as pd
 
 from analysis.comparison.selection import Side
+from analysis.frames.hosts import machines_of
 from analysis.stats.intervals import Interval, median_interval, paired_ratio, ratio_of_medians
-from analysis.stats.machines import TYPE_FROM, median_of_type, ratio_of_types
+from analysis.stats.machines import (
+    TYPE_FROM,
+    median_of_type,
+    paired_ratio_of_types,
+    ratio_of_types,
+    ratio_on_machines,
+)
+from bench.text import plural
 
 
 def by_run(side: Side, values: Iterable[Any]) -> pd.Series[float]:
-    """The known of `values`, one a run of the side, by series and index, which tell pairs and machines."""
-    keys = pd.MultiIndex.from_arrays([side.runs["series_id"], side.runs["series_index"]])
+    """The known of `values`, one a run of the side, by series, index and machine, "" where that is not told.
+
+    Runs of two sides are partners where all three are the same.
+    """
+    runs = side.runs
+    keys = pd.MultiIndex.from_arrays([runs["series_id"], runs["series_index"], runs["host_id"].fillna("")])
     return pd.Series(list(values), index=keys, dtype="float64").dropna()
 
 
-def machines_of(side: Side) -> int | None:
-    """How many machines the side's runs were on; None where it is not told of every run."""
-    hosts = _hosts(side)
-    return None if hosts.isna().any() else int(hosts.nunique())
+def about(side: Side) -> str | None:
+    """What the times of a side say something of, in words; None where that is its type of machine."""
+    machines = machines_of(side.runs)
+    if machines is None:
+        return f"{side.label}: not every run tells its machine, so its times are about those that ran, not their type"
+    if machines >= TYPE_FROM:
+        return None
+    ran = plural(machines, "machine")
+    return f"{side.label} ran on {ran}: its times are about what ran; about the type it takes {TYPE_FROM} machines"
 
 
-def median_of(side: Side, values: pd.Series[float]) -> tuple[float, Interval | None]:
+def median_of(values: pd.Series[float]) -> tuple[float, Interval | None]:
     """The median of `values` (of by_run) and its interval: about the type of machine from 3 machines on."""
-    groups = _by_machine(side, values)
+    groups = _by_machine(values)
     if len(groups) < TYPE_FROM or values.min() <= 0:
         return float(values.median()), median_interval(values.tolist())
     return median_of_type(list(groups.values()))
 
 
-def ratio_of(
-    a: Side, b: Side, values_a: pd.Series[float], values_b: pd.Series[float], *, paired: bool
-) -> tuple[float, Interval | None]:
+def ratio_of(a: pd.Series[float], b: pd.Series[float], *, paired: bool) -> tuple[float, Interval | None]:
     """The typical value of `b` / that of `a` and its interval, from values of by_run, which are partners if `paired`.
 
-    Without partners it is about types of machines where each side has enough of its own; else about these runs alone.
-    That is so where it is not told of every run which machine it was on, and where a machine is on both sides.
+    It is about types of machines where there are enough of them: within each machine where the same ones are on both
+    sides, else of machines that have nothing to do with each other. Otherwise it is about these runs' machines alone:
+    with few machines, with some on both sides, and where not every run tells its own.
     """
-    if paired:
-        return paired_ratio(values_b.tolist(), values_a.tolist())
-    by_a, by_b = _by_machine(a, values_a), _by_machine(b, values_b)
-    if min(len(by_a), len(by_b)) < TYPE_FROM or by_a.keys() & by_b.keys():
-        return ratio_of_medians(values_b.tolist(), values_a.tolist())
-    ratio, interval = ratio_of_types(list(by_b.values()), list(by_a.values()))
-    machines = f"{len(by_a)} and {len(by_b)} machines"
+    by_a, by_b = _by_machine(a), _by_machine(b)
+    few = min(len(by_a), len(by_b)) < TYPE_FROM
+    if paired and few:
+        return paired_ratio(b.tolist(), a.tolist())
+    if few or (by_a.keys() != by_b.keys() and by_a.keys() & by_b.keys()):
+        return ratio_of_medians(b.tolist(), a.tolist())
+    if by_a.keys() != by_b.keys():
+        return _named(ratio_of_types(list(by_b.values()), list(by_a.values())), f"{len(by_a)} and {len(by_b)} machines")
+    within = paired_ratio_of_types if paired else ratio_on_machines
+    return _named(within([(by_b[host], by_a[host]) for host in by_a]), f"{len(by_a)} machines")
+
+
+def _named(found: tuple[float, Interval | None], machines: str) -> tuple[float, Interval | None]:
+    ratio, interval = found
     return ratio, interval and interval._replace(method=f"{interval.method}, {machines}")
 
 
-def _hosts(side: Side) -> pd.Series[str]:
-    return side.runs.reindex(columns=["host_id"])["host_id"]
-
-
-def _by_machine(side: Side, values: pd.Series[float]) -> dict[str, list[float]]:
+def _by_machine(values: pd.Series[float]) -> dict[str, list[float]]:
     """The values of each machine; none where one run does not tell its."""
-    hosts = _hosts(side)
-    hosts.index = pd.MultiIndex.from_arrays([side.runs["series_id"], side.runs["series_index"]])
-    of_values = hosts.loc[values.index]
-    if of_values.isna().any():
+    hosts = values.index.get_level_values(2)
+    if (hosts == "").any():
         return {}
-    return {str(host): group.tolist() for host, group in values.groupby(of_values.to_numpy(), sort=False)}
+    return {str(host): group.tolist() for host, group in values.groupby(hosts, sort=False)}

@@ -110,7 +110,7 @@ def _per_run(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
         reason = f"a {_WORDS[metric].of} of 0 has no ratio"
     if reason:
         return _inconclusive(metric, n, reason)
-    ratio, interval = ratio_of(a, b, values_a, values_b, paired=paired)
+    ratio, interval = ratio_of(values_a, values_b, paired=paired)
     return _ratio(metric, a, b, n, ratio, interval)
 
 

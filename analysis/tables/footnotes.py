@@ -49,8 +49,8 @@ def general_notes(
             "what a process does once, such as starting and warming up, as if each run had done it.",
             f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Mean accuracy: Student t. Median time "
             f"and train cost: BCa bootstrap for {BOOTSTRAP_FROM} to {BOOTSTRAP_UNTIL} runs, order statistics for "
-            f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more: about the machines that ran. From {TYPE_FROM} machines on "
-            "they are about their type, each machine of equal weight: by random effects, from "
+            f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more: about the machines that ran. From {TYPE_FROM} "
+            "machines on they are about their type, each machine of equal weight: by random effects, from "
             f"{RESAMPLED_FROM} on by a bootstrap of machines, then runs.",
             "runs: every attempt, failed and interrupted ones too. hits: runs that completed at or above the "
             "target. train cost: time x price. cost per success: what the clock counted of all attempts, "
