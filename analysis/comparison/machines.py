@@ -26,7 +26,9 @@ def by_run(side: Side, values: Iterable[Any]) -> pd.Series[float]:
     Runs of two sides are partners where all three are the same.
     """
     runs = side.runs
-    keys = pd.MultiIndex.from_arrays([runs["series_id"], runs["series_index"], runs["host_id"].fillna("")])
+    keys = pd.MultiIndex.from_arrays(
+        [runs["series_id"], runs["series_index"], runs["host_id"].astype(object).fillna("")]
+    )
     return pd.Series(list(values), index=keys, dtype="float64").dropna()
 
 
