@@ -7,6 +7,7 @@ from itertools import groupby
 
 from analysis.report.report import Report
 from analysis.stats.intervals import LEVEL, Interval
+from analysis.stats.machines import TYPE_FROM
 from analysis.tables.cost_table import Row
 from bench.record.documents import Policy
 from bench.text import CATEGORIES, plural, significant
@@ -29,7 +30,7 @@ def answer(report: Report) -> list[str]:
         if timed
         else f"No run {task(rows[0])} hit with a time on the {report.policy} clock, out of {_attempts(rows)}."
     )
-    return [first, _cost(rows, report), _sure(timed[1:], tasks)]
+    return [first, _cost(rows, report), _sure(timed, tasks)]
 
 
 def first_rows(rows: Sequence[Row]) -> list[Row]:
@@ -97,15 +98,19 @@ def _cost(rows: Sequence[Row], report: Report) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _sure(rest: Sequence[Row], tasks: Sequence[Sequence[Row]]) -> str:
+def _sure(timed: Sequence[Row], tasks: Sequence[Sequence[Row]]) -> str:
     """What comes next, and what all that rests on."""
-    machines = {row.machine for rows in tasks for row in rows}
-    said = [f"the next, {_where(row)}, took {_seconds(row)} ({_median(row)})" for row in rest[:1]]
+    kinds = {row.machine for rows in tasks for row in rows}
+    said = [f"the next, {_where(row)}, took {_seconds(row)} ({_median(row)})" for row in timed[1:2]]
     also = "; ".join(f"{_attempts(rows)} {task(rows[0])}" for rows in tasks[1:])
-    all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(machines), 'kind')} of machine"
+    all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(kinds), 'kind')} of machine"
     said.append(f"all in all there are {all_in_all}{f' ({also} among them)' if also else ''}")
+    about = ""
+    if timed and timed[0].time_s_interval:
+        type_known = timed[0].machines is not None and timed[0].machines >= TYPE_FROM
+        about = f", that of the fastest about {'its type of machine' if type_known else 'the machines that ran'}"
     sentence = "; ".join(said)
-    return f"{sentence[0].upper()}{sentence[1:]}; brackets are {100 * LEVEL:g} % intervals."
+    return f"{sentence[0].upper()}{sentence[1:]}; brackets are {100 * LEVEL:g} % intervals{about}."
 
 
 def task(row: Row) -> str:
@@ -126,7 +131,8 @@ def _attempts(rows: Sequence[Row]) -> str:
 
 
 def _median(row: Row) -> str:
-    return "one run" if row.timed == 1 else f"median of {row.timed}"
+    runs = "one run" if row.timed == 1 else f"median of {row.timed} runs"
+    return runs if row.machines is None else f"{runs} on {plural(row.machines, 'machine')}"
 
 
 def _seconds(row: Row) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,24 @@ def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[LeaseOpene
     assert ("0.0557 USD (on-demand)" in cost) == paid
     assert "0.655 EUR" in cost
     assert "which nobody paid" in cost
+
+
+@pytest.mark.parametrize(
+    ("machines", "on", "about"),
+    [
+        (None, "12 runs),", "the machines that ran"),
+        (1, "on 1 machine", "the machines that ran"),
+        (3, "on 3 machines", "its type"),
+    ],
+)
+def test_the_answer_says_on_how_many_machines_and_what_its_interval_is_about(
+    machines: int | None, on: str, about: str
+) -> None:
+    report = build_report(a.a_series(100, a.SPREAD))
+    rows = tuple(replace(row, machines=machines) for row in report.rows)
+    fastest, _, sure = answer(replace(report, rows=rows))
+    assert on in fastest
+    assert about in sure
 
 
 def test_without_runs_the_answer_is_how_to_make_one() -> None:
