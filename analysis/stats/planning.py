@@ -1,0 +1,102 @@
+"""How many machines and runs it takes to see that two types of machine differ, before any is rented."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from typing import NamedTuple
+
+from analysis.stats.intervals import LEVEL, POWER, power_of
+from analysis.stats.machines import TYPE_FROM
+from bench.errors import UsageError
+from bench.text import Column, Table, one_line
+
+# Of the logarithms of times: 200 runs in 24 rented containers with an A100 each, 2026.
+BETWEEN, WITHIN = 0.0117, 0.0034
+SOURCE = "github.com/fulcrumresearch/cifar-10-speedrun"
+RUNS = (1, 2, 3, 5, 10)
+_MOST_MACHINES = 1000
+
+
+class Question(NamedTuple):
+    """Whether the times of types `a` and `b` differ by `share` (0.05 is 5 %)."""
+
+    a: str
+    b: str
+    share: float
+
+
+class Needed(NamedTuple):
+    """An answer: so many machines of each type, with so many runs on each."""
+
+    runs: int
+    machines: int
+
+    @property
+    def all_runs(self) -> int:
+        """Runs on the machines of both types."""
+        return 2 * self.machines * self.runs
+
+
+def question(text: str) -> Question:
+    """`H100 v A100 5%` as a question. Raises UsageError for what is none."""
+    found = re.fullmatch(r"\s*(\S.*?)\s+vs?\.?\s+(\S.*?)\s+(\d{1,3}(?:\.\d{1,3})?)\s*%\s*", text, re.ASCII)
+    if found is None or not float(found[3]):
+        raise UsageError(
+            f"{one_line(text)!r} is no question; write two types and a difference, such as 'H100 v A100 5%'"
+        )
+    return Question(one_line(found[1]), one_line(found[2]), float(found[3]) / 100)
+
+
+def needed(share: float, runs: int, between: float = BETWEEN, within: float = WITHIN) -> int | None:
+    """Machines of each type on which `runs` runs each show a difference of `share`, with the chance POWER.
+
+    None: over 1,000. The spreads are those of the logarithm between machines and within one; the median of a machine's
+    runs is off by what analysis.stats.machines takes it to be.
+    """
+    factor = math.pi / 2
+    spread = math.hypot(between, within * math.sqrt(factor / (runs + factor - 1)))
+    enough = (
+        m for m in itertools.count(TYPE_FROM) if m > _MOST_MACHINES or power_of(m, math.log1p(share), spread) >= POWER
+    )
+    machines = next(enough)
+    return machines if machines <= _MOST_MACHINES else None
+
+
+def answers(asked: Question) -> list[Needed]:
+    """What each of RUNS a machine takes. Raises UsageError where no number of machines in reach does."""
+    found = [Needed(runs, machines) for runs in RUNS if (machines := needed(asked.share, runs)) is not None]
+    if not found:
+        raise UsageError(
+            f"{100 * asked.share:g} %: over {_MOST_MACHINES:,} machines of each; ask for a larger difference"
+        )
+    return found
+
+
+def power_table(asked: Question) -> Table[Needed]:
+    """A row a number of runs on a machine."""
+    columns: tuple[Column[Needed], ...] = (
+        Column("runs a machine", lambda row: str(row.runs)),
+        Column("machines of each type", lambda row: str(row.machines)),
+        Column("runs in all", lambda row: str(row.all_runs)),
+    )
+    return Table(
+        title=f"{asked.a} against {asked.b}: what shows a difference of {100 * asked.share:g} % in time",
+        columns=columns,
+        items=answers(asked),
+        footnotes=(
+            f"shown: with a chance of {100 * POWER:g} % the interval of the ratio at {100 * LEVEL:g} % leaves 1 out "
+            f"(Welch's t of the machines' medians). At least {TYPE_FROM} machines: fewer say nothing of a type.",
+            f"assumed: both types spread as A100s did, {100 * BETWEEN:.2f} % between machines and {100 * WITHIN:.2f} % "
+            f"within one ({SOURCE}). More runs a machine help little: machines are the sample.",
+        ),
+    )
+
+
+def power_json(asked: Question) -> str:
+    """The same, with the spreads that were assumed."""
+    rows = [{"runs": row.runs, "machines": row.machines, "all_runs": row.all_runs} for row in answers(asked)]
+    content = {**asked._asdict(), "power": POWER, "level": LEVEL, "between": BETWEEN, "within": WITHIN, "needed": rows}
+    return json.dumps({"schema_version": 1, **content}, indent=2, ensure_ascii=False) + "\n"
