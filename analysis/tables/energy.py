@@ -40,6 +40,8 @@ def electricity_price(amount: str | None, currency: str | None = None) -> Electr
 def with_energy(rows: Iterable[Row], frame: pd.DataFrame, electricity: Electricity | None = None) -> list[Row]:
     """`rows` of a cost table of the runs in `frame`, the measured ones with their energy, and its cost at a price."""
     joules = frame.set_index("run_id")["energy_joules"]
+    if joules.isna().all():  # of a million runs without it none is looked at
+        return list(rows)
     return [_with_energy(row, joules, electricity) if row.kind == "measured" else row for row in rows]
 
 
