@@ -15,6 +15,7 @@ from bench.store import Collected, Store, counting_collector, open_store, read_l
 from bench.sweep.orchestration.clusters import collect_records, select, store_for
 from bench.sweep.provisioning.failure import failure_of_error
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
+from bench.text import plural
 
 _CHUNK = 1 << 16
 
@@ -49,8 +50,8 @@ def collect(context: click.Context, cluster: str | None, logs: tuple[BufferedRea
     else:
         opened, collected, errors = _from_machine(cluster, store, chosen=is_chosen(context))
     click.echo(
-        f"{opened.name}: {collected.new} records came from {cluster or ' and '.join(map(_name, logs))}, "
-        f"{collected.known} were there already, {collected.damaged} were damaged"
+        f"{opened.name}: {plural(collected.new, 'record')} came from {cluster or ' and '.join(map(_name, logs))}, "
+        f"{collected.known} already known, {collected.damaged} damaged"
     )
     for error in errors:
         click.echo(f"bench: {error}", err=True)

@@ -13,6 +13,7 @@ from bench.errors import BenchError, UsageError
 from bench.store import open_store
 from bench.sweep.orchestration.clusters import end, select, store_for
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
+from bench.text import plural
 
 
 @click.command()
@@ -60,7 +61,8 @@ def down(context: click.Context, which: str | None, everything: bool, store: str
             failed = True
             click.echo(f"bench: {error}", err=True)
             continue
-        click.echo(f"{machine.cluster}: given back; {collected.new} records came, {collected.known} were there already")
+        came = plural(collected.new, "record")
+        click.echo(f"{machine.cluster}: given back; {came} came, {collected.known} already known")
         corrupt += collected.errors
     if failed:
         sys.exit(BenchError.exit_code)

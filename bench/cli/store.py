@@ -9,6 +9,7 @@ import click
 from bench.cli.parts.common import complete_folders, refuse, store_option, with_progress
 from bench.errors import ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
+from bench.text import plural
 
 
 @click.group()
@@ -28,9 +29,9 @@ def compact(store: str) -> None:
     from bench.store.compact import compact as add
 
     done = add(open_store(store))
-    click.echo(f"{store}: {done.added} runs added to the compact layer")
+    click.echo(f"{store}: {plural(done.added, 'run')} added to the compact layer")
     if done.waiting:
-        click.echo(f"{store}: {done.waiting} runs wait for the record of their lease", err=True)
+        click.echo(f"{store}: {plural(done.waiting, 'run')} left until the record of their lease is there", err=True)
     if done.older:
         click.echo(f"{done.older}: of an earlier version, which nothing reads any more; it may be deleted", err=True)
     refuse(done.errors)
@@ -53,7 +54,7 @@ def verify(store: str) -> None:
             errors.append(found)
         else:
             sound += 1
-    click.echo(f"{opened.name}: {sound} records are what they were when they were written")
+    click.echo(f"{opened.name}: {plural(sound, 'record')} checked, as they were written")
     different = list(differences(opened))
     for line in different:
         click.echo(f"bench: {line}; delete v1/compact and run `bench store compact`", err=True)
@@ -81,7 +82,7 @@ def drain(store: str | None) -> None:
     for spool in waiting:
         done = drain_spool(spool, open_store(spool.locator))
         errors += done.errors
-        click.echo(f"{spool.locator}: {done.stored} records put, {len(spool.waiting())} wait")
+        click.echo(f"{spool.locator}: {plural(done.stored, 'record')} put, {len(spool.waiting())} left")
     if not waiting:
         click.echo(f"no record waits in {spool_folder()}")
     for error in errors:

@@ -48,7 +48,7 @@ def collect(*words: str, stdin: str | None = None) -> tuple[int, Result]:
 
 
 def said(new: int, known: int, damaged: int = 0) -> str:
-    return f"store: {new} records came from x.txt, {known} were there already, {damaged} were damaged\n"
+    return f"store: {new} records came from x.txt, {known} already known, {damaged} damaged\n"
 
 
 def test_a_saved_terminal_gives_the_lease_and_the_runs_that_had_ended(folder: Path) -> None:
@@ -56,14 +56,14 @@ def test_a_saved_terminal_gives_the_lease_and_the_runs_that_had_ended(folder: Pa
     code, result = collect("--log", "x.txt")
     assert (code, result.stdout) == (
         0,
-        "store: 3 records came from x.txt, 0 were there already, 0 were damaged\n",
+        "store: 3 records came from x.txt, 0 already known, 0 damaged\n",
     )
     store = FolderStore("store")
     assert [store.read(document.key()) for document in (LEASE, *RUNS)] == [LEASE, *RUNS]
     code, result = collect("--log", "x.txt")
     assert (code, result.stdout) == (
         0,
-        "store: 0 records came from x.txt, 3 were there already, 0 were damaged\n",
+        "store: 0 records came from x.txt, 3 already known, 0 damaged\n",
     )
 
 

@@ -110,7 +110,7 @@ def test_a_launch_on_demand_ends_in_a_report_of_its_lease(
     assert {"Key": "bench-lease", "Value": "by-hand"} in instance["Tags"]
     assert f"The records are in {bucket}: bench report --store {bucket}" in done.stdout
     # The machine's folder is empty: they come from the log that SkyPilot keeps of the job.
-    assert "3 records came from bench-v100, 0 were there already, 0 were damaged" in done.stdout
+    assert "3 records came from bench-v100, 0 already known, 0 damaged" in done.stdout
     assert _records(str(tmp_path / "collected")) == _records(bucket)
     (opened,), (closed,), (run,) = _records(bucket)
     assert (opened.provider, opened.zone, opened.instance_type) == ("aws", local_aws.ZONE, "p3.2xlarge")

@@ -58,7 +58,7 @@ def test_a_report_and_an_export_of_an_s3_store_are_those_of_a_folder_with_the_sa
 
 def test_verify_reads_every_record_and_names_one_that_was_altered(bench: Bench, url: str, s3: Any) -> None:
     done = bench("store", "verify", "--store", url)
-    assert (done.returncode, done.stdout) == (0, f"{url}: 14 records are what they were when they were written\n")
+    assert (done.returncode, done.stdout) == (0, f"{url}: 14 records checked, as they were written\n")
     key = next(open_store(url).keys("v1/runs/"))
     bucket = url.split("/")[2]
     body = s3.get_object(Bucket=bucket, Key=f"records/{key}")["Body"].read()
@@ -104,14 +104,14 @@ def test_drain_puts_what_waits_for_each_store_where_it_was_meant_to_go(
         SpooledWriter(open_store(elsewhere)).put(runs[2])
         elsewhere.unlink()
         done = bench("store", "drain", "--store", bucket)
-        assert (done.returncode, done.stdout) == (1, f"{bucket}: 0 records put, 2 wait\n")
+        assert (done.returncode, done.stdout) == (1, f"{bucket}: 0 records put, 2 left\n")
         assert done.stderr == (
             f"bench: store {bucket}: 127.0.0.1:9 cannot be reached; check the network and AWS_ENDPOINT_URL_S3\n"
         )
     done = bench("store", "drain")
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == sorted(
-        [f"{elsewhere}: 1 records put, 0 wait", f"{bucket}: 2 records put, 0 wait"]
+        [f"{elsewhere}: 1 record put, 0 left", f"{bucket}: 2 records put, 0 left"]
     )
     assert set(open_store(bucket).keys()) == {run.key() for run in runs[:2]}
     assert list(open_store(elsewhere).keys()) == [runs[2].key()]

@@ -100,7 +100,7 @@ def test_what_was_broken_off_is_gone_on_with(
     )
     assert "--yes" in bench("down", "off", "--store", home).ended(2)
     out = bench("collect", "bench-off-v100", "--store", home).ended(0)
-    assert f"{len(before)} were there already" in out
+    assert f"{len(before)} already known" in out
     assert "bench-off-v100: given back" in bench("down", "off", "--store", home, "--yes").ended(0)
     assert slurm.jobs() == []
     opened_later, closed_later, runs = records_in(open_store(home))
