@@ -49,14 +49,13 @@ def test_without_a_gpu_s_compiler_it_is_torch_s_own() -> None:
 
 
 @pytest.mark.parametrize("pool", [max_pool, for_gpus])
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_compiled_in_half_precision_its_gradient_is_that_of_eager_steps(dtype: torch.dtype, pool: Pool) -> None:
+def test_compiled_in_half_precision_its_gradient_is_that_of_eager_steps(pool: Pool) -> None:
     """What comes before it is computed anew in a compiled backward pass, and is not rounded there."""
     torch.manual_seed(0)
-    shift, x = torch.randn(16, requires_grad=True), torch.randn(50, 16, 3, 3).to(dtype)
+    shift, x = torch.randn(16, requires_grad=True), torch.randn(50, 16, 3, 3).half()
 
     def largest(x: Tensor) -> Tensor:
-        return pool(F.gelu(x * 1.37 + shift.to(dtype)[:, None, None]), 3, 3)
+        return pool(F.gelu(x * 1.37 + shift.half()[:, None, None]), 3, 3)
 
     def gradient(function: Callable[[Tensor], Tensor]) -> Tensor:
         [result] = torch.autograd.grad(function(x).float().sum(), shift)
