@@ -125,7 +125,9 @@ def build_report(
     documents = list(documents)
     frame = runs_frame(documents) if frame is None else frame
     known = published_documents(documents)
-    chosen = chosen_entries(documents, which)
+    # Beside nothing but programs of one's own, times of another training are out of place.
+    recipes = not len(frame) or not frame["program"].all()
+    chosen = chosen_entries(documents, which, claim=recipes)
     shown = chosen if most is None else shortlist(chosen, most)
     whole = whole_runs(frame)
     # Of programs that mark no phases alone there is nothing to say under another clock.

@@ -67,10 +67,13 @@ def published_documents(documents: Iterable[AnyDocument] = ()) -> list[Published
     return sorted(entries.values(), key=_by_time)
 
 
-def chosen_entries(documents: Iterable[AnyDocument], which: Which) -> list[Published]:
-    """The published entries that `which` names, each once, fastest first; `documents` are those of the stores."""
+def chosen_entries(documents: Iterable[AnyDocument], which: Which, *, claim: bool = True) -> list[Published]:
+    """The published entries that `which` names, each once, fastest first; `documents` are those of the stores.
+
+    Without `claim` those of the claim are not among the "stored", unless they are in a store.
+    """
     imported = [document for document in documents if isinstance(document, Published)]
-    stored = {*CLAIM_ENTRIES, *(document.source_file for document in imported)}
+    stored = {*(CLAIM_ENTRIES if claim else ()), *(document.source_file for document in imported)}
     entries = published_documents(imported)
     wanted = {
         "claim": {*CLAIM_ENTRIES},
