@@ -31,7 +31,8 @@ def test_triton_needs_a_compiler_once_and_then_none(machine: Machine, tmp_path: 
 
 @pytest.mark.slow
 def test_a_compiler_that_fails_costs_the_path_and_not_the_run(machine: Machine, tmp_path: Path) -> None:
-    broken = {"TRITON_PTXAS_PATH": "/bin/false", "TRITON_CACHE_DIR": str(tmp_path / "triton")}
+    caches = {f"{name}_CACHE_DIR": str(tmp_path / name) for name in ("TRITON", "TORCHINDUCTOR")}  # what is there works
+    broken = {"TRITON_PTXAS_PATH": "/bin/false", **caches}
     done = machine.python("-m", "tests.fake_gpu.train", "steps", "auto", "airbench94-muon", env=broken)
     told = json.loads(done.stdout)
     assert told["path"] == "captured", told
