@@ -75,7 +75,7 @@ def check_runs(claim: Claim, frame: pd.DataFrame) -> Iterator[Check]:
     runs = counted(frame)
     runs = runs[(runs["dataset"] == "cifar10") & (runs["target"] == TARGET)]
     runs = runs[runs["recipe"].isin([claim.runs_a, claim.runs_b])]
-    for _, group in runs.groupby(_MACHINE, dropna=False):
+    for _, group in runs.groupby(_MACHINE, dropna=False, observed=True):
         a, b = group[group["recipe"] == claim.runs_a], group[group["recipe"] == claim.runs_b]
         if len(a) and len(b):
             yield _check_machine(claim, a, b)

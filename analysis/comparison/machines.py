@@ -80,4 +80,4 @@ def _by_machine(values: pd.Series[float]) -> dict[str, list[float]]:
     hosts = values.index.get_level_values(2)
     if (hosts == "").any():
         return {}
-    return {str(host): group.tolist() for host, group in values.groupby(hosts, sort=False)}
+    return {str(host): group.tolist() for host, group in values.groupby(hosts, sort=False, observed=True)}

@@ -48,4 +48,4 @@ def by_machine(runs: pd.DataFrame, values: pd.Series[float]) -> list[list[float]
     hosts = runs.loc[values.index, "host_id"]
     if hosts.isna().any():
         return []
-    return [group.tolist() for _, group in values.groupby(hosts.to_numpy(), sort=False)]
+    return [group.tolist() for _, group in values.groupby(hosts.to_numpy(), sort=False, observed=True)]

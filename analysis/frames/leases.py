@@ -177,7 +177,11 @@ def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.Dat
     rows = pd.DataFrame([_row(by_currency) for by_currency in by_lease.values()], columns=list(COLUMNS), dtype=object)
     # A lease without a run has 0 of them, which is known and not missing.
     in_lease = counted(whole_runs(runs[["lease_id", "status", "valid", "hit", "ended"]]))
-    in_lease = in_lease[in_lease["lease_id"].isin(rows["lease_id"])].groupby("lease_id")["hit"].agg(["size", "sum"])
+    in_lease = (
+        in_lease[in_lease["lease_id"].isin(rows["lease_id"])]
+        .groupby("lease_id", observed=True)["hit"]
+        .agg(["size", "sum"])
+    )
     for name, column in (("runs", "size"), ("hits", "sum")):
         rows[name] = rows["lease_id"].map(in_lease[column]).astype("Int64").fillna(0)
     return pd.DataFrame({name: _typed(rows[name], column) for name, column in COLUMNS.items()})

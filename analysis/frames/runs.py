@@ -100,11 +100,11 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     """
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
     if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
-        process = own["setup_s"].notna().groupby(frame["series_id"]).cumsum()
+        process = own["setup_s"].notna().groupby(frame["series_id"], observed=True).cumsum()
         for phase, of in (("setup", []), ("data", []), ("build", ["recipe"]), ("warmup", ["recipe"])):
-            frame[f"{phase}_s"] = frame.groupby(["series_id", *of], sort=False)[f"{phase}_s"].ffill()
+            frame[f"{phase}_s"] = frame.groupby(["series_id", *of], sort=False, observed=True)[f"{phase}_s"].ffill()
         # The first network of a process starts the device as well: the others would seem to be built in no time.
-        first = own["build_s"].groupby([frame["series_id"], process], sort=False).transform("first")
+        first = own["build_s"].groupby([frame["series_id"], process], sort=False, observed=True).transform("first")
         frame["build_s"] = frame["build_s"].where(frame["build_s"].isna() | ~(first > frame["build_s"]), first)
     # A program's runs are a process each, and of what others published its author says what the time holds.
     found = {
@@ -125,7 +125,7 @@ def _dtype(name: str, column: flat.Column) -> Any:
 
 def _of_like(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:
     """What `made` makes of the `columns` of each row: worked out once for rows that are alike, as most of a million."""
-    like = frame.groupby(columns, dropna=False, sort=False).ngroup()
+    like = frame.groupby(columns, dropna=False, sort=False, observed=True).ngroup()
     each = frame.loc[~like.duplicated(), columns].itertuples(index=False, name=None)
     values: pd.Series = pd.Series([made(*row) for row in each], dtype=dtype)
     return values.take(like.to_numpy()).set_axis(frame.index)

@@ -124,7 +124,7 @@ def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]
     Ratios are to David Page's entry, and None where it is not among them.
     """
     frame = whole_runs(frame)
-    groups = frame.groupby(_KEYS, dropna=False, sort=False)
+    groups = frame.groupby(_KEYS, dropna=False, sort=False, observed=True)
     measured = sorted((measured_row(group, policy) for _, group in groups), key=_order)
     rows = [*measured, *map(published_row, entries)]
     reference = next((published_row(entry) for entry in entries if entry.source_file == dawnbench.BASELINE), None)

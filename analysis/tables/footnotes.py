@@ -109,7 +109,7 @@ def _price(selected: pd.DataFrame) -> str:
 def _broken(runs: pd.DataFrame) -> Iterator[str]:
     broken = runs[runs["status"] != "completed"]
     if len(broken):
-        reasons = broken.groupby(["status", "reason"]).size().reset_index(name="runs")
+        reasons = broken.groupby(["status", "reason"], observed=True).size().reset_index(name="runs")
         told = sorted((f"{row.status} ({row.reason})", row.runs) for row in reasons.itertuples())
         counts = ", ".join(f"{count} {reason}" for reason, count in told)
         yield f"{counts}: counted in runs, P(hit) and cost per success"
@@ -122,7 +122,7 @@ def _invalid(count: int) -> Iterator[str]:
 
 def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
     # A run that was interrupted and made again has its place in the series twice.
-    series = selected.groupby("series_id").agg({"planned": "max", "series_index": "nunique"})
+    series = selected.groupby("series_id", observed=True).agg({"planned": "max", "series_index": "nunique"})
     missing = int((series["planned"] - series["series_index"]).clip(lower=0).sum())
     if missing:
         yield f"{plural(missing, 'run')} planned but not in the records: a series was stopped early, or still goes on"
@@ -159,7 +159,7 @@ def _done_twice(selected: pd.DataFrame) -> Iterator[str]:
     """What programs lost that were interrupted and run again under the same seed of the same series."""
     shown = selected[selected["program"] & selected["last_step"].notna()].sort_values("started")
     lost = again = anew = 0
-    for _, attempts in shown.groupby(["series_id", "seed"]):
+    for _, attempts in shown.groupby(["series_id", "seed"], observed=True):
         made: list[dict[Hashable, Any]] = attempts[["status", "last_step", "resumed_from"]].to_dict("records")
         for earlier, later in pairwise(made):
             if earlier["status"] == "interrupted":

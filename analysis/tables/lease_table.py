@@ -75,7 +75,7 @@ def lease_table(leases: pd.DataFrame, runs: pd.DataFrame) -> list[LeaseRow]:
     A machine of one's own is there only with a price.
     """
     paid = leases[(leases["provider"].str.casefold() != OWN) | leases["hourly"].notna()]
-    groups = paid.groupby(_KEYS, dropna=False, sort=False)
+    groups = paid.groupby(_KEYS, dropna=False, sort=False, observed=True)
     return sorted((_row(group, runs) for _, group in groups), key=_order)
 
 
