@@ -6,9 +6,10 @@ from typing import Any
 
 
 def without_doubles(schema: Any) -> Any:
-    """`schema` without the `enum` of one value that older versions write beside a `const`."""
+    """`schema` without what only some versions write: the `enum` of one value beside a `const`, `propertyNames`."""
     if isinstance(schema, list):
         return [without_doubles(part) for part in schema]
     if isinstance(schema, dict):
-        return {key: without_doubles(part) for key, part in schema.items() if key != "enum" or "const" not in schema}
+        told = {key: part for key, part in schema.items() if key != "propertyNames"}
+        return {key: without_doubles(part) for key, part in told.items() if key != "enum" or "const" not in schema}
     return schema
