@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analysis.frames.runs import runs_frame
-from analysis.published.dawnbench.entries import Which, read_entries
+from analysis.published.dawnbench.entries import read_entries
 from analysis.report.report import build_report
 from analysis.tables.cost_table import Row, cost_table
 from bench.record.documents import (
@@ -291,21 +291,3 @@ def test_a_lease_names_the_tasks_of_programs() -> None:
     (row,) = build_report([lease, *runs], which="none").paid
     assert (row.runs, row.hits) == (2, 2)
     assert "a success is a hit of any of 2: gpt2 (its end), gpt2 (val_loss at most 3.28)" in row.notes
-
-
-@pytest.mark.parametrize(
-    ("documents", "which", "published"),
-    [
-        ([], "stored", 4),
-        ([a.a_run(10)], "stored", 4),
-        ([a.a_run(10), make_program_run()], "stored", 4),
-        ([make_program_run()], "stored", 0),
-        ([make_program_run()], "claim", 4),
-        ([make_program_run()], "all", 31),
-    ],
-)
-def test_beside_programs_alone_stand_no_entries_that_nobody_asked_for(
-    documents: list[Run], which: Which, published: int
-) -> None:
-    rows = build_report(documents, which=which).rows
-    assert [row.kind for row in rows].count("published") == published
