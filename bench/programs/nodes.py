@@ -21,6 +21,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from bench.programs.job import Job
+from bench.programs.running.ending import handled_by
 from bench.programs.running.process import CannotStart, find_program, signal_name
 
 RANK, NUMBER, ADDRESSES = "SKYPILOT_NODE_RANK", "SKYPILOT_NUM_NODES", "SKYPILOT_NODE_IPS"
@@ -29,7 +30,6 @@ PORT, PORT_VARIABLE = 29377, "BENCH_NODES_PORT"
 PATIENCE_S = 1800.0
 _LOOK_S, _AGAIN_S, _CONNECT_S = 0.05, 0.5, 5.0
 _HERE, _BEGIN, _OVER, _STOP, _BROKE, _ENDED = "here", "begin", "over", "stop", "broke", "ended"
-_TOLD_TO_END = ("SIGINT", "SIGTERM", "SIGHUP")
 USAGE, FAILED, INTERRUPTED = 2, 6, 130  # exit codes
 
 
@@ -164,13 +164,11 @@ def follow(node: Node, job: Job, environ: Mapping[str, str], patience: float = P
     find_program(job.command, environ)
     with _connected(node, patience) as head:
         follower = _Follower(node, job, environ, head)
-        before = {name: signal.signal(getattr(signal, name), follower.stop) for name in _TOLD_TO_END}
-        try:
-            return follower.follow()
-        finally:
-            follower.end()
-            for name, handler in before.items():
-                signal.signal(getattr(signal, name), handler)
+        with handled_by(follower.stop):
+            try:
+                return follower.follow()
+            finally:
+                follower.end()
 
 
 def _connected(node: Node, patience: float) -> socket.socket:

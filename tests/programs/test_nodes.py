@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -145,6 +146,32 @@ def _knock(port: int) -> None:
                 return
         except OSError:
             time.sleep(0.01)
+
+
+def test_under_nohup_a_closed_window_does_not_end_a_node() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        node = Node(1, 2, "127.0.0.1", server.getsockname()[1])
+        heads = threading.Thread(target=_close_its_window, args=(server,))
+        heads.start()
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            assert follow(node, Job((sys.executable,)), os.environ, 30) == 0
+        finally:
+            signal.signal(signal.SIGHUP, before)
+            heads.join()
+
+
+def _close_its_window(server: socket.socket) -> None:
+    """A head of no run, on the node's own machine: it sends the node SIGHUP between two answers of it."""
+    node = server.accept()[0]
+    with node, node.makefile("rw") as lines:
+        assert lines.readline() == "here 1\n"
+        for number in (signal.SIGHUP, None):
+            lines.write("over\n")
+            lines.flush()
+            assert lines.readline() == "ended\n"
+            if number is not None:
+                os.kill(os.getpid(), number)
 
 
 def test_the_file_that_travels_measures_on_the_first_node_only(tmp_path: Path) -> None:

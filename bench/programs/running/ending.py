@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 from bench.programs.running.process import Group
 
-_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 _HANDED_ON = ("SIGUSR1", "SIGUSR2")
 _IMPATIENT = 3  # signals after which nobody wants to wait any longer
 # A process that outlives SIGKILL waits for a disk or a device, and we do not wait for it.
 _UNKILLABLE_S = 5.0
+
+
+@contextmanager
+def handled_by(handler: Callable[[int, FrameType | None], None], names: tuple[str, ...] = ENDING) -> Iterator[None]:
+    """Inside, `handler` is called at the signals of these names; the old handlers come back after it."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    # Ignored stays ignored, as SIGHUP is under nohup.
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [(number, signal.signal(number, handler)) for number in heeded]
+    try:
+        yield
+    finally:
+        for number, old in before:
+            signal.signal(number, old)
 
 
 class Ending:
@@ -69,24 +83,14 @@ class Ending:
             return True
         return False
 
-    @contextmanager
-    def heeding_signals(self) -> Iterator[None]:
+    def heeding_signals(self) -> AbstractContextManager[None]:
         """Inside, signals that we get are handed on; the first that asks for an end begins the grace."""
-        names = [name for name in (*_ENDING, *_HANDED_ON) if hasattr(signal, name)]
-        numbers = [getattr(signal, name) for name in names]
-        # Ignored stays ignored, as SIGHUP is under nohup.
-        heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-        before = [(number, signal.signal(number, self._heed)) for number in heeded]
-        try:
-            yield
-        finally:
-            for number, handler in before:
-                signal.signal(number, handler)
+        return handled_by(self._heed, (*ENDING, *_HANDED_ON))
 
     def _heed(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         self._group.send(number)
-        if name in _ENDING:
+        if name in ENDING:
             self._signals += 1
             self.interrupted = self.interrupted or name
             now = time.monotonic()
