@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import bench.variables
-from bench.programs.measurement import EVENTS, SEED
+from bench.programs.job import SEED
+from bench.programs.measurement import EVENTS
 from bench.programs.nodes import PORT_VARIABLE
 from bench.variables import ACCELERATORS, LEASE_TAGS, VARIABLES
 

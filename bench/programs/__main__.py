@@ -21,12 +21,11 @@ from pathlib import Path
 from bench.programs.document import line_of, machine_of, run_document
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.measurement import check, measure
-from bench.programs.nodes import FAILED, USAGE, Head, NodesApart, follow_or_say, node_of
+from bench.programs.nodes import FAILED, INTERRUPTED, USAGE, Head, NodesApart, follow_or_say, node_of
 from bench.programs.running.process import CannotStart
 from bench.programs.sources.regex import patterns_of
 from bench.sealed import new_id
 
-INTERRUPTED = 130
 # What the numbers may be; a record with others would be refused at home, when its run is over.
 _LEAST = {"runs": 1, "first": 0, "seed": 0, "steps": 1, "total_steps": 1, "timeout": 0, "deadline": 0, "grace": 0}
 _TOO_MUCH = 2**53

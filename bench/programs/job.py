@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 _WORD = r"[^\s<>=!\ud800-\udfff]+"  # no bytes that are no UTF-8: a record could not name them
 _TARGET = re.compile(rf"\s*(?P<metric>{_WORD}(?:\s+{_WORD})*)\s*(?P<sign>>=|<=|[<>=!]+)\s*(?P<value>\S+)\s*")
 GRACE_S = 30.0
+SEED = "BENCH_SEED"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Job:
     def command(self) -> list[str]:
         """The words of the command, with the seed in place of `{seed}`."""
         return [word.replace("{seed}", str(self.seed)) for word in self.argv]
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """`environ`, and the seed in it."""
+        # Python would keep its output back for as long as nobody reads it on a terminal.
+        return {"PYTHONUNBUFFERED": "1", **environ, SEED: str(self.seed)}
 
     @property
     def program(self) -> str:

@@ -30,7 +30,7 @@ from bench.programs.sources import open_sources
 from bench.programs.sources.regex import compiled
 from bench.programs.watching.watch import Watch
 
-EVENTS, SEED = "BENCH_EVENTS", "BENCH_SEED"
+EVENTS = "BENCH_EVENTS"
 
 
 def check(job: Job, environ: Mapping[str, str], patterns: Mapping[str, str]) -> None:
@@ -69,9 +69,8 @@ def measure(
             patterns=dict(patterns or {}),
         )
         watch = Watch(open_sources(watched), job.target, watched.patterns)
-        own = {SEED: str(job.seed), **({EVENTS: str(events)} if events else {})}
-        # Python would keep its output back for as long as nobody reads it on a terminal.
-        outcome = _run(job, watch, {"PYTHONUNBUFFERED": "1", **environ, **own}, outputs, head)
+        seen = job.environment(environ) | ({EVENTS: str(events)} if events else {})
+        outcome = _run(job, watch, seen, outputs, head)
     return measurement(job, watch, outcome, what, redaction)
 
 

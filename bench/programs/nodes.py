@@ -234,7 +234,7 @@ class _Follower:
 
     def _begin(self, seed: str) -> None:
         job = replace(self._job, seed=int(seed))
-        environ = {"PYTHONUNBUFFERED": "1", **self._environ, "BENCH_SEED": seed}
+        environ = job.environment(self._environ)
         try:
             self._program = subprocess.Popen(job.command, env=environ, cwd=job.folder, start_new_session=True)
         except OSError as error:
