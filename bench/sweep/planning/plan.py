@@ -20,7 +20,7 @@ from bench.billing.prices import STALE_AFTER, Offer
 from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.history import History, HitRate
 from bench.sweep.planning.phases import CURRENCY, CellPhase, cell_phases, planned_cost
-from bench.sweep.planning.programs import WholeRun, program_on, time_of_program, whole_run
+from bench.sweep.planning.programs import WholeRun, program_on, programs_of, time_of_program, whole_run
 from bench.sweep.spec import Cell, Sweep
 from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
 
@@ -188,7 +188,8 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     first = task.requests[0]
     gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
     provider = (offer.provider if offer else first.provider) or ""
-    seen = program_on(sweep, gpu, gpus * task.nodes, history.programs)
+    programs = programs_of(sweep, history)
+    seen = program_on(gpu, gpus * task.nodes, programs)
     found = CellPlan(
         cell,
         gpu,
@@ -206,7 +207,7 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
 
     def time_on(gpu: str | None, gpus: int, provider: str) -> CellTime | str:
         if sweep.program:
-            here = program_on(sweep, gpu, gpus * task.nodes, history.programs)
+            here = program_on(gpu, gpus * task.nodes, programs)
             return time_of_program(sweep, here, provider, history, task.idle_s)
         if gpu is None:
             return "no time and no price is known for a machine without a GPU"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bench.billing.prices import Offer
+from bench.billing.prices import SECONDS_PER_HOUR, Offer
 from bench.sweep.planning.duration import PROVISION, SETUP, CellTime, Duration, RecipeTime, measured
 from bench.sweep.planning.history import History, ProgramTime, same_gpu
 from bench.sweep.planning.phases import planned_cost
@@ -33,17 +33,15 @@ class WholeRun:
     samples: int
 
 
-def program_on(sweep: Sweep, gpu: str | None, count: int, known: Sequence[ProgramTime]) -> ProgramTime | None:
-    """What is known of the sweep's task, as its file is now, on `count` of just this GPU."""
+def programs_of(sweep: Sweep, history: History) -> list[ProgramTime]:
+    """What is known of the sweep's task, as its file is now."""
     task = sweep.task_sha256()
-    return next(
-        (
-            each
-            for each in known
-            if each.task_sha256 == task and gpu and each.count == count and same_gpu(gpu, each.gpu)
-        ),
-        None,
-    )
+    return [each for each in history.programs if each.task_sha256 == task]
+
+
+def program_on(gpu: str | None, count: int, known: Sequence[ProgramTime]) -> ProgramTime | None:
+    """That of `known` on `count` of just this GPU."""
+    return next((each for each in known if gpu and each.count == count and same_gpu(gpu, each.gpu)), None)
 
 
 def time_of_program(
@@ -54,8 +52,8 @@ def time_of_program(
     if seen is None:
         return f"how long {program} takes is not known beforehand; a sweep with steps: samples it"
     steps = sweep.steps or sweep.total_steps or seen.total_steps
-    if sweep.steps is None and seen.whole:
-        run = Duration(seen.whole.median, seen.whole.most, "measured", seen.whole.n)
+    if sweep.steps is None and (whole := measured(seen.whole)):
+        run = whole
     elif steps is None:
         return f"{program} was sampled, and how many steps a whole run has is not known: give total_steps"
     else:
@@ -83,7 +81,7 @@ def whole_run(
     ]
     return WholeRun(
         total,
-        tuple(time.expected / 3600 for time in times),
+        tuple(time.expected / SECONDS_PER_HOUR for time in times),
         tuple(cost for cost in costs if cost is not None),
         seen.runs,
     )
