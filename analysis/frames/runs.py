@@ -13,10 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.frames.hosts import one_host
-from bench.billing.prices import of_machine, train_cost
+from bench.billing.prices import train_cost
 from bench.errors import RecordError
 from bench.record import flat
-from bench.record.documents import COUNTED, ONCE, AnyDocument, LeaseOpened, Policy, PriceUnit, Run, comparable
+from bench.record.documents import (
+    COUNTED,
+    ONCE,
+    AnyDocument,
+    LeaseOpened,
+    Policy,
+    PriceUnit,
+    Run,
+    comparable,
+    of_machine,
+)
 from bench.store import Store
 from bench.store.compact import POOL, read_tables
 

@@ -19,7 +19,7 @@ from importlib.resources import files
 from operator import add
 
 from bench.errors import UsageError
-from bench.record.documents import Accelerators, Price, PriceUnit, PricingCategory
+from bench.record.documents import Accelerators, Price, PriceUnit, PricingCategory, of_machine
 from bench.text import did_you_mean
 
 # More an hour than any machine costs: beyond it, arithmetic overflows before a table does.
@@ -194,13 +194,6 @@ def machine_hourly(price: Price | None, accelerators: Accelerators | None) -> De
     if price is None:
         return None
     return of_machine(price.amount, price.unit, accelerators.count if accelerators else None)
-
-
-def of_machine(amount: Decimal, unit: PriceUnit, accelerators: int | None) -> Decimal | None:
-    """`amount` for one `unit`, as an hour of a machine with that many accelerators; None: they are not known."""
-    if unit == "machine-hour":
-        return amount
-    return None if accelerators is None else amount * accelerators
 
 
 def train_cost(seconds: float | Decimal | None, hourly: Decimal | None) -> Decimal | None:

@@ -51,6 +51,7 @@ from bench.record.lease import (
     current_bills,
     lease_key,
     make_bill,
+    of_machine,
     of_nodes,
     sum_known,
 )
@@ -157,6 +158,7 @@ __all__ = [
     "left_out_seconds",
     "make_bill",
     "new_id",
+    "of_machine",
     "of_nodes",
     "once_seconds",
     "policy_seconds",

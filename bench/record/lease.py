@@ -50,6 +50,13 @@ class Price(Part):
     seen: date = Field(description="the day the price was read")
 
 
+def of_machine(amount: Decimal, unit: PriceUnit, accelerators: int | None) -> Decimal | None:
+    """`amount` for one `unit`, as an hour of a machine with that many accelerators; None: they are not known."""
+    if unit == "machine-hour":
+        return amount
+    return None if accelerators is None else amount * accelerators
+
+
 class Accelerators(Part):
     """The accelerators of a machine."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from bench.record.base import Document, Part, PhaseName
-from bench.record.lease import Price
+from bench.record.lease import Price, of_machine
 from bench.record.policy import COUNTED, Policy
 from bench.record.program import MetricTarget
 
@@ -95,10 +95,8 @@ class PublishedRuns(Document):
     @property
     def hourly(self) -> Decimal | None:
         """What an hour of all that one run uses costs, in the price's currency; None: unknown."""
-        if self.price is None or (self.price.unit == "gpu-hour" and self.accelerators is None):
-            return None
-        units = self.accelerators if self.price.unit == "gpu-hour" else 1
-        return self.price.amount * self.nodes * (units or 1)
+        one = of_machine(self.price.amount, self.price.unit, self.accelerators) if self.price else None
+        return None if one is None else one * self.nodes
 
     @property
     def machines(self) -> int | None:
