@@ -86,7 +86,7 @@ class Measurement:
         self.machine = self.machine.model_copy(update={"fingerprint": taken})
         if self.compute.is_cuda:
             torch.cuda.empty_cache()
-        self.progress.end(f"fingerprint of the machine: {_told(taken)}")
+        self.progress.end(_told(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
         pause = time.perf_counter() - began
         self.early = [(name, start + pause, stop + pause) for name, start, stop in self.early]

@@ -13,7 +13,7 @@ from bench.measure.machine.fingerprint import SIZES, Size, fingerprint
 from bench.measure.progress import Progress
 from bench.measure.series import Measurement
 from bench.measure.signals import Interrupts
-from bench.record.documents import Run, policy_seconds
+from bench.record.documents import Fingerprint, Run, policy_seconds
 from bench.training import data as cifar10
 from tests.support.scripted import CPU, NO_IMAGES, Scripted
 
@@ -62,6 +62,14 @@ def test_a_cold_start_is_as_long_as_without_it(monkeypatch: pytest.MonkeyPatch) 
     (_, start, stop), (_, began, ended) = measurement.early
     assert start >= 2
     assert (stop - start, began - start, ended - start) == pytest.approx((1, 1, 3))
+
+
+def test_it_is_shown_under_one_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("bench.measure.series.fingerprint", lambda *given: Fingerprint(seconds=1, matmul_tflops=0.5))
+    Measurement(NO_IMAGES, CPU, Progress(), Interrupts()).take_fingerprint()
+    assert capsys.readouterr().err == (
+        "fingerprint of the machine\nfingerprint of the machine: 0.5 TFLOP/s in a matrix product\n"
+    )
 
 
 @pytest.mark.parametrize(("asked", "taken"), [("--fingerprint", True), ("--no-fingerprint", False)])
