@@ -171,7 +171,7 @@ __all__ = [
 ]
 
 AnyDocument = Annotated[Run | LeaseOpened | LeaseClosed | Bill | Published | PublishedRuns, Field(discriminator="kind")]
-_ANY: TypeAdapter[Run | LeaseOpened | LeaseClosed | Bill | Published | PublishedRuns] = TypeAdapter(AnyDocument)
+_ANY: TypeAdapter[AnyDocument] = TypeAdapter(AnyDocument)
 
 
 def _refuse(constant: str) -> None:
