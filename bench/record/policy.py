@@ -80,12 +80,14 @@ def left_out_seconds(run: Run, policy: Policy) -> float | None:
     Those between two phases are among them. `cold` leaves out nothing.
     """
     seconds = policy_seconds(run, policy)
-    if seconds is None or policy == "cold":
-        return None if seconds is None else 0.0
+    if seconds is None:
+        return None
+    if policy == "cold" or not run.phases:
+        return 0.0
     hit = run.first_hit
     last = max((phase.stop for phase in run.phases if run.target is None or phase.name in COUNTED[policy]), default=0.0)
     stop = hit.at if hit and policy != "airbench" else last
-    return max(0.0, stop - run.phases[0].start - seconds) if run.phases else 0.0
+    return max(0.0, stop - run.phases[0].start - seconds)
 
 
 def once_seconds(run: Run) -> dict[OncePhase, float | None]:

@@ -121,11 +121,10 @@ class PublishedRuns(Document):
         counted, wanted = set(self.counts), COUNTED.get(policy)
         if wanted is None:
             return None
-        apart = (wanted - counted) | (counted - wanted)
-        if not apart <= run.phases.keys() or (policy != "airbench" and not self.hit(run)):
+        more, less = wanted - counted, counted - wanted
+        if not more | less <= run.phases.keys() or (policy != "airbench" and not self.hit(run)):
             return None
-        more = sum(run.phases[name] for name in wanted - counted)
-        return run.seconds + more - sum(run.phases[name] for name in counted - wanted)
+        return run.seconds + sum(run.phases[name] for name in more) - sum(run.phases[name] for name in less)
 
     def same_as(self, other: PublishedRuns) -> bool:
         """Whether the two say the same, whenever they were imported, and whenever their price was seen."""
