@@ -99,11 +99,11 @@ def refuse_expensive(sweep: Sweep, cell: Cell, instance: Instance) -> None:
     requests = task_of(cell, sweep.envs, sweep.recipes).requests
     fitting = [each.at_most for each in requests if each.provider in (None, instance.provider)]
     caps = [cap for cap in fitting if cap is not None]
-    if instance.hourly is None or not caps or len(caps) < len(fitting):
+    if instance.price is None or not caps or len(caps) < len(fitting):
         return
-    if (one := instance.hourly / instance.nodes) > max(caps):
+    if instance.price.amount > max(caps):
         raise BenchError(
-            f"{instance.provider} rented it at {one} USD/h, and max_hourly_cost of {cell.task} is "
+            f"{instance.provider} rented it at {instance.price.amount} USD/h, and max_hourly_cost of {cell.task} is "
             f"{max(caps)}; it is given back"
         )
 
