@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from bench import __version__
-from bench.programs.host import cores, cpu_name, visible_gpus
+from bench.programs.host import Gpu, cores, cpu_name, visible_gpus
 from bench.programs.identity import gpu_ids, host_id
-from bench.programs.nodes import node_of
+from bench.programs.nodes import Node, node_of
 from bench.sealed import new_id, record_line, seal
 
 _SCHEMA_VERSION = 3
@@ -19,18 +19,10 @@ _NOT_RECORDED = ("exit_code", "killed_by", "interrupted")
 
 
 def machine_of(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The device, the environment and the machine of all runs; asked before the first, for a GPU may fail in it.
-
-    Several nodes are taken to be alike: their devices are counted together.
-    """
-    gpus, node = visible_gpus(environ), node_of(environ)
+    """The device, the environment and the machine of all runs; asked before the first, for a GPU may fail in it."""
+    gpus = visible_gpus(environ)
     return {
-        "device": {
-            "kind": "cuda" if gpus else "cpu",
-            "name": gpus[0].name if gpus else cpu_name(),
-            "count": (len(gpus) or cores()) * (node.number if node else 1),
-            "convolution": None,
-        },
+        **hardware_of(gpus, cores(), node_of(environ), environ),
         "environment": {
             "bench": __version__,
             "python": platform.python_version(),
@@ -39,6 +31,21 @@ def machine_of(environ: Mapping[str, str]) -> dict[str, Any]:
             "cores": cores(),
             "gpu": gpus[0].name if gpus else None,
             "driver": gpus[0].driver if gpus else None,
+        },
+    }
+
+
+def hardware_of(gpus: Sequence[Gpu], processors: int, node: Node | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The device and the machine of a record, of the GPUs that a program sees, or else of so many processors.
+
+    Several nodes are taken to be alike: their devices are counted together.
+    """
+    return {
+        "device": {
+            "kind": "cuda" if gpus else "cpu",
+            "name": gpus[0].name if gpus else cpu_name(),
+            "count": (len(gpus) or processors) * (node.number if node else 1),
+            "convolution": None,
         },
         "machine": {"host": host_id(environ), "gpus": gpu_ids(gpu.uuid for gpu in gpus)},
     }

@@ -13,8 +13,8 @@ from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
 from bench.measure.program.record import run_of
 from bench.measure.signals import Interrupts
-from bench.programs.host import cpu_name, visible_gpus
-from bench.programs.identity import gpu_ids, host_id
+from bench.programs.document import hardware_of
+from bench.programs.host import visible_gpus
 from bench.programs.job import Job
 from bench.programs.measurement import check, measure
 from bench.programs.nodes import Head, Node, NodesApart
@@ -63,16 +63,10 @@ def _runs(
     series_id = new_id()
     found = visible_gpus(environ)
     gpus = [Gpu(gpu.uuid.removeprefix("GPU-")) for gpu in found]
-    device = Device(
-        kind="cuda" if found else "cpu",
-        name=found[0].name if found else cpu_name(),
-        count=(len(found) or cores()) * (request.node.number if request.node else 1),
-        convolution=None,
-    )
+    hardware = hardware_of(found, cores(), request.node, environ)
     driver, name = (found[0].driver, found[0].name) if found else (None, None)
     # The program's own torch and Triton, if it has any, are not those beside bench.
     environment = describe(name, driver).model_copy(update={"torch": None, "triton": None})
-    machine = Machine(host=host_id(environ), gpus=gpu_ids(gpu.uuid for gpu in found))
     for index in range(request.runs):
         if interrupts.received:
             return
@@ -89,9 +83,9 @@ def _runs(
             measured,
             series=Series(id=series_id, index=index, planned=request.runs),
             lease_id=request.lease_id,
-            device=device,
+            device=Device.model_validate(hardware["device"]),
             environment=environment,
-            machine=machine,
+            machine=Machine.model_validate(hardware["machine"]),
             # The counters of other nodes are not read here, and part of a sum is none.
             energy_joules=meter.joules if request.node is None else None,
             warnings=tuple(dict.fromkeys([*others, *meter.warnings])),
