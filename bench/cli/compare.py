@@ -17,7 +17,14 @@ from analysis.comparison.compare import (
     slower,
 )
 from analysis.published.runs import load_apart_with_published
-from bench.cli.parts.common import complete_folders, complete_recipes, format_option, store_option, with_progress
+from bench.cli.parts.common import (
+    complete_folders,
+    complete_recipes,
+    format_option,
+    parsed,
+    store_option,
+    with_progress,
+)
 from bench.errors import RecordError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
@@ -25,13 +32,11 @@ from bench.store import open_store
 REGRESSION, INCONCLUSIVE = 3, 4  # exit codes
 
 
-def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """`5%` as 0.05. A bare 5 or 0.05 could mean either."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*%", value.strip(), re.ASCII)
+def _share(text: str) -> float:
+    """`5%` as 0.05. A bare 5 or 0.05 could mean either. Raises ValueError."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*%", text.strip(), re.ASCII)
     if found is None:
-        raise click.BadParameter(f"{value!r} is no share; write a number and a per cent sign, such as 5%", ctx, param)
+        raise ValueError(f"{text!r} is no share; write a number and a per cent sign, such as 5%")
     return float(found[1]) / 100
 
 
@@ -55,7 +60,7 @@ def _share(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
 )
 @click.option(
     "--fail-if-slower",
-    callback=_share,
+    callback=parsed(_share),
     metavar="5%",
     help="Exit with 3 where A takes this much longer than B, with 4 where the runs do not say.",
 )

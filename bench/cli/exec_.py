@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from bench.cli.parts.common import (
     end_unless_completed,
     machine_options,
     metric_option,
+    parsed,
     seed_option,
     show_cost_option,
     store_option,
@@ -37,20 +37,6 @@ from bench.sweep.spec import duration
 from bench.text import UNKNOWN, significant
 
 
-def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """A callback that tells click of what `parse` refuses."""
-
-    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
-        if value is None:
-            return None
-        try:
-            return parse(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
-
-    return callback
-
-
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument(
     "command",
@@ -60,19 +46,19 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     metavar="-- COMMAND…",
     shell_complete=complete_files,
 )
-@click.option("--target", callback=_parsed(parse_target), metavar="'METRIC <= VALUE'", help="Quality to reach.")
+@click.option("--target", callback=parsed(parse_target), metavar="'METRIC <= VALUE'", help="Quality to reach.")
 @click.option("--stop-at-target", is_flag=True, help="Stop the program once it is at its target.")
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="How often to run it.")
 @seed_option
 @click.option("--name", metavar="NAME", help="What reports call it.  [default: that of its script]")
 @click.option("--steps", type=click.IntRange(1), help="A sample: stop the program after so many steps.")
 @click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run, where the program does not say.")
-@click.option("--timeout", callback=_parsed(duration), metavar="90m", help="A run that takes longer has failed.")
+@click.option("--timeout", callback=parsed(duration), metavar="90m", help="A run that takes longer has failed.")
 @click.option(
     "--grace",
     default=f"{GRACE_S:g}s",
     show_default=True,
-    callback=_parsed(duration),
+    callback=parsed(duration),
     metavar="TIME",
     help="From SIGTERM, which asks the program to end, to SIGKILL.",
 )

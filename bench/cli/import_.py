@@ -11,7 +11,7 @@ from analysis.published.dawnbench.entries import read_entries
 from analysis.published.mlperf.results import SOURCE, read_results
 from analysis.published.summary import hits_line, summary_lines
 from analysis.published.trials.importer import Given, read_trials
-from bench.cli.parts.common import refuse, store_option, with_progress
+from bench.cli.parts.common import parsed, refuse, store_option, with_progress
 from bench.cli.parts.published_price import PublishedPrice, price_options
 from bench.errors import ConflictError, RecordError, UsageError
 from bench.programs.job import parse_target
@@ -51,13 +51,8 @@ def import_dawnbench(folder: Path, store: str) -> None:
     refuse(skipped)
 
 
-def _target(ctx: click.Context, param: click.Parameter, value: str | None) -> MetricTarget | None:
-    if value is None:
-        return None
-    try:
-        target = parse_target(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
+def _target(text: str) -> MetricTarget:
+    target = parse_target(text)
     return MetricTarget(metric=target.metric, at_least=target.at_least, at_most=target.at_most)
 
 
@@ -78,7 +73,9 @@ _replace_option = click.option(
     "final_evaluate. COLUMN/1000 divides. May be repeated.",
 )
 @click.option("--counts", required=True, metavar="PHASE,…", help="The phases that the seconds hold: prepare,train.")
-@click.option("--target", required=True, callback=_target, metavar="'METRIC >= VALUE'", help="Quality to reach.")
+@click.option(
+    "--target", required=True, callback=parsed(_target), metavar="'METRIC >= VALUE'", help="Quality to reach."
+)
 @click.option("--name", help="What ran.  [default: the file's name]")
 @click.option("--author", help="Who published it.")
 @click.option("--source", metavar="URL", help="Where it was published.  [default: the file's name]")
@@ -127,7 +124,7 @@ def import_trials(
 @click.option("--source", metavar="URL", help="Where they were published.  [default: MLPerf Training]")
 @click.option(
     "--target",
-    callback=_target,
+    callback=parsed(_target),
     metavar="'METRIC <= VALUE'",
     help="Quality to reach, for a benchmark that bench does not know; of those it knows it has the rules' own.",
 )

@@ -19,6 +19,20 @@ from bench.cli.parts.streams import Out
 from bench.errors import BenchError, RecordError, StoreError, UsageError
 
 
+def parsed(parse: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """The callback of an option that passes what `parse` makes of its value; the ValueError it raises is a misuse."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    return callback
+
+
 class _Name(click.types.StringParamType):
     def split_envvar_value(self, rv: str) -> list[str]:
         """One name, as it stands: a folder's may hold spaces."""
@@ -94,20 +108,17 @@ device_option = click.option(
 )
 
 
-def _patterns(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    from bench.programs.sources.regex import BadPattern, patterns_of  # not for those who have no such option
+def _patterns(words: tuple[str, ...]) -> dict[str, str]:
+    from bench.programs.sources.regex import patterns_of  # not for those who have no such option
 
-    try:
-        return patterns_of(values)
-    except BadPattern as error:
-        raise click.BadParameter(str(error), ctx, param) from None
+    return patterns_of(words)
 
 
 metric_option = click.option(
     "--metric",
     "patterns",
     multiple=True,
-    callback=_patterns,
+    callback=parsed(_patterns),
     metavar="NAME=REGEX",
     help="Read a metric (or step, or total) where this matches: its group is the number. May be repeated.",
 )
