@@ -13,14 +13,11 @@ import click
 from bench.billing.prices import machine_hourly, train_cost
 from bench.cli.parts.common import (
     complete_files,
-    echo_option,
     end_unless_completed,
-    machine_options,
     metric_option,
     parsed,
+    recording_options,
     seed_option,
-    show_cost_option,
-    store_option,
 )
 from bench.cli.parts.lease_part import lease_cost_text, lease_part, opened_lease
 from bench.errors import BenchError, UsageError
@@ -71,10 +68,7 @@ from bench.text import UNKNOWN, significant
     metavar="FOLDER",
     help="Look there, too, for TensorBoard's files and trainer_state.json. May be repeated.",
 )
-@store_option
-@echo_option
-@show_cost_option
-@machine_options
+@recording_options
 @click.option("-q", "--quiet", is_flag=True, help="Nothing of bench's own on stderr but errors.")
 def exec_(
     command: tuple[str, ...],

@@ -12,12 +12,9 @@ from bench.cli.parts.common import (
     complete_recipes,
     data_option,
     device_option,
-    echo_option,
     end_unless_completed,
-    machine_options,
+    recording_options,
     seed_option,
-    show_cost_option,
-    store_option,
 )
 from bench.cli.parts.lease_part import lease_cost_text, lease_part
 from bench.lease.lease import acquire_lease, series_of
@@ -64,10 +61,7 @@ from bench.store import open_store
     show_default=True,
     help="Measure the machine before the first run, off the clock: 20 s on a GPU, 1 s on a processor.",
 )
-@store_option
-@echo_option
-@show_cost_option
-@machine_options
+@recording_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def run(
     recipes: tuple[str, ...],

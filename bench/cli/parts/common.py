@@ -18,6 +18,8 @@ from bench import variables
 from bench.cli.parts.streams import Out
 from bench.errors import BenchError, RecordError, StoreError, UsageError
 
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
 
 def parsed(parse: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """The callback of an option that passes what `parse` makes of its value; the ValueError it raises is a misuse."""
@@ -31,6 +33,17 @@ def parsed(parse: Callable[[Any], Any]) -> Callable[[click.Context, click.Parame
             raise click.BadParameter(str(error), ctx, param) from None
 
     return callback
+
+
+def together(*options: Decorator) -> Decorator:
+    """One decorator of several, in the order in which the help shows them."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 class _Name(click.types.StringParamType):
@@ -87,7 +100,7 @@ data_option = click.option(
 )
 
 
-def format_option(*formats: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def format_option(*formats: str) -> Decorator:
     """The option `--format`, passed as `style`, of a command that answers in one of `formats`, a table otherwise."""
     return click.option(
         "--format",
@@ -129,14 +142,14 @@ output_option = click.option(
     help="Write it there, not to stdout.",
     type=click.Path(path_type=Path, dir_okay=False),
 )
-echo_option = click.option(
+_echo_option = click.option(
     "--echo",
     is_flag=True,
     envvar=variables.ECHO.name,
     show_envvar=True,
     help="Print each record as a line on stdout too, as it is made: `bench collect --log` reads them from a log.",
 )
-show_cost_option = click.option(
+_show_cost_option = click.option(
     "--show-cost",
     is_flag=True,
     envvar=variables.SHOW_COST.name,
@@ -150,7 +163,7 @@ seed_option = click.option(
     type=click.IntRange(0, 2**31),
     help="Seed of the first run; the next ones count up.",
 )
-_MACHINE = (
+_machine_options = together(
     click.option(
         "--instance",
         envvar=variables.INSTANCE.name,
@@ -194,10 +207,11 @@ def machine_options(command: Callable[..., None]) -> Callable[..., None]:
 
         command(*words, machine=MachineOptions(instance, price_per_hour, currency, spot), **more)
 
-    wrapped: Callable[..., None] = with_machine
-    for option in reversed(_MACHINE):
-        wrapped = option(wrapped)
-    return wrapped
+    return _machine_options(with_machine)
+
+
+# Of a command that runs something: where its records go, and at what price. `store`, `echo`, `show_cost`, `machine`.
+recording_options = together(store_option, _echo_option, _show_cost_option, machine_options)
 
 
 def with_progress(command: Callable[..., None]) -> Callable[..., None]:

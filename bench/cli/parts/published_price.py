@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from bench.billing.prices import find_offer, given_price
+from bench.cli.parts.common import together
 from bench.errors import UsageError
 from bench.record.documents import Price, PricingCategory, PublishedRuns
 
 # No variables: BENCH_INSTANCE and the others say what this machine is, which has no part in what others ran.
-_OPTIONS = (
+_options = together(
     click.option(
         "--instance", metavar="PROVIDER:TYPE", help="Price the runs as this machine, such as aws:p5.48xlarge."
     ),
@@ -97,7 +98,4 @@ def price_options(command: Callable[..., None]) -> Callable[..., None]:
         price = PublishedPrice(instance, price_per_hour, price_per_accelerator_hour, spot, currency)
         command(*words, price=price, **more)
 
-    wrapped: Callable[..., None] = with_price
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    return _options(with_price)
