@@ -69,23 +69,24 @@ def _gpu(compute: Compute) -> Iterator[Finding]:
     properties = torch.cuda.get_device_properties(compute.device)
     count = torch.cuda.device_count()
     name = f"{count} x {properties.name}" if count > 1 else properties.name
-    others = Gpu(str(properties.uuid)).warnings()
+    gpu = Gpu(str(properties.uuid))
+    others = gpu.warnings()
     yield Finding(
         "GPU",
         f"{name}, sm_{properties.major}{properties.minor}, driver {nvidia_driver() or 'unknown'}, "
         f"{free / _GIB:.0f} of {total / _GIB:.0f} GiB free{''.join(f'; {each}' for each in others)}",
         "end them, or times are those of a shared GPU: `nvidia-smi` lists them" if others else "",
     )
-    yield _counters(str(properties.uuid))
+    yield _counters(gpu)
 
 
-def _counters(uuid: str) -> Finding:
+def _counters(gpu: Gpu) -> Finding:
     """Whether NVML, the driver's library, tells what the GPU uses."""
     try:
         metadata.version("nvidia-ml-py")
     except metadata.PackageNotFoundError:
         return Finding("NVML", "no Python package for it; energy stays unknown", f"{INSTALL} nvidia-ml-py")
-    if Gpu(uuid).energy_joules() is None:
+    if gpu.energy_joules() is None:
         ask = "in a container, give it the driver's `utility` capability; a slice of a GPU (MIG) has no counter"
         return Finding("NVML", "says nothing of this GPU's energy, which stays unknown", ask)
     return Finding("NVML", "counts the GPU's energy")
