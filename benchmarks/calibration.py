@@ -9,7 +9,6 @@ rented containers with an A100 each (github.com/fulcrumresearch/cifar-10-speedru
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from analysis.stats.intervals import Interval, order_statistics
 from analysis.stats.machines import median_of_type, paired_ratio_of_types, ratio_of_types
 from analysis.stats.random_effects import fit
 from analysis.stats.resampling import Groups, expanded_percentile, machines_then_runs, median, replicates
+from bench.host import cores
 
 BETWEEN, WITHIN, RUNS = 0.0117, 0.0034, 8
 MEDIAN = 60.0
@@ -111,7 +111,7 @@ def main() -> None:
     print(
         f"{stores:,} stores, {RUNS} runs a host\n\n{'':<40} {'hosts':>6} {'stores':>7} {'hold truth':>10} {'width':>9}"
     )
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as workers:
+    with ProcessPoolExecutor(cores()) as workers:
         for line in lines(stores, workers):
             print(line, flush=True)
 

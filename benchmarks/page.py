@@ -24,7 +24,7 @@ from analysis.report.html import as_html
 from analysis.report.report import build_report, read_report
 from bench.record.documents import AnyDocument, RecipeRef
 from bench.store import open_store
-from benchmarks.picture import ROOT, chromium
+from benchmarks.picture import ROOT, chromium, screen
 from tests.support import small_store as a
 
 TIMES = 5
@@ -45,9 +45,7 @@ def taken(work: Callable[[], object]) -> str:
 
 def opened(browser: Chrome, page: Path) -> str:
     """Milliseconds to the load event, and how high the page is at 1,280 pixels."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    )
+    screen(browser, 1280, 900)
     found = []
     for _ in range(TIMES):
         browser.get(page.as_uri())

@@ -34,14 +34,19 @@ def chromium() -> webdriver.Chrome:
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
 
 
-def shot(browser: webdriver.Chrome, page: Path, width: int, height: int) -> Image.Image:
-    """The top of the page, on a screen that is as wide."""
+def screen(browser: webdriver.Chrome, width: int, height: int) -> None:
+    """Give the browser a screen of so many pixels: a telephone's where it is narrow."""
     size = {"width": width, "height": height}
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": width < 500}
     )
+
+
+def shot(browser: webdriver.Chrome, page: Path, width: int, height: int) -> Image.Image:
+    """The top of the page, on a screen that is as wide."""
+    screen(browser, width, height)
     browser.get(page.as_uri())
-    clip = {"x": 0, "y": 0, "scale": 1, **size}
+    clip = {"x": 0, "y": 0, "scale": 1, "width": width, "height": height}
     taken = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
     return Image.open(io.BytesIO(b64decode(taken["data"]))).convert("RGB")
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.frames.runs import load
+from bench.host import cores
 from bench.record.documents import (
     Device,
     Environment,
@@ -73,9 +74,8 @@ def timed(what: str, work: Callable[[], object]) -> None:
     own, worker = (
         resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    workers = len(os.sched_getaffinity(0))
     print(
-        f"{what}: {taken:.1f} s; peak memory so far {own:.2f} GiB, and {worker:.2f} GiB in each of {workers} workers",
+        f"{what}: {taken:.1f} s; peak memory so far {own:.2f} GiB, and {worker:.2f} GiB in each of {cores()} workers",
         flush=True,
     )
 
