@@ -8,7 +8,7 @@ from io import BufferedReader
 
 import click
 
-from bench.cli.parts.common import refuse, store_option
+from bench.cli.parts.common import complain, refuse, store_option
 from bench.cli.parts.machines import is_chosen
 from bench.errors import BenchError, StoreError, UsageError
 from bench.store import Collected, Store, counting_collector, open_store, read_log
@@ -53,8 +53,7 @@ def collect(context: click.Context, cluster: str | None, logs: tuple[BufferedRea
         f"{opened.name}: {plural(collected.new, 'record')} came from {cluster or ' and '.join(map(_name, logs))}, "
         f"{collected.known} already known, {collected.damaged} damaged"
     )
-    for error in errors:
-        click.echo(f"bench: {error}", err=True)
+    complain(errors)
     refuse(collected.errors)
     if errors:
         sys.exit(BenchError.exit_code)

@@ -18,6 +18,7 @@ from analysis.comparison.compare import (
 )
 from analysis.published.runs import load_apart_with_published
 from bench.cli.parts.common import (
+    complain,
     complete_folders,
     complete_recipes,
     format_option,
@@ -92,8 +93,7 @@ def compare(
     stores = [open_store(each) for each in (store, baseline_store) if each is not None]
     (frame, *other), errors = load_apart_with_published(stores)
     baseline = other[0] if other else frame
-    for refused in errors:
-        click.echo(f"bench: {refused}", err=True)
+    complain(errors)
     side_a = select(frame, a, store)
     side_b = select(baseline, b, baseline_store or store)
     comparison = compare_sides(side_a, side_b, policy=cast(Policy, policy), metrics=chosen)

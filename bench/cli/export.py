@@ -10,7 +10,7 @@ from analysis.frames.runs import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
-from bench.cli.parts.common import output_option, refuse, store_option, with_progress, write
+from bench.cli.parts.common import complain, output_option, refuse, store_option, with_progress, write
 from bench.store import open_store, read_all
 
 
@@ -94,6 +94,5 @@ def focus(store: str, output: Path | None) -> None:
     documents, errors = read_all(open_store(store))
     text, unknown = as_focus(documents)
     write(text, output)
-    for lease in unknown:
-        click.echo(f"bench: {lease}", err=True)
+    complain(unknown)
     refuse(errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bench.billing.offers.skypilot import installed
-from bench.cli.parts.common import complete_files, store_option
+from bench.cli.parts.common import complain, complete_files, store_option
 from bench.cli.parts.machines import is_chosen, named
 from bench.store import open_store
 from bench.sweep.orchestration.clusters import open_clusters, rows, select, store_for
@@ -45,5 +45,4 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
         click.echo(f"{row.cluster}: {row.state}, {span(row.age)}, {price}, {dollars} USD so far, runs: {runs}")
     if not tables:
         click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
-    for error in filter(None, (error for _, error in tables)):
-        click.echo(f"bench: {error}", err=True)
+    complain(error for _, error in tables if error)

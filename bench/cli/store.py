@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bench.cli.parts.common import complete_folders, refuse, store_option, with_progress
+from bench.cli.parts.common import complain, complete_folders, refuse, store_option, with_progress
 from bench.errors import ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
 from bench.text import plural
@@ -85,8 +85,7 @@ def drain(store: str | None) -> None:
         click.echo(f"{spool.locator}: {plural(done.stored, 'record')} put, {len(spool.waiting())} left")
     if not waiting:
         click.echo(f"no record waits in {spool_folder()}")
-    for error in errors:
-        click.echo(f"bench: {error}", err=True)
+    complain(errors)
     if errors:
         in_conflict = any(isinstance(error, ConflictError) for error in errors)
         sys.exit(RecordError.exit_code if in_conflict else max(error.exit_code for error in errors))

@@ -12,7 +12,7 @@ from math import ceil
 
 import click
 
-from bench.cli.parts.common import complete_files, confirm, store_option
+from bench.cli.parts.common import complain, complete_files, confirm, store_option
 from bench.cli.plan import planned_from_records
 from bench.errors import UsageError
 from bench.store import open_store
@@ -89,8 +89,7 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Bu
     planned, errors = planned_from_records(loaded)
     cells = {state.cell for state in queued}
     planned = replace(planned, cells=tuple(each for each in planned.cells if each.cell in cells))
-    for error in errors:
-        click.echo(f"bench: {error}", err=True)
+    complain(errors)
     line = f"{len(queued)} of {len(loaded.cells())} cells to run"
     if planned.dollars is not None:
         most = "an unknown sum" if planned.most_dollars is None else f"{planned.most_dollars:.2f}"

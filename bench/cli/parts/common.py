@@ -6,7 +6,7 @@ Text goes to stdout or a file, what could not be read to stderr; a question is a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -249,10 +249,15 @@ def to_terminal(output: Path | None) -> bool:
     return output is None and sys.stdout.isatty()
 
 
-def refuse(errors: Sequence[BenchError]) -> None:
-    """Name what was not counted, a line each, and end with exit code 5 where there was any."""
+def complain(errors: Iterable[BenchError]) -> None:
+    """Say on stderr what went wrong, a line each, and go on."""
     for error in errors:
         click.echo(f"bench: {error}", err=True)
+
+
+def refuse(errors: Sequence[BenchError]) -> None:
+    """Name what was not counted, a line each, and end with exit code 5 where there was any."""
+    complain(errors)
     if errors:
         sys.exit(RecordError.exit_code)
 
