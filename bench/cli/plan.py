@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 import click
 
@@ -19,13 +15,11 @@ from bench.cli.parts.common import (
     with_progress,
     write,
 )
-from bench.errors import RecordError, UsageError
+from bench.cli.parts.planned import planned_from_records
+from bench.errors import UsageError
 from bench.recipes import RECIPES
-from bench.store import open_store
-from bench.sweep.planning.history import read_history, usual_folders
-from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
 from bench.sweep.planning.render import render
-from bench.sweep.spec import Sweep, load
+from bench.sweep.spec import load
 from bench.variables import STORE
 
 
@@ -89,20 +83,3 @@ def _power(asked: str, style: str) -> str:
     table = power_table(question(asked))
     forms = {"markdown": table.as_markdown, "csv": table.as_csv}
     return forms[style]() if style in forms else table.as_text(terminal=to_terminal(None))
-
-
-def planned_from_records(
-    sweep: Sweep, stores: Sequence[str] = (), *, offline: bool = False
-) -> tuple[Plan, list[RecordError]]:
-    """The plan of `sweep`, by the records in `stores`, and the records that cannot be trusted.
-
-    Without `stores`: those of `results` and `results/local`, where they are there, and of BENCH_STORE.
-    """
-    usual = usual_folders() + ([named] if (named := STORE.read(os.environ)) else [])
-    opened = [open_store(store) for store in stores or usual]
-    history, errors = read_history(opened, sweep.recipes)
-    if sweep.program and (task := sweep.task_sha256()):
-        from bench.cli.parts.sampled import program_times  # scipy takes longer than a plan without it
-
-        history = replace(history, programs=program_times(opened, sweep.program, task))
-    return plan_sweep(sweep, history, partial(ask_all, offline=offline)), errors

@@ -13,7 +13,7 @@ from math import ceil
 import click
 
 from bench.cli.parts.common import complain, complete_files, confirm, store_option
-from bench.cli.plan import planned_from_records
+from bench.cli.parts.planned import planned_from_records
 from bench.errors import UsageError
 from bench.store import open_store
 from bench.store.lock import locked

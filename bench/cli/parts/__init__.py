@@ -1,1 +1,1 @@
-"""What several commands share: options and answers, streams, a lease, machines, progress."""
+"""What several commands share: options and answers, streams, a lease, machines, plans, progress."""
