@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from analysis.published.runs import published_frame
-from analysis.published.summary import left_out, summary_lines, times_by_machine
-from analysis.stats.machines import TYPE_FROM, median_of_type
-from analysis.tables.cost_table import Row, measured_row, priced
-from bench.billing.prices import train_cost
+from analysis.published.summary import left_out, summary_lines
+from analysis.tables.cost_table import Row, measured_row
 from bench.record.documents import DEFAULT_POLICY, PublishedRuns
 from bench.text import one_line
 
@@ -28,22 +26,11 @@ def published_rows(several: Iterable[PublishedRuns]) -> list[Row]:
 
 
 def _row(series: PublishedRuns) -> Row:
-    row = replace(
+    return replace(
         measured_row(published_frame([series]), DEFAULT_POLICY),
         kind="published",
         clock=series.clock or "its author's",
         left_out_s=left_out(series),
         notes=tuple(summary_lines(series)),
         price_source=one_line(series.price.source if series.price else series.source),
-    )
-    groups = times_by_machine(series)
-    if len(groups) < TYPE_FROM or min(map(min, groups)) <= 0:
-        return row
-    seconds, interval = median_of_type(groups)
-    return replace(
-        row,
-        time_s=seconds,
-        time_s_interval=interval,
-        train_cost=train_cost(seconds, series.hourly),
-        train_cost_interval=priced(interval, series.hourly),
     )
