@@ -140,10 +140,6 @@ def _seconds(row: Row) -> str:
     return f"{significant(row.time_s)} s{_between(row.time_s_interval, 1)}"
 
 
-def _share(row: Row) -> str:
-    return "" if row.p_hit is None else f" ({significant(100 * row.p_hit)} %{_between(row.p_hit_interval, 100)})"
-
-
 def _between(interval: Interval | None, factor: float) -> str:
     if interval is None:
         return ""
