@@ -16,11 +16,9 @@ from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval
 from analysis.stats.random_effects import Fit, difference, fit, welch
 from analysis.stats.resampling import (
     Groups,
-    Statistic,
     estimate,
     expanded_percentile,
     machines_then_runs,
-    mean,
     median,
     replicates,
 )
@@ -38,12 +36,13 @@ def median_of_type(groups: Groups) -> tuple[float, Interval | None]:
     The estimate gives each machine the same weight. The interval is None below 3 machines. Raises ValueError for no
     machine, one without values, or a value that is not positive.
     """
-    return _of_type(median, groups)
-
-
-def mean_of_type(groups: Groups) -> tuple[float, Interval | None]:
-    """The same of the mean, which is what many runs on such a machine cost together."""
-    return _of_type(mean, groups)
+    _check(groups)
+    if len(groups) < TYPE_FROM:
+        return estimate(median, groups), None
+    if not _resampled(groups):
+        return _told(_fit(groups))
+    drawn = replicates(median, groups, machines_then_runs)
+    return _within(estimate(median, groups), expanded_percentile(drawn, len(groups) - 1))
 
 
 def ratio_of_types(above: Groups, below: Groups) -> tuple[float, Interval | None]:
@@ -56,7 +55,7 @@ def ratio_of_types(above: Groups, below: Groups) -> tuple[float, Interval | None
     if not (_resampled(above) and _resampled(below)):
         if min(len(above), len(below)) < TYPE_FROM:
             return estimate(median, above) / estimate(median, below), None
-        return _told(difference(_fit(median, above), _fit(median, below)))
+        return _told(difference(_fit(above), _fit(below)))
     drawn = [np.log(replicates(median, side, machines_then_runs, seed)) for seed, side in enumerate((above, below))]
     freedom = welch(float(drawn[0].var()), len(above) - 1, float(drawn[1].var()), len(below) - 1)
     interval = expanded_percentile(np.exp(drawn[0] - drawn[1]), freedom)
@@ -76,7 +75,7 @@ def paired_ratio_of_types(pairs: Sequence[tuple[Sequence[float], Sequence[float]
     if len(ratios) < TYPE_FROM:
         return estimate(median, ratios), None
     # Fitted at any number: ratios vary by their runs more than by their machines, and redrawing both counts runs twice.
-    value, interval = _told(_fit(median, ratios))
+    value, interval = _told(_fit(ratios))
     return value, interval._replace(method=f"paired, {interval.method}")
 
 
@@ -90,8 +89,8 @@ def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) 
     variances = [
         of_above + of_below
         for of_above, of_below in zip(
-            _variances(median, [above for above, _ in sides]),
-            _variances(median, [below for _, below in sides]),
+            _variances([above for above, _ in sides]),
+            _variances([below for _, below in sides]),
             strict=True,
         )
     ]
@@ -99,14 +98,12 @@ def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) 
     return ratio, interval._replace(method=f"within machines, {interval.method}")
 
 
-def _of_type(statistic: Statistic, groups: Groups) -> tuple[float, Interval | None]:
-    _check(groups)
-    if len(groups) < TYPE_FROM:
-        return estimate(statistic, groups), None
-    if not _resampled(groups):
-        return _told(_fit(statistic, groups))
-    drawn = replicates(statistic, groups, machines_then_runs)
-    return _within(estimate(statistic, groups), expanded_percentile(drawn, len(groups) - 1))
+def variance_of_median(runs: int) -> float:
+    """The variance of the median of `runs` runs, of which each has the variance 1.
+
+    It is pi / 2 times that of their mean for many runs, and the same for one.
+    """
+    return math.pi / 2 / (runs + math.pi / 2 - 1)
 
 
 def _check(groups: Groups) -> None:
@@ -118,24 +115,23 @@ def _resampled(groups: Groups) -> bool:
     return len(groups) >= RESAMPLED_FROM and sum(map(len, groups)) <= BOOTSTRAP_UNTIL
 
 
-def _fit(statistic: Statistic, groups: Groups) -> Fit:
-    """On logarithms: machines differ in per cent."""
-    shown = [math.log(estimate(statistic, [group])) for group in groups]
-    return fit(shown, _variances(statistic, groups))
+def _fit(groups: Groups) -> Fit:
+    """Of the medians, on logarithms: machines differ in per cent."""
+    shown = [math.log(estimate(median, [group])) for group in groups]
+    return fit(shown, _variances(groups))
 
 
-def _variances(statistic: Statistic, groups: Groups) -> list[float]:
-    """How far off each machine's logarithm is for its few runs, squared, at a spread of runs that all have in common.
+def _variances(groups: Groups) -> list[float]:
+    """How far off the logarithm of each machine's median is for its few runs, squared; 0 where none has two runs.
 
-    Of a median it is pi / 2 times that of a mean for many runs, and the same for one. 0 where no machine has two runs.
+    The spread of runs is what all machines have in common.
     """
     logs = [np.log(np.asarray(group, dtype=float)) for group in groups]
     freedom = sum(len(group) - 1 for group in logs)
     if freedom == 0:
         return [0.0] * len(logs)
     within = math.fsum(float(((group - group.mean()) ** 2).sum()) for group in logs) / freedom
-    factor = math.pi / 2 if statistic is median else 1
-    return [within * factor / (len(group) + factor - 1) for group in logs]
+    return [within * variance_of_median(len(group)) for group in logs]
 
 
 def _told(fitted: Fit) -> tuple[float, Interval]:

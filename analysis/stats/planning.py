@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from analysis.stats.intervals import LEVEL, POWER, power_of
-from analysis.stats.machines import TYPE_FROM
+from analysis.stats.machines import TYPE_FROM, variance_of_median
 from bench.errors import UsageError
 from bench.text import Column, Table, one_line
 
@@ -50,14 +50,12 @@ def question(text: str) -> Question:
     return Question(one_line(found[1]), one_line(found[2]), float(found[3]) / 100)
 
 
-def needed(share: float, runs: int, between: float = BETWEEN, within: float = WITHIN) -> int | None:
+def needed(share: float, runs: int) -> int | None:
     """Machines of each type on which `runs` runs each show a difference of `share`, with the chance POWER.
 
-    None: over 1,000. The spreads are those of the logarithm between machines and within one; the median of a machine's
-    runs is off by what analysis.stats.machines takes it to be.
+    None: over 1,000. Machines, and the medians of their runs, spread by BETWEEN and WITHIN.
     """
-    factor = math.pi / 2
-    spread = math.hypot(between, within * math.sqrt(factor / (runs + factor - 1)))
+    spread = math.hypot(BETWEEN, WITHIN * math.sqrt(variance_of_median(runs)))
     enough = (
         m for m in itertools.count(TYPE_FROM) if m > _MOST_MACHINES or power_of(m, math.log1p(share), spread) >= POWER
     )

@@ -26,20 +26,13 @@ _RESAMPLES = 1000
 _SEED = 94
 
 
-def runs_within_machines(groups: Groups, resamples: int, chance: np.random.Generator) -> Array:
-    """Weights for an interval about these very machines: all of them are in each resample, their runs are redrawn."""
-    return _runs(groups, np.ones((resamples, len(groups)), dtype=int), chance)
-
-
 def machines_then_runs(groups: Groups, resamples: int, chance: np.random.Generator) -> Array:
-    """Weights for an interval about the type: machines are redrawn, then runs within each one that was drawn."""
-    machines = len(groups)
-    return _runs(groups, chance.multinomial(machines, [1 / machines] * machines, size=resamples), chance)
+    """Weights for an interval about the type: machines are redrawn, then runs within each one that was drawn.
 
-
-def _runs(groups: Groups, drawn: NDArray[np.int_], chance: np.random.Generator) -> Array:
-    """The weights where each machine was drawn so many times: as many draws of its runs, which together weigh that."""
-    sizes = [len(group) for group in groups]
+    A machine that was drawn so many times has as many draws of its runs, which together weigh that.
+    """
+    machines, sizes = len(groups), [len(group) for group in groups]
+    drawn = chance.multinomial(machines, [1 / machines] * machines, size=resamples)
     weights = [chance.multinomial(drawn[:, each] * size, [1 / size] * size) / size for each, size in enumerate(sizes)]
     return np.concatenate(weights, axis=1)
 
@@ -57,11 +50,6 @@ def median(values: Array, weights: Array) -> Array:
     low, high = (passed < half - hair).sum(axis=-1), (passed <= half + hair).sum(axis=-1)
     ordered = values[order]
     return np.asarray((ordered[low] + ordered[np.minimum(high, len(values) - 1)]) / 2)
-
-
-def mean(values: Array, weights: Array) -> Array:
-    """The weighted mean."""
-    return np.asarray((weights @ values) / weights.sum(axis=-1))
 
 
 def estimate(statistic: Statistic, groups: Groups) -> float:

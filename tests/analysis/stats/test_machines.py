@@ -11,7 +11,6 @@ from scipy import stats
 
 from analysis.stats.intervals import Interval
 from analysis.stats.machines import (
-    mean_of_type,
     median_of_type,
     paired_ratio_of_types,
     ratio_of_types,
@@ -24,7 +23,6 @@ from analysis.stats.resampling import (
     machines_then_runs,
     median,
     replicates,
-    runs_within_machines,
 )
 from benchmarks.calibration import BETWEEN, MEDIAN, RUNS, WITHIN, band, store
 
@@ -57,9 +55,8 @@ def test_a_machine_with_many_runs_weighs_no_more_than_one_with_few() -> None:
     assert equal_machines(unequal).sum() == pytest.approx(3)
 
 
-def test_the_schemes_redraw_what_they_say() -> None:
+def test_the_scheme_redraws_what_it_says() -> None:
     apart = [[1.0, 1.0], [100.0, 100.0]]  # machines that differ, runs that do not
-    assert set(replicates(median, apart, runs_within_machines)) == {50.5}
     assert set(replicates(median, apart, machines_then_runs)) == {1, 50.5, 100}
     weights = machines_then_runs(apart, 50, np.random.default_rng(0))
     assert weights.shape == (50, 4)
@@ -96,8 +93,6 @@ def test_how_many_machines_say_something_of_a_type_and_how(hosts: int, method: s
     value, interval = median_of_type(a_type(hosts))
     assert value == pytest.approx(MEDIAN, rel=0.03)
     assert (interval.method if interval else None) == method
-    _, of_mean = mean_of_type(a_type(hosts))
-    assert (of_mean.method if of_mean else None) == method
     _, ratio = ratio_of_types(a_type(hosts), a_type(9, seed=2))
     assert (ratio.method if ratio else None) == method
 
