@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
 from analysis.plots.data import Group, curves, hits
-from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts
+from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
 from analysis.plots.tips import of_group, of_hits, of_point, of_reading
 from bench.record.documents import Policy
@@ -68,7 +68,7 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
     """
     placed = [group for group in groups if cannot_be_placed(group) is None]
     unpriced = [group for group in groups if cannot_be_placed(group) == UNPRICED]
-    paid = [group for group in placed if not is_supposed(group)]
+    fronts = pareto_fronts(group for group in placed if not is_supposed(group))
 
     def draw(figure: Figure) -> Tips:
         shares = [2.6 if narrow else 4.5] * bool(placed) + [1.0] * bool(unpriced)
@@ -76,15 +76,15 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
         leave(figure, Margins())
         axes, strip = found[0], found[-1]
         ids = {group.label: f"told-{number}" for number, group in enumerate([*placed, *unpriced])}
-        for best in pareto_fronts(paid):
+        for best in fronts:
             axes.plot(
-                [cost_of(g) for g in best], [_time(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
+                [cost_of(g) for g in best], [time_of(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
             )
         for group in placed:
             _point(axes, group, cost_of(group), colours, ids[group.label])
         for group in unpriced:
             _point(strip, group, 0.5, colours, ids[group.label])
-        logarithmic(axes, "y", [_time(group) for group in groups])
+        logarithmic(axes, "y", [time_of(group) for group in groups])
         above(axes, "median time of a run, s (logarithmic)")
         if placed:
             logarithmic(axes, "x", [cost_of(group) for group in placed])
@@ -94,10 +94,10 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
             strip.tick_params(axis="both", length=0)
             strip.spines["left"].set_linestyle((0, (2, 3)))
         points = [
-            *(Named(axes, cost_of(g), _time(g), g.label, ids[g.label]) for g in placed),
-            *(Named(strip, 0.5, _time(g), g.label, ids[g.label]) for g in unpriced),
+            *(Named(axes, cost_of(g), time_of(g), g.label, ids[g.label]) for g in placed),
+            *(Named(strip, 0.5, time_of(g), g.label, ids[g.label]) for g in unpriced),
         ]
-        best_labels = {group.label for front in pareto_fronts(paid) for group in front}
+        best_labels = {group.label for front in fronts for group in front}
         measured = {group.label for group in groups if group.runs}
         # Our own first, then what nothing beats, the fastest of each first: from the end names are without room.
         points.sort(key=lambda point: (point.text not in measured, point.text not in best_labels, point.y))
@@ -213,7 +213,7 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> N
     published = row.kind == "published"
     axes.plot(
         x,
-        _time(group),
+        time_of(group),
         "D" if published else "o",
         markersize=6.5,
         markeredgewidth=1.5,
@@ -221,7 +221,3 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> N
         markerfacecolor=PAPER if published or is_supposed(group) else colour,
         gid=told,
     )
-
-
-def _time(group: Group) -> float:
-    return group.row.time_s or 0.0

@@ -16,7 +16,7 @@ from analysis.plots.draw import (
     time_and_cost,
 )
 from analysis.plots.lease_figure import lease_figure
-from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts
+from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval, wilson
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run
@@ -48,17 +48,17 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
     best = {group.label for front in pareto_fronts(paid) for group in front}
     description = [] if shown else ["No row has a run that hit and a time."]
     if placed:
-        cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=_time)
+        cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=time_of)
         description.append(
             f"A scatter plot of {len(placed)} rows on logarithmic axes: median time upwards, median train cost to the "
             f"right. Cheapest is {cheapest.name} with {significant(cost_of(cheapest))} USD, "
-            f"fastest is {fastest.name} with {significant(_time(fastest))} s."
+            f"fastest is {fastest.name} with {significant(time_of(fastest))} s."
         )
     if unpriced:
-        fastest = min(unpriced, key=_time)
+        fastest = min(unpriced, key=time_of)
         description.append(
             f"{len(unpriced)} rows of unknown price stand in a strip by their time alone: the fastest is "
-            f"{fastest.name} with {significant(_time(fastest))} s."
+            f"{fastest.name} with {significant(time_of(fastest))} s."
         )
     return Figure(
         name="cost",
@@ -112,7 +112,7 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     elif row.train_cost is not None:
         money, known = significant(cost_of(group)), "yes" if best else "no"
     name = (group.label, group.name, row.clock)
-    times = (significant(_time(group)), _between(row.time_s_interval))
+    times = (significant(time_of(group)), _between(row.time_s_interval))
     return (*name, *times, money, _between(between), category, known)
 
 
@@ -237,7 +237,3 @@ def _not_drawn(groups: Sequence[Group], shown: Sequence[Group], why: str) -> lis
 
 def _between(interval: Interval | None) -> str:
     return NOT_APPLICABLE if interval is None else f"[{significant(interval.low)}, {significant(interval.high)}]"
-
-
-def _time(group: Group) -> float:
-    return group.row.time_s or 0.0

@@ -22,6 +22,11 @@ def cost_of(group: Group) -> float:
     return float((row.what_if_train_cost if is_supposed(group) else row.train_cost) or 0)
 
 
+def time_of(group: Group) -> float:
+    """The row's median time in s, or else 0."""
+    return group.row.time_s or 0.0
+
+
 def cannot_be_placed(group: Group) -> str | None:
     """Why the row has no point among times and dollars, or None where it has one. UNPRICED has a time alone."""
     row = group.row
@@ -43,8 +48,8 @@ def cannot_be_placed(group: Group) -> str | None:
 def pareto_front(groups: Iterable[Group]) -> list[Group]:
     """Those that no other of the groups beats in both cost and time, cheapest first."""
     best: list[Group] = []
-    for group in sorted(groups, key=lambda group: (group.row.train_cost or 0, group.row.time_s or 0)):
-        if not best or (group.row.time_s or 0) < (best[-1].row.time_s or 0):
+    for group in sorted(groups, key=lambda group: (group.row.train_cost or 0, time_of(group))):
+        if not best or time_of(group) < time_of(best[-1]):
             best.append(group)
     return best
 
