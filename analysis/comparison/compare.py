@@ -10,12 +10,13 @@ from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
-from analysis.comparison.machines import about, by_run, median_of
+from analysis.comparison.machines import about
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
-from analysis.frames.hosts import machines_of
+from analysis.frames.hosts import by_machine, machines_of
 from analysis.frames.runs import Clock, clock_of, target_words
 from analysis.stats.intervals import LEVEL, POWER, visible_difference, wilson
+from analysis.stats.machines import median_of
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
 from bench.text import CATEGORIES, UNKNOWN, Column, Table, escape_markdown, one_line, plural, significant
@@ -233,10 +234,10 @@ def _side(side: Side, policy: str) -> str:
 
 
 def _time(side: Side, policy: str) -> str:
-    times = by_run(side, side.runs[f"{policy}_s"])
-    if times.empty:
+    times = side.runs[f"{policy}_s"].dropna()
+    median, interval = median_of(times.tolist(), by_machine(side.runs, times))
+    if median is None:
         return "time unknown"
-    median, interval = median_of(times)
     between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
     return f"{significant(median)} s{between}"
 

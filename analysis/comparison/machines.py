@@ -9,10 +9,9 @@ import pandas as pd
 
 from analysis.comparison.selection import Side
 from analysis.frames.hosts import machines_of
-from analysis.stats.intervals import Interval, median_interval, paired_ratio, ratio_of_medians
+from analysis.stats.intervals import Interval, paired_ratio, ratio_of_medians
 from analysis.stats.machines import (
     TYPE_FROM,
-    median_of_type,
     paired_ratio_of_types,
     ratio_of_types,
     ratio_on_machines,
@@ -41,14 +40,6 @@ def about(side: Side) -> str | None:
         return None
     ran = plural(machines, "machine")
     return f"{side.label} ran on {ran}: its times are about what ran; about the type it takes {TYPE_FROM} machines"
-
-
-def median_of(values: pd.Series[float]) -> tuple[float, Interval | None]:
-    """The median of `values` (of by_run) and its interval: about the type of machine from 3 machines on."""
-    groups = _by_machine(values)
-    if len(groups) < TYPE_FROM or values.min() <= 0:
-        return float(values.median()), median_interval(values.tolist())
-    return median_of_type(list(groups.values()))
 
 
 def ratio_of(a: pd.Series[float], b: pd.Series[float], *, paired: bool) -> tuple[float, Interval | None]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval
+from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval, median_interval
 from analysis.stats.random_effects import Fit, difference, fit, welch
 from analysis.stats.resampling import (
     Groups,
@@ -43,6 +43,16 @@ def median_of_type(groups: Groups) -> tuple[float, Interval | None]:
         return _told(_fit(groups))
     drawn = replicates(median, groups, machines_then_runs)
     return _within(estimate(median, groups), expanded_percentile(drawn, len(groups) - 1))
+
+
+def median_of(values: Sequence[float], groups: Groups) -> tuple[float | None, Interval | None]:
+    """The median of `values` and its interval: about the type of machine where they are of 3 machines or more.
+
+    `groups` are the values by machine; none where not each tells its own. None: there is no value.
+    """
+    if len(groups) >= TYPE_FROM and min(map(min, groups)) > 0:
+        return median_of_type(groups)
+    return float(np.median(values)) if len(values) else None, median_interval(values)
 
 
 def ratio_of_types(above: Groups, below: Groups) -> tuple[float, Interval | None]:

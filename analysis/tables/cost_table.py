@@ -14,8 +14,8 @@ import pandas as pd
 from analysis.frames.hosts import by_machine, machines_of
 from analysis.frames.runs import Clock, attempt_costs, clock_of, counted, whole_runs
 from analysis.published.dawnbench import entries as dawnbench
-from analysis.stats.intervals import Interval, mean_interval, median_interval, wilson
-from analysis.stats.machines import TYPE_FROM, median_of_type
+from analysis.stats.intervals import Interval, mean_interval, wilson
+from analysis.stats.machines import median_of
 from analysis.tables.footnotes import run_notes
 from bench.billing.prices import cost_per_success, train_cost
 from bench.record.documents import Policy, Published
@@ -143,7 +143,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     # Of a recipe the two are one.
     accuracy = _mean(completed["accuracy"]) if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
-    seconds, interval = _median(runs, times)
+    seconds, interval = median_of(times.tolist(), by_machine(runs, times))
     return Row(
         kind="measured",
         recipe=one_line(first["recipe"]),
@@ -201,14 +201,6 @@ def _mean(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
     """The mean of those that are known, and its interval."""
     known = values.dropna().tolist()
     return (math.fsum(known) / len(known) if known else None), mean_interval(known)
-
-
-def _median(runs: pd.DataFrame, times: pd.Series[float]) -> tuple[float | None, Interval | None]:
-    """The median of the runs' times and its interval: about the type of machine from 3 machines on."""
-    groups = by_machine(runs, times)
-    if len(groups) >= TYPE_FROM and times.min() > 0:
-        return median_of_type(groups)
-    return float(times.median()) if len(times) else None, median_interval(times.tolist())
 
 
 def published_row(entry: Published) -> Row:
