@@ -117,12 +117,12 @@ def describe(
 ) -> LeaseOpened:
     """The lease of this machine as it would be opened now. Raises UsageError where an option or a variable is wrong."""
     lease = lease_by_options(options) if machine is None or options.instance else _by_machine(options, machine)
-    price, accelerators = lease.price, _given_accelerators(environ) or lease.accelerators
+    price = lease.price
     if price and options.price_per_hour and (source := variables.PRICE_SOURCE.read(environ)):
         price = price.model_copy(update={"source": source})
     fields = {
         "price": price,
-        "accelerators": accelerators,
+        "accelerators": _given_accelerators(environ) or lease.accelerators,
         "region": (machine and machine.region) or lease.region,
         "zone": machine and machine.zone,
         "resource_id": (machine and machine.resource_id) or valid_name(variables.RESOURCE_ID.read(environ)),
