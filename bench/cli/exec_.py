@@ -27,7 +27,8 @@ from bench.measure.program.series import ProgramRequest, program_runs
 from bench.measure.recording import recorded
 from bench.measure.signals import Interrupts
 from bench.programs.job import GRACE_S, Job, Target, parse_target
-from bench.programs.nodes import follow_or_say, node_of
+from bench.programs.nodes import node_of
+from bench.programs.running.follower import follow_or_say
 from bench.record.documents import Phase, Run, policy_seconds
 from bench.store import Store, open_store
 from bench.sweep.spec import duration

@@ -21,7 +21,8 @@ from pathlib import Path
 from bench.programs.document import line_of, machine_of, run_document
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.measurement import check, measure
-from bench.programs.nodes import FAILED, INTERRUPTED, USAGE, Head, NodesApart, follow_or_say, node_of
+from bench.programs.nodes import Head, NodesApart, node_of
+from bench.programs.running.follower import FAILED, INTERRUPTED, USAGE, follow_or_say
 from bench.programs.running.process import CannotStart
 from bench.programs.sources.regex import patterns_of
 from bench.sealed import new_id

@@ -17,17 +17,24 @@ import pytest
 from bench.programs.archive import build
 from bench.programs.job import Job
 from bench.programs.measurement import measure
-from bench.programs.nodes import Head, Node, NodesApart, follow, node_of
+from bench.programs.nodes import Head, Node, NodesApart, node_of
+from bench.programs.running.follower import follow
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 # The first node trains; the second one waits for ever for it, as a peer of a collective operation does.
 PROGRAM = """
-import json, os, pathlib, sys, time
+import json, os, pathlib, subprocess, sys, time
 rank, seed = os.environ["SKYPILOT_NODE_RANK"], os.environ["BENCH_SEED"]
 pathlib.Path(f"began-{rank}-{seed}").touch()
 if rank == "1":
+    if sys.argv[1] == "leaves":
+        deaf = "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+        left = subprocess.Popen([sys.executable, "-c", deaf + "; pathlib.Path('deaf').touch(); time.sleep(600)"])
+        pathlib.Path("left").write_text(str(left.pid))
     sys.exit(3) if sys.argv[1] == "fails" else time.sleep(600)
+while sys.argv[1] == "leaves" and not os.path.exists("deaf"):
+    time.sleep(0.01)
 for step in range(1, 2000):
     time.sleep(0.01)
     print(json.dumps({"step": step, "total_steps": 2000}), flush=True)
@@ -61,12 +68,13 @@ def test_what_skypilot_says_of_a_node(environ: dict[str, str], node: Node | None
     assert node_of(environ) == node
 
 
-def follower(folder: Path, port: int, *words: str) -> subprocess.Popen[bytes]:
+def follower(folder: Path, port: int, *words: str, grace: float = 5) -> subprocess.Popen[bytes]:
     """A second node, in a process of its own."""
     code = (
-        "import os, sys; from bench.programs import nodes; from bench.programs.job import Job\n"
-        f"job = Job(({sys.executable!r}, '-c', {PROGRAM!r}, *sys.argv[1:]), grace=5)\n"
-        f"sys.exit(nodes.follow(nodes.node_of(os.environ), job, os.environ, 30))"
+        "import os, sys; from bench.programs.job import Job; from bench.programs.nodes import node_of\n"
+        "from bench.programs.running.follower import follow\n"
+        f"job = Job(({sys.executable!r}, '-c', {PROGRAM!r}, *sys.argv[1:]), grace={grace})\n"
+        f"sys.exit(follow(node_of(os.environ), job, os.environ, 30))"
     )
     environ = {**environment(1, port), "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "-c", code, *words], cwd=folder, env=environ)
@@ -110,6 +118,15 @@ def test_a_node_that_fails_ends_the_run_of_all(tmp_path: Path) -> None:
     (found,) = measured(tmp_path, port, "fails", linger=0.2)
     assert other.wait(30) == 0
     assert (found["status"], found["reason"], found["message"]) == ("failed", "ERROR", "node 1 exited with 3")
+
+
+def test_what_a_program_leaves_behind_on_a_node_ends_with_its_run(tmp_path: Path) -> None:
+    port = free_port()
+    other = follower(tmp_path, port, "leaves", grace=0.5)
+    (found,) = measured(tmp_path, port, "leaves", steps=5)
+    assert (found["status"], other.wait(30)) == ("completed", 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "left").read_text()), 0)
 
 
 def test_nodes_that_do_not_come_are_named() -> None:

@@ -42,18 +42,22 @@ class Group:
     """A running program with all processes that it starts and does not move to another group.
 
     `started_at` and `exited_at`, when the program itself ended, are on `time.monotonic`, `started_wall` is the same
-    instant as the first in seconds since 1970; `woken` becomes readable then.
+    instant as the first in seconds since 1970; `woken` becomes readable then. Its output is in the pipes `stdout` and
+    `stderr`, or where it is not `piped` goes where ours does.
     """
 
-    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], folder: Path | None = None) -> None:
+    def __init__(
+        self, argv: Sequence[str], environ: Mapping[str, str], folder: Path | None = None, *, piped: bool = True
+    ) -> None:
+        output = subprocess.PIPE if piped else None
         try:
             # A session of its own: what a terminal sends to its foreground group comes from us, and once.
             self._leader = subprocess.Popen(
                 list(argv),
                 env=dict(environ),
                 cwd=folder,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
                 bufsize=0,
                 start_new_session=True,
             )
@@ -67,9 +71,8 @@ class Group:
             raise CannotStart(f"{argv[0]}: cannot be started ({reason})") from None
         self.started_at, self.started_wall = time.monotonic(), time.time()
         self.exited_at: float | None = None
-        assert self._leader.stdout is not None
-        assert self._leader.stderr is not None
-        self.stdout, self.stderr = self._leader.stdout.fileno(), self._leader.stderr.fileno()
+        if self._leader.stdout and self._leader.stderr:
+            self.stdout, self.stderr = self._leader.stdout.fileno(), self._leader.stderr.fileno()
         self.woken, self._wake = os.pipe()
         self._waiter = threading.Thread(target=self._wait, daemon=True)
         self._waiter.start()
