@@ -118,9 +118,9 @@ class Epoch:
     accuracies: tuple[float, float, float]  # lowest, median, highest
 
 
-def epochs(group: Group, policy: Policy) -> list[Epoch]:
-    """The group's evaluations, epoch by epoch; of several of a run at one epoch, the last."""
-    last = [{reading.epoch: reading for reading in each} for each in curves(group, policy)]
+def epochs(of_runs: Iterable[Iterable[Reading]]) -> list[Epoch]:
+    """The curves of a group, epoch by epoch; of several of a run at one epoch, the last."""
+    last = [{reading.epoch: reading for reading in each} for each in of_runs]
     curve = []
     for epoch in sorted(set().union(*last)):
         at_epoch = [by_epoch[epoch] for by_epoch in last if epoch in by_epoch]

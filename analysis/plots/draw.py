@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
-from analysis.plots.data import Group, curves, hits
+from analysis.plots.data import Group, Hits, Reading
 from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
 from analysis.plots.tips import of_group, of_hits, of_point, of_reading
@@ -109,18 +109,23 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
     return svg_of("cost", draw, width=9.6, height=4.6)
 
 
-def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[float], colours: Colours) -> Svg:
-    """Each run's evaluations along the clock, as a thin line, with the targets."""
+def accuracy_by_time(
+    curves: Sequence[tuple[Group, Sequence[Sequence[Reading]]]],
+    policy: Policy,
+    targets: Sequence[float],
+    colours: Colours,
+) -> Svg:
+    """The `curves` of each group's runs along the clock, as thin lines, with the targets."""
 
     def draw(figure: Figure) -> Tips:
         axes = figure.add_subplot()
         leave(figure, _PLAIN)
         seconds, ends = [], []
         tips: dict[str, str | Sequence[str]] = {}
-        for number, group in enumerate(groups):
+        for number, (group, of_runs) in enumerate(curves):
             colour, told = SERIES[colours[group.label]], f"told-{number}"
-            both = list(zip(group.runs, curves(group, policy), strict=True))
-            drawn = [(run, curve) for run, curve in subsample(both, lines_for(groups)) if curve]
+            both = list(zip(group.runs, of_runs, strict=True))
+            drawn = [(run, curve) for run, curve in subsample(both, lines_for(len(curves))) if curve]
             lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for _, curve in drawn]
             if not lines:
                 continue
@@ -160,24 +165,21 @@ def accuracy_by_time(groups: Sequence[Group], policy: Policy, targets: Sequence[
     return svg_of("accuracy", draw, *_SIZE)
 
 
-def lines_for(groups: Sequence[Group]) -> int:
-    """How many lines each of the groups may have."""
-    return LINES_DRAWN // max(1, len(groups))
+def lines_for(groups: int) -> int:
+    """How many lines each of so many groups may have."""
+    return LINES_DRAWN // max(1, groups)
 
 
-def share_of_hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Svg:
+def share_of_hits(hits: Sequence[tuple[Group, Hits]], policy: Policy, colours: Colours) -> Svg:
     """For each group the share of its runs that have hit, rising step by step along the clock."""
 
     def draw(figure: Figure) -> Tips:
         axes = figure.add_subplot()
         leave(figure, _PLAIN)
-        curves = [(index, group, hits(group, policy)) for index, group in enumerate(groups)]
-        edges = [edge for _, _, h in curves if h for edge in (*h.seconds[:1], h.until)]
+        edges = [edge for _, h in hits for edge in (*h.seconds[:1], h.until)]
         start = 0.8 * min((edge for edge in edges if edge > 0), default=1.0)
         ends, tips = [], {}
-        for index, group, hit in curves:
-            if hit is None:
-                continue
+        for index, (group, hit) in enumerate(hits):
             steps = subsample(list(enumerate(hit.seconds, start=1)), STEPS_DRAWN)
             shares = [100 * hit.share_by(count) for count, _ in steps]
             last = shares[-1] if shares else 0.0

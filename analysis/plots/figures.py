@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from analysis.plots.data import Group, Hits, curves, epochs, hits
+from analysis.plots.data import Group, Hits, Reading, curves, epochs, hits
 from analysis.plots.draw import (
     Colours,
     accuracy_by_time,
@@ -117,9 +117,10 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
 
 
 def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
-    shown = [group for group in plotted(groups) if any(curves(group, policy))]
+    found = [(group, of_runs) for group in plotted(groups) if any(of_runs := curves(group, policy))]
+    shown = [group for group, _ in found]
     targets = sorted({group.row.target for group in shown if group.row.target is not None})
-    limit = lines_for(shown)
+    limit = lines_for(len(shown))
     runs, lines = sum(len(group.runs) for group in shown), sum(min(limit, len(group.runs)) for group in shown)
     description = "No run has an evaluation on this clock."
     if shown:
@@ -132,7 +133,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
         name="accuracy",
         title="How accuracy rises with time: one thin line a run, a dot at its last evaluation",
         description=description,
-        svg=accuracy_by_time(shown, policy, targets, colours) if shown else None,
+        svg=accuracy_by_time(found, policy, targets, colours) if shown else None,
         key=tuple(_key(shown, colours)),
         table=table_of(
             (
@@ -145,7 +146,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
                 "median accuracy, %",
                 "highest accuracy, %",
             ),
-            (line for group in shown for line in _epoch_rows(group, policy)),
+            (line for group, of_runs in found for line in _epoch_rows(group, of_runs)),
         ),
         notes=(
             *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
@@ -155,7 +156,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
     )
 
 
-def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
+def _epoch_rows(group: Group, of_runs: Sequence[Sequence[Reading]]) -> list[tuple[str, ...]]:
     return [
         (
             group.label,
@@ -165,15 +166,15 @@ def _epoch_rows(group: Group, policy: Policy) -> list[tuple[str, ...]]:
             significant(epoch.seconds),
             *(f"{100 * accuracy:.2f}" for accuracy in epoch.accuracies),
         )
-        for epoch in subsample(epochs(group, policy), _EPOCHS_LISTED)
+        for epoch in subsample(epochs(of_runs), _EPOCHS_LISTED)
     ]
 
 
 def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
-    hits_of = {group.label: hits(group, policy) for group in groups if group.runs}
-    shown = [group for group in plotted(groups) if hits_of[group.label]]
-    ends = [f"{group.label} {len(h.seconds)} of {h.n}" for group in shown if (h := hits_of[group.label])]
-    unplaced = [(group, h.unplaced) for group in groups if (h := hits_of.get(group.label)) and h.unplaced]
+    hits_of = {group.label: h for group in groups if (h := hits(group, policy))}
+    shown = [group for group in plotted(groups) if group.label in hits_of]
+    found = [(group, hits_of[group.label]) for group in shown]
+    ends = [f"{group.label} {len(h.seconds)} of {h.n}" for group, h in found]
     return Figure(
         name="hits",
         title="What share of the runs has hit the target by a given time",
@@ -181,7 +182,7 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
         f"seconds of the {policy} clock. In the end these hit: {', '.join(ends)}."
         if shown
         else "There are no runs.",
-        svg=share_of_hits(shown, policy, colours) if shown else None,
+        svg=share_of_hits(found, policy, colours) if shown else None,
         key=tuple(_key(shown, colours)),
         table=table_of(
             (
@@ -193,14 +194,15 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
                 "interval",
                 *(f"{100 * share:g} % hit by, s" for share in _QUANTILES),
             ),
-            (_hits_row(group, h) for group in shown if (h := hits_of[group.label])),
+            (_hits_row(group, h) for group, h in found),
         ),
         notes=(
             "Runs that failed, were interrupted or missed count, and never hit: a line that ends below 100 % shows "
             "them. What is published tells no times of evaluations, and is not drawn.",
             *(
-                f"{group.label}: {count} that hit have no time on this clock and are left out."
-                for group, count in unplaced
+                f"{label}: {h.unplaced} that hit have no time on this clock and are left out."
+                for label, h in hits_of.items()
+                if h.unplaced
             ),
             *_not_drawn(groups, shown, "no time on this clock"),
         ),

@@ -116,7 +116,7 @@ def test_without_a_cold_start_there_is_no_cold_line() -> None:
 
 def test_epochs_are_those_of_all_runs() -> None:
     (group, *_) = groups(*a.a_series(10, (60, 62, 70), (0.93, 0.94, 0.95)))
-    (epoch,) = plot_data.epochs(group, "airbench")
+    (epoch,) = plot_data.epochs(plot_data.curves(group, "airbench"))
     assert (epoch.epoch, epoch.runs, epoch.seconds, epoch.accuracies) == (24, 3, 62, (0.93, 0.94, 0.95))
 
 
