@@ -30,14 +30,6 @@ def find_program(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     return found
 
 
-def signal_name(number: int) -> str:
-    """Such as SIGKILL."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"
-
-
 class Group:
     """A running program with all processes that it starts and does not move to another group.
 
@@ -93,7 +85,12 @@ class Group:
     def killed_by(self) -> str | None:
         """The signal that ended the program."""
         code = self._leader.returncode
-        return None if code is None or code >= 0 else signal_name(-code)
+        if code is None or code >= 0:
+            return None
+        try:
+            return signal.Signals(-code).name
+        except ValueError:  # a real-time signal
+            return f"signal {-code}"
 
     def send(self, number: int) -> None:
         """Signal all of the group, as a terminal does."""
