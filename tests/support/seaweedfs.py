@@ -70,6 +70,8 @@ class SeaweedFS:
                     *(str(weed()), "mini", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports),
                     *("-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0"),
                     *("-s3.port.lance=0", "-s3.autoCreateBucket=false", f"-s3.config={identities}"),
+                    # Each bucket takes some; by default as many as fit the free disk, full or not.
+                    "-volume.max=10000",
                     f"-filer.localSocket={self.folder}/socket",
                 ],
                 cwd=self.folder,
