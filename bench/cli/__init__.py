@@ -1,4 +1,4 @@
-"""The command line: thin commands over the library, a file each; `parts` has what several share.
+"""The command line: thin commands over the library, a file for each or for those of one thing; `parts` is shared.
 
 Nothing heavy is imported before it must.
 """
@@ -19,7 +19,7 @@ import bench
 from bench.cli.parts.streams import safe_streams
 from bench.errors import BenchError
 
-# Command -> one line for `bench --help`. Its module has its name.
+# Command -> one line for `bench --help`. Its module has its name, but where _MODULES has another.
 COMMANDS = {
     "doctor": "What is missing on this machine, and how to get it.",
     "recipes": "List what can be run.",
@@ -45,6 +45,7 @@ COMMANDS = {
     "completion": "What a shell needs to complete these words.",
     "schema": "Print the JSON Schema of a record, or of a sweep file.",
 }
+_MODULES = {"plan": "sweep", "status": "machines", "collect": "machines", "down": "machines"}
 
 
 class Lazy(click.Group):
@@ -59,7 +60,7 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         called = f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name  # import_, exec_
-        command = getattr(importlib.import_module(f"bench.cli.{called}"), called)
+        command = getattr(importlib.import_module(f"bench.cli.{_MODULES.get(name, called)}"), called)
         assert isinstance(command, click.Command)
         return command
 

@@ -19,7 +19,7 @@ from bench.cli.parts.common import (
     recording_options,
     seed_option,
 )
-from bench.cli.parts.lease_part import lease_cost_text, lease_part, opened_lease
+from bench.cli.parts.job_cost import lease_cost_text, lease_part, opened_lease
 from bench.errors import BenchError, UsageError
 from bench.lease.lease import LeaseHandle, acquire_lease
 from bench.lease.machine import MachineOptions

@@ -9,11 +9,13 @@ from datetime import datetime
 import click
 
 from bench.cli.parts.common import complete_recipes, machine_options, store_option
+from bench.cli.parts.job_cost import forecast_lines, job_forecast
 from bench.lease.lease import close_lease, launch_of
 from bench.lease.machine import MachineOptions, describe, find_machine, lease_start
 from bench.recipes import find
 from bench.record.documents import utc_now
 from bench.store import open_store
+from bench.sweep.planning.history import read_history, usual_folders
 from bench.variables import IDLE_MINUTES
 
 
@@ -74,9 +76,6 @@ def forecast(
     In seconds and dollars, before anything runs. Times come from the records in results and results/local, else
     from the GPU's data sheet.
     """
-    from bench.cli.parts.job_cost import forecast_lines, job_forecast
-    from bench.sweep.planning.history import read_history, usual_folders
-
     names = list(dict.fromkeys(find(name).name for name in recipes))
     found = find_machine(os.environ)
     opened = describe(machine, found, lease_start(found, os.environ), os.environ)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import webbrowser
 from pathlib import Path
 from typing import cast
 
@@ -21,8 +24,7 @@ from bench.cli.parts.common import (
     with_progress,
     write,
 )
-from bench.cli.parts.page import show, temporary_page
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
 
@@ -107,3 +109,16 @@ def report(
     refuse(errors)
     if opened and output:
         show(output)
+
+
+def temporary_page() -> Path:
+    """A new file for a page that was given no name. It stays, as the browser may read it again."""
+    handle, path = tempfile.mkstemp(prefix="bench-report-", suffix=".html")
+    os.close(handle)
+    return Path(path)
+
+
+def show(page: Path) -> None:
+    """Show `page` in the user's browser. Raises BenchError where there is none."""
+    if not webbrowser.open(page.resolve().as_uri()):
+        raise BenchError(f"{page}: no browser was found here that shows it; open it by hand, or name one in BROWSER")

@@ -16,7 +16,7 @@ from bench.cli.parts.common import (
     recording_options,
     seed_option,
 )
-from bench.cli.parts.lease_part import lease_cost_text, lease_part
+from bench.cli.parts.job_cost import lease_cost_text, lease_part
 from bench.lease.lease import acquire_lease, series_of
 from bench.lease.machine import MachineOptions
 from bench.measure.progress import Progress

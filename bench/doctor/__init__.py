@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.doctor.computing import training
 from bench.doctor.finding import PURPOSES, Asked, Finding, Purpose
-from bench.doctor.machine import clock, disk, lease, memory, python, settings
+from bench.doctor.machine import clock, disk, lease, memory, python, settings, training
 from bench.doctor.services import credentials, data, skypilot, spool, store
 from bench.tracking import tracked
 

@@ -1,4 +1,7 @@
-"""Probes of the machine itself: Python, disk, memory, the clock, the variables that bench listens to."""
+"""Probes of the machine: Python, disk, memory, the clock, the lease, variables; and what a training computes with.
+
+They ask what a run asks, so that the doctor and a run never differ.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,31 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bench
-from bench.doctor.finding import Asked, Finding
+from bench.doctor.finding import INSTALL, Asked, Finding
 from bench.errors import BenchError, UsageError
-from bench.host import free_memory
+from bench.host import cores, free_memory, nvidia_driver
 from bench.lease.lease import launch_of
 from bench.lease.machine import describe, find_machine, lease_start
+from bench.measure.gpu import Gpu
 from bench.record.documents import OWN
 from bench.store import FolderStore, open_store
+from bench.text import plural
 from bench.variables import VARIABLES
+
+if TYPE_CHECKING:
+    from bench.training.device import Compute
 
 _GIB = 1 << 30
 # Below these a run may fail half-way: CIFAR-10 and what torch.compile makes take about 1 GiB, a training of the
 # smaller networks on a processor about 4.
 _DISK, _MEMORY = 2 * _GIB, 4 * _GIB
 _OLDEST = (3, 11)
+_TRAIN = f"in the folder of bench: {INSTALL} '.[train]'"
 # struct timex of Linux on 64 bits, as ntp_adjtime fills it: `maxerror`, in microseconds, after three longs.
 _TIMEX_BYTES, _MAXERROR_AT, _UNSYNCHRONISED = 512, 24, 5
 
@@ -121,3 +132,90 @@ def settings(asked: Asked) -> Iterator[Finding]:
     if not wrong:
         named = ", ".join(sorted(VARIABLES.keys() & os.environ.keys())) or "none"
         yield Finding("variables", f"set: {named}")
+
+
+def training(asked: Asked) -> Iterator[Finding]:
+    """torch, and what it finds here: a GPU or the processor, a compiler, counters of energy."""
+    needed = asked.purpose == "run"
+    try:
+        version = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        needs = "bench run and bench estimate need it, and nothing else does"
+        yield Finding("torch", f"not installed; {needs}", _TRAIN if needed else "", needed)
+        return
+    if not needed:  # its import takes seconds
+        yield Finding("torch", version)
+        return
+    try:
+        import torch
+
+        from bench.training.device import choose
+    except Exception as error:  # a build for another machine fails in ways of its own
+        yield Finding("torch", f"{version} cannot be imported: {_first_line(error)}", _TRAIN, fails=True)
+        return
+    built_for = f"CUDA {torch.version.cuda}" if torch.version.cuda else "processors only"
+    yield Finding("torch", f"{version}, built for {built_for}")
+    try:
+        compute = choose()
+    except UsageError as error:
+        yield Finding.of_error("GPU", error)
+        return
+    if compute.is_cuda:
+        yield from _gpu(compute)
+    else:
+        precision = str(compute.precision).removeprefix("torch.")
+        yield Finding("GPU", f"none; training takes the processor, {plural(cores(), 'core')}, {precision}")
+    yield _compiler(compute)
+
+
+def _gpu(compute: Compute) -> Iterator[Finding]:
+    import torch
+
+    try:
+        torch.ones(64, 64, device=compute.device).mm(torch.ones(64, 64, device=compute.device)).sum().item()
+        free, total = torch.cuda.mem_get_info(compute.device)
+    except RuntimeError as error:  # out of memory, held by another process alone, broken
+        busy = "`nvidia-smi` says what holds it; or --device cpu"
+        yield Finding("GPU", f"cannot compute: {_first_line(error)}", busy, fails=True)
+        return
+    properties = torch.cuda.get_device_properties(compute.device)
+    count = torch.cuda.device_count()
+    name = f"{count} x {properties.name}" if count > 1 else properties.name
+    gpu = Gpu(str(properties.uuid))
+    others = gpu.warnings()
+    yield Finding(
+        "GPU",
+        f"{name}, sm_{properties.major}{properties.minor}, driver {nvidia_driver() or 'unknown'}, "
+        f"{free / _GIB:.0f} of {total / _GIB:.0f} GiB free{''.join(f'; {each}' for each in others)}",
+        "end them, or times are those of a shared GPU: `nvidia-smi` lists them" if others else "",
+    )
+    yield _counters(gpu)
+
+
+def _counters(gpu: Gpu) -> Finding:
+    """Whether NVML, the driver's library, tells what the GPU uses."""
+    try:
+        metadata.version("nvidia-ml-py")
+    except metadata.PackageNotFoundError:
+        return Finding("NVML", "no Python package for it; energy stays unknown", f"{INSTALL} nvidia-ml-py")
+    if gpu.energy_joules() is None:
+        ask = "in a container, give it the driver's `utility` capability; a slice of a GPU (MIG) has no counter"
+        return Finding("NVML", "says nothing of this GPU's energy, which stays unknown", ask)
+    return Finding("NVML", "counts the GPU's energy")
+
+
+def _compiler(compute: Compute) -> Finding:
+    from bench.training.device import lacking_to_compile
+
+    if compute.compiles:
+        return Finding("compiler", f"torch.compile finds what it needs ({compute.path})")
+    slower = f"steps are {compute.path}, not compiled, and slower"
+    if compute.is_cuda:
+        what = "Triton cannot build its launcher"
+        return Finding("compiler", f"{what}; {slower}", "apt-get install gcc python3-dev, or the same of your system")
+    lacking = " and ".join(lacking_to_compile())
+    return Finding("compiler", f"no {lacking}; {slower}", "apt-get install g++ python3-dev, or the same of your system")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

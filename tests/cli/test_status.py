@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import status
+from bench.cli import machines
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened
 from bench.store import FolderStore
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, sweep_labels
@@ -40,8 +40,8 @@ def rented(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             def clusters(self) -> list[ClusterStatus]:
                 return list(found)
 
-        monkeypatch.setattr(status, "installed", lambda: True)
-        monkeypatch.setattr(status, "SkyPilot", Provisioner)
+        monkeypatch.setattr(machines, "installed", lambda: True)
+        monkeypatch.setattr(machines, "SkyPilot", Provisioner)
 
     return stand_in
 
@@ -82,7 +82,7 @@ def test_a_store_that_is_named_is_the_one_that_is_counted_in(
 
 
 def test_names_that_no_file_can_have_are_no_files(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "installed", lambda: False)
+    monkeypatch.setattr(machines, "installed", lambda: False)
     assert bench("status", "é" * 300).returncode == 0
     done = bench("status", "--store", "é" * 300)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
@@ -92,8 +92,8 @@ def test_names_that_no_file_can_have_are_no_files(bench: Bench, monkeypatch: pyt
 def test_without_skypilot_it_needs_it_only_where_a_lease_of_a_sweep_is_open(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(status, "installed", lambda: False)
-    monkeypatch.setattr("bench.cli.status.SkyPilot.check", lambda self: pytest.fail("asked SkyPilot"))
+    monkeypatch.setattr(machines, "installed", lambda: False)
+    monkeypatch.setattr("bench.cli.machines.SkyPilot.check", lambda self: pytest.fail("asked SkyPilot"))
 
     def nothing() -> bool:
         done = bench(*words)

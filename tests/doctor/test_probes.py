@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from bench.doctor import Asked, Finding, findings
-from bench.doctor.computing import training
-from bench.doctor.machine import clock, clock_error, disk, memory
+from bench.doctor.machine import clock, clock_error, disk, memory, training
 from bench.errors import StoreError
 from bench.training import device
 

@@ -16,7 +16,6 @@ from bench.errors import RecordError
 from bench.recipes import find
 from bench.record.documents import LeaseOpened, PhaseName, recipe_label
 from bench.store import Store, read_documents
-from bench.store.compact import read_tables
 
 _COLUMNS = (
     "run_id",
@@ -133,6 +132,8 @@ def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[Histo
     names = {recipe_label(name, find(name).version): name for name in recipes}
     runs: dict[str, dict[str, Any]] = {}
     stores = list(stores)
+    from bench.store.compact import read_tables  # pandas is for those who read records
+
     tables, unreadable = read_tables(stores)
     for table in tables:
         rows = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(list(names), pa.string())))

@@ -1,0 +1,204 @@
+"""The machines that sweeps rent: bench status lists them, collect fetches their records, down gives them back."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from io import BufferedReader
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from bench.billing.offers.skypilot import installed
+from bench.cli.parts.common import complain, complete_files, confirm, refuse, store_option
+from bench.errors import BenchError, StoreError, UsageError
+from bench.store import Collected, Store, counting_collector, open_store, read_log
+from bench.sweep.orchestration.clusters import collect_records, end, open_clusters, rows, select, store_for
+from bench.sweep.orchestration.progress import span
+from bench.sweep.provisioning.failure import failure_of_error
+from bench.sweep.provisioning.provisioner import ClusterStatus
+from bench.sweep.provisioning.skypilot import SkyPilot, quietly
+from bench.sweep.spec import load
+from bench.sweep.yaml_file import is_file
+from bench.text import plural
+
+_CHUNK = 1 << 16  # bytes of a log at once
+
+
+@click.command()
+@click.argument("sweep", required=False, metavar="[SWEEP]", shell_complete=complete_files)
+@store_option
+@click.pass_context
+def status(context: click.Context, sweep: str | None, store: str) -> None:
+    """List the machines of SWEEP, by its name or file, or of all sweeps: state, age, price, dollars so far.
+
+    The runs are those that the sweep's store has from each, or the one that --store names. Without SkyPilot nothing
+    can be said but that no lease of a sweep is open in the store.
+    """
+    name, cells, place = named(sweep, store)
+    chosen = is_chosen(context)
+    if not installed() and not open_clusters(open_store(place), name):
+        click.echo(
+            f"nothing is rented, by the leases in {place}; SkyPilot, which knows of others, is not here", err=True
+        )
+        return
+    with quietly():
+        provisioner = SkyPilot()
+        provisioner.check()
+        by_store: dict[str, list[ClusterStatus]] = {}
+        for machine in select(provisioner.clusters(), name, cells):
+            by_store.setdefault(place if chosen else store_for(machine, place), []).append(machine)
+        tables = [rows(machines, open_store(where)) for where, machines in by_store.items()]
+    for row in (row for machines, _ in tables for row in machines):
+        price = "price unknown" if row.hourly is None else f"{row.hourly} USD/h"
+        dollars = "unknown" if row.dollars is None else f"{row.dollars:.2f}"
+        runs = "unknown" if row.runs is None else str(row.runs)
+        click.echo(f"{row.cluster}: {row.state}, {span(row.age)}, {price}, {dollars} USD so far, runs: {runs}")
+    if not tables:
+        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+    complain(error for _, error in tables if error)
+
+
+@click.command()
+@click.argument("cluster", required=False)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.File("rb"),
+    metavar="FILE",
+    help="In place of a machine: what a terminal, `sky logs` or `sky jobs logs` printed. - is stdin; may be repeated.",
+)
+@store_option
+@click.pass_context
+def collect(context: click.Context, cluster: str | None, logs: tuple[BufferedReader, ...], store: str) -> None:
+    """Put the records of CLUSTER, as `sky status` calls it, into the store: from its jobs' logs and its folder.
+
+    A machine of a sweep has its sweep's store, unless --store names another.
+
+    Each is checked, and none overwrites another; what is there already stays as it is. A record of which a log holds
+    damaged lines only ends the command with exit code 5, as one does that is corrupt or in conflict.
+    """
+    if (cluster is None) == (not logs):
+        raise UsageError("bench collect takes the name of a cluster, or --log FILE")
+    opened = open_store(store)
+    errors: list[BenchError] = []
+    if cluster is None:
+        collected = _from_logs(logs, opened)
+    else:
+        opened, collected, errors = _from_machine(cluster, store, chosen=is_chosen(context))
+    click.echo(
+        f"{opened.name}: {plural(collected.new, 'record')} came from {cluster or ' and '.join(map(_log_name, logs))}, "
+        f"{collected.known} already known, {collected.damaged} damaged"
+    )
+    complain(errors)
+    refuse(collected.errors)
+    if errors:
+        sys.exit(BenchError.exit_code)
+
+
+def _log_name(log: BufferedReader) -> str:
+    name = getattr(log, "name", "<stdin>")  # what click's runner puts there has none
+    return "stdin" if name == "<stdin>" else name
+
+
+def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
+    collector = counting_collector(store)
+    for log in logs:
+        # As it comes: `sky logs` may go on for hours.
+        chunks = iter(partial(log.read1, _CHUNK), b"")
+        try:
+            collector.add(read_log(chunks), _log_name(log))
+        except OSError as error:
+            raise StoreError(f"{_log_name(log)}: cannot be read ({error.strerror})") from error
+    return collector.result()
+
+
+def _from_machine(cluster: str, place: str, *, chosen: bool) -> tuple[Store, Collected, list[BenchError]]:
+    """The store, what came into it, and an error for the log or the folder where it could not be read."""
+    with quietly():
+        provisioner = SkyPilot()
+        provisioner.check()
+        if not chosen:
+            machines = select(provisioner.clusters(), cluster)
+            place = next((store_for(machine, place) for machine in machines if machine.cluster == cluster), place)
+        store = open_store(place)
+        collected, log_error, folder_error = collect_records(cluster, provisioner, store)
+    sources = (("its log", log_error), ("its folder", folder_error))
+    return (
+        store,
+        collected,
+        [
+            BenchError(f"{cluster}: {source} could not be read: {failure_of_error(error).words}")
+            for source, error in sources
+            if error
+        ],
+    )
+
+
+@click.command()
+@click.argument("which", required=False, metavar="[SWEEP|CLUSTER]", shell_complete=complete_files)
+@click.option("--all", "everything", is_flag=True, help="The machines of all sweeps.")
+@store_option
+@click.option("--discard", is_flag=True, help="Also those whose records cannot be had: they are lost.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+def down(context: click.Context, which: str | None, everything: bool, store: str, discard: bool, yes: bool) -> None:
+    """Give back the machines of SWEEP (its name or file), or the one called CLUSTER.
+
+    First their records come home, into the store of their sweep unless --store names another; then the machines end,
+    and their leases are closed. A machine that does not answer stays: it may hold records. A record that is damaged,
+    or in conflict with another, is named on stderr; the exit code is then 5.
+    """
+    if (which is None) != everything:
+        raise UsageError("bench down takes a sweep or a cluster, or --all")
+    name, cells, place = named(which, store)
+    with quietly():
+        provisioner = SkyPilot()
+        provisioner.check()
+        machines = select(provisioner.clusters(), name, cells)
+    if not machines:
+        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+        return
+    if not yes:
+        click.echo("\n".join(machine.cluster for machine in machines), err=True)
+        confirm("Give these back?")
+    corrupt: list[BenchError] = []
+    failed = False
+    with quietly(), ThreadPoolExecutor(len(machines)) as pool:
+        stores = {
+            machine.cluster: open_store(place if is_chosen(context) else store_for(machine, place))
+            for machine in machines
+        }
+        ending = [
+            (machine, pool.submit(end, machine, provisioner, stores[machine.cluster], discard=discard))
+            for machine in machines
+        ]
+    for machine, future in ending:
+        try:
+            collected = future.result()
+        except BenchError as error:
+            failed = True
+            click.echo(f"bench: {error}", err=True)
+            continue
+        came = plural(collected.new, "record")
+        click.echo(f"{machine.cluster}: given back; {came} came, {collected.known} already known")
+        corrupt += collected.errors
+    if failed:
+        sys.exit(BenchError.exit_code)
+    refuse(corrupt)
+
+
+def named(sweep: str | None, store: str) -> tuple[str | None, frozenset[str], str]:
+    """The name of a sweep that is given by name or by file, the clusters that the file names, and its store."""
+    if sweep is None or not is_file(Path(sweep)):
+        return sweep, frozenset(), store
+    loaded = load(sweep)
+    return loaded.name, frozenset(cell.cluster for cell in loaded.cells()), loaded.store or store
+
+
+def is_chosen(context: click.Context) -> bool:
+    """Whether the user has named the store of this call."""
+    return context.get_parameter_source("store") is ParameterSource.COMMANDLINE
