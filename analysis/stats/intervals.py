@@ -8,24 +8,24 @@ interval from one.
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import special  # not scipy.stats, which takes longer to import than a report to make
+
+from analysis.stats.bootstrap import bca
 
 LEVEL = 0.95
+_TAIL = (1 - LEVEL) / 2
 # Below this many values a resampled median takes so few different values that BCa means little.
 BOOTSTRAP_FROM = 10
 # Up to this many: resampling takes time with their square, and of more values it says what formulas say.
 BOOTSTRAP_UNTIL = 1000
 # Below this many values not even the lowest and the highest enclose the median at LEVEL.
 MEDIAN_FROM = 6
-_SEED = 94
-_RESAMPLES = 9999
 POWER = 0.8
+_BCA = "BCa bootstrap"
 # Of a noncentrality so small nothing is seen beyond chance, and at 0 scipy's formula breaks down.
 _UNSEEN = 1e-9
 
@@ -47,17 +47,35 @@ def too_few(*counts: int, needed: int = MEDIAN_FROM) -> str | None:
 
 def wilson(hits: int, n: int) -> Interval:
     """Wilson's score interval of a share, 0..1, after `hits` in `n` trials. Raises ValueError for impossible counts."""
-    ends = stats.binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
-    return Interval(float(ends.low), float(ends.high), "Wilson")
+    if not 0 <= hits <= n or n == 0:
+        raise ValueError(f"n = {n}, hits = {hits}; it takes a trial, and as many hits at most")
+    share, z = hits / n, float(special.ndtri(1 - _TAIL))
+    centre = (2 * n * share + z**2) / (2 * (n + z**2))
+    reach = z / (2 * (n + z**2)) * math.sqrt(4 * n * share * (1 - share) + z**2)
+    return Interval(centre - reach if hits else 0.0, centre + reach if hits < n else 1.0, "Wilson")
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Student's t interval of the mean; None for fewer than two values."""
     if len(values) < 2:
         return None
-    with quiet():
-        ends = stats.ttest_1samp(values, 0).confidence_interval(LEVEL)
-    return Interval(float(ends.low), float(ends.high), "Student t")
+    mean, reach = float(np.mean(values)), student_reach(len(values) - 1) * math.sqrt(_variance_of_mean(values))
+    return Interval(mean - reach, mean + reach, "Student t")
+
+
+def student_reach(freedom: float) -> float:
+    """How many standard errors an estimate's interval reaches to either side, by Student's t."""
+    return float(-special.stdtrit(freedom, _TAIL))
+
+
+def welch(of_a: float, freedom_a: float, of_b: float, freedom_b: float) -> float:
+    """The degrees of freedom of a sum of two variances (Welch and Satterthwaite)."""
+    total = of_a + of_b
+    return total**2 / (of_a**2 / freedom_a + of_b**2 / freedom_b) if total else freedom_a + freedom_b
+
+
+def _variance_of_mean(values: Sequence[float]) -> float:
+    return float(np.var(values, ddof=1)) / len(values)
 
 
 def median_interval(values: Sequence[float]) -> Interval | None:
@@ -65,19 +83,19 @@ def median_interval(values: Sequence[float]) -> Interval | None:
 
     The bootstrap's seed is fixed, so that the same values give the same interval.
     """
-    if _resampled(len(values)):
-        interval = bca([values], _median)
-        if interval is not None:
-            return interval
-    return order_statistics(values)
+    ends = bca([values], np.median, LEVEL) if _resampled(len(values)) else None
+    return Interval(*ends, _BCA) if ends else order_statistics(values)
 
 
 def order_statistics(values: Sequence[float]) -> Interval | None:
     """The narrowest pair of values, symmetric in rank, that covers the median at LEVEL at least; None below 6."""
     if len(values) < MEDIAN_FROM:
         return None
-    ends: Any = stats.quantile_test(values, p=0.5).confidence_interval(LEVEL)  # Any: its stubs say float
-    return Interval(float(ends.low), float(ends.high), "order statistics")
+    # As likely as not a value lies below the median: of a rank below this one the tail is smaller than it may be.
+    low = math.ceil(special.bdtrik(_TAIL, len(values), 0.5)) - 1
+    ranks = [low, len(values) - 1 - low]
+    ends = np.partition(np.asarray(values, dtype=float), ranks)[ranks]
+    return Interval(float(ends[0]), float(ends[1]), "order statistics")
 
 
 def to_first_success(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float, Interval | None]:
@@ -114,7 +132,7 @@ def _linear_cost(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float, f
     costs, hit = np.asarray(spent, dtype=float), np.asarray(hits, dtype=float)
     rate = hit.sum() / costs.sum()
     error = math.sqrt(len(spent)) * float(np.std(hit - rate * costs, ddof=1)) / costs.sum()
-    reach = float(stats.norm.isf((1 - LEVEL) / 2)) * error
+    reach = float(-special.ndtri(_TAIL)) * error
     return float(1 / (rate + reach)), float(1 / (rate - reach)) if rate > reach else math.inf
 
 
@@ -131,45 +149,11 @@ def _resampled_cost(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float
         return np.round(hit[drawn].sum(axis=axis) / costs[drawn].sum(axis=axis) * expected, 12)
 
     # Hits per unit and not units per hit: the first is finite also for a resample without a hit.
-    interval = bca([range(len(spent))], hit_rate)
-    if interval is None:
+    ends = bca([range(len(spent))], hit_rate, LEVEL)
+    if ends is None:
         return None
-    return expected / interval.high, expected / interval.low if interval.low > 0 else math.inf
-
-
-def bca(samples: Sequence[Sequence[float]], statistic: Callable[..., Any]) -> Interval | None:
-    """The BCa bootstrap interval of `statistic(*samples, axis=-1)`, the samples resampled each on its own.
-
-    None where the resampled estimates are too alike to make one. The seed is fixed: the same samples give
-    the same interval.
-    """
-    arrays = [np.asarray(sample, dtype=float) for sample in samples]
-    with quiet():
-        ends = stats.bootstrap(
-            arrays,
-            statistic,
-            vectorized=True,
-            confidence_level=LEVEL,
-            n_resamples=_RESAMPLES,
-            batch=1000,  # keeps the memory small for long series
-            method="BCa",
-            rng=np.random.default_rng(_SEED),
-        ).confidence_interval
-    low, high = float(ends.low), float(ends.high)
-    # nan fails the comparison; ties can also push BCa off the estimate itself, and then it says nothing.
-    return Interval(low, high, "BCa bootstrap") if low <= float(statistic(*arrays)) <= high else None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings about values that do not vary: what scipy makes of them is an interval without width, or nan."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _median(values: Any, axis: int = -1) -> Any:
-    return np.median(values, axis=axis)
+    low, high = ends
+    return expected / high, expected / low if low > 0 else math.inf
 
 
 def difference_of_shares(hits_a: int, n_a: int, hits_b: int, n_b: int) -> Interval:
@@ -189,9 +173,10 @@ def difference_of_means(a: Sequence[float], b: Sequence[float]) -> Interval | No
     """Welch's interval of mean(a) - mean(b), independent samples of any variances; None below two values a side."""
     if min(len(a), len(b)) < 2:
         return None
-    with quiet():
-        ends = stats.ttest_ind(a, b, equal_var=False).confidence_interval(LEVEL)
-    return Interval(float(ends.low), float(ends.high), "Welch")
+    of_a, of_b = _variance_of_mean(a), _variance_of_mean(b)
+    reach = student_reach(welch(of_a, len(a) - 1, of_b, len(b) - 1)) * math.sqrt(of_a + of_b)
+    difference = float(np.mean(a)) - float(np.mean(b))
+    return Interval(difference - reach, difference + reach, "Welch")
 
 
 def visible_difference(n: int, sd: float) -> float:
@@ -201,10 +186,12 @@ def visible_difference(n: int, sd: float) -> float:
     """
     if n < 2 or not sd > 0:
         raise ValueError(f"n = {n}, sd = {sd}; it takes two runs a side and a positive sd")
+    from scipy.optimize import brentq  # here, as it takes a third of a second and few comparisons ask
+
     top = sd
     while power_of(n, top, sd) < POWER:
         top *= 2
-    return float(optimize.brentq(lambda difference: power_of(n, difference, sd) - POWER, 0, top))
+    return float(brentq(lambda difference: power_of(n, difference, sd) - POWER, 0, top))
 
 
 def power_of(n: int, difference: float, sd: float) -> float:
@@ -212,6 +199,8 @@ def power_of(n: int, difference: float, sd: float) -> float:
 
     Exact for the two-sided two-sample t test of normal values with standard deviation `sd`, in their unit.
     """
+    from scipy import stats  # scipy.special's noncentral F gives up where a difference is plain
+
     # The square of a noncentral t is a noncentral F, which scipy computes where its t gives up (n = 170, say).
     freedom, noncentrality = 2 * n - 2, n / 2 * (difference / sd) ** 2
     if noncentrality < _UNSEEN:
@@ -231,10 +220,9 @@ def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> tuple[fl
         raise ValueError("a ratio of medians needs positive values on both sides")
     median_above, median_below = float(np.median(above)), float(np.median(below))
     ratio = median_above / median_below
-    if _resampled(len(above), len(below)):
-        interval = bca([above, below], _median_ratio)
-        if interval is not None:
-            return ratio, interval
+    ends = bca([above, below], _median_ratio, LEVEL) if _resampled(len(above), len(below)) else None
+    if ends:
+        return ratio, Interval(*ends, _BCA)
     interval_above, interval_below = order_statistics(above), order_statistics(below)
     if interval_above is None or interval_below is None:
         return ratio, None

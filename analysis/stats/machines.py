@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval, median_interval
-from analysis.stats.random_effects import Fit, difference, fit, welch
+from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval, median_interval, welch
+from analysis.stats.random_effects import Fit, difference, fit
 from analysis.stats.resampling import (
     Groups,
     estimate,

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, stats
 
-from analysis.stats.intervals import LEVEL
+from analysis.stats.intervals import student_reach, welch
 
 
 class Fit(NamedTuple):
@@ -28,7 +27,7 @@ class Fit(NamedTuple):
     @property
     def reach(self) -> float:
         """Half the width of the interval at LEVEL."""
-        return self.error * float(stats.t.isf((1 - LEVEL) / 2, self.freedom)) if self.error else 0.0
+        return self.error * student_reach(self.freedom) if self.error else 0.0
 
 
 def fit(shown: Sequence[float], variances: Sequence[float]) -> Fit:
@@ -60,16 +59,14 @@ def _paule_mandel(excess: Callable[[float], float], spread: float, *, errors_kno
     if errors_known and excess(0.0) <= 0:
         return 0.0
     low = 0.0 if errors_known else spread * 1e-9
-    return float(optimize.brentq(excess, low, spread * 2)) if excess(low) > 0 else low
+    if excess(low) <= 0:
+        return low
+    from scipy.optimize import brentq  # here, as it takes a third of a second and few stores ask
+
+    return float(brentq(excess, low, spread * 2))
 
 
 def difference(a: Fit, b: Fit) -> Fit:
     """The fit of a's centre minus b's, of machines that have nothing to do with each other."""
     freedom = welch(a.error**2, a.freedom, b.error**2, b.freedom)
     return Fit(a.centre - b.centre, math.hypot(a.error, b.error), math.hypot(a.between, b.between), freedom)
-
-
-def welch(of_a: float, freedom_a: float, of_b: float, freedom_b: float) -> float:
-    """The degrees of freedom of a sum of two variances (Welch and Satterthwaite)."""
-    total = of_a + of_b
-    return total**2 / (of_a**2 / freedom_a + of_b**2 / freedom_b) if total else freedom_a + freedom_b

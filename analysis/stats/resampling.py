@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
-from analysis.stats.intervals import LEVEL, Interval
+from analysis.stats.intervals import Interval, student_reach
 
 Array = NDArray[np.float64]
 # Values by machine: each of its members is one machine's, and none is empty.
@@ -69,7 +69,7 @@ def expanded_percentile(drawn: Array, freedom: float) -> Interval:
     t of `freedom` degrees of freedom has them: one less than there are machines (after Hesterberg 2015, section 5.1;
     without the factor for the bootstrap's small variance there, which redrawing the runs makes up for).
     """
-    tail = float(stats.norm.sf(stats.t.isf((1 - LEVEL) / 2, freedom)))
+    tail = float(special.ndtr(-student_reach(freedom)))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Interval(float(low), float(high), "bootstrap of machines, then runs")
 
