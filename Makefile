@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The tests of a file on one worker, for their fixtures, in the order of tests/conftest.py. Not by xdist_group: from 9.2
+# on, pytest keeps the names of tests where pytest-xdist does not look for groups, which then are silently none.
+WORKERS := --numprocesses auto --dist loadfile --no-loadscope-reorder
 # SkyPilot keeps click below 8.2 and so has an environment of its own, as has the validator of FOCUS files.
 CLOUD_VENV ?= .venv-cloud
 FOCUS_VENV ?= .venv-focus
@@ -32,7 +35,7 @@ report: setup  ## the cost table of STORE
 	$(BIN)/bench report --store $(STORE)
 
 test: check  ## lint, types, and every test that is not slow, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m 'not slow' $(PYTEST_ARGS)
 
 # Slow tests train, or wait for servers that die: one after another, each with the whole machine.
 test-all: export BENCH_FOCUS_VALIDATOR := $(abspath $(FOCUS_VENV)/bin/focus-validator)
@@ -47,7 +50,7 @@ check: setup  ## lint and types
 
 # What needs no torch, with the lowest versions that pyproject.toml admits; few examples, as `make test` has tried many.
 test-floors: floors-venv
-	$(FLOORS_VENV)/bin/python -m pytest --numprocesses auto --dist loadgroup -m 'not slow' \
+	$(FLOORS_VENV)/bin/python -m pytest $(WORKERS) -m 'not slow' \
 		--hypothesis-profile few $(PYTEST_ARGS) \
 		tests/analysis tests/billing tests/cli tests/lease tests/record tests/store tests/sweep
 
