@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bench.billing.offers.query import OLD_AFTER
 from bench.billing.offers.render import render
 from bench.billing.prices import Offer
 from bench.record.documents import Accelerators
@@ -151,6 +152,14 @@ def test_a_table_marks_what_is_stale_and_where_it_was_read() -> None:
     assert "USD/h  USD/GPU-h" in lines[1]
     assert stale.split()[-3:] == ["2026-10-22,", "stale", "(2)"]
     assert "(2) old list" in lines
+
+
+def test_a_table_says_from_which_day_on_it_ranks() -> None:
+    since = TODAY - OLD_AFTER
+    old = offer(seen=since - timedelta(days=1))
+    told = f"seen before {since}: too old to be ranked with the newest, so they stand last"
+    assert told in render([offer(), old], "table", TODAY, terminal=False).splitlines()
+    assert "ranked" not in render([offer(), offer(seen=since)], "table", TODAY, terminal=False)
 
 
 def test_prices_in_several_currencies_each_say_theirs() -> None:

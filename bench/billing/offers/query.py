@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
 from bench.billing.prices import Offer
 from bench.record.documents import PricingCategory
+
+# Farther apart, two prices are of two markets: those asked for an H100 in 2024 are twice what most ask in 2026.
+OLD_AFTER = timedelta(days=548)
 
 _MAKERS = {"NVIDIA", "TESLA", "GEFORCE", "AMD", "INSTINCT"}
 _MEMORY = re.compile(r"(\d+)\s*GI?B\b")
@@ -143,6 +147,17 @@ class Answer:
 
     offers: Sequence[Offer] = ()
     failures: Sequence[Failure] = ()
+
+
+def ranked_since(offers: Iterable[Offer]) -> date:
+    """The first day whose prices are ranked with the newest of `offers`: a year and a half before that."""
+    return max((offer.seen for offer in offers), default=date.min + OLD_AFTER) - OLD_AFTER
+
+
+def ranked(offers: Sequence[Offer]) -> list[Offer]:
+    """Those of `offers` whose prices may be compared: without what was seen a year and a half before the newest."""
+    since = ranked_since(offers)
+    return [offer for offer in offers if offer.seen >= since]
 
 
 def known(amount: Decimal | None) -> Decimal | None:

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from bench.billing.offers.query import ranked_since
 from bench.billing.prices import Offer
 from bench.text import CATEGORIES, UNKNOWN, Column, Table, table_of
 
@@ -77,11 +78,21 @@ def _table(offers: Sequence[Offer], today: date) -> Table[Offer]:
     return Table(
         columns,
         offers,
-        footnotes=["stale: seen more than 30 days ago"] if any(offer.stale(today) for offer in offers) else [],
+        footnotes=_footnotes(offers, today),
         notes=lambda offer: [offer.source],
         dim=lambda offer: offer.stale(today),
         marks=len(columns) - 1,
     )
+
+
+def _footnotes(offers: Sequence[Offer], today: date) -> list[str]:
+    since = ranked_since(offers)
+    stale = any(offer.stale(today) for offer in offers)
+    old = any(offer.seen < since and offer.amount is not None for offer in offers)
+    return [
+        *(["stale: seen more than 30 days ago"] if stale else []),
+        *([f"seen before {since}: too old to be ranked with the newest, so they stand last"] if old else []),
+    ]
 
 
 def _seen(offer: Offer) -> str:

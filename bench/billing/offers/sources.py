@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from bench.billing.offers import aws, skypilot
-from bench.billing.offers.query import Answer, Failure, Query, in_short
+from bench.billing.offers.query import Answer, Failure, Query, in_short, ranked_since
 from bench.billing.prices import Offer, catalogue_extract, price_book
 from bench.concurrency import answers_within
 from bench.errors import BenchError
@@ -39,9 +39,10 @@ def sources(query: Query, *, offline: bool) -> dict[str, Ask]:
 
 
 def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S) -> Answer:
-    """All prices that answer the query, cheapest GPU first and unknown ones last, and what failed.
+    """All prices that answer the query, cheapest GPU first, and what failed.
 
-    Returns after at most `seconds`. Raises BenchError where every source failed.
+    After them come those too old to be ranked with the newest, and last the unknown ones. Returns after at most
+    `seconds`. Raises BenchError where every source failed.
     """
     until = time.monotonic() + seconds - _GRACE_S
     questions = {name: partial(_ask, name, ask, query, until) for name, ask in asked.items()}
@@ -51,7 +52,18 @@ def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S)
     if not any(answer.offers or not answer.failures for answer in answers.values()):
         raise BenchError("no source of prices answered: " + "; ".join(f"{f.source}: {f.why}" for f in failures))
     offers = [offer for offer in _told(answers) if query.admits(offer)]
-    offers.sort(key=lambda q: (q.per_gpu is None, q.currency, q.per_gpu or 0, q.provider, q.instance_type, q.source))
+    since = ranked_since(offers)
+    offers.sort(
+        key=lambda q: (
+            q.per_gpu is None,
+            q.seen < since,
+            q.currency,
+            q.per_gpu or 0,
+            q.provider,
+            q.instance_type,
+            q.source,
+        )
+    )
     return Answer(offers, failures)
 
 

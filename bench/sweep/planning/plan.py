@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import chain
 
 from bench.billing.estimate import Estimate
-from bench.billing.offers.query import Answer, Failure, Query
+from bench.billing.offers.query import Answer, Failure, Query, ranked
 from bench.billing.offers.sources import collect, sources
 from bench.billing.prices import STALE_AFTER, Offer
 from bench.sweep.planning.duration import CellTime, time_of_cell
@@ -29,8 +29,8 @@ _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one t
 
 @dataclass(frozen=True)
 class CellPlan:
-    """One cell. `offer` is what it would rent, the cheapest that fits or the first of an ordered list; None: no source
-    has a price. `dearest` is the most expensive that SkyPilot may rent in its place, where that has no capacity.
+    """One cell. `offer` is what it would rent, the cheapest that fits (of prices that may be ranked) or the first of an
+    ordered list; None: no source has a price. `dearest` is the most expensive that SkyPilot may rent in its place.
 
     `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
     `why` says why. `cost` is what is expected and `most` its upper bound, that of `dearest`; `most_s` is in seconds.
@@ -184,7 +184,7 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     fitting = [[of_nodes(offer, task.nodes) for offer in _fitting(cell, answer, each)] for each in task.requests]
     everywhere = list(chain.from_iterable(fitting))
     first_choice = next(filter(None, fitting), []) if task.ordered else everywhere
-    offer = min(first_choice, key=lambda offer: offer.hourly or 0, default=None)
+    offer = min(ranked(first_choice), key=lambda offer: offer.hourly or 0, default=None)
     first = task.requests[0]
     gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
     provider = (offer.provider if offer else first.provider) or ""
@@ -241,7 +241,7 @@ def _no_price(cell: Cell, task: Task, answer: Answer) -> str:
     """Why no offer fits: there is none, or it is above the cap of the file."""
     kind = "spot" if cell.spot else "on-demand"
     uncapped = [offer for r in task.requests for offer in _fitting(cell, answer, replace(r, at_most=None))]
-    offer = min(uncapped, key=lambda offer: offer.hourly or 0, default=None)
+    offer = min(ranked(uncapped), key=lambda offer: offer.hourly or 0, default=None)
     if offer is None:
         return f"no {kind} price known"
     caps = sorted({request.at_most for request in task.requests if request.at_most is not None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bench.billing.offers import skypilot
-from bench.billing.offers.query import Answer, Failure, Query, known
+from bench.billing.offers.query import OLD_AFTER, Answer, Failure, Query, known, ranked
 from bench.billing.offers.sources import Ask, collect, sources
 from bench.billing.prices import Offer
 from bench.errors import BenchError
@@ -52,6 +52,21 @@ def test_the_cheapest_gpu_comes_first_and_unknown_last() -> None:
     eight = offer("4.00", gpus=8)
     answer = collect(Query(), {"a": says(offer(None), offer("1.00")), "b": says(eight)})
     assert [q.per_gpu for q in answer.offers] == [Decimal("0.5"), Decimal("1.00"), None]
+
+
+def test_what_was_seen_a_year_and_a_half_before_the_newest_comes_after_it() -> None:
+    newest, edge, old = TODAY, TODAY - OLD_AFTER, TODAY - OLD_AFTER - timedelta(days=1)
+    told = says(offer("1", seen=old), offer(None, seen=newest), offer("3", seen=newest), offer("2", seen=edge))
+    assert [str(q.amount) for q in collect(Query(), {"a": told}).offers] == ["2", "3", "1", "None"]
+    assert [str(q.amount) for q in collect(Query(), {"a": says(offer("1", seen=old))}).offers] == ["1"]
+
+
+@given(st.lists(st.dates(min_value=date(2018, 1, 1), max_value=TODAY)))
+def test_the_newest_price_is_always_ranked(days: list[date]) -> None:
+    kept = [each.seen for each in ranked([offer(seen=day) for day in days])]
+    assert max(kept, default=None) == max(days, default=None)
+    assert all(max(days) - day <= OLD_AFTER for day in kept)
+    assert all(max(days) - day > OLD_AFTER for day in set(days) - set(kept))
 
 
 def test_currencies_are_not_ranked_against_each_other() -> None:

@@ -75,6 +75,18 @@ def test_a_price_that_is_cheaper_only_because_it_is_old_is_not_taken(task: Write
     assert only(planned(of_another_machine, new)).offer is of_another_machine
 
 
+def test_a_price_of_another_market_is_not_ranked_but_bounds(task: WriteTask) -> None:
+    task("m", {"accelerators": "V100:1"})
+    new = offer("3.50", seen=date(2026, 11, 20))
+    of_two_years_ago = offer("3.00", seen=date(2024, 12, 13), provider="gcp", instance_type="n1")
+    dear = offer("9.00", seen=date(2024, 12, 13), provider="gcp", instance_type="n2")
+    found = only(planned(of_two_years_ago, dear, new))
+    assert (found.offer, found.dearest) == (new, dear)
+    assert only(planned(of_two_years_ago)).offer is of_two_years_ago  # the only one known
+    task("m", {"ordered": [{"infra": "gcp"}, {"infra": "aws"}], "accelerators": "V100:1"})
+    assert only(planned(of_two_years_ago, new)).offer is of_two_years_ago  # its user's order, not a ranking
+
+
 def test_a_machine_can_be_named_by_its_type(task: WriteTask) -> None:
     task("m", {"infra": "aws", "instance_type": "p3.2xlarge"})
     cell = only(planned(offer(), offer("1", instance_type="p2.xlarge", gpu="K80")))
