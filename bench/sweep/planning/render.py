@@ -42,7 +42,7 @@ def _bounds(plan: Plan) -> Iterator[str]:
             yield f"{cell.cell.name}: no upper bound: {cell.most.why}"
         if cell.dearest and cell.dearest != cell.offer and cell.most_dollars is not None:
             machine = f"{cell.dearest.provider}:{cell.dearest.instance_type}"
-            hourly = f"{cell.dearest.hourly} {CURRENCY}/h"
+            hourly = f"{cell.dearest.hourly} {CURRENCY}/h of {cell.dearest.seen}"
             yield f"{cell.cell.name}: at most that of {machine}, {hourly}, where others have no capacity"
 
 

@@ -80,8 +80,9 @@ def test_a_price_of_another_market_is_not_ranked_but_bounds(task: WriteTask) -> 
     new = offer("3.50", seen=date(2026, 11, 20))
     of_two_years_ago = offer("3.00", seen=date(2024, 12, 13), provider="gcp", instance_type="n1")
     dear = offer("9.00", seen=date(2024, 12, 13), provider="gcp", instance_type="n2")
-    found = only(planned(of_two_years_ago, dear, new))
-    assert (found.offer, found.dearest) == (new, dear)
+    plan = planned(of_two_years_ago, dear, new)
+    assert (only(plan).offer, only(plan).dearest) == (new, dear)
+    assert "m: at most that of gcp:n2, 9.00 USD/h of 2024-12-13, where others have no capacity" in list(notes(plan))
     assert only(planned(of_two_years_ago)).offer is of_two_years_ago  # the only one known
     task("m", {"ordered": [{"infra": "gcp"}, {"infra": "aws"}], "accelerators": "V100:1"})
     assert only(planned(of_two_years_ago, new)).offer is of_two_years_ago  # its user's order, not a ranking
