@@ -82,7 +82,8 @@ def test_a_price_of_another_market_is_not_ranked_but_bounds(task: WriteTask) -> 
     dear = offer("9.00", seen=date(2024, 12, 13), provider="gcp", instance_type="n2")
     plan = planned(of_two_years_ago, dear, new)
     assert (only(plan).offer, only(plan).dearest) == (new, dear)
-    assert "m: at most that of gcp:n2, 9.00 USD/h of 2024-12-13, where others have no capacity" in list(notes(plan))
+    bound = "m: at most that of gcp:n2, 9.00 USD/h of 2024-12-13, where others have no capacity"
+    assert bound in list(notes(plan, None))
     assert only(planned(of_two_years_ago)).offer is of_two_years_ago  # the only one known
     task("m", {"ordered": [{"infra": "gcp"}, {"infra": "aws"}], "accelerators": "V100:1"})
     assert only(planned(of_two_years_ago, new)).offer is of_two_years_ago  # its user's order, not a ranking
