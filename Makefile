@@ -37,11 +37,12 @@ report: setup  ## the cost table of STORE
 test: check  ## lint, types, and every test that is not slow, on all cores
 	$(BIN)/python -m pytest $(WORKERS) -m 'not slow' $(PYTEST_ARGS)
 
-# Slow tests train, or wait for servers that die: one after another, each with the whole machine.
+# Slow tests train, compile, or wait for servers that die: several at once, by one thread each, then who wants every core.
 test-all: export BENCH_FOCUS_VALIDATOR := $(abspath $(FOCUS_VENV)/bin/focus-validator)
 test-all: export BENCH_TEST_TRAINER := $(abspath $(TRAINER_VENV)/bin/python)
 test-all: focus-venv trainer-venv test  ## the slow tests too
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m 'slow and not alone' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 
 check: setup  ## lint and types
 	$(BIN)/ruff check .
@@ -58,10 +59,11 @@ test-floors: floors-venv
 test-container: setup  ## what needs an engine: the image built, runs inside it
 	BENCH_TEST_CONTAINER=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/container
 
-# SkyPilot's own `sky launch` on this machine, as root; tests/skypilot says what they need.
+# SkyPilot's own `sky launch` on this machine, as root; tests/skypilot says what they need. Slurm and AWS at once: either
+# waits for half of its time.
 test-cloud: setup cloud-venv  ## what needs SkyPilot: task files, local AWS, local Slurm
 	BENCH_TEST_CLOUD=1 BENCH_TEST_PYTHON=$(abspath $(BIN)/python) \
-		$(CLOUD_VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/skypilot
+		$(CLOUD_VENV)/bin/python -m pytest $(WORKERS) $(PYTEST_ARGS) tests/skypilot
 
 # BUILD_ARGS="--build-arg BASE=…" for another base; the Dockerfile says what it must bring.
 image:  ## the Dockerfile, built as IMAGE

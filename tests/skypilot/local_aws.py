@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -63,15 +62,18 @@ class LocalAws:
         found = [each for group in self.ec2.describe_instances()["Reservations"] for each in group["Instances"]]
         return sorted(found, key=lambda each: each["LaunchTime"])
 
-    def take_back(self, seconds: float = 20) -> str:
-        """Pre-empt the running instance: notice, SIGTERM to all on it, after some seconds its end. Gives its id."""
+    def take_back(self) -> str:
+        """Pre-empt the running instance: notice, SIGTERM to all on it, the end once `bench` has ended. Gives its id.
+
+        EC2 gives it two minutes.
+        """
         instance = self.running()
         assert instance is not None
         self.noticed = True
         for pid in loopback.processes(self._on_machine):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        time.sleep(seconds)
+        loopback.wait_for(lambda: not loopback.processes(self._measures), 120, "the end of `bench` after the notice")
         self.terminate()
         self.noticed = False
         return str(instance["InstanceId"])
@@ -92,6 +94,11 @@ class LocalAws:
 
     def _on_machine(self, pid: int) -> bool:
         return Path(f"/proc/{pid}").stat().st_uid == pwd.getpwnam(self.machine.user).pw_uid
+
+    def _measures(self, pid: int) -> bool:
+        return self._on_machine(pid) and any(
+            word in Path(f"/proc/{pid}/cmdline").read_bytes() for word in (b"sky/run.sh", b"short_bench.py")
+        )
 
     def page(self, path: str) -> str | None:
         """What the metadata service answers on the machine."""

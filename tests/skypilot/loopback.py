@@ -40,11 +40,13 @@ StrictModes no
 MaxSessions 100
 MaxStartups 100:30:200
 """
-# SkyPilot fetches uv and, by it, Python 3.10. Here it gets the uv of this environment, and this machine's Python.
+# SkyPilot fetches uv and, by it, Python 3.10. Here it gets the uv of this environment, and this machine's Python; and
+# links what it installs on each machine to the cache, where SkyPilot has it copied.
 _UV = """\
 #!/bin/bash
 words=()
 for word in "$@"; do [ "$word" = 3.10 ] && word={python}; words+=("$word"); done
+export UV_LINK_MODE=hardlink
 exec {uv} "${{words[@]}}"
 """
 _CURL = """\
@@ -144,7 +146,7 @@ def ssh_server(machine: Rented, public_key: str, folder: Path) -> Iterator[int]:
     (folder / "config").write_text(_SSHD.format(port=port, folder=folder))
     server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", folder / "config", "-E", folder / "log"])
     try:
-        wait_for(lambda: listens(port), 10, "the SSH server")
+        wait_for(lambda: listens(port), 60, "the SSH server")
         yield port
     finally:
         server.terminate()

@@ -116,7 +116,7 @@ def slurm(folder: Path, **variables: str) -> Iterator[Slurm]:
         # A job's keeper outlives the daemons when its job will not end.
         stack.callback(loopback.stop, lambda pid: f"SLURM_CONF={config}".encode() in _environment(pid))
         _start(stack, "munged", "--foreground", "--force", *_munge(config.parent), folder=config.parent)
-        loopback.wait_for((config.parent / "munge.socket").exists, 20, "munged")
+        loopback.wait_for((config.parent / "munge.socket").exists, 60, "munged")
         _start(stack, "slurmctld", "-D", "-f", str(config), folder=config.parent)
         for node in NODES:
             _start(stack, "slurmd", "-D", "-f", str(config), "-N", node, folder=config.parent)
@@ -189,16 +189,8 @@ def _start(stack: ExitStack, program: str, *words: str, folder: Path) -> None:
     assert found is not None  # `lacking` has looked
     with (folder / f"{program}.log").open("ab") as log:
         process = subprocess.Popen([found, *words], stdout=log, stderr=log)
-    stack.callback(_end, process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    stack.callback(process.wait)
+    stack.callback(process.kill)  # what it would still write down goes with its folder
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -209,7 +201,7 @@ def _drop(cluster: Slurm) -> None:
     """End the jobs that a test has left, so that none outlives the cluster."""
     with suppress(subprocess.CalledProcessError, TimeoutError):
         cluster.end_jobs()
-        loopback.wait_for(lambda: not cluster.jobs(), 30, "the end of Slurm's jobs")
+        loopback.wait_for(lambda: not cluster.jobs(), 60, "the end of Slurm's jobs")
 
 
 def _path() -> str:

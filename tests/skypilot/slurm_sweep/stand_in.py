@@ -1,6 +1,7 @@
 """Stands in for `bench run` on the nodes of the local Slurm: leases and records are real, the training is not.
 
-It reads what `sky/run.sh` gives it: `run RECIPE… --runs N --resume --store STORE`. A run takes STAND_IN_SECONDS.
+It reads what `sky/run.sh` gives it: `run RECIPE… --runs N --resume --store STORE`. Where STAND_IN_GATES names a folder,
+the run of seed 1 goes on until that holds a file `1`, and leaves `1.made` there once its record is stored.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
 from bench.lease.lease import acquire_lease, series_of
 from bench.lease.machine import MachineOptions
@@ -36,10 +38,12 @@ def main() -> None:
     series = series_of(os.environ)
     assert series is not None, "a sweep names its series"
     made = {(run.label, run.seed) for run in runs_of(series, store)}
+    gates = Path(os.environ["STAND_IN_GATES"]) if "STAND_IN_GATES" in os.environ else None
     for seed in range(given.runs):
         for name in given.recipes:
             if (name, seed) not in made:
-                time.sleep(float(os.environ["STAND_IN_SECONDS"]))
+                while gates and not (gates / f"{seed}").exists():
+                    time.sleep(0.1)
                 run = builders.make_run(
                     seed=seed,
                     recipe=RecipeRef(name=name, source_sha256=find(name).source_sha256()),
@@ -48,6 +52,8 @@ def main() -> None:
                 )
                 sys.stdout.write(f"{store.put(run)}\n")
                 sys.stdout.flush()
+                if gates:
+                    (gates / f"{seed}.made").touch()
 
 
 if __name__ == "__main__":
