@@ -20,8 +20,7 @@ from bench.measure.machine.memory import MemoryMeter
 from bench.measure.progress import Progress
 from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
-from bench.programs.host import cpu_name
-from bench.programs.identity import gpu_ids, host_id
+from bench.programs.host import cpu_name, gpu_ids, host_id
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
     DEFAULT_POLICY,

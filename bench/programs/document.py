@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from bench import __version__
-from bench.programs.host import Gpu, cores, cpu_name, visible_gpus
-from bench.programs.identity import gpu_ids, host_id
+from bench.programs.host import Gpu, cores, cpu_name, gpu_ids, host_id, visible_gpus
 from bench.programs.nodes import Node, node_of
 from bench.sealed import new_id, record_line, seal
 

@@ -1,15 +1,18 @@
-"""What is watched, and what it shows: one run of a program, the points of its progress, and whoever reads them.
+"""What is watched and what it shows: one run of a program, and the points that names and values become.
 
-A point is one thing shown: when, at which step of how many, and the metrics by name. A source turns one form of
-output into points; the runner asks all of them, and the best that delivers is named in the record.
+A point is one thing shown: when, at which step of how many, and the metrics by name. A source turns one form of output
+into points; the runner asks all of them, and the best that delivers is named in the record.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 # Clocks of one machine, read one after the other; and the times of files, which may be whole seconds.
 SLACK_S, FILE_SLACK_S = 0.05, 1.0
@@ -81,3 +84,161 @@ class Source(Protocol):
 
         Raises nothing, whatever the files hold.
         """
+
+
+class Steps:
+    """Turns the counts of one line after another into absolute steps and their total.
+
+    Steps that do not rise though the epoch does are counted anew in each epoch; those of the epochs before are added.
+    Steps that fall within an epoch are a program that went back, and stay as they are.
+    """
+
+    def __init__(self) -> None:
+        self._epoch: int | None = None
+        self._epochs: int | None = None
+        self._risen = 0  # epochs begun since the last step
+        self._last: int | None = None  # as shown
+        self._length = 0  # of an epoch, in steps: as said, or as far as seen
+        self._base = 0  # steps of the epochs before
+        self._anew: bool | None = None  # whether each epoch counts anew; None: not seen yet
+
+    def absolute(self, counts: Mapping[str, int]) -> tuple[int | None, int | None, str]:
+        """Step, total, and what is counted: the best of step, sample and epoch that was shown so far.
+
+        `counts`: by `step`, `sample`, `epoch`, `epochs`, `total` (named as one) and `of` (behind a stroke: 12/400).
+        """
+        self._epochs = counts.get("epochs", self._epochs)
+        if "epoch" in counts:
+            self._enter(counts["epoch"])
+        for unit in ("step", "sample"):
+            if unit in counts:
+                return self._step(counts[unit], counts), self._total(counts), unit
+        if self._last is None and "total" not in counts and ("epoch" in counts or "epochs" in counts):
+            return counts.get("epoch"), self._epochs, "epoch"
+        return None, counts.get("total"), "step"
+
+    def _enter(self, epoch: int) -> None:
+        if self._epoch is None:
+            self._risen = 0 if self._last is None else 1
+        elif epoch > self._epoch:
+            self._risen += epoch - self._epoch
+        self._epoch = epoch
+
+    def _step(self, step: int, counts: Mapping[str, int]) -> int:
+        if self._last is not None and self._risen:
+            self._anew = bool(self._anew) or step <= self._last
+            if self._anew:
+                self._base += self._length * self._risen
+                self._length = 0
+        self._risen, self._last = 0, step
+        self._length = max(self._length, counts.get("of", 0), step)
+        return self._base + step
+
+    def _total(self, counts: Mapping[str, int]) -> int | None:
+        """What was said, unless it may be that of an epoch out of several."""
+        if self._anew:
+            return self._length * self._epochs if self._epochs and "of" in counts else counts.get("total")
+        alone = self._epoch is None or self._anew is False or self._epochs == 1
+        return counts.get("total", counts.get("of") if alone else None)
+
+
+# 888 is never 8, 1.2e+32 never 1.2. [0-9], not \d: that takes the digits of all scripts.
+NUMBER = (
+    r"[-+]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+    r"|(?i:nan|inf(?:inity)?)(?![A-Za-z0-9_]))"
+)
+_WHOLE = re.compile(NUMBER)
+_LONGEST_NUMBER = 64
+# Beyond it a double no longer holds every integer; no program counts so far.
+_MOST = 2**53
+# What a name counts, by its group; `of` is a total behind a stroke, as in 12/400.
+_KIND = re.compile(
+    r"(?P<step>_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|num_updates)"
+    r"|(?P<sample>samples|samples_seen|samples_count|consumed_samples)"
+    r"|(?P<total>total|(?:max|total|num|n|train)_(?:train_|training_)?(?:steps?|iters|iterations))"
+    r"|(?P<epochs>epochs|(?:max|total|num|n)_(?:train_)?epochs)"
+    r"|(?P<epoch>epoch)|(?P<of>of)|(?P<phase>phase)"
+)
+TIMES = frozenset({"time", "timestamp", "_timestamp"})
+_PHASE = re.compile(r"[A-Za-z][\w .-]{0,40}")
+_SPACES = re.compile(r"[\s-]+")
+_LONGEST_NAME = 100
+_MOST_METRICS = 200
+
+
+def as_number(value: object) -> float | None:
+    """The number that a value is or spells; None for anything else, truth values too."""
+    if isinstance(value, str):
+        return _spelt(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer that no double holds
+        return math.inf if value > 0 else -math.inf
+
+
+def _spelt(text: str) -> float | None:
+    if (
+        len(text) >= _LONGEST_NUMBER or not text.isascii() or "_" in text
+    ):  # float takes digits of all scripts, and 1_000
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return float(text.replace(",", "")) if "," in text and _WHOLE.fullmatch(text.strip()) else None
+
+
+def as_count(value: object) -> int | None:
+    """A count from 0: 120, 120.0, "1,200"; None for anything else."""
+    number = as_number(value)
+    return int(number) if number is not None and 0 <= number < _MOST and number == int(number) else None
+
+
+@lru_cache(maxsize=1024)
+def kind_of(name: str) -> str | None:
+    """What a name counts: step, sample, epoch, total, epochs, of or phase; None for a metric.
+
+    What says where it was logged, as in `trainer/global_step`, does not count.
+    """
+    plain = _SPACES.sub("_", name.rpartition("/")[2].strip().lower())
+    found = _KIND.fullmatch(plain)
+    return found.lastgroup if found else None
+
+
+class Fields:
+    """Makes points of one source's names and values, and remembers what they said of epochs."""
+
+    def __init__(self) -> None:
+        self._steps = Steps()
+        self._fractions = False  # epochs are shown as fractions, and so count nothing
+
+    def point(self, values: Iterable[tuple[str, object]], at: float) -> Point | None:
+        """The point that the values are; None where nothing in them is progress."""
+        counts: dict[str, int] = {}
+        metrics: dict[str, float] = {}
+        phase = None
+        for name, value in values:
+            kind = kind_of(name)
+            if kind == "phase":
+                phase = value if isinstance(value, str) and _PHASE.fullmatch(value) else phase
+            elif kind and (count := as_count(value)) is not None:
+                if kind != "epoch" or not self._fractions:
+                    counts.setdefault(kind, count)
+            elif kind == "epoch":
+                self._fractions |= as_number(value) is not None
+            if kind in (None, "epoch") and (number := as_number(value)) is not None and len(metrics) < _MOST_METRICS:
+                metrics["_".join(name[:_LONGEST_NAME].split())] = number
+        if not (counts or metrics or phase):
+            return None
+        step, total, unit = self._steps.absolute(counts)
+        return Point(at, step, total, unit, metrics, phase)
+
+
+def flat(values: Mapping[Any, object], depth: int = 2) -> Iterable[tuple[str, object]]:
+    """Names and values, those of a mapping within as `outer/inner`; what lies deeper than `depth` is left out."""
+    for name, value in values.items():
+        if not isinstance(value, Mapping):
+            yield str(name), value
+        elif depth:
+            yield from ((f"{name}/{inner}", more) for inner, more in flat(value, depth - 1))

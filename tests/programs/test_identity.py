@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.programs.identity import gpu_ids, hashed, host_id
+from bench.programs.host import gpu_ids, hashed, host_id
 from bench.record.documents import Machine
 
 NUMBER, BOARD = "0123456789abcdef0123456789abcdef", "4c4c4544-0042-3510-8052-b4c04f4d3732"

@@ -25,8 +25,7 @@ from bench.programs.nodes import (
     Node,
     NodesApart,
 )
-from bench.programs.running.ending import Ending, handled_by
-from bench.programs.running.process import CannotStart, Group, find_program
+from bench.programs.running.process import CannotStart, Ending, Group, find_program, handled_by
 
 _LOOK_S = 0.05
 USAGE, FAILED, INTERRUPTED = 2, 6, 130  # exit codes

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bench.programs.progress import Point, Watched
-from bench.programs.reading.tail import Tail
+from bench.programs.reading.finder import Tail
 from bench.programs.sources.json_lines import JsonPoints, as_object
 
 _LONGEST_LINE = 65_536

@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from bench.programs.progress import Point, Watched
-from bench.programs.reading.fields import TIMES, Fields, as_number, flat
+from bench.programs.progress import TIMES, Fields, Point, Watched, as_number, flat
 
 # What stands before an object: a logger's words.
 _LONGEST_PREFIX = 200

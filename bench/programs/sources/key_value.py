@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from bench.programs.progress import Point, Watched
-from bench.programs.reading.fields import NUMBER, Fields, kind_of
+from bench.programs.progress import NUMBER, Fields, Point, Watched, kind_of
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
 _LONGEST = 2048

@@ -10,8 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.programs.progress import Point, Watched
-from bench.programs.reading.fields import as_count, as_number, flat
+from bench.programs.progress import Point, Watched, as_count, as_number, flat
 
 MARK = ":::MLLOG"
 # Which phase begins with a key.

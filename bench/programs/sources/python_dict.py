@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bench.programs.progress import Point, Watched
-from bench.programs.reading.fields import NUMBER, Fields
+from bench.programs.progress import NUMBER, Fields, Point, Watched
 
 _LONGEST = 8192
 # Also as numpy and torch show their numbers: np.float64(1.25), tensor(1.25), tensor(1.25, device='cuda:0').

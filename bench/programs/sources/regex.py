@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bench.programs.progress import Point, Watched
-from bench.programs.reading.fields import Fields
+from bench.programs.progress import Fields, Point, Watched
 
 # A user's expression may take long for a long line.
 _LONGEST = 4096

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.programs.progress import Point, Watched
-from bench.programs.reading.finder import Finder
-from bench.programs.reading.tail import Tail
+from bench.programs.reading.finder import Finder, Tail
 from bench.programs.reading.tfevents import Broken, Event, Records, event
 
 _MARK = ".tfevents."

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bench.programs.progress import Point, Watched
-from bench.programs.reading.steps import Steps
+from bench.programs.progress import Point, Steps, Watched
 
 _LONGEST = 2048
 _BAR = re.compile(

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.programs.progress import FILE_SLACK_S, Point, Watched
-from bench.programs.reading.fields import as_count, as_number
+from bench.programs.progress import FILE_SLACK_S, Point, Watched, as_count, as_number
 from bench.programs.reading.finder import Finder
 
 FILE = "trainer_state.json"

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.programs.progress import Point, Source, Watched
-from bench.programs.reading.output import lines_of, without_ansi
+from bench.programs.reading.output import Lines, lines_of, without_ansi
 from bench.programs.sources import open_sources
-from bench.programs.watching.lines import Lines
 from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.programs.job import Target
-from bench.programs.progress import UNITS, Point, Source
-from bench.programs.reading.fields import kind_of
-from bench.programs.reading.output import Chooser, Ranks, without_ansi
-from bench.programs.watching.lines import Lines
+from bench.programs.progress import UNITS, Point, Source, kind_of
+from bench.programs.reading.output import Chooser, Lines, Ranks, without_ansi
 from bench.programs.watching.track import MOST_METRICS, Track
 
 # Steps that make a source believed before one that shows more of them but is not as good.

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from hypothesis import given, strategies as st
 
-from bench.programs.watching.thinned import Sample, Thinned
+from bench.programs.watching.track import Sample, Thinned
 
 
 @given(st.integers(1, 3000), st.integers(4, 100))

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from bench.programs.reading.fields import as_count, as_number
+from bench.programs.progress import as_count, as_number
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 from hypothesis import given, strategies as st
 
-from bench.programs.reading.output import LONGEST, lines_of
-from bench.programs.watching.lines import Lines
+from bench.programs.reading.output import LONGEST, Lines, lines_of
 
 
 def cut(pieces: list[bytes]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given, strategies as st
 
-from bench.programs.reading.steps import Steps
+from bench.programs.progress import Steps
 
 Counts = list[Mapping[str, int]]
 
