@@ -14,7 +14,7 @@ import shutil
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from operator import itemgetter
 from typing import Generic, TypeVar
@@ -34,6 +34,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa:
 # File systems take 255 bytes, an encrypted one 143; what stands before and behind it needs room too.
 _LONGEST_NAME = 100
 _UNBOUNDED = 10_000  # wider than any table: nothing is folded
+DURATION = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
+_TIME_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 # FOCUS's pricing categories, as people say them.
 CATEGORIES = {"Standard": "on-demand", "Dynamic": "spot", "Committed": "committed"}
@@ -81,6 +83,17 @@ def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:
     longer = [key for key in known if typed and typed in key]
     near = difflib.get_close_matches(typed, longer or known, n=most, cutoff=0 if longer else 0.6)
     return f"did you mean {' or '.join(known[key] for key in near)}?" if near else ""
+
+
+def duration(text: object) -> timedelta:
+    """A whole number and its unit: `90s`, `45m`, `2h`, `1d`. Raises ValueError for anything else."""
+    parts = DURATION.fullmatch(text) if isinstance(text, str) else None
+    if parts is None:
+        raise ValueError(f"{text!r} is no duration; give a whole number with s, m, h or d: 90s, 45m, 2h, 1d")
+    try:
+        return timedelta(**{_TIME_UNITS[parts[2]]: int(parts[1])})
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long") from None
 
 
 def significant(value: float | Decimal, digits: int = 3) -> str:

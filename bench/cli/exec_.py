@@ -23,7 +23,7 @@ from bench.cli.parts.job_cost import lease_cost_text, lease_part, opened_lease
 from bench.errors import BenchError, UsageError
 from bench.lease.lease import LeaseHandle, acquire_lease
 from bench.lease.machine import MachineOptions
-from bench.measure.program.series import ProgramRequest, program_runs
+from bench.measure.program import ProgramRequest, program_runs
 from bench.measure.recording import recorded
 from bench.measure.signals import Interrupts
 from bench.programs.job import GRACE_S, Job, Target, parse_target
@@ -31,8 +31,7 @@ from bench.programs.nodes import node_of
 from bench.programs.running.follower import follow_or_say
 from bench.record.documents import Phase, Run, policy_seconds
 from bench.store import Store, open_store
-from bench.sweep.spec import duration
-from bench.text import UNKNOWN, significant
+from bench.text import UNKNOWN, duration, significant
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})

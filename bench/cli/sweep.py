@@ -37,7 +37,8 @@ from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.provisioning.failure import plain
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
-from bench.sweep.spec import Sweep, duration, load
+from bench.sweep.spec import Sweep, load
+from bench.text import duration
 from bench.variables import STORE
 
 

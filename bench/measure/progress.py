@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from bench.record.documents import DEFAULT_POLICY, Run, policy_seconds
+
 # Four refreshes a second are smooth to the eye and cost nothing that can be measured.
 _REFRESH_S = 0.25
 
@@ -83,3 +85,15 @@ class Progress:
         if self._live.is_started and (now or time.perf_counter() - self._shown > _REFRESH_S):
             self._shown = time.perf_counter()
             self._live.update(Text(f"{self._label}  {self._line()}", no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+def outcome(run: Run) -> str:
+    """How a run ended, in a line."""
+    if run.status != "completed":
+        return f"{run.status} ({run.reason}): {run.message}"
+    seconds = policy_seconds(run, DEFAULT_POLICY)
+    verdict = "hit" if run.hit else "missed"
+    taken = "unknown time" if seconds is None else f"{seconds:.3g} s"
+    assert run.final_value is not None
+    assert run.target is not None
+    return f"{run.final_value:.2%} in {taken} ({DEFAULT_POLICY} clock), {verdict} {run.target.value:.1%}"

@@ -17,13 +17,12 @@ from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
 from bench.measure.machine.fingerprint import fingerprint
 from bench.measure.machine.memory import MemoryMeter
-from bench.measure.progress import Progress
+from bench.measure.progress import Progress, outcome
 from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.signals import Interrupted, Interrupts
 from bench.programs.host import cpu_name, gpu_ids, host_id
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
-    DEFAULT_POLICY,
     Device,
     Environment,
     Fingerprint,
@@ -36,7 +35,6 @@ from bench.record.documents import (
     Status,
     Target,
     new_id,
-    policy_seconds,
 )
 from bench.text import plural
 from bench.training.api import Cifar10, Compute, Training
@@ -251,18 +249,6 @@ class Measurement:
 
     def _pids(self) -> list[int]:
         return [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
-
-
-def outcome(run: Run) -> str:
-    """How a run ended, in a line."""
-    if run.status != "completed":
-        return f"{run.status} ({run.reason}): {run.message}"
-    seconds = policy_seconds(run, DEFAULT_POLICY)
-    verdict = "hit" if run.hit else "missed"
-    time = "unknown time" if seconds is None else f"{seconds:.3g} s"
-    assert run.final_value is not None
-    assert run.target is not None
-    return f"{run.final_value:.2%} in {time} ({DEFAULT_POLICY} clock), {verdict} {run.target.value:.1%}"
 
 
 def _told(taken: Fingerprint) -> str:

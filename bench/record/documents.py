@@ -55,7 +55,6 @@ from bench.record.lease import (
     of_nodes,
     sum_known,
 )
-from bench.record.machine import Fingerprint, Machine, PeakMemory
 from bench.record.policy import (
     COUNTED,
     DEFAULT_POLICY,
@@ -68,9 +67,7 @@ from bench.record.policy import (
     once_seconds,
     policy_seconds,
 )
-from bench.record.program import Cleanup, Ended, MetricTarget, Program, StepProgress, StepSeconds
-from bench.record.published import CurvePoint, Published
-from bench.record.published_runs import PublishedRun, PublishedRuns, current_published
+from bench.record.published import CurvePoint, Published, PublishedRun, PublishedRuns, current_published
 from bench.record.run import (
     Device,
     Environment,
@@ -84,6 +81,17 @@ from bench.record.run import (
     comparable,
     recipe_label,
     run_key,
+)
+from bench.record.run_parts import (
+    Cleanup,
+    Ended,
+    Fingerprint,
+    Machine,
+    MetricTarget,
+    PeakMemory,
+    Program,
+    StepProgress,
+    StepSeconds,
 )
 from bench.record.versions import content_of, newest_version, upgraded
 from bench.sealed import CHECKSUM_FIELD, new_id, seal, unaltered

@@ -225,3 +225,19 @@ def encryption() -> dict[str, str]:
             f"{variables.S3_SSE.name} is {algorithm!r}; S3 has {', '.join(_ALGORITHMS)}, a key only with aws:kms"
         )
     return {"ServerSideEncryption": algorithm, **({"SSEKMSKeyId": key} if key else {})}
+
+
+def store_credentials(store: str) -> dict[str, str]:
+    """The credentials that boto3 finds here, as SkyPilot secrets. Raises StoreError where it finds none."""
+    credentials = boto3.Session().get_credentials()
+    if credentials is None:
+        raise StoreError(
+            f"store {store}: no credentials for the machines to write there; set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE"
+        )
+    frozen = credentials.get_frozen_credentials()
+    return {
+        "AWS_ACCESS_KEY_ID": frozen.access_key,
+        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+        "AWS_SESSION_TOKEN": frozen.token or "",
+    }

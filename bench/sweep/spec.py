@@ -29,7 +29,7 @@ from bench.recipes import RECIPES, find
 from bench.record.documents import Accelerators
 from bench.sweep.program import OfProgram
 from bench.sweep.yaml_file import YamlFile, is_file, is_folder, read
-from bench.text import did_you_mean
+from bench.text import DURATION, did_you_mean, duration
 
 Pricing = Literal["on-demand", "spot"]
 
@@ -58,7 +58,8 @@ class Cell:
         """Such as `v100-aws-us-east-1-spot`: the same for the same words of a sweep file, unique within it."""
         gpus = self.accelerators
         machine = self.task.stem if gpus is None else f"{gpus.name}x{gpus.count}" if gpus.count > 1 else gpus.name
-        return "-".join(_plain(word) for word in (machine, self.cloud, "spot" if self.spot else None) if word)
+        words = filter(None, (machine, self.cloud, "spot" if self.spot else None))
+        return "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") for word in words)
 
     @property
     def cluster(self) -> str:
@@ -106,27 +107,9 @@ def cells(
         yield Cell(sweep, machine, cloud, spot=kind == "spot", own_task=own_task)
 
 
-def _plain(word: str) -> str:
-    """`word` as a cluster's name may hold it."""
-    return re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")
-
-
-_DURATION = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # Set from the sweep itself for every cell.
 _SET_BY_SWEEP = {variables.RECIPES.name: "recipes", variables.RUNS.name: "runs", variables.STORE.name: "store"}
 _SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-
-
-def duration(text: object) -> timedelta:
-    """A whole number and its unit: `90s`, `45m`, `2h`, `1d`. Raises ValueError for anything else."""
-    parts = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if parts is None:
-        raise ValueError(f"{text!r} is no duration; give a whole number with s, m, h or d: 90s, 45m, 2h, 1d")
-    try:
-        return timedelta(**{_UNITS[parts[2]]: int(parts[1])})
-    except OverflowError:
-        raise ValueError(f"{text!r} is too long") from None
 
 
 def _recipe(name: str) -> str:
@@ -157,7 +140,7 @@ _Recipe = Annotated[
 _Duration = Annotated[
     timedelta,
     BeforeValidator(duration),
-    WithJsonSchema({"pattern": f"^{_DURATION.pattern}$", "type": "string"}),
+    WithJsonSchema({"pattern": f"^{DURATION.pattern}$", "type": "string"}),
 ]
 _Dollars = Annotated[
     Decimal,

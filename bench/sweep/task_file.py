@@ -94,7 +94,7 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
         raise UsageError(f"{file.at(('num_nodes',))}: bench trains recipes on one machine; leave it out")
     reading = _read_resources(file, cell.accelerators)
     requests = tuple(_narrowed(cell, file, list(reading.requests)))
-    ranks = _ranks(file, {**_mapping(file, ("envs",)), **envs})
+    ranks = _ranks(file, {**file.mapping(("envs",)), **envs})
     alone = [name for name in recipes if not find(name).parallel]
     if ranks > 1 and alone:
         raise UsageError(
@@ -130,7 +130,7 @@ def have_skypilot_read(cells: Iterable[Cell]) -> None:
 
 def _resources_of(file: YamlFile, given: Accelerators | None) -> dict[str, Any]:
     """The resources of a file, on GPUs that are `given` in place of its own."""
-    resources = _mapping(file, ("resources",))
+    resources = file.mapping(("resources",))
     return resources if given is None else on_gpus(resources, str(given))
 
 
@@ -176,7 +176,7 @@ def _as_request(machine: dict[str, Any]) -> ResourceRequest:
 
 def _read_plainly(file: YamlFile, given: Accelerators | None) -> _Reading:
     """The same without SkyPilot."""
-    resources = _canonical(file, _mapping(file, ("resources",)))
+    resources = _canonical(file, file.mapping(("resources",)))
     choices = [{**resources, **choice} for choice in _choices(file, resources)]
     requests = tuple(_requests(file, choices, given))
     disks = [size for size in map(_disk, choices) if size is not None]
@@ -184,15 +184,6 @@ def _read_plainly(file: YamlFile, given: Accelerators | None) -> _Reading:
         isinstance(resources.get("accelerators"), list) and not given and "any_of" not in resources
     )
     return _Reading(requests, max(disks, default=None), max(_idle(file, choice) for choice in choices), ordered)
-
-
-def _mapping(file: YamlFile, place: tuple[str, ...]) -> dict[str, Any]:
-    mapping: Any = file.content
-    for step in place:
-        mapping = mapping.get(step) or {}
-    if not isinstance(mapping, dict):
-        raise UsageError(f"{file.at(place)}: is no mapping; write `key: value`, a line each")
-    return mapping
 
 
 def _canonical(file: YamlFile, words: dict[str, Any]) -> dict[str, Any]:

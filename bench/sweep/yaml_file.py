@@ -33,6 +33,15 @@ class YamlFile:
                 line, node = below
         return f"{self.path}:{line + 1}: {words.removeprefix('.')}"
 
+    def mapping(self, place: Sequence[str]) -> dict[str, Any]:
+        """The mapping at `place`, empty where nothing stands there. Raises UsageError where something else does."""
+        mapping: Any = self.content
+        for step in place:
+            mapping = mapping.get(step) or {}
+        if not isinstance(mapping, dict):
+            raise UsageError(f"{self.at(place)}: is no mapping; write `key: value`, a line each")
+        return mapping
+
 
 def is_file(path: Path) -> bool:
     """Whether a file lies at `path`; none does at what is no name of a file, such as one that is too long."""

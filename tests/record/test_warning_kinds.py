@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.record.warning_kinds import warning_kinds
+from bench.record.flat import warning_kinds
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from bench.errors import UsageError
-from bench.sweep.spec import Sweep, duration, load
+from bench.sweep.spec import Sweep, load
+from bench.text import duration
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"name": "try", "recipes": ["quick"], "runs": 1, "machines": ["v100"]}

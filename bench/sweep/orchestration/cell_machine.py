@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import variables
-from bench.errors import BenchError, StoreError
+from bench.errors import BenchError
 from bench.record.documents import time_of, utc_now
 from bench.store import Store
 from bench.sweep.orchestration.limited import Limited, Patience
@@ -43,6 +43,8 @@ def launch_request(
     `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
     credentials for the store.
     """
+    from bench.store.s3_client import store_credentials  # boto3 is for those who name a bucket
+
     program = sweep.program_words(sweep.runs, state.runs, deadline)
     what = {} if program else {variables.RECIPES.name: " ".join(sweep.recipes), variables.RUNS.name: str(sweep.runs)}
     envs = {
@@ -106,24 +108,6 @@ def refuse_expensive(sweep: Sweep, cell: Cell, instance: Instance) -> None:
             f"{instance.provider} rented it at {instance.price.amount} USD/h, and max_hourly_cost of {cell.task} is "
             f"{max(caps)}; it is given back"
         )
-
-
-def store_credentials(store: str) -> dict[str, str]:
-    """The credentials that boto3 finds here, as SkyPilot secrets. Raises StoreError where it finds none."""
-    import boto3
-
-    credentials = boto3.Session().get_credentials()
-    if credentials is None:
-        raise StoreError(
-            f"store {store}: no credentials for the machines to write there; set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE"
-        )
-    frozen = credentials.get_frozen_credentials()
-    return {
-        "AWS_ACCESS_KEY_ID": frozen.access_key,
-        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
-        "AWS_SESSION_TOKEN": frozen.token or "",
-    }
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from bench.billing.prices import SECONDS_PER_HOUR, Offer
 from bench.sweep.planning.duration import PROVISION, SETUP, CellTime, Duration, RecipeTime, measured
 from bench.sweep.planning.history import History, ProgramTime, same_gpu
-from bench.sweep.planning.phases import planned_cost
+from bench.sweep.planning.phases import CURRENCY, exact, planned_cost, three_digits
 from bench.sweep.spec import Sweep
 from bench.sweep.task_file import Task
+from bench.text import plural
 
 
 @dataclass(frozen=True)
@@ -103,3 +105,31 @@ def _cell_time(program: str, run: Duration, runs: int, provider: str, history: H
         runs,
         idle_s,
     )
+
+
+def whole_words(whole: WholeRun) -> str:
+    """What a run to the end takes and costs, with an interval where there is one."""
+    words = f"to the end, {whole.steps:,} steps: {_between(whole.hours)} h"
+    if whole.dollars:
+        words += f" and {_between(whole.dollars)} {CURRENCY}"
+    return f"{words} on a machine of its own, by {plural(whole.samples, 'run')} of it"
+
+
+def _between(values: Sequence[float | Decimal]) -> str:
+    expected, *ends = map(three_digits, values)
+    return f"{expected} [{', '.join(ends)}]" if ends else expected
+
+
+def whole_record(whole: WholeRun | None) -> dict[str, Any]:
+    """What a run to the end takes, and the ends of its interval; null where unknown."""
+    hours = (*(whole.hours if whole else ()), None, None, None)
+    dollars = (*(whole.dollars if whole else ()), None, None, None)
+    return {
+        "whole_steps": whole.steps if whole else None,
+        "whole_hours": hours[0],
+        "whole_hours_low": hours[1],
+        "whole_hours_high": hours[2],
+        "whole_dollars": exact(dollars[0]),
+        "whole_dollars_low": exact(dollars[1]),
+        "whole_dollars_high": exact(dollars[2]),
+    }

@@ -12,9 +12,9 @@ from typing import Self
 
 import pytest
 
+from bench.measure import program
 from bench.measure.gpu import Gpu
-from bench.measure.program import series
-from bench.measure.program.series import ProgramRequest, program_runs
+from bench.measure.program import ProgramRequest, program_runs
 from bench.measure.signals import Interrupts
 from bench.programs.job import Job
 from bench.programs.nodes import Node
@@ -37,8 +37,8 @@ class Metered:
 def test_the_energy_of_several_nodes_is_unknown_as_one_reads_only_its_own(
     node: Node | None, joules: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(series, "Meter", Metered)
-    monkeypatch.setattr(series, "Head", lambda node: nullcontext())
+    monkeypatch.setattr(program, "Meter", Metered)
+    monkeypatch.setattr(program, "Head", lambda node: nullcontext())
     job = Job((sys.executable, "-c", ""))
     request = ProgramRequest(job, runs=1, patterns={}, folders=(), lease_id="lease", node=node)
     (run,) = program_runs(request, os.environ, Interrupts())

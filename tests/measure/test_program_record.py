@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.measure.program.record import run_of
+from bench.measure.program import run_of
 from bench.record.documents import Device, Environment, Run, Series, from_bytes, new_id, to_bytes
 from tests.support.program_runs import PROGRAM
 
