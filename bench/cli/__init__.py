@@ -45,7 +45,15 @@ COMMANDS = {
     "completion": "What a shell needs to complete these words.",
     "schema": "Print the JSON Schema of a record, or of a sweep file.",
 }
-_MODULES = {"plan": "sweep", "status": "machines", "collect": "machines", "down": "machines"}
+_MODULES = {
+    "estimate": "run",
+    "plan": "sweep",
+    "status": "machines",
+    "collect": "machines",
+    "down": "machines",
+    "claims": "verdicts",
+    "compare": "verdicts",
+}
 
 
 class Lazy(click.Group):

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from bench.billing.offers.query import exactly
 from bench.errors import RecordError
 from bench.recipes import find
@@ -128,12 +125,16 @@ def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[Histo
 
     Those that differ between two stores are among these; the first store's counts.
     """
+    # Not for those who plan without records, nor for a run, which asks this module for nothing but its words.
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from bench.store.compact import read_tables
+
     # Runs of a recipe's other versions are of another training.
     names = {recipe_label(name, find(name).version): name for name in recipes}
     runs: dict[str, dict[str, Any]] = {}
     stores = list(stores)
-    from bench.store.compact import read_tables  # pandas is for those who read records
-
     tables, unreadable = read_tables(stores)
     for table in tables:
         rows = table.select(_COLUMNS).filter(pc.is_in(table["recipe"], pa.array(list(names), pa.string())))
