@@ -1,0 +1,131 @@
+"""Modelled seconds of a run on GPUs, for docs/gpu.md: none of this was measured, and no table of results holds it.
+
+    python -m benchmarks.gpu_model
+
+A step takes as long as the device or the host, whichever is later. The device: the recipe's arithmetic at a share of
+the GPU's peak, the bytes that its operations read and write at a share of the memory's, and so much for each operation.
+The host: so much a step and for each operation launched singly. Arithmetic is that of `bench recipes`, operations are
+those that tests/fake_gpu holds (before: as counted there in November 2026, when the network alone was captured), peaks
+are those by which sweeps are planned, and bytes are counted here, of the network and its loss on torch's "meta"
+device: each operation reads its inputs and writes its results, as it does where nothing is compiled. Where Inductor has
+counted a compiled step, after is by its count. The constants were set before a GPU had been at hand and have not been
+fitted since, so what one H100 took says how far off they are.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.sweep.planning.duration import Peak, peak
+from benchmarks.gpu_traffic import Traffic, traffic
+
+ROOT = Path(__file__).parents[1]
+GPUS = ("V100", "A100", "H100-SXM", "H200", "B200")
+# What convolutions reach of the peak of half precision, or of float32; what is reached of the memory's.
+ARITHMETIC, MEMORY = 0.57, 0.85
+# Seconds: an operation launched singly and one inside a graph, on the device; a step and a single launch, on the host.
+SINGLE, NODE, HOST_STEP, HOST_LAUNCH = 2.75e-6, 1.9e-6, 0.9e-3, 7.5e-6
+# A step that is one graph leaves the host this to do.
+HOST_GRAPH = 0.4e-3
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Of a step: launched singly, and inside graphs."""
+
+    single: int
+    nodes: int
+
+
+# When the network alone was captured: counted on a fake GPU (sm_90 or 75, not compiled).
+BEFORE = {
+    "dawn-resnet164": Operations(26, 1428),
+    "bkj": Operations(29, 174),
+    "fastai-wrn": Operations(209, 204),
+    "myrtle": Operations(42, 87),
+    "myrtle-tricks": Operations(43, 356),
+    "hlb": Operations(43, 94),
+    "airbench94": Operations(43, 99),
+    "airbench94-muon": Operations(280, 74),
+    "speedrun": Operations(154, 97),
+}
+# Bytes of a compiled step, by Inductor's own count on a fake GPU, November 2026: the network's stages all the same.
+COMPILED = {
+    "bkj": 2.7e9,
+    "myrtle": 6.3e9,
+    "myrtle-tricks": 5.9e9,
+    "myrtle-tricks-13ep": 5.9e9,  # the same network and batch
+    "airbench94-muon": 7.8e9,
+    "speedrun": 3.0e9,
+}
+MEASURED_ON = "H100-SXM"
+NONE = "\N{EN DASH}"
+# Medians of whole runs under the airbench clock on one H100, s: records in results/, by the path compiled-captured.
+MEASURED = {
+    "bkj": 34.1,
+    "myrtle": 9.90,
+    "myrtle-tricks": 4.20,
+    "hlb": 2.10,
+    "airbench94": 1.55,
+    "airbench94-muon": 1.28,
+    "speedrun": 1.23,
+}
+
+
+def captured() -> dict[str, Operations]:
+    """Of a captured step, by recipe: the budgets that tests hold."""
+    with (ROOT / "tests" / "fake_gpu" / "budgets.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["path"] == "captured"]
+    return {row["recipe"]: Operations(int(row["launches"]), int(row["nodes"])) for row in rows}
+
+
+def before(of: Traffic, gpu: Peak, operations: Operations) -> float:
+    """Seconds of a run's steps, without preparing and testing, when the network alone was captured."""
+    host = HOST_STEP + HOST_LAUNCH * operations.single
+    return max(_device(of, of.step_bytes, gpu, operations), of.steps * host)
+
+
+def now(of: Traffic, gpu: Peak, operations: Operations) -> float:
+    """The same, where a step is one graph, and compiled where that moves less."""
+    moved = min(of.step_bytes, COMPILED.get(of.recipe, of.step_bytes))
+    return max(_device(of, moved, gpu, operations), of.steps * HOST_GRAPH)
+
+
+def _device(of: Traffic, moved: float, gpu: Peak, operations: Operations) -> float:
+    top = gpu.half if of.half else gpu.float32
+    work = of.tflop / (ARITHMETIC * top) + of.steps * moved / (MEMORY * gpu.memory * 1e12)
+    return work + of.steps * (SINGLE * operations.single + NODE * operations.nodes)
+
+
+def table(recipes: Iterable[str], gpus: Sequence[str] = GPUS) -> list[str]:
+    """Modelled seconds before and now, and beside them what the H100 took, as lines of Markdown."""
+    operations, peaks = captured(), {name: sheet for name in gpus if (sheet := peak(name))}
+    heads = ["recipe", "GB a step", *(f"{name}, s" for name in peaks), "measured on an H100, s", "modelled / measured"]
+    lines = [_row(heads), _row([":-", *["-:"] * (len(heads) - 1)])]
+    for recipe in recipes:
+        of, took = traffic(recipe), MEASURED.get(recipe)
+        cells = [_cell(of, sheet, BEFORE.get(recipe), operations[recipe]) for sheet in peaks.values()]
+        ratio = f"{now(of, peaks[MEASURED_ON], operations[recipe]) / took:.2f}" if took else NONE
+        lines.append(_row([f"`{recipe}`", f"{of.step_bytes / 1e9:.1f}", *cells, took or NONE, ratio]))
+    return lines
+
+
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _cell(of: Traffic, gpu: Peak, was: Operations | None, is_now: Operations) -> str:
+    return (
+        f"{_digits(before(of, gpu, was))} → {_digits(now(of, gpu, is_now))}" if was else _digits(now(of, gpu, is_now))
+    )
+
+
+def _digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+if __name__ == "__main__":
+    print("\n".join(table(captured())))
