@@ -110,7 +110,7 @@ def test_records_are_stored_while_the_log_goes_on(folder: Path) -> None:
         assert process.stdin is not None
         process.stdin.write(f"{LINES[1]}\n".encode())
         process.stdin.flush()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while not (folder / "store" / RUNS[0].key()).exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         assert process.poll() is None

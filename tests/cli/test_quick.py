@@ -91,7 +91,7 @@ def test_a_reader_that_goes_between_runs_ends_the_lease_as_interrupted(tmp_path:
     process.stdin.write("go on\n" * 3)
     process.stdin.close()
     said = process.stderr.read().splitlines()
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=300) == 1
     assert len(said) == 1
     assert said[0].startswith("bench: stdout: cannot be written")
     runs, opened, closed = documents(tmp_path / "store")

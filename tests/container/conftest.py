@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,24 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Engine]
 
 
 @pytest.fixture(scope="session")
-def index(engine: engines.Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bootstrap(engine: engines.Engine) -> Iterator[Future[None]]:
+    """The image of Debian in the making, while wheels are fetched."""
+
+    def make() -> None:
+        with subprocess.Popen(
+            ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3,python3-pip", "bookworm", "-"],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(engine.folder)},
+        ) as made:
+            engine.docker("import", "-", "debian-python", stdin=made.stdout)
+        assert made.returncode == 0
+
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(make)
+
+
+@pytest.fixture(scope="session")
+def index(bootstrap: Future[None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where builds find wheels."""
     folder = tmp_path_factory.mktemp("wheels")
     wheels.download(folder, ROOT / "requirements.lock")
@@ -36,20 +54,14 @@ def index(engine: engines.Engine, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="session")
-def debian(engine: engines.Engine) -> str:
+def debian(bootstrap: Future[None]) -> str:
     """An image of Debian with Python and pip, and nothing else."""
-    with subprocess.Popen(
-        ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3,python3-pip", "bookworm", "-"],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(engine.folder)},
-    ) as made:
-        engine.docker("import", "-", "debian-python", stdin=made.stdout)
-    assert made.returncode == 0
+    bootstrap.result()
     return "debian-python"
 
 
 @pytest.fixture(scope="session")
-def base(engine: engines.Engine, debian: str, index: str) -> str:
+def base(engine: engines.Engine, index: str, debian: str) -> str:
     """An image with torch, as PyTorch's own are: installed for the system's Python, which Debian manages."""
     pip = f"pip install --break-system-packages --no-cache-dir --no-index --find-links {index}"
     text = f"FROM {debian}\nRUN python3 -m {pip} {wheels.TORCH} numpy pillow\n"

@@ -21,6 +21,8 @@ from tests.support import seaweedfs
 HARDENED = ("--read-only", "--cap-drop=ALL")
 STORE = "s3://container/records"
 SHORT = ROOT / "tests" / "skypilot" / "short_bench.py"
+# 15 steps of quick: 59.8 and 60.8 % of 2,000 held-out images with seeds 0 and 1, where guessing is right in 10 %.
+LEARNS, ACCURACY = {"SHORT_EPOCHS": "0.15"}, 0.5
 
 
 @pytest.fixture
@@ -52,11 +54,10 @@ def wait_for(engine: Engine, name: str, said: str, seconds: float = 1800) -> Non
         time.sleep(0.5)
 
 
-def stop(engine: Engine, name: str) -> tuple[int, float]:
-    """`docker stop`, with the ten seconds it gives: the exit code, and how long it took."""
-    start = time.monotonic()
+def stop(engine: Engine, name: str) -> int:
+    """`docker stop`: the exit code. It is 137 for what takes longer than the ten seconds given."""
     engine.docker("stop", name)
-    return int(engine.inspect(name, "{{.State.ExitCode}}")), time.monotonic() - start
+    return int(engine.inspect(name, "{{.State.ExitCode}}"))
 
 
 def documents(results: Path, kind: str) -> list[dict[str, Any]]:
@@ -64,17 +65,16 @@ def documents(results: Path, kind: str) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted((results / "v1" / kind).rglob("*.json"))]
 
 
-def test_quick_trains_and_a_stop_leaves_a_record(engine: Engine, image: str, data: Path, results: Path) -> None:
+def test_a_recipe_learns_and_a_stop_leaves_a_record(engine: Engine, image: str, data: Path, results: Path) -> None:
     digest = engine.inspect(image, "{{.Id}}")
-    mounts = ("-v", f"{data}:/data:ro", "-v", f"{results}:/results")
-    words = ("--network=none", *mounts, *variables({"BENCH_IMAGE_DIGEST": digest}))
-    with started(engine, image, *words, run=("run", "quick", "--runs", "2")) as name:
+    mounts = ("-v", f"{data}:/data:ro", "-v", f"{results}:/results", "-v", f"{SHORT}:/short_bench.py:ro")
+    words = ("--network=none", *mounts, *variables({"BENCH_IMAGE_DIGEST": digest, **LEARNS}), "--entrypoint=python")
+    with started(engine, image, *words, run=("/short_bench.py", "run", "quick", "--runs", "2")) as name:
         wait_for(engine, name, "quick seed 1")
-        code, seconds = stop(engine, name)
-    assert (code, seconds < 10) == (130, True)
+        assert stop(engine, name) == 130
     first, second = documents(results, "runs")
     assert first["status"] == "completed"
-    assert first["evaluations"][-1]["metrics"]["accuracy"] > 0.7
+    assert first["evaluations"][-1]["metrics"]["accuracy"] > ACCURACY
     assert (second["status"], second["message"]) == ("interrupted", "stopped by SIGTERM")
     assert [lease.get("reason") for lease in documents(results, "leases")].count("interrupted") == 1
     for run in (first, second):
@@ -87,7 +87,7 @@ def test_quick_trains_and_a_stop_leaves_a_record(engine: Engine, image: str, dat
 def test_a_stop_before_the_first_run_ends_it_at_once(engine: Engine, image: str, data: Path, results: Path) -> None:
     words = ("--network=none", "-v", f"{data}:/data:ro", "-v", f"{results}:/results")
     with started(engine, image, *words, run=("run", "quick")) as name:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60  # of a run that takes minutes
         # Python itself has to be there to take the signal, so it is sent until it is taken.
         while engine.inspect(name, "{{.State.Running}}") == "true":
             assert time.monotonic() < deadline
@@ -117,7 +117,7 @@ def test_the_scripts_of_a_task_file_run_in_it(engine: Engine, image: str, data: 
     subprocess.run(["bash", "sky/setup.sh"], cwd=tmp_path, env=environ, check=True)
     with (tmp_path / "log").open("w") as log:
         run = subprocess.Popen(["bash", "sky/run.sh"], cwd=tmp_path, env=environ, stdout=log, stderr=log)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 1800
     while "quick seed 0" not in (said := (tmp_path / "log").read_text()):
         assert run.poll() is None, said
         assert time.monotonic() < deadline, said

@@ -44,7 +44,7 @@ class Machine:
         }
 
     def python(
-        self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 300
+        self, *words: str, env: Mapping[str, str] | None = None, timeout: float = 900
     ) -> subprocess.CompletedProcess[str]:
         """A Python of this checkout there."""
         variables = {**os.environ, **self.environment(), "PYTHONPATH": str(ROOT), **(env or {})}

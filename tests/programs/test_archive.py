@@ -36,7 +36,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def called(python: str, archive: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """A call without site packages and without what the caller's variables say of Python."""
     return subprocess.run(
-        [python, "-S", "-I", str(archive), *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        [python, "-S", "-I", str(archive), *words], cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -97,5 +97,5 @@ def test_every_module_of_it_can_be_imported(python: str, archive: Path, tmp_path
         "for name in names: importlib.import_module(name)"
     )
     command = [python, "-S", "-I", "-c", script, str(archive)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

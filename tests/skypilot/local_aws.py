@@ -155,7 +155,7 @@ def _moto(folder: Path) -> Iterator[str]:
         words = [str(loopback.BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
         server = subprocess.Popen(words, stdout=log, stderr=log)
     try:
-        loopback.wait_for(lambda: loopback.listens(port), 60, "moto")
+        loopback.wait_for(lambda: loopback.listens(port), 300, "moto")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.kill()

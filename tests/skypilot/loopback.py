@@ -193,7 +193,7 @@ def make_key(path: Path) -> str:
     return path.with_suffix(".pub").read_text()
 
 
-def run_sky(environment: Mapping[str, str], *words: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+def run_sky(environment: Mapping[str, str], *words: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
     """Call `sky`, from the repository's root. Raises AssertionError with its output where it fails."""
     done = subprocess.run(
         [BIN / "sky", *words],

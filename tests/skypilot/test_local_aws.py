@@ -168,7 +168,7 @@ def test_a_machine_that_goes_unwatched_leaves_its_records_in_the_log_of_the_laun
         with _sky(aws, log, "launch", "-y", "-c", "unwatched", *words, "sky/v100.yaml") as launch:
             loopback.wait_for(lambda: "quick seed 2" in log.read_text(), 900, "the third run")
             aws.terminate()
-            launch.wait(300)
+            launch.wait(900)
     finally:
         loopback.run_sky(aws.environment, "down", "-y", "unwatched")
     _collect(aws, "--log", str(log), store=tmp_path / "store")

@@ -106,7 +106,7 @@ sys.exit(max(os.waitpid(child, 0)[1] for child in children) != 0)
 
 def python(script: str, *arguments: object) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

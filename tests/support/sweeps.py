@@ -36,7 +36,7 @@ def once(holds: Callable[[], object], action: Callable[[], object]) -> None:
     """Act as soon as it holds, from a thread beside the sweep."""
 
     def wait() -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not holds() and time.monotonic() < end:
             time.sleep(0.005)
         action()

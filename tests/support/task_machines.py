@@ -22,7 +22,7 @@ def run_on_a_machine(config: dict[str, Any], home: Path) -> str:
     place.write_bytes(Path(config["file_mounts"][ARCHIVE]).read_bytes())
     environ = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **config["envs"]}
     return subprocess.run(
-        ["bash", "-c", config["run"]], env=environ, cwd=home, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", config["run"]], env=environ, cwd=home, capture_output=True, text=True, timeout=300, check=False
     ).stdout
 
 

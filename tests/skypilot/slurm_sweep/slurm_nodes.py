@@ -120,7 +120,7 @@ def slurm(folder: Path, **variables: str) -> Iterator[Slurm]:
         _start(stack, "slurmctld", "-D", "-f", str(config), folder=config.parent)
         for node in NODES:
             _start(stack, "slurmd", "-D", "-f", str(config), "-N", node, folder=config.parent)
-        loopback.wait_for(lambda: cluster.idle() == len(NODES), 60, "Slurm's nodes")
+        loopback.wait_for(lambda: cluster.idle() == len(NODES), 300, "Slurm's nodes")
         stack.callback(_drop, cluster)
         yield cluster
 
