@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bench.billing.prices import machine_hourly, train_cost
 from bench.cli.parts.common import (
     complete_files,
     end_unless_completed,
@@ -19,19 +17,17 @@ from bench.cli.parts.common import (
     recording_options,
     seed_option,
 )
-from bench.cli.parts.job_cost import lease_cost_text, lease_part, opened_lease
-from bench.errors import BenchError, UsageError
-from bench.lease.lease import LeaseHandle, acquire_lease
+from bench.cli.parts.job_cost import lease_cost_text, lease_hourly, lease_part, run_cost_text
+from bench.errors import UsageError
+from bench.lease.lease import acquire_lease
 from bench.lease.machine import MachineOptions
-from bench.measure.program import ProgramRequest, program_runs
-from bench.measure.recording import recorded
-from bench.measure.signals import Interrupts
+from bench.measure.program import ProgramRequest, measure_program, outcome
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.nodes import node_of
 from bench.programs.running.follower import follow_or_say
-from bench.record.documents import Phase, Run, policy_seconds
-from bench.store import Store, open_store
-from bench.text import UNKNOWN, duration, significant
+from bench.record.documents import Phase, Run
+from bench.store import open_store
+from bench.text import duration
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
@@ -121,68 +117,20 @@ def exec_(
     request = ProgramRequest(job, runs, patterns, folders, lease.lease_id, node)
     request.check(os.environ)
     opened_store.check_writable()
-    hourly = _hourly(lease, opened_store)
+    hourly = lease_hourly(lease, opened_store)
     done: list[Run] = []
     phases: list[Phase] = []
-    interrupts = Interrupts()
     sys.stdout.flush()  # the program writes to the same descriptor
     try:
-        for run, key in recorded(
-            lambda: program_runs(request, os.environ, interrupts),
-            lease_part(lease),
-            opened_store,
-            interrupts,
-            echo=echo,
-        ):
+        for run, key in measure_program(request, os.environ, lease_part(lease), opened_store, echo=echo):
             done.append(run)
             phases += run.phases
             if not quiet or run.status != "completed":
-                click.echo(f"bench: {outcome(run)}{_cost(run, hourly)}; {key}", err=True)
+                click.echo(f"bench: {outcome(run)}{run_cost_text(run, hourly)}; {key}", err=True)
     finally:
         if show_cost:
             click.echo(lease_cost_text(lease, opened_store, phases), err=True)
     _exit(done)
-
-
-def outcome(run: Run) -> str:
-    """How a run of a program went, in a line."""
-    head = f"{run.label} seed {run.seed} [{run.series.index + 1}/{run.series.planned}]: "
-    if run.status != "completed":
-        return head + f"{run.status} ({run.reason}): {run.message}"
-    progress = run.progress
-    parts = [f"{significant(run.phases[-1].stop)} s" if run.phases else UNKNOWN]
-    if run.ended == "sampled" and progress:
-        total = f" of {progress.total_steps}" if progress.total_steps else ""
-        parts = [f"sampled up to {progress.unit} {progress.last_step}{total} in {parts[0]}"]
-    if run.target:
-        seconds = policy_seconds(run, "cold")
-        reached = "missed" if seconds is None else f"hit after {significant(seconds)} s"
-        value = next((e.metrics[run.target.metric] for e in reversed(run.evaluations)), None)
-        parts.append(f"{run.target.metric} {UNKNOWN if value is None else f'{value:.6g}'}, {reached}")
-    elif run.evaluations and run.ended != "sampled":
-        parts += [f"{name} {value:.6g}" for name, value in list(run.evaluations[-1].metrics.items())[:4]]
-    if progress and progress.step_seconds:
-        parts.append(f"{significant(progress.step_seconds.p50)} s a {progress.unit} ({progress.source})")
-    elif progress is None:
-        parts.append("no steps were seen: `bench metrics` shows what is read in a log")
-    return head + ", ".join([*parts, *run.warnings])
-
-
-def _hourly(lease: LeaseHandle, store: Store) -> tuple[Decimal, str] | None:
-    """What an hour of this machine costs, and in what currency."""
-    try:
-        opened = opened_lease(lease, store)
-    except BenchError:
-        return None
-    hourly = machine_hourly(opened.price, opened.accelerators)
-    return (hourly, opened.price.currency) if hourly is not None and opened.price else None
-
-
-def _cost(run: Run, hourly: tuple[Decimal, str] | None) -> str:
-    if hourly is None or not run.phases:
-        return ""
-    cost = train_cost(run.phases[-1].stop, hourly[0])
-    return "" if cost is None else f", {significant(cost)} {hourly[1]}"
 
 
 def _exit(runs: list[Run]) -> None:

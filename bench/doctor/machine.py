@@ -12,7 +12,7 @@ import shutil
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -149,7 +149,7 @@ def training(asked: Asked) -> Iterator[Finding]:
     try:
         import torch
 
-        from bench.training.device import choose
+        from bench.training.device import choose, lacking_to_compile
     except Exception as error:  # a build for another machine fails in ways of its own
         yield Finding("torch", f"{version} cannot be imported: {_first_line(error)}", _TRAIN, fails=True)
         return
@@ -165,7 +165,7 @@ def training(asked: Asked) -> Iterator[Finding]:
     else:
         precision = str(compute.precision).removeprefix("torch.")
         yield Finding("GPU", f"none; training takes the processor, {plural(cores(), 'core')}, {precision}")
-    yield _compiler(compute)
+    yield _compiler(compute, lacking_to_compile())
 
 
 def _gpu(compute: Compute) -> Iterator[Finding]:
@@ -204,17 +204,18 @@ def _counters(gpu: Gpu) -> Finding:
     return Finding("NVML", "counts the GPU's energy")
 
 
-def _compiler(compute: Compute) -> Finding:
-    from bench.training.device import lacking_to_compile
-
+def _compiler(compute: Compute, lacking: Sequence[str]) -> Finding:
     if compute.compiles:
         return Finding("compiler", f"torch.compile finds what it needs ({compute.path})")
     slower = f"steps are {compute.path}, not compiled, and slower"
     if compute.is_cuda:
         what = "Triton cannot build its launcher"
         return Finding("compiler", f"{what}; {slower}", "apt-get install gcc python3-dev, or the same of your system")
-    lacking = " and ".join(lacking_to_compile())
-    return Finding("compiler", f"no {lacking}; {slower}", "apt-get install g++ python3-dev, or the same of your system")
+    return Finding(
+        "compiler",
+        f"no {' and '.join(lacking)}; {slower}",
+        "apt-get install g++ python3-dev, or the same of your system",
+    )
 
 
 def _first_line(error: Exception) -> str:

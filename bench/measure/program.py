@@ -14,6 +14,7 @@ from bench.errors import BenchError, UsageError
 from bench.host import cores
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
+from bench.measure.recording import LeasePart, recorded
 from bench.measure.signals import Interrupts
 from bench.programs.document import hardware_of, measured_fields
 from bench.programs.host import visible_gpus
@@ -22,7 +23,9 @@ from bench.programs.measurement import check, measure
 from bench.programs.nodes import Head, Node, NodesApart
 from bench.programs.running.process import CannotStart
 from bench.programs.sources.regex import BadPattern
-from bench.record.documents import Device, Environment, Machine, Run, Series, new_id
+from bench.record.documents import Device, Environment, Machine, Run, Series, new_id, policy_seconds
+from bench.store import Store
+from bench.text import UNKNOWN, significant
 
 
 def run_of(
@@ -87,6 +90,18 @@ class ProgramRequest:
             raise UsageError(str(error)) from None
 
 
+def measure_program(
+    request: ProgramRequest, environ: Mapping[str, str], part: LeasePart, store: Store, *, echo: bool
+) -> Iterator[tuple[Run, str]]:
+    """Yield each run with its key in the store, as it ends; ends early after one that a signal interrupted.
+
+    `echo`: each record is a line on stdout, too. Raises like `program_runs`, and StoreError in the end where the store
+    did not take a record, which then waits in the spool.
+    """
+    interrupts = Interrupts()
+    return recorded(lambda: program_runs(request, environ, interrupts), part, store, interrupts, echo=echo)
+
+
 def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts) -> Iterator[Run]:
     """Run and yield each; ends early after one that a signal interrupted.
 
@@ -132,3 +147,27 @@ def _runs(
             energy_joules=meter.joules if request.node is None else None,
             warnings=tuple(dict.fromkeys([*others, *meter.warnings])),
         )
+
+
+def outcome(run: Run) -> str:
+    """How a run of a program went, in a line."""
+    head = f"{run.label} seed {run.seed} [{run.series.index + 1}/{run.series.planned}]: "
+    if run.status != "completed":
+        return head + f"{run.status} ({run.reason}): {run.message}"
+    progress = run.progress
+    parts = [f"{significant(run.phases[-1].stop)} s" if run.phases else UNKNOWN]
+    if run.ended == "sampled" and progress:
+        total = f" of {progress.total_steps}" if progress.total_steps else ""
+        parts = [f"sampled up to {progress.unit} {progress.last_step}{total} in {parts[0]}"]
+    if run.target:
+        seconds = policy_seconds(run, "cold")
+        reached = "missed" if seconds is None else f"hit after {significant(seconds)} s"
+        value = next((e.metrics[run.target.metric] for e in reversed(run.evaluations)), None)
+        parts.append(f"{run.target.metric} {UNKNOWN if value is None else f'{value:.6g}'}, {reached}")
+    elif run.evaluations and run.ended != "sampled":
+        parts += [f"{name} {value:.6g}" for name, value in list(run.evaluations[-1].metrics.items())[:4]]
+    if progress and progress.step_seconds:
+        parts.append(f"{significant(progress.step_seconds.p50)} s a {progress.unit} ({progress.source})")
+    elif progress is None:
+        parts.append("no steps were seen: `bench metrics` shows what is read in a log")
+    return head + ", ".join([*parts, *run.warnings])

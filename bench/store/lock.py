@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bench.errors import StoreError
 from bench.host import boot_id
@@ -43,10 +43,7 @@ def locked(store: Store, name: str) -> Iterator[threading.Event]:
             with _file_lock(store.root / _FOLDER / f"{name}.lock", name):
                 yield threading.Event()
         else:
-            from bench.store.s3 import S3Store  # not for a folder
-
-            assert isinstance(store, S3Store)  # there is no third kind
-            with _object_lock(store, name) as lost:
+            with _object_lock(cast("S3Store", store), name) as lost:  # there is no third kind
                 yield lost
 
 

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.lease.lease import LeaseHandle
 from bench.lease.machine import preempted
 from bench.measure.recording import LeasePart
-from bench.record.documents import LeaseClosed, LeaseOpened, Phase, lease_key, utc_now
+from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Run, lease_key, utc_now
 from bench.store import Store
 from bench.sweep.planning.duration import CellTime, Duration, time_of_cell
 from bench.sweep.planning.history import History
@@ -38,6 +38,24 @@ def opened_lease(lease: LeaseHandle, store: Store) -> LeaseOpened:
     opened = lease.opened or store.read(lease_key(lease.lease_id, "opened"))
     assert isinstance(opened, LeaseOpened)  # what has its place there
     return opened
+
+
+def lease_hourly(lease: LeaseHandle, store: Store) -> tuple[Decimal, str] | None:
+    """What an hour of this machine costs, and in what currency."""
+    try:
+        opened = opened_lease(lease, store)
+    except BenchError:
+        return None
+    hourly = machine_hourly(opened.price, opened.accelerators)
+    return (hourly, opened.price.currency) if hourly is not None and opened.price else None
+
+
+def run_cost_text(run: Run, hourly: tuple[Decimal, str] | None) -> str:
+    """What a run cost, behind a comma; nothing where that is unknown."""
+    if hourly is None or not run.phases:
+        return ""
+    cost = train_cost(run.phases[-1].stop, hourly[0])
+    return "" if cost is None else f", {significant(cost)} {hourly[1]}"
 
 
 def lease_cost_text(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
