@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from analysis.published.trials.mapping import PHASES, MappedColumn, parse_counts, parse_map
-from analysis.published.trials.rows import TrialRow, read_rows
+from analysis.published.trials.rows import PHASES, MappedColumn, TrialRow, parse_counts, parse_map, read_rows
 from bench.errors import RecordError, UsageError
 from bench.record.documents import MetricTarget, PublishedRun, PublishedRuns, first_mistake
 from bench.text import one_line

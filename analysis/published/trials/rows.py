@@ -1,15 +1,22 @@
-"""The rows of a file of trials: JSON objects, one a line, or CSV with a header; each with its line's number."""
+"""The rows of a file of trials: JSON objects, one a line, or CSV with a header; and which column holds what.
+
+A mapping says so: `seconds=train_s`, `value=accuracy/100`, `machine=host`.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from bench.errors import RecordError, UsageError
+from bench.record.documents import PhaseName
+from bench.text import did_you_mean, one_line
 
 
 class TrialRow(NamedTuple):
@@ -76,3 +83,93 @@ def _flat(content: dict[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{name}.")
         else:
             yield outer + name, value
+
+
+PHASES: tuple[str, ...] = get_args(PhaseName)
+# What a column can be, beside the seconds of a phase.
+FIELDS = ("seconds", "value", "machine", "seed", "hardware")
+_NEEDED = ("seconds", "value")
+# What stands where there is no value.
+_MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
+
+
+@dataclass(frozen=True)
+class MappedColumn:
+    """A column, and what its numbers are divided by to be seconds, or in the target's unit."""
+
+    name: str
+    divisor: float = 1.0
+
+    @property
+    def text(self) -> str:
+        """As it is written behind the `=`."""
+        return self.name if self.divisor == 1 else f"{self.name}/{self.divisor:g}"
+
+    def number(self, values: dict[str, Any]) -> float | None:
+        """The number in this column; None where it is missing or NaN. Raises ValueError for what is no number."""
+        value = values.get(self.name)
+        if value is None or (isinstance(value, str) and value.strip().casefold() in _MISSING):
+            return None
+        try:
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                raise ValueError
+            found = float(value) / self.divisor
+        except (ValueError, OverflowError):
+            raise ValueError(f"{self.name} is no number: {one_line(str(value))!r}") from None
+        if math.isinf(found):
+            raise ValueError(f"{self.name} is no number: {value!r}")
+        return None if math.isnan(found) else found
+
+
+def parse_map(pairs: Iterable[str], columns: Collection[str]) -> dict[str, MappedColumn]:
+    """The columns that `pairs` (FIELD=COLUMN, or FIELD=COLUMN/DIVISOR) map, by field; `columns` are those of the file.
+
+    Raises UsageError for what is no such pair, for a field that is not known, mapped twice or needed and not mapped,
+    and for a column that the file lacks.
+    """
+    known = (*FIELDS, *PHASES)
+    mapped: dict[str, MappedColumn] = {}
+    for pair in pairs:
+        field, sign, column = (part.strip() for part in pair.partition("="))
+        if not sign or not field or not column:
+            raise UsageError(f"--map {pair!r} is not FIELD=COLUMN, such as seconds=train_s")
+        if field not in known:
+            near = did_you_mean(field, known)
+            raise UsageError(f"--map {pair!r}: no field {field!r}; {near or 'there are ' + ', '.join(known)}")
+        if field in mapped:
+            raise UsageError(f"--map {field} is given twice")
+        mapped[field] = _column(column, columns)
+    for field in _NEEDED:
+        if field not in mapped:
+            raise UsageError(f"no column is mapped to {field}: --map {field}=COLUMN; the file has {_listed(columns)}")
+    return mapped
+
+
+def _column(text: str, columns: Collection[str]) -> MappedColumn:
+    if text in columns:
+        return MappedColumn(text)
+    name, sign, divisor = text.rpartition("/")
+    if sign and name in columns:
+        try:
+            number = float(divisor)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            raise UsageError(f"{text!r}: {divisor!r} is nothing to divide by")
+        return MappedColumn(name, number)
+    near = did_you_mean(name if sign else text, columns)
+    raise UsageError(f"no column {text!r}; {near or 'the file has ' + _listed(columns)}")
+
+
+def _listed(columns: Collection[str]) -> str:
+    return one_line(", ".join(columns))
+
+
+def parse_counts(text: str) -> tuple[PhaseName, ...]:
+    """The phases that `text` lists, such as `prepare,train`. Raises UsageError for what is none."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in PHASES:
+            near = did_you_mean(name, PHASES)
+            raise UsageError(f"--counts {text!r}: no phase {name!r}; {near or 'there are ' + ', '.join(PHASES)}")
+    return tuple(phase for phase in get_args(PhaseName) if phase in names)

@@ -13,8 +13,7 @@ from hypothesis import given, strategies as st
 
 from analysis.published.summary import left_out, summary_lines
 from analysis.published.trials.importer import Given, read_trials
-from analysis.published.trials.mapping import MappedColumn, parse_map
-from analysis.published.trials.rows import read_rows
+from analysis.published.trials.rows import MappedColumn, parse_map, read_rows
 from bench.errors import RecordError, UsageError
 from bench.record.documents import MetricTarget, PublishedRuns, from_bytes, to_bytes
 from tests.support.published_trees import MAP, trial, trials_file
