@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from analysis.stats.blocks import rate_interval
-from analysis.stats.intervals import Interval
+from analysis.stats.intervals import LEVEL, Interval
 from bench.record.documents import Run, StepProgress
 
 FEWEST_STEPS = 30
 # Halves of a window that differ by more are of a program that has not settled.
 HALVES_DIFFER = 0.05
+_RESAMPLES = 2000  # of the blocks that a series in time is cut into
+# Fewer blocks than this tell of no spread.
+_FEWEST_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -76,3 +79,23 @@ def _halves_apart(progress: StepProgress) -> float:
     first, second = half - times[0], times[-1] - half
     slower, faster = max(first, second), min(first, second)
     return float((slower - faster) / faster) if faster > 0 else float("inf")
+
+
+def rate_interval(seconds: Sequence[float], steps: Sequence[float]) -> Interval | None:
+    """The interval of sum(seconds) / sum(steps) by the circular block bootstrap; None for too few values.
+
+    A block is as many neighbours as the square root of their number: a pause every so many steps is in it whole, or
+    near to it. The seed is fixed: the same series gives the same interval. Raises ValueError where lengths differ.
+    """
+    if len(seconds) != len(steps):
+        raise ValueError(f"{len(seconds)} stretches of time for {len(steps)} of steps")
+    n = len(seconds)
+    length = max(1, math.isqrt(n))
+    blocks = math.ceil(n / length)
+    if blocks < _FEWEST_BLOCKS:
+        return None
+    starts = np.random.default_rng(0).integers(0, n, size=(_RESAMPLES, blocks))
+    drawn = (starts[:, :, None] + np.arange(length)) % n
+    rates = np.asarray(seconds)[drawn].sum(axis=(1, 2)) / np.asarray(steps)[drawn].sum(axis=(1, 2))
+    low, high = np.quantile(rates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high), "block bootstrap")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.stats.blocks import rate_interval
+from analysis.samples.rate import rate_interval
 
 
 def test_a_steady_rate_has_an_interval_without_width() -> None:
