@@ -37,12 +37,11 @@ report: setup  ## the cost table of STORE
 test: check  ## lint, types, and every test that is not slow, on all cores
 	$(BIN)/python -m pytest $(WORKERS) -m 'not slow' $(PYTEST_ARGS)
 
-# Slow tests train, compile, or wait for servers that die: several at once, by one thread each, then who wants every core.
+# Slow tests train, compile, or wait for servers that die: several at once, by one thread each.
 test-all: export BENCH_FOCUS_VALIDATOR := $(abspath $(FOCUS_VENV)/bin/focus-validator)
 test-all: export BENCH_TEST_TRAINER := $(abspath $(TRAINER_VENV)/bin/python)
 test-all: focus-venv trainer-venv test  ## the slow tests too
-	$(BIN)/python -m pytest $(WORKERS) -m 'slow and not alone' $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(WORKERS) -m slow $(PYTEST_ARGS)
 
 check: setup  ## lint and types
 	$(BIN)/ruff check .

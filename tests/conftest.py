@@ -51,6 +51,7 @@ collect_ignore_glob = [] if find_spec("torch") else NEEDS_TORCH
 
 # The longest files begin first, so that no worker waits for one in the end.
 LONGEST = (
+    "tests/cli/test_quick.py",
     "tests/fake_gpu/test_recipes.py",
     "tests/fake_gpu/",
     "tests/recipes/",

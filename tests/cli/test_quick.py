@@ -24,7 +24,6 @@ def documents(folder: Path) -> tuple[list[Run], LeaseOpened, LeaseClosed | None]
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_quick_hits_its_target_is_priced_and_reported(bench_process: Bench, cifar10: Path, tmp_path: Path) -> None:
     done = bench_process("run", "quick", "--store", "store", "--price-per-hour", "3.60", CIFAR10_DIR=str(cifar10))
     assert done.returncode == 0, done.stderr
