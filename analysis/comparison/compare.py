@@ -13,10 +13,11 @@ import pandas as pd
 from analysis.comparison.machines import about
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.selection import Side, select
-from analysis.frames.hosts import by_machine, machines_of
+from analysis.frames.hosts import by_machine, machine_numbers, machines_of
 from analysis.frames.runs import Clock, clock_of, target_words
-from analysis.stats.intervals import LEVEL, POWER, visible_difference, wilson
+from analysis.stats.intervals import LEVEL, POWER, visible_difference
 from analysis.stats.machines import median_of
+from analysis.stats.success import share
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
 from bench.text import CATEGORIES, UNKNOWN, Column, Table, escape_markdown, one_line, plural, significant
@@ -224,12 +225,12 @@ def title(comparison: Comparison) -> str:
 def _side(side: Side, policy: str) -> str:
     """The side's numbers in a line."""
     n, hits = len(side.runs), int(side.runs["hit"].sum())
-    share = wilson(hits, n)
+    of_hits = share(side.runs["hit"].tolist(), machine_numbers(side.runs))
     targets = side.runs[["dataset", "metric", "direction", "target"]].drop_duplicates().sort_values("target")
     target = ", ".join(dict.fromkeys(target_words(*each) for each in targets.to_numpy()))
     return (
         f"{side.label}: {plural(n, 'run')} on {_machines(side)}; median {_time(side, policy)}; "
-        f"{hits} of {n} reached {target}, P(hit) [{100 * share.low:.0f}, {100 * share.high:.0f}] %; {_price(side)}"
+        f"{hits} of {n} reached {target}, P(hit) [{100 * of_hits.low:.0f}, {100 * of_hits.high:.0f}] %; {_price(side)}"
     )
 
 

@@ -13,18 +13,15 @@ from typing import Literal, NamedTuple, get_args
 
 import pandas as pd
 
-from analysis.comparison.machines import by_run, ratio_of
+from analysis.comparison.machines import by_run, difference_of_hits, ratio_of, ratio_of_successes
 from analysis.comparison.selection import Side
 from analysis.frames.runs import Clock, attempt_costs, train_costs
 from analysis.stats.intervals import (
-    BOOTSTRAP_FROM,
     Interval,
     difference_of_means,
-    difference_of_shares,
-    ratio_of_estimates,
-    to_first_success,
     too_few,
 )
+from analysis.stats.success import SUCCESS_FROM
 from bench.text import significant
 
 Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]
@@ -117,7 +114,7 @@ def _per_run(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
 def _per_success(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     n = len(a.runs), len(b.runs)
     spent_a, spent_b = _attempts(metric, a, policy), _attempts(metric, b, policy)
-    reason = too_few(*n, needed=BOOTSTRAP_FROM)
+    reason = too_few(*n, needed=SUCCESS_FROM)
     for side, spent in ((a, spent_a), (b, spent_b)):
         if not side.runs["hit"].any():
             reason = reason or f"no run of {side.label} reached its target"
@@ -127,12 +124,8 @@ def _per_success(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
             reason = reason or f"a {_WORDS[metric].of} of 0 has no ratio"
     if reason:
         return _inconclusive(metric, n, reason)
-    success_a, interval_a = to_first_success(spent_a, a.runs["hit"].tolist())
-    success_b, interval_b = to_first_success(spent_b, b.runs["hit"].tolist())
-    interval = None
-    if interval_a and interval_b:
-        interval = ratio_of_estimates(success_b, interval_b, success_a, interval_a)
-    return _ratio(metric, a, b, n, success_b / success_a, interval)
+    ratio, interval = ratio_of_successes(a, b, spent_a, spent_b)
+    return _ratio(metric, a, b, n, ratio, interval)
 
 
 def _hits(a: Side, b: Side) -> Finding:
@@ -140,9 +133,9 @@ def _hits(a: Side, b: Side) -> Finding:
     reason = too_few(*n)
     if reason:
         return _inconclusive("hits", n, reason)
-    hits_a, hits_b = int(a.runs["hit"].sum()), int(b.runs["hit"].sum())
-    interval = difference_of_shares(hits_a, n[0], hits_b, n[1])
-    shares = f"{significant(100 * hits_a / n[0])} % of runs against {significant(100 * hits_b / n[1])} %"
+    share_a, share_b = float(a.runs["hit"].mean()), float(b.runs["hit"].mean())
+    interval = difference_of_hits(a, b)
+    shares = f"{significant(100 * share_a)} % of runs against {significant(100 * share_b)} %"
 
     def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:
@@ -152,7 +145,7 @@ def _hits(a: Side, b: Side) -> Finding:
         more = "more" if winner == "A" else "less"
         return f"{a.label} reaches its target {more} often than {b.label}: {shares}, {points}"
 
-    return _difference("hits", a, b, n, hits_a / n[0] - hits_b / n[1], interval, significant, sentence)
+    return _difference("hits", a, b, n, share_a - share_b, interval, significant, sentence)
 
 
 def _accuracy(a: Side, b: Side) -> Finding:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 def one_host(host_ids: pd.Series[Any], gpu_ids: pd.Series[Any]) -> pd.Series[Any]:
@@ -41,6 +43,12 @@ def machines_of(runs: pd.DataFrame) -> int | None:
     """How many machines `runs` (of runs_frame) are of; None where one of them does not tell."""
     hosts = runs["host_id"]
     return None if hosts.isna().any() or hosts.empty else int(hosts.nunique())
+
+
+def machine_numbers(runs: pd.DataFrame) -> NDArray[np.intp] | None:
+    """Of each of `runs` the number of its machine, counted from 0; None where one of them does not tell."""
+    numbers, _ = pd.factorize(runs["host_id"])
+    return None if (numbers < 0).any() else numbers
 
 
 def by_machine(runs: pd.DataFrame, values: pd.Series[float]) -> list[list[float]]:

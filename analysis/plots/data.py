@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import get_args
 
 from analysis.plots.names import short_names
+from analysis.stats.intervals import Interval, wilson
 from analysis.tables.cost_table import Row
 from bench.record.documents import (
     COUNTED,
@@ -133,12 +134,16 @@ def epochs(of_runs: Iterable[Iterable[Reading]]) -> list[Epoch]:
 
 @dataclass(frozen=True)
 class Hits:
-    """When the runs of a group hit: sorted seconds of those that did, out of `n`; `until` when the last ended."""
+    """When the runs of a group hit: sorted seconds of those that did, out of `n`; `until` when the last ended.
+
+    `interval` is that of P(hit), of the runs that are drawn.
+    """
 
     seconds: tuple[float, ...]
     n: int
     until: float
     unplaced: int
+    interval: Interval
 
     def share_by(self, count: int) -> float:
         """The share of the runs once `count` of them have hit."""
@@ -160,7 +165,11 @@ def hits(group: Group, policy: Policy) -> Hits | None:
     unplaced = len(times) - len(known)
     n = len(group.runs) - unplaced
     attempts = [0.0 if math.isnan(used) else used for _, used in taken]
-    return Hits(tuple(known), n, max([*known, *attempts]), unplaced) if n else None
+    if not n:
+        return None
+    # Where all are drawn it is that of the table, which may be about a type of machine.
+    interval = (None if unplaced else group.row.p_hit_interval) or wilson(len(known), n)
+    return Hits(tuple(known), n, max([*known, *attempts]), unplaced, interval)
 
 
 @dataclass(frozen=True, kw_only=True)

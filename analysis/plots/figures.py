@@ -18,7 +18,7 @@ from analysis.plots.draw import (
 from analysis.plots.lease_figure import lease_figure
 from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
 from analysis.plots.svg import Figure, Key
-from analysis.stats.intervals import Interval, wilson
+from analysis.stats.intervals import Interval
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, significant, table_of
 
@@ -211,7 +211,6 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
 
 def _hits_row(group: Group, hits: Hits) -> tuple[str, ...]:
     count = len(hits.seconds)
-    interval = wilson(count, hits.n)
     times = [hits.quantile(share) for share in _QUANTILES]
     return (
         group.label,
@@ -219,7 +218,7 @@ def _hits_row(group: Group, hits: Hits) -> tuple[str, ...]:
         str(count),
         str(hits.n),
         significant(100 * count / hits.n),
-        f"[{significant(100 * interval.low)}, {significant(100 * interval.high)}]",
+        f"[{significant(100 * hits.interval.low)}, {significant(100 * hits.interval.high)}]",
         *(NOT_APPLICABLE if time is None else significant(time) for time in times),
     )
 

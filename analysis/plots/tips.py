@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.plots.data import Group, Hits, LeasePhases, Reading
 from analysis.plots.placing import cost_of, is_supposed
-from analysis.stats.intervals import Interval, wilson
+from analysis.stats.intervals import Interval
 from bench.record.documents import Run
 from bench.text import UNKNOWN, plural, significant
 
@@ -40,7 +40,7 @@ def of_reading(group: Group, run: Run, last: Reading) -> str:
 
 def of_hits(group: Group, hits: Hits) -> str:
     """Of a row's staircase: the share that hit in the end, and by when half of all runs had."""
-    count, interval = len(hits.seconds), wilson(len(hits.seconds), hits.n)
+    count, interval = len(hits.seconds), hits.interval
     share = _estimate(100 * count / hits.n, interval._replace(low=100 * interval.low, high=100 * interval.high))
     half = hits.quantile(0.5)
     return _lines(

@@ -74,7 +74,8 @@ def _cost(rows: Sequence[Row], report: Report) -> str:
         of = f", of the {known} of {len(rows)} rows that have a price" if known < len(rows) else ""
         category = CATEGORIES.get(row.pricing_category or "")
         said.append(
-            f"cheapest per success was {_where(row)}: {significant(cost)} USD{f' ({category})' if category else ''}{of}"
+            f"cheapest per success was {_where(row)}: {significant(cost)} USD"
+            f"{_between(row.cost_per_success_interval, 1)}{f' ({category})' if category else ''}{of}"
         )
     elif not report.what_if:
         said.append(
@@ -87,10 +88,8 @@ def _cost(rows: Sequence[Row], report: Report) -> str:
         if supposed:
             cost, row = min(supposed, key=lambda entry: entry[0])
             said.append(
-                f"{price}, which nobody paid, it would be {_where(row)}: {significant(cost)} {report.what_if.currency}"
-                if paid
-                else f"{price}, which nobody paid, cheapest per success would be {_where(row)}: {significant(cost)} "
-                f"{report.what_if.currency}"
+                f"{price}, which nobody paid, {'it' if paid else 'cheapest per success'} would be {_where(row)}: "
+                f"{significant(cost)} {report.what_if.currency}{_between(row.what_if_cost_per_success_interval, 1)}"
             )
         elif not paid:
             said.append(f"{price}, too, there is no cost of a success, as no run hit")

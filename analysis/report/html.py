@@ -56,7 +56,7 @@ _ABOUT = {
     "accuracy": ("intervals",),
     "time_s": ("time", "intervals"),
     "train_cost": ("runs", "intervals", "unknown"),
-    "cost_per_success": ("runs", "unknown"),
+    "cost_per_success": ("runs", "intervals", "unknown"),
     "time_ratio": ("÷",),
     "cost_ratio": ("÷",),
     "energy_kwh_per_success": ("energy",),

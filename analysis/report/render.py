@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Of the JSON, CSV and Parquet reports. Raise it with any change of a column's name or meaning.
 # 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases, samples, what-if, seconds
-#                that the clock leaves out, energy.
+#                that the clock leaves out, energy, time per success.
 SCHEMA_VERSION: Final = 1
 
 # What a frame has beside a compacted row. Money is exact, so it is text.

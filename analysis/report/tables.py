@@ -48,7 +48,11 @@ def cost_table(report: Report) -> Table[Row]:
             lambda row: _money(row, row.train_cost, row.train_cost_interval),
             "train_cost",
         ),
-        Column(("cost per", "success, USD"), lambda row: _money(row, row.cost_per_success), "cost_per_success"),
+        Column(
+            ("cost per", "success, USD"),
+            lambda row: _money(row, row.cost_per_success, row.cost_per_success_interval),
+            "cost_per_success",
+        ),
         Column(("time", "÷ Page's"), lambda row: _ratio(row.time_ratio, _machine_mark(row)), "time_ratio"),
         Column(("cost", "÷ Page's"), _cost_ratio, "cost_ratio"),
         *_energy_columns(report),
@@ -86,7 +90,7 @@ def _what_if_columns(report: Report) -> tuple[Column[Row], ...]:
         ),
         Column(
             ("what-if cost per", f"success, {currency}"),
-            lambda row: _what_if(row.what_if_cost_per_success),
+            lambda row: _what_if(row.what_if_cost_per_success, row.what_if_cost_per_success_interval),
             "what_if_cost_per_success",
         ),
     )

@@ -1,4 +1,4 @@
-"""Estimates with their 95 % intervals: shares, means, medians, the cost of a success; and how two samples compare.
+"""Estimates with their 95 % intervals: shares, means, medians; and how two samples compare.
 
 Pure functions of numbers. A positive difference says that the first sample's share or mean is the higher one.
 An interval that the data cannot carry is None, never a guess: no median interval from five values, no mean
@@ -49,10 +49,15 @@ def wilson(hits: int, n: int) -> Interval:
     """Wilson's score interval of a share, 0..1, after `hits` in `n` trials. Raises ValueError for impossible counts."""
     if not 0 <= hits <= n or n == 0:
         raise ValueError(f"n = {n}, hits = {hits}; it takes a trial, and as many hits at most")
-    share, z = hits / n, float(special.ndtri(1 - _TAIL))
-    centre = (2 * n * share + z**2) / (2 * (n + z**2))
-    reach = z / (2 * (n + z**2)) * math.sqrt(4 * n * share * (1 - share) + z**2)
-    return Interval(centre - reach if hits else 0.0, centre + reach if hits < n else 1.0, "Wilson")
+    return Interval(*score(hits / n, n, float(special.ndtri(1 - _TAIL))), "Wilson")
+
+
+def score(share: float, n: float, reach: float) -> tuple[float, float]:
+    """The shares, 0..1, from which one of `n` trials lies no more than `reach` of their standard errors off."""
+    tail = reach**2 / n
+    centre, half = share + tail / 2, reach * math.sqrt(share * (1 - share) / n + tail / n / 4)
+    low, high = (centre - half) / (1 + tail), (centre + half) / (1 + tail)
+    return (low if share else 0.0, high if share < 1 else 1.0)
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
@@ -98,75 +103,18 @@ def order_statistics(values: Sequence[float]) -> Interval | None:
     return Interval(float(ends[0]), float(ends[1]), "order statistics")
 
 
-def to_first_success(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float, Interval | None]:
-    """What trying until one attempt hits is expected to take, and its interval, in the unit of `spent`.
-
-    `spent` is what each attempt took, `hits` whether it hit: an attempt that missed was paid for as well. The
-    estimate is the mean of `spent` / P(hit), infinite where nothing hit. Its interval resamples attempts (BCa),
-    and reaches up at least to where Wilson's lower end of P(hit) puts it: resampling runs that all hit would
-    know of no miss. It is None with fewer than 10 attempts or no hit. Of more than 1000 attempts the
-    delta method takes the place of resampling.
-
-    Raises ValueError where the two differ in length, or nothing was spent.
-    """
-    total = math.fsum(spent)
-    if len(spent) != len(hits) or not total > 0 or min(spent) < 0:
-        raise ValueError("each attempt needs what it took, 0 or more and not all 0, and whether it hit")
-    n, hit = len(spent), sum(map(bool, hits))
-    if hit == 0:
-        return math.inf, None
-    expected = total / hit
-    ends = _linear_cost(spent, hits) if n > BOOTSTRAP_UNTIL else _resampled_cost(spent, hits) if _resampled(n) else None
-    if ends is None:
-        return expected, None
-    high = max(ends[1], total / n / wilson(hit, n).low)
-    return expected, Interval(ends[0], high, "BCa bootstrap, Wilson" if _resampled(n) else "delta method, Wilson")
-
-
 def _resampled(*counts: int) -> bool:
     return min(counts) >= BOOTSTRAP_FROM and max(counts) <= BOOTSTRAP_UNTIL
 
 
-def _linear_cost(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float, float]:
-    """The ends of total / hits by the delta method, from hits per unit, which is finite for any sample."""
-    costs, hit = np.asarray(spent, dtype=float), np.asarray(hits, dtype=float)
-    rate = hit.sum() / costs.sum()
-    error = math.sqrt(len(spent)) * float(np.std(hit - rate * costs, ddof=1)) / costs.sum()
-    reach = float(-special.ndtri(_TAIL)) * error
-    return float(1 / (rate + reach)), float(1 / (rate - reach)) if rate > reach else math.inf
+def difference_of_shares(share_a: float, a: Interval, share_b: float, b: Interval) -> Interval:
+    """The interval of share_a - share_b, from -1 to 1, from that of each: Newcombe's of two that are Wilson's.
 
-
-def _resampled_cost(spent: Sequence[float], hits: Sequence[bool]) -> tuple[float, float] | None:
-    """The BCa ends of total / hits, or None where resampling gives none."""
-    if all(hits) and min(spent) == max(spent):
-        return spent[0], spent[0]
-    costs, hit = np.asarray(spent, dtype=float), np.asarray(hits, dtype=float)
-    expected = math.fsum(spent) / sum(map(bool, hits))
-
-    def hit_rate(attempts: Any, axis: int = -1) -> Any:
-        drawn = attempts.astype(int)  # attempts are resampled whole: what it took with whether it hit
-        # In units of the estimate and rounded: equal rates are equal in seconds and in dollars, so the two agree.
-        return np.round(hit[drawn].sum(axis=axis) / costs[drawn].sum(axis=axis) * expected, 12)
-
-    # Hits per unit and not units per hit: the first is finite also for a resample without a hit.
-    ends = bca([range(len(spent))], hit_rate, LEVEL)
-    if ends is None:
-        return None
-    low, high = ends
-    return expected / high, expected / low if low > 0 else math.inf
-
-
-def difference_of_shares(hits_a: int, n_a: int, hits_b: int, n_b: int) -> Interval:
-    """Newcombe's interval of hits_a / n_a - hits_b / n_b, from -1 to 1 (his method 10).
-
-    Unlike the textbook interval it keeps its coverage where a share is 0 or 1. Raises ValueError for
-    impossible counts.
+    Unlike the textbook interval it keeps its coverage where a share is 0 or 1 (his method 10).
     """
-    a, b = wilson(hits_a, n_a), wilson(hits_b, n_b)
-    share_a, share_b = hits_a / n_a, hits_b / n_b
     low = share_a - share_b - math.hypot(share_a - a.low, b.high - share_b)
     high = share_a - share_b + math.hypot(a.high - share_a, share_b - b.low)
-    return Interval(max(low, -1.0), min(high, 1.0), "Newcombe")
+    return Interval(max(low, -1.0), min(high, 1.0), a.method.replace("Wilson", "Newcombe"))
 
 
 def difference_of_means(a: Sequence[float], b: Sequence[float]) -> Interval | None:

@@ -1,7 +1,8 @@
 """Resampling of values that come from several machines: schemes of drawing, and statistics that know none of them.
 
 A scheme draws weights, one for each value; a statistic is a pure function of values and weights. Any of the one goes
-with any of the other. In every scheme each machine weighs as much as the next, however many runs it had.
+with any of the other. In every scheme each machine weighs as much as the next, however many runs it had. Of a ratio of
+sums over all runs, each of which weighs the same, nothing need be drawn: units are left out, a run or a machine each.
 """
 
 from __future__ import annotations
@@ -60,6 +61,19 @@ def estimate(statistic: Statistic, groups: Groups) -> float:
 def replicates(statistic: Statistic, groups: Groups, scheme: Scheme, seed: int = _SEED) -> Array:
     """The statistic of 1,000 resamples. The same groups, scheme and seed give the same ones."""
     return statistic(_flat(groups), scheme(groups, _RESAMPLES, np.random.default_rng(seed)))
+
+
+def left_out(statistic: Callable[[Array], Array], sums: Array) -> Array:
+    """The statistic of all sums but those of one unit, for each unit in turn: the jackknife's replicates.
+
+    `sums` has a row for each unit, a run or all runs of a machine; the statistic makes one number of a row of totals.
+    """
+    return statistic(sums.sum(axis=0) - sums)
+
+
+def jackknife_error(drawn: Array) -> float:
+    """The standard error that the jackknife's replicates give."""
+    return float(np.sqrt((len(drawn) - 1) * np.var(drawn)))
 
 
 def expanded_percentile(drawn: Array, freedom: float) -> Interval:

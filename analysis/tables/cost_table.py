@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,11 +10,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.frames.hosts import by_machine, machines_of
-from analysis.frames.runs import Clock, attempt_costs, clock_of, counted, whole_runs
+from analysis.frames.hosts import by_machine, machine_numbers, machines_of
+from analysis.frames.runs import attempt_costs, clock_of, counted, whole_runs
 from analysis.published.dawnbench import entries as dawnbench
-from analysis.stats.intervals import Interval, mean_interval, wilson
+from analysis.stats.intervals import Interval
 from analysis.stats.machines import median_of
+from analysis.stats.success import share
+from analysis.tables.estimates import left_out_of, mean_of, success_of
 from analysis.tables.footnotes import run_notes
 from bench.billing.prices import cost_per_success, train_cost
 from bench.record.documents import Policy, Published
@@ -90,6 +91,11 @@ class Row:
     electricity_cost_per_success: Decimal | None = None
     # Machines that the runs are of; None: not told of all of them.
     machines: int | None = None
+    # What trying until one run hits takes: that of all attempts / hits.
+    time_per_success_s: float | None = None
+    time_per_success_s_interval: Interval | None = None
+    cost_per_success_interval: Interval | None = None
+    what_if_cost_per_success_interval: Interval | None = None
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
     run_seconds: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
     run_attempts: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
@@ -139,11 +145,12 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     n, hits = len(runs), int(runs["hit"].sum())
     ended = runs["status"].value_counts()
     completed = runs[runs["status"] == "completed"]
-    final = _mean(completed["final"])
+    final = mean_of(completed["final"])
     # Of a recipe the two are one.
-    accuracy = _mean(completed["accuracy"]) if selected["program"].any() else final
+    accuracy = mean_of(completed["accuracy"]) if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
     seconds, interval = median_of(times.tolist(), by_machine(runs, times))
+    success = success_of(runs, clock)
     return Row(
         kind="measured",
         recipe=one_line(first["recipe"]),
@@ -169,7 +176,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         invalid=len(selected) - n,
         hits=hits,
         p_hit=hits / n if n else None,
-        p_hit_interval=wilson(hits, n) if n else None,
+        p_hit_interval=share(runs["hit"].to_numpy(bool), machine_numbers(runs)) if n else None,
         accuracy=accuracy[0],
         accuracy_interval=accuracy[1],
         final=final[0],
@@ -180,27 +187,16 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         train_cost=train_cost(seconds, hourly),
         train_cost_interval=priced(interval, hourly),
         cost_per_success=cost_per_success(attempt_costs(runs, clock), hits),
+        cost_per_success_interval=priced(success[1], hourly),
+        time_per_success_s=success[0],
+        time_per_success_s_interval=success[1],
         machines=machines_of(runs),
         notes=run_notes(selected, clock),
-        left_out_s=_left_out(runs.loc[times.index], clock),
+        left_out_s=left_out_of(runs.loc[times.index], clock),
         run_ids=tuple(runs["run_id"].to_numpy(dtype=object)),  # not one by one, which takes a second for a million
         run_seconds=tuple(runs[f"{clock}_s"].to_numpy()),
         run_attempts=tuple(runs[f"{clock}_attempt_s"].to_numpy()),
     )
-
-
-def _left_out(timed: pd.DataFrame, clock: Clock) -> float | None:
-    """The median of what the clock leaves out of the times; None where there is none, or one of them is unknown."""
-    if clock == "published" or timed.empty:  # what its author tells of that is in its notes
-        return None
-    seconds = timed[f"{clock}_left_out_s"]
-    return float(seconds.median()) if seconds.notna().all() else None
-
-
-def _mean(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
-    """The mean of those that are known, and its interval."""
-    known = values.dropna().tolist()
-    return (math.fsum(known) / len(known) if known else None), mean_interval(known)
 
 
 def published_row(entry: Published) -> Row:

@@ -13,6 +13,7 @@ from analysis.frames.runs import Clock, counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM
 from analysis.stats.machines import RESAMPLED_FROM, TYPE_FROM
+from analysis.stats.success import SUCCESS_FROM
 from bench.record.documents import COUNTED, ONCE, Policy
 from bench.text import CATEGORIES, one_line, plural, significant
 
@@ -47,11 +48,13 @@ def general_notes(
             f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of the completed runs, "
             "hits and misses alike. left out: the median of the seconds before the clock stops that it does not count; "
             "what a process does once, such as starting and warming up, as if each run had done it.",
-            f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Mean accuracy: Student t. Median time "
+            f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Cost per success: P(hit)'s, joined with what "
+            f"hits and misses took, from {SUCCESS_FROM} runs on. Mean accuracy: Student t. Median time "
             f"and train cost: BCa bootstrap for {BOOTSTRAP_FROM} to {BOOTSTRAP_UNTIL} runs, order statistics for "
             f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more: about the machines that ran. From {TYPE_FROM} "
-            "machines on they are about their type, each machine of equal weight: by random effects, from "
-            f"{RESAMPLED_FROM} on by a bootstrap of machines, then runs.",
+            "machines on all but accuracy are about their type: times and train costs by random effects, each machine "
+            f"of equal weight, from {RESAMPLED_FROM} on by a bootstrap of machines, then runs; P(hit) and cost per "
+            "success with the machines' design effect.",
             "runs: every attempt, failed and interrupted ones too. hits: runs that completed at or above the "
             "target. train cost: time x price. cost per success: what the clock counted of all attempts, "
             "misses and broken ones up to their end, x price / hits.",

@@ -112,6 +112,7 @@ def _repriced(row: Row, what_if: WhatIf) -> Row:
         what_if_train_cost=train_cost(row.time_s, hourly),
         what_if_train_cost_interval=priced(row.time_s_interval, hourly),
         what_if_cost_per_success=cost_per_success(costs, row.hits),
+        what_if_cost_per_success_interval=priced(row.time_per_success_s_interval, hourly),
     )
 
 

@@ -104,7 +104,7 @@ def test_what_has_no_price_and_no_hit_is_said_to_have_none() -> None:
 def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[LeaseOpened], paid: bool) -> None:
     runs = a.a_series(100, a.SPREAD, lease_id=a.an_id(1) if paid else None)
     _, cost, _ = answer(build_report([*lease, *runs], what_if=what_if_price(None, "36", currency="EUR")))
-    assert ("0.0557 USD (on-demand)" in cost) == paid
+    assert ("0.0557 USD [0.0537, 0.0736] (on-demand)" in cost) == paid
     assert "0.655 EUR" in cost
     assert "which nobody paid" in cost
 

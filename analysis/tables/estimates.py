@@ -1,0 +1,35 @@
+"""What the runs of a row say together, beside the median of their times: means, successes, what a clock leaves out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from analysis.frames.hosts import machine_numbers
+from analysis.frames.runs import Clock
+from analysis.stats.intervals import Interval, mean_interval
+from analysis.stats.success import to_first_success
+
+
+def success_of(runs: pd.DataFrame, clock: Clock) -> tuple[float | None, Interval | None]:
+    """The seconds of a success and their interval; None where no run hit, or what one of them took is unknown."""
+    spent, hits = runs[f"{clock}_attempt_s"].to_numpy(float), runs["hit"].to_numpy(bool)
+    if not hits.any() or np.isnan(spent).any() or not spent.any():
+        return None, None
+    return to_first_success(spent, hits, machine_numbers(runs))
+
+
+def left_out_of(timed: pd.DataFrame, clock: Clock) -> float | None:
+    """The median of what the clock leaves out of the times; None where there is none, or one of them is unknown."""
+    if clock == "published" or timed.empty:  # what its author tells of that is in its notes
+        return None
+    seconds = timed[f"{clock}_left_out_s"]
+    return float(seconds.median()) if seconds.notna().all() else None
+
+
+def mean_of(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
+    """The mean of those that are known, and its interval."""
+    known = values.dropna().tolist()
+    return (math.fsum(known) / len(known) if known else None), mean_interval(known)
