@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from bench.doctor import machine, services
 from bench.doctor.finding import PURPOSES, Asked, Finding, Purpose
-from bench.doctor.machine import clock, disk, lease, memory, python, settings, training
-from bench.doctor.services import credentials, data, skypilot, spool, store
 from bench.tracking import tracked
 
 __all__ = ["PROBES", "PURPOSES", "Asked", "Finding", "Purpose", "findings"]
 
 Probe = Callable[[Asked], Iterator[Finding]]
 PROBES: dict[str, Probe] = {
-    "Python": python,
-    "training": training,
-    "data": data,
-    "disk": disk,
-    "memory": memory,
-    "store": store,
-    "spool": spool,
-    "variables": settings,
-    "lease": lease,
-    "credentials": credentials,
-    "SkyPilot": skypilot,
-    "clock": clock,
+    "Python": machine.python,
+    "training": machine.training,
+    "data": services.data,
+    "disk": machine.disk,
+    "memory": machine.memory,
+    "store": services.store,
+    "spool": services.spool,
+    "variables": machine.settings,
+    "lease": machine.lease,
+    "credentials": services.credentials,
+    "SkyPilot": services.skypilot,
+    "clock": machine.clock,
 }
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analysis.reconcile.formats.azure import Azure
+from analysis.reconcile.formats import azure, cost_explorer, cur2, focus, runpod
 from analysis.reconcile.formats.cells import column
 from analysis.reconcile.formats.charge import Format
-from analysis.reconcile.formats.cost_explorer import CostExplorer
-from analysis.reconcile.formats.cur2 import Cur2
-from analysis.reconcile.formats.focus import Focus
-from analysis.reconcile.formats.runpod import RunPod
 from bench.record.documents import BillSource
 
 FORMATS: dict[BillSource, Format] = {
-    "focus": Focus(),
-    "cur2": Cur2(),
-    "azure": Azure(),
-    "cost-explorer": CostExplorer(),
-    "runpod": RunPod(),
+    "focus": focus.Focus(),
+    "cur2": cur2.Cur2(),
+    "azure": azure.Azure(),
+    "cost-explorer": cost_explorer.CostExplorer(),
+    "runpod": runpod.RunPod(),
 }
 FILES = tuple(FORMATS[source] for source in ("focus", "cur2", "azure"))  # the others are asked over the network
 

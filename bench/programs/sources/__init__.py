@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from bench.programs.progress import Source, Watched
-from bench.programs.sources.events import Events
-from bench.programs.sources.json_lines import JsonLines
-from bench.programs.sources.key_value import KeyValue
-from bench.programs.sources.mllog import Mllog
-from bench.programs.sources.python_dict import PythonDict
-from bench.programs.sources.regex import Regex
-from bench.programs.sources.tensorboard import TensorBoard
-from bench.programs.sources.tqdm import Tqdm
-from bench.programs.sources.trainer_state import TrainerState
+from bench.programs.sources import (
+    events,
+    json_lines,
+    key_value,
+    mllog,
+    python_dict,
+    regex,
+    tensorboard,
+    tqdm,
+    trainer_state,
+)
 
 # Best first. What a user's own expressions find comes first of all: somebody asked for it by name.
-SOURCES = (Regex, Events, JsonLines, Mllog, TensorBoard, TrainerState, KeyValue, PythonDict, Tqdm)
+SOURCES = (
+    regex.Regex,
+    events.Events,
+    json_lines.JsonLines,
+    mllog.Mllog,
+    tensorboard.TensorBoard,
+    trainer_state.TrainerState,
+    key_value.KeyValue,
+    python_dict.PythonDict,
+    tqdm.Tqdm,
+)
 
 
 def open_sources(watched: Watched) -> list[Source]:
