@@ -19,7 +19,7 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, verdict_of
-from analysis.comparison.selection import select
+from analysis.comparison.side import select
 from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.stats.intervals import Interval, mean_interval, median_interval, ratio_of_medians
 from bench.errors import UsageError

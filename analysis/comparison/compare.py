@@ -10,17 +10,13 @@ from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
-from analysis.comparison.machines import about
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
-from analysis.comparison.selection import Side, select
-from analysis.frames.hosts import by_machine, machine_numbers, machines_of
-from analysis.frames.runs import Clock, clock_of, target_words
+from analysis.comparison.side import Side, about, select, side_counts, side_line
+from analysis.frames.runs import Clock, clock_of
 from analysis.stats.intervals import LEVEL, POWER, visible_difference
-from analysis.stats.machines import median_of
-from analysis.stats.success import share
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
-from bench.text import CATEGORIES, UNKNOWN, Column, Table, escape_markdown, one_line, plural, significant
+from bench.text import CATEGORIES, Column, Table, escape_markdown, one_line
 
 __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "select", "slower"]
 
@@ -186,7 +182,7 @@ def as_sentences(comparison: Comparison) -> str:
     """A title, a line a side, a sentence a metric, then the notes."""
     width = max((len(finding.metric) for finding in comparison.findings), default=0)
     lines = [title(comparison), ""]
-    lines += [_side(side, comparison.policy) for side in (comparison.a, comparison.b)]
+    lines += [side_line(side, comparison.policy) for side in (comparison.a, comparison.b)]
     lines += ["", *(f"{finding.metric:<{width}}  {finding.text}" for finding in comparison.findings), ""]
     return "\n".join([*lines, *comparison.notes]) + "\n"
 
@@ -197,7 +193,7 @@ def as_markdown(comparison: Comparison) -> str:
         Column("metric", lambda finding: finding.metric, numeric=False),
         Column("finding", lambda finding: finding.text, numeric=False),
     )
-    sides = (_side(side, comparison.policy) for side in (comparison.a, comparison.b))
+    sides = (side_line(side, comparison.policy) for side in (comparison.a, comparison.b))
     lines = [f"**{escape_markdown(title(comparison))}**", "", *(f"- {escape_markdown(side)}" for side in sides), ""]
     return "\n".join([*lines, Table(columns, comparison.findings, comparison.notes).as_markdown()])
 
@@ -209,8 +205,8 @@ def as_json(comparison: Comparison) -> str:
         "title": title(comparison),
         "policy": comparison.policy,
         "level": LEVEL,
-        "a": _counts(comparison.a),
-        "b": _counts(comparison.b),
+        "a": side_counts(comparison.a),
+        "b": side_counts(comparison.b),
         "findings": [_flat(finding) for finding in comparison.findings],
         "notes": list(comparison.notes),
     }
@@ -220,53 +216,6 @@ def as_json(comparison: Comparison) -> str:
 def title(comparison: Comparison) -> str:
     """What is compared, and by which clock."""
     return f"{comparison.a.label} against {comparison.b.label}, under the {comparison.policy} clock"
-
-
-def _side(side: Side, policy: str) -> str:
-    """The side's numbers in a line."""
-    n, hits = len(side.runs), int(side.runs["hit"].sum())
-    of_hits = share(side.runs["hit"].tolist(), machine_numbers(side.runs))
-    targets = side.runs[["dataset", "metric", "direction", "target"]].drop_duplicates().sort_values("target")
-    target = ", ".join(dict.fromkeys(target_words(*each) for each in targets.to_numpy()))
-    return (
-        f"{side.label}: {plural(n, 'run')} on {_machines(side)}; median {_time(side, policy)}; "
-        f"{hits} of {n} reached {target}, P(hit) [{100 * of_hits.low:.0f}, {100 * of_hits.high:.0f}] %; {_price(side)}"
-    )
-
-
-def _time(side: Side, policy: str) -> str:
-    times = side.runs[f"{policy}_s"].dropna()
-    median, interval = median_of(times.tolist(), by_machine(side.runs, times))
-    if median is None:
-        return "time unknown"
-    between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
-    return f"{significant(median)} s{between}"
-
-
-def _machines(side: Side) -> str:
-    names = ", ".join(sorted({one_line(name) for name in side.runs["machine"]}))
-    count = machines_of(side.runs)
-    return names if count is None else f"{plural(count, 'machine')} ({names})"
-
-
-def _price(side: Side) -> str:
-    columns = side.runs[["hourly", "currency", "pricing_category"]]
-    prices = {
-        UNKNOWN if hourly is None else f"{significant(hourly)} {currency}/h {CATEGORIES.get(category, category)}"
-        for hourly, currency, category in columns.itertuples(index=False)
-    }
-    return f"price {', '.join(sorted(prices))}"
-
-
-def _counts(side: Side) -> dict[str, Any]:
-    return {
-        "label": side.label,
-        "runs": len(side.runs),
-        "completed": int((side.runs["status"] == "completed").sum()),
-        "hits": int(side.runs["hit"].sum()),
-        "invalid": side.invalid,
-        "machines": sorted({one_line(name) for name in side.runs["machine"]}),
-    }
 
 
 def _flat(finding: Finding) -> dict[str, Any]:

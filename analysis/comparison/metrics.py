@@ -6,15 +6,22 @@ Nothing is called a winner on too few runs, or where the interval holds "no diff
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal, NamedTuple, get_args
 
 import pandas as pd
 
-from analysis.comparison.machines import by_run, difference_of_hits, ratio_of, ratio_of_successes
-from analysis.comparison.selection import Side
+from analysis.comparison.side import (
+    Side,
+    amounts,
+    by_run,
+    difference_of_hits,
+    distinct,
+    ratio_of,
+    ratio_of_successes,
+    unpriced,
+)
 from analysis.frames.runs import Clock, attempt_costs, train_costs
 from analysis.stats.intervals import (
     Interval,
@@ -82,9 +89,9 @@ def compare_metric(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
         return _hits(a, b)
     if metric == "accuracy":
         return _accuracy(a, b)
-    unpriced = _unpriced(a, b) if metric.startswith("cost") else None
-    if unpriced:
-        return _inconclusive(metric, (len(a.runs), len(b.runs)), unpriced, "unknown")
+    reason = unpriced(a, b) if metric.startswith("cost") else None
+    if reason:
+        return _inconclusive(metric, (len(a.runs), len(b.runs)), reason, "unknown")
     if metric in ("time", "cost"):
         return _per_run(metric, a, b, policy)
     return _per_success(metric, a, b, policy)
@@ -177,27 +184,14 @@ def _accuracy(a: Side, b: Side) -> Finding:
 
 def _values(metric: Metric, side: Side, policy: Clock) -> pd.Series[float]:
     """What each run took, in s or in the currency, by series and index; runs without a time are left out."""
-    taken = side.runs[f"{policy}_s"] if metric == "time" else _amounts(train_costs(side.runs, policy))
+    taken = side.runs[f"{policy}_s"] if metric == "time" else amounts(train_costs(side.runs, policy))
     return by_run(side, taken)
 
 
 def _attempts(metric: Metric, side: Side, policy: Clock) -> list[float]:
     if metric == "time-per-success":
         return [float(value) for value in side.runs[f"{policy}_attempt_s"]]
-    return _amounts(attempt_costs(side.runs, policy))
-
-
-def _amounts(costs: Sequence[Decimal | None]) -> list[float]:
-    return [math.nan if cost is None else float(cost) for cost in costs]
-
-
-def _unpriced(a: Side, b: Side) -> str | None:
-    """Why the two have no costs to compare, in words; None where they have."""
-    for side in (a, b):
-        if side.runs["hourly"].isna().any():
-            return f"{side.label} has runs without a price"
-    currencies = sorted({*a.runs["currency"], *b.runs["currency"]})
-    return f"prices in {' and '.join(currencies)}" if len(currencies) > 1 else None
+    return amounts(attempt_costs(side.runs, policy))
 
 
 def _ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, interval: Interval | None) -> Finding:
@@ -273,13 +267,8 @@ def _winner(interval: Interval, equal: float) -> Winner | None:
 
 def _basis(metric: Metric, a: Side, b: Side, n: tuple[int, int], interval: Interval) -> str:
     """What a sentence rests on, and the mark of what makes its two sides unlike."""
-    marks = [mark for column, mark in _UNLIKE[metric].items() if _distinct(a, column) != _distinct(b, column)]
+    marks = [mark for column, mark in _UNLIKE[metric].items() if distinct(a, column) != distinct(b, column)]
     return f"(n = {n[0]}, {n[1]}; {'; '.join([interval.method, *marks])})"
-
-
-def _distinct(side: Side, column: str) -> set[object]:
-    values = side.runs.reindex(columns=[column])[column].drop_duplicates().astype(object)
-    return set(values.where(values.notna(), None))  # unknown is like unknown, which nan is not
 
 
 def _times(value: float) -> str:
