@@ -9,9 +9,10 @@ from typing import Any, Final
 import pandas as pd
 
 from analysis.claims.claim import RULE, Book, Check, Claim, Metric, Operand, chosen, judge, load_claims, plain_found
+from analysis.comparison.side import Side, about, by_run, ratio_of, typical
 from analysis.frames.runs import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET, gpu_count
-from analysis.stats.intervals import MEDIAN_FROM, ratio_of_medians
+from analysis.stats.intervals import MEDIAN_FROM
 from bench.record.documents import Published
 from bench.text import NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, one_line, significant
 
@@ -141,12 +142,15 @@ def _clocks(claim: Claim, book: Book, entry: Published | None, factor: float | N
 
 def _check_machine(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     values_a, values_b = _run_values(claim, a), _run_values(claim, b)
-    factor, interval = ratio_of_medians(values_b, values_a) if values_a and values_b else (None, None)
+    known = len(values_a) and len(values_b)
+    factor, interval = ratio_of(values_a, values_b, paired=False) if known else (None, None)
     notes = [f"hits: A {a['hit'].sum()} of {len(a)} runs, B {b['hit'].sum()} of {len(b)}; medians of those that hit"]
     if factor is None:
         notes.append("nothing to compare: a recipe never hit, or the machine's price is unknown")
     elif interval is None:
         notes.append(f"no interval, so no verdict: it takes {MEDIAN_FROM} runs that hit on either side")
+    else:
+        notes += filter(None, (about(Side(label, runs[runs["hit"]])) for label, runs in (("A", a), ("B", b))))
     first = a.iloc[0]
     instance = "" if pd.isna(first["instance"]) else f" ({first['instance']})"
     return Check(
@@ -161,18 +165,18 @@ def _check_machine(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     )
 
 
-def _run_values(claim: Claim, runs: pd.DataFrame) -> list[float]:
+def _run_values(claim: Claim, runs: pd.DataFrame) -> pd.Series[float]:
     """What the runs that hit took: positive values, as the clock and the price are."""
     hits = runs[runs["hit"]]
-    if claim.metric == "cost":
-        return [float(cost) for cost in train_costs(hits, "dawnbench") if cost]
-    return [seconds for seconds in hits["dawnbench_s"].dropna().tolist() if seconds > 0]
+    costs = [None if cost is None else float(cost) for cost in train_costs(hits, "dawnbench")]
+    values = by_run(hits, costs if claim.metric == "cost" else hits["dawnbench_s"])
+    return values[values > 0]
 
 
-def _runs_operand(claim: Claim, runs: pd.DataFrame, values: list[float]) -> Operand:
+def _runs_operand(claim: Claim, runs: pd.DataFrame, values: pd.Series[float]) -> Operand:
     first = runs.iloc[0]
     unit = UNITS[claim.metric] if claim.metric == "time" or pd.isna(first["currency"]) else first["currency"]
-    return Operand(one_line(first["recipe"]), float(pd.Series(values).median()) if values else None, one_line(unit))
+    return Operand(one_line(first["recipe"]), typical(values)[0], one_line(unit))
 
 
 def claims_table(checks: Sequence[Check]) -> Table[Check]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -19,9 +19,9 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, verdict_of
-from analysis.comparison.side import select
+from analysis.comparison.side import Side, about, by_run, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
-from analysis.stats.intervals import Interval, mean_interval, median_interval, ratio_of_medians
+from analysis.stats.intervals import Interval, mean_interval
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
@@ -116,13 +116,14 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     clock = clock_of(both, claim.clock)  # one clock for both sides, as one currency
     currencies = sorted(both["currency"].dropna().unique()) if claim.metric == "cost" else []
     sides = [_values(claim, runs, clock) for runs, _ in selected]
-    about = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
+    under = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
     notes = [
-        why or f"{name}: {len(values)} of {len(runs)} runs have the value{about}"
+        why or f"{name}: {len(values)} of {len(runs)} runs have the value{under}"
         for name, values, (runs, why) in zip(names, sides, selected, strict=True)
     ]
     unlike = _unlike(claim, sides, currencies)
     found, interval = (None, None) if unlike else _found(claim, sides)
+    about_what = _about(claim, names, selected) if interval else filter(None, [unlike])
     unit = claim.unit if claim.metric == "time" else currencies[0] if len(currencies) == 1 else ""
     return OwnCheck(
         claim=claim,
@@ -131,7 +132,7 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         found=found,
         interval=interval,
         verdict=_verdict(claim, interval),
-        notes=tuple(one_line(note) for note in [*notes, *filter(None, [unlike])]),
+        notes=tuple(one_line(note) for note in [*notes, *about_what]),
     )
 
 
@@ -143,7 +144,7 @@ def _selected(frame: pd.DataFrame, name: str, store: str) -> tuple[pd.DataFrame,
         return frame.iloc[:0], str(error)
 
 
-def _unlike(claim: OwnClaim, sides: Sequence[Sequence[float]], currencies: Sequence[str]) -> str | None:
+def _unlike(claim: OwnClaim, sides: Sequence[pd.Series[float]], currencies: Sequence[str]) -> str | None:
     """Why the values cannot be put together, in words; None where they can."""
     if len(currencies) > 1:
         return f"prices in {' and '.join(currencies)}: nothing is compared"
@@ -152,24 +153,33 @@ def _unlike(claim: OwnClaim, sides: Sequence[Sequence[float]], currencies: Seque
     return None
 
 
-def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Clock) -> list[float]:
+def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Clock) -> pd.Series[float]:
     """What the claim is about, of each run that has it, in its unit."""
     if claim.metric == "time":
-        return [seconds / _SECONDS[claim.unit] for seconds in runs[f"{clock}_s"].dropna()]
+        return by_run(runs, runs[f"{clock}_s"] / _SECONDS[claim.unit])
     if claim.metric == "cost":
-        return [float(cost) for cost in train_costs(runs, clock) if cost is not None]
+        return by_run(runs, (None if cost is None else float(cost) for cost in train_costs(runs, clock)))
     shown = runs[(runs["metric"] == claim.metric) & (runs["status"] == "completed")]
-    return [float(value) for value in shown["final"].dropna()]
+    return by_run(shown, shown["final"])
 
 
-def _found(claim: OwnClaim, sides: Sequence[Sequence[float]]) -> tuple[float | None, Interval | None]:
-    if not all(sides):
+def _found(claim: OwnClaim, sides: Sequence[pd.Series[float]]) -> tuple[float | None, Interval | None]:
+    if not all(map(len, sides)):
         return None, None
     if claim.factor is not None:
-        return ratio_of_medians(sides[1], sides[0])
+        return ratio_of(sides[0], sides[1], paired=False)
     if claim.metric in ("time", "cost"):
-        return float(pd.Series(sides[0]).median()), median_interval(sides[0])
-    return math.fsum(sides[0]) / len(sides[0]), mean_interval(sides[0])
+        return typical(sides[0])
+    values = sides[0].tolist()
+    return math.fsum(values) / len(values), mean_interval(values)
+
+
+def _about(claim: OwnClaim, names: Sequence[str], selected: Sequence[tuple[pd.DataFrame, str | None]]) -> Iterator[str]:
+    """What an interval says something of, where that is not a type of machine."""
+    if claim.metric in ("time", "cost"):
+        yield from filter(None, (about(Side(name, runs)) for name, (runs, _) in zip(names, selected, strict=True)))
+    else:
+        yield f"a mean {claim.metric} is about the machines that ran"
 
 
 def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:

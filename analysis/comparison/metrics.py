@@ -185,7 +185,7 @@ def _accuracy(a: Side, b: Side) -> Finding:
 def _values(metric: Metric, side: Side, policy: Clock) -> pd.Series[float]:
     """What each run took, in s or in the currency, by series and index; runs without a time are left out."""
     taken = side.runs[f"{policy}_s"] if metric == "time" else amounts(train_costs(side.runs, policy))
-    return by_run(side, taken)
+    return by_run(side.runs, taken)
 
 
 def _attempts(metric: Metric, side: Side, policy: Clock) -> list[float]:

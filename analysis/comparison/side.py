@@ -87,12 +87,11 @@ def _nearest(recipe: str, recipes: pd.Series[str]) -> str:
     return f"it has {', '.join(known[:5])}{' and more' if len(known) > 5 else ''}" if known else "it has no runs at all"
 
 
-def by_run(side: Side, values: Iterable[Any]) -> pd.Series[float]:
-    """The known of `values`, one a run of the side, by series, index and machine, "" where that is not told.
+def by_run(runs: pd.DataFrame, values: Iterable[Any]) -> pd.Series[float]:
+    """The known of `values`, one for each of `runs`, by series, index and machine, "" where that is not told.
 
     Runs of two sides are partners where all three are the same.
     """
-    runs = side.runs
     keys = pd.MultiIndex.from_arrays(
         [runs["series_id"], runs["series_index"], runs["host_id"].astype(object).fillna("")]
     )
@@ -162,6 +161,11 @@ def _numbers(a: Side, b: Side) -> tuple[Machines | None, Machines | None]:
     """The machine of each run; None where one side says nothing of its type, so that both are about those that ran."""
     few = any((machines_of(side.runs) or 0) < TYPE_FROM for side in (a, b))
     return (None, None) if few else (machine_numbers(a.runs), machine_numbers(b.runs))
+
+
+def typical(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
+    """The median of values of by_run and its interval, about the type of machine where there are enough of them."""
+    return median_of(values.tolist(), list(_by_machine(values).values()))
 
 
 def _named(found: tuple[float, Interval | None], machines: str) -> tuple[float, Interval | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.comparison.compare import Comparison, Finding, Metric, compare, select
 from analysis.frames.runs import runs_frame
-from bench.record.documents import AnyDocument, Device, RecipeRef, Run, Series
+from bench.record.documents import AnyDocument, Device, Machine, RecipeRef, Run, Series
 from tests.support import small_store as a
 
 SLOW = [20.0 + k % 5 / 10 for k in range(12)]
@@ -54,3 +54,23 @@ def a_pair(n: int = 12, drift: float = 0.0, factor: float = 2.0, **changes: Any)
     seconds = [20.0 + drift * k + k % 5 / 10 for k in range(n)]
     slower_ones = [factor * value + k % 3 / 10 for k, value in enumerate(seconds)]
     return [*series("fast", 100, seconds, **changes), *series("slow", 200, slower_ones, shared=100, **changes)]
+
+
+# Hosts of a type differ by more than the 1 % between the two recipes.
+OFFSETS = (0.0, 2.0, -1.5, 0.7, -2.2)
+
+
+def on(hosts: int, recipe: str, first: int, factor: float, *, other: int = 0, apart: int = 0) -> list[Run]:
+    """Eight runs of the recipe on each of so many hosts, numbered from `other`; a series a host, from `apart`."""
+    return [
+        a.a_run(
+            first + 8 * host + k,
+            factor * (60 + OFFSETS[host] + k % 3 / 100),
+            recipe=named(recipe),
+            seed=k,
+            series=Series(id=a.an_id(900 + apart + host), index=k, planned=8),
+            machine=Machine(host=f"{other + host:016x}"),
+        )
+        for host in range(hosts)
+        for k in range(8)
+    ]

@@ -20,6 +20,7 @@ from analysis.stats.intervals import Interval
 from bench.errors import UsageError
 from bench.record.documents import AnyDocument, RecipeRef, Run
 from tests.support import small_store
+from tests.support.pairs import on
 
 BOOK = load_claims()
 ENTRIES = published_documents()
@@ -163,6 +164,17 @@ def test_six_runs_a_side_make_a_verdict(n: int, verdict: str) -> None:
     (check,) = check_runs(a_claim(), runs_frame(runs(3.0, n=n)))
     assert check.verdict == verdict
     assert any("it takes 6" in note for note in check.notes) == (verdict == "inconclusive")
+
+
+@pytest.mark.parametrize(("hosts", "verdict"), [(1, "not supported"), (5, "inconclusive")])
+def test_a_verdict_about_a_type_is_of_machines(hosts: int, verdict: str) -> None:
+    """`slow` takes 1.01 times as long, on other machines, which differ by more than the claim is off."""
+    documents = [*on(hosts, "fast", 100, 1), *on(hosts, "slow", 300, 1.01, other=50, apart=50)]
+    frame = runs_frame(documents)
+    (check,) = check_runs(a_claim(factor="1.014"), frame.assign(dawnbench_s=frame["airbench_s"]))
+    assert check.verdict == verdict
+    alone = [note for note in check.notes if "ran on 1 machine" in note]
+    assert len(alone) == (2 if hosts == 1 else 0)
 
 
 def test_runs_on_two_machines_are_not_compared() -> None:

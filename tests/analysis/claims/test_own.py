@@ -13,6 +13,7 @@ from bench.errors import UsageError
 from bench.lease.machine import MachineOptions, lease_by_options
 from bench.record.documents import AnyDocument, Phase, Run
 from tests.support.builders import make_run
+from tests.support.pairs import on
 from tests.support.program_runs import PROGRAM, losses, make_program_run
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +60,23 @@ def check(**claim: Any) -> OwnCheck:
 )
 def test_the_verdict(claim: dict[str, Any], verdict: str) -> None:
     assert check(**claim).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("hosts", "claim", "method"),
+    [
+        (1, {"A": "fast", "at_most": "60.5"}, "order statistics"),
+        (5, {"A": "fast", "at_most": "60.5"}, "random effects of machines"),
+        (5, {"A": "fast", "B": "slow", "factor": "1.00"}, "random effects of machines, 5 and 5 machines"),
+    ],
+)
+def test_a_verdict_about_a_type_is_of_machines(hosts: int, claim: dict[str, Any], method: str) -> None:
+    frame = runs_frame([*on(hosts, "fast", 100, 1), *on(hosts, "slow", 300, 1.01, other=50, apart=50)])
+    (found,) = check_own([OwnClaim(**({"id": "x", "text": "x"} | claim))], frame, "store")
+    assert found.interval is not None
+    assert found.interval.method == method
+    assert found.verdict == ("supported" if hosts == 1 else "inconclusive")
+    assert len([note for note in found.notes if "ran on 1 machine" in note]) == (1 if hosts == 1 else 0)
 
 
 def priced(found: list[Run], price: str, currency: str = "USD") -> list[AnyDocument]:

@@ -2,28 +2,8 @@
 
 from __future__ import annotations
 
-from bench.record.documents import Machine, Run, Series
-from tests.support import small_store as a
-from tests.support.pairs import compared, finding, named
-
-# Hosts of a type differ by more than the 1 % between the two recipes.
-OFFSETS = (0.0, 2.0, -1.5, 0.7, -2.2)
-
-
-def on(hosts: int, recipe: str, first: int, factor: float, *, other: int = 0, apart: int = 0) -> list[Run]:
-    """Eight runs of the recipe on each of so many hosts, numbered from `other`; a series a host, from `apart`."""
-    return [
-        a.a_run(
-            first + 8 * host + k,
-            factor * (60 + OFFSETS[host] + k % 3 / 100),
-            recipe=named(recipe),
-            seed=k,
-            series=Series(id=a.an_id(900 + apart + host), index=k, planned=8),
-            machine=Machine(host=f"{other + host:016x}"),
-        )
-        for host in range(hosts)
-        for k in range(8)
-    ]
+from bench.record.documents import Machine
+from tests.support.pairs import compared, finding, on
 
 
 def test_on_one_machine_a_comparison_is_about_that_machine_and_says_so() -> None:
