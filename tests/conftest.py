@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 # Workers of pytest-xdist share the cores: one thread each. Read when torch and numpy are loaded, so before all else.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -18,6 +20,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("BENCH_FINGERPRINT", "0")
 
 import pytest
+from botocore.loaders import Loader
 from hypothesis import settings
 
 from bench.record.documents import Run
@@ -25,13 +28,17 @@ from tests.support import builders
 
 ROOT = Path(__file__).parents[1]
 
+# Where the environment forbids it too: hundreds of programs start here, and each would compile all it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Under nohup SIGHUP is ignored, and in the background of a script SIGINT, by every process that a test starts too.
 # Tests send both.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no defect: how long an example takes is not a fact that tests state.
-settings.register_profile("no deadline", deadline=None)
+settings.register_profile("no deadline", deadline=None, max_examples=50)
 # Where the same tests run a second time, with other versions: `--hypothesis-profile few`.
 settings.register_profile("few", deadline=None, max_examples=10)
 settings.load_profile("no deadline")
@@ -69,6 +76,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(LONGEST) if file.startswith(start)), len(LONGEST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is imported out of every collection of garbage, which with torch and pandas would take a second."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_its_files_once() -> Iterator[None]:
+    """Every client of S3 reads megabytes of JSON, the same for all: here the clients of a worker share them."""
+    made, read = Loader.__init__, dict[Any, Any]()
+
+    def sharing(loader: Loader, *words: Any, **named: Any) -> None:
+        made(loader, *words, **named)
+        loader._cache = read
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "__init__", sharing)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -170,7 +170,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: tuple[int, str]) -> Ite
         for status, code in answers
     ]
     with Server(bodies) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
         try:

@@ -41,7 +41,7 @@ def runpod(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
             """Nothing is logged."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     monkeypatch.setenv("RUNPOD_API_BASE_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("RUNPOD_API_KEY", "secret")
 

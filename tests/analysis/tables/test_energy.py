@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analysis.frames.runs import runs_frame
 from analysis.report.report import build_report
@@ -61,6 +61,7 @@ def test_a_published_entry_has_none() -> None:
     assert {row.energy_kwh for row in rows if row.kind == "published"} == {None}
 
 
+@settings(max_examples=20)  # each makes a report
 @given(st.lists(st.floats(0, 1e12), min_size=1, max_size=8), st.data())
 def test_the_energy_of_all_successes_is_that_of_all_attempts(joules: list[float], data: st.DataObject) -> None:
     missed = data.draw(st.integers(0, len(joules) - 1))

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analysis.frames.runs import runs_frame
 from analysis.report.report import build_report
@@ -92,6 +92,7 @@ def test_a_sample_is_priced_for_a_thousand_steps_and_to_the_end() -> None:
     assert more == {"what-if EUR", "what-if to"}
 
 
+@settings(max_examples=20)  # each makes a table
 @given(cents=st.integers(1, 10**6))
 def test_at_the_recorded_price_both_costs_are_the_same(cents: int) -> None:
     frame = runs_frame([a.a_lease(1), *a.a_series(10, (60, 90, 66, 61, 62, 63, 64), lease_id=a.an_id(1))])
