@@ -20,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PATHS = ("captured", "compiled-captured")
-SHORT = ("airbench94-muon", "speedrun", "airbench94", "hlb", "myrtle", "myrtle-tricks")
+SHORT = ("airbench94-muon", "speedrun", "airbench94", "hlb", "myrtle", "myrtle-tricks", "speedrun-sure")
 LONG = ("bkj", "fastai-wrn", "dawn-resnet164")
 # Seconds that one part may take, the start of the process included.
 LIMIT = 120.0

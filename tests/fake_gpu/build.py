@@ -70,10 +70,11 @@ def build(folder: Path) -> Path:
 
 
 def _include() -> Path | None:
-    return next((path.parent for path in _site_packages().glob("nvidia/*/include/cuda_runtime_api.h")), None)
+    return next((path.parent for path in site_packages().glob("nvidia/*/include/cuda_runtime_api.h")), None)
 
 
-def _site_packages() -> Path:
+def site_packages() -> Path:
+    """The folder that torch is installed in, with the libraries of CUDA beside it."""
     torch = find_spec("torch")
     assert torch is not None
     assert torch.origin is not None
@@ -82,11 +83,11 @@ def _site_packages() -> Path:
 
 def _wanted() -> set[str]:
     """The functions of CUDA that are called by torch's libraries, or that they and Triton look up by name."""
-    folder = _site_packages() / "torch" / "lib"
+    folder = site_packages() / "torch" / "lib"
     paths = [path for name in _LIBRARIES if (path := folder / f"lib{name}.so").exists()]
     names = set[str]().union(*(_symbols(path, "--undefined-only") for path in paths))
     looked_up = re.findall(rb"\0(cu[A-Z]\w+)(?=\0)", (folder / "libc10_cuda.so").read_bytes())
-    triton = (_site_packages() / "triton" / "backends" / "nvidia" / "driver.c").read_text()
+    triton = (site_packages() / "triton" / "backends" / "nvidia" / "driver.c").read_text()
     names |= {name.decode() for name in looked_up} | set(re.findall(r"\b(cu[A-Z]\w+)(?=\()", triton))
     return {name for name in names if _OF_CUDA.fullmatch(name) and not _REAL.search(name)}
 

@@ -61,6 +61,7 @@ def test_a_gpu_that_torch_has_no_kernels_for_costs_no_time(machine: Machine, ben
     done, runs = bench.run(replace(machine, capability=70), "quick")
     assert (done.returncode, runs) == (2, [])
     assert "sm_70" in done.stderr
+    assert "pip install 'torch==2.10.*'" in done.stderr  # the newest on PyPI that has them
     assert "Traceback" not in done.stderr
 
 
