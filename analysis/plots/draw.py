@@ -14,9 +14,19 @@ from matplotlib.figure import Figure
 
 from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
 from analysis.plots.data import Group, Hits, Reading
-from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
+from analysis.plots.points import (
+    UNPRICED,
+    cannot_be_placed,
+    cost_of,
+    is_supposed,
+    of_group,
+    of_hits,
+    of_point,
+    of_reading,
+    pareto_fronts,
+    time_of,
+)
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
-from analysis.plots.tips import of_group, of_hits, of_point, of_reading
 from bench.record.documents import Policy
 
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))

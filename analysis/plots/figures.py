@@ -16,7 +16,7 @@ from analysis.plots.draw import (
     time_and_cost,
 )
 from analysis.plots.lease_figure import lease_figure
-from analysis.plots.placing import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
+from analysis.plots.points import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run

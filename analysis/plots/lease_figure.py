@@ -10,8 +10,8 @@ import matplotlib.figure as mpl
 
 from analysis.plots.axes import Margins, leave
 from analysis.plots.data import PARTS, Group, LeasePhases, lease_phases
+from analysis.plots.points import of_phase
 from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, Tips, svg_of
-from analysis.plots.tips import of_phase
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.text import UNKNOWN, significant, table_of
 

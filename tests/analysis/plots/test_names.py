@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from analysis.plots.data import Group
 from analysis.plots.names import LONGEST, short_names
-from analysis.plots.tips import of_point
+from analysis.plots.points import of_point
 from analysis.tables.cost_table import Row
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 from matplotlib.figure import Figure
 
-from analysis.plots import data as plot_data, draw, placing
+from analysis.plots import data as plot_data, draw, points
 from analysis.plots.data import Group, groups_of
 from analysis.plots.draw import colours_of
 from analysis.plots.figures import figures
@@ -59,14 +59,14 @@ def test_a_subsample_keeps_the_order_and_both_ends(items: list[int], limit: int)
 def test_the_front_holds_what_nothing_beats() -> None:
     published = groups()
     # Page's entry is both the fastest and the cheapest of the claim's four.
-    assert [g.label for g in placing.pareto_front(published)] == ["David Page"]
+    assert [g.label for g in points.pareto_front(published)] == ["David Page"]
     dear_and_fast = groups(a.a_lease(1, "60"), a.a_run(10, 30.0, lease_id=a.an_id(1)))
-    assert [g.label for g in placing.pareto_front(dear_and_fast)] == ["David Page", "myrtle"]
+    assert [g.label for g in points.pareto_front(dear_and_fast)] == ["David Page", "myrtle"]
 
 
 def test_other_targets_are_no_rivals() -> None:
     easy = Target(at_least=0.60)
-    found = placing.pareto_fronts(groups(a.a_lease(1), a.a_run(10, 5.0, lease_id=a.an_id(1), target=easy)))
+    found = points.pareto_fronts(groups(a.a_lease(1), a.a_run(10, 5.0, lease_id=a.an_id(1), target=easy)))
     assert sorted(len(pareto_front) for pareto_front in found) == [1, 1]
 
 
@@ -81,7 +81,7 @@ def test_other_targets_are_no_rivals() -> None:
     ],
 )
 def test_why_a_row_has_no_place_among_times_and_dollars(documents: list[AnyDocument], why: str | None) -> None:
-    assert placing.cannot_be_placed(groups(*documents)[0]) == why
+    assert points.cannot_be_placed(groups(*documents)[0]) == why
 
 
 @pytest.mark.parametrize(
