@@ -16,7 +16,7 @@ import pytest
 from analysis.report.render import render
 from analysis.report.report import build_report
 from analysis.stats.intervals import Interval
-from analysis.tables.what_if import what_if_price
+from analysis.tables.given_prices import what_if_price
 from bench.recipes import RECIPES, Recipe
 from bench.record.documents import AnyDocument
 from bench.store import open_store, read_all

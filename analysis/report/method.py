@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from analysis.plots.data import Group
 from analysis.report.report import Report
 from analysis.tables.footnotes import CLOCKS
-from analysis.tables.what_if import WhatIf
+from analysis.tables.given_prices import WhatIf
 from bench.record.documents import POLICIES, Policy, Run
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Table, one_line, table_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -13,13 +13,21 @@ from analysis.claims.claim import Check
 from analysis.frames.leases import leases_frame
 from analysis.frames.runs import clock_of, load, runs_frame, whole_runs
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
+from analysis.published.runs import published_frame
+from analysis.published.summary import left_out, summary_lines
 from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
-from analysis.tables.cost_table import Row, cost_table
-from analysis.tables.energy import Electricity, note as energy_note, with_energy
-from analysis.tables.footnotes import NO_RUNS, general_notes
+from analysis.tables.cost_table import Row, cost_table, measured_row
+from analysis.tables.footnotes import NO_RUNS, SEVERAL_PUBLISHED, general_notes
+from analysis.tables.given_prices import (
+    Electricity,
+    WhatIf,
+    energy_note,
+    repriced,
+    repriced_samples,
+    what_if_note,
+    with_energy,
+)
 from analysis.tables.lease_table import LeaseRow, lease_table
-from analysis.tables.published_table import GENERAL_NOTE, published_rows
-from analysis.tables.what_if import WhatIf, note as what_if_note, repriced, repriced_samples
 from bench.errors import RecordError
 from bench.record.documents import (
     DEFAULT_POLICY,
@@ -28,11 +36,12 @@ from bench.record.documents import (
     LeaseClosed,
     LeaseOpened,
     Policy,
+    PublishedRuns,
     Run,
     current_published,
 )
 from bench.store import Store, read_documents
-from bench.text import plural
+from bench.text import one_line, plural
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,7 @@ def build_report(
     if len(whole) and not shown and clock_of(whole, policy) == "cold":
         policy = "cold"
     several = current_published(documents) if which in ("stored", "all") else []
-    rows = [*cost_table(frame, policy, shown), *published_rows(several)]
+    rows = [*cost_table(frame, policy, shown), *map(_published_row, several)]
     footnotes = general_notes(
         policy,
         measured=len(whole) > 0,
@@ -144,7 +153,7 @@ def build_report(
         compared=any(row.time_ratio is not None for row in rows),
     )
     if several:
-        footnotes.append(GENERAL_NOTE)
+        footnotes.append(SEVERAL_PUBLISHED)
     samples = sample_rows(
         [*programs, *(d for d in documents if isinstance(d, Run))],
         (d for d in documents if isinstance(d, LeaseOpened)),
@@ -175,6 +184,18 @@ def build_report(
         electricity=electricity,
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
         leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),
+    )
+
+
+def _published_row(series: PublishedRuns) -> Row:
+    """The row of published runs: their own clock, P(hit) and intervals, as those of measured ones."""
+    return replace(
+        measured_row(published_frame([series]), DEFAULT_POLICY),
+        kind="published",
+        clock=series.clock or "its author's",
+        left_out_s=left_out(series),
+        notes=tuple(summary_lines(series)),
+        price_source=one_line(series.price.source if series.price else series.source),
     )
 
 

@@ -33,7 +33,7 @@ class Row:
     has none. `what_if_…`: at a price that nobody paid, where one was asked for. `left_out_s`: seconds that the clock
     leaves out of a time, the median; of what a process does once, all. `run_seconds` and `run_attempts` go with
     `run_ids`: the time of each run, and what it used however it ended; NaN is unknown. Energy is that of the GPUs:
-    of a run the median, of a success that of all attempts / hits; see analysis.tables.energy.
+    of a run the median, of a success that of all attempts / hits; see analysis.tables.given_prices.
     """
 
     kind: Literal["measured", "published"]

@@ -21,6 +21,14 @@ NO_RUNS = (
     "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest). "
     "Until then, the published entries:"
 )
+# Beside rows of several runs that others published.
+SEVERAL_PUBLISHED = (
+    "published, n > 1: runs as their author made and timed them, misses among them; a time stands under its author's "
+    "clock, and a note to its row says what that counts and leaves out; left out beside the time is what is told of "
+    "every run, and there may be more. From 3 machines on the median and its interval "
+    "are about machines of that type, each of which counts alike. What they cost is at the price that was set beside "
+    "them at import. bench did not see them run."
+)
 _SHOWN = 5e-4  # s: less is no more than the call of a function
 _UNTIMED = "; loading the data, building and warming up are not counted"
 CLOCKS: dict[Policy, str] = {

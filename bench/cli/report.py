@@ -13,8 +13,7 @@ import click
 from analysis.published.dawnbench.entries import Which
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
-from analysis.tables.energy import electricity_price
-from analysis.tables.what_if import what_if_price
+from analysis.tables.given_prices import electricity_price, what_if_price
 from bench.cli.parts.common import (
     format_option,
     output_option,

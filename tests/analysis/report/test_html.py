@@ -22,7 +22,7 @@ from analysis.report.html import as_html
 from analysis.report.render import render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import cost_table
-from analysis.tables.what_if import WhatIf, what_if_price
+from analysis.tables.given_prices import WhatIf, what_if_price
 from bench.cli import cli
 from bench.record.documents import POLICIES, Device, Policy, RecipeRef, Run
 from bench.store import FolderStore

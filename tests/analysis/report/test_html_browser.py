@@ -10,7 +10,7 @@ import pytest
 
 from analysis.report.html import as_html
 from analysis.report.report import build_report, read_report
-from analysis.tables.what_if import what_if_price
+from analysis.tables.given_prices import what_if_price
 from bench.record.documents import AnyDocument, RecipeRef
 from bench.store import open_store
 from tests.support import browser, small_store as a

@@ -12,7 +12,7 @@ import pytest
 from analysis.report.answer import answer
 from analysis.report.html import MOST_COLUMNS, as_html
 from analysis.report.report import build_report, read_report
-from analysis.tables.what_if import WhatIf, what_if_price
+from analysis.tables.given_prices import WhatIf, what_if_price
 from bench.record.documents import (
     AnyDocument,
     LeaseOpened,

@@ -19,7 +19,7 @@ from analysis.published.dawnbench.entries import read_entries
 from analysis.report.render import FORMATS, render, rows_as_parquet
 from analysis.report.report import Report, build_report
 from analysis.tables.cost_table import Row
-from analysis.tables.what_if import what_if_price
+from analysis.tables.given_prices import what_if_price
 from bench.errors import UsageError
 from bench.text import significant
 from tests.support import small_store as a

@@ -14,8 +14,7 @@ import pytest
 from analysis.report.html import as_html
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import Report, build_report
-from analysis.tables.energy import Electricity
-from analysis.tables.what_if import what_if_price
+from analysis.tables.given_prices import Electricity, what_if_price
 from bench.record.documents import POLICIES, Policy, Run
 from bench.text import significant
 from tests.support import page, small_store as a

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from analysis.frames.runs import runs_frame
 from analysis.report.report import build_report
 from analysis.tables.cost_table import Row, cost_table
-from analysis.tables.energy import Electricity, electricity_price, with_energy
+from analysis.tables.given_prices import Electricity, electricity_price, with_energy
 from bench.errors import UsageError
 from bench.record.documents import Run
 from tests.support import small_store as a

@@ -13,7 +13,7 @@ from analysis.frames.runs import runs_frame
 from analysis.report.report import build_report
 from analysis.report.sample_table import sample_table
 from analysis.tables.cost_table import Row, cost_table
-from analysis.tables.what_if import WhatIf, repriced, what_if_price
+from analysis.tables.given_prices import WhatIf, repriced, what_if_price
 from bench.errors import UsageError
 from bench.record.documents import AnyDocument
 from tests.support import small_store as a
