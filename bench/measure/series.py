@@ -15,6 +15,7 @@ from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
+from bench.measure.machine.each_gpu import fingerprints, slowest
 from bench.measure.machine.fingerprint import fingerprint
 from bench.measure.machine.memory import MemoryMeter
 from bench.measure.progress import Progress, outcome
@@ -71,22 +72,25 @@ class Measurement:
         self.trainers: dict[str, Trainer | Processes] = {}
 
     def take_fingerprint(self) -> None:
-        """Measure what the machine can do, off every clock; nothing where several processes train.
-
-        This process would keep memory on each of their GPUs.
-        """
-        if self.gpus > 1:
-            return
+        """Measure what the machine can do, off every clock: each of several GPUs, the processor as one."""
         self.progress.begin("fingerprint of the machine")
         began = time.perf_counter()
-        taken = fingerprint(self.compute, next(iter(self.gpu), None), lambda: self.interrupts.received is not None)
-        self.machine = self.machine.model_copy(update={"fingerprint": taken})
+        of_each = fingerprints(self.gpus, self._interrupted) if self.gpus > 1 and self.compute.is_cuda else []
+        if of_each:
+            taken = slowest(of_each)
+        else:
+            taken = fingerprint(self.compute, next(iter(self.gpu), None), self._interrupted)
+        found = {"fingerprint": taken, "gpu_fingerprints": tuple(of_each)}
+        self.machine = self.machine.model_copy(update=found)
         if self.compute.is_cuda:
             torch.cuda.empty_cache()
         self.progress.end(_told(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
         pause = time.perf_counter() - began
         self.early = [(name, start + pause, stop + pause) for name, start, stop in self.early]
+
+    def _interrupted(self) -> bool:
+        return self.interrupts.received is not None
 
     def runs(
         self,

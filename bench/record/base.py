@@ -29,7 +29,7 @@ from bench.sealed import new_id, version_7
 # 2  2026-11-26  of a run only: it may be of a program; evaluations hold metrics by name, where those of version 1
 #                held `accuracy`; ended, cleanup, resumed_from, progress; the environment's cudnn and triton. What
 #                version 1 lacks reads as null.
-# 3  2026-11-26  of a run only: machine (hashes of host and GPUs, a fingerprint) and peak_memory.
+# 3  2026-11-26  of a run only: machine (hashes of host and GPUs, fingerprints) and peak_memory.
 SCHEMA_VERSION: Final = 3
 
 

@@ -29,7 +29,10 @@ class Machine(Part):
 
     host: str | None = Field(None, pattern=_HASH, description="16 digits of a SHA-256 of the host's own number")
     gpus: tuple[str, ...] = Field((), description="the same of each GPU that took part")
-    fingerprint: Fingerprint | None = Field(None, description="null: none was taken")
+    fingerprint: Fingerprint | None = Field(None, description="null: none was taken; of several GPUs the slowest's")
+    gpu_fingerprints: tuple[Fingerprint, ...] = Field(
+        (), description="of each GPU, in torch's order, all taken at once; none where one took part"
+    )
 
 
 class PeakMemory(Part):

@@ -73,3 +73,7 @@ def test_two_gpus_train_together_by_nccl(machine: Machine) -> None:
     assert (run.device.kind, run.device.count, run.device.path) == ("cuda", 2, "eager")
     assert (run.steps, run.images, len(run.evaluations)) == (24, 24 * 64, 6)
     assert run.valid
+    assert run.machine is not None
+    of_each = run.machine.gpu_fingerprints
+    assert [each.matmul_tflops is not None and each.copy_gb_per_s is not None for each in of_each] == [True, True]
+    assert run.machine.fingerprint in of_each
