@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from analysis.claims.check import plain
 from analysis.frames.runs import COLUMNS
@@ -139,9 +138,7 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
     )
     exact = frame.assign(hourly=frame["hourly"].map(str, na_action="ignore"))[list(COLUMNS)]
     table = pa.Table.from_pandas(exact, schema=schema, preserve_index=False).replace_schema_metadata()
-    out = io.BytesIO()
-    pq.write_table(table, out, compression="zstd")
-    return out.getvalue()
+    return _parquet(table)
 
 
 def rows_as_csv(rows: Iterable[Row]) -> str:
@@ -154,8 +151,14 @@ def rows_as_parquet(rows: Iterable[Row]) -> bytes:
     """The rows of a report as Parquet: columns and numbers of its CSV, the same types whatever is unknown."""
     content = [{"schema_version": SCHEMA_VERSION, **flat(row)} for row in rows]
     fields = [("schema_version", pa.int64()), *(pair for field in _flat_fields(Row) for pair in _types(field))]
+    return _parquet(pa.Table.from_pylist(content, pa.schema(fields)))
+
+
+def _parquet(table: pa.Table) -> bytes:
+    from pyarrow import parquet  # not for the other formats
+
     out = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(content, pa.schema(fields)), out, compression="zstd")
+    parquet.write_table(table, out, compression="zstd")
     return out.getvalue()
 
 

@@ -144,7 +144,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     hourly: Decimal | None = first["hourly"]
     n, hits = len(runs), int(runs["hit"].sum())
     ended = runs["status"].value_counts()
-    completed = runs[runs["status"] == "completed"]
+    completed = runs.loc[runs["status"] == "completed", ["final", "accuracy"]]
     final = mean_of(completed["final"])
     # Of a recipe the two are one.
     accuracy = mean_of(completed["accuracy"]) if selected["program"].any() else final
@@ -192,7 +192,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         time_per_success_s_interval=success[1],
         machines=machines_of(runs),
         notes=run_notes(selected, clock),
-        left_out_s=left_out_of(runs.loc[times.index], clock),
+        left_out_s=left_out_of(runs, clock),
         run_ids=tuple(runs["run_id"].to_numpy(dtype=object)),  # not one by one, which takes a second for a million
         run_seconds=tuple(runs[f"{clock}_s"].to_numpy()),
         run_attempts=tuple(runs[f"{clock}_attempt_s"].to_numpy()),

@@ -21,12 +21,12 @@ def success_of(runs: pd.DataFrame, clock: Clock) -> tuple[float | None, Interval
     return to_first_success(spent, hits, machine_numbers(runs))
 
 
-def left_out_of(timed: pd.DataFrame, clock: Clock) -> float | None:
+def left_out_of(runs: pd.DataFrame, clock: Clock) -> float | None:
     """The median of what the clock leaves out of the times; None where there is none, or one of them is unknown."""
-    if clock == "published" or timed.empty:  # what its author tells of that is in its notes
+    if clock == "published":  # what its author tells of that is in its notes
         return None
-    seconds = timed[f"{clock}_left_out_s"]
-    return float(seconds.median()) if seconds.notna().all() else None
+    seconds = runs.loc[runs[f"{clock}_s"].notna(), f"{clock}_left_out_s"]
+    return float(seconds.median()) if len(seconds) and seconds.notna().all() else None
 
 
 def mean_of(values: pd.Series[float]) -> tuple[float | None, Interval | None]:

@@ -118,7 +118,7 @@ def _price(selected: pd.DataFrame) -> str:
 
 
 def _broken(runs: pd.DataFrame) -> Iterator[str]:
-    broken = runs[runs["status"] != "completed"]
+    broken = runs.loc[runs["status"] != "completed", ["status", "reason"]]
     if len(broken):
         reasons = broken.groupby(["status", "reason"], observed=True).size().reset_index(name="runs")
         told = sorted((f"{row.status} ({row.reason})", row.runs) for row in reasons.itertuples())
@@ -133,17 +133,19 @@ def _invalid(count: int) -> Iterator[str]:
 
 def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
     # A run that was interrupted and made again has its place in the series twice.
-    series = selected.groupby("series_id", observed=True).agg({"planned": "max", "series_index": "nunique"})
-    missing = int((series["planned"] - series["series_index"]).clip(lower=0).sum())
+    series = selected.groupby("series_id", observed=True)
+    missing = int((series["planned"].max() - series["series_index"].nunique()).clip(lower=0).sum())
     if missing:
         yield f"{plural(missing, 'run')} planned but not in the records: a series was stopped early, or still goes on"
 
 
 def _left_out(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
     phases = [phase for phase in ONCE if policy in COUNTED and phase not in COUNTED[policy]]
-    timed = runs[runs[f"{policy}_s"].notna()]
+    if not phases:
+        return
+    timed = runs.loc[runs[f"{policy}_s"].notna(), [f"{policy}_left_out_s", *(f"{phase}_s" for phase in phases)]]
     once = timed[[f"{phase}_s" for phase in phases]]
-    if timed.empty or not phases or once.isna().to_numpy().any():
+    if timed.empty or once.isna().to_numpy().any():
         return
     seconds = dict(zip(phases, once.median(), strict=True))
     parts = [f"{phase} {significant(spent)} s" for phase, spent in seconds.items() if spent >= _SHOWN]
@@ -154,8 +156,8 @@ def _left_out(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
 
 
 def _untimed(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
-    completed = runs[runs["status"] == "completed"]
-    count = int(completed[f"{policy}_s"].isna().sum())
+    completed = runs.loc[runs["status"] == "completed", f"{policy}_s"]
+    count = int(completed.isna().sum())
     if count:
         yield f"{count} of {plural(len(completed), 'run')} completed without a time under the {policy} clock"
 
@@ -166,9 +168,15 @@ def _too_few(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
         yield f"n = {timed}: too few for an interval of the median, which takes {MEDIAN_FROM}"
 
 
+# What is told of an attempt that was interrupted and made again.
+_ATTEMPT = ["series_id", "seed", "started", "status", "last_step", "resumed_from"]
+
+
 def _done_twice(selected: pd.DataFrame) -> Iterator[str]:
     """What programs lost that were interrupted and run again under the same seed of the same series."""
-    shown = selected[selected["program"] & selected["last_step"].notna()].sort_values("started")
+    shown = selected.loc[selected["program"] & selected["last_step"].notna(), _ATTEMPT].sort_values("started")
+    if shown.empty:
+        return
     lost = again = anew = 0
     for _, attempts in shown.groupby(["series_id", "seed"], observed=True):
         made: list[dict[Hashable, Any]] = attempts[["status", "last_step", "resumed_from"]].to_dict("records")

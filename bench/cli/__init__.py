@@ -6,6 +6,7 @@ Nothing heavy is imported before it must.
 from __future__ import annotations
 
 import builtins
+import gc
 import importlib
 import keyword
 import os
@@ -68,7 +69,12 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         called = f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name  # import_, exec_
-        command = getattr(importlib.import_module(f"bench.cli.{_MODULES.get(name, called)}"), called)
+        gc.disable()  # what modules make stays: looking through it again and again takes a tenth of a report
+        try:
+            command = getattr(importlib.import_module(f"bench.cli.{_MODULES.get(name, called)}"), called)
+        finally:
+            gc.freeze()
+            gc.enable()
         assert isinstance(command, click.Command)
         return command
 

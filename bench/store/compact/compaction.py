@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from bench.errors import RecordError, StoreError
 from bench.record.documents import new_id, run_key, utc_now
@@ -118,6 +117,8 @@ def compact(store: Store) -> Compaction:
 
 
 def _compact(store: Store, layer: Layer) -> Compaction:
+    from pyarrow import parquet as pq  # not for reading records
+
     began = utc_now()
     keys = layer.missing(layer.table(["run_id"])["run_id"], all_listed=True)
     leases, errors = read_leases(store)

@@ -18,7 +18,6 @@ from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
@@ -144,6 +143,8 @@ class FolderLayer:
         folder = self._store.root / FOLDER
         if not folder.is_dir():
             return READ_SCHEMA.empty_table().select(columns)
+        from pyarrow import dataset as ds  # not for a store without a layer
+
         try:
             parts = ds.dataset(folder, schema=READ_SCHEMA, format=ds.ParquetFileFormat(dictionary_columns=SHARED))
             return parts.to_table(columns=list(columns), memory_pool=POOL)
