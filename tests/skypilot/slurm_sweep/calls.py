@@ -24,7 +24,7 @@ class Call:
         self._output = output
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench", *map(str, words)],
+                [sys.executable, "-m", "tests.skypilot.slurm_sweep.patient_bench", *map(str, words)],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
