@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from bench.recipes import RECIPES
+from bench.training import evaluate
 from bench.training.augment import Augmented, statistics
 from bench.training.device import Compute, keep_freed_memory
 from bench.training.events import Silent
@@ -38,6 +39,8 @@ def in_float64(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.Tensor, "float", wide)
     for name in ("dtype", "newton_schulz_dtype"):
         monkeypatch.setattr(Compute, name, property(lambda compute: torch.float64))
+    # Twelve images are never filled up to hundreds.
+    monkeypatch.setattr(evaluate, "SECOND_BATCH", 16)
     yield
     statistics.cache_clear()
 
