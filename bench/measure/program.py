@@ -14,8 +14,7 @@ from bench.errors import BenchError, UsageError
 from bench.host import cores
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
-from bench.measure.recording import LeasePart, recorded
-from bench.measure.signals import Interrupts
+from bench.measure.recording import Interrupts, LeasePart, recorded
 from bench.programs.document import hardware_of, measured_fields
 from bench.programs.host import visible_gpus
 from bench.programs.job import Job

@@ -20,7 +20,7 @@ from bench.measure.machine.fingerprint import fingerprint
 from bench.measure.machine.memory import MemoryMeter
 from bench.measure.progress import Progress, outcome
 from bench.measure.recorder import Clock, Recorder, explain
-from bench.measure.signals import Interrupted, Interrupts
+from bench.measure.recording import Interrupted, Interrupts
 from bench.programs.host import cpu_name, gpu_ids, host_id
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (

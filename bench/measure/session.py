@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.errors import BenchError
 from bench.host import cores, process_start
 from bench.measure.progress import Progress
-from bench.measure.recording import LeasePart, recorded
-from bench.measure.signals import Interrupts
+from bench.measure.recording import Interrupts, LeasePart, recorded
 from bench.recipes import Recipe
 from bench.record.documents import PhaseName, Run, time_of
 from bench.store import Store, read_each

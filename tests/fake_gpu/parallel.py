@@ -9,8 +9,8 @@ from unittest.mock import patch
 from bench.measure.machine.each_gpu import fingerprints
 from bench.measure.machine.fingerprint import Size
 from bench.measure.progress import Progress
+from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement
-from bench.measure.signals import Interrupts
 from bench.training.api import choose
 from tests.fake_gpu.train import data
 from tests.support.parallel_recipes import SmallWrn

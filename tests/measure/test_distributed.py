@@ -20,8 +20,8 @@ import torch
 from bench.errors import UsageError
 from bench.measure.distributed import Timeouts, check
 from bench.measure.progress import Progress
+from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement
-from bench.measure.signals import Interrupts
 from bench.recipes import find
 from bench.record.documents import Run
 from bench.training.data import Cifar10

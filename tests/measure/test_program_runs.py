@@ -15,7 +15,7 @@ import pytest
 from bench.measure import program
 from bench.measure.gpu import Gpu
 from bench.measure.program import ProgramRequest, program_runs
-from bench.measure.signals import Interrupts
+from bench.measure.recording import Interrupts
 from bench.programs.job import Job
 from bench.programs.nodes import Node
 

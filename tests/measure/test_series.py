@@ -12,8 +12,8 @@ from bench.errors import BenchError
 from bench.host import process_start
 from bench.measure.gpu import Gpu
 from bench.measure.progress import Progress
+from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement
-from bench.measure.signals import Interrupts
 from bench.recipes import Recipe, Trainer, myrtle
 from bench.record.documents import ExecutionPath, Run, from_bytes, policy_seconds, to_bytes
 from bench.training.augment import Augmented

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.measure.signals import Interrupted
+from bench.measure.recording import Interrupted
 from bench.record.documents import ExecutionPath
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10

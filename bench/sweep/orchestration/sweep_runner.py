@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.errors import BenchError
-from bench.measure.signals import handled_by
+from bench.measure.recording import handled_by
 from bench.record.documents import new_id, utc_now
 from bench.store import FolderStore, Store
 from bench.sweep.orchestration.cell_machine import SweepContext, launch_request

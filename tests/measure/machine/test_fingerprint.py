@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from bench.cli import cli
 from bench.measure.machine.fingerprint import SIZES, Size, fingerprint
 from bench.measure.progress import Progress
+from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement
-from bench.measure.signals import Interrupts
 from bench.record.documents import Fingerprint, Run, policy_seconds
 from bench.training import data as cifar10
 from tests.support.scripted import CPU, NO_IMAGES, Scripted

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from bench.measure.signals import Interrupted, Interrupts
+from bench.measure.recording import Interrupted, Interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
