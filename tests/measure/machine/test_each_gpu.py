@@ -10,8 +10,8 @@ import pytest
 from bench.measure.machine.each_gpu import fingerprints, slowest
 from bench.measure.machine.fingerprint import SIZES, Size
 from bench.measure.progress import Progress
+from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement
-from bench.measure.signals import Interrupts
 from bench.record.documents import Fingerprint
 from tests.support.scripted import CPU, NO_IMAGES
 
