@@ -26,12 +26,16 @@ SHOWN = {
     "hits": ("hits",),
     "median time": ("time_s", "time_s_low", "time_s_high", "left_out_s"),
     "median train": ("train_cost", "train_cost_low", "train_cost_high"),
-    "cost per success": ("cost_per_success",),
+    "cost per success": ("cost_per_success", "cost_per_success_low", "cost_per_success_high"),
     "time ÷": ("time_ratio",),
     "cost ÷": ("cost_ratio",),
     "energy per": ("energy_kwh_per_success", "electricity_cost_per_success"),
     "what-if train": ("what_if_train_cost", "what_if_train_cost_low", "what_if_train_cost_high"),
-    "what-if cost": ("what_if_cost_per_success",),
+    "what-if cost": (
+        "what_if_cost_per_success",
+        "what_if_cost_per_success_low",
+        "what_if_cost_per_success_high",
+    ),
 }
 
 
