@@ -54,7 +54,7 @@ LABEL org.opencontainers.image.title="bench" \
       org.opencontainers.image.revision="${GIT_COMMIT}"
 # torch.compile builds code as it runs: Triton with a C compiler and Python's headers on a GPU, Inductor with g++ on a
 # CPU. With them a container takes the same path as the machine around it. A base that has all of it is left alone.
-# For a GPU alone the one file that Triton builds, of 27 kB, could be in the image in their place; the CPU needs them.
+# For a GPU alone the one file that Triton builds, of 30 to 50 kB, could be in the image in their place; the CPU needs them.
 # Optimising at link time, sanitisers and a static Python are a third of it, and never used. The base holds the versions.
 # hadolint ignore=DL3008
 RUN headers="$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["include"])')"; \
