@@ -7,6 +7,7 @@ with the next one.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shlex
@@ -111,11 +112,7 @@ def rented(user: str, folder: Path, **variables: str) -> Iterator[Rented]:
         (path / name).write_text(text)
         (path / name).chmod(0o755)
     # sshd without PAM refuses an account locked with "!", which "*" is not.
-    subprocess.run(
-        ["useradd", "--create-home", "--home-dir", home, "--shell=/bin/bash", "--password=*", "-c", COMMENT, user],
-        check=True,
-        capture_output=True,
-    )
+    _account("useradd", "--create-home", "--home-dir", home, "--shell=/bin/bash", "--password=*", "-c", COMMENT, user)
     try:
         profile.write_text(
             f'if [ "$(id -un)" = {user} ]; then\n'
@@ -249,11 +246,18 @@ def _remove(user: str) -> None:
                 f"this machine has a user {user} that is not of these tests; they run on another machine"
             )
         stop(lambda pid: Path(f"/proc/{pid}").stat().st_uid == account.pw_uid)
-        subprocess.run(["userdel", "--remove", user], check=True, capture_output=True)
+        _account("userdel", "--remove", user)
         for left in Path("/tmp").iterdir():
             with suppress(OSError):
                 if left.lstat().st_uid == account.pw_uid:
                     shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+
+def _account(*words: str | Path) -> None:
+    """Change the accounts, one test at a time: where another program has them locked, it fails."""
+    with Path("/etc/passwd").open() as accounts:
+        fcntl.flock(accounts, fcntl.LOCK_EX)
+        subprocess.run(words, check=True, capture_output=True)
 
 
 def processes(ours: Callable[[int], bool]) -> list[int]:
