@@ -52,6 +52,7 @@ class LocalAws:
     machine: loopback.Rented
     ec2: Any
     noticed: bool = False
+    asking: dict[str, Any] | None = None  # the instance of which a metadata session is
 
     def running(self) -> dict[str, Any] | None:
         """The instance that runs, as EC2 describes it."""
@@ -101,10 +102,11 @@ class LocalAws:
         )
 
     def page(self, path: str) -> str | None:
-        """What the metadata service answers on the machine."""
+        """What the metadata service answers on the machine, soon: moto is asked once a session, of its token."""
         if path == "/latest/api/token":
+            self.asking = self.running()
             return "token"
-        instance = self.running()
+        instance = self.asking
         if instance is None:
             return None
         launched = f"{instance['LaunchTime']:%Y-%m-%dT%H:%M:%SZ}"
