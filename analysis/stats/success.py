@@ -3,7 +3,7 @@
 What is left out in turn is a single run, or all runs of a machine: that is the scheme, and the statistics know none of
 it. A machine that hits less often than the next then widens both intervals; one that merely looks alike by chance never
 makes P(hit) surer than as many runs that have nothing to do with each other. Fewer than 3 machines say nothing of a
-type. benchmarks/calibration.py shows how often these intervals hold the truth.
+type. benchmarks/calibration_hits.py shows how often these intervals hold the truth.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stands in for `bench run` on the nodes of the local Slurm: leases and records are real, the training is not.
 
 It reads what `sky/run.sh` gives it: `run RECIPE… --runs N --resume --store STORE`. Where STAND_IN_GATES names a folder,
-the run of seed 1 goes on until that holds a file `1`, and leaves `1.made` there once its record is stored.
+the run of seed 1 goes on until that holds a file `1`.
 """
 
 from __future__ import annotations
@@ -52,8 +52,6 @@ def main() -> None:
                 )
                 sys.stdout.write(f"{store.put(run)}\n")
                 sys.stdout.flush()
-                if gates:
-                    (gates / f"{seed}.made").touch()
 
 
 if __name__ == "__main__":
