@@ -33,7 +33,8 @@ if rank == "1":
         left = subprocess.Popen([sys.executable, "-c", deaf + "; pathlib.Path('deaf').touch(); time.sleep(600)"])
         pathlib.Path("left").write_text(str(left.pid))
     sys.exit(3) if sys.argv[1] == "fails" else time.sleep(600)
-while sys.argv[1] == "leaves" and not os.path.exists("deaf"):
+awaited = {"leaves": "deaf", "waits": f"began-1-{seed}"}.get(sys.argv[1])
+while awaited and not os.path.exists(awaited):
     time.sleep(0.01)
 for step in range(1, 2000):
     time.sleep(0.01)
