@@ -27,7 +27,8 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
 
-from analysis.stats.intervals import mean_interval, paired_ratio
+from analysis.stats.intervals import paired_ratio
+from analysis.stats.means import mean_interval
 from bench.errors import BenchError, UsageError
 from bench.host import cores
 from bench.programs.host import cpu_name

@@ -7,9 +7,8 @@ is a recipe or a program, as NAME or NAME@MACHINE. The verdict is that of every 
 from __future__ import annotations
 
 import json
-import math
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -19,9 +18,9 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, verdict_of
-from analysis.comparison.side import Side, about, by_run, ratio_of, select, typical
+from analysis.comparison.side import Side, about, by_run, mean, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
-from analysis.stats.intervals import Interval, mean_interval
+from analysis.stats.intervals import Interval
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
@@ -123,7 +122,8 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     ]
     unlike = _unlike(claim, sides, currencies)
     found, interval = (None, None) if unlike else _found(claim, sides)
-    about_what = _about(claim, names, selected) if interval else filter(None, [unlike])
+    # What an interval says something of, where that is not a type of machine.
+    of = [about(Side(name, runs)) for name, (runs, _) in zip(names, selected, strict=True)] if interval else [unlike]
     unit = claim.unit if claim.metric == "time" else currencies[0] if len(currencies) == 1 else ""
     return OwnCheck(
         claim=claim,
@@ -132,7 +132,7 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         found=found,
         interval=interval,
         verdict=_verdict(claim, interval),
-        notes=tuple(one_line(note) for note in [*notes, *about_what]),
+        notes=tuple(one_line(note) for note in [*notes, *filter(None, of)]),
     )
 
 
@@ -168,18 +168,7 @@ def _found(claim: OwnClaim, sides: Sequence[pd.Series[float]]) -> tuple[float | 
         return None, None
     if claim.factor is not None:
         return ratio_of(sides[0], sides[1], paired=False)
-    if claim.metric in ("time", "cost"):
-        return typical(sides[0])
-    values = sides[0].tolist()
-    return math.fsum(values) / len(values), mean_interval(values)
-
-
-def _about(claim: OwnClaim, names: Sequence[str], selected: Sequence[tuple[pd.DataFrame, str | None]]) -> Iterator[str]:
-    """What an interval says something of, where that is not a type of machine."""
-    if claim.metric in ("time", "cost"):
-        yield from filter(None, (about(Side(name, runs)) for name, (runs, _) in zip(names, selected, strict=True)))
-    else:
-        yield f"a mean {claim.metric} is about the machines that ran"
+    return typical(sides[0]) if claim.metric in ("time", "cost") else mean(sides[0])
 
 
 def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:

@@ -22,12 +22,10 @@ from analysis.comparison.side import (
     ratio_of_successes,
     unpriced,
 )
+from analysis.frames.hosts import by_machine
 from analysis.frames.runs import Clock, attempt_costs, train_costs
-from analysis.stats.intervals import (
-    Interval,
-    difference_of_means,
-    too_few,
-)
+from analysis.stats.intervals import Interval, too_few
+from analysis.stats.means import difference_of_means
 from analysis.stats.success import SUCCESS_FROM
 from bench.text import significant
 
@@ -157,13 +155,13 @@ def _hits(a: Side, b: Side) -> Finding:
 
 def _accuracy(a: Side, b: Side) -> Finding:
     """The means of what the targets are about: of recipes the accuracy, of programs a metric that may better be low."""
-    values_a, values_b = (
-        side.runs.loc[side.runs["status"] == "completed", "final"].dropna().tolist() for side in (a, b)
-    )
+    finals = [side.runs.loc[side.runs["status"] == "completed", "final"].dropna() for side in (a, b)]
+    values_a, values_b = (values.tolist() for values in finals)
     n = len(values_a), len(values_b)
     about = pd.concat([side.runs[["metric", "direction"]] for side in (a, b)]).drop_duplicates()
     reason = too_few(*n) if len(about) == 1 else "their targets are about different things"
-    interval = difference_of_means(values_a, values_b)
+    groups = [by_machine(side.runs, values) for side, values in zip((a, b), finals, strict=True)]
+    interval = difference_of_means(values_a, values_b, *groups)
     if reason or interval is None:
         return _inconclusive("accuracy", n, reason or "nothing varies")
     name, low_is_better = about.iloc[0]["metric"], about.iloc[0]["direction"] == "at most"

@@ -31,6 +31,7 @@ from analysis.stats.machines import (
     ratio_of_types,
     ratio_on_machines,
 )
+from analysis.stats.means import mean_interval
 from analysis.stats.success import Machines, share, to_first_success
 from bench.errors import UsageError
 from bench.text import CATEGORIES, UNKNOWN, did_you_mean, one_line, plural, significant
@@ -166,6 +167,12 @@ def _numbers(a: Side, b: Side) -> tuple[Machines | None, Machines | None]:
 def typical(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
     """The median of values of by_run and its interval, about the type of machine where there are enough of them."""
     return median_of(values.tolist(), list(_by_machine(values).values()))
+
+
+def mean(values: pd.Series[float]) -> tuple[float, Interval | None]:
+    """The mean of values of by_run, of which there is one or more, and its interval, about the type as above."""
+    known = values.tolist()
+    return math.fsum(known) / len(known), mean_interval(known, list(_by_machine(values).values()))
 
 
 def _named(found: tuple[float, Interval | None], machines: str) -> tuple[float, Interval | None]:

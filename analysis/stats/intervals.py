@@ -60,14 +60,6 @@ def score(share: float, n: float, reach: float) -> tuple[float, float]:
     return (low if share else 0.0, high if share < 1 else 1.0)
 
 
-def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Student's t interval of the mean; None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    mean, reach = float(np.mean(values)), student_reach(len(values) - 1) * math.sqrt(_variance_of_mean(values))
-    return Interval(mean - reach, mean + reach, "Student t")
-
-
 def student_reach(freedom: float) -> float:
     """How many standard errors an estimate's interval reaches to either side, by Student's t."""
     return float(-special.stdtrit(freedom, _TAIL))
@@ -77,10 +69,6 @@ def welch(of_a: float, freedom_a: float, of_b: float, freedom_b: float) -> float
     """The degrees of freedom of a sum of two variances (Welch and Satterthwaite)."""
     total = of_a + of_b
     return total**2 / (of_a**2 / freedom_a + of_b**2 / freedom_b) if total else freedom_a + freedom_b
-
-
-def _variance_of_mean(values: Sequence[float]) -> float:
-    return float(np.var(values, ddof=1)) / len(values)
 
 
 def median_interval(values: Sequence[float]) -> Interval | None:
@@ -115,16 +103,6 @@ def difference_of_shares(share_a: float, a: Interval, share_b: float, b: Interva
     low = share_a - share_b - math.hypot(share_a - a.low, b.high - share_b)
     high = share_a - share_b + math.hypot(a.high - share_a, share_b - b.low)
     return Interval(max(low, -1.0), min(high, 1.0), a.method.replace("Wilson", "Newcombe"))
-
-
-def difference_of_means(a: Sequence[float], b: Sequence[float]) -> Interval | None:
-    """Welch's interval of mean(a) - mean(b), independent samples of any variances; None below two values a side."""
-    if min(len(a), len(b)) < 2:
-        return None
-    of_a, of_b = _variance_of_mean(a), _variance_of_mean(b)
-    reach = student_reach(welch(of_a, len(a) - 1, of_b, len(b) - 1)) * math.sqrt(of_a + of_b)
-    difference = float(np.mean(a)) - float(np.mean(b))
-    return Interval(difference - reach, difference + reach, "Welch")
 
 
 def visible_difference(n: int, sd: float) -> float:

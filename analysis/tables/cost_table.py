@@ -144,10 +144,10 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     hourly: Decimal | None = first["hourly"]
     n, hits = len(runs), int(runs["hit"].sum())
     ended = runs["status"].value_counts()
-    completed = runs.loc[runs["status"] == "completed", ["final", "accuracy"]]
-    final = mean_of(completed["final"])
+    completed = runs.loc[runs["status"] == "completed", ["final", "accuracy", "host_id"]]
+    final = mean_of(completed, "final")
     # Of a recipe the two are one.
-    accuracy = mean_of(completed["accuracy"]) if selected["program"].any() else final
+    accuracy = mean_of(completed, "accuracy") if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
     seconds, interval = median_of(times.tolist(), by_machine(runs, times))
     success = success_of(runs, clock)

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 
-from analysis.frames.hosts import machine_numbers
+from analysis.frames.hosts import by_machine, machine_numbers
 from analysis.frames.runs import Clock
-from analysis.stats.intervals import Interval, mean_interval
+from analysis.stats.intervals import Interval
+from analysis.stats.means import mean_interval
 from analysis.stats.success import to_first_success
 
 
@@ -29,7 +30,8 @@ def left_out_of(runs: pd.DataFrame, clock: Clock) -> float | None:
     return float(seconds.median()) if len(seconds) and seconds.notna().all() else None
 
 
-def mean_of(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
-    """The mean of those that are known, and its interval."""
-    known = values.dropna().tolist()
-    return (math.fsum(known) / len(known) if known else None), mean_interval(known)
+def mean_of(runs: pd.DataFrame, column: str) -> tuple[float | None, Interval | None]:
+    """The mean of what is known in a column of `runs`, and its interval."""
+    known = runs[column].dropna()
+    values = known.tolist()
+    return (math.fsum(values) / len(values) if values else None), mean_interval(values, by_machine(runs, known))

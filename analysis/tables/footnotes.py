@@ -60,9 +60,9 @@ def general_notes(
             f"hits and misses took, from {SUCCESS_FROM} runs on. Mean accuracy: Student t. Median time "
             f"and train cost: BCa bootstrap for {BOOTSTRAP_FROM} to {BOOTSTRAP_UNTIL} runs, order statistics for "
             f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more: about the machines that ran. From {TYPE_FROM} "
-            "machines on all but accuracy are about their type: times and train costs by random effects, each machine "
+            "machines on all are about their type: times and train costs by random effects, each machine "
             f"of equal weight, from {RESAMPLED_FROM} on by a bootstrap of machines, then runs; P(hit) and cost per "
-            "success with the machines' design effect.",
+            "success with the machines' design effect; mean accuracy with Student t of machines.",
             "runs: every attempt, failed and interrupted ones too. hits: runs that completed at or above the "
             "target. train cost: time x price. cost per success: what the clock counted of all attempts, "
             "misses and broken ones up to their end, x price / hits.",

@@ -15,12 +15,11 @@ from scipy import stats
 from analysis.stats.bootstrap import bca
 from analysis.stats.intervals import (
     LEVEL,
-    difference_of_means,
-    mean_interval,
     order_statistics,
     student_reach,
     wilson,
 )
+from analysis.stats.means import difference_of_means, mean_interval
 
 close = pytest.approx
 seconds = st.floats(0.01, 1e5)

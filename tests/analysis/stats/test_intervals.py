@@ -18,7 +18,6 @@ from analysis.stats.intervals import (
     BOOTSTRAP_UNTIL,
     MEDIAN_FROM,
     Interval,
-    mean_interval,
     median_interval,
     order_statistics,
     too_few,
@@ -59,20 +58,6 @@ def test_wilson_refuses_impossible_counts(hits: int, n: int) -> None:
         wilson(hits, n)
 
 
-@given(st.lists(seconds, min_size=2, max_size=30))
-@patient
-def test_the_mean_interval_is_students(values: list[float]) -> None:
-    interval = known(mean_interval(values))
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
-    expected = np.mean(values) - half, np.mean(values) + half
-    assert (interval.low, interval.high) == pytest.approx(expected, rel=1e-6, abs=1e-6)
-
-
-def test_one_value_has_no_mean_interval() -> None:
-    assert mean_interval([0.94]) is None
-    assert mean_interval([]) is None
-
-
 @given(st.lists(seconds, max_size=25))
 @settings(patient, max_examples=40)
 def test_median_interval_holds_the_median_and_stays_in_the_data(values: list[float]) -> None:
@@ -103,7 +88,6 @@ def test_constant_data_have_intervals_without_width_and_no_warning(n: int) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert median_interval([2.59] * n) == (2.59, 2.59, "order statistics")
-        assert mean_interval([2.5] * n) == (2.5, 2.5, "Student t")
 
 
 def test_a_median_interval_covers_about_as_often_as_it_says() -> None:

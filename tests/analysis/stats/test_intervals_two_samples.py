@@ -9,7 +9,6 @@ from scipy import stats
 
 from analysis.stats.intervals import (
     Interval,
-    difference_of_means,
     difference_of_shares,
     median_interval,
     paired_ratio,
@@ -58,30 +57,6 @@ def test_the_difference_of_shares_lies_within_its_interval_and_turns_round(
     interval, turned = newcombe(*a, *b), newcombe(*b, *a)
     assert -1 <= interval.low <= a[0] / a[1] - b[0] / b[1] <= interval.high <= 1
     assert (interval.low, interval.high) == pytest.approx((-turned.high, -turned.low))
-
-
-def test_the_difference_of_means_is_welchs() -> None:
-    """The formula of Welch and Satterthwaite, for variances 1 and 11/3 of 3 and 4 values."""
-    interval = known(difference_of_means([1.0, 2.0, 3.0], [10.0, 12.0, 14.0, 14.0]))
-    error = np.sqrt(1 / 3 + (11 / 3) / 4)
-    freedom = (1 / 3 + 11 / 12) ** 2 / ((1 / 3) ** 2 / 2 + (11 / 12) ** 2 / 3)
-    half = stats.t.ppf(0.975, freedom) * error
-    assert (interval.low, interval.high) == pytest.approx((-10.5 - half, -10.5 + half))
-
-
-@given(accuracies, accuracies)
-@patient
-def test_the_difference_of_means_lies_within_its_interval(a: list[float], b: list[float]) -> None:
-    interval = known(difference_of_means(a, b))
-    assert interval.low - 1e-12 <= np.mean(a) - np.mean(b) <= interval.high + 1e-12
-
-
-def test_means_that_do_not_vary_differ_for_sure() -> None:
-    assert difference_of_means([0.5] * 6, [0.25] * 6) == (0.25, 0.25, "Welch")
-
-
-def test_one_value_has_no_difference_of_means() -> None:
-    assert difference_of_means([0.94], [0.93, 0.94]) is None
 
 
 @given(st.integers(2, 300), st.floats(0.01, 10))
