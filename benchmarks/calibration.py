@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -86,23 +87,27 @@ def band(hosts: int) -> str:
     return BANDS[max(first for first in BANDS if first <= hosts)]
 
 
-def lines(stores: int, workers: ProcessPoolExecutor) -> Iterator[str]:
-    """A line for each interval and band: stores, the share of intervals that hold the truth, and their mean width."""
+def lines(
+    found: Iterable[tuple[int, Mapping[str, Truth]]], typical: Callable[[list[float]], Any] = np.mean, digits: int = 2
+) -> Iterator[str]:
+    """A line for each interval and band: stores, the share of intervals that hold the truth, and their typical width.
+
+    `found` has of each store its hosts and its intervals. A width is in per cent of the truth, or of 1 where that is 0.
+    """
     held: dict[tuple[str, str], list[bool]] = defaultdict(list)
     widths: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for hosts, intervals in workers.map(store, range(stores), chunksize=48):
+    for hosts, intervals in found:
         for name, (interval, truth) in intervals.items():
             place = (name, band(hosts))
             if interval is not None:
                 held[place].append(interval.low <= truth <= interval.high)
-                widths[place].append((interval.high - interval.low) / truth)
-    names = list(dict.fromkeys(name for name, _ in held))
-    for name in names:
+                widths[place].append((interval.high - interval.low) / (truth or 1))
+    for name in dict.fromkeys(name for name, _ in held):
         yield ""
         for hosts_of in BANDS.values():
-            if found := held[name, hosts_of]:
-                share, width = np.mean(found), np.mean(widths[name, hosts_of])
-                yield f"{name:<40} {hosts_of:>6} {len(found):>7,} {share:>10.1%} {width:>9.2%}"
+            if of_band := held[name, hosts_of]:
+                share, width = np.mean(of_band), typical(widths[name, hosts_of])
+                yield f"{name:<40} {hosts_of:>6} {len(of_band):>7,} {share:>10.1%} {width:>9.{digits}%}"
 
 
 def main() -> None:
@@ -112,7 +117,7 @@ def main() -> None:
         f"{stores:,} stores, {RUNS} runs a host\n\n{'':<40} {'hosts':>6} {'stores':>7} {'hold truth':>10} {'width':>9}"
     )
     with ProcessPoolExecutor(cores()) as workers:
-        for line in lines(stores, workers):
+        for line in lines(workers.map(store, range(stores), chunksize=48)):
             print(line, flush=True)
 
 

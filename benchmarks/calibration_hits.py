@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -24,7 +22,7 @@ from numpy.typing import NDArray
 from analysis.stats.intervals import difference_of_shares, ratio_of_estimates, wilson
 from analysis.stats.success import share, to_first_success
 from bench.host import cores
-from benchmarks.calibration import BANDS, BETWEEN, MEDIAN, MOST_HOSTS, RUNS, STORES, WITHIN, Truth, band
+from benchmarks.calibration import BETWEEN, MEDIAN, MOST_HOSTS, RUNS, STORES, WITHIN, Truth, lines
 
 MISS = 1.3
 # Of log-normal seconds.
@@ -82,23 +80,6 @@ def store(case: Case, seed: int) -> tuple[int, dict[str, Truth]]:
     }
 
 
-def lines(stores: int, case: Case, workers: ProcessPoolExecutor) -> Iterator[str]:
-    """A line for each interval and band: the stores that have it, the share that holds the truth, the median width."""
-    held: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    widths: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for hosts, intervals in workers.map(partial(store, case), range(stores), chunksize=240):
-        for name, (interval, truth) in intervals.items():
-            if interval is not None:
-                held[name, band(hosts)].append(interval.low <= truth <= interval.high)
-                widths[name, band(hosts)].append((interval.high - interval.low) / (truth or 1))
-    for name in dict.fromkeys(name for name, _ in held):
-        yield ""
-        for hosts_of in BANDS.values():
-            if found := held[name, hosts_of]:
-                share_held, width = np.mean(found), np.median(widths[name, hosts_of])
-                yield f"{name:<40} {hosts_of:>6} {len(found):>7,} {share_held:>10.1%} {width:>9.1%}"
-
-
 def main() -> None:
     """Print a table for each case."""
     stores = int(sys.argv[1]) if len(sys.argv) > 1 else STORES
@@ -107,7 +88,8 @@ def main() -> None:
         for case in CASES:
             print(f"\nP(hit) {case.p_hit:g}, {case.between:.0%} of the variance of hits between hosts")
             print(f"\n{'':<40} {'hosts':>6} {'stores':>7} {'hold truth':>10} {'width':>9}")
-            for line in lines(stores, case, workers):
+            found = workers.map(partial(store, case), range(stores), chunksize=240)
+            for line in lines(found, np.median, digits=1):
                 print(line, flush=True)
 
 
