@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, as its documentation has it
 
 from bench.errors import UsageError
+from bench.measure.machine.processes import spawn
 from bench.measure.recorder import Recorder
 from bench.measure.worker import work
 from bench.recipes import RECIPES, Recipe
@@ -97,20 +96,9 @@ class Processes:
         return [each.process.pid or 0 for each in self._ranks]
 
     def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        resource_tracker.ensure_running()  # it would unblock SIGINT while the first process starts
-        # Ctrl-C goes to the whole terminal, but what follows from it is decided here: they are born deaf to it.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            for rank in range(self.size):
-                ours, theirs = context.Pipe()
-                arguments = (theirs, rank, self.size, self._store.port, self._timeouts.rank)
-                process = context.Process(target=work, args=arguments, name=f"rank {rank}", daemon=True)
-                process.start()
-                theirs.close()  # so that the process's end of it is the only one
-                self._ranks.append(_Rank(rank, process, ours))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        spawned = spawn(self.size, "rank", work, self.size, self._store.port, self._timeouts.rank)
+        for rank, (process, connection) in enumerate(spawned):
+            self._ranks.append(_Rank(rank, process, connection))
 
     def warm_up(self) -> None:
         """See Trainer."""

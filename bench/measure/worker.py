@@ -35,7 +35,6 @@ def work(connection: Connection, rank: int, size: int, port: int, timeout: float
 
     The parent's store for the rendezvous listens on `port`; a rank waits `timeout` seconds for the others.
     """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # stdout is the parent's results; libraries greet each other there
     keep_freed_memory()
     commands: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, commands), daemon=True).start()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Literal
@@ -16,6 +13,7 @@ import torch
 
 from bench.measure.gpu import Gpu
 from bench.measure.machine.fingerprint import Size, fingerprint
+from bench.measure.machine.processes import spawn
 from bench.record.documents import Fingerprint
 from bench.training.api import choose
 
@@ -39,8 +37,10 @@ def fingerprints(
     """
     began = time.perf_counter()
     taken: dict[int, Fingerprint] = {}
-    started = _start(count, kind, size)
+    started: list[tuple[BaseProcess, Connection]] = []
     try:
+        for each in spawn(count, "GPU", _measure, kind, size):
+            started.append(each)  # one by one, so that those are ended that started before one which does not
         waited_for = {connection: index for index, (_, connection) in enumerate(started)}
         while waited_for and not stopped() and time.perf_counter() < began + limit_s:
             for connection in wait(list(waited_for), _LOOK_S):
@@ -65,27 +65,8 @@ def slowest(taken: Sequence[Fingerprint]) -> Fingerprint:
     return min(rates, key=lambda each: each.matmul_tflops or 0.0, default=taken[0])
 
 
-def _start(count: int, kind: str, size: Size | None) -> list[tuple[BaseProcess, Connection]]:
-    context, started = get_context("spawn"), list[tuple[BaseProcess, Connection]]()
-    resource_tracker.ensure_running()  # it would unblock SIGINT while the first process starts
-    # Ctrl-C goes to the whole terminal, but what follows from it is decided here: they are born deaf to it.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        for index in range(count):
-            ours, theirs = context.Pipe()
-            arguments = (theirs, index, kind, size)
-            process = context.Process(target=_measure, args=arguments, name=f"GPU {index}", daemon=True)
-            process.start()
-            theirs.close()  # so that the process's end of it is the only one
-            started.append((process, ours))
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    return started
-
-
 def _measure(connection: Connection, index: int, kind: Literal["cuda", "cpu"], size: Size | None) -> None:
     """Take the fingerprint of GPU `index` and send it; nothing where that fails."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # stdout is the parent's results; libraries greet each other there
     with suppress(Exception):  # what keeps a GPU from training is told by the run that follows
         if kind == "cuda":
             torch.cuda.set_device(index)
