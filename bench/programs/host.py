@@ -52,12 +52,21 @@ def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
 
 def cpu_name() -> str:
     """The processor's own name for itself."""
+    return _said_of_cpu("model name", "Hardware") or platform.processor() or platform.machine() or "unknown"
+
+
+def cpu_features() -> str:
+    """What the processor has of instructions, in the kernel's words; "" where it does not say."""
+    return _said_of_cpu("flags", "Features")
+
+
+def _said_of_cpu(*keys: str) -> str:
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() in ("model name", "Hardware") and value.strip():
+            if key.strip() in keys and value.strip():
                 return value.strip()
-    return platform.processor() or platform.machine() or "unknown"
+    return ""
 
 
 def cores() -> int:

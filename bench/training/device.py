@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
+import os
 import shutil
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,12 +22,16 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.host import nvidia_driver
+from bench.programs.host import cpu_features, cpu_name
 from bench.record.documents import ExecutionPath
 from bench.training.data import Bytes
 from bench.training.paths.captured import Memory
 from bench.training.paths.winograd import conv3x3
 
 Choice = Literal["auto", "cpu", "cuda"]
+
+# The folder in which Inductor keeps what it compiled.
+_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @dataclass(frozen=True)
@@ -189,6 +196,20 @@ def lacking_to_compile() -> list[str]:
         "Python headers": headers.exists(),
     }
     return [what for what, found in there.items() if not found]
+
+
+def keep_compiled_code_apart() -> None:
+    """Have torch.compile keep what it compiles for a processor in a folder that is this kind of processor's alone.
+
+    Inductor looks kept code up by the network (seen in torch 2.14): where hosts share the folder, or
+    ATEN_CPU_CAPABILITY changed, code laid out for vectors of 8 numbers came back to be built for 16, and wrote past its
+    buffers.
+    """
+    kind = f"{torch.backends.cpu.get_cpu_capability()} {cpu_name()} {cpu_features()}"
+    own = f"cpu-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
+    shared = Path(os.environ.get(_CACHE) or Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}")
+    if shared.name != own:
+        os.environ[_CACHE] = str(shared / own)
 
 
 @cache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.programs.host import cores, cpu_name, visible_gpus
+from bench.programs.host import cores, cpu_features, cpu_name, visible_gpus
 
 LINES = "0, GPU-aaaa-1, NVIDIA H100 80GB HBM3, 570.86\n1, GPU-aabb-2, NVIDIA H100 80GB HBM3, 570.86\n"
 
@@ -54,4 +54,5 @@ def test_a_host_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_processor_has_a_name() -> None:
     assert cpu_name()
+    assert cpu_features().split()
     assert cores() >= 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -116,3 +118,22 @@ def test_what_compiling_for_a_processor_lacks_is_named(
     assert device.lacking_to_compile() == lacking
     (tmp_path / "Python.h").unlink()
     assert device.lacking_to_compile() == [*lacking, "Python headers"]
+
+
+def test_compiled_code_is_kept_by_kind_of_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    folders = []
+    for vectors in ("AVX2", "AVX512", "AVX2"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda vectors=vectors: vectors)
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+        device.keep_compiled_code_apart()
+        device.keep_compiled_code_apart()  # a second time changes nothing
+        folders.append(Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]))
+    assert folders[0] == folders[2] != folders[1]
+    assert {folder.parent for folder in folders} == {tmp_path}
+
+
+def test_without_a_folder_compiled_code_goes_where_torch_would_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    device.keep_compiled_code_apart()
+    assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent.parent == Path(tempfile.gettempdir())
