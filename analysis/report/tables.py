@@ -24,7 +24,8 @@ LEASE_FOOTNOTES = (
     "bench reconcile has stored, credits and tax included. difference: billed less estimate, of the leases whose "
     "bill is complete.",
     "lease cost per success: the estimate of all leases of the row, also of those without a run, / the hits in "
-    "them; unknown where the cost of one lease is.",
+    "them; unknown where the cost of one lease is. In brackets its 95 % interval, from 10 runs on: each run bears its "
+    "part of what its lease cost.",
     "–: there is none, such as no bill yet.",  # noqa: RUF001 -- the dash that the cells hold
 )
 
@@ -259,8 +260,9 @@ def _per_success(row: LeaseRow) -> Cell:
     if row.cost_per_success is None:
         return UNKNOWN if row.hits else NOT_APPLICABLE
     fewer = row.parts is not None and row.parts_priced is not None and row.parts_priced < row.parts
-    parts = f"{row.parts_priced} of {row.parts} parts priced" if fewer else ""
-    return _with(_in(row.currency, significant(row.cost_per_success)), parts)
+    parts = (f"({row.parts_priced} of {row.parts} parts priced)",) if fewer else ()
+    cost = _in(row.currency, significant(row.cost_per_success))
+    return (cost, *_between(row.cost_per_success_interval, significant), *parts)
 
 
 def _in(currency: str | None, amount: str) -> str:

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from analysis.frames.hosts import machine_numbers
 from analysis.frames.leases import PHASES
 from analysis.frames.runs import counted, target_words, whole_runs
+from analysis.stats.intervals import Interval
+from analysis.stats.success import to_first_success
 from bench.billing.estimate import Estimate, lease_cost_per_success
 from bench.record.documents import OWN
 from bench.text import CATEGORIES, one_line, plural
@@ -66,6 +70,7 @@ class LeaseRow:
     runs: int
     hits: int
     cost_per_success: Decimal | None
+    cost_per_success_interval: Interval | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -116,8 +121,22 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
         runs=int(leases["runs"].sum()),
         hits=hits,
         cost_per_success=success.value if success else None,
+        cost_per_success_interval=_interval(leases, runs) if success else None,
         notes=tuple(dict.fromkeys(map(one_line, _notes(leases, runs)))),
     )
+
+
+def _interval(leases: pd.DataFrame, runs: pd.DataFrame) -> Interval | None:
+    """That of the cost of a success, where each run bears its part of what its lease cost, idle time and all.
+
+    What leases without a run cost is borne by all runs alike.
+    """
+    like = counted(whole_runs(runs[runs["lease_id"].isin(leases["lease_id"])]))
+    costs, of = leases["estimate"].astype(float), leases["runs"].astype(float)
+    idle = costs.sum() / costs[of > 0].sum() if costs[of > 0].sum() else 1.0
+    each = dict(zip(leases["lease_id"], idle * costs / of.where(of > 0), strict=True))
+    spent = np.asarray(like["lease_id"].map(each), dtype=float)
+    return to_first_success(spent, like["hit"].to_numpy(bool), machine_numbers(like))[1] if spent.any() else None
 
 
 def _notes(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:

@@ -17,6 +17,7 @@ from analysis.report.html import as_html
 from analysis.report.render import FORMATS, render
 from analysis.report.report import Report, build_report
 from analysis.report.tables import LEASE_FOOTNOTES, lease_table as shown_table
+from analysis.stats.intervals import wilson
 from analysis.tables.lease_table import LeaseRow
 from bench.record.documents import Accelerators, AnyDocument, BillSource, LeaseOpened, Price, RecipeRef
 from bench.text import NOT_APPLICABLE, escape_markdown, significant
@@ -69,6 +70,31 @@ def test_every_lease_is_paid_for_whether_a_run_hit_in_it_or_not() -> None:
     assert on_demand.cost_per_success == Decimal("0.765") / 3
     assert (spot.charged_s, spot.time_s, spot.preempted) == (4000, 6030, 1)
     assert spot.cost_per_success == Decimal("0.51")
+
+
+def test_how_sure_the_cost_of_a_success_is_counts_what_each_run_bore_of_its_lease() -> None:
+    """Of 0.51 USD for 12 runs, 9 of which hit: a run takes 0.0425 USD, and P(hit) is Wilson's of 9 in 12."""
+    (row,) = rows(ls.opened(1), ls.closed(1, 630), *ls.runs(1, 9, 3))
+    assert row.cost_per_success == Decimal("0.51") / 9
+    interval = row.cost_per_success_interval
+    assert interval is not None
+    low, high = 0.0425 / wilson(9, 12).high, 0.0425 / wilson(9, 12).low
+    assert (interval.low, interval.high) == pytest.approx((low, high))
+    # A second lease that brought no run is paid for by the runs of the first.
+    (row,) = rows(ls.opened(1), ls.closed(1, 630), *ls.runs(1, 9, 3), ls.opened(2), ls.closed(2, 330))
+    assert row.cost_per_success == (Decimal("0.51") + Decimal("0.255")) / 9
+    assert row.cost_per_success_interval is not None
+    assert row.cost_per_success_interval.high == pytest.approx(1.5 * high)
+
+
+def test_of_fewer_than_ten_runs_or_free_ones_nothing_is_said_of_how_sure() -> None:
+    for documents in (
+        [ls.opened(1), ls.closed(1, 630), *ls.runs(1, 6, 3)],
+        [ls.opened(1, "0"), ls.closed(1, 630), *ls.runs(1, 9, 3)],
+    ):
+        (row,) = rows(*documents)
+        assert row.cost_per_success is not None
+        assert row.cost_per_success_interval is None
 
 
 @pytest.mark.parametrize("source", get_args(BillSource))
