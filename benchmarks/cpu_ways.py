@@ -12,6 +12,7 @@ import torch
 from bench.host import cores
 from bench.recipes import find
 from bench.training.api import Cifar10, Compute, Training, choose
+from bench.training.device import keep_compiled_code_apart
 
 _PLAIN = Compute(torch.device("cpu"), torch.float32, "eager")
 WAYS = {"plain float32": _PLAIN, "plain bfloat16": replace(_PLAIN, precision=torch.bfloat16)}
@@ -54,6 +55,7 @@ def ready(recipe: str, way: str) -> Ready:
 
 def _of(key: str) -> Compute:
     """The way that another stepper told of, and no other."""
+    keep_compiled_code_apart()
     precision, path, winograd = json.loads(key)
     return replace(_PLAIN, precision=getattr(torch, precision), path=path, winograd=winograd)
 

@@ -185,6 +185,7 @@ def _triton_compiles() -> bool:
 def _cpu() -> Compute:
     precision, winograd = fastest_convolution()
     path: ExecutionPath = "eager" if lacking_to_compile() else "compiled"
+    keep_compiled_code_apart()
     return Compute(torch.device("cpu"), precision, path, winograd, open=True)
 
 

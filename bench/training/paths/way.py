@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.record.documents import ExecutionPath
-from bench.training.device import Compute, keep_compiled_code_apart
+from bench.training.device import Compute
 from bench.training.evaluate import View, logits
 from bench.training.paths.blocked import Blocked, can_block
 from bench.training.paths.captured import Graphs, Memory
@@ -121,8 +121,6 @@ def forward_function(network: nn.Sequential, compute: Compute) -> tuple[Callable
     """`network` called the fastest way, and whether its convolutions are Winograd's."""
     # A function is compiled anew for every shape, of which a network has more than the eight that are allowed.
     torch._dynamo.config.recompile_limit = 64
-    if compute.compiles and not compute.is_cuda:
-        keep_compiled_code_apart()
     if compute.winograd and can_block(network):
         return Blocked(network, compiled=compute.compiles), True
     return (torch.compile(network, dynamic=False) if compute.compiles else network), False
