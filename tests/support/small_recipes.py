@@ -44,8 +44,7 @@ SMALL: dict[Any, dict[str, Any]] = {
         "cutout": 5,
         "lr": ((0, 0.0), (1, 1.0), (3, 0.1)),
     },
-    speedrun: _NARROW
-    | {"whitening_bias": 0.2, "focus_from": 2, "rescale_every": 3, "sizes": ((0, 24), (0.5, 32)), "freeze_from": 0.8},
+    speedrun: _NARROW | {"whitening_bias": 0.2, "focus_from": 2, "rescale_every": 3, "sizes": ((0, 24), (0.5, 32))},
 }
 
 

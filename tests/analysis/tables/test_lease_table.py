@@ -88,11 +88,8 @@ def test_how_sure_the_cost_of_a_success_is_counts_what_each_run_bore_of_its_leas
 
 
 def test_of_fewer_than_ten_runs_or_free_ones_nothing_is_said_of_how_sure() -> None:
-    for documents in (
-        [ls.opened(1), ls.closed(1, 630), *ls.runs(1, 6, 3)],
-        [ls.opened(1, "0"), ls.closed(1, 630), *ls.runs(1, 9, 3)],
-    ):
-        (row,) = rows(*documents)
+    for price, hits in (("3.06", 6), ("0", 9)):
+        (row,) = rows(ls.opened(1, price), ls.closed(1, 630), *ls.runs(1, hits, 3))
         assert row.cost_per_success is not None
         assert row.cost_per_success_interval is None
 
