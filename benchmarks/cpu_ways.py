@@ -35,8 +35,8 @@ def use_threads(threads: int) -> None:
 def ready(recipe: str, way: str) -> Ready:
     """The recipe at full size on one batch of noise, warmed up; its step is one of the second half of a run."""
     compute = choose("cpu") if way == "bench" else WAYS[way] if way in WAYS else _of(way)
-    batch = find(recipe).build(_noise(1), _PLAIN).batch
-    training = find(recipe).build(_noise(batch), compute)
+    batch = find(recipe).build(noise(1), _PLAIN).batch
+    training = find(recipe).build(noise(batch), compute)
     assert isinstance(training, Training)
     training.warm_up()
     optimiser, batches = training.fresh(0), training.prepare(training.generator)
@@ -60,7 +60,8 @@ def _of(key: str) -> Compute:
     return replace(_PLAIN, precision=getattr(torch, precision), path=path, winograd=winograd)
 
 
-def _noise(images: int) -> Cifar10:
+def noise(images: int) -> Cifar10:
+    """So many training images, and one to test with."""
     rng = np.random.default_rng(0)
     pixels, labels = rng.integers(0, 256, (images, 3, 32, 32), np.uint8), rng.integers(0, 10, images).astype(np.uint8)
     return Cifar10(pixels, labels, pixels[:1], labels[:1])
