@@ -23,6 +23,10 @@ from bench.text import CATEGORIES, one_line, plural
 # On-demand and spot never share a row, nor do two currencies; a type of machine may take several accelerators.
 _KEYS = ["provider", "instance_type", "accelerator", "accelerators", "pricing_category", "currency"]
 
+# What is asked of the runs in a lease: which task each had, whether it counts and hits, and on which machine.
+_TASK = ["recipe", "dataset", "metric", "direction", "target"]
+_OF_RUNS = ["lease_id", "status", "valid", "ended", "hit", "host_id", *_TASK]
+
 # What bills come in, by the `billed_source` of a lease: a report need not load their readers to name them.
 _BILLS = {
     "focus": "FOCUS",
@@ -86,6 +90,7 @@ def lease_table(leases: pd.DataFrame, runs: pd.DataFrame) -> list[LeaseRow]:
 
 def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
     first = leases.iloc[0]
+    in_leases = counted(whole_runs(runs.loc[runs["lease_id"].isin(leases["lease_id"]), _OF_RUNS]))
     known = leases[leases["estimate"].notna()]
     # A bill in another currency than the price is not added to the others: a note says so.
     billed = leases[(leases["billed_currency"] == leases["currency"]).fillna(value=False)]
@@ -121,8 +126,8 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
         runs=int(leases["runs"].sum()),
         hits=hits,
         cost_per_success=success.value if success else None,
-        cost_per_success_interval=_interval(leases, runs) if success else None,
-        notes=tuple(dict.fromkeys(map(one_line, _notes(leases, runs)))),
+        cost_per_success_interval=_interval(leases, in_leases) if success else None,
+        notes=tuple(dict.fromkeys(map(one_line, _notes(leases, in_leases)))),
     )
 
 
@@ -131,12 +136,11 @@ def _interval(leases: pd.DataFrame, runs: pd.DataFrame) -> Interval | None:
 
     What leases without a run cost is borne by all runs alike.
     """
-    like = counted(whole_runs(runs[runs["lease_id"].isin(leases["lease_id"])]))
     costs, of = leases["estimate"].astype(float), leases["runs"].astype(float)
     idle = costs.sum() / costs[of > 0].sum() if costs[of > 0].sum() else 1.0
     each = dict(zip(leases["lease_id"], idle * costs / of.where(of > 0), strict=True))
-    spent = np.asarray(like["lease_id"].map(each), dtype=float)
-    return to_first_success(spent, like["hit"].to_numpy(bool), machine_numbers(like))[1] if spent.any() else None
+    spent = np.asarray(runs["lease_id"].map(each), dtype=float)
+    return to_first_success(spent, runs["hit"].to_numpy(bool), machine_numbers(runs))[1] if spent.any() else None
 
 
 def _notes(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
@@ -152,7 +156,7 @@ def _notes(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
         yield f"{plural(count, 'lease')} {note}"
     yield from _bills(leases)
     yield from _phases(leases)
-    yield from _mixed(leases, runs)
+    yield from _mixed(runs)
 
 
 def _prices(leases: pd.DataFrame) -> Iterator[str]:
@@ -185,10 +189,8 @@ def _phases(leases: pd.DataFrame) -> Iterator[str]:
         yield f"before the first run, {'mean of the leases' if len(leases) > 1 else 'as recorded'}: {', '.join(means)}"
 
 
-def _mixed(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
-    task = ["recipe", "dataset", "metric", "direction", "target"]
-    in_leases = runs.loc[runs["lease_id"].isin(leases["lease_id"]), ["status", "valid", "ended", *task]]
-    tasks = counted(whole_runs(in_leases))[task].drop_duplicates()
+def _mixed(runs: pd.DataFrame) -> Iterator[str]:
+    tasks = runs[_TASK].drop_duplicates()
     if len(tasks) > 1:
         names = sorted(
             f"{recipe} ({'' if pd.isna(dataset) else f'{dataset}, '}{target_words(dataset, *target)})"
