@@ -14,28 +14,30 @@ import time
 from dataclasses import replace
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.host import cores
 from bench.programs.host import cpu_name
 from bench.recipes.speedrun import Settings, Trainer
-from bench.training.api import Compute, choose
+from bench.training.api import choose
 from bench.training.device import keep_freed_memory
 from benchmarks.cpu_ways import noise, use_threads
 
 SIZES = (32, 28, 26, 24, 20, 16)
 
 
-def arithmetic(size: int) -> int:
+def flop(network: nn.Module, size: int = 32) -> int:
     """Operations of a forward pass of one image of `size` x `size` pixels."""
-    network = Trainer(noise(1), Compute(torch.device("cpu"), torch.float32, "eager"), Settings()).network
+    training = network.training
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 3, size, size))
+    network.train(training)
     return int(counter.get_total_flops())
 
 
-def fastest(rounds: int) -> tuple[str, dict[int, float]]:
-    """The way that was chosen, and the seconds of the fastest step at each size."""
+def fastest(rounds: int) -> tuple[Trainer, dict[int, float]]:
+    """The trainer, which knows the way that was chosen, and the seconds of the fastest step at each size."""
     settings = Settings()
     trainer = Trainer(noise(settings.batch), choose("cpu"), settings)
     trainer.stages = tuple(index / len(SIZES) for index in range(len(SIZES)))
@@ -52,7 +54,7 @@ def fastest(rounds: int) -> tuple[str, dict[int, float]]:
             began = time.perf_counter()
             trainer.step(batches, optimiser, round(start * 600) + 1, 600)
             seconds[size] = min(seconds.get(size, float("inf")), time.perf_counter() - began)
-    return trainer.way.name, seconds
+    return trainer, seconds
 
 
 def main() -> None:
@@ -62,13 +64,13 @@ def main() -> None:
     arguments = parser.parse_args()
     keep_freed_memory()
     use_threads(0)
-    way, seconds = fastest(arguments.rounds)
-    whole, day = arithmetic(SIZES[0]), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-    print(f"{day}, {cores()} cores of {cpu_name()}, torch {torch.__version__}, {way}; load {os.getloadavg()[0]:.1f}")
+    trainer, seconds = fastest(arguments.rounds)
+    way, day, load = trainer.way.name, time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), os.getloadavg()[0]
+    print(f"{day}, {cores()} cores of {cpu_name()}, torch {torch.__version__}, {way}; load {load:.1f}")
     print("pixels  images/s  seconds  arithmetic   (the last two of an image of 32 pixels)")
     for size, took in seconds.items():
-        rate = Settings().batch / took
-        print(f"{size:6}  {rate:8.0f}  {took / seconds[SIZES[0]]:7.2f}  {arithmetic(size) / whole:10.2f}")
+        arithmetic = flop(trainer.network, size) / flop(trainer.network, SIZES[0])
+        print(f"{size:6}  {trainer.batch / took:8.0f}  {took / seconds[SIZES[0]]:7.2f}  {arithmetic:10.2f}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import torch
 
 from bench.recipes.airbench94_muon import Network, Optimisers, Settings, Trainer
 from bench.training.data import Cifar10
+from benchmarks.cpu_sizes import flop
 from tests.support.learning import CPU
 
 
@@ -17,12 +18,7 @@ def network(noise: Cifar10) -> Network:
 
 
 def test_a_forward_pass_of_one_image_takes_0_236_gflop(network: Network) -> None:
-    from torch.utils.flop_counter import FlopCounterMode
-
-    counter = FlopCounterMode(display=False)
-    with counter:
-        network(torch.randn(1, 3, 32, 32))
-    assert counter.get_total_flops() == pytest.approx(0.236e9, rel=0.01)
+    assert flop(network) == pytest.approx(0.236e9, rel=0.01)
 
 
 def test_the_head_starts_with_deviation_one_and_biases_at_zero(network: Network) -> None:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.recipes import RECIPES, Recipe, find
 from bench.recipes.fastai_wrn import settings_for
@@ -16,6 +15,7 @@ from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import FLIP, FLIP_AND_SHIFT, PLAIN, View
 from bench.training.paths.blocked import can_block
+from benchmarks.cpu_sizes import flop
 from tests.support.learning import CPU
 
 
@@ -63,13 +63,6 @@ TFLOP = {"myrtle": 2712, "myrtle-tricks": 1148, "airbench94": 360, "airbench94-m
 @pytest.mark.parametrize("name", TFLOP)
 def test_the_published_arithmetic_of_a_run(name: str) -> None:
     assert find(name).tflop == TFLOP[name]
-
-
-def flop(network: torch.nn.Module, size: int = 32) -> int:
-    """Operations of a forward pass of one image of `size` x `size` pixels."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network.eval()(torch.zeros(1, 3, size, size))
-    return int(counter.get_total_flops())
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
