@@ -133,7 +133,7 @@ def test_compiled_code_is_kept_by_kind_of_processor(monkeypatch: pytest.MonkeyPa
     assert {folder.parent for folder in folders} == {tmp_path}
 
 
-def test_without_a_folder_compiled_code_goes_where_torch_would_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_folder_is_named_compiled_code_goes_among_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
     device.keep_compiled_code_apart()
     assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent.parent == Path(tempfile.gettempdir())
