@@ -87,8 +87,8 @@ def exec_(
 ) -> None:
     """Run COMMAND, your own training, and store a record of each run: its time, steps, metrics and price.
 
-    Its output is passed on as it is, and progress is read from it: JSON lines, :::MLLOG, key: value, tqdm, files of
-    TensorBoard, or the file that $BENCH_EVENTS names. `bench metrics` shows what is read and what is not.
+    Its output is passed on as it is, and progress is read from it: JSON lines, :::MLLOG, key: value, tables, tqdm,
+    files of TensorBoard, or the file that $BENCH_EVENTS names. `bench metrics` shows what is read and what is not.
 
     The seed of a run is in $BENCH_SEED, and stands for {seed} in COMMAND. With --steps the program is stopped after so
     many, and `bench estimate` tells what the rest would take. What bench has to say goes to stderr. Where a run failed

@@ -201,6 +201,8 @@ def kind_of(name: str) -> str | None:
 
     What says where it was logged, as in `trainer/global_step`, does not count.
     """
+    if "loss" in name.lower():  # `loss/train/total` is one
+        return None
     plain = _SPACES.sub("_", name.rpartition("/")[2].strip().lower())
     found = _KIND.fullmatch(plain)
     return found.lastgroup if found else None

@@ -49,6 +49,13 @@ def as_dict(step: int, steps: int, loss: float) -> None:
         print({"loss": loss, "step": step, "total_steps": steps})
 
 
+def as_table(step: int, steps: int, loss: float) -> None:
+    """Rows below a line of names."""
+    if step == 1:
+        print("step         train_loss    loss")
+    print(f"{step}/{steps:<9} {loss * 1.1:.4f}        {loss:.4f}")
+
+
 def in_words(step: int, steps: int, loss: float) -> None:
     """A sentence, for a regular expression."""
     print(f"after {step} of {steps} rounds the loss became {loss:.4f}")
@@ -68,6 +75,7 @@ FORMS: dict[str, Show] = {
     "mllog": as_mllog,
     "key-value": as_key_value,
     "dict": as_dict,
+    "table": as_table,
     "words": in_words,
     "bar": as_bar,
 }

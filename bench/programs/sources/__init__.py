@@ -10,6 +10,7 @@ from bench.programs.sources import (
     mllog,
     python_dict,
     regex,
+    table,
     tensorboard,
     tqdm,
     trainer_state,
@@ -25,6 +26,7 @@ SOURCES = (
     trainer_state.TrainerState,
     key_value.KeyValue,
     python_dict.PythonDict,
+    table.Table,
     tqdm.Tqdm,
 )
 

@@ -1,7 +1,8 @@
 """Progress bars of tqdm: ` 12%|█▏   | 12/400 [00:03<01:30, 4.2it/s]`.
 
 A program may draw several: one that loads, one that validates, one for each epoch. The bar of training is told by its
-name, by what it counts and by how long it lasts; bars of epochs follow each other, and their steps are added up.
+name, by what it counts and by how long it lasts; bars of epochs follow each other, and their steps are added up. The
+epoch stands in a bar's title, or in a line before it: `Epoch 1/10`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _BAR = re.compile(
 _GAUGE = re.compile(r":?\s*(?:[0-9.]+%\s*\|[^|]*\|?\s*)?$")
 _DIGITS = re.compile(r"[0-9]+")
 _EPOCH = re.compile(r"\bepoch\W{0,3}(?P<epoch>[0-9]{1,9})(?:\s*/\s*(?P<epochs>[0-9]{1,9}))?", re.IGNORECASE)
+_EPOCH_FIRST = re.compile(r"(?P<epoch>[0-9]{1,9})/(?P<epochs>[0-9]{1,9})\s")  # as Ultralytics begins a title
 _TRAINING = re.compile(r"\b(?:epoch\W{0,3}[0-9]|train|fit)", re.IGNORECASE)
 _NOT_TRAINING = re.compile(
     r"\b(?:val|eval|test|pred|sanity|infer|generat|sampl|download|load|fetch|read|map|filter|token|conver|sav|cach|cop)",
@@ -41,6 +43,7 @@ class _Bar:
     of: int | None
     rank: int
     count: int = -1
+    epoch: str | None = None  # in its title
     elapsed: int = 0
     base: int = 0
     steps: Steps = field(default_factory=Steps)
@@ -58,25 +61,30 @@ class Tqdm:
 
     def __init__(self, watched: Watched) -> None:
         self._bar: _Bar | None = None
+        self._epoch: re.Match[str] | None = None  # of how many, in a line of its own
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
-        if " [" not in text:
-            return None
         text = text[:_LONGEST]
-        found = _BAR.search(text)
-        unit = _UNITS.get(found["unit"].lower()) if found else None
-        if found is None or unit is None:
+        found = _BAR.search(text) if " [" in text else None
+        if found is None:
+            epoch = _EPOCH.search(text) if "poch" in text else None
+            self._epoch = epoch if epoch and epoch["epochs"] else self._epoch
+            return None
+        unit = _UNITS.get(found["unit"].lower())
+        if unit is None:
             return None
         title = _GAUGE.sub("", text[: found.start("count")]).strip()
         if _NOT_TRAINING.search(title):
             return None
         count, of = int(found["count"]), int(found["of"]) if found["of"] else None
         bar = self._choose(title, of, _seconds(found["elapsed"]), outer=unit == "epoch")
-        if bar is None or bar.count == count:
+        epoch = _EPOCH.search(title) or _EPOCH_FIRST.match(title) or self._epoch
+        shown = count, epoch and epoch["epoch"]
+        if bar is None or (bar.count, bar.epoch) == shown:
             return None
-        restarted, bar.count = count < bar.count and bar.complete, count
-        epoch = _EPOCH.search(title)
+        restarted = count < bar.count and bar.complete
+        bar.count, bar.epoch = shown
         if unit == "epoch":
             return Point(at, count, of, unit)
         if epoch:

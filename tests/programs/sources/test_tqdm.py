@@ -74,6 +74,27 @@ def test_the_total_of_epochs_is_known_once_they_follow_each_other() -> None:
     assert steps(lines) == [(20, None), (40, None), (60, 120), (80, 120)]
 
 
+def test_bars_that_are_drawn_only_once_they_are_full_follow_each_other_too() -> None:
+    assert steps(bar(40, 40, f"Epoch {epoch}/3") for epoch in (1, 2, 3)) == [(40, None), (80, 120), (120, 120)]
+
+
+@pytest.mark.parametrize(
+    ("line", "title"), [("Epoch {}/10", ""), ("Epoch: [{}/10]", "train"), ("", "{}/10   2.1G   640")]
+)
+def test_a_bar_below_a_line_that_tells_the_epoch_is_not_of_the_whole_run(line: str, title: str) -> None:
+    lines = [
+        text
+        for epoch in (1, 2)
+        for text in (line.format(epoch), bar(20, 40, title.format(epoch)), bar(40, 40, title.format(epoch)))
+    ]
+    assert steps(lines) == [(20, None), (40, None), (60, 400), (80, 400)]
+
+
+def test_a_bar_over_all_steps_keeps_its_total_where_epochs_are_told_within_it() -> None:
+    lines = ["Epoch 1/2", bar(10, 40), "Epoch 2/2", bar(30, 40), bar(40, 40)]
+    assert steps(lines) == [(10, None), (30, 40), (40, 40)]
+
+
 def test_a_bar_over_epochs_counts_them_until_one_over_steps_is_seen() -> None:
     source = Tqdm(Watched())
     lines = [bar(1, 10, "Epochs", unit="epoch"), bar(5, 40, "train"), bar(2, 10, "Epochs", unit="epoch")]
