@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
-from bench.programs.job import Job
+from bench.programs.job import Job, Target
 from bench.programs.running.runner import Outcome
 from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch
@@ -13,6 +14,8 @@ from bench.programs.watching.watch import Watch
 PHASES = ("setup", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate", "upload", "idle")
 UNNAMED = "process"
 _NAMES_TOLD = 10
+# Names of metrics that some programs show as shares and others in per cent.
+_SHARES = re.compile(r"acc|prec|recall|auc|f1|iou|map|top-?[15]", re.IGNORECASE)
 
 
 def judge(job: Job, watch: Watch, outcome: Outcome) -> tuple[str, str | None, str | None]:
@@ -67,6 +70,10 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
         found.append("steps went back from {} to {}".format(*best[1].went_back))
     if best and (said := contradiction(job, best[1])):
         found.append(f"a total of {job.total_steps} steps was given, the program shows {said}")
+    if job.target and (value := _in_per_cent(job.target, watch)) is not None:
+        found.append(
+            f"{job.target.metric} is shown in per cent, as {value:g}; its target of {job.target.at_least:g} is not"
+        )
     if outcome.cleanup == "left":
         found.append("a process that the program started was still there when it was over")
     marked = watch.phases()
@@ -74,3 +81,11 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
     if unknown:
         found.append(f"phases with a name of their own, counted as none: {len(unknown)}")
     return found
+
+
+def _in_per_cent(target: Target, watch: Watch) -> float | None:
+    """The value that hit a target of at most 1, where it is no share: so would the first one of any program."""
+    best = watch.target()
+    hit = best[1].first_hit if best else None
+    is_share = target.at_least is not None and 0 < target.at_least <= 1 and _SHARES.search(target.metric)
+    return hit.value if hit and is_share and 1 < hit.value <= 100 else None

@@ -20,13 +20,14 @@ from bench.record.documents import (
     policy_seconds,
 )
 
-# In the words of those who write them: bench.measure. What a program's reader says is of the last kind.
+# In the words of those who write them: bench.measure, and of a program's target bench.programs.judgement.
 _KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"GPU slowed down in .*: (?P<why>.+)"), "GPU slowed down by its {why}"),
     (re.compile(r"\d+ other processes on the GPU"), "other processes on the GPU"),
     (re.compile(r"load average "), "load of others on the machine"),
     (re.compile(r"the path \S+ fails here"), "a path that fails here"),
     (re.compile(r"the wall clock moved "), "a wall clock that moved"),
+    (re.compile(r".* is shown in per cent, "), "a target that is a share of 1, of what is shown in per cent"),
 )
 _OTHER = "other warnings"
 

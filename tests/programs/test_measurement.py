@@ -143,6 +143,26 @@ def test_a_program_that_is_over_before_its_sample(tmp_path: Path) -> None:
     assert measured("", tmp_path, steps=50)["warnings"] == ["no step was seen: nothing to stop a sample by"]
 
 
+@pytest.mark.parametrize(
+    ("shown", "target", "told"),
+    [
+        (
+            "Accuracy: 55.1",
+            Target("Accuracy", at_least=0.94),
+            ["Accuracy is shown in per cent, as 55.1; its target of 0.94 is not"],
+        ),
+        ("Accuracy: 0.95", Target("Accuracy", at_least=0.94), []),
+        ("Accuracy: 95.1", Target("Accuracy", at_least=94), []),
+        ("reward: 22.1", Target("reward", at_least=0.5), []),
+        ("loss: 22.1", Target("loss", at_most=0.5), []),
+    ],
+)
+def test_a_target_that_is_a_share_where_the_program_shows_per_cent(
+    shown: str, target: Target, told: list[str], tmp_path: Path
+) -> None:
+    assert measured(f"print({shown!r})", tmp_path, target=target)["warnings"] == told
+
+
 def test_a_program_that_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     script = TRAINING.replace("range(1, 6)", "range(501, 506)").replace('"total_steps": 5,', "")
     assert measured(script, tmp_path)["resumed_from"] == 500

@@ -22,6 +22,10 @@ from bench.record.flat import warning_kinds
         ),
         (("the path captured fails here: RuntimeError: {x}",), ["a path that fails here"]),
         (("the wall clock moved by +1.5 s against the monotonic one",), ["a wall clock that moved"]),
+        (
+            ("Acc@1 is shown in per cent, as 55.1; its target of 0.94 is not",),
+            ["a target that is a share of 1, of what is shown in per cent"],
+        ),
         (("over before 50 steps were seen", ""), ["other warnings"]),
     ],
 )
