@@ -6,30 +6,44 @@ from datetime import UTC, datetime
 
 import click
 
-from bench.billing.offers.query import Query
+from bench.billing.offers.query import Query, gpu_table
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
 from bench.cli.parts.common import format_option, to_terminal, with_progress, write
+from bench.errors import UsageError
+from bench.record.documents import Accelerators
+from bench.text import did_you_mean
 
 
 @click.command()
-@click.option("--gpu", metavar="NAME", help="Only machines with this GPU: H100, a100-80gb, v100, …")
+@click.argument("name", metavar="[GPU]", required=False)
+@click.option("--gpu", metavar="NAME", help="The same as GPU: only machines with this one: H100, a100-80gb, V100:8, …")
 @click.option("--spot", is_flag=True, help="Spot prices, in place of on-demand ones.")
 @click.option("--cloud", metavar="NAME", help="Only this provider: aws, gcp, lambda, …")
 @click.option("--region", metavar="NAME", help="Only this region, and prices whose source names none.")
 @format_option("table", "csv", "json")
 @click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
 @with_progress
-def prices(gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool) -> None:
-    """What machines with GPUs cost, the cheapest GPU first: the price book, AWS, and SkyPilot where it is installed.
+def prices(
+    name: str | None, gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool
+) -> None:
+    """What machines with a GPU cost, the cheapest GPU first: the price book, AWS, and SkyPilot where it is installed.
 
     Every price says where it was read and when; one older than 30 days is marked stale. A source that fails is
     named on stderr, and the others count; the exit code is 1 where all of them failed.
     """
-    query = Query(gpu, spot, cloud, region)
+    if name and gpu:
+        raise UsageError("the GPU is named twice; leave out --gpu")
+    asked = name or gpu or ""
+    try:
+        wanted = Accelerators.parse(asked) if ":" in asked else None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    query = Query((wanted.name if wanted else asked) or None, spot, cloud, region, wanted and wanted.count)
     answer = collect(query, sources(query, offline=offline))
     write(render(answer.offers, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
     for failure in answer.failures:
         click.echo(f"bench: {failure.source} gave no prices: {failure.why}", err=True)
     if not answer.offers:
-        click.echo("bench: no price found for this; see all with: bench prices", err=True)
+        nearest = did_you_mean(query.gpu or "", (row["skypilot"] for row in gpu_table()))
+        click.echo(f"bench: no price found for this; {nearest or 'see all with: bench prices'}", err=True)

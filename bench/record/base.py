@@ -68,7 +68,8 @@ def first_mistake(error: ValidationError) -> str:
     """The first of what does not fit a model, behind its place where it has one: `series.index: Field required`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    what = first["msg"].removeprefix("Value error, ")  # pydantic's, of a validator of ours
+    return f"{where}: {what}" if where else what
 
 
 class Part(BaseModel):

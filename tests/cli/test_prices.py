@@ -80,9 +80,17 @@ def test_programs_read_every_digit(bench: Bench, style: str) -> None:
 
 
 def test_nothing_found_is_said_and_is_no_error(bench: Bench) -> None:
-    done = bench("prices", "--offline", "--gpu", "Z9")
+    done = bench("prices", "--offline", "Z9")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "bench prices" in done.stderr
+    assert done.stderr == "bench: no price found for this; see all with: bench prices\n"
+    assert bench("prices", "--offline", "4090").stderr == "bench: no price found for this; did you mean RTX4090?\n"
+
+
+def test_a_gpu_is_named_as_skypilot_names_it(bench: Bench) -> None:
+    done = bench("prices", "--offline", "h100:8", "--cloud", "aws", "--format", "csv")
+    assert [row["instance_type"] for row in csv.DictReader(done.stdout.splitlines())] == ["p5.48xlarge"]
+    assert bench("prices", "--offline", "H100:no").returncode == 2
+    assert bench("prices", "--offline", "H100", "--gpu", "V100").returncode == 2
 
 
 def test_spot_prices_of_aws_stand_beside_no_on_demand_one(bench: Bench, aws: Account) -> None:

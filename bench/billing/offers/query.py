@@ -107,12 +107,13 @@ def _usual_gb() -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Query:
-    """Which prices are wanted. None: any."""
+    """Which prices are wanted. None: any. Of `gpus` a machine has just so many."""
 
     gpu: str | None = None
     spot: bool = False
     cloud: str | None = None
     region: str | None = None
+    gpus: int | None = None
 
     @property
     def category(self) -> PricingCategory:
@@ -129,6 +130,7 @@ class Query:
             self.wants(offer.provider)
             and offer.category == self.category
             and (self.gpu is None or matches(self.gpu, offer.accelerators.name))
+            and self.gpus in (None, offer.accelerators.count)
             and (self.region is None or offer.region is None or offer.region.casefold() == self.region.casefold())
         )
 
