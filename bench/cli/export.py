@@ -10,7 +10,17 @@ from analysis.frames.runs import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
-from bench.cli.parts.common import complain, output_option, refuse, store_option, with_progress, write
+from bench.cli.parts.common import (
+    NO_TERMINAL,
+    complain,
+    output_option,
+    refuse,
+    store_option,
+    to_terminal,
+    with_progress,
+    write,
+)
+from bench.errors import UsageError
 from bench.store import open_store, read_all
 
 
@@ -62,20 +72,15 @@ def csv(store: str, output: Path | None) -> None:
 
 @export.command()
 @store_option
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FILE",
-    help="Write it there.",
-    type=click.Path(path_type=Path, dir_okay=False),
-)
+@output_option
 @with_progress
-def parquet(store: str, output: Path) -> None:
+def parquet(store: str, output: Path | None) -> None:
     """Write every run as a row of Parquet.
 
     A record that cannot be read is named on stderr; the exit code is then 5.
     """
+    if to_terminal(output):
+        raise UsageError(NO_TERMINAL)
     frame, errors = load([open_store(store)])
     write(as_parquet(frame), output)
     refuse(errors)

@@ -39,7 +39,7 @@ def parse_target(text: str) -> Target:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{text!r}: {match['value']!r} is no number")
+        raise ValueError(f"{text!r}: {match['value']!r} is no number; write it as the program shows it, 0.94 or 94")
     return Target("_".join(match["metric"].split()), **{"at_least" if match["sign"] == ">=" else "at_most": value})
 
 

@@ -21,6 +21,8 @@ def test_csv_goes_to_stdout_or_a_file(bench: Bench, tmp_path: Path, make_run: Ma
     assert done.returncode == 0, done.stderr
     (row,) = csv.DictReader(io.StringIO(done.stdout))
     assert (row["run_id"], row["recipe"], row["hit"], row["hourly"]) == (run.id, "myrtle", "true", "")
+    assert bench("export", "csv", "--store", "store", "-o", "-").stdout == done.stdout
+    assert not (tmp_path / "-").exists()
     assert bench("export", "csv", "--store", "store", "-o", "runs.csv").stdout == ""
     assert (tmp_path / "runs.csv").read_text() == done.stdout
 

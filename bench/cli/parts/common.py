@@ -139,8 +139,9 @@ output_option = click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="Write it there, not to stdout.",
-    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it there, not to stdout, which is -.",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    callback=lambda _context, _option, path: None if path == Path("-") else path,
 )
 _echo_option = click.option(
     "--echo",
@@ -242,6 +243,9 @@ def write(text: str | bytes, output: Path | None) -> None:
         output.write_bytes(text.encode() if isinstance(text, str) else text)
     except OSError as error:
         raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
+
+
+NO_TERMINAL = "parquet cannot be read on a terminal; name a file with -o"
 
 
 def to_terminal(output: Path | None) -> bool:
