@@ -19,7 +19,8 @@ from typing import IO, Any
 
 from bench.errors import BenchError, UsageError
 
-_ENDINGS = (".parquet", ".csv.gz", ".csv")  # of one export in several forms, the first is the surest
+# Of one export in several forms, the first is the surest. Not .json, which manifests are.
+_ENDINGS = (".parquet", ".jsonl.gz", ".jsonl", ".ndjson.gz", ".ndjson", ".csv.gz", ".csv")
 _PERIOD = re.compile(r"\d{8}-\d{8}|billing_?period=.+", re.IGNORECASE)
 _TIME = re.compile(r"20\d{6}T?\d{0,6}Z?(?!\d)|20\d\d-\d\d-\d\d(T[\d:.-]*)?")
 # The number of a part: `part_0_0001`, `export-00001`, `part-00000-<id>`, `000000000000`.
@@ -109,7 +110,7 @@ def _listed(url: str) -> list[ExportFile]:
 
 
 def _nothing(name: str) -> Any:
-    raise UsageError(f"{name}: no .csv, .csv.gz or .parquet file here")
+    raise UsageError(f"{name}: no .csv, .jsonl or .parquet file here, nor one of them with .gz")
 
 
 def _run_of(path: str) -> tuple[str, str | None]:

@@ -1,14 +1,19 @@
-"""Rows of exported bills, read as a stream: Parquet, and CSV in the encodings and with the separators in use."""
+"""Rows of exported bills, read as a stream: Parquet, JSON lines, and CSV in the encodings and separators in use.
+
+JSON may be an array too, as `bq query --format=json` writes it, which is held in memory.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+import json
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from decimal import Decimal
+from itertools import chain, islice
 from typing import IO
 
 from analysis.reconcile.exports import opened
@@ -20,6 +25,7 @@ from bench.errors import BenchError, UsageError
 _ROWS = 10_000  # of Parquet, held at a time
 _HEAD = 1 << 16  # bytes in which the header is looked for
 _PREAMBLE = 20  # lines that may stand before it
+_OBJECTS = 1000  # in whose keys JSON's columns are looked for: BigQuery leaves out what is null
 _TOTAL = re.compile(r"((grand|sub)[ -]?)?total\b|sum\b", re.IGNORECASE)
 
 
@@ -32,13 +38,57 @@ def read_rows(source: str) -> Iterator[Row]:
             if start == b"PAR1":
                 yield from _parquet(file, source)
             elif start[:2] == b"\x1f\x8b":
-                yield from _csv(gzip.GzipFile(fileobj=file), source)
+                yield from _text(gzip.GzipFile(fileobj=file), source)
             else:
-                yield from _csv(file, source)
+                yield from _text(file, source)
     except OSError as error:
         raise BenchError(f"{source}: cannot be read ({error.strerror or error})") from error
     except (EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"{source}: is cut off or no CSV ({error}); fetch the export again") from error
+
+
+def _text(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
+    mark = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    file.seek(0)
+    if mark == b"[":
+        return _objects(_array(file, source), source)
+    return _objects(_lines(file), source) if mark == b"{" else _csv(file, source)
+
+
+def _objects(found: Iterator[dict[str, object] | None], source: str) -> Iterator[Row]:
+    """The rows that these objects are; of None it is said that it is none."""
+    head = list(islice(found, _OBJECTS))
+    names = list(dict.fromkeys(name for cells in head if cells for name in cells))
+    form = format_of(names)
+    if form is None:
+        raise UsageError(f"{source}: {complaint(names)}")
+    for number, cells in enumerate(chain(head, found), start=1):
+        where = f"{source}:{number}"
+        if cells is None:
+            yield Row(where, form, RowError(f"{where}: is no JSON object; it is not counted"))
+        elif cells:
+            places = _places(list(cells), form)
+            values = list(cells.values())
+            row = {name: values[place] for name, place in places.items()}
+            yield Row(where, form, row, hash(repr(cells)))
+
+
+def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[dict[str, object] | None]:
+    """The object in each line, empty for an empty one."""
+    for line in io.TextIOWrapper(file, encoding="utf-8-sig"):
+        try:
+            cells = json.loads(line, parse_float=Decimal) if line.strip() else {}
+        except (ValueError, RecursionError):
+            cells = None
+        yield cells if isinstance(cells, dict) else None
+
+
+def _array(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[dict[str, object] | None]:
+    try:
+        found = json.load(io.TextIOWrapper(file, encoding="utf-8-sig"), parse_float=Decimal)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BenchError(f"{source}: is cut off or no JSON ({error}); fetch the export again") from error
+    return (cells if isinstance(cells, dict) else None for cells in found)
 
 
 def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:

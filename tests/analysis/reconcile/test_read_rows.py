@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -144,6 +145,44 @@ def test_parquet_with_types_of_its_own_says_the_same(there: Path) -> None:
     check(row)
 
 
+# As BigQuery writes them: what is null is left out, tags are a list, and numbers are numbers.
+OBJECT = {name: cell for name, cell in CELLS.items() if cell} | {
+    "BilledCost": 0.1921,
+    "BillingPeriodStart": "2026-11-01 00:00:00 UTC",
+    "Tags": [{"key": "bench-lease", "value": "x"}],
+}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps({"BillingCurrency": "USD"}) + "\n\n" + json.dumps(OBJECT) + "\n",
+        json.dumps([{"BillingCurrency": "USD"}, OBJECT], indent=1),
+    ],
+)
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_json_is_read_a_line_an_object_or_an_array(there: Path, data: str, packed: Callable[[bytes], bytes]) -> None:
+    there.write_bytes(packed(b"\xef\xbb\xbf" + data.encode()))
+    first, row = read_rows(str(there))
+    assert isinstance(first.cells, Mapping)
+    assert dict(first.cells) == {"billingcurrency": "USD"}
+    check(charge(row))
+
+
+def test_json_that_is_cut_off_costs_its_last_line_or_is_refused(there: Path) -> None:
+    line = json.dumps(OBJECT)
+    there.write_text(f"{line}\n{line[:-9]}")
+    row, last = read(there)
+    check(row)
+    assert isinstance(last, RowError)
+    there.write_text(f"[{line}, {line[:-9]}")
+    with pytest.raises(BenchError, match="fetch the export again"):
+        read(there)
+    there.write_text('{"BilledCost": 1}\n')
+    with pytest.raises(UsageError, match="lacks BillingCurrency"):
+        read(there)
+
+
 def test_a_row_of_another_length_is_named_and_the_next_is_read(there: Path) -> None:
     there.write_bytes(written(CELLS) + b"a,b\r\n\r\n" + written(CELLS).split(b"\r\n", 1)[1])
     first, second, third = read(there)
@@ -190,15 +229,15 @@ def test_a_missing_file_is_named(there: Path) -> None:
 
 def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    for name in ("manifest.json", "1.csv", "data/2.csv.gz", "data/3.parquet"):
+    for name in ("manifest.json", "1.csv", "data/2.csv.gz", "data/3.parquet", "data/4.jsonl.gz"):
         (tmp_path / name).touch()
-    exports = [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet")]
+    exports = [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet", "data/4.jsonl.gz")]
     for name in exports:
         Path(name).write_bytes(written(CELLS))
     assert names(str(tmp_path)) == exports
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UsageError, match=r"\.csv, \.csv\.gz"):
+    with pytest.raises(UsageError, match=r"\.csv, \.jsonl"):
         names(str(empty))
 
 
