@@ -39,7 +39,7 @@ def prices(
         wanted = Accelerators.parse(asked) if ":" in asked else None
     except ValueError as error:
         raise UsageError(str(error)) from None
-    query = Query((wanted.name if wanted else asked) or None, spot, cloud, region, wanted and wanted.count)
+    query = Query((wanted.name if wanted else asked) or None, spot, cloud, region, wanted.count if wanted else None)
     answer = collect(query, sources(query, offline=offline))
     write(render(answer.offers, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
     for failure in answer.failures:
