@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from analysis.frames.runs import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
+from analysis.published.mlperf.exporter import export_results, write_results
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
 from bench.cli.parts.common import (
@@ -22,6 +25,14 @@ from bench.cli.parts.common import (
 )
 from bench.errors import UsageError
 from bench.store import open_store, read_all
+from bench.text import plural
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _folder_option(words: str) -> Callable[[F], F]:
+    folder = click.Path(path_type=Path, file_okay=False)
+    return click.option("-o", "--output", required=True, metavar="DIR", type=folder, help=words)
 
 
 @click.group()
@@ -31,14 +42,7 @@ def export() -> None:
 
 @export.command("dawnbench")
 @store_option
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where to put CIFAR10/train; a checkout of dawn-bench-entries will do.",
-)
+@_folder_option("Where to put CIFAR10/train; a checkout of dawn-bench-entries will do.")
 @click.option("--author", required=True, help="Who hands the entries in; records hold no names.")
 @click.option("--email", required=True, help="The author's address, which the entries' checker asks for.")
 @click.option("--code-url", metavar="URL", help="Where the code of these runs is.")
@@ -56,6 +60,26 @@ def export_dawnbench(store: str, output: Path, author: str, email: str, code_url
         click.echo(path)
     if not entries:
         click.echo("bench: no run reached 94 % on CIFAR-10; nothing to export", err=True)
+    refuse(errors)
+
+
+@export.command("mllog")
+@store_option
+@_folder_option("Where to put the author's tree of results and systems.")
+@click.option("--author", required=True, help="Who hands the results in; records hold no names.")
+@with_progress
+def export_mllog(store: str, output: Path, author: str) -> None:
+    """Write runs as results of MLPerf Training.
+
+    A log of :::MLLOG lines each, in the open division. Runs that missed or failed are aborted ones. `bench import
+    mlperf` reads them. Nothing is overwritten. A record that cannot be read is named on stderr; the exit code is then 5.
+    """
+    documents, errors = read_all(open_store(store))
+    results, left_out = export_results(documents, author)
+    for path in write_results(results, author, output):
+        click.echo(path)
+    if left_out:
+        click.echo(f"bench: left out, as the mlperf clock cannot time them: {plural(left_out, 'run')}", err=True)
     refuse(errors)
 
 

@@ -44,3 +44,14 @@ def test_a_file_that_cannot_be_written_is_named(bench: Bench, tmp_path: Path) ->
     done = bench("export", "parquet", "--store", "store", "-o", "nowhere/runs.parquet")
     assert done.returncode == 1
     assert done.stderr.startswith("bench: nowhere/runs.parquet: ")
+
+
+def test_mllog_comes_back_by_its_import(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:
+    open_store(tmp_path / "store").put(make_run())
+    done = bench("export", "mllog", "--store", "store", "-o", "out", "--author", "Me")
+    assert (done.returncode, done.stderr) == (0, "")
+    (path,) = done.stdout.splitlines()
+    assert path.startswith("out/Me/results/")
+    done = bench("import", "mlperf", "out", "--target", "accuracy >= 0.94", "--store", "other")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "1 published result in other"

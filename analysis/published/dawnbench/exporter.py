@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,13 @@ from typing import Any
 
 from analysis.frames.runs import runs_and_leases, runs_frame
 from analysis.published.dawnbench.entries import COLUMNS, FOLDER, TARGET
+from analysis.published.files import below, create, tag
 from bench.billing.prices import machine_hourly
-from bench.errors import StoreError
 from bench.record.documents import COUNTED, AnyDocument, LeaseOpened, Run, Target, attempt_seconds
 from bench.text import UNKNOWN, one_line, short_name
 
 _CLOCK = "data, build, prepare and train; evaluation not counted"
 _UNKNOWN_BEFORE = "prepare and train; evaluation not counted, nor loading and building, which were not recorded"
-_UNFIT = re.compile(r"[^A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True)
@@ -73,29 +71,14 @@ def write_entries(entries: Iterable[Entry], folder: Path) -> list[Path]:
     """
     place = folder / FOLDER
     written = []
-    try:
+    with below(place):
         place.mkdir(parents=True, exist_ok=True)
         for entry in entries:
             header = json.dumps(entry.header, indent=4, ensure_ascii=False, allow_nan=False) + "\n"
             # The log first: a header without a log would be half an entry.
-            _create(place / f"{entry.stem}.tsv", entry.log)
-            written.append(_create(place / f"{entry.stem}.json", header))
-    except OSError as error:
-        raise StoreError(
-            f"{error.filename or place}: cannot be written ({error.strerror}); name another folder with -o"
-        ) from error
+            create(place / f"{entry.stem}.tsv", entry.log)
+            written.append(create(place / f"{entry.stem}.json", header))
     return written
-
-
-def _create(path: Path, text: str) -> Path:
-    data = text.encode()
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-    except FileExistsError as error:
-        if path.read_bytes() != data:
-            raise StoreError(f"{path}: is there already and differs; move it away or name another folder") from error
-    return path
 
 
 def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
@@ -115,7 +98,7 @@ def _entry(run: Run, lease: LeaseOpened | None, submitter: Submitter, alike: lis
     named = (submitter.author, run.label, f"{run.device.count}{machine}", "pytorch")
     header = _header(run, lease, submitter, machine, alike)
     header["misc"]["clock"] = _UNKNOWN_BEFORE if math.isnan(before) else _CLOCK
-    return Entry(short_name("_".join(map(_tag, named))), header, _log(run, 0.0 if math.isnan(before) else before))
+    return Entry(short_name("_".join(map(tag, named))), header, _log(run, 0.0 if math.isnan(before) else before))
 
 
 def _header(
@@ -156,7 +139,3 @@ def _log(run: Run, before: float) -> str:
             (f"{evaluation.epoch or 0:g}", repr(seconds / 3600), f"{100 * evaluation.metrics['accuracy']:.10g}")
         )
     return "".join("\t".join(line) + "\n" for line in lines)
-
-
-def _tag(text: str) -> str:
-    return _UNFIT.sub("-", text).strip("-.") or "entry"

@@ -1,0 +1,109 @@
+"""Our runs as results of MLPerf, which its reader gives back as they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from analysis.published.mlperf.exporter import export_results, write_results
+from analysis.published.mlperf.results import read_results
+from bench.errors import StoreError
+from bench.record.documents import AnyDocument, Device, MetricTarget, Phase, policy_seconds
+from tests.support import program_runs, small_store as a
+
+AT_LEAST_94 = MetricTarget(metric="accuracy", at_least=0.94, at_most=None)
+
+
+def written(folder: Path, *documents: AnyDocument) -> list[str]:
+    results, _ = export_results(documents, "An Author")
+    return [path.relative_to(folder).as_posix() for path in write_results(results, "An Author", folder)]
+
+
+def test_the_reader_of_mlperf_gives_back_times_values_and_outcomes(tmp_path: Path) -> None:
+    failed = a.a_run(5, status="failed", reason="DIVERGED", message="nan", evaluations=())
+    runs = [a.a_run(2, seconds=61.25), a.a_run(3, accuracy=0.93), a.a_run(4, seconds=58.5), failed]
+    assert written(tmp_path, *runs, a.a_lease(1)) == [
+        f"An-Author/results/1xTesla-V100-SXM2-16GB/myrtle/result_{number}.txt" for number in range(4)
+    ]
+    (series,), errors = read_results(tmp_path, target=AT_LEAST_94)
+    assert not errors
+    assert (series.label, series.author, series.hardware) == (
+        "An Author: myrtle (open)",
+        "An Author",
+        "Tesla V100-SXM2-16GB",
+    )
+    assert [run.completed for run in series.runs] == [True, False, True, False]
+    assert [run.value for run in series.runs] == [0.941, 0.93, 0.941, None]
+    assert [run.seed for run in series.runs] == [run.seed for run in runs]
+    for shown, run in zip(series.runs, runs, strict=True):
+        told = policy_seconds(run, "mlperf")
+        assert told is None or shown.seconds == pytest.approx(told, abs=0.002)
+    assert series.runs[0].phases["build"] == pytest.approx(5.0)
+
+
+def test_a_log_is_what_mlperf_writes(tmp_path: Path) -> None:
+    (path,) = written(tmp_path, a.a_run(2, seconds=60.0))
+    lines = (tmp_path / path).read_text().splitlines()
+    assert {line.split(" ", 1)[0] for line in lines} == {":::MLLOG"}
+    entries = [json.loads(line.split(" ", 1)[1]) for line in lines]
+    noon = round(a.NOON.timestamp()) * 1000
+    shown = [(entry["key"], entry["time_ms"] - noon, entry["event_type"]) for entry in entries]
+    assert shown == [
+        ("init_start", 0, "INTERVAL_START"),
+        ("submission_benchmark", 0, "POINT_IN_TIME"),
+        ("submission_division", 0, "POINT_IN_TIME"),
+        ("submission_org", 0, "POINT_IN_TIME"),
+        ("seed", 0, "POINT_IN_TIME"),
+        ("target_accuracy", 0, "POINT_IN_TIME"),
+        ("init_stop", 5000, "INTERVAL_END"),
+        ("run_start", 5000, "INTERVAL_START"),
+        ("epoch_start", 6000, "INTERVAL_START"),
+        ("epoch_stop", 63000, "INTERVAL_END"),
+        ("eval_start", 63000, "INTERVAL_START"),
+        ("eval_stop", 65000, "INTERVAL_END"),
+        ("eval_accuracy", 65000, "POINT_IN_TIME"),
+        ("run_stop", 65000, "INTERVAL_END"),
+    ]
+    said = {entry["key"]: (entry["value"], entry["metadata"]) for entry in entries}
+    assert said["eval_accuracy"] == (0.941, {"epoch_num": 24, "metric": "accuracy"})
+    assert said["target_accuracy"] == (0.94, {})
+    assert said["run_stop"] == (None, {"status": "success"})
+
+
+def test_kinds_that_differ_in_precision_are_benchmarks_of_their_own(tmp_path: Path) -> None:
+    single = Device(kind="cuda", name="Tesla V100-SXM2-16GB", precision="float32", path="graphs")
+    places = written(tmp_path, a.a_run(2), a.a_run(3, device=single))
+    assert [place.split("/")[3] for place in places] == ["myrtle", "myrtle-1"]
+
+
+def test_what_the_clock_cannot_time_is_counted_and_left_out() -> None:
+    loose = a.a_run(3)
+    loose = loose.model_copy(
+        update={"phases": tuple(p.model_copy(update={"synchronised": False}) for p in loose.phases)}
+    )
+    results, left_out = export_results([a.a_run(2), loose, program_runs.make_program_run()], "x")
+    assert (len(results), left_out) == (1, 2)
+    assert [len(result.logs) for result in results] == [1]
+
+
+def test_a_program_ends_where_it_is_first_at_its_target_which_may_be_at_most(tmp_path: Path) -> None:
+    phases = (
+        Phase(name="build", start=0, stop=4),
+        Phase(name="train", start=4, stop=19),
+        Phase(name="evaluate", start=19, stop=20),
+        Phase(name="train", start=20, stop=60),
+    )
+    run = program_runs.make_program_run(phases=phases)
+    written(tmp_path, run)
+    (series,), _ = read_results(tmp_path, target=program_runs.LOSS)
+    (shown,) = series.runs
+    assert (shown.completed, shown.seconds, shown.value) == (True, policy_seconds(run, "mlperf"), 3.25)
+    assert shown.seconds == 16.0
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    assert written(tmp_path, a.a_run(2)) == written(tmp_path, a.a_run(2))
+    with pytest.raises(StoreError, match="is there already and differs"):
+        written(tmp_path, a.a_run(3, seconds=70.0))
