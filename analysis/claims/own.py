@@ -18,6 +18,7 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, verdict_of
+from analysis.comparison.machine_types import on_shared_types, several_types
 from analysis.comparison.side import Side, about, by_run, mean, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.stats.intervals import Interval
@@ -28,6 +29,9 @@ from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
 # Of the JSON. Raise it with any change of a key's name or meaning.
 # 1  2026-11-26  first version.
 SCHEMA_VERSION: Final = 1
+
+# The runs of a side, and in words why there are none.
+_Selected = tuple[pd.DataFrame, str | None]
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 RULE = (
@@ -110,7 +114,7 @@ def check_own(claims: Sequence[OwnClaim], frame: pd.DataFrame, store: str) -> li
 
 def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     names = [name for name in (claim.a, claim.b) if name is not None]
-    selected = [_selected(frame, name, store) for name in names]
+    selected, left_out = _on_shared_types(names, [_selected(frame, name, store) for name in names])
     both = pd.concat([runs for runs, _ in selected])
     clock = clock_of(both, claim.clock)  # one clock for both sides, as one currency
     currencies = sorted(both["currency"].dropna().unique()) if claim.metric == "cost" else []
@@ -120,7 +124,7 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         why or f"{name}: {len(values)} of {len(runs)} runs have the value{under}"
         for name, values, (runs, why) in zip(names, sides, selected, strict=True)
     ]
-    unlike = _unlike(claim, sides, currencies)
+    unlike = _unlike(claim, sides, currencies) or _mixed(claim, names, selected)
     found, interval = (None, None) if unlike else _found(claim, sides)
     # What an interval says something of, where that is not a type of machine.
     of = [about(Side(name, runs)) for name, (runs, _) in zip(names, selected, strict=True)] if interval else [unlike]
@@ -132,16 +136,33 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         found=found,
         interval=interval,
         verdict=_verdict(claim, interval),
-        notes=tuple(one_line(note) for note in [*notes, *filter(None, of)]),
+        notes=tuple(one_line(note) for note in [*notes, *left_out, *filter(None, of)]),
     )
 
 
-def _selected(frame: pd.DataFrame, name: str, store: str) -> tuple[pd.DataFrame, str | None]:
+def _selected(frame: pd.DataFrame, name: str, store: str) -> _Selected:
     """The runs of a side, or none and why there are none."""
     try:
         return select(frame, name, store).runs, None
     except UsageError as error:
         return frame.iloc[:0], str(error)
+
+
+def _on_shared_types(names: Sequence[str], selected: Sequence[_Selected]) -> tuple[Sequence[_Selected], Sequence[str]]:
+    """Of two sides the runs on types of machine that both ran on, and what that leaves out, in words."""
+    if len(names) < 2:
+        return selected, ()
+    (runs_a, why_a), (runs_b, why_b) = selected
+    a, b, left_out = on_shared_types(Side(names[0], runs_a), Side(names[1], runs_b))
+    return [(a.runs, why_a), (b.runs, why_b)], left_out
+
+
+def _mixed(claim: OwnClaim, names: Sequence[str], selected: Sequence[_Selected]) -> str | None:
+    """Why a time or a cost is of no machine, in words; None where each side is of one type."""
+    if claim.metric not in ("time", "cost"):
+        return None
+    found = (several_types(Side(name, runs)) for name, (runs, _) in zip(names, selected, strict=True))
+    return next(filter(None, found), None)
 
 
 def _unlike(claim: OwnClaim, sides: Sequence[pd.Series[float]], currencies: Sequence[str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
+from analysis.comparison.machine_types import on_shared_types
 from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
 from analysis.comparison.side import Side, about, select, side_counts, side_line
 from analysis.frames.runs import Clock, clock_of
@@ -57,7 +58,8 @@ class Comparison:
 def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Sequence[Metric] = METRICS) -> Comparison:
     """A against B in each of `metrics`. Two sides with one label are told apart by (A) and (B).
 
-    Programs that mark no phases are compared under `cold`, whatever the `policy`.
+    Of runs on several types of machine those count that are of a type which both ran on, where there is one. Programs
+    that mark no phases are compared under `cold`, whatever the `policy`.
 
     Raises UsageError where a run is on both sides, or a side has no run that counts.
     """
@@ -72,9 +74,11 @@ def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Seque
             f"{a.label} and {b.label} have {shared} runs in common; narrow one with RECIPE@MACHINE, "
             "or name another store with --baseline-store"
         )
+    a, b, left_out = on_shared_types(a, b)
     clock = clock_of(pd.concat([a.runs, b.runs]), policy)
     findings = tuple(compare_metric(metric, a, b, clock) for metric in dict.fromkeys(metrics))
-    return Comparison(clock, a, b, findings, tuple(map(one_line, _notes(a, b, clock, findings))))
+    notes = [*left_out, *_notes(a, b, clock, findings)]
+    return Comparison(clock, a, b, findings, tuple(map(one_line, notes)))
 
 
 def slower(comparison: Comparison, share: float) -> bool | None:
@@ -88,9 +92,9 @@ def slower(comparison: Comparison, share: float) -> bool | None:
         raise ValueError("time is not among the metrics compared")
     if time.interval is None:
         return None
-    if 1 / time.interval.high > 1 + share:
+    if time.interval.high * (1 + share) < 1:
         return True
-    return False if 1 / time.interval.low <= 1 + share else None
+    return False if time.interval.low * (1 + share) >= 1 else None
 
 
 def _notes(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> Iterator[str]:

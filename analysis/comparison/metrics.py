@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 import pandas as pd
 
+from analysis.comparison.machine_types import several_types
 from analysis.comparison.side import (
     Side,
     amounts,
@@ -87,9 +88,12 @@ def compare_metric(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
         return _hits(a, b)
     if metric == "accuracy":
         return _accuracy(a, b)
-    reason = unpriced(a, b) if metric.startswith("cost") else None
-    if reason:
-        return _inconclusive(metric, (len(a.runs), len(b.runs)), reason, "unknown")
+    n = len(a.runs), len(b.runs)
+    if reason := unpriced(a, b) if metric.startswith("cost") else None:
+        return _inconclusive(metric, n, reason, "unknown")
+    # Interleaved, each run stands against one on its own machine, and both sides have as many of each type.
+    if not interleaved(a, b) and (reason := several_types(a) or several_types(b)):
+        return _inconclusive(metric, n, reason)
     if metric in ("time", "cost"):
         return _per_run(metric, a, b, policy)
     return _per_success(metric, a, b, policy)
@@ -204,7 +208,8 @@ def _ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, i
     elif winner == "A":
         text, ends = f"{a.label} is {_times(ratio)}x {less} than {b.label}", (interval.low, interval.high)
     else:
-        text, ends = f"{a.label} is {_times(1 / ratio)}x {more} than {b.label}", (1 / interval.high, 1 / interval.low)
+        farthest = 1 / interval.low if interval.low else math.inf
+        text, ends = f"{a.label} is {_times(1 / ratio)}x {more} than {b.label}", (1 / interval.high, farthest)
     return Finding(
         metric=metric,
         measure="ratio B / A",

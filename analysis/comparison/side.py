@@ -215,18 +215,21 @@ def side_line(side: Side, policy: str) -> str:
     targets = side.runs[["dataset", "metric", "direction", "target"]].drop_duplicates().sort_values("target")
     target = ", ".join(dict.fromkeys(target_words(*each) for each in targets.to_numpy()))
     return (
-        f"{side.label}: {plural(n, 'run')} on {_machines(side)}; median {_time(side, policy)}; "
+        f"{side.label}: {plural(n, 'run')} on {_machines(side)}; {_time(side, policy)}; "
         f"{hits} of {n} reached {target}, P(hit) [{100 * of_hits.low:.0f}, {100 * of_hits.high:.0f}] %; {_price(side)}"
     )
 
 
 def _time(side: Side, policy: str) -> str:
+    types = side.runs["machine"].nunique()
+    if types > 1:
+        return f"no median over {types} types of machine"
     times = side.runs[f"{policy}_s"].dropna()
     median, interval = median_of(times.tolist(), by_machine(side.runs, times))
     if median is None:
-        return "time unknown"
+        return "median time unknown"
     between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
-    return f"{significant(median)} s{between}"
+    return f"median {significant(median)} s{between}"
 
 
 def _machines(side: Side) -> str:

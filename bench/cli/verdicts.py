@@ -97,9 +97,9 @@ def compare(
     """Compare the runs of A with those of B: faster, cheaper, more often at the target, in words with intervals.
 
     A and B are recipes, programs or published results of several runs, by their name in `bench report`, as RECIPE or
-    as RECIPE@MACHINE, where MACHINE is any part of a machine's name. To compare one recipe with its own past, name an
-    older store with --baseline-store. Runs interleaved in one call of `bench run` are compared in pairs. On fewer
-    than 6 runs a side nothing is called better.
+    as RECIPE@MACHINE, where MACHINE is any part of a machine's name; without it, on the types of machine that both ran
+    on, where there are any. To compare one recipe with its own past, name an older store with --baseline-store. Runs
+    interleaved in one call of `bench run` are compared in pairs. On fewer than 6 runs a side nothing is called better.
 
     Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
     checksum or schema and was not counted, or has other content in the two stores.

@@ -32,6 +32,11 @@ def runs(name: str, seconds: float, loss: float, n: int = 8) -> list[Run]:
     ]
 
 
+def elsewhere(found: list[Run]) -> list[Run]:
+    """The same on another type of machine."""
+    return [run.model_copy(update={"device": run.device.model_copy(update={"name": "A100"})}) for run in found]
+
+
 def check(**claim: Any) -> OwnCheck:
     """A claim held against the programs `new` (30 s, 3.2) and `old` (60 s, 3.25), 8 runs each, and `few`."""
     frame = runs_frame([*runs("new", 30, 3.2), *runs("old", 60, 3.25), *runs("few", 30, 3.2, n=2)])
@@ -107,6 +112,12 @@ def priced(found: list[Run], price: str, currency: str = "USD") -> list[AnyDocum
             "a cost of 0 has no ratio",
         ),
         (
+            [*runs("new", 30, 3.2), *elsewhere(runs("new", 90, 3.2))],
+            {"A": "new", "at_most": "31"},
+            (16,),
+            "new ran on 2 types of machine, A100, Tesla V100: name one, as @MACHINE",
+        ),
+        (
             [*(make_run(seed=seed) for seed in range(8)), *runs("old", 60, 3.2)],
             {"A": "myrtle", "B": "old", "factor": "1.9"},
             (8, 0),
@@ -120,6 +131,14 @@ def test_unlike_values_give_no_verdict(
     (found,) = check_own([OwnClaim(**({"id": "x", "text": "x"} | claim))], runs_frame(documents), "store")
     assert (found.verdict, found.found, found.n) == ("inconclusive", None, n)
     assert found.notes[-1] == note
+
+
+def test_of_two_sides_the_runs_on_machines_of_one_side_alone_are_left_out() -> None:
+    documents = [*runs("new", 30, 3.2), *elsewhere(runs("new", 90, 3.2)), *runs("old", 60, 3.2)]
+    claim = OwnClaim(**{"id": "x", "text": "x", "A": "new", "B": "old", "factor": "2.0"})
+    (found,) = check_own([claim], runs_frame(documents), "store")
+    assert (found.verdict, found.n) == ("supported", (8, 8))
+    assert "left out: 8 runs of new on A100, where old did not run" in found.notes
 
 
 def test_what_was_found_is_in_the_table_and_in_json() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given, strategies as st
 
-from analysis.comparison.compare import Comparison, slower
+from analysis.comparison.compare import METRICS, Comparison, slower
+from analysis.comparison.side import side_line
 from bench.errors import UsageError
 from bench.record.documents import AnyDocument, Phase, Series
 from tests.support import small_store as a
@@ -38,6 +40,55 @@ def test_interleaved_runs_are_paired_which_sees_through_a_drift() -> None:
     assert finding(compared(apart), "time").winner is None
     assert note(compared(drifting), "paired: ")
     assert note(compared(apart), "unpaired: ")
+
+
+def test_on_machines_that_one_side_alone_ran_on_nothing_is_compared() -> None:
+    """On the V100 `fast` takes half as long; on the Xeon, where it takes ten times as long, `slow` never ran."""
+    there = a_pair()
+    elsewhere = series("fast", 300, [10 * seconds for seconds in SLOW], device=XEON)
+    comparison, alone = compared([*there, *elsewhere]), compared(there)
+    assert comparison.findings == alone.findings
+    assert comparison.notes[0] == "left out: 12 runs of fast on 2 x Xeon, where slow did not run"
+    assert comparison.notes[1:] == alone.notes
+    back = compared([*there, *elsewhere], "slow", "fast")
+    assert back.notes[0] == comparison.notes[0]
+
+
+def test_without_a_machine_in_common_all_runs_are_compared_and_the_machines_are_named() -> None:
+    comparison = compared([*series("fast", 100, SLOW, device=XEON), *series("slow", 200, SLOW)])
+    assert finding(comparison, "time").n == (12, 12)
+    assert note(comparison, "the machine differs", "2 x Xeon", "V100")
+
+
+def test_several_types_at_once_say_nothing_of_time_or_cost_unless_interleaved() -> None:
+    """`fast` ran mostly on the Xeon, `slow` mostly on the V100, where both take a tenth of the time."""
+    fast = [*series("fast", 100, SLOW[:3]), *series("fast", 300, [10 * value for value in SLOW], device=XEON)]
+    slow = [*series("slow", 200, SLOW), *series("slow", 400, [10 * value for value in SLOW[:3]], device=XEON)]
+    comparison = compared([*fast, *slow])
+    reason = "fast ran on 2 types of machine, 2 x Xeon, Tesla V100-SXM2-16GB: name one, as @MACHINE"
+    assert [finding(comparison, metric).inconclusive for metric in ("time", "time-per-success")] == [reason] * 2
+    assert finding(comparison, "hits").inconclusive is None
+    assert "; no median over 2 types of machine; 15 of 15 reached" in side_line(comparison.a, comparison.policy)
+    on_both = [*a_pair(), *series("fast", 300, SLOW, device=XEON), *series("slow", 400, SLOW, shared=300, device=XEON)]
+    assert finding(compared(on_both), "time").n == (24, 24)
+
+
+RUNS = st.lists(st.tuples(st.floats(3.5, 1e6), st.sampled_from([0.93, 0.94, 0.95])), min_size=1, max_size=14)
+
+
+@given(RUNS, RUNS)
+# An interval whose lower end is 0.
+@example([(800.0, 0.95)] * 8 + [(3.5, 0.93)] * 6 + [(3.5, 0.95)] * 14, [(800.0, 0.95)] + [(3.5, 0.95)] * 18)
+def test_whatever_runs_took_and_reached_it_is_said(
+    fast: list[tuple[float, float]], slow: list[tuple[float, float]]
+) -> None:
+    sides = [
+        series(name, first, [seconds for seconds, _ in runs], [accuracy for _, accuracy in runs])
+        for name, first, runs in (("fast", 100, fast), ("slow", 200, slow))
+    ]
+    comparison = compared([run for side in sides for run in side])
+    assert len(comparison.findings) == len(METRICS)
+    assert slower(comparison, 0.05) in (True, False, None)
 
 
 def test_few_runs_have_no_winner_however_far_apart_they_are() -> None:
