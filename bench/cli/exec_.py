@@ -88,7 +88,7 @@ def exec_(
     """Run COMMAND, your own training, and store a record of each run: its time, steps, metrics and price.
 
     Its output is passed on as it is, and progress is read from it: JSON lines, :::MLLOG, key: value, tables, tqdm,
-    files of TensorBoard, or the file that $BENCH_EVENTS names. `bench metrics` shows what is read and what is not.
+    files of TensorBoard or CSV, or the file that $BENCH_EVENTS names. `bench metrics` shows what is read and what not.
 
     The seed of a run is in $BENCH_SEED, and stands for {seed} in COMMAND. With --steps the program is stopped after so
     many, and `bench estimate` tells what the rest would take. What bench has to say goes to stderr. Where a run failed

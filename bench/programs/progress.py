@@ -97,6 +97,7 @@ class Steps:
         self._epoch: int | None = None
         self._epochs: int | None = None
         self._risen = 0  # epochs begun since the last step
+        self._told = False  # whether the last step was shown with its epoch
         self._last: int | None = None  # as shown
         self._length = 0  # of an epoch, in steps: as said, or as far as seen
         self._base = 0  # steps of the epochs before
@@ -126,11 +127,13 @@ class Steps:
 
     def _step(self, step: int, counts: Mapping[str, int]) -> int:
         if self._last is not None and self._risen:
-            self._anew = bool(self._anew) or step <= self._last
+            # `step 80`, then `epoch 2, step 80`: the end of an epoch whose steps were shown without it.
+            again = step == self._last and "epoch" in counts and not self._told
+            self._anew = bool(self._anew) or (step <= self._last and not again)
             if self._anew:
                 self._base += self._length * self._risen
                 self._length = 0
-        self._risen, self._last = 0, step
+        self._risen, self._last, self._told = 0, step, "epoch" in counts
         self._length = max(self._length, counts.get("of", 0), step)
         return self._base + step
 

@@ -56,6 +56,13 @@ def as_table(step: int, steps: int, loss: float) -> None:
     print(f"{step}/{steps:<9} {loss * 1.1:.4f}        {loss:.4f}")
 
 
+def in_csv(step: int, steps: int, loss: float) -> None:
+    """Rows of a file below the folder that it runs in."""
+    row = f"{step}/{steps},{loss}\n"
+    with Path("metrics.csv").open("a", encoding="utf-8") as file:
+        file.write(f"step,loss\n{row}" if step == 1 else row)
+
+
 def in_words(step: int, steps: int, loss: float) -> None:
     """A sentence, for a regular expression."""
     print(f"after {step} of {steps} rounds the loss became {loss:.4f}")
@@ -76,6 +83,7 @@ FORMS: dict[str, Show] = {
     "key-value": as_key_value,
     "dict": as_dict,
     "table": as_table,
+    "csv": in_csv,
     "words": in_words,
     "bar": as_bar,
 }

@@ -38,6 +38,22 @@ def test_an_epoch_on_a_line_of_its_own_counts_too() -> None:
     assert [step for step, _, _ in absolute(counts)] == [1, 10, 20, None, 30, 40]
 
 
+def test_an_epoch_s_end_that_repeats_the_last_step_begins_none() -> None:
+    counts: Counts = [
+        {"step": 20},
+        {"step": 40},
+        {"epoch": 1, "step": 40},
+        {"step": 60},
+        {"step": 80},
+        {"epoch": 2, "step": 80},
+    ]
+    assert [step for step, _, _ in absolute(counts)] == [20, 40, 40, 60, 80, 80]
+
+
+def test_one_line_an_epoch_counts_anew() -> None:
+    assert [step for step, _, _ in absolute([{"epoch": epoch, "step": 40} for epoch in (1, 2, 3)])] == [40, 80, 120]
+
+
 def test_steps_that_fall_within_an_epoch_went_back() -> None:
     assert [step for step, _, _ in absolute([{"epoch": 1, "step": s} for s in (10, 20, 5, 15)])] == [10, 20, 5, 15]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.programs.progress import Source, Watched
 from bench.programs.sources import (
+    csv_log,
     events,
     json_lines,
     key_value,
@@ -28,6 +29,7 @@ SOURCES = (
     python_dict.PythonDict,
     table.Table,
     tqdm.Tqdm,
+    csv_log.CsvLog,
 )
 
 

@@ -1,0 +1,81 @@
+"""CSV files that grow while the program runs: Lightning's metrics.csv, Ultralytics' results.csv, Keras' CSVLogger.
+
+Their header names a step or an epoch, as that of any table. They tell no time: a row counts from when its file was
+changed. Of a file that was there before, what is added is of this run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.programs.progress import FILE_SLACK_S, Point, Watched
+from bench.programs.reading.finder import Finder
+from bench.programs.sources.table import Table
+
+_MOST_BYTES = 16 << 20
+
+
+class CsvLog:
+    """Reads CSV files."""
+
+    name = "csv-log"
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        self._finder = Finder(watched.folders, lambda name: name.lower().endswith(".csv"))
+        self._files: dict[Path, _File] = {}
+
+    def line(self, text: str, at: float) -> Point | None:
+        """See Source."""
+        return None
+
+    def poll(self, at: float) -> Iterable[Point]:
+        """See Source."""
+        self._finder.look(at)
+        for path, changed in self._finder.found.items():
+            stated = self._watched.at(changed / 1e9, at, FILE_SLACK_S)
+            file = self._files.get(path)
+            if file is None:
+                file = self._files[path] = _File(path, self._watched)
+                if stated is None:  # of before
+                    file.changed, file.passed = changed, _size(path)
+            if stated is None or file.changed == changed:
+                continue
+            file.changed = changed
+            for line in file.added():
+                point = file.table.line(line, stated)
+                if point is not None:
+                    yield point
+
+
+class _File:
+    """One file. `passed`: bytes of it that are of before the run; `changed`: as of which change it was read."""
+
+    def __init__(self, path: Path, watched: Watched) -> None:
+        self.table = Table(watched)
+        self.changed: int | None = None
+        self.passed = 0
+        self._path = path
+        self._lines = 0
+
+    def added(self) -> Iterable[str]:
+        """The header and the whole lines that were added. All is read again: some rewrite the file for a new column."""
+        if not 0 < _size(self._path) <= _MOST_BYTES:
+            return
+        try:
+            data = self._path.read_bytes()
+        except OSError:
+            return
+        lines = data[: data.rfind(b"\n") + 1].decode("utf-8-sig", "replace").splitlines()
+        first = max(self._lines, data.count(b"\n", 0, self.passed), 1)
+        self._lines = len(lines)
+        yield from lines[:1]
+        yield from lines[first:]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
