@@ -39,8 +39,10 @@ _BATCHES = (
     re.compile(r"\bbatch[\s:=#]{1,3}(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\b", re.IGNORECASE),
     re.compile(r"\b(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s+batches\b", re.IGNORECASE),
 )
-# Of a test, batches: `Test:  [ 10/98]`.
-_TESTED = re.compile(r"\W*(?:test|val|valid|validation|eval|evaluation)\W{0,4}\[\s*([0-9]+)\s*/\s*([0-9]+)\s*\]", re.I)
+# Of a test, batches: `Test:  [ 10/98]`, the last of which may be 97; and a bar, which ends with 98/98.
+_TEST = r"\W*(?:test|val|valid|validat|eval|evaluat)(?:ion|ing|e)?"
+_TESTED = re.compile(_TEST + r"\W{0,4}\[\s*([0-9]+)\s*/\s*([0-9]+)\s*\]", re.I)
+_TESTED_BAR = re.compile(_TEST + r"\b[^|\[]*\|[^|\[]*\|\s*([0-9]+)/([0-9]+) \[", re.I)
 # XGBoost's rounds and CatBoost's, `[10]\ttrain-rmse:0.5`, `10:\tlearn: 0.5`; epoch and batch of PyTorch's tutorial,
 # `[1,  2000] loss: 2.2`.
 _NUMBERED = re.compile(
@@ -86,12 +88,12 @@ class KeyValue:
 
 def _pairs(text: str) -> list[tuple[str, object]]:
     """Names and values; counts by `step`, `of`, `epoch` and `epochs`."""
-    tested = _TESTED.match(text)
-    if tested and int(tested[1]) < int(tested[2]) - 1:
+    tested, bar = _TESTED.match(text), _BAR.search(text) if " [" in text else None
+    test_bar = _TESTED_BAR.match(text) if bar else None
+    if (tested and int(tested[1]) < int(tested[2]) - 1) or (test_bar and int(test_bar[1]) < int(test_bar[2])):
         return []
     numbered = _NUMBERED.match(text) or _LOGGED.match(text)
     text = text[numbered.end() :] if numbered else text
-    bar = _BAR.search(text) if " [" in text else None
     text = _GAUGE.sub(" | ", text, count=1) if bar else text
     lower = text.lower()
     counts = dict(_counts(text)) if not bar and any(word in lower for word in _COUNTED) else {}
