@@ -15,7 +15,7 @@ RUNS ?= 1
 HALF_HOUR ?= results/gpu-half-hour
 IMAGE ?= bench
 
-.PHONY: run quick gpu report test test-all test-floors test-container test-cloud check image lock setup data clean
+.PHONY: run quick gpu report test test-fast test-all test-floors test-container test-cloud check image lock setup data clean
 .PHONY: cloud-venv focus-venv floors-venv trainer-venv
 
 run: setup data  ## train airbench94-muon, then report
@@ -34,7 +34,10 @@ gpu: setup data  ## half an hour on a GPU: what it computes, how fast by each pa
 report: setup  ## the cost table of STORE
 	$(BIN)/bench report --store $(STORE)
 
-test: check  ## lint, types, and every test that is not slow, on all cores
+test: setup  ## lint, types, and every test that is not slow, on all cores
+	$(MAKE) --jobs 2 check test-fast
+
+test-fast: setup
 	$(BIN)/python -m pytest $(WORKERS) -m 'not slow' $(PYTEST_ARGS)
 
 # Slow tests train, compile, or wait for servers that die: several at once, by one thread each.

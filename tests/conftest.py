@@ -23,6 +23,7 @@ import pytest
 from botocore.loaders import Loader
 from hypothesis import settings
 
+from bench.host import cores
 from bench.record.documents import Run
 from tests.support import builders
 
@@ -66,6 +67,11 @@ LONGEST = (
     "tests/measure/",
     "tests/cli/",
 )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: a fifth of the tests' time is waiting."""
+    return cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fake_gpu.conftest import Machine, compiled, without_compilers
 
+pytestmark = pytest.mark.slow
 CHOOSE = "from bench.training.api import choose; print(choose().path)"
 
 
@@ -29,7 +30,6 @@ def test_triton_needs_a_compiler_once_and_then_none(machine: Machine, tmp_path: 
     assert chosen(machine, PATH=path, TRITON_CACHE_DIR=triton) == full
 
 
-@pytest.mark.slow
 def test_a_compiler_that_fails_costs_the_path_and_not_the_run(machine: Machine, tmp_path: Path) -> None:
     caches = {f"{name}_CACHE_DIR": str(tmp_path / name) for name in ("TRITON", "TORCHINDUCTOR")}  # what is there works
     broken = {"TRITON_PTXAS_PATH": "/bin/false", **caches}
@@ -39,7 +39,6 @@ def test_a_compiler_that_fails_costs_the_path_and_not_the_run(machine: Machine, 
     assert {step["graphs"] for epoch in told["steps"] for step in epoch} == {1}
 
 
-@pytest.mark.slow
 def test_with_triton_s_launcher_in_its_cache_nothing_else_needs_a_compiler(machine: Machine, tmp_path: Path) -> None:
     chosen(machine, TRITON_CACHE_DIR=str(tmp_path / "triton"))
     told = compiled(machine, tmp_path, "speedrun", PATH=without_compilers(tmp_path / "bin"))

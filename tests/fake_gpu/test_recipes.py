@@ -17,7 +17,9 @@ from bench.recipes import RECIPES
 from tests.fake_gpu.conftest import Machine
 
 NAMES = [recipe.name for recipe in RECIPES]
-CAPABILITIES, PATHS = (75, 90), ("eager", "captured")
+PATHS = ("eager", "captured")
+# What differs between the two is tested with less by what is not slow: memory, and Triton's code.
+CAPABILITIES = (pytest.param(75, marks=pytest.mark.slow), 90)
 # Of a captured step beside its graph: what no budget may be raised to.
 MOST_BESIDE_A_GRAPH = 5
 FLOAT32 = {recipe.name for recipe in RECIPES if not recipe.half}

@@ -176,8 +176,5 @@ def _name(before: str, *, bare: bool) -> str:
         words.insert(0, word)
         if bare:
             break
-    return (
-        "_".join(words).replace("'s", "")
-        if 0 < len(words) <= _MOST_WORDS and not _SOURCE_FILE.search(words[-1])
-        else ""
-    )
+    fits = 0 < len(words) <= _MOST_WORDS and not _SOURCE_FILE.search(words[-1])
+    return "_".join(words).replace("'s", "") if fits else ""
