@@ -16,7 +16,7 @@ STRUCK = "***"
 # The last word of a name decides: --api-key and HF_TOKEN hold a secret, --max-tokens and --tokenizer do not.
 _NAMES = (
     r"(?:[\w.-]*[_.-])?(?:token|secret|passw(?:or)?d|passphrase|pwd|(?:api|access|secret|private|account)?key"
-    r"|credentials?|auth|dsn|sas)(?:[_-](?:id|b64|base64))?"
+    r"|credentials?|auth|dsn|sas|sig(?:nature)?)(?:[_-](?:id|b64|base64))?"
 )
 _SECRET_NAME = re.compile(rf"-*{_NAMES}", re.IGNORECASE)
 _GIVEN = re.compile(
@@ -24,10 +24,11 @@ _GIVEN = re.compile(
     re.IGNORECASE,
 )
 _IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-_BEARER = re.compile(r"(?i)(?<=bearer )\S+")
+_BEARER = re.compile(r"(?i)(?:(?<=bearer )|(?<=authorization: basic ))\S+")
 _FORMS = re.compile(
     r"\b(?:hf_\w{16,}|sk-[\w-]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{8,}"
-    r"|A(?:KI|SI)A[0-9A-Z]{16}|AIza[\w-]{30,}|ey[\w-]{10,}\.ey[\w-]{10,}\.[\w-]*|npm_\w{20,}|pypi-[\w-]{20,})"
+    r"|A(?:KI|SI)A[0-9A-Z]{16}|AIza[\w-]{30,}|ey[\w-]{10,}\.ey[\w-]{10,}\.[\w-]*|npm_\w{20,}|pypi-[\w-]{20,}"
+    r"|nvapi-[\w-]{20,}|dckr_pat_[\w-]{16,}|r8_\w{20,}|rpa_\w{20,})"
 )
 _SHORTEST = 6  # a shorter value of a variable would strike out half of a text
 

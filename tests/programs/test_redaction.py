@@ -10,7 +10,8 @@ from bench.programs.redaction import Redaction
 # Put together here, so that no scanner of repositories takes them for real ones.
 TOKEN = "hf_" + "aB3" * 8
 KEY_ID = "AKIA" + "ABCDEFGH12345678"
-SECRETS = ("hunter2hunter2", TOKEN, KEY_ID, "s3cr3t!")
+SERVICE_KEY = "nvapi-" + "aB3-" * 8
+SECRETS = ("hunter2hunter2", TOKEN, KEY_ID, SERVICE_KEY, "s3cr3t!")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,10 @@ SECRETS = ("hunter2hunter2", TOKEN, KEY_ID, "s3cr3t!")
         ["train.py", "https://example.com/data?sig=1&token=hunter2hunter2"],
         ["curl", "-H", "Authorization: Bearer hunter2hunter2"],
         ["train.py", '{"password": "hunter2hunter2"}'],
+        ["curl", "-H", "Authorization: Basic hunter2hunter2"],
+        ["train.py", "https://a.blob.core.windows.net/data?sv=2026&sig=hunter2hunter2"],
+        ["train.py", "https://b.s3.amazonaws.com/x?X-Amz-Expires=60&X-Amz-Signature=hunter2hunter2"],
+        ["train.py", SERVICE_KEY],
     ],
 )
 def test_no_secret_of_a_command_stays(argv: list[str]) -> None:
