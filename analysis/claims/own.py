@@ -21,7 +21,7 @@ from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, ver
 from analysis.comparison.machine_types import on_shared_types, several_types
 from analysis.comparison.side import Side, about, by_run, mean, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
-from analysis.stats.intervals import Interval
+from analysis.stats.intervals import TAIL, Interval
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
@@ -42,7 +42,10 @@ RULE = (
 
 
 class OwnClaim(Part):
-    """A is `at_most` or `at_least` a value, or needs `factor` times less of `metric` than B."""
+    """A is `at_most` or `at_least` a value, or needs `factor` times less of `metric` than B.
+
+    With `p` the verdict is that of a one-sided t-test: supported where its p-value is less.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     text: str
@@ -55,6 +58,9 @@ class OwnClaim(Part):
     factor: Claimed | None = Field(None, gt=0)
     at_most: Claimed | None = None
     at_least: Claimed | None = None
+    p: float | None = Field(
+        None, gt=0, lt=0.5, description="of a mean: the chance to call it supported where it is not"
+    )
 
     @model_validator(mode="after")
     def _one_claim(self) -> OwnClaim:
@@ -64,6 +70,8 @@ class OwnClaim(Part):
             raise ValueError("a factor, and nothing else, is claimed of A against B")
         if self.factor is not None and self.metric not in ("time", "cost"):
             raise ValueError("a factor is claimed of time or of cost")
+        if self.p is not None and self.metric in ("time", "cost"):
+            raise ValueError("p is of a mean, and of time and cost the median counts")
         return self
 
     @property
@@ -124,6 +132,8 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         why or f"{name}: {len(values)} of {len(runs)} runs have the value{under}"
         for name, values, (runs, why) in zip(names, sides, selected, strict=True)
     ]
+    if claim.p is not None:
+        notes.append(f"the interval misses the mean on either side with a chance of {100 * claim.p:g} %")
     unlike = _unlike(claim, sides, currencies) or _mixed(claim, names, selected)
     found, interval = (None, None) if unlike else _found(claim, sides)
     # What an interval says something of, where that is not a type of machine.
@@ -189,7 +199,7 @@ def _found(claim: OwnClaim, sides: Sequence[pd.Series[float]]) -> tuple[float | 
         return None, None
     if claim.factor is not None:
         return ratio_of(sides[0], sides[1], paired=False)
-    return typical(sides[0]) if claim.metric in ("time", "cost") else mean(sides[0])
+    return typical(sides[0]) if claim.metric in ("time", "cost") else mean(sides[0], claim.p or TAIL)
 
 
 def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:

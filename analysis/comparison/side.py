@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from analysis.frames.hosts import by_machine, machine_numbers, machines_of
 from analysis.frames.runs import counted, target_words, whole_runs
 from analysis.stats.intervals import (
+    TAIL,
     Interval,
     difference_of_shares,
     paired_ratio,
@@ -169,10 +170,13 @@ def typical(values: pd.Series[float]) -> tuple[float | None, Interval | None]:
     return median_of(values.tolist(), list(_by_machine(values).values()))
 
 
-def mean(values: pd.Series[float]) -> tuple[float, Interval | None]:
-    """The mean of values of by_run, of which there is one or more, and its interval, about the type as above."""
+def mean(values: pd.Series[float], tail: float = TAIL) -> tuple[float, Interval | None]:
+    """The mean of values of by_run, of which there is one or more, and its interval, about the type as above.
+
+    Each end is missed with the chance `tail`.
+    """
     known = values.tolist()
-    return math.fsum(known) / len(known), mean_interval(known, list(_by_machine(values).values()))
+    return math.fsum(known) / len(known), mean_interval(known, list(_by_machine(values).values()), tail)
 
 
 def _named(found: tuple[float, Interval | None], machines: str) -> tuple[float, Interval | None]:

@@ -17,7 +17,7 @@ from scipy import special  # not scipy.stats, which takes longer to import than 
 from analysis.stats.bootstrap import bca
 
 LEVEL = 0.95
-_TAIL = (1 - LEVEL) / 2
+TAIL = (1 - LEVEL) / 2
 # Below this many values a resampled median takes so few different values that BCa means little.
 BOOTSTRAP_FROM = 10
 # Up to this many: resampling takes time with their square, and of more values it says what formulas say.
@@ -49,7 +49,7 @@ def wilson(hits: int, n: int) -> Interval:
     """Wilson's score interval of a share, 0..1, after `hits` in `n` trials. Raises ValueError for impossible counts."""
     if not 0 <= hits <= n or n == 0:
         raise ValueError(f"n = {n}, hits = {hits}; it takes a trial, and as many hits at most")
-    return Interval(*score(hits / n, n, float(special.ndtri(1 - _TAIL))), "Wilson")
+    return Interval(*score(hits / n, n, float(special.ndtri(1 - TAIL))), "Wilson")
 
 
 def score(share: float, n: float, reach: float) -> tuple[float, float]:
@@ -60,9 +60,9 @@ def score(share: float, n: float, reach: float) -> tuple[float, float]:
     return (low if share else 0.0, high if share < 1 else 1.0)
 
 
-def student_reach(freedom: float) -> float:
-    """How many standard errors an estimate's interval reaches to either side, by Student's t."""
-    return float(-special.stdtrit(freedom, _TAIL))
+def student_reach(freedom: float, tail: float = TAIL) -> float:
+    """How many standard errors an interval reaches to either side by Student's t, each end missed with chance `tail`."""
+    return float(-special.stdtrit(freedom, tail))
 
 
 def welch(of_a: float, freedom_a: float, of_b: float, freedom_b: float) -> float:
@@ -85,7 +85,7 @@ def order_statistics(values: Sequence[float]) -> Interval | None:
     if len(values) < MEDIAN_FROM:
         return None
     # As likely as not a value lies below the median: of a rank below this one the tail is smaller than it may be.
-    low = math.ceil(special.bdtrik(_TAIL, len(values), 0.5)) - 1
+    low = math.ceil(special.bdtrik(TAIL, len(values), 0.5)) - 1
     ranks = [low, len(values) - 1 - low]
     ends = np.partition(np.asarray(values, dtype=float), ranks)[ranks]
     return Interval(float(ends[0]), float(ends[1]), "order statistics")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.stats.intervals import Interval, student_reach, welch
+from analysis.stats.intervals import TAIL, Interval, student_reach, welch
 from analysis.stats.machines import TYPE_FROM
 from analysis.stats.resampling import Array, Groups, jackknife_error, left_out
 
@@ -23,20 +23,20 @@ class _Error(NamedTuple):
     variance: float
     freedom: float
 
-    @property
-    def reach(self) -> float:
-        return student_reach(self.freedom) * math.sqrt(self.variance)
+    def reach(self, tail: float = TAIL) -> float:
+        return student_reach(self.freedom, tail) * math.sqrt(self.variance)
 
 
-def mean_interval(values: Sequence[float], groups: Groups = ()) -> Interval | None:
+def mean_interval(values: Sequence[float], groups: Groups = (), tail: float = TAIL) -> Interval | None:
     """The interval of the mean: Student's t of the runs, or from 3 machines on of the machines where that is wider.
 
-    `groups` are the values by machine; none where not each tells its own. None for fewer than two values.
+    `groups` are the values by machine; none where not each tells its own. Each end is missed with the chance `tail`.
+    None for fewer than two values.
     """
     if len(values) < 2:
         return None
     of_type = len(groups) >= TYPE_FROM
-    mean, reach = float(np.mean(values)), _error(values, groups if of_type else ()).reach
+    mean, reach = float(np.mean(values)), _error(values, groups if of_type else (), tail).reach(tail)
     return Interval(mean - reach, mean + reach, _method("Student t", of_type=of_type))
 
 
@@ -52,19 +52,19 @@ def difference_of_means(
     of_type = min(len(groups_a), len(groups_b)) >= TYPE_FROM
     of_a, of_b = _error(a, groups_a if of_type else ()), _error(b, groups_b if of_type else ())
     freedom = welch(of_a.variance, of_a.freedom, of_b.variance, of_b.freedom)
-    reach = _Error(of_a.variance + of_b.variance, freedom).reach
+    reach = _Error(of_a.variance + of_b.variance, freedom).reach()
     difference = float(np.mean(a)) - float(np.mean(b))
     return Interval(difference - reach, difference + reach, _method("Welch", of_type=of_type))
 
 
-def _error(values: Sequence[float], groups: Groups) -> _Error:
+def _error(values: Sequence[float], groups: Groups, tail: float = TAIL) -> _Error:
     """Of the runs, or of the machines where that reaches further: machines alike by chance make nothing surer."""
     of_runs = _Error(float(np.var(values, ddof=1)) / len(values), len(values) - 1)
     if not groups:
         return of_runs
     sums = np.array([[math.fsum(group), len(group)] for group in groups])
     of_machines = _Error(jackknife_error(left_out(_mean, sums)) ** 2, len(groups) - 1)
-    return max(of_runs, of_machines, key=lambda error: error.reach)
+    return max(of_runs, of_machines, key=lambda error: error.reach(tail))
 
 
 def _mean(sums: Array) -> Array:

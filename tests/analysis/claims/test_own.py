@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from analysis.claims.own import OwnCheck, OwnClaim, check_own, own_json, own_table, read_claims
 from analysis.frames.runs import runs_frame
@@ -139,6 +140,18 @@ def test_of_two_sides_the_runs_on_machines_of_one_side_alone_are_left_out() -> N
     (found,) = check_own([claim], runs_frame(documents), "store")
     assert (found.verdict, found.n) == ("supported", (8, 8))
     assert "left out: 8 runs of new on A100, where old did not run" in found.notes
+
+
+def test_p_is_that_of_a_one_sided_t_test() -> None:
+    values = [3.2 + seed / 10_000 for seed in range(8)]
+    one_sided = stats.ttest_1samp(values, 3.2005, alternative="less").pvalue
+    assert 0.01 < one_sided < 0.2
+    verdicts = [
+        check(A="new", metric="val_loss", at_most="3.200", p=p).verdict for p in (one_sided * 1.01, one_sided * 0.99)
+    ]
+    assert verdicts == ["supported", "inconclusive"]
+    with pytest.raises(ValueError, match="p is of a mean"):
+        check(A="new", at_most="31", p=0.01)
 
 
 def test_what_was_found_is_in_the_table_and_in_json() -> None:
