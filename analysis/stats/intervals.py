@@ -61,7 +61,7 @@ def score(share: float, n: float, reach: float) -> tuple[float, float]:
 
 
 def student_reach(freedom: float, tail: float = TAIL) -> float:
-    """How many standard errors an interval reaches to either side by Student's t, each end missed with chance `tail`."""
+    """How many standard errors an interval reaches to either side by Student's t; `tail`: beyond each end."""
     return float(-special.stdtrit(freedom, tail))
 
 
