@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from analysis.comparison.compare import METRICS, Comparison, slower
 from analysis.comparison.side import side_line
@@ -77,6 +77,7 @@ RUNS = st.lists(st.tuples(st.floats(3.5, 1e6), st.sampled_from([0.93, 0.94, 0.95
 
 
 @given(RUNS, RUNS)
+@settings(max_examples=15)
 # An interval whose lower end is 0.
 @example([(800.0, 0.95)] * 8 + [(3.5, 0.93)] * 6 + [(3.5, 0.95)] * 14, [(800.0, 0.95)] + [(3.5, 0.95)] * 18)
 def test_whatever_runs_took_and_reached_it_is_said(
