@@ -34,16 +34,15 @@ class CsvLog:
         """See Source."""
         self._finder.look(at)
         for path, changed in self._finder.found.items():
-            stated = self._watched.at(changed / 1e9, at, FILE_SLACK_S)
             file = self._files.get(path)
+            if file is not None and file.changed == changed:  # as most are: data sets are CSV, too
+                continue
+            stated = self._watched.at(changed / 1e9, at, FILE_SLACK_S)
             if file is None:
                 file = self._files[path] = _File(path, self._watched)
-                if stated is None:  # of before
-                    file.changed, file.passed = changed, _size(path)
-            if stated is None or file.changed == changed:
-                continue
+                file.passed = _size(path) if stated is None else 0
             file.changed = changed
-            for line in file.added():
+            for line in file.added() if stated is not None else ():
                 point = file.table.line(line, stated)
                 if point is not None:
                     yield point
