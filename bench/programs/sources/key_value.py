@@ -36,7 +36,7 @@ _OTHER = re.compile(r"(?:val|eval|test|warm|sanity)\w*[\s:]*$|\b(?:per|max|total
 # Batches of an epoch: `Epoch: [0]  [  10/1251]`, `Train Epoch: 1 [640/60000 (1%)]`, `[epoch=1][batch=10/196]`.
 _BATCHES = (
     re.compile(r"\[\s*(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s*(?:\(\s*[0-9.]+%\)\s*)?\]"),
-    re.compile(r"\bbatch[\s:=#]{1,3}(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\b", re.IGNORECASE),
+    re.compile(r"\bbatch[\s:=#\[]{1,3}(?P<count>[0-9]+)\b(?:\s*/\s*(?P<of>[0-9]+)\b)?", re.IGNORECASE),
     re.compile(r"\b(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s+batches\b", re.IGNORECASE),
 )
 # Of a test, batches: `Test:  [ 10/98]`, the last of which may be 97; and a bar, which ends with 98/98.
@@ -163,7 +163,8 @@ def _counts(text: str) -> Iterator[tuple[str, str]]:
             batches = (pattern.search(text, found.end()) for pattern in _BATCHES if is_epoch)
             for batch in filter(None, batches):
                 yield "step", batch["count"]
-                yield "of", batch["of"]
+                if batch["of"]:
+                    yield "of", batch["of"]
 
 
 @lru_cache(maxsize=4096)  # what stands between the values is much the same in every line

@@ -133,6 +133,18 @@ LINES = [
     ("[1,  2000] loss: 2.185", Point(1.0, 2000, metrics={"epoch": 1, "loss": 2.185})),
     ("INFO:tensorflow:loss = 3.2, step = 100 (12.3 sec)", Point(1.0, 100, metrics={"loss": 3.2})),
     ("[epoch=1][batch=10/196]:", Point(1.0, 10, metrics={"epoch": 1})),
+    (
+        "Epoch[2] Batch [50]\tSpeed: 8474.5 samples/sec\tTrain-accuracy=0.68",
+        Point(1.0, 50, metrics={"epoch": 2, "Speed": 8474.5, "Train-accuracy": 0.68}),
+    ),
+    (
+        "Epoch[2] Validation-accuracy=0.97",
+        Point(1.0, 2, unit="epoch", metrics={"epoch": 2, "Validation-accuracy": 0.97}),
+    ),
+    (
+        "| Training Device=xla:0/6 Epoch=1 Step=10/11 Loss=6.8 Rate=141.8 Time=00:03:00",
+        Point(1.0, 10, metrics={"epoch": 1, "Loss": 6.8, "Rate": 141.8}),
+    ),
     ("| epoch   1 |   200/ 2983 batches | loss  7.63", Point(1.0, 200, metrics={"epoch": 1, "loss": 7.63})),
     ("\t Train loss/train/total: 2.0", Point(1.0, metrics={"Train_loss/train/total": 2.0})),
     ("Epoch 3:  12%|█▏| 10/83 [00:01<00:02, 9.5it/s, train_loss=0.3]", Point(1.0, metrics={"train_loss": 0.3})),
