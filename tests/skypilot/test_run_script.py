@@ -225,7 +225,7 @@ def test_at_the_deadline_bench_is_told_to_stop_and_its_last_record_is_waited_for
 def test_what_does_not_stop_is_killed_a_minute_later_with_all_its_processes(installed: Machine) -> None:
     installed.has(bench=DEAF, sleep=SLEEP)
     installed.call("run.sh", status=6, CIFAR10_DIR="/data", BENCH_DEADLINE="2h")
-    left, grace = installed.called("sleep")
+    *_, left, grace = installed.called("sleep")  # the forecast's wait for the deadline may have begun before it ended
     assert 7190 < int(left.split()[1]) <= 7200
     assert grace == "sleep 60"
     assert not lives(installed.called("worker")[0].split()[1])
