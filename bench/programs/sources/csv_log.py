@@ -42,7 +42,9 @@ class CsvLog:
                 file = self._files[path] = _File(path, self._watched)
                 file.passed = _size(path) if stated is None else 0
             file.changed = changed
-            for line in file.added() if stated is not None else ():
+            if stated is None:
+                continue
+            for line in file.added():
                 point = file.table.line(line, stated)
                 if point is not None:
                     yield point
