@@ -65,6 +65,7 @@ def test_a_gpu_that_torch_has_no_kernels_for_costs_no_time(machine: Machine, ben
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_two_gpus_train_together_by_nccl(machine: Machine) -> None:
     done = replace(machine, gpus=2).python("-m", "tests.fake_gpu.parallel")
     assert done.returncode == 0, done.stderr
