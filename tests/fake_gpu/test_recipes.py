@@ -18,7 +18,7 @@ from tests.fake_gpu.conftest import Machine
 
 NAMES = [recipe.name for recipe in RECIPES]
 PATHS = ("eager", "captured")
-# What differs between the two is tested with less by what is not slow: memory, and Triton's code.
+# Of the older one, what is not slow asks for its memory alone.
 CAPABILITIES = (pytest.param(75, marks=pytest.mark.slow), 90)
 # Of a captured step beside its graph: what no budget may be raised to.
 MOST_BESIDE_A_GRAPH = 5
