@@ -14,16 +14,14 @@ from analysis.published.mlperf.exporter import export_results, write_results
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
 from bench.cli.parts.common import (
-    NO_TERMINAL,
     complain,
     output_option,
     refuse,
+    refuse_terminal,
     store_option,
-    to_terminal,
     with_progress,
     write,
 )
-from bench.errors import UsageError
 from bench.store import open_store, read_all
 from bench.text import plural
 
@@ -75,7 +73,7 @@ def export_mllog(store: str, output: Path, author: str) -> None:
     mlperf` reads them. Nothing is overwritten. A record that cannot be read is named on stderr; exit code 5 then.
     """
     documents, errors = read_all(open_store(store))
-    results, left_out = export_results(documents, author)
+    results, left_out = export_results(documents)
     for path in write_results(results, author, output):
         click.echo(path)
     if left_out:
@@ -103,8 +101,7 @@ def parquet(store: str, output: Path | None) -> None:
 
     A record that cannot be read is named on stderr; the exit code is then 5.
     """
-    if to_terminal(output):
-        raise UsageError(NO_TERMINAL)
+    refuse_terminal(output)
     frame, errors = load([open_store(store)])
     write(as_parquet(frame), output)
     refuse(errors)

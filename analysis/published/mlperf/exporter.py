@@ -3,97 +3,107 @@
 `<author>/results/<system>/<benchmark>/result_0.txt`, a benchmark for each recipe or program, and a description of the
 system in `<author>/systems/<system>.json`. Times are those of the mlperf clock: run_start is where preparing or
 training begins, run_stop the end of the evaluation that was the first at the target, or of all that was done where none
-was, and the run is then aborted, as one is that failed. All are of the open division: none is a
-benchmark of MLPerf's own.
+was, and the run is then aborted, as one is that failed. All are of the open division: none is a benchmark of MLPerf's.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from analysis.frames.runs import runs_and_leases
 from analysis.published.files import below, create, tag
 from bench.programs.sources.mllog import MARK
-from bench.record.documents import COUNTED, AnyDocument, Phase, Run
+from bench.record.documents import COUNTED, AnyDocument, Evaluation, Phase, Run
 from bench.text import UNKNOWN, one_line, short_name
 
 
-@dataclass(frozen=True)
-class Result:
-    """The runs of one recipe or program on one kind of machine. `system` is its description, `logs` have a run each."""
+class Result(NamedTuple):
+    """The runs of one recipe or program on one system, by the names of their folders."""
 
     system: str
     benchmark: str
-    description: dict[str, Any]
-    logs: tuple[str, ...]
+    runs: list[Run]
 
 
-def export_results(documents: Iterable[AnyDocument], author: str) -> tuple[list[Result], int]:
+def export_results(documents: Iterable[AnyDocument]) -> tuple[list[Result], int]:
     """The runs that the mlperf clock can time or that failed beside them, oldest first; and how many it cannot.
 
     It cannot time samples, runs whose device was not waited for, and programs without a target or marks of phases.
     """
-    runs = sorted({d.id: d for d in documents if isinstance(d, Run)}.items())
+    runs = [run for run, _ in runs_and_leases(documents)]
     kinds: dict[tuple[Any, ...], list[Run]] = {}
-    for _, run in runs:
+    for run in filter(_told, runs):
         kinds.setdefault((run.label, run.device.alike, run.device_name, run.target), []).append(run)
     results: dict[tuple[str, str], Result] = {}
-    left_out = 0
     for alike in kinds.values():
-        told = [run for run in alike if run.target and run.valid and run.ended != "sampled"]
-        if not any(_counted(run) for run in told):
-            told = []
-        told = [run for run in told if _counted(run) or run.status != "completed"]
-        left_out += len(alike) - len(told)
-        if told:
-            result = _result(told, author)
-            place = (result.system, result.benchmark)
-            while place in results:  # kinds that differ in precision or target alone
-                place = (place[0], short_name(f"{place[1]}-{len(results)}"))
-            results[place] = Result(*place, result.description, result.logs)
-    return list(results.values()), left_out
+        if any(map(_counted, alike)):
+            first = alike[0]
+            system, name = short_name(tag(f"{first.device.count}x{first.device_name}")), tag(first.label)
+            # Kinds that differ in precision or target alone are numbered.
+            names = map(short_name, chain([name], (f"{name}-{number}" for number in count(1))))
+            benchmark = next(each for each in names if (system, each) not in results)
+            results[system, benchmark] = Result(system, benchmark, alike)
+    return list(results.values()), len(runs) - sum(len(result.runs) for result in results.values())
 
 
 def write_results(results: Iterable[Result], author: str, folder: Path) -> list[Path]:
     """Write each below `folder`, and return the paths of the logs. Nothing is overwritten: raises StoreError."""
     root = folder / short_name(tag(author))
+    systems: dict[str, list[Run]] = {}
     written = []
     with below(root):
         for result in results:
+            systems.setdefault(result.system, []).extend(result.runs)
             place = root / "results" / result.system / result.benchmark
             place.mkdir(parents=True, exist_ok=True)
-            systems = root / "systems"
-            systems.mkdir(exist_ok=True)
-            description = json.dumps(result.description, indent=2, ensure_ascii=False) + "\n"
-            create(systems / f"{result.system}.json", description)
-            written += [create(place / f"result_{number}.txt", log) for number, log in enumerate(result.logs)]
+            for number, run in enumerate(result.runs):
+                written.append(create(place / f"result_{number}.txt", "".join(_lines(run, author))))
+        for system, runs in systems.items():
+            (root / "systems").mkdir(exist_ok=True)
+            description = json.dumps(_description(runs, author), indent=2, ensure_ascii=False) + "\n"
+            create(root / "systems" / f"{system}.json", description)
     return written
 
 
-def _result(runs: list[Run], author: str) -> Result:
-    first = runs[0]
-    device, machine = first.device, one_line(first.device_name)
-    description = {
+def _description(runs: list[Run], author: str) -> dict[str, str]:
+    """A system as MLPerf describes it, from all that ran on it."""
+    device, machine = runs[0].device, one_line(runs[0].device_name)
+    versions = [f"PyTorch {run.environment.torch}" for run in runs if run.environment.torch]
+    return {
         "submitter": author,
         "division": "open",
         "status": UNKNOWN,
         "system_name": f"{device.count} x {machine}",
         "number_of_nodes": "1",
-        "host_processor_model_name": one_line(first.environment.cpu),
+        "host_processor_model_name": _each_once(run.environment.cpu for run in runs),
         "accelerator_model_name": machine,
         "accelerators_per_node": str(device.count),
-        "framework": one_line(f"PyTorch {first.environment.torch}") if first.environment.torch else UNKNOWN,
+        "framework": _each_once(versions) or UNKNOWN,
     }
-    logs = tuple("".join(_lines(run, author)) for run in runs)
-    return Result(short_name(tag(f"{device.count}x{machine}")), short_name(tag(first.label)), description, logs)
+
+
+def _each_once(words: Iterable[str]) -> str:
+    return ", ".join(sorted(set(map(one_line, words))))
+
+
+def _told(run: Run) -> bool:
+    """Whether a log can tell the run; one that failed before its clock began is told beside others."""
+    timed = run.target is not None and run.valid and run.ended != "sampled"
+    return timed and (bool(_counted(run)) or run.status != "completed")
+
+
+def _hit(run: Run) -> Evaluation | None:
+    """The evaluation at which the clock stops."""
+    return run.first_hit if run.status == "completed" else None
 
 
 def _counted(run: Run) -> list[Phase]:
     """The phases that the clock counts."""
-    hit = run.first_hit if run.status == "completed" else None
+    hit = _hit(run)
     counted = [phase for phase in run.phases if phase.name in COUNTED["mlperf"]]
     return [phase for phase in counted if hit is None or phase.start < hit.at]
 
@@ -120,7 +130,7 @@ def _lines(run: Run, author: str) -> Iterator[str]:
         if name:
             counts = {} if phase.epoch is None else {"epoch_num": phase.epoch}
             events += [(phase.start, f"{name}_start", None, counts), (phase.stop, f"{name}_stop", None, counts)]
-    hit = run.first_hit if run.status == "completed" else None
+    hit = _hit(run)
     for evaluation in run.evaluations:
         value = evaluation.metrics.get(run.target.metric)
         if value is not None and (hit is None or evaluation.at <= hit.at):

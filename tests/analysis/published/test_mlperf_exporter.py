@@ -10,14 +10,14 @@ import pytest
 from analysis.published.mlperf.exporter import export_results, write_results
 from analysis.published.mlperf.results import read_results
 from bench.errors import StoreError
-from bench.record.documents import AnyDocument, Device, MetricTarget, Phase, policy_seconds
+from bench.record.documents import AnyDocument, Device, MetricTarget, Phase, RecipeRef, policy_seconds
 from tests.support import program_runs, small_store as a
 
 AT_LEAST_94 = MetricTarget(metric="accuracy", at_least=0.94, at_most=None)
 
 
 def written(folder: Path, *documents: AnyDocument) -> list[str]:
-    results, _ = export_results(documents, "An Author")
+    results, _ = export_results(documents)
     return [path.relative_to(folder).as_posix() for path in write_results(results, "An Author", folder)]
 
 
@@ -78,14 +78,25 @@ def test_kinds_that_differ_in_precision_are_benchmarks_of_their_own(tmp_path: Pa
     assert [place.split("/")[3] for place in places] == ["myrtle", "myrtle-1"]
 
 
+def test_a_system_is_described_by_all_that_ran_on_it(tmp_path: Path) -> None:
+    of_hlb = a.a_run(3, recipe=RecipeRef(name="hlb", source_sha256="0" * 64))
+    environments = [of_hlb.environment.model_copy(update={"torch": torch}) for torch in ("2.10.0", "2.11.0")]
+    runs = zip((a.a_run(2), of_hlb), environments, strict=True)
+    written(tmp_path, *(run.model_copy(update={"environment": environment}) for run, environment in runs))
+    (path,) = tmp_path.glob("An-Author/systems/*.json")
+    assert json.loads(path.read_text())["framework"] == "PyTorch 2.10.0, PyTorch 2.11.0"
+    (first, second), errors = read_results(tmp_path, target=AT_LEAST_94)
+    assert (first.name, second.name, errors) == ("hlb (open)", "myrtle (open)", [])
+
+
 def test_what_the_clock_cannot_time_is_counted_and_left_out() -> None:
     loose = a.a_run(3)
     loose = loose.model_copy(
         update={"phases": tuple(p.model_copy(update={"synchronised": False}) for p in loose.phases)}
     )
-    results, left_out = export_results([a.a_run(2), loose, program_runs.make_program_run()], "x")
+    results, left_out = export_results([a.a_run(2), loose, program_runs.make_program_run()])
     assert (len(results), left_out) == (1, 2)
-    assert [len(result.logs) for result in results] == [1]
+    assert [len(result.runs) for result in results] == [1]
 
 
 def test_a_program_ends_where_it_is_first_at_its_target_which_may_be_at_most(tmp_path: Path) -> None:
