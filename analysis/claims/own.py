@@ -30,9 +30,6 @@ from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
 # 1  2026-11-26  first version.
 SCHEMA_VERSION: Final = 1
 
-# The runs of a side, and in words why there are none.
-_Selected = tuple[pd.DataFrame, str | None]
-
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 RULE = (
     "supported: the value found lies on the claimed side of the one claimed, taken with the digits that it has; of an "
@@ -122,27 +119,32 @@ def check_own(claims: Sequence[OwnClaim], frame: pd.DataFrame, store: str) -> li
 
 def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     names = [name for name in (claim.a, claim.b) if name is not None]
-    selected, left_out = _on_shared_types(names, [_selected(frame, name, store) for name in names])
-    both = pd.concat([runs for runs, _ in selected])
+    selected = [_selected(frame, name, store) for name in names]
+    sides, left_out = [side for side, _ in selected], list[str]()
+    if claim.b is not None:
+        *sides, left_out = on_shared_types(*sides)
+    both = pd.concat([side.runs for side in sides])
     clock = clock_of(both, claim.clock)  # one clock for both sides, as one currency
     currencies = sorted(both["currency"].dropna().unique()) if claim.metric == "cost" else []
-    sides = [_values(claim, runs, clock) for runs, _ in selected]
+    values = [_values(claim, side.runs, clock) for side in sides]
     under = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
     notes = [
-        why or f"{name}: {len(values)} of {len(runs)} runs have the value{under}"
-        for name, values, (runs, why) in zip(names, sides, selected, strict=True)
+        why or f"{side.label}: {len(known)} of {len(side.runs)} runs have the value{under}"
+        for side, known, (_, why) in zip(sides, values, selected, strict=True)
     ]
     if claim.p is not None:
         notes.append(f"the interval misses the mean on either side with a chance of {100 * claim.p:g} %")
-    unlike = _unlike(claim, sides, currencies) or _mixed(claim, names, selected)
-    found, interval = (None, None) if unlike else _found(claim, sides)
+    unlike = _unlike(claim, values, currencies)
+    if claim.metric in ("time", "cost"):
+        unlike = unlike or next(filter(None, map(several_types, sides)), None)
+    found, interval = (None, None) if unlike else _found(claim, values)
     # What an interval says something of, where that is not a type of machine.
-    of = [about(Side(name, runs)) for name, (runs, _) in zip(names, selected, strict=True)] if interval else [unlike]
+    of = map(about, sides) if interval else [unlike]
     unit = claim.unit if claim.metric == "time" else currencies[0] if len(currencies) == 1 else ""
     return OwnCheck(
         claim=claim,
         unit="x" if claim.factor is not None else unit,
-        n=tuple(map(len, sides)),
+        n=tuple(map(len, values)),
         found=found,
         interval=interval,
         verdict=_verdict(claim, interval),
@@ -150,29 +152,12 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     )
 
 
-def _selected(frame: pd.DataFrame, name: str, store: str) -> _Selected:
-    """The runs of a side, or none and why there are none."""
+def _selected(frame: pd.DataFrame, name: str, store: str) -> tuple[Side, str | None]:
+    """A side by the name that the claim gives it, or one without runs and why there are none."""
     try:
-        return select(frame, name, store).runs, None
+        return Side(name, select(frame, name, store).runs), None
     except UsageError as error:
-        return frame.iloc[:0], str(error)
-
-
-def _on_shared_types(names: Sequence[str], selected: Sequence[_Selected]) -> tuple[Sequence[_Selected], Sequence[str]]:
-    """Of two sides the runs on types of machine that both ran on, and what that leaves out, in words."""
-    if len(names) < 2:
-        return selected, ()
-    (runs_a, why_a), (runs_b, why_b) = selected
-    a, b, left_out = on_shared_types(Side(names[0], runs_a), Side(names[1], runs_b))
-    return [(a.runs, why_a), (b.runs, why_b)], left_out
-
-
-def _mixed(claim: OwnClaim, names: Sequence[str], selected: Sequence[_Selected]) -> str | None:
-    """Why a time or a cost is of no machine, in words; None where each side is of one type."""
-    if claim.metric not in ("time", "cost"):
-        return None
-    found = (several_types(Side(name, runs)) for name, (runs, _) in zip(names, selected, strict=True))
-    return next(filter(None, found), None)
+        return Side(name, frame.iloc[:0]), str(error)
 
 
 def _unlike(claim: OwnClaim, sides: Sequence[pd.Series[float]], currencies: Sequence[str]) -> str | None:

@@ -89,10 +89,12 @@ def compare_metric(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     if metric == "accuracy":
         return _accuracy(a, b)
     n = len(a.runs), len(b.runs)
-    if reason := unpriced(a, b) if metric.startswith("cost") else None:
+    reason = unpriced(a, b) if metric.startswith("cost") else None
+    if reason:
         return _inconclusive(metric, n, reason, "unknown")
     # Interleaved, each run stands against one on its own machine, and both sides have as many of each type.
-    if not interleaved(a, b) and (reason := several_types(a) or several_types(b)):
+    reason = None if interleaved(a, b) else several_types(a) or several_types(b)
+    if reason:
         return _inconclusive(metric, n, reason)
     if metric in ("time", "cost"):
         return _per_run(metric, a, b, policy)

@@ -15,10 +15,10 @@ from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from analysis.tables.given_prices import electricity_price, what_if_price
 from bench.cli.parts.common import (
-    NO_TERMINAL,
     format_option,
     output_option,
     refuse,
+    refuse_terminal,
     stores_option,
     to_terminal,
     with_progress,
@@ -85,8 +85,8 @@ def report(
         if style not in ("html", "table"):
             raise UsageError(f"a browser shows html, not {style}; leave out --format or --open")
         style, output = "html", output or temporary_page()
-    if style == "parquet" and to_terminal(output):
-        raise UsageError(NO_TERMINAL)
+    if style == "parquet":
+        refuse_terminal(output)
     which, most = cast("Which", published or "stored"), _MOST_PUBLISHED if style == "table" and not published else None
     # Of the price of electricity alone, a currency is no part of a what-if.
     of_what_if = None if price_per_kwh is not None and price_per_hour is None else currency

@@ -14,7 +14,8 @@ from bench.programs.watching.watch import Watch
 PHASES = ("setup", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate", "upload", "idle")
 UNNAMED = "process"
 _NAMES_TOLD = 10
-# Names of metrics that some programs show as shares and others in per cent.
+# Names of metrics that some programs show as shares and others in per cent. More than those that `bench import trials`
+# refuses, as this is a warning.
 _SHARES = re.compile(r"acc|prec|recall|auc|f1|iou|map|top-?[15]", re.IGNORECASE)
 
 

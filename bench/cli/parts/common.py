@@ -245,12 +245,15 @@ def write(text: str | bytes, output: Path | None) -> None:
         raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
 
 
-NO_TERMINAL = "parquet cannot be read on a terminal; name a file with -o"
-
-
 def to_terminal(output: Path | None) -> bool:
     """Whether the answer will be read on a terminal, and so may be styled."""
     return output is None and sys.stdout.isatty()
+
+
+def refuse_terminal(output: Path | None) -> None:
+    """Raise UsageError where Parquet would go to a terminal."""
+    if to_terminal(output):
+        raise UsageError("parquet cannot be read on a terminal; name a file with -o")
 
 
 def complain(errors: Iterable[BenchError]) -> None:

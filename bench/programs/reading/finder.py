@@ -89,12 +89,18 @@ class Finder:
         """A file that is looked for; None for anything else."""
         if not self._wanted(name):
             return None
-        try:
-            status = Path(path).stat()
-        except (OSError, ValueError):
+        status = status_of(Path(path))
+        if status is None or status.st_mtime < self._since - FILE_SLACK_S or not S_ISREG(status.st_mode):
             return None
-        is_old = status.st_mtime < self._since - FILE_SLACK_S
-        return None if is_old or not S_ISREG(status.st_mode) else (Path(path), status.st_mtime_ns)
+        return Path(path), status.st_mtime_ns
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """The size and the times of a file; None where it cannot be asked."""
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None
 
 
 # Read at once; a file that grows faster is caught up with over several looks.

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.programs.progress import FILE_SLACK_S, Point, Watched
-from bench.programs.reading.finder import Finder
+from bench.programs.reading.finder import Finder, status_of
 from bench.programs.sources.table import Table
 
 _MOST_BYTES = 16 << 20
@@ -76,7 +76,5 @@ class _File:
 
 
 def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):
-        return 0
+    status = status_of(path)
+    return status.st_size if status else 0

@@ -7,13 +7,12 @@ earlier run's state holds too are that run's, and its step is one that this run 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.programs.progress import FILE_SLACK_S, Point, Watched, as_count, as_number
-from bench.programs.reading.finder import Finder
+from bench.programs.reading.finder import Finder, status_of
 
 FILE = "trainer_state.json"
 _MOST_BYTES = 64 << 20
@@ -39,7 +38,7 @@ class TrainerState:
         self._finder.look(at)
         changed = []
         for path, seen in self._finder.found.items():
-            status = _status(path) if self._read.get(path) != seen else None
+            status = status_of(path) if self._read.get(path) != seen else None
             if status is not None:
                 changed.append((status.st_mtime_ns, status.st_size, path))
         for modified, size, path in sorted(changed):
@@ -76,13 +75,6 @@ def _common(entries: list[Any], known: list[Any]) -> int:
     return next(
         (place for place, (one, other) in enumerate(zip(entries, known)) if one != other), min(len(entries), len(known))
     )
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except (OSError, ValueError):
-        return None
 
 
 def _state(path: Path) -> Mapping[str, Any] | None:
