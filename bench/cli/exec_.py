@@ -62,7 +62,7 @@ from bench.text import duration
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Look there, too, for TensorBoard's files and trainer_state.json. May be repeated.",
+    help="Look there, too, for TensorBoard's files, trainer_state.json and CSV files. May be repeated.",
 )
 @recording_options
 @click.option("-q", "--quiet", is_flag=True, help="Nothing of bench's own on stderr but errors.")

@@ -32,7 +32,7 @@ class Watched:
     started_wall: float = 0.0
     # $BENCH_EVENTS, which the runner names; the program may never write it.
     events: Path | None = None
-    # Below these TensorBoard's event files and trainer_state.json are looked for.
+    # Below these TensorBoard's event files, trainer_state.json and CSV files are looked for.
     folders: tuple[Path, ...] = ()
     # Of --metric: the name of a metric, or `step` or `total`, and the regular expression whose group shows it.
     patterns: Mapping[str, str] = field(default_factory=dict)
