@@ -68,21 +68,30 @@ class Measurement:
         self.machine = Machine(host=host_id(), gpus=gpu_ids(str(each.uuid) for each in properties))
         # Read now: the files of a checkout can change while it trains.
         self.environment = self._environment()
+        self.notes: list[str] = []  # of the fingerprint, for the record of each run
         self.sources: dict[str, str] = {}
         self.trainers: dict[str, Trainer | Processes] = {}
 
     def take_fingerprint(self) -> None:
-        """Measure what the machine can do, off every clock: each of several GPUs, the processor as one."""
+        """Measure what the machine can do, off every clock: each of several GPUs, the processor as one.
+
+        Where that fails it is without rates, and the record of each run says why.
+        """
         self.progress.begin("fingerprint of the machine")
         began = time.perf_counter()
-        of_each = fingerprints(self.gpus, self._interrupted) if self.gpus > 1 and self.compute.is_cuda else []
-        if of_each:
-            taken = slowest(of_each)
-        else:
-            taken = fingerprint(self.compute, next(iter(self.gpu), None), self._interrupted)
+        of_each: list[Fingerprint] = []
+        try:
+            if self.gpus > 1 and self.compute.is_cuda:
+                of_each = fingerprints(self.gpus, self._interrupted)
+                taken = slowest(of_each)
+            else:
+                taken = fingerprint(self.compute, next(iter(self.gpu), None), self._interrupted)
+        except Exception as error:  # what keeps a machine from training is told by the run that follows
+            taken = Fingerprint(seconds=time.perf_counter() - began)
+            self.notes = [f"no fingerprint of the machine: {explain(error)[1]}"]
         found = {"fingerprint": taken, "gpu_fingerprints": tuple(of_each)}
         self.machine = self.machine.model_copy(update=found)
-        if self.compute.is_cuda:
+        if self.compute.is_cuda and self._answers():
             torch.cuda.empty_cache()
         self.progress.end(_told(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
@@ -145,7 +154,7 @@ class Measurement:
         self.early = []
         recorder = Recorder(clock, self.progress)
         self.progress.begin(f"{recipe.name} seed {seed} [{series.index + 1}/{series.planned}]")
-        meter, warnings = Meter(self.gpu), self._warnings()
+        meter, warnings = Meter(self.gpu), [*self.notes, *self._warnings()]
         if process_start is not None:  # later the load is our own
             warnings += _load()
         memory = MemoryMeter(self.compute, self._pids())

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from bench.cli import cli
@@ -87,3 +88,29 @@ def test_the_record_of_each_run_has_it_where_it_was_asked_for(
     assert [run["machine"]["fingerprint"] is not None for run in runs] == [taken, taken]
     assert all(run["machine"]["gpus"] == [] for run in runs)
     assert policy_seconds(Run.model_validate({k: v for k, v in runs[0].items() if k != "sha256"}), "cold") is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "Tried to allocate 2 GiB"),
+        (RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"), "RuntimeError: CUDA error: all"),
+    ],
+)
+def test_what_keeps_it_from_being_taken_costs_no_run_and_stands_in_the_record(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def fail(*given: object) -> Fingerprint:
+        raise error
+
+    monkeypatch.setattr("bench.measure.series.fingerprint", fail)
+    measurement = Measurement(NO_IMAGES, CPU, Progress(quiet=True), Interrupts())
+    measurement.take_fingerprint()
+    runs = list(measurement.runs([Scripted("instant", "", 0.94)], 2, first_seed=0))
+    assert [run.status for run in runs] == ["completed", "completed"]
+    for run in runs:
+        assert run.machine is not None
+        assert run.machine.fingerprint is not None
+        assert (run.machine.fingerprint.matmul_tflops, run.machine.fingerprint.copy_gb_per_s) == (None, None)
+        [note] = [warning for warning in run.warnings if "fingerprint" in warning]
+        assert words in note
