@@ -8,51 +8,98 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
+UNKNOWN = "unknown"
+
 _QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,driver_version", "--format=csv,noheader")
+_LIST = ("nvidia-smi", "--list-gpus")  # with the slices of each
+_SLICE = re.compile(r"\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)")
+_LIMIT_S = 60  # a driver that nothing keeps loaded starts for each question
+# What CUDA_VISIBLE_DEVICES can mean a device by; any other word ends the list.
+_DEVICE = re.compile(r"\d+|(GPU|MIG)-.*")
+_DEVICES = Path("/dev")
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU; `uuid` begins with `GPU-`."""
+    """One GPU, or a slice of one; `uuid` begins with `GPU-` or `MIG-`. One that is not told is NOT_TOLD."""
 
     index: str
     uuid: str
     name: str
-    driver: str
+    driver: str | None
+
+
+NOT_TOLD = Gpu("", "", UNKNOWN, None)
 
 
 def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
-    """Those that a program with `environ` sees; none where the host has none, or does not say."""
-    try:
-        answer = subprocess.run(_QUERY, capture_output=True, timeout=20, check=True, text=True)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return []
-    cells = [[cell.strip() for cell in line.split(",")] for line in answer.stdout.splitlines()]
-    gpus = [Gpu(*row) for row in cells if len(row) == 4]
+    """Those that a program with `environ` sees; none where the host has none. Of one that cannot be told: NOT_TOLD."""
+    gpus = _all_gpus()
     wanted = environ.get("CUDA_VISIBLE_DEVICES")
     if wanted is None:
-        return gpus
+        return [NOT_TOLD] * max(1, len(_device_files())) if gpus is None else gpus
     # As CUDA reads it: up to the first that names none; a UUID may be cut short.
+    words = list(takewhile(_DEVICE.fullmatch, (word.strip() for word in wanted.split(","))))
+    if gpus is None:
+        return [NOT_TOLD] * len(words)
+    slices = _slices(gpus) if any(word.startswith("MIG-") for word in words) else []
+    # CUDA counts from the fastest, nvidia-smi along the bus.
+    ordered = environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in gpus}) < 2
     found: list[Gpu] = []
-    for word in wanted.split(","):
-        named = [
-            gpu for gpu in gpus if word.strip() and (gpu.index == word.strip() or gpu.uuid.startswith(word.strip()))
-        ]
+    for word in words:
+        named = [gpu for gpu in (*gpus, *slices) if gpu.index == word or gpu.uuid.startswith(word)]
+        if word.startswith("MIG-") and not named and gpus:
+            named = [NOT_TOLD]
         if len(named) != 1:
             break
-        found += named
+        found += named if ordered or not word.isdecimal() else [NOT_TOLD]
     return found
+
+
+def _all_gpus() -> list[Gpu] | None:
+    """Those of the host, along the bus; None where it has some and does not say which."""
+    try:
+        cells = [[cell.strip() for cell in line.split(",")] for line in _lines_of(_QUERY)]
+    except subprocess.TimeoutExpired:
+        return None
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None if _device_files() else []
+    return [Gpu(*row) for row in cells if len(row) == 4]
+
+
+def _slices(gpus: Sequence[Gpu]) -> list[Gpu]:
+    """The slices of `gpus` (MIG), which nvidia-smi lists each below its own; none where it does not."""
+    found: list[Gpu] = []
+    whole = NOT_TOLD
+    with suppress(OSError, ValueError, subprocess.SubprocessError):
+        for line in _lines_of(_LIST):
+            if line.startswith("GPU "):
+                whole = next((gpu for gpu in gpus if gpu.uuid in line), NOT_TOLD)
+            elif part := _SLICE.match(line):
+                found.append(Gpu("", part[2], f"{whole.name} MIG {part[1]}", whole.driver))
+    return found
+
+
+def _lines_of(question: Sequence[str]) -> list[str]:
+    answer = subprocess.run(question, capture_output=True, timeout=_LIMIT_S, check=True, text=True)
+    return answer.stdout.splitlines()
+
+
+def _device_files() -> list[Path]:
+    return list(_DEVICES.glob("nvidia[0-9]*"))
 
 
 def cpu_name() -> str:
     """The processor's own name for itself."""
-    return _said_of_cpu("model name", "Hardware") or platform.processor() or platform.machine() or "unknown"
+    return _said_of_cpu("model name", "Hardware") or platform.processor() or platform.machine() or UNKNOWN
 
 
 def cpu_features() -> str:
@@ -107,8 +154,11 @@ def host_id(
 
 
 def gpu_ids(uuids: Iterable[str]) -> tuple[str, ...]:
-    """The hashes of GPUs by their UUIDs, with or without `GPU-` before them, in order of the hashes."""
-    return tuple(sorted(hashed("gpu", uuid.lower().removeprefix("gpu-")) for uuid in uuids))
+    """The hashes of GPUs by their UUIDs, with or without `GPU-` or `MIG-` before them, in order of the hashes.
+
+    One that is not told has none.
+    """
+    return tuple(sorted(hashed("gpu", re.sub("^(gpu|mig)-", "", uuid.lower())) for uuid in uuids if uuid))
 
 
 def hashed(kind: str, number: str) -> str:

@@ -5,19 +5,54 @@ from pathlib import Path
 
 import pytest
 
-from bench.programs.host import cores, cpu_features, cpu_name, visible_gpus
+from bench.programs import host
+from bench.programs.document import hardware_of
+from bench.programs.host import NOT_TOLD, cores, cpu_features, cpu_name, visible_gpus
 
 LINES = "0, GPU-aaaa-1, NVIDIA H100 80GB HBM3, 570.86\n1, GPU-aabb-2, NVIDIA H100 80GB HBM3, 570.86\n"
+SLICES = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-aaaa-1)
+  MIG 1g.10gb     Device  0: (UUID: MIG-5c5bb4a9)
+  MIG 2g.20gb     Device  1: (UUID: MIG-GPU-aaaa-1/7/0)
+GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-aabb-2)
+"""
+UNEQUAL = "0, GPU-aaaa-1, NVIDIA GeForce GT 710, 470.57\n1, GPU-aabb-2, NVIDIA GeForce RTX 4090, 470.57\n"
+
+
+class Host:
+    """A machine with an nvidia-smi of its own and the devices that it shows, as `tmp_path` has them."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.says("exit 9")
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        monkeypatch.setattr(host, "_DEVICES", folder / "dev")
+        self.folder.joinpath("dev").mkdir()
+
+    def says(self, script: str) -> None:
+        """Have nvidia-smi be the shell script `script`."""
+        path = self.folder / "nvidia-smi"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def has(self, gpus: str, slices: str = "") -> None:
+        """Have nvidia-smi print `gpus` when it is asked for them, and `slices` when it is asked for a list."""
+        for name, text in (("gpus", gpus), ("slices", slices)):
+            (self.folder / name).write_text(text)
+        self.says(f'case "$1" in --list-gpus) cat {self.folder}/slices;; *) cat {self.folder}/gpus;; esac')
+
+    def shows(self, devices: int) -> None:
+        """Have it show so many device files, and those that every driver has."""
+        for name in (*map(str, range(devices)), "ctl", "-uvm"):
+            (self.folder / "dev" / f"nvidia{name}").touch()
 
 
 @pytest.fixture
-def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """An environment with a host of two GPUs."""
-    script = tmp_path / "nvidia-smi"
-    script.write_text(f"#!/bin/sh\nprintf '{LINES}'\n".replace("\n1,", "\\n1,").replace("86\n'", "86\\n'"))
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    return {}
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+def asked_for(visible: str | None, **environ: str) -> dict[str, str]:
+    return environ | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
 
 
 @pytest.mark.parametrize(
@@ -33,23 +68,75 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         ("7", []),
     ],
 )
-def test_what_is_visible(visible: str | None, seen: list[str], environ: dict[str, str]) -> None:
-    gpus = visible_gpus(environ | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}))
+def test_what_is_visible(visible: str | None, seen: list[str], machine: Host) -> None:
+    machine.has(LINES)
+    gpus = visible_gpus(asked_for(visible))
     assert [gpu.uuid for gpu in gpus] == seen
     assert {(gpu.name, gpu.driver) for gpu in gpus} <= {("NVIDIA H100 80GB HBM3", "570.86")}
 
 
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [
+        ("MIG-5c5bb4a9", ["NVIDIA H100 80GB HBM3 MIG 1g.10gb"]),
+        ("MIG-GPU-aaaa-1/7/0", ["NVIDIA H100 80GB HBM3 MIG 2g.20gb"]),
+        ("MIG-5c5bb4a9,GPU-aabb", ["NVIDIA H100 80GB HBM3 MIG 1g.10gb", "NVIDIA H100 80GB HBM3"]),
+        ("MIG-another", ["unknown"]),
+    ],
+)
+def test_a_slice_of_a_gpu_is_a_gpu_of_its_own(visible: str, seen: list[str], machine: Host) -> None:
+    machine.has(LINES, SLICES)
+    gpus = visible_gpus(asked_for(visible))
+    assert [gpu.name for gpu in gpus] == seen
+    assert hardware_of(gpus, 8, None, {})["device"]["kind"] == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("visible", "order", "seen"),
+    [
+        ("0", None, ["unknown"]),
+        ("0", "FASTEST_FIRST", ["unknown"]),
+        ("1,0", None, ["unknown", "unknown"]),
+        ("2", None, []),
+        ("0", "PCI_BUS_ID", ["NVIDIA GeForce GT 710"]),
+        ("GPU-aabb", None, ["NVIDIA GeForce RTX 4090"]),
+    ],
+)
+def test_of_different_gpus_a_number_names_none_unless_they_are_counted_along_the_bus(
+    visible: str, order: str | None, seen: list[str], machine: Host
+) -> None:
+    machine.has(UNEQUAL)
+    environ = asked_for(visible) | ({"CUDA_DEVICE_ORDER": order} if order else {})
+    assert [gpu.name for gpu in visible_gpus(environ)] == seen
+
+
 @pytest.mark.parametrize("script", ["exit 9", "echo No devices were found", "printf 'a, b\\n'"])
-def test_a_host_without_a_gpu(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
-    (tmp_path / "nvidia-smi").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+def test_a_host_without_a_gpu(script: str, machine: Host) -> None:
+    machine.says(script)
+    assert visible_gpus({}) == visible_gpus(asked_for("0")) == []
+
+
+def test_a_host_without_nvidia_smi(machine: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(machine.folder / "dev"))
     assert visible_gpus({}) == []
 
 
-def test_a_host_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert visible_gpus({}) == []
+@pytest.mark.parametrize(("visible", "count"), [(None, 2), ("0", 1), ("GPU-aaaa-1,GPU-aabb-2,-1,0", 2), ("", 0)])
+def test_devices_that_nvidia_smi_does_not_tell_are_unknown_and_no_processor(
+    visible: str | None, count: int, machine: Host
+) -> None:
+    machine.shows(2)
+    assert visible_gpus(asked_for(visible)) == [NOT_TOLD] * count
+    if count:
+        found = hardware_of([NOT_TOLD] * count, 8, None, {})
+        assert found["device"] | {"kind": "cuda", "name": "unknown", "count": count} == found["device"]
+        assert found["machine"]["gpus"] == ()
+
+
+def test_an_nvidia_smi_that_does_not_come_back_has_a_gpu(machine: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.says("exec sleep 60")
+    monkeypatch.setattr(host, "_LIMIT_S", 0.1)
+    assert visible_gpus({}) == [NOT_TOLD]
 
 
 def test_the_processor_has_a_name() -> None:

@@ -59,6 +59,7 @@ def test_gpus_are_told_alike_with_and_without_their_prefix() -> None:
     uuids = ["GPU-9AB4A1C6-8d2f-5a0e-9c3b-2f1a7e6d5c4b", "12345678-8d2f-5a0e-9c3b-2f1a7e6d5c4b"]
     assert gpu_ids(uuids) == gpu_ids([uuids[1], uuids[0].removeprefix("GPU-").lower()])
     assert len(set(gpu_ids(uuids))) == 2
+    assert gpu_ids([f"MIG-{uuids[1]}", ""]) == gpu_ids([uuids[1]])  # one that is not told has none
     assert Machine(gpus=gpu_ids(uuids)).gpus == gpu_ids(uuids)
 
 
