@@ -39,7 +39,7 @@ class PeakMemory(Part):
     """The most memory that a run held, bytes; null where the system does not say."""
 
     host: int | None = Field(None, ge=0, description="of the processes, resident")
-    gpu: int | None = Field(None, ge=0, description="of the GPU that held most, by torch's allocator")
+    gpu: int | None = Field(None, ge=0, description="that torch's allocator took from the GPU, free parts included")
 
 
 Ended = Literal["exited", "sampled", "target", "timeout"]

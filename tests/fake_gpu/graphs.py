@@ -9,8 +9,12 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
+from bench.measure.machine.memory import MemoryMeter
+from bench.training.api import choose
 from bench.training.paths.captured import Graphs
 from tests.fake_gpu.gpu import FakeGpu
+
+LARGE = 2**26  # bytes
 
 
 def main() -> None:
@@ -44,8 +48,13 @@ def main() -> None:
     asked("captured call", lambda: graphs.call("look", product, value, capture=True))
     asked("next call", lambda: graphs.call("look", product, value, capture=False))
     one, two = (graphs.call("look", product, value, capture=True) for _ in range(2))
+
+    graphs.capture("large", lambda: torch.ones(LARGE // 4, device="cuda").sum())
+    meter = MemoryMeter(choose("cuda"))
+    graphs.launch("large")
     told = {
         "asked": counts,
+        "held": meter.peak().gpu,
         "ran": ran,
         "known": [key in graphs for key in ("step", "look", "other")],
         "results are the caller's own": one.data_ptr() != two.data_ptr(),

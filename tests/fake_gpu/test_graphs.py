@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from tests.fake_gpu.conftest import Machine
+from tests.fake_gpu.graphs import LARGE
 
 WHAT = ("captures", "graphs", "nodes", "launches", "synchronisations")
 
 
-def test_work_is_captured_once_and_launched_as_a_whole(machine: Machine) -> None:
+@pytest.fixture(scope="module")
+def told(machine: Machine) -> dict[str, Any]:
+    """What graphs.py tells."""
     done = machine.python("-m", "tests.fake_gpu.graphs")
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_work_is_captured_once_and_launched_as_a_whole(told: dict[str, Any]) -> None:
     asked = told["asked"]
     assert {name: tuple(each[what] for what in WHAT) for name, each in asked.items()} == {
         "capture": (1, 0, 0, 9, 1),  # of three operations, run three times before
@@ -24,3 +34,7 @@ def test_work_is_captured_once_and_launched_as_a_whole(machine: Machine) -> None
     assert told["ran"] == {"before": 4, "work": 4}  # three times to warm up, and for the graph itself
     assert told["known"] == [True, True, False]
     assert told["results are the caller's own"]
+
+
+def test_what_a_graph_works_in_is_part_of_the_memory_that_a_run_held(told: dict[str, Any]) -> None:
+    assert told["held"] >= LARGE

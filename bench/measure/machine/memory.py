@@ -1,4 +1,8 @@
-"""The most memory that a run held: of its processes by the kernel, of its GPU by torch's allocator."""
+"""The most memory that a run held: of its processes by the kernel, of its GPU what torch's allocator took from it.
+
+What the allocator gave out would leave out what a captured step works in: a graph has that to itself, and to launch it
+asks the allocator for nothing.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,7 @@ class MemoryMeter:
         """The peaks since then; `pids` are those that train beside this one by now."""
         held = [_held(self._proc / str(pid)) for pid in (os.getpid(), *pids)] if self._forgot else [None]
         known = [size for size in held if size is not None]
-        gpu = torch.cuda.max_memory_allocated(self._device) if self._device and not pids else None
+        gpu = torch.cuda.max_memory_reserved(self._device) if self._device and not pids else None
         return PeakMemory(host=sum(known) if len(known) == len(held) else None, gpu=gpu)
 
 
