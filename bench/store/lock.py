@@ -8,7 +8,6 @@ at once.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -49,6 +48,8 @@ def locked(store: Store, name: str) -> Iterator[threading.Event]:
 
 @contextmanager
 def _file_lock(path: Path, name: str) -> Iterator[None]:
+    import fcntl  # Windows has none; there, records can still be read
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")

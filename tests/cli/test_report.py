@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -173,3 +175,30 @@ def test_a_price_of_electricity_needs_no_what_if_price(bench: Bench, tmp_path: P
     assert (row["electricity_cost_per_success"], row["electricity_currency"], content["what_if"]) == (0.3, "EUR", None)
     assert bench(*asked).returncode == 2
     assert bench(*asked, "--price-per-kwh", "cheap").returncode == 2
+
+
+# What Windows' Python lacks of what a report may come by.
+_NOT_ON_WINDOWS = """
+import os, signal, sys, time
+gone = {
+    os: ("getuid", "geteuid", "sched_getaffinity", "getloadavg", "killpg", "sysconf", "fork", "O_NOFOLLOW", "statvfs"),
+    signal: ("SIGHUP", "SIGUSR1", "SIGKILL", "pthread_sigmask", "SIGALRM", "SIGPIPE"),
+    time: ("clock_gettime", "CLOCK_BOOTTIME"),
+}
+for module, names in gone.items():
+    for name in names:
+        vars(module).pop(name, None)
+for name in ("fcntl", "termios", "resource", "pwd", "grp", "tty"):
+    sys.modules[name] = None
+sys.argv = ["bench", "report", "--store", "theirs", "--format", "json"]
+from bench.cli import main
+main()
+"""
+
+
+def test_a_report_needs_nothing_that_windows_lacks(stores: None, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _NOT_ON_WINDOWS], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["rows"]) == 31

@@ -5,7 +5,6 @@ Its version is in its path, so that a layer of another meaning is never read.
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import hashlib
 import os
@@ -170,6 +169,8 @@ class FolderLayer:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Wait until no other compaction is at work in this folder."""
+        import fcntl  # Windows has none; there, the layer can still be read
+
         self._store.check_writable()
         with (self._store.root / ".tmp" / "compact.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed, or its holder dies
