@@ -22,11 +22,11 @@ _FIRST_NAMESPACE = "pid:[4026531836]"  # that of the host: the kernel's PROC_PID
 def _others(running: Sequence[int], ours: Collection[int]) -> int:
     """How many of the processes that NVML lists are not of `ours`. In a container it has the host's numbers for them.
 
-    Where numbers cannot be compared, those are others that are more than we are.
+    Where numbers cannot be compared, one is taken to be ours: on each GPU one process trains.
     """
     strangers = [pid for pid in running if pid not in ours]
     comparable = len(strangers) < len(running) or _numbers_of_host(running)
-    return len(strangers) if comparable else max(0, len(running) - len(ours))
+    return len(strangers) if comparable else max(0, len(running) - 1)
 
 
 def _numbers_of_host(pids: Sequence[int]) -> bool:

@@ -41,9 +41,9 @@ OWN, RANK = os.getpid(), 55
         (HOST, [OWN, 77], 1),
         (HOST, [77], 1),  # ours holds no memory there yet
         (HOST, [3271845], 0),  # no process here has that number
-        (CONTAINER, [3271845, 3271846], 0),  # ours and its rank, by the host's numbers
-        (CONTAINER, [3271845, 3271846, 3271847], 1),  # more than we are
-        (CONTAINER, [77, 3271846], 0),  # the host's 77, not the container's
+        (CONTAINER, [3271845], 0),  # ours, by the host's number: of several ranks each has a GPU to itself
+        (CONTAINER, [3271845, 3271846, 3271847], 2),
+        (CONTAINER, [77, 3271846], 1),  # the host's 77, not the container's
         (CONTAINER, [OWN, 99], 1),  # a driver that translates
         (CONTAINER, [], 0),
     ],
