@@ -97,9 +97,41 @@ def _device_files() -> list[Path]:
     return list(_DEVICES.glob("nvidia[0-9]*"))
 
 
+_CPUINFO = Path("/proc/cpuinfo")
+# Those of ARM's architecture say who made them and which they are, by numbers: Linux, arch/arm64/include/asm/cputype.h.
+_ARM = {
+    ("0x41", "0xd08"): "ARM Cortex-A72",
+    ("0x41", "0xd0b"): "ARM Cortex-A76",
+    ("0x41", "0xd0c"): "ARM Neoverse-N1",
+    ("0x41", "0xd40"): "ARM Neoverse-V1",
+    ("0x41", "0xd42"): "ARM Cortex-A78AE",
+    ("0x41", "0xd49"): "ARM Neoverse-N2",
+    ("0x41", "0xd4f"): "ARM Neoverse-V2",
+    ("0x41", "0xd84"): "ARM Neoverse-V3",
+    ("0x41", "0xd8e"): "ARM Neoverse-N3",
+    ("0x46", "0x001"): "Fujitsu A64FX",
+    ("0x48", "0xd01"): "HiSilicon TaiShan-v110",
+    ("0x61", "0x022"): "Apple M1",
+    ("0x61", "0x023"): "Apple M1",
+    ("0x61", "0x032"): "Apple M2",
+    ("0x61", "0x033"): "Apple M2",
+    ("0x6d", "0xd49"): "Microsoft Azure Cobalt 100",
+    ("0xc0", "0xac3"): "Ampere-1",
+    ("0xc0", "0xac4"): "Ampere-1A",
+}
+
+
 def cpu_name() -> str:
-    """The processor's own name for itself."""
-    return _said_of_cpu("model name", "Hardware") or platform.processor() or platform.machine() or UNKNOWN
+    """The processor's own name for itself, or one for the numbers that it has in place of a name."""
+    name = _said_of_cpu("model name", "Hardware") or _arm_name()
+    return name or platform.processor() or platform.machine() or UNKNOWN
+
+
+def _arm_name() -> str:
+    maker, part = _said_of_cpu("CPU implementer"), _said_of_cpu("CPU part")
+    if not (maker and part):
+        return ""
+    return _ARM.get((maker.lower(), part.lower()), f"ARM implementer {maker} part {part}")
 
 
 def cpu_features() -> str:
@@ -109,7 +141,7 @@ def cpu_features() -> str:
 
 def _said_of_cpu(*keys: str) -> str:
     with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
             if key.strip() in keys and value.strip():
                 return value.strip()

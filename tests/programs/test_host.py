@@ -1,6 +1,7 @@
 """The GPUs that a program sees, by what nvidia-smi prints."""
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,29 @@ def test_an_nvidia_smi_that_does_not_come_back_has_a_gpu(machine: Host, monkeypa
     machine.says("exec sleep 60")
     monkeypatch.setattr(host, "_LIMIT_S", 0.1)
     assert visible_gpus({}) == [NOT_TOLD]
+
+
+GRAVITON3 = "BogoMIPS\t: 2100.00\nFeatures\t: fp sve bf16\nCPU implementer\t: 0x41\nCPU part\t: {part}\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        (GRAVITON3.format(part="0xd40"), "ARM Neoverse-V1"),
+        (GRAVITON3.format(part="0xD4F"), "ARM Neoverse-V2"),
+        (GRAVITON3.format(part="0xfff"), "ARM implementer 0x41 part 0xfff"),
+        ("model name\t: AMD EPYC 9R14\n", "AMD EPYC 9R14"),
+        ("Features\t: fp\n", "aarch64"),
+    ],
+)
+def test_a_processor_without_a_name_is_known_by_its_maker_s_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpuinfo: str, name: str
+) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    monkeypatch.setattr(host, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert cpu_name() == name
 
 
 def test_the_processor_has_a_name() -> None:
