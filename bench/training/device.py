@@ -147,8 +147,13 @@ def _remedy(driver: str) -> str:
 
 def _check_kernels(device: torch.device) -> None:
     """Raise UsageError where torch was built without kernels for the GPU, which would fail at the first of them."""
-    own = torch.cuda.get_device_capability(device)
     kernels = torch.cuda.get_arch_list()
+    if any(name.startswith("gfx") for name in kernels):  # torch for ROCm calls its GPUs CUDA's
+        name = torch.cuda.get_device_name(device)
+        raise UsageError(
+            f"{name}: AMD GPUs, for which torch {torch.__version__} is built, are not supported; use --device cpu"
+        )
+    own = torch.cuda.get_device_capability(device)
     # sm_86 runs what was built for sm_80, but not the reverse; compute_90 can be translated for all that came later.
     built = [(name.partition("_")[0], divmod(int(name.partition("_")[2].rstrip("af")), 10)) for name in kernels]
     if any(known <= own and (kind == "compute" or known[0] == own[0]) for kind, known in built):

@@ -70,6 +70,15 @@ def test_a_gpu_that_torch_has_no_kernels_for_is_refused_at_once(
 
 
 @pytest.mark.parametrize("choice", ["auto", "cuda"])
+def test_a_gpu_of_amd_s_is_refused_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, choice: Literal["auto", "cuda"]
+) -> None:
+    show_gpu(monkeypatch, (9, 4), "gfx90a gfx942")
+    with pytest.raises(UsageError, match=r"AMD .* --device cpu"):
+        device.choose(choice)
+
+
+@pytest.mark.parametrize("choice", ["auto", "cuda"])
 @pytest.mark.parametrize(
     ("cuda", "driver", "words"),
     [
