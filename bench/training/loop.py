@@ -141,12 +141,10 @@ class Training(ABC):
                     if not self.way.serves(option):
                         self._take(self._way(option))
                     tried.append((self.way, self._rehearse()))
-                except torch.OutOfMemoryError:
-                    raise
-                except Exception as error:
-                    if option is options[-1] and not tried:
+                except Exception as error:  # compilers' are of many kinds
+                    # Where memory does not suffice for the first, the batch is too large for any.
+                    if not tried and (option is options[-1] or isinstance(error, torch.OutOfMemoryError)):
                         raise
-                    # Compilers' errors are of many kinds.
                     name = type(error).__name__
                     self.notes.append(f"the path {option.path} fails here: {one_line(f'{name}: {error}')}")
             self._choose(tried)

@@ -105,6 +105,20 @@ def test_where_eager_fails_too_its_error_is_raised() -> None:
         training.warm_up()
 
 
+def test_a_second_path_that_memory_does_not_suffice_for_leaves_the_first() -> None:
+    """What both together need is more than a run does."""
+    script: dict[ExecutionPath, float | BaseException] = {"captured": torch.OutOfMemoryError("2 GiB")}
+    training = Rehearsed("compiled-captured", {"compiled-captured": 1.0} | script)
+    training.warm_up()
+    assert training.rehearsed == ["compiled-captured", "captured"]
+    assert training.compute.path == training.way.compute.path == "compiled-captured"
+    assert training.way.compute.memory is training.compute.memory
+    assert training.compared == {}
+    (note,) = training.notes
+    assert "captured" in note
+    assert "2 GiB" in note
+
+
 @pytest.mark.parametrize("trouble", [torch.OutOfMemoryError("2 GiB"), Interrupted("SIGTERM"), KeyboardInterrupt()])
 def test_a_lack_of_memory_and_a_signal_end_the_warm_up(trouble: BaseException) -> None:
     training = Rehearsed("compiled-captured", {"compiled-captured": trouble})
