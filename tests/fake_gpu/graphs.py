@@ -49,17 +49,50 @@ def main() -> None:
     asked("next call", lambda: graphs.call("look", product, value, capture=False))
     one, two = (graphs.call("look", product, value, capture=True) for _ in range(2))
 
+    graphs.capture("noise", lambda: torch.rand(4, device="cuda", generator=graphs.generator))
+    failed = after_a_failure(graphs)
     graphs.capture("large", lambda: torch.ones(LARGE // 4, device="cuda").sum())
     meter = MemoryMeter(choose("cuda"))
     graphs.launch("large")
     told = {
         "asked": counts,
+        "after a failure": failed,
         "held": meter.peak().gpu,
         "ran": ran,
         "known": [key in graphs for key in ("step", "look", "other")],
         "results are the caller's own": one.data_ptr() != two.data_ptr(),
     }
     print(json.dumps(told))  # noqa: T201 -- a program: what it tells is its output
+
+
+def after_a_failure(graphs: Graphs) -> dict[str, object]:
+    """What a capture that fails leaves behind."""
+
+    def waits() -> Tensor:
+        noise = torch.rand(4, device="cuda", generator=graphs.generator)
+        noise.sum().item()
+        return noise
+
+    stream = torch.cuda.current_stream()
+    try:
+        graphs.capture("waits", waits)
+    except RuntimeError as error:
+        kind = type(error).__name__
+    drawn = []
+    for draw in (
+        lambda: graphs.launch("noise"),
+        lambda: torch.rand(4, device="cuda", generator=graphs.generator),
+    ):
+        before = graphs.generator.get_offset()
+        draw()
+        drawn.append(graphs.generator.get_offset() - before)
+    torch.rand(4, device="cuda")  # of torch's own generator
+    return {
+        "error": kind,
+        "known": "waits" in graphs,
+        "on the stream of before": torch.cuda.current_stream() == stream,
+        "drawn": drawn,
+    }
 
 
 if __name__ == "__main__":

@@ -38,3 +38,12 @@ def test_work_is_captured_once_and_launched_as_a_whole(told: dict[str, Any]) -> 
 
 def test_what_a_graph_works_in_is_part_of_the_memory_that_a_run_held(told: dict[str, Any]) -> None:
     assert told["held"] >= LARGE
+
+
+def test_after_a_capture_that_failed_torch_is_as_it_was(told: dict[str, Any]) -> None:
+    """On the stream of before, and with generators that draw: in graphs that were captured before it, and without."""
+    left = told["after a failure"]
+    assert left["error"] == "AcceleratorError"
+    assert not left["known"]
+    assert left["on the stream of before"]
+    assert left["drawn"] == [4, 4]

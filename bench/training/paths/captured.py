@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import torch
@@ -73,21 +74,36 @@ class Graphs:
 
     def capture(self, key: Hashable, work: Callable[[], Tensor], before: Callable[[], object] = lambda: None) -> None:
         """Run `work` a few times, each time after `before`, and capture it under the name `key`."""
-        side = self._side
-        side.wait_stream(torch.cuda.current_stream())
+        side, outside = self._side, torch.cuda.current_stream()
+        side.wait_stream(outside)
         with torch.cuda.stream(side):
             for _ in range(_WARM_UPS):
                 before()
                 work()
             before()
-        torch.cuda.current_stream().wait_stream(side)
+        outside.wait_stream(side)
+        try:
+            graph, result = self._graph(work, self._pool)
+        except BaseException:
+            self._pool = None  # torch still takes it to be captured into
+            with suppress(RuntimeError):  # a fault of the device, which tells it to the next that asks
+                self._graph(lambda: torch.zeros(1, device=self.generator.device), None)
+            torch.cuda.set_stream(outside)  # torch stays on the stream of a capture that failed
+            raise
+        self._pool = graph.pool()
+        self._captured[key] = graph, result
+
+    def _graph(self, work: Callable[[], Tensor], pool: Any) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        """A graph of `work` in the memory `pool`, and its result.
+
+        Before torch 2.14 a capture that fails leaves the generators waiting for its end: that of the next is theirs.
+        """
         graph = torch.cuda.CUDAGraph()
         if _REGISTERS:
             graph.register_generator_state(self.generator)
-        with torch.cuda.graph(graph, pool=self._pool, stream=side):
+        with torch.cuda.graph(graph, pool=pool, stream=self._side):
             result = work()
-        self._pool = graph.pool()
-        self._captured[key] = graph, result
+        return graph, result
 
     def launch(self, key: Hashable) -> Tensor:
         """Do again what was captured as `key`: its result, which the next launch overwrites."""
