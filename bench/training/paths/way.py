@@ -103,8 +103,14 @@ def candidates(compute: Compute) -> list[Compute]:
     if not compute.open or compute.path != "compiled":
         return on_path
     plain = replace(compute, path="eager", winograd=False, precision=torch.float32)
-    low = [replace(plain, precision=torch.bfloat16)] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else []
+    low = [replace(plain, precision=torch.bfloat16)] if _has_bfloat16() else []
     return [*on_path[:1], *low, plain]
+
+
+def _has_bfloat16() -> bool:
+    # Builds without oneDNN, such as those for Apple's processors, lack the function.
+    ask: Callable[[], bool] = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    return ask()
 
 
 def paths(compute: Compute) -> tuple[ExecutionPath, ...]:
