@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.recipes.airbench94_muon import Settings as Reference, Trainer as ReferenceTrainer
-from bench.training.api import FLIP, Cifar10, Coefficients, Compute, Focused, View, evaluate_uncertain
+from bench.training.api import FLIP, Cifar10, Coefficients, Compute, Focused, View, evaluate_uncertain, look_again
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,12 @@ class Trainer(ReferenceTrainer):
         draws = torch.rand(2, n, 1, 1, 1, generator=self.generator, device=images.device) * 2 - 1
         contrast, brightness = (1 + s.contrast * draws[0]).to(images.dtype), (s.brightness * draws[1]).to(images.dtype)
         return torch.addcmul(brightness, images, contrast)
+
+    def meet_evaluations(self) -> None:
+        """Also the second look, though no image may be in doubt yet."""
+        super().meet_evaluations()
+        one = torch.zeros(1, dtype=torch.int64, device=self.compute.device)
+        look_again(self.way.look, self.test_images, one, self.settings.views)
 
     def accuracy(self, views: tuple[View, ...]) -> float:
         """The final evaluation has a second look where the first one leaves doubt."""

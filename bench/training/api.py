@@ -5,7 +5,16 @@ from __future__ import annotations
 from bench.training.augment import Augmented, Focused, Jittered, squares
 from bench.training.data import Cifar10
 from bench.training.device import Compute, choose, eager_on_cpu, keep_freed_memory
-from bench.training.evaluate import EVALUATION_BATCH, FLIP, FLIP_AND_SHIFT, PLAIN, View, accuracy, evaluate_uncertain
+from bench.training.evaluate import (
+    EVALUATION_BATCH,
+    FLIP,
+    FLIP_AND_SHIFT,
+    PLAIN,
+    View,
+    accuracy,
+    evaluate_uncertain,
+    look_again,
+)
 from bench.training.events import Events, Silent
 from bench.training.layers import (
     BiasBatchNorm,
@@ -79,6 +88,7 @@ __all__ = [
     "global_max",
     "identity",
     "keep_freed_memory",
+    "look_again",
     "piecewise_linear",
     "sgd",
     "split_biases",

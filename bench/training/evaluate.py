@@ -68,6 +68,15 @@ def accuracy(
     return (outputs(look, images, views, batch).argmax(1) == labels).sum().item() / len(labels)
 
 
+def look_again(look: Look, images: Tensor, chosen: Tensor, views: tuple[View, ...]) -> Tensor:
+    """What `look` says of the images `chosen` (int64 [n], SECOND_BATCH at most): float [n, classes].
+
+    It is shown a whole batch, of a size the network has met: filled up with repeats.
+    """
+    filled = chosen[torch.arange(SECOND_BATCH, device=chosen.device) % len(chosen)]
+    return look(images[filled], views)[: len(chosen)]
+
+
 @torch.inference_mode()
 def evaluate_uncertain(
     look: Look,
@@ -85,8 +94,6 @@ def evaluate_uncertain(
     seen = outputs(look, images, first)
     guess = seen.argmax(1)
     doubt = (seen.softmax(1).amax(1) < sure).nonzero()[:, 0]
-    # Whole batches, of a size the network has met: the last one is filled up with repeats.
     for chunk in doubt.split(SECOND_BATCH) if len(doubt) else ():
-        filled = chunk[torch.arange(SECOND_BATCH, device=chunk.device) % len(chunk)]
-        guess[chunk] = look(images[filled], views).argmax(1)[: len(chunk)]
+        guess[chunk] = look_again(look, images, chunk, views).argmax(1)
     return (guess == labels).sum().item() / len(labels)

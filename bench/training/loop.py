@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -24,14 +24,10 @@ from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
 from bench.training.layers import Whitening
 from bench.training.optimisers import Optimiser
-from bench.training.paths.way import Way, candidates
+from bench.training.paths.way import Timer, Way, candidates, compare
 from bench.training.weights import unchanged
 
 B = TypeVar("B", bound=Augmented)
-Timer = Callable[[], float]  # seconds of a step, by the way that is taken
-
-# How often each way that works is timed before the fastest is chosen.
-_TURNS = 3
 
 
 class Training(ABC):
@@ -150,12 +146,8 @@ class Training(ABC):
             self._choose(tried)
 
     def _choose(self, tried: Sequence[tuple[Way, Timer]]) -> None:
-        """Take the fastest of what works, by turns, so that other work on the machine slows all of them."""
-        self.compared = seconds = dict[str, float]()
-        for _ in range(_TURNS if len(tried) > 1 else 0):
-            for way, timer in tried:
-                self._take(way)
-                seconds[way.name] = min(seconds.get(way.name, math.inf), timer())
+        """Take the fastest of what works."""
+        self.compared = seconds = compare(tried, self._take)
         self._take(min((way for way, _ in tried), key=lambda way: seconds.get(way.name, 0.0)))
 
     def _rehearse(self) -> Timer:
@@ -177,6 +169,7 @@ class Training(ABC):
         with self.way.meeting():
             for last in (False, True):
                 self._evaluate(Silent(), 0, last=last)
+            self.meet_evaluations()
         step = max(of_variant.values(), key=len)[0]
 
         def timed(n: int = 20) -> float:
@@ -212,7 +205,7 @@ class Training(ABC):
                 timed()
             self.network.eval()
             with self.compute.autocast():
-                self.way.look(self.test_images[:EVALUATION_BATCH], PLAIN)
+                self.meet_evaluations()
         self.network.train()
         return timed
 
@@ -290,6 +283,11 @@ class Training(ABC):
         ):
             share = self.accuracy(views)
         events.evaluated(epoch, share, len(views), final=last)
+
+    def meet_evaluations(self) -> None:
+        """Show the network as many images at once as an evaluation may: it is compiled anew for each number."""
+        for images in {len(batch): batch for batch in self.test_images.split(EVALUATION_BATCH)}.values():
+            self.way.look(images, PLAIN)
 
     def accuracy(self, views: tuple[View, ...]) -> float:
         """The share of the test images classified right, 0..1."""

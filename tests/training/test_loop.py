@@ -15,9 +15,9 @@ from bench.record.documents import ExecutionPath
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10
 from bench.training.device import Compute
-from bench.training.loop import Timer, Training
+from bench.training.loop import Training
 from bench.training.optimisers import Optimiser
-from bench.training.paths.way import candidates, paths
+from bench.training.paths.way import Timer, candidates, paths
 
 IMAGES, LABELS = np.zeros((4, 3, 8, 8), np.uint8), np.zeros(4, np.uint8)
 

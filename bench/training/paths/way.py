@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,6 +18,10 @@ from bench.training.paths.captured import Graphs, Memory
 
 # Of (logits [n, 10], labels): the loss of each image [n].
 Losses = Callable[[Tensor, Tensor], Tensor]
+Timer = Callable[[], float]  # seconds of a step, by the way that is taken
+
+# How often each way that works is timed before the fastest is chosen.
+_TURNS = 3
 
 
 class Way:
@@ -105,6 +110,19 @@ def candidates(compute: Compute) -> list[Compute]:
     plain = replace(compute, path="eager", winograd=False, precision=torch.float32)
     low = [replace(plain, precision=torch.bfloat16)] if _has_bfloat16() else []
     return [*on_path[:1], *low, plain]
+
+
+def compare(tried: Sequence[tuple[Way, Timer]], take: Callable[[Way], None]) -> dict[str, float]:
+    """Seconds of a step by each way, once `take` takes it; none of a single one.
+
+    They are timed by turns, so that other work on the machine slows all of them.
+    """
+    seconds: dict[str, float] = {}
+    for _ in range(_TURNS if len(tried) > 1 else 0):
+        for way, timer in tried:
+            take(way)
+            seconds[way.name] = min(seconds.get(way.name, math.inf), timer())
+    return seconds
 
 
 def _has_bfloat16() -> bool:
