@@ -159,6 +159,9 @@ class Training(ABC):
         of_variant: dict[Hashable, list[int]] = {}
         for step in range(steps):
             of_variant.setdefault(self._variant(batches, optimiser, step, steps), []).append(step)
+            optimiser.after_step(step, steps)  # a kernel takes a while when it is first asked for
+        batches.epoch = (steps - 1) // epoch  # the last may be drawn in another way
+        batches.draw()
         for variant, (step, *_) in of_variant.items():
             batches.epoch = step // epoch
             batches.draw()

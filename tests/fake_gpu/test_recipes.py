@@ -74,6 +74,13 @@ def test_a_step_asks_of_the_gpu_what_it_must_and_no_more(
     assert {step["graphs"] for step in steps} == {budget["graphs"]}
 
 
+@pytest.mark.parametrize("recipe", NAMES)
+@pytest.mark.parametrize("path", PATHS)
+def test_no_kernel_is_loaded_on_the_clock(trained: Trained, recipe: str, path: str) -> None:
+    """CUDA loads each when it is first launched."""
+    assert trained(recipe, "steps", 90, path)["first met in the run"] == []
+
+
 def test_a_captured_step_is_one_graph_and_hardly_a_launch_beside_it() -> None:
     captured = [budget for (_, path), budget in BUDGETS.items() if path == "captured"]
     assert len(captured) == len(NAMES)

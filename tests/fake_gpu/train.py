@@ -57,6 +57,7 @@ class Seen:
     steps: list[list[Asked]] = field(default_factory=list)  # by epoch: what an epoch needs falls to its first
     evaluations: list[Asked] = field(default_factory=list)
     gradients: int = 0  # left behind by steps
+    met: set[tuple[str, str]] = field(default_factory=set)  # the operations on the clock
     batch: dict[str, Any] = field(default_factory=dict)
 
     def look_at_batches(self) -> None:
@@ -81,12 +82,14 @@ class Seen:
             self.steps.append([])
         self.gpu.reset()
         yield
+        self.met |= self.gpu.names().keys()
         if "evaluate" in name:
             self.evaluations.append(self.gpu.asked())
 
     def stepped(self, step: int, steps: int, images: int) -> None:
         """See bench.training.events."""
         self.steps[-1].append(self.gpu.asked())
+        self.met |= self.gpu.names().keys()
         self.gradients += sum(parameter.grad is not None for parameter in self.trainer.network.parameters())
         self.gpu.reset()
 
@@ -106,9 +109,12 @@ def steps(recipe: str, paths: Paths, gpu: FakeGpu) -> dict[str, Any]:
     trainer.epochs = epochs
     seen = Seen(trainer, gpu)
     seen.look_at_batches()
+    gpu.reset()
     trainer.warm_up(paths)
+    warm = gpu.names().keys()
     trainer.run(0, seen)
     return {
+        "first met in the run": sorted(name for kind, name in seen.met - warm if kind in ("kernel", "library")),
         "path": trainer.compute.path,
         "batch": seen.batch,
         "steps": [[asdict(step) for step in epoch] for epoch in seen.steps],
