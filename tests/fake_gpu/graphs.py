@@ -78,11 +78,12 @@ def after_a_failure(graphs: Graphs) -> dict[str, object]:
         graphs.capture("waits", waits)
     except RuntimeError as error:
         kind = type(error).__name__
-    drawn = []
-    for draw in (
+    draws: tuple[Callable[[], object], ...] = (
         lambda: graphs.launch("noise"),
         lambda: torch.rand(4, device="cuda", generator=graphs.generator),
-    ):
+    )
+    drawn = []
+    for draw in draws:
         before = graphs.generator.get_offset()
         draw()
         drawn.append(graphs.generator.get_offset() - before)

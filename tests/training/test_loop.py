@@ -107,8 +107,7 @@ def test_where_eager_fails_too_its_error_is_raised() -> None:
 
 def test_a_second_path_that_memory_does_not_suffice_for_leaves_the_first() -> None:
     """What both together need is more than a run does."""
-    script: dict[ExecutionPath, float | BaseException] = {"captured": torch.OutOfMemoryError("2 GiB")}
-    training = Rehearsed("compiled-captured", {"compiled-captured": 1.0} | script)
+    training = Rehearsed("compiled-captured", {"compiled-captured": 1.0, "captured": torch.OutOfMemoryError("2 GiB")})
     training.warm_up()
     assert training.rehearsed == ["compiled-captured", "captured"]
     assert training.compute.path == training.way.compute.path == "compiled-captured"
