@@ -110,11 +110,13 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     """
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
     if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
-        process = own["setup_s"].notna().groupby(frame["series_id"], observed=True).cumsum()
-        for phase, of in (("setup", []), ("data", []), ("build", ["recipe"]), ("warmup", ["recipe"])):
-            frame[f"{phase}_s"] = frame.groupby(["series_id", *of], sort=False, observed=True)[f"{phase}_s"].ffill()
+        # By number: of text, pandas makes the categories anew for each grouping, and runs can be a series each.
+        series, recipe = (frame[name].cat.codes.to_numpy() for name in ("series_id", "recipe"))
+        process = own["setup_s"].notna().groupby(series).cumsum()
+        for phase, of in (("setup", []), ("data", []), ("build", [recipe]), ("warmup", [recipe])):
+            frame[f"{phase}_s"] = own[f"{phase}_s"].groupby([series, *of], sort=False).ffill()
         # The first network of a process starts the device as well: the others would seem to be built in no time.
-        first = own["build_s"].groupby([frame["series_id"], process], sort=False, observed=True).transform("first")
+        first = own["build_s"].groupby([series, process], sort=False).transform("first")
         frame["build_s"] = frame["build_s"].where(frame["build_s"].isna() | ~(first > frame["build_s"]), first)
     # A program's runs are a process each, and of what others published its author says what the time holds.
     found = {

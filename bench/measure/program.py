@@ -166,7 +166,8 @@ def outcome(run: Run) -> str:
     elif run.evaluations and run.ended != "sampled":
         parts += [f"{name} {value:.6g}" for name, value in list(run.evaluations[-1].metrics.items())[:4]]
     if progress and progress.step_seconds:
-        parts.append(f"{significant(progress.step_seconds.p50)} s a {progress.unit} ({progress.source})")
+        each = "an epoch" if progress.unit == "epoch" else f"a {progress.unit}"
+        parts.append(f"{significant(progress.step_seconds.p50)} s {each} ({progress.source})")
     elif progress is None:
         parts.append("no steps were seen: `bench metrics` shows what is read in a log")
     return head + ", ".join([*parts, *run.warnings])

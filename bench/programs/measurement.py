@@ -10,7 +10,6 @@ import hashlib
 import math
 import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from bench.programs.judgement import PHASES, UNNAMED, contradiction, judge, warn
 from bench.programs.nodes import Head
 from bench.programs.progress import Watched
 from bench.programs.redaction import Redaction
-from bench.programs.running.process import find_program
+from bench.programs.running.process import find_program, instant
 from bench.programs.running.runner import Outcome, run
 from bench.programs.sources import open_sources
 from bench.programs.sources.regex import compiled
@@ -61,9 +60,10 @@ def measure(
     what = program(job, redaction)
     with _scratch() as scratch:
         events = scratch and scratch / "events.jsonl"
+        started, started_wall = instant()
         watched = Watched(
-            started=time.monotonic(),
-            started_wall=time.time(),
+            started=started,
+            started_wall=started_wall,
             events=events,
             folders=(job.folder or Path.cwd(), *folders),
             patterns=dict(patterns or {}),
@@ -164,7 +164,9 @@ def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction)
         shown, first = track.evaluations.items(), track.first_hit
         if first is not None and first not in shown:  # those of one instant stay in their order, the last one last
             shown.insert(0, first)
-        readings = [(e.at, e.step, {job.target.metric: e.value}) for e in shown]
+        unit = steps[1].unit if (steps := watch.steps()) else None
+        # A step of another unit, as from before the finer one was shown, would be a wrong one.
+        readings = [(e.at, e.step if e.unit == unit else None, {job.target.metric: e.value}) for e in shown]
         is_number = track.target_value is not None and math.isfinite(track.target_value)
     elif job.target:
         return []

@@ -14,8 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-# Clocks of one machine, read one after the other; and the times of files, which may be whole seconds.
-SLACK_S, FILE_SLACK_S = 0.05, 1.0
+# Clocks of one machine, read one after the other; the times of files, which may be whole seconds, or else are of the
+# kernel's last tick.
+SLACK_S, FILE_SLACK_S, _TICK_S = 0.05, 1.0, 0.01
+_SECOND = 1_000_000_000  # nanoseconds
 # What a step may count, the one that says most first. A program may show several.
 UNITS = ("step", "sample", "epoch")
 
@@ -47,6 +49,10 @@ class Watched:
             return None
         return min(max(at, self.started), now) if now == now else at
 
+    def at_change(self, changed: int, now: float) -> float | None:
+        """The same of a file's last change, `changed`, in nanoseconds since 1970."""
+        return self.at(changed / _SECOND, now, _TICK_S if changed % _SECOND else FILE_SLACK_S)
+
 
 @dataclass(frozen=True)
 class Point:
@@ -64,6 +70,8 @@ class Point:
     phase: str | None = None
     # A step that a run before this one has saved, and that this one may go on from; nothing else is then said.
     saved: int | None = None
+    # The step that the metrics are of, where it is told afterwards and so is no sign of progress at `at`.
+    measured_at: int | None = None
 
 
 class Source(Protocol):
@@ -96,6 +104,7 @@ class Steps:
     def __init__(self) -> None:
         self._epoch: int | None = None
         self._epochs: int | None = None
+        self._from_zero = False  # the first epoch is 0
         self._risen = 0  # epochs begun since the last step
         self._told = False  # whether the last step was shown with its epoch
         self._last: int | None = None  # as shown
@@ -108,7 +117,7 @@ class Steps:
 
         `counts`: by `step`, `sample`, `epoch`, `epochs`, `total` (named as one) and `of` (behind a stroke: 12/400).
         """
-        self._epochs = counts.get("epochs", self._epochs)
+        self._epochs = max(counts.get("epochs", 0), self._epochs or 0) or None
         if "epoch" in counts:
             self._enter(counts["epoch"])
         for unit in ("step", "sample"):
@@ -119,7 +128,10 @@ class Steps:
         return None, counts.get("total"), "step"
 
     def _enter(self, epoch: int) -> None:
+        if self._epochs and epoch == self._epochs and self._from_zero:
+            self._epochs += 1  # 2/2 is the last of three, as YOLOv5 and AllenNLP count
         if self._epoch is None:
+            self._from_zero = epoch == 0
             self._risen = 0 if self._last is None else 1
         elif epoch > self._epoch:
             self._risen += epoch - self._epoch
@@ -154,13 +166,22 @@ _WHOLE = re.compile(NUMBER)
 _LONGEST_NUMBER = 64
 # Beyond it a double no longer holds every integer; no program counts so far.
 _MOST = 2**53
+# Names and values, in the order in which they stand.
+Pairs = list[tuple[str, object]]
 # What a name counts, by its group; `of` is a total behind a stroke, as in 12/400.
 _KIND = re.compile(
-    r"(?P<step>_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|num_updates)"
+    r"(?P<step>_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|num_updates"
+    r"|(?:total_|num_)?timesteps(?:_total)?)"
     r"|(?P<sample>samples|samples_seen|samples_count|consumed_samples)"
     r"|(?P<total>total|(?:max|total|num|n|train)_(?:train_|training_)?(?:steps?|iters|iterations))"
     r"|(?P<epochs>epochs|(?:max|total|num|n)_(?:train_)?epochs)"
     r"|(?P<epoch>epoch)|(?P<of>of)|(?P<phase>phase)"
+)
+# `tokens/step` is a rate; of `trainer/global_step` what stands in front says where it was logged.
+_RATE = re.compile(
+    r"(?:.*[/_ ])?(?:tok(?:en)?s|samples|images|imgs|examples|seqs|sequences|words|frames|bytes|[kmgt]b|t?flops?|usd"
+    r"|cost|time|[mnuµ]?s|secs?|seconds|min(?:ute)?s?|h(?:ou)?rs?)/(?:step|iter|iteration|update|epoch|sample)",
+    re.IGNORECASE,
 )
 TIMES = frozenset({"time", "timestamp", "_timestamp"})
 _PHASE = re.compile(r"[A-Za-z][\w .-]{0,40}")
@@ -204,7 +225,7 @@ def kind_of(name: str) -> str | None:
 
     What says where it was logged, as in `trainer/global_step`, does not count.
     """
-    if "loss" in name.lower():  # `loss/train/total` is one
+    if "loss" in name.lower() or _RATE.fullmatch(name):  # `loss/train/total` is one
         return None
     plain = _SPACES.sub("_", name.rpartition("/")[2].strip().lower())
     found = _KIND.fullmatch(plain)

@@ -23,6 +23,17 @@ print("seed", os.environ["BENCH_SEED"])
 """
 
 
+# As Keras' CSVLogger: the file of the run before is written anew.
+CSV_LOG = """
+import time
+with open("log.csv", "w") as log:
+    print("epoch,accuracy", file=log, flush=True)
+    for epoch in (1, 2, 3):
+        time.sleep(0.1)
+        print(epoch, 0.5 + epoch / 10, sep=",", file=log, flush=True)
+"""
+
+
 @pytest.fixture(autouse=True)
 def train(tmp_path: Path) -> Path:
     """A program in the folder that bench is called in."""
@@ -209,6 +220,22 @@ def test_what_a_sample_says_of_the_rest(bench_process: Bench, tmp_path: Path) ->
     assert (row["program"], row["total_steps"], row["samples"]) == ("tiny", 10_000, 1)
     assert row["hours"] * 3600 == pytest.approx(row["start_up_s"] + 10_000 * row["step_s"])
     assert "Samples" in bench_process("report", "--store", "store").stdout
+
+
+def test_a_sample_of_one_step_tells_no_rate(bench: Bench, tmp_path: Path) -> None:
+    script = "print('step 100/1000', flush=True)"
+    words = ["--steps", "50", "--total-steps", "1000", "--store", "store", "--name", "short"]
+    assert bench("exec", *words, "--", sys.executable, "-c", script).returncode == 0
+    done = bench("estimate", "short", "--store", "store")
+    assert done.returncode == 2
+    assert "short" in done.stderr
+
+
+def test_each_run_reads_the_files_that_it_wrote_itself(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(CSV_LOG)
+    words = ["--runs", "3", "--target", "accuracy >= 0.8", "--store", "store"]
+    assert bench("exec", *words, "--", sys.executable, "train.py").returncode == 0
+    assert [(run.hit, [each.step for each in run.evaluations]) for run in runs_in(tmp_path)] == [(True, [1, 2, 3])] * 3
 
 
 def test_a_name_of_nothing_is_no_recipe(bench: Bench) -> None:

@@ -11,13 +11,17 @@ from analysis.frames.runs import load
 from analysis.report.sample_table import sample_table
 from analysis.samples.rate import rate_of
 from analysis.samples.samples import sample_rows, sampled_programs
+from bench.errors import UsageError
 from bench.record.documents import Run, run_key
 from bench.store import Store, open_store, read_each, read_leases
 from bench.sweep.planning.history import ProgramTime, Sample
 
 
 def sampled_table(names: Collection[str], store: str, total_steps: int | None) -> tuple[str, set[str]]:
-    """The table of the samples of those of `names` that the store holds any of, and these names. Empty: none."""
+    """The table of the samples of those of `names` that the store holds any of, and these names. Empty: none.
+
+    Raises UsageError where all samples of one are too short to tell a rate.
+    """
     if not store.startswith("s3://") and not Path(store, "v1").is_dir():
         return "", set()
     opened = open_store(store)
@@ -26,7 +30,13 @@ def sampled_table(names: Collection[str], store: str, total_steps: int | None) -
     runs = sampled_programs([opened], ours)
     leases, _ = read_leases(opened)
     rows = sample_rows(runs, leases.values(), total_steps)
-    return sample_table(rows).as_text() if rows else "", {row.program for row in rows}
+    programs = {row.program for row in rows}
+    if short := sorted({run.program.name for run in runs if run.program and run.ended == "sampled"} - programs):
+        raise UsageError(
+            f"{store}: no sample of {', '.join(short)} shows two steps, and so no rate; sample it for longer by "
+            "bench exec --steps, or say what its steps are by --metric 'step=REGEX'"
+        )
+    return sample_table(rows).as_text() if rows else "", programs
 
 
 def program_times(stores: Iterable[Store], program: str, task_sha256: str) -> list[ProgramTime]:

@@ -34,6 +34,18 @@ def find_program(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     return found
 
 
+def instant() -> tuple[float, float]:
+    """Now, on the monotonic clock and in seconds since 1970: the closest of some readings.
+
+    Between the two clocks a busy machine may do something else for longer than a program takes to start.
+    """
+    readings = []
+    for _ in range(5):
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        readings.append((after - before, (before + after) / 2, wall))
+    return min(readings)[1:]
+
+
 class Group:
     """A running program with all processes that it starts and does not move to another group.
 
@@ -65,7 +77,7 @@ class Group:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise CannotStart(f"{argv[0]}: cannot be started ({reason})") from None
-        self.started_at, self.started_wall = time.monotonic(), time.time()
+        self.started_at, self.started_wall = instant()
         self.exited_at: float | None = None
         if self._leader.stdout and self._leader.stderr:
             self.stdout, self.stderr = self._leader.stdout.fileno(), self._leader.stderr.fileno()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bench.programs.progress import Source, Watched
 from bench.programs.sources import (
+    coco,
     csv_log,
-    events,
     json_lines,
     key_value,
     mllog,
@@ -17,18 +17,20 @@ from bench.programs.sources import (
     trainer_state,
 )
 
-# Best first. What a user's own expressions find comes first of all: somebody asked for it by name.
+# Best first. What a user's own expressions find comes first of all: somebody asked for it by name. Files that tell no
+# time come last.
 SOURCES = (
     regex.Regex,
-    events.Events,
+    json_lines.Events,
     json_lines.JsonLines,
     mllog.Mllog,
     tensorboard.TensorBoard,
-    trainer_state.TrainerState,
+    coco.Coco,
     key_value.KeyValue,
     python_dict.PythonDict,
     table.Table,
     tqdm.Tqdm,
+    trainer_state.TrainerState,
     csv_log.CsvLog,
 )
 

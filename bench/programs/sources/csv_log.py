@@ -6,10 +6,11 @@ changed. Of a file that was there before, what is added is of this run.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.programs.progress import FILE_SLACK_S, Point, Watched
+from bench.programs.progress import Point, Watched
 from bench.programs.reading.finder import Finder, status_of
 from bench.programs.sources.table import Table
 
@@ -37,12 +38,12 @@ class CsvLog:
             file = self._files.get(path)
             if file is not None and file.changed == changed:  # as most are: data sets are CSV, too
                 continue
-            stated = self._watched.at(changed / 1e9, at, FILE_SLACK_S)
+            stated = self._watched.at_change(changed, at)
             if file is None:
                 file = self._files[path] = _File(path, self._watched)
-                file.passed = _size(path) if stated is None else 0
             file.changed = changed
             if stated is None:
+                file.leave()
                 continue
             for line in file.added():
                 point = file.table.line(line, stated)
@@ -51,30 +52,44 @@ class CsvLog:
 
 
 class _File:
-    """One file. `passed`: bytes of it that are of before the run; `changed`: as of which change it was read."""
+    """One file. `changed`: as of which change it was read."""
 
     def __init__(self, path: Path, watched: Watched) -> None:
         self.table = Table(watched)
         self.changed: int | None = None
-        self.passed = 0
         self._path = path
         self._lines = 0
+        self._before: tuple[int, int] | None = None  # length and checksum of what is of before the run
+
+    def leave(self) -> None:
+        """What is in it now is of before the run."""
+        data = self._data()
+        self._before = len(data), zlib.crc32(data)
 
     def added(self) -> Iterable[str]:
         """The header and the whole lines that were added. All is read again: some rewrite the file for a new column."""
-        if not 0 < _size(self._path) <= _MOST_BYTES:
-            return
-        try:
-            data = self._path.read_bytes()
-        except OSError:
-            return
+        data = self._data()
         lines = data[: data.rfind(b"\n") + 1].decode("utf-8-sig", "replace").splitlines()
-        first = max(self._lines, data.count(b"\n", 0, self.passed), 1)
+        first = max(self._lines, data.count(b"\n", 0, self._passed(data)), 1)
         self._lines = len(lines)
         yield from lines[:1]
         yield from lines[first:]
 
+    def _passed(self, data: bytes) -> int:
+        """How many bytes of `data` are of before the run; none once it writes the file anew, even with the same."""
+        if self._before is None:
+            return 0
+        length, checksum = self._before
+        if len(data) <= length or zlib.crc32(memoryview(data)[:length]) != checksum:
+            self._before = None
+            return 0
+        return length
 
-def _size(path: Path) -> int:
-    status = status_of(path)
-    return status.st_size if status else 0
+    def _data(self) -> bytes:
+        status = status_of(self._path)
+        if status is None or not 0 < status.st_size <= _MOST_BYTES:
+            return b""
+        try:
+            return self._path.read_bytes()
+        except OSError:
+            return b""

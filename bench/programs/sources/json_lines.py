@@ -1,4 +1,8 @@
-"""JSON objects, one a line, on stdout: `{"step": 120, "loss": 1.25}`, behind a prefix such as `[tune-metric]:` too."""
+"""JSON objects, one a line: on stdout, behind a prefix such as `[tune-metric]:` too, and in the file of $BENCH_EVENTS.
+
+`{"step": 120, "total_steps": 400, "loss": 1.25, "time": 1764115200.5}`, `{"phase": "evaluate"}`: any part of it. The
+file is what a program writes for `bench`, in so many words.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.programs.progress import TIMES, Fields, Point, Watched, as_number, flat
+from bench.programs.reading.finder import Tail
+from bench.programs.reading.scope import part_of_object, within
 
 # What stands before an object: a logger's words.
 _LONGEST_PREFIX = 200
+_LONGEST_LINE = 65_536
 
 
 def as_object(text: str) -> dict[str, Any] | None:
@@ -31,9 +38,9 @@ class JsonPoints:
         self._watched = watched
         self._fields = Fields()
 
-    def point(self, values: dict[str, Any], at: float) -> Point | None:
-        """The point that an object is; None where nothing in it is progress."""
-        fields = list(flat(values))
+    def point(self, values: dict[str, Any], at: float, part: str | None = None) -> Point | None:
+        """The point that an object is; None where nothing in it is progress. `part`: of training, or an evaluation."""
+        fields = within(part, flat(values))
         for name, value in fields:
             wall = as_number(value) if name in TIMES else None
             stated = None if wall is None else self._watched.at(wall, at)
@@ -55,8 +62,36 @@ class JsonLines:
         if '{"' not in text or ":::" in text:  # an MLLOG line's object is its own source's
             return None
         values = as_object(text)
-        return None if values is None else self._points.point(values, at)
+        return None if values is None else self._points.point(values, at, part_of_object(values))
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""
         return ()
+
+
+class Events:
+    """Reads the file of $BENCH_EVENTS."""
+
+    name = "bench-events"
+
+    def __init__(self, watched: Watched) -> None:
+        self._tail = Tail(watched.events) if watched.events else None
+        self._rest = b""  # the beginning of a line whose end is still to come
+        self._points = JsonPoints(watched)
+
+    def line(self, text: str, at: float) -> Point | None:
+        """See Source."""
+        return None
+
+    def poll(self, at: float) -> Iterable[Point]:
+        """See Source."""
+        if self._tail is None:
+            return
+        data, anew = self._tail.read()
+        *lines, rest = ((b"" if anew else self._rest) + data).split(b"\n")
+        self._rest = rest if len(rest) <= _LONGEST_LINE else b""  # the end of a longer one is no object
+        for line in lines:
+            values = as_object(line.decode("utf-8", "replace"))
+            point = None if values is None else self._points.point(values, at)
+            if point is not None:
+                yield point

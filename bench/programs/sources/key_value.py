@@ -12,27 +12,33 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from bench.programs.progress import NUMBER, Fields, Point, Watched, as_number, kind_of
+from bench.programs.progress import NUMBER, Fields, Pairs, Point, Watched, as_number, kind_of
+from bench.programs.reading.scope import is_result, message, part_of, within
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
 _LONGEST = 2048
+# As numpy and torch print what holds one number: [1.25], tensor(1.25, device='cuda:0').
+_OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
 # Behind a number: a unit, but none that scales it and no torn exponent; then the end of the value.
 _AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s,;|()\]}]|\.?$)"
 _VALUE = re.compile(
-    rf"\s*[:=]\s*(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}"
+    rf"\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}(?(open)\s*\])"
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
+    r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
 _COUNT = re.compile(
     r"(?:^|(?<=[\s(\[|,;:]))"
-    r"(?P<name>(?:global[ _])?step|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))(?:\(train\))?"
-    r"\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
+    r"(?P<name>(?:global[ _])?step|steps(?=\s*[:=]?\s*[0-9,]+\s*/)|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
+    r"(?:\(train\))?\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
     r"(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
     re.IGNORECASE,
 )
 _GAUGE = re.compile(r":?\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
 _COUNTED = ("step", "iter", "epoch", "update", "train")
 # In front of a step: it is none of training, or no step at all.
-_OTHER = re.compile(r"(?:val|eval|test|warm|sanity)\w*[\s:]*$|\b(?:per|max|total|best|num|every|each|next)\s*$", re.I)
+_OTHER = re.compile(
+    r"(?:val|eval|test|warm|sanity)\w*[\s:\]\[|,(/-]*$|\b(?:per|max|total|best|num|every|each|next)\s*$", re.IGNORECASE
+)
 # Batches of an epoch: `Epoch: [0]  [  10/1251]`, `Train Epoch: 1 [640/60000 (1%)]`, `[epoch=1][batch=10/196]`.
 _BATCHES = (
     re.compile(r"\[\s*(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s*(?:\(\s*[0-9.]+%\)\s*)?\]"),
@@ -43,22 +49,37 @@ _BATCHES = (
 _TEST = r"\W*(?:test|val|valid|validat|eval|evaluat)(?:ion|ing|e)?"
 _TESTED = re.compile(_TEST + r"\W{0,4}\[\s*([0-9]+)\s*/\s*([0-9]+)\s*\]", re.I)
 _TESTED_BAR = re.compile(_TEST + r"\b[^|\[]*\|[^|\[]*\|\s*([0-9]+)/([0-9]+) \[", re.I)
-# XGBoost's rounds and CatBoost's, `[10]\ttrain-rmse:0.5`, `10:\tlearn: 0.5`; epoch and batch of PyTorch's tutorial,
-# `[1,  2000] loss: 2.2`.
+# Counts before a line's values: XGBoost's rounds and CatBoost's, `[10]\ttrain-rmse:0.5`, `10:\tlearn: 0.5`; JAX's
+# steps, `[100] loss=0.5`; epoch and batch of PyTorch's tutorial, `[1,  2000] loss: 2.2`, and of many programs,
+# `Train: [0/300][10/1251]`; DINO's step, `Training  [  100/125000]`, and ESPnet's, `1epoch:train:1-50batch:`.
 _NUMBERED = re.compile(
-    r"\s*(?:(?:\[(?P<round>[0-9]+)\]|(?P<index>[0-9]+):)\t|\[(?P<epoch>[0-9]+),\s+(?P<step>[0-9]+)\]\s)"
+    r"\s*(?:(?:\[(?P<round>[0-9]+)\]|(?P<index>[0-9]+):)\t|\[(?P<step>[0-9]+)\]\s+(?=[\w./]+=)"
+    r"|\[(?P<epoch>[0-9]+),\s+(?P<batch>[0-9]+)\]\s"
+    r"|(?:train(?:ing)?:?\s*)?\[\s*(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]\s*\[\s*(?P<at>[0-9]+)/(?P<of>[0-9]+)\]"
+    r"|train(?:ing)?:?\s*\[\s*(?P<count>[0-9]+)/(?P<total>[0-9]+)\]"
+    r"|(?P<whole>[0-9]+)epoch:train:[0-9]+-(?P<ends>[0-9]+)batch:)",
+    re.IGNORECASE,
 )
-# Python's own form of a log.
-_LOGGED = re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:")
-_BAR = re.compile(r"[0-9] \[[0-9]+:[0-9]")  # its counts are the bar's own source's
-_FIELD = re.compile(r"[|;\t]|,\s|:\s")
+_COUNTS = {
+    **dict.fromkeys(("round", "index", "step", "batch", "at", "count", "ends"), "step"),
+    **dict.fromkeys(("epoch", "part", "whole"), "epoch"),
+    "parts": "epochs",
+    "of": "of",
+    "total": "of",
+}
+# What stands before what it was measured on, `Accuracy of the network on the 10000 test images: 55 %`, or the step at
+# which it was: `Training loss (for one batch) at step 0: 4.0`.
+_ON = re.compile(rf"(?P<name>\w+) of the (?:network|model) on [^:]{{1,60}}:\s*(?P<value>{NUMBER})\s?%?", re.IGNORECASE)
+_AT_STEP = re.compile(
+    r"(?P<name>[A-Za-z][\w@ -]{0,40}?)\s*(?:\([^()]{0,40}\)\s*)?\b(?:at|for|after|on)\s+"
+    rf"(?:step|iter(?:ation)?|epoch|batch)\s+[0-9]+\s*[:=]\s*(?P<value>{NUMBER})\s*$",
+    re.IGNORECASE,
+)
+_BAR = re.compile(r"[0-9][kMGT]? \[[0-9]+:[0-9]")  # its counts are the bar's own source's
+_FIELD = re.compile(r"[|;\t]|,\s|:\s|\s-\s")
 _IN_WORDS = re.compile(
-    rf"(?P<name>[A-Za-z][\w/@-]*(?:\s[A-Za-z][\w/@-]*){{0,3}})\s+(?P<value>{NUMBER}){_AFTER}"
-    rf"(?:\s*\((?:\s*(?P<mean>{NUMBER})\s*|[^()]{{0,20}})\))?"
-)
-# What a line of nothing but words and numbers must speak of: `* Acc@1 71.5 Acc@5 90.3`, `val loss 3.28`.
-_RESULT = re.compile(
-    r"acc|loss|prec|recall|err|top|auc|\bm?ap|iou|bleu|rouge|ppl|perplexity|f1|score|reward|mse|mae", re.IGNORECASE
+    rf"(?P<name>[A-Za-z][\w/@-]*(?:\s[A-Za-z][\w/@-]*){{0,3}})(?:\s\([^()]{{1,20}}\))?\s+(?:tensor\()?"
+    rf"(?P<value>{NUMBER}){_AFTER}(?:\s*\((?:\s*(?P<mean>{NUMBER})\s*|[^()]{{0,20}})\))?"
 )
 _BEFORE_A_NAME = re.compile(r"[|,;\t()\[\]{}>]|\s-\s|\s\s|[:=](?=\s)")
 _LEVEL = re.compile(r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL):?", re.I)
@@ -77,7 +98,7 @@ class KeyValue:
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
-        if text.find("{'") >= 0 or text.find('{"') >= 0:  # read better by others
+        if text.find("{'") >= 0 or text.find('{"') >= 0 or "@[" in text:  # read better by others
             return None
         return self._fields.point(_pairs(text[:_LONGEST]), at)
 
@@ -86,33 +107,57 @@ class KeyValue:
         return ()
 
 
-def _pairs(text: str) -> list[tuple[str, object]]:
+def _pairs(text: str) -> Pairs:
     """Names and values; counts by `step`, `of`, `epoch` and `epochs`."""
+    text = message(text)
     tested, bar = _TESTED.match(text), _BAR.search(text) if " [" in text else None
     test_bar = _TESTED_BAR.match(text) if bar else None
     if (tested and int(tested[1]) < int(tested[2]) - 1) or (test_bar and int(test_bar[1]) < int(test_bar[2])):
         return []
-    numbered = _NUMBERED.match(text) or _LOGGED.match(text)
+    part = part_of(text)
+    numbered = _NUMBERED.match(text)
     text = text[numbered.end() :] if numbered else text
     text = _GAUGE.sub(" | ", text, count=1) if bar else text
+    pairs = _of_something(text) or _read(text, bar=bar is not None, tested=tested is not None)
+    pairs = [*_numbers(numbered), *pairs] if numbered and pairs else pairs
+    return [] if part == "evaluation" and _in_part(dict(pairs)) else within(part, pairs)
+
+
+def _read(text: str, *, bar: bool, tested: bool) -> Pairs:
     lower = text.lower()
     counts = dict(_counts(text)) if not bar and any(word in lower for word in _COUNTED) else {}
-    pairs: list[tuple[str, object]] = list(counts.items())
+    pairs: Pairs = list(counts.items())
     if counts:
         text = _COUNT.sub("|", text)
+        for pattern in _BATCHES if "epoch" in counts and "step" in counts else ():
+            text = pattern.sub("|", text, count=1)
         for field in _FIELD.split(text):
             pairs += _in_words(field) if ":" not in field and "=" not in field else ()
-    pairs += _values(text, tested=tested is not None) if ":" in text or "=" in text else ()
-    if not pairs and not bar and _RESULT.search(text):
-        pairs += [pair for field in _FIELD.split(text) if _RESULT.search(field) for pair in _in_words(field)]
-    return [*_numbers(numbered.groupdict()), *pairs] if numbered and pairs else pairs
+    pairs += _values(text, tested=tested) if ":" in text or "=" in text else ()
+    if not pairs and not bar and is_result(text):
+        pairs += [pair for field in _FIELD.split(text) if is_result(field) for pair in _in_words(field)]
+    return pairs
 
 
-def _numbers(groups: Mapping[str, str | None]) -> Iterator[tuple[str, object]]:
+def _of_something(text: str) -> Pairs:
+    """The result that a line tells of, with the step at which it was measured, if that is said."""
+    found = _ON.match(text.strip()) or _AT_STEP.match(text.strip())
+    if not found or not is_result(found["name"]):
+        return []
+    return [*_counts(text), ("_".join(found["name"].split()), found["value"])]
+
+
+def _in_part(counts: Mapping[str, object]) -> bool:
+    """Whether an evaluation is not at its end: what it has so far is of a part of the images."""
+    step, of = as_number(counts.get("step")), as_number(counts.get("of"))
+    return step is not None and of is not None and step < of - 1
+
+
+def _numbers(numbered: re.Match[str]) -> Iterator[tuple[str, object]]:
     """The counts that stand before a line's values."""
-    for name in ("round", "index", "step", "epoch"):
-        if groups.get(name):
-            yield ("epoch" if name == "epoch" else "step"), groups[name]
+    for group, kind in _COUNTS.items():
+        if numbered[group]:
+            yield kind, numbered[group]
 
 
 def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
@@ -122,7 +167,7 @@ def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
         name = _name(text[end : found.start()], bare=text[found.start()] == "=")
         end = found.end()
         kind, of = kind_of(name), found["of"]
-        if not name or (kind is not None and found["unit"]):  # `total: 58ms` counts nothing
+        if not name or (kind is not None and (found["unit"] or found["time"])):  # `total: 58ms` counts nothing
             continue
         if of and kind is None:
             yield from _share(name, found)
@@ -140,7 +185,7 @@ def _share(name: str, found: re.Match[str]) -> Iterator[tuple[str, object]]:
         yield name, 100 * hits / of
 
 
-def _in_words(field: str) -> list[tuple[str, object]]:
+def _in_words(field: str) -> Pairs:
     """The pairs of a field that is nothing but names and numbers: `train loss 1.9`; none of any other.
 
     A value with its mean so far is that of a batch, and none of an evaluation.

@@ -1,8 +1,8 @@
 """Progress bars of tqdm: ` 12%|█▏   | 12/400 [00:03<01:30, 4.2it/s]`.
 
-A program may draw several: one that loads, one that validates, one for each epoch. The bar of training is told by its
-name, by what it counts and by how long it lasts; bars of epochs follow each other, and their steps are added up. The
-epoch stands in a bar's title, or in a line before it: `Epoch 1/10`.
+A program may draw several: one that loads, one that validates, one for each epoch, one within another. The bar of
+training is told by its name, by what it counts and by how long it lasts; bars of epochs follow each other, and their
+steps are added up. The epoch stands in a bar's title, or in a line before it: `Epoch 1/10`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,21 @@ from dataclasses import dataclass, field
 from bench.programs.progress import Point, Steps, Watched
 
 _LONGEST = 2048
+_COUNT = r"[0-9]{1,15}|[0-9]{1,4}(?:\.[0-9]{1,3})?[kMGT]"  # as `unit_scale` shortens it
 _BAR = re.compile(
-    r"(?:^|[\s|])(?P<count>[0-9]{1,15})(?:/(?P<of>[0-9]{1,15})|[a-z]{1,12})? "
+    rf"(?:^|[\s|])(?P<count>{_COUNT})(?:/(?P<of>{_COUNT})|[a-z]{{1,12}})? "
     r"\[(?P<elapsed>[0-9]+(?::[0-9]{2}){1,2})(?:<[^,\]]*)?,\s*[0-9.?]+\s?(?:s/)?(?P<unit>[A-Za-z]{1,12})"
 )
+_SCALE = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _GAUGE = re.compile(r":?\s*(?:[0-9.]+%\s*\|[^|]*\|?\s*)?$")
 _DIGITS = re.compile(r"[0-9]+")
 _EPOCH = re.compile(r"\bepoch\W{0,3}(?P<epoch>[0-9]{1,9})(?:\s*/\s*(?P<epochs>[0-9]{1,9}))?", re.IGNORECASE)
 _EPOCH_FIRST = re.compile(r"(?P<epoch>[0-9]{1,9})/(?P<epochs>[0-9]{1,9})\s")  # as Ultralytics begins a title
+_EPOCHS = re.compile(r"epochs?", re.IGNORECASE)  # the title of a bar that counts them
 _TRAINING = re.compile(r"\b(?:epoch\W{0,3}[0-9]|train|fit)", re.IGNORECASE)
 _NOT_TRAINING = re.compile(
-    r"\b(?:val|eval|test|pred|sanity|infer|generat|sampl|download|load|fetch|read|map|filter|token|conver|sav|cach|cop)",
+    r"\b(?:val|eval|test|pred|sanity|infer|generat|sampl|download|load|fetch|read|map|filter|token|conver|sav|cach|cop"
+    r"|captur|compil|warm|process|prepar|extract|pack|encod|render)",
     re.IGNORECASE,
 )
 # What bars of training count, as their rate says it; bars of bytes, files and the like are others.
@@ -33,25 +37,58 @@ _UNITS = {
     **dict.fromkeys(("img", "imgs", "image", "images", "sample", "samples"), "sample"),
     **dict.fromkeys(("epoch", "epochs"), "epoch"),
 }
+_MOST_BARS = 50
+# A bar that has come so far while another stands at 0 is drawn within that.
+_WITHIN = 2
 
 
 @dataclass
 class _Bar:
-    """A bar of training, and those of the epochs before that look like it. `elapsed`: seconds, as the bar says."""
+    """A bar, and those of the epochs before that look like it. `elapsed`: seconds, as the bar says.
 
-    name: str
+    `rounds`: how often it began anew after its end. `outer`: the bar of epochs around it.
+    """
+
     of: int | None
     rank: int
+    unit: str
+    first: tuple[float, int]  # when it was seen first, and its count
     count: int = -1
     epoch: str | None = None  # in its title
     elapsed: int = 0
-    base: int = 0
+    longest: int = 0
+    rounds: int = 0
+    outer: _Bar | None = None
     steps: Steps = field(default_factory=Steps)
 
     @property
     def complete(self) -> bool:
         """Whether it has come to its end, as far as it says where that is."""
         return self.of is None or self.count >= self.of
+
+    def draw(self, count: int, elapsed: int) -> bool:
+        """It stands at `count` now; False where it is a late line of another rank's, which is not as far."""
+        if self.of is not None and self.of <= self.count > count:
+            if elapsed >= self.elapsed and 2 * count > self.of:
+                return False
+            self.rounds += 1
+        self.count, self.elapsed, self.longest = count, elapsed, max(self.longest, elapsed)
+        return True
+
+    def point(self, at: float, count: int, epoch: re.Match[str] | None) -> Point:
+        """Where it stands as a point, in the epoch that is said, if any."""
+        if self.unit == "epoch":
+            return Point(at, count, self.of, self.unit)
+        if epoch:
+            counts = {"epoch": epoch["epoch"], "epochs": epoch["epochs"], self.unit: count, "of": self.of}
+            step, total, _ = self.steps.absolute(
+                {name: int(value) for name, value in counts.items() if value is not None}
+            )
+            return Point(at, step, total, self.unit)
+        total = None if self.rounds else self.of
+        if self.outer and self.outer.of and self.of:
+            total = self.of * self.outer.of
+        return Point(at, self.rounds * (self.of or 0) + count, total, self.unit)
 
 
 class Tqdm:
@@ -60,7 +97,8 @@ class Tqdm:
     name = "tqdm"
 
     def __init__(self, watched: Watched) -> None:
-        self._bar: _Bar | None = None
+        self._bars: dict[tuple[str, int | None], _Bar] = {}  # by title and length
+        self._bar: _Bar | None = None  # the one of training
         self._epoch: re.Match[str] | None = None  # of how many, in a line of its own
 
     def line(self, text: str, at: float) -> Point | None:
@@ -71,48 +109,58 @@ class Tqdm:
             epoch = _EPOCH.search(text) if "poch" in text else None
             self._epoch = epoch if epoch and epoch["epochs"] else self._epoch
             return None
-        unit = _UNITS.get(found["unit"].lower())
-        if unit is None:
-            return None
         title = _GAUGE.sub("", text[: found.start("count")]).strip()
-        if _NOT_TRAINING.search(title):
+        unit = _UNITS.get(found["unit"].lower()) or _UNITS.get(found["unit"].lstrip("kMGT").lower())
+        if unit is None or _NOT_TRAINING.search(title):
             return None
-        count, of = int(found["count"]), int(found["of"]) if found["of"] else None
-        bar = self._choose(title, of, _seconds(found["elapsed"]), outer=unit == "epoch")
         epoch = _EPOCH.search(title) or _EPOCH_FIRST.match(title) or self._epoch
+        count, of = _count(found["count"]), _count(found["of"]) if found["of"] else None
+        bar = self._drawn(title, of, "epoch" if _EPOCHS.fullmatch(title) else unit, (at, count))
         shown = count, epoch and epoch["epoch"]
-        if bar is None or (bar.count, bar.epoch) == shown:
+        if bar is None or (bar.count, bar.epoch) == shown or not bar.draw(count, _seconds(found["elapsed"])):
             return None
-        restarted = count < bar.count and bar.complete
-        bar.count, bar.epoch = shown
-        if unit == "epoch":
-            return Point(at, count, of, unit)
-        if epoch:
-            counts = {"epoch": epoch["epoch"], "epochs": epoch["epochs"], unit: count, "of": of}
-            step, total, _ = bar.steps.absolute(
-                {name: int(value) for name, value in counts.items() if value is not None}
-            )
-            return Point(at, step, total, unit)
-        bar.base += (of or 0) if restarted else 0
-        return Point(at, bar.base + count, None if bar.base else of, unit)
+        bar.epoch = shown[1]
+        if bar is not self._bar:
+            if not self._takes_over(bar):
+                return None
+            self._bar = bar
+            if bar.first[1] < count:  # where it began: else it would seem to go on from here
+                return bar.point(*bar.first, epoch)
+        return bar.point(at, count, epoch)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""
         return ()
 
-    def _choose(self, title: str, of: int | None, elapsed: int, *, outer: bool) -> _Bar | None:
-        """The bar that a line shows, where it is the one of training; None for another."""
-        name, current = _DIGITS.sub("#", title), self._bar
-        if current is not None and (current.name, current.of) == (name, of):
-            current.elapsed = max(elapsed, current.elapsed)
-            return current
-        rank = 0 if outer else 2 if _TRAINING.search(title) else 1
-        if current is not None:
-            longer = (elapsed, of or 0) > (current.elapsed, current.of or 0)
-            if rank < current.rank or (rank == current.rank and not (current.complete and longer)):
-                return None
-        self._bar = _Bar(name, of, rank, elapsed=elapsed)
-        return self._bar
+    def _drawn(self, title: str, of: int | None, unit: str, first: tuple[float, int]) -> _Bar | None:
+        """The bar that a line shows; None where there are too many."""
+        key = _DIGITS.sub("#", title), of
+        if key not in self._bars and len(self._bars) < _MOST_BARS:
+            rank = 0 if unit == "epoch" else 2 if _TRAINING.search(title) else 1
+            self._bars[key] = _Bar(of, rank, unit, first)
+        return self._bars.get(key)
+
+    def _takes_over(self, bar: _Bar) -> bool:
+        """Whether `bar` is the one of training rather than the one that was taken for it."""
+        current = self._bar
+        if current is None:
+            return True
+        if bar.rank != current.rank:
+            if bar.rank > current.rank == 0:
+                bar.outer = current
+            return bar.rank > current.rank
+        if bar is current.outer:  # it was no bar of epochs: it counts on while the one within stands still
+            return bar.count > current.rounds + 1
+        if current.count == 0 and bar.count >= _WITHIN:
+            bar.outer = current
+            return True
+        return current.complete and (bar.elapsed, bar.of or 0) > (current.longest, current.of or 0)
+
+
+def _count(text: str) -> int:
+    """The number of 5000 or 5.00k."""
+    scale = _SCALE.get(text[-1])
+    return round(float(text[:-1]) * scale) if scale else int(text)
 
 
 def _seconds(elapsed: str) -> int:

@@ -1,7 +1,7 @@
 """trainer_state.json, which Hugging Face's Trainer writes with every checkpoint.
 
-A state is one point, at the time of its file: when the entries of its history came is not known. The entries that an
-earlier run's state holds too are that run's, and its step is one that this run may go on from.
+All of a state counts from the time of its file: when the entries of its history came is not known, only at which steps.
+The entries that an earlier run's state holds too are that run's, and its step is one that this run may go on from.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.programs.progress import FILE_SLACK_S, Point, Watched, as_count, as_number
+from bench.programs.progress import Point, Watched, as_count, as_number
 from bench.programs.reading.finder import Finder, status_of
 
 FILE = "trainer_state.json"
@@ -46,28 +46,29 @@ class TrainerState:
             if state is None:  # written in part; the next look finds the whole
                 continue
             self._read[path] = modified
-            point = self._point(state, modified / 1e9, at)
-            if point is not None:
-                yield point
+            yield from self._points(state, modified, at)
 
-    def _point(self, state: Mapping[str, Any], modified: float, now: float) -> Point | None:
+    def _points(self, state: Mapping[str, Any], modified: int, now: float) -> Iterable[Point]:
         history = state.get("log_history")
         entries = [entry for entry in history if isinstance(entry, dict)] if isinstance(history, list) else []
-        at = self._watched.at(modified, now, FILE_SLACK_S)
+        at = self._watched.at_change(modified, now)
         common = _common(entries, self._known)
         if at is None:
             # Of an earlier run: what a run that goes on from it repeats. The longest says most.
             self._known = max(self._known, entries, key=len)
             saved = as_count(state.get("global_step"))
-            return None if saved is None else Point(now, saved=saved)
+            if saved is not None:
+                yield Point(now, saved=saved)
+            return
         self._known = entries
-        metrics = {
-            str(name): number
-            for entry in entries[common:]
-            for name, value in entry.items()
-            if name != "step" and (number := as_number(value)) is not None
-        }
-        return Point(at, as_count(state.get("global_step")), as_count(state.get("max_steps")), metrics=metrics)
+        yield Point(at, as_count(state.get("global_step")), as_count(state.get("max_steps")))
+        for entry in entries[common:]:
+            metrics = {
+                str(name): number
+                for name, value in entry.items()
+                if name != "step" and (number := as_number(value)) is not None
+            }
+            yield Point(at, metrics=metrics, measured_at=as_count(entry.get("step")))
 
 
 def _common(entries: list[Any], known: list[Any]) -> int:

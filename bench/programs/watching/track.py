@@ -90,11 +90,12 @@ class StepAt(NamedTuple):
 
 
 class ValueAt(NamedTuple):
-    """A value of the target's metric, and when it was shown; `step` is None where none was known yet."""
+    """A value of the target's metric, and when it was shown; `step`, in `unit`, is None where none was known yet."""
 
     at: float
     step: int | None
     value: float
+    unit: str | None = None
 
 
 class Track:
@@ -113,8 +114,10 @@ class Track:
         self.stretches = Sample(_SAMPLE)
         self._stretch: StepAt | None = None
         self._gap: int | None = None
+        self._began: tuple[int, int] | None = None  # the first step, and its gap from the next, before it went back
         self._fell: StepAt | None = None  # a step below the last one, which may be a late line
         self.evaluations: Thinned[ValueAt] = Thinned(MOST_POINTS - 1)
+        self.values = 0  # of the target's metric, that are numbers
         self.first_hit: ValueAt | None = None
         self.target_value: float | None = None  # as shown last; may be NaN
         self.latest: dict[str, float] = {}
@@ -123,8 +126,8 @@ class Track:
         self.phases: list[tuple[float, str]] = []
         self.saved: set[int] = set()  # steps that a run before this one has left
 
-    def add(self, point: Point, elsewhere: int | None = None) -> None:
-        """One more point. `elsewhere`: the step that another source has shown, where this one shows none."""
+    def add(self, point: Point, elsewhere: tuple[int, str] | None = None) -> None:
+        """One more point. `elsewhere`: the step, and its unit, of another source, where that one is believed."""
         counted = self.unit is None or UNITS.index(point.unit) <= UNITS.index(self.unit)
         if point.step is not None and counted:
             self._stepped(StepAt(point.at, point.step), point)
@@ -144,9 +147,10 @@ class Track:
             self.unit = point.unit
             self._begin(now)
             return
-        another = now.step < last.step and self.total != point.total and None not in (self.total, point.total)
+        lower = now.step < last.step or last.step == 0
+        another = lower and self.total != point.total and None not in (self.total, point.total)
         if self.unit != point.unit or another:  # a count of something else, such as a bar after that of a download
-            self.unit, self.total, self.totals_differ = point.unit, None, False
+            self.unit, self.total, self.totals_differ, self._began = point.unit, None, False, None
             self._begin(now)
             return
         if now.step < last.step:
@@ -155,6 +159,8 @@ class Track:
                 self._fell = now
             else:
                 self.went_back = (last.step, fell.step)
+                if self._began is None and self.first and self._gap:
+                    self._began = self.first.step, self._gap
                 self._begin(fell)
                 self._stepped(now, point)
             return
@@ -182,7 +188,7 @@ class Track:
         self.shown = 1
         self.steps.add(now)
 
-    def _measured(self, point: Point, elsewhere: int | None) -> None:
+    def _measured(self, point: Point, elsewhere: tuple[int, str] | None) -> None:
         for name, value in point.metrics.items():
             self._keep(name[:_LONGEST_NAME], value)
         self.latest_at = point.at
@@ -191,12 +197,21 @@ class Track:
         self.target_value = point.metrics[self._target.metric]
         if not math.isfinite(self.target_value):
             return
-        own = self.last.step if self.last else elsewhere
-        step = own if point.step is None else point.step
-        shown = ValueAt(point.at, step, self.target_value)
+        shown = ValueAt(point.at, *self._place(point, elsewhere))
         self.evaluations.add(shown)
+        self.values += 1
         if self.first_hit is None and self._target.reached(self.target_value):
             self.first_hit = shown
+
+    def _place(self, point: Point, elsewhere: tuple[int, str] | None) -> tuple[int | None, float, str | None]:
+        """At which step the target's metric was shown, the value, and what the step counts."""
+        assert self.target_value is not None
+        if point.measured_at is not None:
+            return point.measured_at, self.target_value, "step"
+        if elsewhere is not None:
+            return elsewhere[0], self.target_value, elsewhere[1]
+        step = point.step if point.step is not None else self.last.step if self.last else None
+        return step, self.target_value, self.unit
 
     def _keep(self, name: str, value: float) -> None:
         """The last value of a metric; where there are too many of them, those that were shown once only go."""
@@ -212,11 +227,15 @@ class Track:
     @property
     def resumed_from(self) -> int | None:
         """The step that the program went on from; None where it began at 0, or where its steps do not tell."""
-        if self.first is None or self._gap is None or self.first.step <= _GAPS_OF_A_RESUMED_ONE * self._gap:
+        began = self._began or (self.first and self._gap and (self.first.step, self._gap)) or None
+        if began is None or began[0] <= _GAPS_OF_A_RESUMED_ONE * began[1]:
             return None
-        return self.first.step - self._gap
+        return began[0] - began[1]
 
     @property
     def done(self) -> int:
-        """Steps that are known to have been taken since the program began."""
-        return self.last.step - (self.resumed_from or 0) if self.last else 0
+        """Steps that are known to have been taken since the program began: none before two of them were shown.
+
+        One alone gives no rate, and may be that of a program that went on from the step before it.
+        """
+        return self.last.step - (self.resumed_from or 0) if self.last and self._gap else 0

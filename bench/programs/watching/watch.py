@@ -6,7 +6,7 @@ can differ, as where a bar counts steps and a line says the loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point, Source, kind_of
@@ -18,6 +18,8 @@ ENOUGH = 5
 # Two sources count the same steps where they differ by less than this share of the total: each shows some of them only.
 NEAR = 0.1
 _LAST_LOOKS, _IDLE_LOOKS = 1000, 20
+# Sources in which a metric is named for bench.
+ASKED_FOR = ("regex", "bench-events")
 
 
 class Watch:
@@ -107,8 +109,15 @@ class Watch:
         return next(near, None)
 
     def target(self) -> tuple[str, Track] | None:
-        """The source whose reading of the target's metric is believed; None where it was not shown."""
-        return self._best(lambda track: track.target_value is not None)
+        """The source whose reading of the target's metric is believed; None where it was not shown.
+
+        What the user's own expression finds, or a program says by events. Of the others the best one, unless another
+        shows more than twice as many values: it may show the last only, or those of checkpoints.
+        """
+        if asked_for := self._best(lambda track: track.target_value is not None, ASKED_FOR):
+            return asked_for
+        most = max((track.values for _, track in self.tracks), default=0)
+        return self._best(lambda track: track.target_value is not None and track.values >= most / 2)
 
     def phases(self) -> tuple[str, Track] | None:
         """The source whose phases are believed; None where none was marked."""
@@ -141,8 +150,17 @@ class Watch:
             for _, each in self.tracks:
                 each.saved.add(point.saved)
             return
-        believed = self.steps() if point.metrics and point.step is None and track.last is None else None
-        track.add(point, believed[1].last.step if believed and believed[1].last else None)
+        track.add(point, self._elsewhere(track, point) if point.metrics else None)
 
-    def _best(self, delivers: Callable[[Track], bool]) -> tuple[str, Track] | None:
-        return next(((source.name, track) for source, track in self.tracks if delivers(track)), None)
+    def _elsewhere(self, track: Track, point: Point) -> tuple[int, str] | None:
+        """The step that is believed, and its unit, where `track` shows none, or counts something coarser."""
+        believed = self.steps()
+        if believed is None or believed[1] is track or believed[1].last is None or believed[1].unit is None:
+            return None
+        own = point.unit if point.step is not None else track.unit
+        return (believed[1].last.step, believed[1].unit) if own != believed[1].unit else None
+
+    def _best(self, delivers: Callable[[Track], bool], names: Collection[str] = ()) -> tuple[str, Track] | None:
+        """The first source that delivers, of those called `names` where some are given."""
+        tracks = ((source.name, track) for source, track in self.tracks if not names or source.name in names)
+        return next(((name, track) for name, track in tracks if delivers(track)), None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from bench.programs.sources.csv_log import CsvLog
 from tests.support.progress_forms import FileForm, Shown
 from tests.support.source_questions import FileQuestions
@@ -48,6 +50,20 @@ def test_of_a_file_that_was_there_before_what_is_added_counts(tmp_path: Path) ->
     assert form.track.last is None
     form.show([Shown(601, loss="0.2"), Shown(602, loss="0.3")])
     assert [step for _, step in form.track.steps.items()] == [601, 602]
+
+
+@pytest.mark.parametrize("ends", [b"10,,0.5\n", b"10,,0.5\n20,,0.4\n", b"10,,0.5\n20,,0.4\n30,,0.3\n"])
+def test_a_file_of_an_earlier_run_that_is_written_anew_is_of_this_one(tmp_path: Path, ends: bytes) -> None:
+    form = CsvForm(tmp_path)
+    form.path.parent.mkdir()
+    form.path.write_bytes(HEADER.encode() + b"10,,0.9\n20,,0.8\n" if len(ends) < 20 else HEADER.encode() + ends)
+    before = form.watched.started_wall - 0.5
+    os.utime(form.path, (before, before))
+    form.look()
+    assert form.track.last is None
+    form.path.write_bytes(HEADER.encode() + ends)
+    form.look()
+    assert [step for _, step in form.track.steps.items()] == list(range(10, 10 * ends.count(b"\n") + 1, 10))
 
 
 def test_a_file_that_is_written_anew_for_one_more_column_goes_on(tmp_path: Path) -> None:

@@ -43,6 +43,11 @@ class TestKeyColonValue(LineQuestions):
         "state: info",
         "train.py:12: UserWarning",
         "eval step 3/50",
+        "[Eval] step 5/50 loss 2.1",
+        "Valid Epoch [1/10] Step [10/50] loss: 3.1",
+        "[2023/01/01 12:05:00] ppcls INFO: [Eval][Epoch 1][Iter: 10/50]loss: 3.0, top1: 0.9",
+        "Time taken for 1 epoch: 11.34 secs",
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.312",
         "for every step 10 of them",
         '{"loss": 1.0}',
         "{'loss': 1.0}",
@@ -78,14 +83,17 @@ LINES = [
     ("epoch: 0.3", Point(1.0, metrics={"epoch": 0.3})),
     ("Epoch [1/5], Step [100/600], Loss: 0.2", Point(1.0, 100, metrics={"epoch": 1, "Loss": 0.2})),
     ("Epoch: [0]  [  10/1251]  eta: 0:10:00  loss: 6.9 (6.95)", Point(1.0, 10, metrics={"epoch": 0, "loss": 6.9})),
-    ("Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3", Point(1.0, 640, metrics={"epoch": 1, "Loss": 2.3})),
-    ("Train: 0 [   0/1251 (  0%)]  Loss: 6.95 (6.95)", Point(1.0, 0, metrics={"epoch": 0, "Loss": 6.95})),
+    ("Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3", Point(1.0, 640, metrics={"epoch": 1, "train_Loss": 2.3})),
+    ("Train: 0 [   0/1251 (  0%)]  Loss: 6.95 (6.95)", Point(1.0, 0, metrics={"epoch": 0, "train_Loss": 6.95})),
     ("step: 10  loss: 5.1  memory: 1.2GiB(3%)", Point(1.0, 10, metrics={"loss": 5.1, "memory": 1.2})),
     (
         " iteration       10/     100 | consumed samples:  640 | learning rate: 1.5E-04 | lm loss: 9.3E+00 |",
         Point(1.0, 10, 100, metrics={"learning_rate": 1.5e-4, "lm_loss": 9.3}),
     ),
-    ("[2026-11-26 12:30:01,123] [INFO] [x.py:96] step=10, skipped=0, lr=[0.1]", Point(1.0, 10, metrics={"skipped": 0})),
+    (
+        "[2026-11-26 12:30:01,123] [INFO] [x.py:96] step=10, skipped=0, lr=[0.1]",
+        Point(1.0, 10, metrics={"skipped": 0, "lr": 0.1}),
+    ),
     ("2026-11-26 12:30:01 INFO loss: 0.3", Point(1.0, metrics={"loss": 0.3})),
     ("INFO:root:step 5 loss 0.3", Point(1.0, 5, metrics={"loss": 0.3})),
     ("3s 2ms/step - accuracy: 0.87 - val_loss: 1e-05", Point(1.0, metrics={"accuracy": 0.87, "val_loss": 1e-05})),
@@ -143,17 +151,71 @@ LINES = [
     ),
     (
         "| Training Device=xla:0/6 Epoch=1 Step=10/11 Loss=6.8 Rate=141.8 Time=00:03:00",
-        Point(1.0, 10, metrics={"epoch": 1, "Loss": 6.8, "Rate": 141.8}),
+        Point(1.0, 10, metrics={"epoch": 1, "train_Loss": 6.8, "Rate": 141.8}),
     ),
     ("| epoch   1 |   200/ 2983 batches | loss  7.63", Point(1.0, 200, metrics={"epoch": 1, "loss": 7.63})),
     ("\t Train loss/train/total: 2.0", Point(1.0, metrics={"Train_loss/train/total": 2.0})),
     ("Epoch 3:  12%|█▏| 10/83 [00:01<00:02, 9.5it/s, train_loss=0.3]", Point(1.0, metrics={"train_loss": 0.3})),
+    (
+        "[2022-01-01 12:00:10 swin](main.py 213): INFO Train: [0/300][10/1251]\teta 0:10:00 lr 0.000001\t"
+        "loss 6.9 (6.95)",
+        Point(1.0, 10, metrics={"epoch": 0, "train_loss": 6.9}),
+    ),
+    ("2024-01-01 12:00:00,123 - INFO -  * Acc@1 31.0 Acc@5 61.0", Point(1.0, metrics={"Acc@1": 31, "Acc@5": 61})),
+    ("Accuracy of the network on the 10000 test images: 55 %", Point(1.0, metrics={"Accuracy": 55})),
+    ("[0/5][50/1583]\tLoss_D: 0.5\tLoss_G: 5.6", Point(1.0, 50, metrics={"epoch": 0, "Loss_D": 0.5, "Loss_G": 5.6})),
+    (
+        "I20240101 12:00:00 9 dinov2 helpers.py:102] Training  [  100/125000]  lr: 0.1  total_loss: 12 (13)",
+        Point(1.0, 100, 125000, metrics={"lr": 0.1, "train_total_loss": 12}),
+    ),
+    ("[100] loss=0.5, learning_rate=0.1", Point(1.0, 100, metrics={"loss": 0.5, "learning_rate": 0.1})),
+    ("Steps:100/90000 training_loss=6.9", Point(1.0, 100, 90000, metrics={"training_loss": 6.9})),
+    (
+        "1epoch:train:51-100batch: iter_time=1e-4, acc=0.1",
+        Point(1.0, 100, metrics={"epoch": 1, "iter_time": 1e-4, "acc": 0.1}),
+    ),
+    ("global_step=137, episodic_return=[21.]", Point(1.0, 137, metrics={"episodic_return": 21})),
+    ("step 3 loss tensor(2.5, device='cuda:0')", Point(1.0, 3, metrics={"loss": 2.5})),
+    ("step: 3, loss: tensor(2.5, grad_fn=<NllLossBackward0>)", Point(1.0, 3, metrics={"loss": 2.5})),
+    ("Epoch 1 Batch 10/100 Loss 2.8", Point(1.0, 10, metrics={"epoch": 1, "Loss": 2.8})),
+    ("Training loss (for one batch) at step 200: 4.0", Point(1.0, 200, metrics={"Training_loss": 4})),
+    ("epoch 1 - iter 10/100 - loss 0.95 - lr: 0.1", Point(1.0, 10, metrics={"epoch": 1, "loss": 0.95, "lr": 0.1})),
+    ("DEV : loss 0.5 - f1-score (micro avg)  0.8", Point(1.0, metrics={"loss": 0.5, "f1-score": 0.8})),
+    ("step: 7, tokens/step: 524288, loss: 2.5", Point(1.0, 7, metrics={"tokens/step": 524288, "loss": 2.5})),
+    (
+        "Train: epoch 1, loss: 0.4, acc: 0.91, lr: 0.1",
+        Point(1.0, 1, unit="epoch", metrics={"epoch": 1, "train_loss": 0.4, "train_acc": 0.91, "lr": 0.1}),
+    ),
+    ("Validation: epoch 1, loss: 0.9, acc: 0.71", Point(1.0, metrics={"loss": 0.9, "acc": 0.71})),
+    ("[Eval] Epoch 3 Step 20/20 loss 2.1", Point(1.0, metrics={"loss": 2.1})),
+    ("Train loss: 0.5 | val acc: 0.8", Point(1.0, metrics={"Train_loss": 0.5, "val_acc": 0.8})),
 ]
 
 
 @pytest.mark.parametrize(("text", "point"), LINES)
 def test_what_a_line_says(text: str, point: Point) -> None:
     assert KeyValue(Watched()).line(text, 1.0) == point
+
+
+def test_steps_of_an_evaluation_are_none_of_training() -> None:
+    source = KeyValue(Watched())
+    lines = [
+        f"{part} Epoch [{epoch}/3] Step [{step}/{of}] loss: 1"
+        for epoch in (1, 2, 3)
+        for part, of in (("Train", 40), ("Valid", 20))
+        for step in range(20, of + 1, 20)
+    ]
+    points = [point for point in (source.line(line, 1.0) for line in lines) if point]
+    assert [(point.step, list(point.metrics)) for point in points] == [
+        (step, ["epoch", "train_loss"]) if step else (None, ["loss"])
+        for step in (20, 40, None, 60, 80, None, 100, 120, None)
+    ]
+
+
+def test_the_last_of_epochs_from_zero_may_be_the_number_that_is_shown() -> None:
+    source = KeyValue(Watched())
+    shown = [source.line(f"Epoch [{e}/2], Step [{s}/40], Loss: 1", 1.0) for e in (0, 1, 2) for s in (20, 40)]
+    assert [(point.step, point.total) for point in shown if point][-2:] == [(100, 120), (120, 120)]
 
 
 def test_batches_of_each_epoch_are_added_up_and_then_their_total_is_known() -> None:

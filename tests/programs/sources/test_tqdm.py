@@ -104,6 +104,44 @@ def test_a_bar_over_epochs_counts_them_until_one_over_steps_is_seen() -> None:
     ]
 
 
+@pytest.mark.parametrize("titles", [("", ""), ("Epochs", "Batches"), ("Epoch", "Iteration")])
+def test_a_bar_within_one_of_epochs_counts_the_steps(titles: tuple[str, str]) -> None:
+    outer, inner = titles
+    lines = [bar(0, 3, outer)]
+    for epoch in (1, 2, 3):
+        lines += [bar(step, 40, inner, elapsed="00:00") for step in (0, 20, 40)]
+        lines.append(bar(epoch, 3, outer, elapsed=f"00:0{epoch}"))
+    assert [each for each in steps(lines) if each[1] != 3] == [
+        (step, 120) for step in [0, *([20] if outer else []), 40, 40, 60, 80, 80, 100, 120]
+    ]
+
+
+def test_an_evaluation_before_training_begins_is_no_epoch() -> None:
+    lines = [bar(0, 400), *(bar(step, 13) for step in (0, 5, 13)), *(bar(step, 400) for step in (1, 2, 3))]
+    assert steps(lines)[-2:] == [(0, 400), (3, 400)]
+
+
+def test_a_bar_that_takes_over_began_where_it_was_first_seen() -> None:
+    lines = [
+        bar(35, 35, "shapes", elapsed="00:17"),
+        bar(0, 500),
+        *(bar(n, 500, elapsed=f"00:{n // 2}") for n in (2, 36, 38)),
+    ]
+    assert steps(lines) == [(35, 35), (0, 500), (38, 500)]
+
+
+def test_two_ranks_that_draw_one_bar_each_count_once() -> None:
+    lines = [bar(step - late, 100, elapsed=f"00:{step // 10:02}") for step in (50, 98, 99, 100) for late in (0, 1)]
+    assert steps(lines)[-1] == (100, 100)
+
+
+def test_counts_that_are_shortened_are_read() -> None:
+    assert steps([f" 45%|▌| {n}k/100k [00:03<00:09, 12.0kit/s]" for n in ("45.0", "50.0")]) == [
+        (45_000, 100_000),
+        (50_000, 100_000),
+    ]
+
+
 def test_seconds_an_iteration_are_read_too() -> None:
     assert steps(["  3%|▎ | 3/100 [1:00:03<32:20:00, 1200.50s/it]", "  4%|▍ | 4/100 [1:20:03<?, ?it/s]"]) == [
         (3, 100),

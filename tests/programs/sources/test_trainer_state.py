@@ -65,6 +65,22 @@ def test_of_a_history_that_goes_on_the_new_entries_count(tmp_path: Path) -> None
     assert form.track.latest == {}
 
 
+def test_the_state_of_a_run_that_ended_just_before_is_of_that_run(tmp_path: Path) -> None:
+    form = StateForm(tmp_path)
+    form.written -= 0.5
+    form.show([Shown(100, 400, "0.5")])
+    assert form.track.last is None
+    assert form.track.latest == {}
+
+
+def test_each_entry_was_measured_at_its_own_step(tmp_path: Path) -> None:
+    form = StateForm(tmp_path)
+    form.form(Shown(10, 400, "0.25"))
+    form.show([Shown(20, 400, "0.5")])
+    assert [(step, value) for _, step, value, _ in form.track.evaluations.items()] == [(10, 0.25), (20, 0.5)]
+    assert [step for _, step in form.track.steps.items()] == [20]
+
+
 def test_a_run_that_begins_anew_beside_an_old_state_counts_from_its_start(tmp_path: Path) -> None:
     form = StateForm(tmp_path)
     form.written -= 100

@@ -45,7 +45,7 @@ def test_steps_of_real_programs(capture: str, steps: tuple[str, str | None, int,
     [
         ("trainer.stdout", "eval_loss", "python-dict", 3, 2.275e-05),
         ("trainer.stdout", "loss", "python-dict", 12, 2.763e-05),
-        ("trainer_state.json", "eval_loss", "trainer-state", 1, 2.2745e-05),
+        ("trainer_state.json", "eval_loss", "trainer-state", 3, 2.2745e-05),
         ("lightning.tfevents.0", "val_loss", "tensorboard", 3, 2.7745e-09),
         ("bars.stderr", "loss", "key-value", None, 0.025),
         ("mlperf-cisco.stdout", "eval_accuracy", "mllog", 4, 0.92291),

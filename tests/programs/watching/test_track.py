@@ -23,7 +23,9 @@ def track_of(*points: Point, target: Target | None = None) -> Track:
         ([100, 200, 300], None, 300),
         ([501, 502, 503], 500, 3),
         ([5500, 6000, 6500], 5000, 1500),
-        ([7], None, 7),
+        ([7], None, 0),
+        ([5010, 5020], 5000, 20),
+        ([1, 2, 3, 60, 41, 42, 43], None, 43),  # it was restarted, and began at 0 all the same
         ([], None, 0),
     ],
 )
@@ -75,7 +77,7 @@ def test_the_first_time_at_the_target_is_kept_among_many() -> None:
     target = Target("loss", at_most=0.5)
     points = (Point(float(at), at, metrics={"loss": 0.4 if at >= 777 else 0.9}) for at in range(10_000))
     track = track_of(*points, target=target)
-    assert track.first_hit == ValueAt(777, 777, 0.4)
+    assert track.first_hit == ValueAt(777, 777, 0.4, "step")
     assert len(track.evaluations.items()) < 500
     assert track.target_value == 0.4
 

@@ -148,3 +148,37 @@ def test_a_bar_that_leaps_over_a_saved_step_goes_on_from_it(
     steps = watch.steps()
     assert steps is not None
     assert (steps[1].resumed_from, steps[1].done) == (resumed_from, done)
+
+
+def test_a_final_result_gives_way_to_the_series_of_its_metric() -> None:
+    final = Says("final", {"end": Point(9, metrics={"loss": 1.0})})
+    series = Says("series", {f"eval {n}": Point(n, n, metrics={"loss": 3.0 - n / 10}) for n in range(1, 6)})
+    watch = Watch([final, series], Target("loss", at_most=2.7))
+    for n in range(1, 6):
+        watch.line(f"eval {n}", n)
+    watch.line("end", 9)
+    target = watch.target()
+    assert target is not None
+    assert (target[0], target[1].first_hit) == ("series", (3, 3, 2.7, "step"))
+
+
+def test_what_was_asked_for_by_name_counts_however_seldom_it_is_shown() -> None:
+    asked = Says("regex", {"end": Point(9, metrics={"loss": 1.0})})
+    series = Says("series", {f"eval {n}": Point(n, n, metrics={"loss": 0.5}) for n in range(1, 6)})
+    watch = Watch([asked, series], Target("loss", at_most=0.6))
+    for line in (*(f"eval {n}" for n in range(1, 6)), "end"):
+        watch.line(line, 1)
+    target = watch.target()
+    assert target is not None
+    assert (target[0], target[1].first_hit) == ("regex", None)
+
+
+def test_what_an_epoch_s_line_says_was_measured_at_the_step_of_the_bar() -> None:
+    lines = Says("lines", {f"epoch {n}": Point(n, n, unit="epoch", metrics={"acc": n / 10}) for n in (1, 2)})
+    bars = Says("bars", {f"bar {n}": Point(n, n) for n in (50, 100, 150, 200)})
+    watch = Watch([lines, bars], Target("acc", at_least=0.9))
+    for line in ("bar 50", "bar 100", "epoch 1", "bar 150", "bar 200", "epoch 2"):
+        watch.line(line, 1)
+    target = watch.target()
+    assert target is not None
+    assert [(step, unit) for _, step, _, unit in target[1].evaluations.items()] == [(100, "step"), (200, "step")]

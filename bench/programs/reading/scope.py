@@ -1,0 +1,83 @@
+"""What a line is of: training, or an evaluation, whose steps and batches are its own.
+
+A logger's words stand before what a program says: `2026-11-26 10:00:00 main INFO: Test: [10/98]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from bench.programs.progress import Pairs, kind_of
+
+_LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL)(?![A-Za-z_])"
+_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+_LOGGER = re.compile(
+    # Of Google's logging: I1126 10:00:00.123456 139 train.py:33]
+    r"(?:[IWEF][0-9]{4,8} [0-9:.]+\s+[0-9]+ [^\]]{1,80}\]\s"
+    # To the level, behind a time or one name: `… main - INFO - `, `INFO:root:`, `… | INFO | main:run:12 - `.
+    rf"|(?:[^=]{{0,80}}?[0-9]{{2}}:[0-9]{{2}}[^=]{{0,80}}?|[\[(<]?(?:[\w.]{{1,60}}[\]\s:|-]{{1,4}})?)\b{_LEVEL}"
+    r"(?::[\w.]+:|[\]\s)|:>-]*(?:\([\w.]+ [0-9]+\):\s*)?(?:[\w.<>]+(?::[\w.<>]+)+\s-\s)?)"
+    # A time alone.
+    rf"|\W{{0,2}}(?:[0-9]{{4}}[-/.][0-9]{{2}}[-/.][0-9]{{2}}[T ])?{_CLOCK}(?:\s\w+\])?[\]\s)|:>-]+"
+    r"(?:\([\w.]+ [0-9]+\):\s*(?:[A-Z]+\s)?)?)"
+)
+_TRAINING = r"(?P<training>train(?:ing)?)"
+_EVALUATION = r"(?P<evaluation>val(?:id(?:at(?:ion|ing|e))?)?|eval(?:uat(?:ion|ing|e))?|test(?:ing)?|dev|sanity)"
+# The first word of a line, alone or as in `mode=val`; none that is part of a name, as of `test/acc`.
+_FIRST = re.compile(
+    rf"\W{{0,6}}(?:(?:mode|phase|split|stage)=)?(?:{_TRAINING}|{_EVALUATION})(?![\w/.@-]|\s*=|\s*:\s*[0-9.]+\s*$)"
+    r"\W*(?P<next>[A-Za-z]*)",
+    re.IGNORECASE,
+)
+_PART = re.compile(rf"(?:{_TRAINING}|{_EVALUATION})", re.IGNORECASE)
+# What names the part that a JSON object is of.
+_PARTS = ("mode", "split", "phase", "stage", "subset")
+# Names that say themselves what they are of.
+_NAMED = re.compile(r"train|val|eval|test|dev", re.IGNORECASE)
+# What is worth telling apart: not the learning rate.
+_RESULT = re.compile(
+    r"acc|loss|prec|recall|err|top|auc|\bm?ap|iou|bleu|rouge|ppl|perplexity|f1|score|reward|mse|mae", re.IGNORECASE
+)
+_OWN_COUNTS = frozenset({"step", "sample", "of", "total"})
+
+
+def is_result(name: str) -> bool:
+    """Whether a metric is one by which a model is judged, such as a loss or an accuracy."""
+    return _RESULT.search(name) is not None
+
+
+@lru_cache(maxsize=1)  # several sources ask for each line
+def message(text: str) -> str:
+    """A line without the words of a logger before it."""
+    logged = _LOGGER.match(text)
+    return text[logged.end() :] if logged else text
+
+
+def part_of(text: str) -> str | None:
+    """What a line, or the value of one of an object's _PARTS, begins by saying: training, evaluation or None."""
+    found = _FIRST.match(text)
+    # `val loss: 1.5 (step 120)` was measured at a step of training.
+    return None if found is None or (found["evaluation"] and is_result(found["next"])) else _part(found)
+
+
+def part_of_object(values: Mapping[str, object]) -> str | None:
+    """What an object says it is of, as in `{"mode": "val"}`."""
+    said = (_PART.fullmatch(value) for name in _PARTS if isinstance(value := values.get(name), str))
+    return next((_part(found) for found in said if found), None)
+
+
+def _part(found: re.Match[str]) -> str:
+    return "training" if found["training"] else "evaluation"
+
+
+def within(part: str | None, pairs: Iterable[tuple[str, object]]) -> Pairs:
+    """The `pairs` of a line of that part: an evaluation counts no steps of training, and training's results say so."""
+    if part == "evaluation":
+        return [pair for pair in pairs if kind_of(pair[0]) not in _OWN_COUNTS]
+    if part == "training":
+        return [
+            (f"train_{name}" if is_result(name) and not _NAMED.search(name) else name, value) for name, value in pairs
+        ]
+    return list(pairs)

@@ -1,0 +1,60 @@
+"""What a line is of."""
+
+import pytest
+
+from bench.programs.reading.scope import message, part_of
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "2026-11-26 10:00:00,123 - INFO - ",
+        "2026-11-26 10:00:00,123 - main - INFO - ",
+        "2026-11-26 10:00:00.123 | INFO     | __main__:<module>:12 - ",
+        "[2026-11-26 10:00:00,123][__main__][INFO] - ",
+        "[2026-11-26 10:00:00 swin_tiny](main.py 190): INFO ",
+        "[2026/11/26 10:00:00] ppcls INFO: ",
+        "2026-11-26T10:00:00.123456789Z ",
+        "INFO:root:",
+        "[INFO] ",
+        "I1126 10:00:00.123456 139 train.py:33] ",
+        "I20261126 10:00:00 1234 dinov2 helpers.py:102] ",
+    ],
+)
+@pytest.mark.parametrize(
+    "said", ["* Acc@1 71.5 Acc@5 90.3", "Train: [0/300][10/1251]\tloss 6.9 (6.9)", "step 5/40 - loss: 0.5", "epoch 1"]
+)
+def test_the_words_of_a_logger_are_no_part_of_a_line(prefix: str, said: str) -> None:
+    assert message(prefix + said) == said
+
+
+@pytest.mark.parametrize("said", ["Errors: 3", "INFORMATION gain: 0.5", "train.py: 1", "epoch 3 at 10:30:00 ended"])
+def test_other_words_stay(said: str) -> None:
+    assert message(said) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [
+        ("Train: [0/300]", "training"),
+        ("[Train][Epoch 1/20]", "training"),
+        ("TRAIN epoch=1 step=10", "training"),
+        ("phase=train epoch=1", "training"),
+        ("Train Epoch: 1 [640/60000 (1%)]", "training"),
+        ("Training step 10/100: loss 2.69", "training"),
+        ("Validate: epoch 3, iter 15/20", "evaluation"),
+        ("[Eval] Epoch 3 Step 15/20", "evaluation"),
+        ("valid | epoch 3 | step 15/20", "evaluation"),
+        ("mode=val iter=15", "evaluation"),
+        ("Test: [10/98]", "evaluation"),
+        ("val loss: 1.5 (step 120)", None),  # measured at a step of training
+        ("Validation accuracy after epoch 3: 0.9", None),
+        ("test/acc: 0.5", None),
+        ("train.py:33 step 5", None),
+        ("train_loss: 0.5", None),
+        ("step 5: train loss 0.5", None),
+    ],
+)
+def test_what_a_line_is_of(said: str, part: str | None) -> None:
+    assert part_of(said) == part
