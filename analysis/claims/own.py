@@ -1,29 +1,26 @@
-"""Claims of one's own, from a TOML file, held against the runs of a store.
+"""Claims of one's own held against the runs of a store, and the table of it.
 
-A claim is about one side, "gpt2 takes at most 3.04 h", or about two, "new needs 1.8 times less time than old". A side
-is a recipe or a program, as NAME or NAME@MACHINE. The verdict is that of every claim: of an interval, all of it counts.
+The verdict is that of every claim: of an interval, all of it counts. Two sides are put together, and qualified, as
+`bench compare` does it.
 """
 
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pandas as pd
-from pydantic import Field, ValidationError, model_validator
 
-from analysis.claims.claim import Claimed, Verdict, half_digit, plain_found, verdict_of
+from analysis.claims.claim import Verdict, plain_found, verdict_of
+from analysis.claims.own_claim import OwnClaim
 from analysis.comparison.machine_types import on_shared_types, several_types
-from analysis.comparison.side import Side, about, by_run, mean, ratio_of, select, typical
+from analysis.comparison.qualifications import conditions, design, doubts, interleaved, unlike
+from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
-from analysis.stats.intervals import TAIL, Interval
+from analysis.stats.intervals import TAIL, Interval, too_few
 from bench.errors import UsageError
-from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
 
 # Of the JSON. Raise it with any change of a key's name or meaning.
@@ -31,56 +28,13 @@ from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
 SCHEMA_VERSION: Final = 1
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+# Across clocks and price categories nothing is compared: a verdict, unlike a sentence, has no room for a mark.
+_NOT_ACROSS = ("counts", "pricing_category")
 RULE = (
     "supported: the value found lies on the claimed side of the one claimed, taken with the digits that it has; of an "
     "interval, all of it. not supported: it lies on the other; of an interval, all of it. inconclusive: neither, "
     "or there is no interval."
 )
-
-
-class OwnClaim(Part):
-    """A is `at_most` or `at_least` a value, or needs `factor` times less of `metric` than B.
-
-    With `p` the verdict is that of a one-sided t-test: supported where its p-value is less.
-    """
-
-    id: str = Field(pattern=r"^[a-z0-9-]+$")
-    text: str
-    source: str = ""
-    a: str = Field(alias="A", min_length=1)
-    b: str | None = Field(None, alias="B", min_length=1)
-    metric: str = Field("time", min_length=1, description="time, cost, or the metric of the targets")
-    clock: Policy = DEFAULT_POLICY
-    unit: Literal["s", "min", "h"] = Field("s", description="of time")
-    factor: Claimed | None = Field(None, gt=0)
-    at_most: Claimed | None = None
-    at_least: Claimed | None = None
-    p: float | None = Field(
-        None, gt=0, lt=0.5, description="of a mean: the chance to call it supported where it is not"
-    )
-
-    @model_validator(mode="after")
-    def _one_claim(self) -> OwnClaim:
-        if [self.factor, self.at_most, self.at_least].count(None) != 2:
-            raise ValueError("claims exactly one of factor, at_most and at_least")
-        if (self.factor is None) != (self.b is None):
-            raise ValueError("a factor, and nothing else, is claimed of A against B")
-        if self.factor is not None and self.metric not in ("time", "cost"):
-            raise ValueError("a factor is claimed of time or of cost")
-        if self.p is not None and self.metric in ("time", "cost"):
-            raise ValueError("p is of a mean, and of time and cost the median counts")
-        return self
-
-    @property
-    def claimed(self) -> Decimal:
-        """The value claimed, as written."""
-        return next(value for value in (self.factor, self.at_most, self.at_least) if value is not None)
-
-    @property
-    def limit(self) -> float:
-        """The farthest value that rounds to the claimed one."""
-        half = half_digit(self.claimed)
-        return float(self.claimed + half if self.at_most is not None else self.claimed - half)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,22 +48,6 @@ class OwnCheck:
     interval: Interval | None
     verdict: Verdict
     notes: tuple[str, ...]
-
-
-def read_claims(path: Path) -> list[OwnClaim]:
-    """The claims in the file `path`. Raises UsageError, saying where, for what is none."""
-
-    class Book(Part):
-        claims: tuple[OwnClaim, ...] = Field(alias="claim", min_length=1)
-
-    try:
-        return list(Book.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).claims)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        raise UsageError(f"{path}: {first_mistake(error)}") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise UsageError(f"{path}: no TOML ({error})") from None
 
 
 def check_own(claims: Sequence[OwnClaim], frame: pd.DataFrame, store: str) -> list[OwnCheck]:
@@ -128,18 +66,20 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     currencies = sorted(both["currency"].dropna().unique()) if claim.metric == "cost" else []
     values = [_values(claim, side.runs, clock) for side in sides]
     under = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
-    notes = [
+    told = [
         why or f"{side.label}: {len(known)} of {len(side.runs)} runs have the value{under}"
         for side, known, (_, why) in zip(sides, values, selected, strict=True)
     ]
     if claim.p is not None:
-        notes.append(f"the interval misses the mean on either side with a chance of {100 * claim.p:g} %")
-    unlike = _unlike(claim, values, currencies)
-    if claim.metric in ("time", "cost"):
-        unlike = unlike or next(filter(None, map(several_types, sides)), None)
-    found, interval = (None, None) if unlike else _found(claim, values)
+        told.append(f"the interval misses the mean on either side with a chance of {100 * claim.p:g} %")
+    ran = not any(side.runs.empty for side in sides)
+    paired = claim.b is not None and ran and interleaved(*sides)
+    if paired:
+        values = [*partners(*values)]
+    hindrance = _hindrance(claim, sides, values, currencies, paired=paired) if ran else None
+    found, interval = (None, None) if hindrance else _found(claim, values, paired=paired)
     # What an interval says something of, where that is not a type of machine.
-    of = map(about, sides) if interval else [unlike]
+    of = map(about, sides) if interval else [hindrance or _few(claim, values)]
     unit = claim.unit if claim.metric == "time" else currencies[0] if len(currencies) == 1 else ""
     return OwnCheck(
         claim=claim,
@@ -148,24 +88,46 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         found=found,
         interval=interval,
         verdict=_verdict(claim, interval),
-        notes=tuple(one_line(note) for note in [*notes, *left_out, *filter(None, of)]),
+        notes=tuple(map(one_line, [*left_out, *(_qualified(sides, values) if ran else ()), *told, *filter(None, of)])),
     )
 
 
 def _selected(frame: pd.DataFrame, name: str, store: str) -> tuple[Side, str | None]:
     """A side by the name that the claim gives it, or one without runs and why there are none."""
     try:
-        return Side(name, select(frame, name, store).runs), None
+        return select(frame, name, store), None
     except UsageError as error:
         return Side(name, frame.iloc[:0]), str(error)
 
 
-def _unlike(claim: OwnClaim, sides: Sequence[pd.Series[float]], currencies: Sequence[str]) -> str | None:
+def _qualified(sides: Sequence[Side], values: Sequence[pd.Series[float]]) -> Iterator[str]:
+    """What a comparison says of its sides too."""
+    if len(sides) > 1:
+        yield design(sides[0], sides[1], len(values[0]))
+    yield from conditions(*sides)
+    for side in sides:
+        yield from doubts(side)
+
+
+def _hindrance(
+    claim: OwnClaim,
+    sides: Sequence[Side],
+    values: Sequence[pd.Series[float]],
+    currencies: Sequence[str],
+    *,
+    paired: bool,
+) -> str | None:
     """Why the values cannot be put together, in words; None where they can."""
     if len(currencies) > 1:
         return f"prices in {' and '.join(currencies)}: nothing is compared"
-    if claim.factor is not None and any(value <= 0 for side in sides for value in side):
-        return f"a {claim.metric} of 0 has no ratio"
+    if claim.factor is not None:
+        marks = unlike("cost" if claim.metric == "cost" else "time", *sides)
+        if apart := [marks[column] for column in _NOT_ACROSS if column in marks]:
+            return f"{' and '.join(apart)}: nothing is compared"
+        if any(value <= 0 for side in values for value in side):
+            return f"a {claim.metric} of 0 has no ratio"
+    if claim.metric in ("time", "cost") and not paired:
+        return next(filter(None, map(several_types, sides)), None)
     return None
 
 
@@ -179,12 +141,20 @@ def _values(claim: OwnClaim, runs: pd.DataFrame, clock: Clock) -> pd.Series[floa
     return by_run(shown, shown["final"])
 
 
-def _found(claim: OwnClaim, sides: Sequence[pd.Series[float]]) -> tuple[float | None, Interval | None]:
-    if not all(map(len, sides)):
+def _found(
+    claim: OwnClaim, values: Sequence[pd.Series[float]], *, paired: bool
+) -> tuple[float | None, Interval | None]:
+    if not all(map(len, values)):
         return None, None
     if claim.factor is not None:
-        return ratio_of(sides[0], sides[1], paired=False)
-    return typical(sides[0]) if claim.metric in ("time", "cost") else mean(sides[0], claim.p or TAIL)
+        ratio, interval = ratio_of(values[0], values[1], paired=paired)
+        return ratio, None if _few(claim, values) else interval
+    return typical(values[0]) if claim.metric in ("time", "cost") else mean(values[0], claim.p or TAIL)
+
+
+def _few(claim: OwnClaim, values: Sequence[pd.Series[float]]) -> str | None:
+    """Why a ratio has no interval, in words; None where it has, or where a side has no value at all."""
+    return too_few(*map(len, values)) if claim.factor is not None and all(map(len, values)) else None
 
 
 def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:

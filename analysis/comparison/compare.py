@@ -11,32 +11,19 @@ from typing import Any, Final, Literal, get_args
 import pandas as pd
 
 from analysis.comparison.machine_types import on_shared_types
-from analysis.comparison.metrics import METRICS, Finding, Metric, compare_metric, interleaved
+from analysis.comparison.metrics import Finding, compare_metric
+from analysis.comparison.qualifications import METRICS, Metric, conditions, design, doubts, in_common, shown
 from analysis.comparison.side import Side, about, select, side_counts, side_line
 from analysis.frames.runs import Clock, clock_of
 from analysis.stats.intervals import LEVEL, POWER, visible_difference
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
-from bench.text import CATEGORIES, Column, Table, escape_markdown, one_line
+from bench.text import Column, Table, escape_markdown, one_line
 
 __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "select", "slower"]
 
 # Variances of shares below this are rounding: one image of 10,000 more or less is 1e-8.
 _ROUNDING = 1e-15
-# What has to be the same for A and B to differ in the recipe alone: columns of the frame, in words.
-_CONDITIONS = {
-    "machine": "machine",
-    "instance": "instance",
-    "precision": "precision",
-    "path": "execution path",
-    "convolution": "convolution",
-    "dataset": "data set",
-    "target": "target",
-    "views": "views an image (TTA)",
-    "pricing_category": "price category",
-    "torch": "torch",
-    "counts": "clock",  # of published runs: what their author counted
-}
 Format = Literal["table", "markdown", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 # Of the JSON. Raise it with any change of a name or meaning.
@@ -68,12 +55,9 @@ def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Seque
     for side in (a, b):
         if side.runs.empty:
             raise UsageError(f"no run of {side.label} counts: clocks were read while the device was at work; run again")
-    shared = len(set(a.runs["run_id"]) & set(b.runs["run_id"]))
+    shared = in_common(a, b)
     if shared:
-        raise UsageError(
-            f"{a.label} and {b.label} have {shared} runs in common; narrow one with RECIPE@MACHINE, "
-            "or name another store with --baseline-store"
-        )
+        raise UsageError(f"{shared}, or name another store with --baseline-store")
     a, b, left_out = on_shared_types(a, b)
     clock = clock_of(pd.concat([a.runs, b.runs]), policy)
     findings = tuple(compare_metric(metric, a, b, clock) for metric in dict.fromkeys(metrics))
@@ -102,63 +86,28 @@ def _notes(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> Iter
         f"intervals: {100 * LEVEL:g} %, in brackets; a difference is called one where its interval leaves out "
         f'"none". time: {_clock(a, policy)}, medians. 2x faster: half the time. n: runs of each side, or pairs.'
     )
-    yield _design(a, b, policy, findings)
+    yield design(a, b, max((f.n[0] for f in findings if f.metric == "time"), default=0))
     yield from filter(None, map(about, (a, b)))
-    yield from _conditions(a, b)
+    yield from conditions(a, b)
     for side in (a, b):
-        yield from _uncounted(side, policy)
+        yield from doubts(side)
+        yield from _untimed(side, policy)
     yield from _visible(a, b, findings)
 
 
 def _clock(side: Side, policy: Clock) -> str:
     if policy != "published":
         return f"the {policy} clock"
-    return f"as published, which counts {', '.join(_distinct(side.runs, 'counts'))}"
+    return f"as published, which counts {', '.join(shown(side, 'counts'))}"
 
 
-def _design(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> str:
-    if not interleaved(a, b):
-        return "unpaired: the runs were not interleaved, so a drift of the machine would show as a difference"
-    pairs = max((f.n[0] for f in findings if f.metric == "time"), default=0)
-    alone = max(len(a.runs), len(b.runs)) - pairs
-    left = f"; {alone} without a time for a partner are left out of time and cost" if alone and pairs else ""
-    return f"paired: the runs were interleaved in one series, and each is compared with its neighbour{left}"
-
-
-def _conditions(a: Side, b: Side) -> Iterator[str]:
-    """What differs beside the recipe, and what a side mixes."""
-    for column, what in _CONDITIONS.items():
-        values_a, values_b = _distinct(a.runs, column), _distinct(b.runs, column)
-        if values_a != values_b:
-            also = "; this compares machines, not only recipes" if column == "machine" else ""
-            yield f"the {what} differs: {a.label} {', '.join(values_a)}; {b.label} {', '.join(values_b)}{also}"
-        elif len(values_a) > 1:
-            yield f"mixes more than one {what}: {', '.join(values_a)}"
-    for side in (a, b):
-        versions = side.runs["source_sha256"].nunique()
-        if versions > 1:
-            yield f"{side.label} mixes {versions} versions of its source"
-
-
-def _distinct(runs: pd.DataFrame, column: str) -> list[str]:
-    values = runs[column].dropna().unique().tolist() if column in runs else []
-    if column == "pricing_category":
-        values = [CATEGORIES.get(value, value) for value in values]
-    return sorted({one_line(str(value)) for value in values}) or ["unknown"]
-
-
-def _uncounted(side: Side, policy: Clock) -> Iterator[str]:
-    if side.invalid:
-        yield f"{side.invalid} of {side.label} not counted: a clock was read while the device was still at work"
+def _untimed(side: Side, policy: Clock) -> Iterator[str]:
     completed = side.runs["status"] == "completed"
     broken, untimed = int((~completed).sum()), int(side.runs.loc[completed, f"{policy}_s"].isna().sum())
     if broken:
         yield f"{broken} of {side.label} did not complete: counted as misses, without a time"
     if untimed:
         yield f"{untimed} of {side.label} completed without a time under the {policy} clock; its median leaves them out"
-    copies = int(side.runs.duplicated(["seed", "machine", "source_sha256"]).sum())
-    if copies:
-        yield f"{copies} of {side.label} repeat a seed: their accuracies may be copies, which n does not know"
 
 
 def _visible(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:

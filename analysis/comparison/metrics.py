@@ -8,17 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from analysis.comparison.machine_types import several_types
+from analysis.comparison.qualifications import Metric, interleaved, unlike
 from analysis.comparison.side import (
     Side,
     amounts,
     by_run,
     difference_of_hits,
-    distinct,
+    partners,
     ratio_of,
     ratio_of_successes,
     unpriced,
@@ -30,8 +31,6 @@ from analysis.stats.means import difference_of_means
 from analysis.stats.success import SUCCESS_FROM
 from bench.text import significant
 
-Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
 Measure = Literal["ratio B / A", "difference A - B"]
 Winner = Literal["A", "B"]
 
@@ -67,19 +66,6 @@ _WORDS: dict[Metric, _Words] = {
     "time-per-success": _Words("faster to a success", "slower to a success", "time per success"),
     "cost-per-success": _Words("cheaper per success", "more expensive per success", "cost per success"),
 }
-_MACHINE = {"machine": "machines differ", "dataset": "data sets differ", "counts": "clocks differ"}
-_TARGET = {"metric": "targets are about different things", "target": "targets differ"}
-_SUCCESS = {**_MACHINE, **_TARGET}
-_PRICE = {"pricing_category": "price categories, such as spot, differ"}
-# What makes a comparison in a metric one of unlike things, by column; machines, too, are not recipes.
-_UNLIKE: dict[Metric, dict[str, str]] = {
-    "time": _MACHINE,
-    "cost": {**_MACHINE, **_PRICE},
-    "hits": {"dataset": "data sets differ", **_TARGET},
-    "accuracy": {"dataset": "data sets differ"},
-    "time-per-success": _SUCCESS,
-    "cost-per-success": {**_SUCCESS, **_PRICE},
-}
 
 
 def compare_metric(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
@@ -101,17 +87,11 @@ def compare_metric(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     return _per_success(metric, a, b, policy)
 
 
-def interleaved(a: Side, b: Side) -> bool:
-    """Whether all runs are from the same series: then each run has a partner, measured next to it."""
-    return set(a.runs["series_id"]) == set(b.runs["series_id"])
-
-
 def _per_run(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     values_a, values_b = _values(metric, a, policy), _values(metric, b, policy)
     paired = interleaved(a, b)
     if paired:
-        pairs = pd.concat([values_a, values_b], axis=1, join="inner")
-        values_a, values_b = pairs.iloc[:, 0], pairs.iloc[:, 1]
+        values_a, values_b = partners(values_a, values_b)
     n = len(values_a), len(values_b)
     reason = too_few(*n)
     if reason is None and min(values_a.min(), values_b.min()) <= 0:
@@ -272,8 +252,7 @@ def _winner(interval: Interval, equal: float) -> Winner | None:
 
 def _basis(metric: Metric, a: Side, b: Side, n: tuple[int, int], interval: Interval) -> str:
     """What a sentence rests on, and the mark of what makes its two sides unlike."""
-    marks = [mark for column, mark in _UNLIKE[metric].items() if distinct(a, column) != distinct(b, column)]
-    return f"(n = {n[0]}, {n[1]}; {'; '.join([interval.method, *marks])})"
+    return f"(n = {n[0]}, {n[1]}; {'; '.join([interval.method, *unlike(metric, a, b).values()])})"
 
 
 def _times(value: float) -> str:

@@ -100,6 +100,12 @@ def by_run(runs: pd.DataFrame, values: Iterable[Any]) -> pd.Series[float]:
     return pd.Series(list(values), index=keys, dtype="float64").dropna()
 
 
+def partners(a: pd.Series[float], b: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]]:
+    """Of values of by_run of two sides, those that have a partner on the other, in one order."""
+    pairs = pd.concat([a, b], axis=1, join="inner")
+    return pairs.iloc[:, 0], pairs.iloc[:, 1]
+
+
 def about(side: Side) -> str | None:
     """What the runs of a side say something of, in words; None where that is its type of machine."""
     machines = machines_of(side.runs)

@@ -13,7 +13,8 @@ from click.core import ParameterSource
 
 from analysis.claims.check import as_json, check_claims, claims_table
 from analysis.claims.claim import Check
-from analysis.claims.own import OwnCheck, check_own, own_json, own_table, read_claims
+from analysis.claims.own import OwnCheck, check_own, own_json, own_table
+from analysis.claims.own_claim import read_claims
 from analysis.comparison.compare import (
     METRICS,
     Metric,

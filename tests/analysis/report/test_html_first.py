@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,17 +12,10 @@ from analysis.report.answer import answer
 from analysis.report.html import MOST_COLUMNS, as_html
 from analysis.report.report import build_report, read_report
 from analysis.tables.given_prices import WhatIf, what_if_price
-from bench.record.documents import (
-    AnyDocument,
-    LeaseOpened,
-    MetricTarget,
-    PublishedRun,
-    PublishedRuns,
-    RecipeRef,
-    Target,
-)
+from bench.record.documents import AnyDocument, LeaseOpened, RecipeRef, Target
 from bench.store import open_store
 from tests.support import page, small_store as a
+from tests.support.published_runs import published
 
 OTHER = RecipeRef(name="other", source_sha256="0" * 64)
 
@@ -149,21 +141,6 @@ def test_rows_without_a_price_stand_at_the_what_if_price_as_rings_and_beat_nobod
     rows = {row[0]: row for row in first.all("table")[0].rows()}
     assert rows["other"][5:] == ["0.100", "–", "what-if", "–"]  # noqa: RUF001 -- the dash of the page
     assert rows["myrtle"][5] == "0.600"
-
-
-def published(name: str, seconds: float, **changes: Any) -> PublishedRuns:
-    """Ten runs that others published, nine of which hit, on a clock of their author's."""
-    accuracies = [0.93] + 9 * [0.941]
-    fields: dict[str, Any] = {
-        "source": "a paper",
-        "source_file": f"{name}.jsonl",
-        "name": name,
-        "hardware": "GPU-X",
-        "target": MetricTarget(metric="accuracy", at_least=0.94, at_most=None),
-        "counts": ("prepare", "train"),
-        "runs": tuple(PublishedRun(seconds=seconds + k / 10, value=value) for k, value in enumerate(accuracies)),
-    }
-    return PublishedRuns(**(fields | changes))
 
 
 def test_where_all_is_published_the_answer_is_about_published_runs_on_one_clock() -> None:
