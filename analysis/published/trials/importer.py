@@ -101,7 +101,7 @@ def _time(column: MappedColumn, seconds: float) -> float:
 
 
 def _seed(column: MappedColumn | None, values: dict[str, Any]) -> int | None:
-    number = column.number(values) if column else None
+    number = column.exact(values) if column else None  # a float has no digits beyond 2**53
     if number is None:
         return None
     if number < 0 or number != int(number):

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -98,7 +99,7 @@ class MappedColumn:
     """A column, and what its numbers are divided by to be seconds, or in the target's unit."""
 
     name: str
-    divisor: float = 1.0
+    divisor: Decimal = Decimal(1)
 
     @property
     def text(self) -> str:
@@ -107,18 +108,27 @@ class MappedColumn:
 
     def number(self, values: dict[str, Any]) -> float | None:
         """The number in this column; None where it is missing or NaN. Raises ValueError for what is no number."""
+        exact = self.exact(values)
+        return None if exact is None else float(exact)
+
+    def exact(self, values: dict[str, Any]) -> Decimal | None:
+        """The same with all the digits that are written: 94.02 % is 0.9402, and not the number below it."""
         value = values.get(self.name)
         if value is None or (isinstance(value, str) and value.strip().casefold() in _MISSING):
             return None
         try:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError
-            found = float(value) / self.divisor
-        except (ValueError, OverflowError):
+            if math.isnan(float(value)):
+                return None
+            # By the text of a float, which has the digits of the file.
+            found = Decimal(str(value) if isinstance(value, float) else value)
+            found = found if self.divisor == 1 else found / self.divisor
+            if math.isinf(float(found)):
+                raise ValueError
+        except (ValueError, ArithmeticError):
             raise ValueError(f"{self.name} is no number: {one_line(str(value))!r}") from None
-        if math.isinf(found):
-            raise ValueError(f"{self.name} is no number: {value!r}")
-        return None if math.isnan(found) else found
+        return found
 
 
 def parse_map(pairs: Iterable[str], columns: Collection[str]) -> dict[str, MappedColumn]:
@@ -151,10 +161,10 @@ def _column(text: str, columns: Collection[str]) -> MappedColumn:
     name, sign, divisor = text.rpartition("/")
     if sign and name in columns:
         try:
-            number = float(divisor)
-        except ValueError:
-            number = math.nan
-        if not (math.isfinite(number) and number > 0):
+            number = Decimal(divisor)
+        except ArithmeticError:
+            number = Decimal("nan")
+        if not (number.is_finite() and number > 0):
             raise UsageError(f"{text!r}: {divisor!r} is nothing to divide by")
         return MappedColumn(name, number)
     near = did_you_mean(name if sign else text, columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +211,26 @@ def test_two_kinds_of_hardware_are_two_results(tmp_path: Path) -> None:
 
 @given(st.floats(min_value=0, max_value=1e9), st.sampled_from([1, 100, 1000, 60]))
 def test_a_number_is_the_same_in_json_and_in_text(number: float, divisor: int) -> None:
-    column = MappedColumn("x", divisor)
-    assert column.number({"x": number}) == column.number({"x": repr(number)}) == number / divisor
+    column = MappedColumn("x", Decimal(divisor))
+    assert column.number({"x": number}) == column.number({"x": repr(number)})
+    assert column.number({"x": number}) == pytest.approx(number / divisor, rel=1e-15)
+
+
+@pytest.mark.parametrize("written", ["{:.2f}", '"{:.2f}"'])
+def test_per_cent_are_the_share_that_they_are_written_as(written: str, tmp_path: Path) -> None:
+    """Each from 0.00 to 100.00 %; in binary, 94.02 / 100 lies below 0.9402, and the run would miss it."""
+    file = tmp_path / "f.jsonl"
+    lines = (f'{{"time_s": 2, "top1": {written.format(value / 100)}}}\n' for value in range(10_001))
+    file.write_text("".join(lines))
+    series = read_trials(file, ["seconds=time_s", "value=top1/100"], GIVEN)
+    assert [run.value for run in series.runs] == [float(f"{value / 10_000:.4f}") for value in range(10_001)]
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1])
+def test_a_seed_keeps_its_digits(seed: int, tmp_path: Path) -> None:
+    file = trials_file(tmp_path / "f.jsonl", [trial(seed, 2, 0.94)])
+    (tmp_path / "f.csv").write_text(f"time_s,graded,seed,host,eval_s\n2,0.94,{seed},a,0.5\n")
+    assert [read(path).runs[0].seed for path in (file, tmp_path / "f.csv")] == [seed, seed]
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=2)))
