@@ -60,7 +60,7 @@ def mlperf_tree(
     folder = root / "results" / "1xMachine" / benchmark
     folder.mkdir(parents=True, exist_ok=True)
     for number, lines in enumerate(results):
-        (folder / f"result_{number}.txt").write_text("\n".join(lines) + "\n")
+        (folder / f"result_{number}.txt").write_text("\n".join([f"srun: job {number}", *lines]) + "\n")
     (root / "systems").mkdir(exist_ok=True)
     (root / "systems" / "1xMachine.json").write_text(json.dumps(system))
     return folder

@@ -140,6 +140,48 @@ def test_one_log_that_cannot_be_read_refuses_its_benchmark_and_no_other(
     assert error.exit_code == 5
 
 
+def of_target(value: float) -> list[str]:
+    """A log that states its target."""
+    lines = result(60, 0.91)
+    return [*lines[:4], mllog(0, "target_accuracy", value), *lines[4:]]
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [
+        (
+            [result(60, 0.92), result(60, 0.92, benchmark="llama31_8b")],
+            "the logs are of more than one benchmark: llama2_70b_lora in result_0.txt, llama31_8b in result_1.txt",
+        ),
+        (
+            [of_target(0.925), of_target(0.925), of_target(9.9)],
+            "the logs are of more than one target: 0.925 in result_1.txt, 9.9 in result_2.txt",
+        ),
+    ],
+)
+def test_logs_of_unlike_runs_are_no_result(logs: list[list[str]], said: str, tmp_path: Path) -> None:
+    mlperf_tree(tmp_path / "acme", logs)
+    found, (error,) = read_results(tmp_path)
+    assert found == []
+    assert str(error) == f"acme/results/1xMachine/llama2_70b_lora: {said}; skipped"
+
+
+def test_a_target_that_not_every_log_states_is_that_of_all(tmp_path: Path) -> None:
+    mlperf_tree(tmp_path, [result(60, 0.91), of_target(0.9)])
+    series = only(tmp_path)
+    assert series.target.at_most == 0.9
+    assert [series.hit(run) for run in series.runs] == [False, False]
+
+
+def test_a_copy_of_a_log_is_no_run(tmp_path: Path) -> None:
+    folder = mlperf_tree(tmp_path / "acme", [result(60, 0.92), result(61, 0.92)])
+    (folder / "result_2.txt").write_bytes((folder / "result_0.txt").read_bytes())
+    found, (error,) = read_results(tmp_path)
+    assert found == []
+    assert "result_2.txt is a copy of result_0.txt" in str(error)
+    assert error.exit_code == 5
+
+
 @pytest.mark.parametrize(
     ("system", "said"),
     [
