@@ -69,8 +69,9 @@ def export_dawnbench(store: str, output: Path, author: str, email: str, code_url
 def export_mllog(store: str, output: Path, author: str) -> None:
     """Write runs as results of MLPerf Training.
 
-    A log of :::MLLOG lines each, in the open division. Runs that missed or failed are aborted ones. `bench import
-    mlperf` reads them. Nothing is overwritten. A record that cannot be read is named on stderr; exit code 5 then.
+    A log of :::MLLOG lines each, in the open division. Runs that missed, failed or were interrupted are aborted
+    ones. `bench import mlperf` reads them. Nothing is overwritten. A record that cannot be read is named on stderr;
+    exit code 5 then.
     """
     documents, errors = read_all(open_store(store))
     results, left_out = export_results(documents)

@@ -32,7 +32,8 @@ class Result(NamedTuple):
 def export_results(documents: Iterable[AnyDocument]) -> tuple[list[Result], int]:
     """The runs that the mlperf clock can time or that failed beside them, oldest first; and how many it cannot.
 
-    It cannot time samples, runs whose device was not waited for, and programs without a target or marks of phases.
+    It cannot time samples, runs that completed and whose device was not waited for, and programs without a target or
+    marks of phases.
     """
     runs = [run for run, _ in runs_and_leases(documents)]
     kinds: dict[tuple[Any, ...], list[Run]] = {}
@@ -91,9 +92,13 @@ def _each_once(words: Iterable[str]) -> str:
 
 
 def _told(run: Run) -> bool:
-    """Whether a log can tell the run; one that failed before its clock began is told beside others."""
-    timed = run.target is not None and run.valid and run.ended != "sampled"
-    return timed and (bool(_counted(run)) or run.status != "completed")
+    """Whether a log can tell the run; one that failed before its clock began is told beside others.
+
+    Of a run that broke off nobody waited for the device: it is a miss, as it is in every table.
+    """
+    if run.target is None or run.ended == "sampled":
+        return False
+    return run.status != "completed" or (run.valid and bool(_counted(run)))
 
 
 def _hit(run: Run) -> Evaluation | None:

@@ -99,6 +99,20 @@ def test_what_the_clock_cannot_time_is_counted_and_left_out() -> None:
     assert [len(result.runs) for result in results] == [1]
 
 
+def test_a_run_that_broke_off_while_the_device_was_at_work_is_a_miss(tmp_path: Path) -> None:
+    broken = [
+        a.a_broken_run(3, seed=3),
+        a.a_broken_run(4, seed=4, status="interrupted", reason="USER", message=None),
+    ]
+    assert [run.valid for run in broken] == [False, False]
+    _, left_out = export_results([a.a_run(2), *broken])
+    assert left_out == 0
+    written(tmp_path, a.a_run(2), *broken)
+    (series,), _ = read_results(tmp_path, target=AT_LEAST_94)
+    assert [(run.completed, run.seconds) for run in series.runs] == [(True, 60.0), (False, 10.0), (False, 10.0)]
+    assert sum(map(series.hit, series.runs)) == 1
+
+
 def test_a_program_ends_where_it_is_first_at_its_target_which_may_be_at_most(tmp_path: Path) -> None:
     phases = (
         Phase(name="build", start=0, stop=4),
