@@ -27,7 +27,7 @@ from analysis.comparison.side import (
 from analysis.frames.hosts import by_machine
 from analysis.frames.runs import Clock, attempt_costs, train_costs
 from analysis.stats.intervals import Interval, too_few
-from analysis.stats.means import difference_of_means
+from analysis.stats.means import difference_of_means, exact_mean
 from analysis.stats.success import SUCCESS_FROM
 from bench.text import significant
 
@@ -151,7 +151,7 @@ def _accuracy(a: Side, b: Side) -> Finding:
     if reason or interval is None:
         return _inconclusive("accuracy", n, reason or "nothing varies")
     name, low_is_better = about.iloc[0]["metric"], about.iloc[0]["direction"] == "at most"
-    difference = math.fsum(values_a) / n[0] - math.fsum(values_b) / n[1]
+    difference = exact_mean(values_a) - exact_mean(values_b)
 
     def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:

@@ -32,7 +32,7 @@ from analysis.stats.machines import (
     ratio_of_types,
     ratio_on_machines,
 )
-from analysis.stats.means import mean_interval
+from analysis.stats.means import exact_mean, mean_interval
 from analysis.stats.success import Machines, share, to_first_success
 from bench.errors import UsageError
 from bench.text import CATEGORIES, UNKNOWN, did_you_mean, one_line, plural, significant
@@ -182,7 +182,7 @@ def mean(values: pd.Series[float], tail: float = TAIL) -> tuple[float, Interval 
     Each end is missed with the chance `tail`.
     """
     known = values.tolist()
-    return math.fsum(known) / len(known), mean_interval(known, list(_by_machine(values).values()), tail)
+    return exact_mean(known), mean_interval(known, list(_by_machine(values).values()), tail)
 
 
 def _named(found: tuple[float, Interval | None], machines: str) -> tuple[float, Interval | None]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
 from analysis.frames.hosts import by_machine, machine_numbers
 from analysis.frames.runs import Clock
 from analysis.stats.intervals import Interval
-from analysis.stats.means import mean_interval
+from analysis.stats.means import exact_mean, mean_interval
 from analysis.stats.success import to_first_success
 
 
@@ -34,4 +32,4 @@ def mean_of(runs: pd.DataFrame, column: str) -> tuple[float | None, Interval | N
     """The mean of what is known in a column of `runs`, and its interval."""
     known = runs[column].dropna()
     values = known.tolist()
-    return (math.fsum(values) / len(values) if values else None), mean_interval(values, by_machine(runs, known))
+    return (exact_mean(values) if values else None), mean_interval(values, by_machine(runs, known))

@@ -108,9 +108,15 @@ def test_from_six_runs_on_there_is_a_winner(n: int) -> None:
 def test_equal_recipes_show_no_difference() -> None:
     comparison = compared([*series("fast", 100, SLOW), *series("slow", 200, SLOW[::-1])])
     conclusive = [finding for finding in comparison.findings if not finding.inconclusive]
-    assert [finding.winner for finding in conclusive] == [None] * 4
+    assert [finding.winner for finding in conclusive] == [None] * 3
     assert finding(comparison, "time").estimate == 1
-    assert not any("points" in note for note in comparison.notes)  # these accuracies do not vary at all
+
+
+@pytest.mark.parametrize("other", [0.9427, 0.95])
+def test_accuracies_that_do_not_vary_say_nothing(other: float) -> None:
+    comparison = compared([*series("fast", 100, SLOW[:6], [0.9427] * 6), *series("slow", 200, SLOW[:7], [other] * 7)])
+    assert finding(comparison, "accuracy").inconclusive == "nothing varies"
+    assert not any("points" in note for note in comparison.notes)
 
 
 def test_hitting_more_often_and_higher_wins() -> None:

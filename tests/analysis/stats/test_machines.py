@@ -144,3 +144,22 @@ def test_intervals_of_a_type_hold_the_truth_from_three_machines_on() -> None:
         if interval and "not in use" not in name
     ]
     assert 0.92 < np.mean(held) < 0.98
+
+
+@pytest.mark.parametrize("hosts", [3, 5, 8, 11])
+@pytest.mark.parametrize("time", [0.3, 2.1, 61.3])
+def test_types_whose_runs_all_took_the_same_differ_by_nothing(time: float, hosts: int) -> None:
+    """Logarithms of one number, summed by weight, are rounded: that is no difference, and no variance to fit."""
+    one, other = [[time] * 3] * hosts, [[time] * 2] * 4
+    for ratio, interval in (
+        ratio_of_types(one, other),
+        paired_ratio_of_types(list(zip(one, one, strict=True))),
+        ratio_on_machines(list(zip(one, one, strict=True))),
+    ):
+        assert ratio == 1
+        assert interval is not None
+        assert interval[:2] == (1, 1)
+    value, within = median_of_type(one)
+    assert value == pytest.approx(time)
+    assert within is not None
+    assert within[:2] == pytest.approx((time, time))
