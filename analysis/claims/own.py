@@ -16,7 +16,7 @@ import pandas as pd
 from analysis.claims.claim import Verdict, plain_found, verdict_of
 from analysis.claims.own_claim import OwnClaim
 from analysis.comparison.machine_types import on_shared_types, several_types
-from analysis.comparison.qualifications import conditions, design, doubts, interleaved, unlike
+from analysis.comparison.qualifications import conditions, design, doubts, in_common, interleaved, unlike
 from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.stats.intervals import TAIL, Interval, too_few
@@ -51,7 +51,10 @@ class OwnCheck:
 
 
 def check_own(claims: Sequence[OwnClaim], frame: pd.DataFrame, store: str) -> list[OwnCheck]:
-    """Each of `claims` held against the runs in `frame` (of `runs_frame`), which is from `store`."""
+    """Each of `claims` held against the runs in `frame` (of `runs_frame`), which is from `store`.
+
+    Raises UsageError, naming the claim, for one whose two sides have runs in common.
+    """
     return [_check(claim, frame, store) for claim in claims]
 
 
@@ -60,6 +63,8 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     selected = [_selected(frame, name, store) for name in names]
     sides, left_out = [side for side, _ in selected], list[str]()
     if claim.b is not None:
+        if shared := in_common(*sides):
+            raise UsageError(f"claim {claim.id}: {shared}")
         *sides, left_out = on_shared_types(*sides)
     both = pd.concat([side.runs for side in sides])
     clock = clock_of(both, claim.clock)  # one clock for both sides, as one currency

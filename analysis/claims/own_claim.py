@@ -69,6 +69,13 @@ def read_claims(path: Path) -> list[OwnClaim]:
     class Book(Part):
         claims: tuple[OwnClaim, ...] = Field(alias="claim", min_length=1)
 
+        @model_validator(mode="after")
+        def _one_id_each(self) -> Book:
+            ids = [claim.id for claim in self.claims]
+            if twice := next((name for name in ids if ids.count(name) > 1), None):
+                raise ValueError(f"two claims have the id {twice}")
+            return self
+
     try:
         return list(Book.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).claims)
     except OSError as error:

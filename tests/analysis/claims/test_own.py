@@ -180,6 +180,7 @@ def test_what_was_found_is_in_the_table_and_in_json() -> None:
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nfactor = "2"', "of A against B"),
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nB = "b"\nfactor = "2"\nmetric = "loss"', "of time or of cost"),
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nwhat = 1', "claim.0.what: Extra inputs"),
+        (2 * '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\n', "two claims have the id a"),
     ],
 )
 def test_what_is_no_file_of_claims(text: str, said: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from analysis.claims.own_claim import OwnClaim
 from analysis.comparison.compare import Metric
 from analysis.frames.runs import runs_frame
 from analysis.published.runs import with_published
+from bench.errors import UsageError
 from bench.record.documents import AnyDocument, Device, Price, PublishedRuns, Target
 from tests.support import small_store as a
 from tests.support.pairs import SLOW, XEON, a_pair, compared, finding, on, series
@@ -91,6 +92,13 @@ def test_on_a_clock_of_ours_it_makes_no_difference_what_an_author_counted() -> N
     found = check(series("fast", 100, SLOW, device=Device(kind="cuda", name="GPU-X")), (theirs,))
     assert found.verdict == "supported"
     assert not any("clock differs" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("b", "shared"), [("fast", 24), ("fast@V100", 12)])
+def test_a_side_is_not_claimed_against_itself(b: str, shared: int) -> None:
+    documents = [*series("fast", 100, SLOW), *series("fast", 300, SLOW, device=XEON)]
+    with pytest.raises(UsageError, match=f"claim x: fast and {b} have {shared} runs in common"):
+        check(documents, B=b, factor="1.0")
 
 
 def test_too_few_runs_for_compare_are_too_few_for_a_claim() -> None:
