@@ -19,6 +19,7 @@ from analysis.comparison.machine_types import on_shared_types, several_types
 from analysis.comparison.qualifications import conditions, design, doubts, in_common, interleaved, unlike
 from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
+from analysis.published.trials.importer import is_share
 from analysis.stats.intervals import TAIL, Interval, too_few
 from bench.errors import UsageError
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
@@ -53,7 +54,7 @@ class OwnCheck:
 def check_own(claims: Sequence[OwnClaim], frame: pd.DataFrame, store: str) -> list[OwnCheck]:
     """Each of `claims` held against the runs in `frame` (of `runs_frame`), which is from `store`.
 
-    Raises UsageError, naming the claim, for one whose two sides have runs in common.
+    Raises UsageError, naming the claim, where its sides have runs in common, and for percent claimed of a share.
     """
     return [_check(claim, frame, store) for claim in claims]
 
@@ -70,9 +71,9 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     clock = clock_of(both, claim.clock)  # one clock for both sides, as one currency
     currencies = sorted(both["currency"].dropna().unique()) if claim.metric == "cost" else []
     values = [_values(claim, side.runs, clock) for side in sides]
-    under = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
+    _in_its_unit(claim, sides[0], values[0])
     told = [
-        why or f"{side.label}: {len(known)} of {len(side.runs)} runs have the value{under}"
+        why or _known(claim, side, len(known), clock)
         for side, known, (_, why) in zip(sides, values, selected, strict=True)
     ]
     if claim.p is not None:
@@ -103,6 +104,20 @@ def _selected(frame: pd.DataFrame, name: str, store: str) -> tuple[Side, str | N
         return select(frame, name, store), None
     except UsageError as error:
         return Side(name, frame.iloc[:0]), str(error)
+
+
+def _known(claim: OwnClaim, side: Side, n: int, clock: Clock) -> str:
+    under = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
+    return f"{side.label}: {n} of {len(side.runs)} runs have the value{under}"
+
+
+def _in_its_unit(claim: OwnClaim, side: Side, values: pd.Series[float]) -> None:
+    """Raise UsageError where percent are claimed of a share of 1. A program may show percent: its values say it."""
+    if is_share(claim.metric) and claim.claimed > 1 and len(values) and values.max() <= 1:
+        raise UsageError(
+            f"claim {claim.id}: {claim.claimed} is no share of 1, as the {claim.metric} of {side.label} is; "
+            f"of percent write {claim.claimed / 100}"
+        )
 
 
 def _qualified(sides: Sequence[Side], values: Sequence[pd.Series[float]]) -> Iterator[str]:

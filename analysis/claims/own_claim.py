@@ -17,6 +17,9 @@ from analysis.claims.claim import Claimed, half_digit
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 
+# Of a smaller chance Student's t of few runs is told to no digit, and of the smallest it is no number.
+_LEAST_P = 1e-15
+
 
 class OwnClaim(Part):
     """A is `at_most` or `at_least` a value, or needs `factor` times less of `metric` than B.
@@ -49,6 +52,8 @@ class OwnClaim(Part):
             raise ValueError("a factor is claimed of time or of cost")
         if self.p is not None and self.metric in ("time", "cost"):
             raise ValueError("p is of a mean, and of time and cost the median counts")
+        if self.p is not None and self.p < _LEAST_P:
+            raise ValueError(f"p is {_LEAST_P:g} at least")
         return self
 
     @property

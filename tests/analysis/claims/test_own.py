@@ -13,7 +13,7 @@ from analysis.claims.own_claim import OwnClaim, read_claims
 from analysis.frames.runs import runs_frame
 from bench.errors import UsageError
 from bench.lease.machine import MachineOptions, lease_by_options
-from bench.record.documents import AnyDocument, Phase, Run
+from bench.record.documents import AnyDocument, Evaluation, MetricTarget, Phase, Run
 from tests.support.builders import make_run
 from tests.support.pairs import on
 from tests.support.program_runs import PROGRAM, losses, make_program_run
@@ -155,6 +155,35 @@ def test_p_is_that_of_a_one_sided_t_test() -> None:
         check(A="new", at_most="31", p=0.01)
 
 
+@pytest.mark.parametrize("p", [1e-15, 0.49])
+def test_at_any_p_there_is_a_verdict_with_finite_ends(p: float) -> None:
+    found = check(A="new", metric="val_loss", at_most="1e9", p=p)
+    assert found.verdict == "supported"
+    assert json.loads(own_json([found]))["checks"][0]["found_low"] <= 3.2004
+
+
+def test_percent_are_not_claimed_of_a_share() -> None:
+    claim = OwnClaim(**{"id": "x", "text": "x", "A": "myrtle", "metric": "accuracy", "at_least": "93.5"})
+    with pytest.raises(UsageError, match=re.escape("claim x: 93.5 is no share of 1")) as refused:
+        check_own([claim], runs_frame([make_run(seed=seed) for seed in range(8)]), "store")
+    assert "0.935" in str(refused.value)
+
+
+def test_a_program_may_show_percent_and_claim_them() -> None:
+    top1 = MetricTarget(metric="top1_acc", at_least=93, at_most=None)
+    shown = [
+        make_program_run(
+            seed=seed,
+            target=top1,
+            evaluations=(Evaluation(metrics={"top1_acc": 94 + seed / 100}, at=20, final=True),),
+        )
+        for seed in range(8)
+    ]
+    claim = OwnClaim(**{"id": "x", "text": "x", "A": "gpt2", "metric": "top1_acc", "at_least": "93.5"})
+    (found,) = check_own([claim], runs_frame(shown), "store")
+    assert found.verdict == "supported"
+
+
 def test_what_was_found_is_in_the_table_and_in_json() -> None:
     found = check(A="new", B="old", factor="1.9")
     assert found.found == pytest.approx(60.035 / 30.035)
@@ -180,6 +209,10 @@ def test_what_was_found_is_in_the_table_and_in_json() -> None:
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nfactor = "2"', "of A against B"),
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nB = "b"\nfactor = "2"\nmetric = "loss"', "of time or of cost"),
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nwhat = 1', "claim.0.what: Extra inputs"),
+        (
+            '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nmetric = "loss"\np = 1e-300',
+            "claim.0: p is 1e-15 at least",
+        ),
         (2 * '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\n', "two claims have the id a"),
     ],
 )
