@@ -190,8 +190,7 @@ def _ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, i
     elif winner == "A":
         text, ends = f"{a.label} is {_times(ratio)}x {less} than {b.label}", (interval.low, interval.high)
     else:
-        farthest = 1 / interval.low if interval.low else math.inf
-        text, ends = f"{a.label} is {_times(1 / ratio)}x {more} than {b.label}", (1 / interval.high, farthest)
+        text, ends = f"{a.label} is {_times(1 / ratio)}x {more} than {b.label}", interval.inverse[:2]
     return Finding(
         metric=metric,
         measure="ratio B / A",

@@ -8,13 +8,16 @@ interval from one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from scipy import special  # not scipy.stats, which takes longer to import than a report to make
 
 from analysis.stats.bootstrap import bca
+
+# Values, or values by machine.
+T = TypeVar("T", list[float], list[list[float]])
 
 LEVEL = 0.95
 TAIL = (1 - LEVEL) / 2
@@ -36,6 +39,11 @@ class Interval(NamedTuple):
     low: float
     high: float
     method: str
+
+    @property
+    def inverse(self) -> Interval:
+        """That of 1 / a positive number whose interval this is."""
+        return Interval(1 / self.high, 1 / self.low if self.low else math.inf, self.method)
 
 
 def too_few(*counts: int, needed: int = MEDIAN_FROM) -> str | None:
@@ -139,11 +147,28 @@ def ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> tuple[fl
     """median(above) / median(below) of two independent samples of positive values, and its interval.
 
     BCa bootstrap for 10 to 1000 values a side; else, or where resampling shows no spread, each side's
-    order statistics, put together by `ratio_of_estimates`. The interval is None with fewer than 6 values on
-    a side. Raises ValueError for an empty sample or a value that is not positive.
+    order statistics, put together by `ratio_of_estimates`. Samples that change places give one over it. The interval
+    is None with fewer than 6 values on a side. Raises ValueError for an empty sample or a value that is not positive.
     """
     if not above or not below or min(*above, *below) <= 0:
         raise ValueError("a ratio of medians needs positive values on both sides")
+    return in_one_order(_ratio_of_medians, list(above), list(below))
+
+
+def in_one_order(
+    ratio_of: Callable[[T, T], tuple[float, Interval | None]], above: T, below: T
+) -> tuple[float, Interval | None]:
+    """What `ratio_of` makes of two lists of data, one over it where they change places.
+
+    Resampling draws for one of them first. Which one is a matter of the data, or a verdict would hang on who is A.
+    """
+    if above <= below:
+        return ratio_of(above, below)
+    ratio, interval = ratio_of(below, above)
+    return 1 / ratio, interval and interval.inverse
+
+
+def _ratio_of_medians(above: Sequence[float], below: Sequence[float]) -> tuple[float, Interval | None]:
     median_above, median_below = float(np.median(above)), float(np.median(below))
     ratio = median_above / median_below
     ends = bca([above, below], _median_ratio, LEVEL) if _resampled(len(above), len(below)) else None

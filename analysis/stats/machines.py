@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval, median_interval, welch
+from analysis.stats.intervals import BOOTSTRAP_UNTIL, Interval, in_one_order, median_interval, welch
 from analysis.stats.random_effects import Fit, difference, fit
 from analysis.stats.resampling import (
     Groups,
@@ -58,10 +58,15 @@ def median_of(values: Sequence[float], groups: Groups) -> tuple[float | None, In
 def ratio_of_types(above: Groups, below: Groups) -> tuple[float, Interval | None]:
     """median_of_type(above) / median_of_type(below), where no machine is in both, and its interval.
 
-    The interval is None where either has fewer than 3 machines. Raises ValueError as `median_of_type`.
+    Types that change places give one over it. The interval is None where either has fewer than 3 machines. Raises
+    ValueError as `median_of_type`.
     """
     _check(above)
     _check(below)
+    return in_one_order(_ratio_of_types, *([list(group) for group in groups] for groups in (above, below)))
+
+
+def _ratio_of_types(above: Groups, below: Groups) -> tuple[float, Interval | None]:
     if not (_resampled(above) and _resampled(below)):
         if min(len(above), len(below)) < TYPE_FROM:
             return estimate(median, above) / estimate(median, below), None

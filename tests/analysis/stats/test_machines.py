@@ -146,6 +146,15 @@ def test_intervals_of_a_type_hold_the_truth_from_three_machines_on() -> None:
     assert 0.92 < np.mean(held) < 0.98
 
 
+@pytest.mark.parametrize("hosts", [3, 9, 12])
+def test_types_that_change_places_have_the_interval_turned_round(hosts: int) -> None:
+    """Resampled, too: the draws of a type are its own, whichever side it is on."""
+    a, b = sorted([a_type(hosts), a_type(12, seed=2)])
+    (ratio, interval), (over, turned) = ratio_of_types(a, b), ratio_of_types(b, a)
+    assert interval is not None
+    assert (over, turned) == (1 / ratio, interval.inverse)
+
+
 @pytest.mark.parametrize("hosts", [3, 5, 8, 11])
 @pytest.mark.parametrize("time", [0.3, 2.1, 61.3])
 def test_types_whose_runs_all_took_the_same_differ_by_nothing(time: float, hosts: int) -> None:
