@@ -17,7 +17,7 @@ def answer(report: Report) -> list[str]:
     """The sentences. Rows to one target are compared, those of the target with the most runs; the others are named.
 
     A row stands for its target only on the clock of the report, and with a run that hit. Without runs of our own, they
-    are about published runs, those on one clock.
+    are about published runs, those whose authors counted the same.
     """
     rows = first_rows(report.rows)
     tasks = _tasks(rows)
@@ -42,8 +42,8 @@ def first_rows(rows: Sequence[Row]) -> list[Row]:
 def _tasks(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows by what was to be reached, the task with the most runs first."""
 
-    def goal(row: Row) -> tuple[str, str, str, float, str]:
-        clock = row.clock if row.kind == "published" else ""
+    def goal(row: Row) -> tuple[str, str, str, float, tuple[str, ...]]:
+        clock = (row.clock, *row.counts) if row.kind == "published" else ()
         return row.dataset or "", row.metric or "", row.direction or "", row.target or 0.0, clock
 
     found = [list(alike) for _, alike in groupby(sorted(rows, key=goal), goal)]
@@ -101,7 +101,7 @@ def _sure(timed: Sequence[Row], tasks: Sequence[Sequence[Row]]) -> str:
     """What comes next, and what all that rests on."""
     kinds = {row.machine for rows in tasks for row in rows}
     said = [f"the next, {_where(row)}, took {_seconds(row)} ({_median(row)})" for row in timed[1:2]]
-    also = "; ".join(f"{_attempts(rows)} {task(rows[0])}" for rows in tasks[1:])
+    also = "; ".join(f"{_attempts(rows)} {_other(rows[0], tasks[0][0])}" for rows in tasks[1:])
     all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(kinds), 'kind')} of machine"
     said.append(f"all in all there are {all_in_all}{f' ({also} among them)' if also else ''}")
     about = ""
@@ -119,6 +119,13 @@ def task(row: Row) -> str:
     if row.dataset is None:
         return f"to {row.metric} {'≥' if row.direction == 'at least' else '≤'} {row.target:.6g}"
     return f"to {100 * row.target:.6g} %{'' if row.dataset == 'cifar10' else f' on {row.dataset}'}"
+
+
+def _other(row: Row, first: Row) -> str:
+    """What sets runs apart from those that the answer is about: what they were to reach, or their clock."""
+    return (
+        task(row) if task(row) != task(first) else f"{task(row)} on another clock, which counts {', '.join(row.counts)}"
+    )
 
 
 def _where(row: Row) -> str:

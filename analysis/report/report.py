@@ -193,6 +193,7 @@ def _published_row(series: PublishedRuns) -> Row:
         measured_row(published_frame([series]), DEFAULT_POLICY),
         kind="published",
         clock=series.clock or "its author's",
+        counts=series.counts,
         left_out_s=left_out(series),
         notes=tuple(summary_lines(series)),
         price_source=one_line(series.price.source if series.price else series.source),

@@ -31,7 +31,8 @@ class Row:
     A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
     program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry of one run
     has none. `what_if_…`: at a price that nobody paid, where one was asked for. `left_out_s`: seconds that the clock
-    leaves out of a time, the median; of what a process does once, all. `run_seconds` and `run_attempts` go with
+    leaves out of a time, the median; of what a process does once, all. `counts`: of published runs, the phases that
+    their author's clock counts. `run_seconds` and `run_attempts` go with
     `run_ids`: the time of each run, and what it used however it ended; NaN is unknown. Energy is that of the GPUs:
     of a run the median, of a success that of all attempts / hits; see analysis.tables.given_prices.
     """
@@ -96,6 +97,7 @@ class Row:
     time_per_success_s_interval: Interval | None = None
     cost_per_success_interval: Interval | None = None
     what_if_cost_per_success_interval: Interval | None = None
+    counts: tuple[str, ...] = field(default=(), metadata={"flat": False})
     run_ids: tuple[str, ...] = field(default=(), repr=False, metadata={"flat": False})
     run_seconds: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})
     run_attempts: tuple[float, ...] = field(default=(), repr=False, compare=False, metadata={"flat": False})

@@ -155,6 +155,15 @@ def test_where_all_is_published_the_answer_is_about_published_runs_on_one_clock(
     assert [words.split()[0] for words, *_ in table.rows()] == ["fast", "other", "slow"]
 
 
+def test_authors_who_counted_other_phases_are_on_other_clocks() -> None:
+    """`train` alone takes less than `prepare` and `train`: that is not what is fastest."""
+    less = published("less", 1.0, counts=("train",))
+    fastest, _, sure = answer(build_report([published("slow", 20.0), published("fast", 10.0), less]))
+    assert "fast on GPU-X" in fastest
+    assert "slow on GPU-X" in sure
+    assert "10 runs to accuracy ≥ 0.94 on another clock, which counts train among them" in sure
+
+
 @pytest.mark.slow
 def test_the_page_of_the_own_results_with_all_entries_is_small_and_soon_made() -> None:
     start = time.process_time()
