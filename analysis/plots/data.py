@@ -23,6 +23,7 @@ from bench.record.documents import (
     Policy,
     Run,
     attempt_seconds,
+    spent,
 )
 
 # In the order of a bar: how a lease goes.
@@ -106,7 +107,7 @@ def _seconds_by(run: Run, policy: Policy, evaluation: Evaluation) -> float:
     if policy == "cold":
         return evaluation.at - run.phases[0].start
     counted = [phase for phase in run.phases if phase.name in COUNTED[policy] and phase.start < evaluation.at]
-    return sum(min(phase.stop, evaluation.at) - phase.start for phase in counted)
+    return spent(policy, [(phase.start, min(phase.stop, evaluation.at)) for phase in counted])
 
 
 @dataclass(frozen=True)

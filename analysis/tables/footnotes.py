@@ -35,7 +35,7 @@ CLOCKS: dict[Policy, str] = {
     "airbench": f"prepare, train and final_evaluate, to the end of the run{_UNTIMED}",
     "dawnbench": "data, build, prepare and train, up to the first evaluation at the target; starting, warming up and "
     "evaluation are not counted. A process loads the data and builds the network once: that counts in each of its runs",
-    "mlperf": "prepare, train, evaluate and final_evaluate, up to the first evaluation at the target" + _UNTIMED,
+    "mlperf": "all from the start of prepare or train to the first evaluation at the target" + _UNTIMED,
     "cold": "everything from the start of the process to the final accuracy; only the first run of a "
     "process has such a time",
 }

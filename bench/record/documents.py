@@ -66,6 +66,7 @@ from bench.record.policy import (
     left_out_seconds,
     once_seconds,
     policy_seconds,
+    spent,
 )
 from bench.record.published import CurvePoint, Published, PublishedRun, PublishedRuns, current_published
 from bench.record.run import (
@@ -172,6 +173,7 @@ __all__ = [
     "policy_seconds",
     "recipe_label",
     "run_key",
+    "spent",
     "sum_known",
     "time_of",
     "to_bytes",

@@ -6,8 +6,11 @@ A policy says which phases of a run count as "the time". All are computed from t
 |-----------|-----------------------------------------------------|---------------------------------------|
 | dawnbench | data, build, prepare, train                         | first epoch evaluated at the target   |
 | airbench  | prepare, train, final_evaluate                      | the end                               |
-| mlperf    | prepare, train, evaluate, final_evaluate            | first evaluation at the target        |
+| mlperf    | prepare, train, evaluate, final_evaluate, and gaps  | first evaluation at the target        |
 | cold      | everything since the process began, gaps included   | the final accuracy                    |
+
+`mlperf` is never paused once it runs, as MLPerf's rules have it: from the start of its first phase to the stop of its
+last one everything counts, and so its logs say the same seconds. `airbench` and `dawnbench` are sums of phases.
 
 `lease`, what a person pays for, is a property of the lease and not of a run.
 
@@ -20,6 +23,7 @@ A program has `cold`, which ends at its first evaluation at the target, or witho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from bench.record.base import PhaseName
@@ -71,13 +75,20 @@ def policy_seconds(run: Run, policy: Policy) -> float | None:
         if hit is None:
             return None
         counted = [phase for phase in counted if phase.start < hit.at]
-    return sum(phase.seconds for phase in counted)
+    return spent(policy, [(phase.start, phase.stop) for phase in counted])
+
+
+def spent(policy: Policy, counted: Sequence[tuple[float, float]]) -> float:
+    """What a clock makes of the phases that it counts, each from its start to its stop, in their order."""
+    if policy == "mlperf":
+        return counted[-1][1] - counted[0][0] if counted else 0.0
+    return sum(stop - start for start, stop in counted)
 
 
 def left_out_seconds(run: Run, policy: Policy) -> float | None:
     """Seconds of the run's own record, up to where `policy` stops, that are not in its time; None where it has none.
 
-    Those between two phases are among them. `cold` leaves out nothing.
+    Those between two phases are among them, but under `mlperf`. `cold` leaves out nothing.
     """
     seconds = policy_seconds(run, policy)
     if seconds is None:
@@ -138,4 +149,4 @@ def attempt_seconds(run: Run, policy: Policy) -> float | None:
         if not run.cold:
             return None
         return run.phases[-1].stop - run.phases[0].start if run.phases else 0.0
-    return sum(phase.seconds for phase in run.phases if phase.name in COUNTED[policy])
+    return spent(policy, [(phase.start, phase.stop) for phase in run.phases if phase.name in COUNTED[policy]])

@@ -96,20 +96,21 @@ def test_it_is_hive_partitioned_by_recipe_and_month(store: FolderStore) -> None:
     layer.compact(store)
     folders = {path.parent.relative_to(store.root).as_posix() for path in store.root.rglob("*.parquet")}
     assert folders == {
-        "v1/compact/2/runs/recipe=myrtle/month=2026-11",
-        "v1/compact/2/runs/recipe=..%2Fmine%2F%C3%A9t%C3%A9/month=2026-11",
+        "v1/compact/3/runs/recipe=myrtle/month=2026-11",
+        "v1/compact/3/runs/recipe=..%2Fmine%2F%C3%A9t%C3%A9/month=2026-11",
     }
 
 
-def test_a_layer_of_an_earlier_version_is_not_read_and_named(store: FolderStore) -> None:
-    """Its dawnbench_s means something else."""
+@pytest.mark.parametrize("older", ["v1/compact/runs", "v1/compact/2"])
+def test_a_layer_of_an_earlier_version_is_not_read_and_named(store: FolderStore, older: str) -> None:
+    """Its dawnbench_s or its mlperf_s means something else."""
     layer.compact(store)
-    (store.root / "v1/compact/2/runs").rename(store.root / "v1/compact/runs")
-    for part in (store.root / "v1/compact/runs").rglob("*.parquet"):
+    (store.root / "v1/compact/3" / ("runs" if older.endswith("runs") else "")).rename(store.root / older)
+    for part in (store.root / older).rglob("*.parquet"):
         part.write_bytes(b"of another meaning")
     frames_agree(store)
     done = layer.compact(store)
-    assert (done.added, done.older) == (3, f"{store.name}/v1/compact/runs")
+    assert (done.added, done.older) == (3, f"{store.name}/{older}")
     frames_agree(store)
     assert list(layer.verify(store)) == []
 

@@ -93,8 +93,8 @@ def test_parts_are_hive_partitioned_and_a_second_compaction_adds_only_what_is_ne
     assert set(table["run_id"].to_pylist()) == {*before["run_id"], new.id}
     folders = {key.rpartition("/")[0] for key in store.objects(layer.FOLDER)}  # type: ignore[attr-defined]  # S3's own
     assert folders == {
-        "v1/compact/2/runs/recipe=myrtle/month=2026-11",
-        "v1/compact/2/runs/recipe=..%2Fmine%2F%C3%A9t%C3%A9/month=2026-11",
+        "v1/compact/3/runs/recipe=myrtle/month=2026-11",
+        "v1/compact/3/runs/recipe=..%2Fmine%2F%C3%A9t%C3%A9/month=2026-11",
     }
 
 
@@ -107,7 +107,7 @@ def test_a_record_that_comes_long_after_its_run_is_seen_at_once(store: Store) ->
     assert late.id in ids(store)
 
 
-@pytest.mark.parametrize("gone", ["v1/compact/", "v1/compact/2/runs/recipe=myrtle/", "v1/compact/2/manifests/"])
+@pytest.mark.parametrize("gone", ["v1/compact/", "v1/compact/3/runs/recipe=myrtle/", "v1/compact/3/manifests/"])
 def test_any_of_it_may_be_deleted_and_made_again(store: Store, s3: Any, gone: str) -> None:
     store.put(old_run("an old one"))
     layer.compact(store)
@@ -200,10 +200,10 @@ def test_what_somebody_else_put_there_hides_no_run_and_breaks_nothing(stub: S3St
     layer.compact(store)
     left = ["", "../x", "v1/leases/a/opened.json", "v1/runs/2026/x.txt", "v1/runs/"]
     manifest = json.dumps({"began": began, "parts": [], "left": left})
-    stub.objects["p/v1/compact/2/manifests/ffff"] = manifest.encode()
+    stub.objects["p/v1/compact/3/manifests/ffff"] = manifest.encode()
     for name in ("x", "x/y", "z/z.json", "019ab000-0000-7000-8000-00000000000g/a"):
         stub.objects[f"p/v1/compact/late/ffff{name}"] = b""
-    stub.objects["p/v1/compact/2/runs/notes.txt"] = b"no part"
+    stub.objects["p/v1/compact/3/runs/notes.txt"] = b"no part"
     assert len(ids(store)) == 1
     store.put(make_run())
     assert len(ids(store)) == 2

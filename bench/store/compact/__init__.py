@@ -1,8 +1,8 @@
 """The compact layer of a store: its runs as Parquet, for reading a million of them in seconds.
 
-Plain Hive-partitioned Parquet below `v1/compact/2/runs`, as DuckDB, Athena, Spark or Dask read it:
+Plain Hive-partitioned Parquet below `v1/compact/3/runs`, as DuckDB, Athena, Spark or Dask read it:
 
-    v1/compact/2/runs/recipe=airbench94-muon/month=2026-11/<part id>.parquet
+    v1/compact/3/runs/recipe=airbench94-muon/month=2026-11/<part id>.parquet
 
 A recipe's name is percent-encoded there, and cut where it is too long for a folder's name; the column has all of it.
 The layer is derived from the JSON records, which stay; it may be deleted and made again at any time. A part is never

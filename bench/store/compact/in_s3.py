@@ -1,7 +1,7 @@
 """The compact layer below an S3 prefix. Listing a million objects takes a thousand requests, so it is written down.
 
-    v1/compact/2/runs/recipe=…/month=…/<part id>.parquet    as in a folder
-    v1/compact/2/manifests/<id>                             what a compaction looked at, JSON
+    v1/compact/3/runs/recipe=…/month=…/<part id>.parquet    as in a folder
+    v1/compact/3/manifests/<id>                             what a compaction looked at, JSON
     v1/compact/late/<time id>/<run id>                      empty: a record that was put long after its run
 
 The keys of runs sort by time. So a report lists only those that are newer than the last compaction began, and asks
@@ -112,7 +112,7 @@ class S3Layer:
 
     def older(self) -> str | None:
         """A layer of an earlier version."""
-        return f"{self._store.name}/{OLDER}" if self._store.objects(f"{OLDER}/") else None
+        return next((f"{self._store.name}/{each}" for each in OLDER if self._store.objects(f"{each}/")), None)
 
     def _parts(self) -> list[str]:
         return [key for key in self._store.objects(f"{FOLDER}/") if key.endswith(".parquet")]

@@ -29,11 +29,12 @@ from bench.tracking import tracked
 # of another version is not read, as if it were not there, and made anew from the records.
 # 1  2026-11-22  below v1/compact/runs.
 # 2  2026-11-26  dawnbench_s counts loading and building; what each clock leaves out, and what a process does once.
-VERSION = 2
+# 3  2026-11-26  mlperf_s counts what lies between its phases, as MLPerf's clock does.
+VERSION = 3
 COMPACT = f"{ROOT}/compact"
 LAYER = f"{COMPACT}/{VERSION}"
 FOLDER = f"{LAYER}/runs"
-OLDER = f"{COMPACT}/runs"  # of version 1
+OLDER = (f"{COMPACT}/runs", *(f"{COMPACT}/{version}" for version in range(2, VERSION)))
 RUNS = f"{ROOT}/runs/"
 FILE_SHA256 = "file_sha256"
 _TYPES: dict[str, pa.DataType] = {
@@ -181,7 +182,7 @@ class FolderLayer:
 
     def older(self) -> str | None:
         """A layer of an earlier version."""
-        return f"{self._store.name}/{OLDER}" if (self._store.root / OLDER).is_dir() else None
+        return next((f"{self._store.name}/{each}" for each in OLDER if (self._store.root / each).is_dir()), None)
 
 
 def _not_among(names: pa.ChunkedArray, root: Path, folder: str) -> Iterator[str]:

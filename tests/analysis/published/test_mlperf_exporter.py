@@ -128,6 +128,20 @@ def test_a_program_ends_where_it_is_first_at_its_target_which_may_be_at_most(tmp
     assert shown.seconds == 16.0
 
 
+def test_a_run_takes_as_long_in_its_log_as_in_its_record(tmp_path: Path) -> None:
+    """Between phases, too, such as a recipe's weights compared before its final evaluation."""
+    run = a.a_run(2, seconds=60.0)
+    *before, last = run.phases
+    later = last.model_copy(update={"start": last.start + 0.4, "stop": last.stop + 0.4})
+    final = run.evaluations[-1].model_copy(update={"at": later.stop})
+    run = run.model_copy(update={"phases": (*before, later), "evaluations": (final,)})
+    written(tmp_path, run)
+    (series,), _ = read_results(tmp_path, target=AT_LEAST_94)
+    assert series.runs[0].seconds == 60.4
+    assert policy_seconds(run, "mlperf") == pytest.approx(60.4)
+    assert policy_seconds(run, "airbench") == pytest.approx(60)
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert written(tmp_path, a.a_run(2)) == written(tmp_path, a.a_run(2))
     with pytest.raises(StoreError, match="is there already and differs"):
