@@ -136,6 +136,11 @@ def rented(leases: Mapping[str, Lease]) -> dict[str, Lease]:
     return {key: lease for key, lease in leases.items() if lease.opened.provider != OWN}
 
 
+def paid_for(leases: Mapping[str, Lease]) -> dict[str, Lease]:
+    """The leases that cost somebody something: rented machines, and one's own that have a price."""
+    return {key: lease for key, lease in leases.items() if lease.opened.provider != OWN or lease.opened.price}
+
+
 def oldest_first(leases: Mapping[str, Lease]) -> list[Lease]:
     """The leases by their start."""
     return sorted(leases.values(), key=lambda lease: (lease.opened.started, lease.id))

@@ -1,5 +1,6 @@
 """Our own estimates as a FOCUS 1.0 file: a row for each lease and each part of it that has a price.
 
+A machine of one's own that has a price is among them, as in the report; its provider is called `own`.
 FOCUS has no word for an estimate: every cost column holds the same amount, no invoice is named, and the column
 `x_Estimated` says it. Five columns are there twice: focus-validator 1.0.0 asks for them in its rules for FOCUS 1.0
 under the names that they had in a preview.
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from analysis.frames.leases import Lease, leases_of, oldest_first, rented
+from analysis.frames.leases import Lease, leases_of, oldest_first, paid_for
 from bench.billing.estimate import Estimate
 from bench.billing.prices import SECONDS_PER_HOUR
 from bench.errors import BenchError
@@ -86,11 +87,14 @@ COLUMNS = (
 
 
 def as_focus(documents: Iterable[AnyDocument]) -> tuple[str, list[BenchError]]:
-    """The CSV, and the leases that have no estimate, with why: what is unknown is left out, never 0."""
+    """The CSV, and the leases that have no estimate, with why: what is unknown is left out, never 0.
+
+    Machines of one's own without a price cost nobody anything, and are in neither.
+    """
     out, unknown = io.StringIO(), []
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for lease in oldest_first(rented(leases_of(documents))):
+    for lease in oldest_first(paid_for(leases_of(documents))):
         estimate = lease.estimate()
         if estimate.amount is None:
             unknown.append(BenchError(f"lease {lease.id} is left out: {estimate.why}"))
@@ -140,7 +144,7 @@ def _common(lease: Lease) -> dict[str, str]:
         "RegionName": region,
         "ResourceId": _text(opened.resource_id),
         "ResourceType": instance,
-        "SkuId": f"{provider}/{instance}",
+        "SkuId": f"{provider}/{instance}" if instance else provider,
         "AvailabilityZone": _text(opened.zone),
         "Tags": json.dumps({LEASE_TAG: lease.id}),
         "x_Estimated": "true",

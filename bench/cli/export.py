@@ -115,8 +115,8 @@ def parquet(store: str, output: Path | None) -> None:
 def focus(store: str, output: Path | None) -> None:
     """Write the estimates of all leases as FOCUS 1.0 (CSV).
 
-    A lease whose cost is unknown is left out and named on stderr. A record that cannot be read is named too; the
-    exit code is then 5.
+    Machines of your own are among them where they have a price; a lease whose cost is unknown is left out and named
+    on stderr. A record that cannot be read is named too; the exit code is then 5.
     """
     documents, errors = read_all(open_store(store))
     text, unknown = as_focus(documents)

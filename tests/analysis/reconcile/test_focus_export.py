@@ -8,6 +8,7 @@ import os
 import subprocess
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,31 @@ def test_a_lease_of_unknown_cost_is_left_out_and_named() -> None:
     ]
 
 
+OF_ONES_OWN: dict[str, Any] = {
+    "provider": "own",
+    "region": None,
+    "zone": None,
+    "instance_type": None,
+    "resource_id": None,
+    "started_source": "process",
+}
+
+
+def test_a_machine_of_ones_own_is_there_with_a_price() -> None:
+    priced, free = opened(**OF_ONES_OWN), opened(1, **OF_ONES_OWN, price=None)
+    text, unknown = as_focus([priced, closed(after=3600), free, closed(1)])
+    (row,) = csv.DictReader(text.splitlines())
+    assert (row["ProviderName"], row["InvoiceIssuerName"], row["SkuId"]) == ("own", "own", "own")
+    assert (row["BilledCost"], row["BillingCurrency"], row["ChargeDescription"]) == (
+        "3.06",
+        "USD",
+        "Virtual machine, as estimated by bench",
+    )
+    assert unknown == []
+    _, unknown = as_focus([priced])
+    assert [str(error) for error in unknown] == [f"lease {IDS[0]} is left out: the lease is not closed"]
+
+
 def test_our_own_reader_bills_what_was_estimated() -> None:
     rows = [{column(name): cell for name, cell in row.items()} for row in table(DOCUMENTS)]
     assert [tag_of(row["tags"]) for row in rows] == IDS[:2]
@@ -63,7 +89,8 @@ def test_names_from_records_are_one_cell_each_without_control_characters() -> No
 @pytest.mark.skipif(VALIDATOR is None, reason="BENCH_FOCUS_VALIDATOR names no focus-validator; see make focus-venv")
 def test_focus_validator_accepts_the_file(tmp_path: Path) -> None:
     assert VALIDATOR is not None
-    (tmp_path / "focus.csv").write_text(as_focus(DOCUMENTS)[0])
+    documents = [*DOCUMENTS, opened(2, **OF_ONES_OWN), closed(2, after=3600)]
+    (tmp_path / "focus.csv").write_text(as_focus(documents)[0])
     packages = next(Path(VALIDATOR).parents[1].glob("lib/python3*/site-packages"))
     result = subprocess.run(
         [VALIDATOR, "--data-file", str(tmp_path / "focus.csv"), "--validate-version", "1.0"],
