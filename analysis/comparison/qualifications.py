@@ -109,6 +109,7 @@ def doubts(side: Side) -> Iterator[str]:
     """What of the side's runs is not counted, and which may be copies of others."""
     if side.invalid:
         yield f"{side.invalid} of {side.label} not counted: a clock was read while the device was still at work"
-    copies = int(side.runs.duplicated(["seed", "machine", "source_sha256"]).sum())
+    seeded = side.runs[side.runs["seed"].notna()]  # two seeds that nobody told are not the same
+    copies = int(seeded.duplicated(["seed", "machine", "source_sha256"]).sum())
     if copies:
         yield f"{copies} of {side.label} repeat a seed: their accuracies may be copies, which n does not know"

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from analysis.comparison.compare import METRICS, Comparison, slower
-from analysis.comparison.side import side_line
+from analysis.comparison.qualifications import doubts
+from analysis.comparison.side import select, side_line
+from analysis.frames.runs import runs_frame
+from analysis.published.runs import with_published
 from bench.errors import UsageError
 from bench.record.documents import AnyDocument, Phase, Series
 from tests.support import small_store as a
 from tests.support.pairs import SLOW, XEON, a_pair, compared, finding, named, series
+from tests.support.published_runs import published
 
 
 def note(comparison: Comparison, *facts: str) -> str:
@@ -205,6 +209,14 @@ def test_a_run_whose_clock_cannot_be_trusted_is_left_out() -> None:
 def test_repeated_seeds_are_noted() -> None:
     again = [*series("fast", 100, SLOW), *series("fast", 150, SLOW), *series("slow", 200, SLOW)]
     assert note(compared(again), "12 of fast repeat a seed")
+
+
+@pytest.mark.parametrize(("seeds", "repeated"), [([None] * 10, 0), ([7, 7, 8, *[None] * 7], 1)])
+def test_seeds_that_nobody_told_are_not_repeated(seeds: list[int | None], repeated: int) -> None:
+    told = published("fast", 10)
+    runs = tuple(run.model_copy(update={"seed": seed}) for run, seed in zip(told.runs, seeds, strict=True))
+    side = select(with_published(runs_frame([]), [published("fast", 10, runs=runs)]), "fast", "here")
+    assert [note.split()[0] for note in doubts(side)] == ([str(repeated)] if repeated else [])
 
 
 def test_misses_have_no_time_under_a_clock_that_stops_at_the_target() -> None:
