@@ -54,7 +54,7 @@ def mlperf_score(series: PublishedRuns) -> float | None:
 
 def summary_lines(series: PublishedRuns) -> list[str]:
     """The facts of the runs, a line each, in plain words: spread, score, clock, price."""
-    lines = [_runs(series), *_spread(series), *_score(series), _clock(series), _price(series)]
+    lines = [_runs(series), *_spread(series), *_aborted(series), *_score(series), _clock(series), _price(series)]
     return [one_line(line) for line in lines]
 
 
@@ -94,6 +94,15 @@ def _spread(series: PublishedRuns) -> Iterator[str]:
             f"{run.seconds / 60:.3f}" if run.completed and run.seconds is not None else "failed" for run in series.runs
         )
         yield f"minutes: {' '.join(minutes)}"
+
+
+def _aborted(series: PublishedRuns) -> Iterator[str]:
+    """What runs that have their time and missed were at last, of which nobody says whether it was their end."""
+    last = [run.value for run in series.runs if not run.completed and run.seconds is not None and run.value is not None]
+    if last:
+        shown = " ".join(significant(value, 5) for value in last[:_LISTED])
+        more = f" and {len(last) - _LISTED} more" if len(last) > _LISTED else ""
+        yield f"aborted at {series.target.metric} {shown}{more}, which means leave out"
 
 
 def _score(series: PublishedRuns) -> Iterator[str]:

@@ -89,6 +89,7 @@ def test_an_aborted_run_is_an_attempt_with_the_time_that_it_took(tmp_path: Path)
     mlperf_tree(tmp_path, [result(60, 0.92, status="aborted")])
     series = only(tmp_path)
     assert [(run.completed, run.seconds, series.hit(run)) for run in series.runs] == [(False, 60.0, False)]
+    assert summary_lines(series)[1] == "aborted at loss 0.92000, which means leave out"
 
 
 def test_runs_are_in_the_order_of_their_numbers_and_several_trees_are_read(tmp_path: Path) -> None:
