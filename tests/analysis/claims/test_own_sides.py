@@ -111,7 +111,7 @@ def test_too_few_runs_for_compare_are_too_few_for_a_claim() -> None:
 
 
 def test_of_one_side_the_notes_say_what_it_mixes() -> None:
-    documents = [
+    documents: list[AnyDocument] = [
         a.a_lease(1),
         a.a_lease(2, pricing_category="Dynamic"),
         *series("fast", 100, SLOW, lease_id=a.an_id(1)),
