@@ -2,7 +2,8 @@
 
 Azure writes each run of an export, the whole month to date, to a folder of its own below the billing period:
 `exports/daily/20261101-20261130/202611200512/<id>/part_0_0001.csv`; AWS the same below `BILLING_PERIOD=2026-11`,
-unless told to overwrite. Where the folders of runs begin with a time, only the newest run of a period is read.
+unless told to overwrite. Where the folders of runs begin with a time, only the newest run of a period is read. Azure
+can also write each run to a file `daily_<id>.csv` of the same folder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bench.errors import BenchError, UsageError
 _ENDINGS = (".parquet", ".jsonl.gz", ".jsonl", ".ndjson.gz", ".ndjson", ".csv.gz", ".csv")
 _PERIOD = re.compile(r"\d{8}-\d{8}|billing_?period=.+", re.IGNORECASE)
 _TIME = re.compile(r"20\d{6}T?\d{0,6}Z?(?!\d)|20\d\d-\d\d-\d\d(T[\d:.-]*)?")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # The number of a part: `part_0_0001`, `export-00001`, `part-00000-<id>`, `000000000000`.
 _PART = re.compile(r"part[-_]?\d+([-_]\d+)*|(?<!\d)0\d{3,11}(?!\d)", re.IGNORECASE)
 
@@ -115,11 +117,16 @@ def _nothing(name: str) -> Any:
 
 def _run_of(path: str) -> tuple[str, str | None]:
     """The run that a file is a part of, and the series of that run, by its path."""
-    folders, name = path.replace("\\", "/").split("/")[:-1], path.replace("\\", "/").rpartition("/")[2]
+    *folders, name = path.replace("\\", "/").split("/")
     period = next((place for place in range(len(folders), 0, -1) if _PERIOD.fullmatch(folders[place - 1])), None)
     if period is not None:
-        return "/".join(folders), "/".join(folders[:period])
-    return f"{'/'.join(folders)}/{_PART.sub('#', name)}", None
+        above = "/".join(folders[:period])
+        below = folders[period] if period < len(folders) else ""
+        if _TIME.match(below) or _ID.match(below):
+            return f"{above}/{below}", above
+        if not below and _ID.search(name):
+            return f"{above}/{name}", f"{above}/{_ID.sub('#', name)}"
+    return f"{'/'.join(folders)}/{_PART.sub('#', name)}", None  # such as a partition `account=1`
 
 
 def _one_form(files: list[ExportFile], notes: list[str]) -> list[ExportFile]:
@@ -149,7 +156,8 @@ def _newest_runs(files: list[ExportFile], notes: list[str]) -> list[ExportFile]:
         if len(times) == len(runs) > 1:
             newest = max(times, key=lambda run: (times[run].ljust(14, "0"), run))
             older |= runs.keys() - {newest}
-            notes.append(newest_run_note(len(runs), newest))
+            name = next(file.name for file in files if file.run == newest)
+            notes.append(newest_run_note(len(runs), name))
     return [file for file in files if file.run not in older]
 
 

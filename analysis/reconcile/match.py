@@ -8,14 +8,15 @@ charge in whole hours or days.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from analysis.frames.leases import NEAR, Lease
 from analysis.reconcile.exports import ExportFile
 from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
-from analysis.reconcile.overlap import Covered, superseded
+from analysis.reconcile.formats.identity import digest_of
+from analysis.reconcile.overlap import Covered, Run, runs_that_count
 from bench.record.documents import LEASE_TAG, BillSource, JoinedBy
 
 _FAR = datetime.max.replace(tzinfo=UTC)
@@ -30,6 +31,8 @@ class Matched:
     row: ChargeRow
     by: JoinedBy
     source: BillSource
+    digest: int  # equal for the same charge in another file
+    since: datetime | None  # from where on it is usage of at most a day
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Portion(Covered):
 
     def extend(self, glance: Glance) -> None:
         """See how far the charges go."""
+        if glance.since is not None:
+            self.since = min(self.since or glance.since, glance.since)
         if glance.until is not None:
             self.until = max(self.until or glance.until, glance.until)
             known = self.reach.get(glance.provider)
@@ -105,14 +110,17 @@ def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str
     """Match the rows of each file to their leases. Of the same charges in several files, the newest count."""
     index = LeaseIndex(leases)
     portions = [portion for file, rows in files for portion in _portions(file, rows, index)]
-    older, notes = superseded(portion for portion in portions if portion.period != _NO_PERIOD)
-    dropped = {id(portion) for portion in older}
-    counting = {portion.file for portion in portions if portion.period and id(portion) not in dropped}
-    replaced = {portion.file for portion in older} - counting
-    kept = [portion for portion in portions if id(portion) not in dropped and portion.file not in replaced]
-    result = MatchResult(leases, kept, notes)
+    runs, notes = runs_that_count(portion for portion in portions if portion.period != _NO_PERIOD)
+    counting = {id(part) for run in runs for part in run.parts}
+    read = {part.file for run in runs for part in run.parts}
+    replaced = {portion.file for portion in portions if portion.period != _NO_PERIOD} - read
+    kept = [
+        portion
+        for portion in portions
+        if id(portion) in counting or (portion.period == _NO_PERIOD and portion.file not in replaced)
+    ]
+    result = MatchResult(leases, kept, notes, list(_each_once(runs)))
     for portion in kept:
-        result.matched += portion.matched
         result.orphans += portion.orphans
         result.out_of_period += portion.out_of_period
         result.unrelated += portion.unrelated
@@ -123,6 +131,20 @@ def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str
         for provider, until in portion.reach.items():
             result.reach[provider] = max(result.reach.get(provider, until), until)
     return result
+
+
+def _each_once(runs: Iterable[Run]) -> Iterator[Matched]:
+    """The charges of all runs: one that several hold as often as the run that holds it most often."""
+    counted: Counter[int] = Counter()
+    for run in runs:
+        own: Counter[int] = Counter()
+        for charge in (charge for part in run.parts if isinstance(part, Portion) for charge in part.matched):
+            if run.before is not None and charge.since is not None and charge.since >= run.before:
+                continue
+            own[charge.digest] += 1
+            if own[charge.digest] > counted[charge.digest]:
+                yield charge
+        counted |= own
 
 
 def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Iterable[Portion]:
@@ -143,16 +165,19 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Itera
             glance = row.format.glance(row.cells)
             portion = portion_of(glance.period)
             portion.sources.add(row.format.source)
-            portion.sketch.add(row.digest)
+            digest = digest_of(row.format, row.cells, glance)
+            portion.sketch.add(digest, glance.since)
             portion.extend(glance)
-            _match_row(portion, row, glance, index)
+            _match_row(portion, row, glance, digest, index)
     return portions.values()
 
 
-def _match_row(portion: Portion, row: Row, glance: Glance, index: LeaseIndex) -> None:
+def _match_row(portion: Portion, row: Row, glance: Glance, digest: int, index: LeaseIndex) -> None:
     candidates, by = index.candidates(glance)
     if candidates:
-        _add(portion, row, candidates, by)
+        charged = _charged(portion, row, candidates, by)
+        if charged is not None:
+            portion.matched.append(Matched(*charged, by, row.format.source, digest, glance.since))
     elif glance.tag_error is not None:
         portion.errors.append(RowError(f"{row.where}: {glance.tag_error}; the row is not counted"))
     elif glance.tag is not None:
@@ -161,14 +186,15 @@ def _match_row(portion: Portion, row: Row, glance: Glance, index: LeaseIndex) ->
         portion.unrelated += 1
 
 
-def _add(portion: Portion, row: Row, candidates: list[Lease], by: JoinedBy) -> None:
+def _charged(portion: Portion, row: Row, candidates: list[Lease], by: JoinedBy) -> tuple[Lease, ChargeRow] | None:
+    """The charge and which of these leases it is of; None, and why stands in `portion`, where it is of none."""
     assert not isinstance(row.cells, str | RowError)
     try:
         charge = row.format.charge(row.cells)
     except (ValueError, OverflowError) as error:  # there is no month after the last of all years
         portion.errors.append(RowError(f"{row.where}: {error}; the row is not counted"))
         portion.damaged |= {lease.id for lease in candidates}
-        return
+        return None
     for name in charge.unreadable:
         portion.skipped[f"{name} that cannot be read: it is unknown, the row is counted"] += 1
     resource = (charge.resource_id or "").casefold()
@@ -179,8 +205,8 @@ def _add(portion: Portion, row: Row, candidates: list[Lease], by: JoinedBy) -> N
     lease = _nearest(charge, candidates)
     if by == "resource-id" and _overlap(charge, lease) < -NEAR:
         portion.out_of_period += 1
-    else:
-        portion.matched.append(Matched(lease, charge, by, row.format.source))
+        return None
+    return lease, charge
 
 
 def _nearest(row: ChargeRow, leases: Sequence[Lease]) -> Lease:

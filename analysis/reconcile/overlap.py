@@ -1,12 +1,13 @@
-"""The same charges in several files: runs of one month-to-date export, copies, files that share some rows.
+"""The same charges in several files: runs of one month-to-date export, copies, files whose days overlap.
 
-Files whose rows are mostly the same are the same bill again, whatever they are called: of those that cover a billing
-period the newest counts. Parts of one run are never compared with each other.
+Files whose rows are mostly the same, in the days that both hold, are runs of one export, whatever they are called: for
+the time that a newer run holds it counts, and before that the older one. Of other files that share rows each row counts
+once. Parts of one run are added up, except a part that stands in the others: it was left over from an earlier run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,32 +16,45 @@ from analysis.reconcile.exports import ExportFile, newest_run_note
 from bench.text import plural
 
 _MOST = 2048  # digests that are kept of the rows of a file
-_SAME = 0.5  # of the rows of the smaller file: this much in both, and they are one bill
+_SAME = 0.5  # of the older file's rows: this much in both, and they are runs of one export
+_LEFT_OVER = 2  # rows of a part that stand in other parts: one alone can be chance
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Sketch:
-    """The smallest digests of rows: two of them tell how many rows are in both, from bounded memory."""
+    """The smallest digests of rows, each with its time: two tell how many rows are in both, from little memory."""
 
     def __init__(self) -> None:
         """Of no row."""
-        self.digests: set[int] = set()
+        self.digests: dict[int, datetime | None] = {}
         self.limit: int | None = None  # above it, digests were left out
 
-    def add(self, digest: int) -> None:
+    def add(self, digest: int, since: datetime | None = None) -> None:
         """Count a row."""
         if self.limit is None or digest <= self.limit:
-            self.digests.add(digest)
+            self.digests[digest] = since
             if len(self.digests) > 2 * _MOST:
-                self.digests = set(sorted(self.digests)[:_MOST])
+                self.digests = {kept: self.digests[kept] for kept in sorted(self.digests)[:_MOST]}
                 self.limit = max(self.digests)
 
-    def shared(self, other: Sketch) -> tuple[int, float]:
-        """How many of the compared rows are in both, and their share of the smaller side."""
+    def merge(self, other: Sketch) -> None:
+        """Count the rows of the other too."""
+        if other.limit is not None and (self.limit is None or other.limit < self.limit):
+            self.limit = other.limit
+            self.digests = {digest: since for digest, since in self.digests.items() if digest <= other.limit}
+        for digest, since in other.digests.items():
+            self.add(digest, since)
+
+    def shared(self, other: Sketch, since: datetime | None = None) -> tuple[int, float]:
+        """How many of the compared rows, which begin at `since` or later, are in both, and their share of these."""
         limits = [limit for limit in (self.limit, other.limit) if limit is not None]
-        a, b = ({digest for digest in side.digests if not limits or digest <= min(limits)} for side in (self, other))
-        both = len(a & b)
-        return both, both / (min(len(a), len(b)) or 1)
+        own = [
+            digest
+            for digest, begins in self.digests.items()
+            if (not limits or digest <= min(limits)) and (since is None or (begins is not None and begins >= since))
+        ]
+        both = sum(digest in other.digests for digest in own)
+        return both, both / (len(own) or 1)
 
 
 @dataclass
@@ -50,17 +64,20 @@ class Covered:
     file: ExportFile
     period: str
     sketch: Sketch = field(default_factory=Sketch)
+    since: datetime | None = None
     until: datetime | None = None
 
 
 @dataclass
-class _Run:
-    """The files of one run, for one billing period."""
+class Run:
+    """The files of one run, for one billing period, and up to when its rows count."""
 
-    parts: list[Covered]
+    parts: Sequence[Covered]
+    before: datetime | None = None  # rows from here on are those of a newer run; None: all count
 
     @property
     def name(self) -> str:
+        """The file that it is, or its first one."""
         first = self.parts[0].file
         if len(self.parts) == 1:
             return first.name
@@ -68,73 +85,103 @@ class _Run:
 
     @property
     def age(self) -> tuple[datetime, float, str]:
-        until = max((part.until or _NEVER for part in self.parts), default=_NEVER)
-        return until, max(part.file.modified for part in self.parts), self.parts[0].file.name
+        """Greater for a newer run: by how far its charges go."""
+        return self.until or _NEVER, max(part.file.modified for part in self.parts), self.parts[0].file.name
 
     @property
     def series(self) -> str | None:
+        """The export that it is a run of, where its folder tells."""
         return self.parts[0].file.series
+
+    @property
+    def since(self) -> datetime | None:
+        """From where on it holds usage."""
+        return min((part.since for part in self.parts if part.since is not None), default=None)
+
+    @property
+    def until(self) -> datetime | None:
+        """Up to where it does."""
+        return max((part.until for part in self.parts if part.until is not None), default=None)
 
     @cached_property
     def sketch(self) -> Sketch:
         """Of the rows of all parts."""
         union = Sketch()
-        limits = [part.sketch.limit for part in self.parts if part.sketch.limit is not None]
-        union.limit = min(limits) if limits else None
         for part in self.parts:
-            for digest in part.sketch.digests:
-                union.add(digest)
+            union.merge(part.sketch)
         return union
 
-    def shared(self, other: _Run) -> tuple[int, float]:
-        """As of sketches; runs of one series are one bill whatever they hold."""
-        if self.series is not None and self.series == other.series:
-            return 0, 1.0
-        return self.sketch.shared(other.sketch)
+    def again(self, newer: Run) -> tuple[int, bool]:
+        """How many rows of it `newer` holds too, and whether they are runs of one export."""
+        both, _ = self.sketch.shared(newer.sketch)
+        if self.parts[0].file.run == newer.parts[0].file.run:
+            return both, False
+        _, share = self.sketch.shared(newer.sketch, newer.since)
+        return both, share >= _SAME or (self.series is not None and self.series == newer.series)
 
 
-def superseded(covered: Iterable[Covered]) -> tuple[list[Covered], list[str]]:
-    """What a newer run of the same export has again, and a note for each time that happens."""
+def runs_that_count(covered: Iterable[Covered]) -> tuple[list[Run], list[str]]:
+    """The runs whose rows count, newest first, and a note for each choice among them."""
     periods: dict[str, dict[str, list[Covered]]] = {}
     for part in covered:
         periods.setdefault(part.period, {}).setdefault(part.file.run, []).append(part)
-    older: list[Covered] = []
+    counting: list[Run] = []
     notes: dict[str, None] = {}
-    for period, runs in sorted(periods.items()):
+    for period, by_run in sorted(periods.items()):
         newest = _Newest()
-        for run in sorted((_Run(parts) for parts in runs.values()), key=lambda run: run.age, reverse=True):
-            if newest.repeated_by(run, notes):
-                older += run.parts
+        runs = [run for parts in by_run.values() for run in _without_left_over(parts)]
+        for run in sorted(runs, key=lambda run: run.age, reverse=True):
+            newest.add(run, notes)
+        counting += newest.runs
         for kept, times in zip(newest.runs, newest.times, strict=True):
             if times > 1:
                 notes[newest_run_note(times, kept.name, f" for the period from {period}")] = None
-    return older, list(notes)
+    return counting, list(notes)
+
+
+def _without_left_over(parts: list[Covered]) -> list[Run]:
+    """The parts of one run, and each that mostly stands in the others on its own."""
+    own: list[Covered] = []
+    left_over: list[Run] = []
+    rows = Sketch()
+    for part in sorted(parts, key=lambda part: len(part.sketch.digests), reverse=True):
+        both, share = part.sketch.shared(rows)
+        if both >= _LEFT_OVER and share >= _SAME:
+            left_over.append(Run([part]))
+        else:
+            own.append(part)
+            rows.merge(part.sketch)
+    return [Run(sorted(own, key=lambda part: part.file.name)), *left_over]
 
 
 class _Newest:
     """The runs that count so far, newest first."""
 
     def __init__(self) -> None:
-        self.runs: list[_Run] = []
+        self.runs: list[Run] = []
         self.times: list[int] = []
         self._by_digest: dict[int, list[int]] = {}  # so that a thousand files are not compared each with each
         self._by_series: dict[str, list[int]] = {}
 
-    def repeated_by(self, run: _Run, notes: dict[str, None]) -> bool:
-        """Whether `run`, which is older, is one of them again; else it is kept too."""
+    def add(self, run: Run, notes: dict[str, None]) -> None:
+        """Keep `run`, which is older than all that are there, or what they do not hold of it."""
         places = {place for digest in run.sketch.digests for place in self._by_digest.get(digest, ())}
+        said: dict[str, None] = {}
         for place in sorted(places.union(self._by_series.get(run.series or "", ()))):
-            both, share = run.shared(self.runs[place])
-            if share >= _SAME:
+            newer = self.runs[place]
+            both, same = run.again(newer)
+            if same and (newer.since is None or run.since is None or newer.since <= run.since):
                 self.times[place] += 1
-                return True
-            if both:
-                name = self.runs[place].name
-                notes[f"{plural(both, 'row')} of {run.name} are in {name} too, and are counted twice"] = None
+                return
+            if same and newer.since is not None:
+                run.before = min(run.before or newer.since, newer.since)
+                said[f"{run.name} counts up to {newer.since:%Y-%m-%d %H:%M} UTC, where {newer.name} begins"] = None
+            elif both:
+                said[f"{plural(both, 'row')} of {run.name} stand in {newer.name} too, and count once"] = None
+        notes.update(said)
         for digest in run.sketch.digests:
             self._by_digest.setdefault(digest, []).append(len(self.runs))
         if run.series is not None:
             self._by_series.setdefault(run.series, []).append(len(self.runs))
         self.runs.append(run)
         self.times.append(1)
-        return False

@@ -19,7 +19,8 @@ from typing import IO
 from analysis.reconcile.exports import opened
 from analysis.reconcile.formats import complaint, format_of
 from analysis.reconcile.formats.cells import blank, column
-from analysis.reconcile.formats.charge import Format, Row, RowError, is_lease_tag
+from analysis.reconcile.formats.charge import Format, Row, RowError
+from analysis.reconcile.formats.tags import is_lease_tag
 from bench.errors import BenchError, UsageError
 
 _ROWS = 10_000  # of Parquet, held at a time
@@ -70,7 +71,7 @@ def _objects(found: Iterator[dict[str, object] | None], source: str) -> Iterator
             places = _places(list(cells), form)
             values = list(cells.values())
             row = {name: values[place] for name, place in places.items()}
-            yield Row(where, form, row, hash(repr(cells)))
+            yield Row(where, form, row)
 
 
 def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[dict[str, object] | None]:
@@ -115,7 +116,7 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
             error = RowError(f"{where}: has {len(cells)} cells where the header has {len(header)}; it is not counted")
             yield Row(where, form, error)
         else:
-            yield Row(where, form, {name: cells[place] for name, place in places.items()}, hash(tuple(cells)))
+            yield Row(where, form, {name: cells[place] for name, place in places.items()})
 
 
 def _encoding(head: bytes) -> str:
@@ -157,14 +158,14 @@ def _parquet(file: IO[bytes], source: str) -> Iterator[Row]:
             for cells in batch.to_pylist():
                 number += 1
                 row = {column(name): cell for name, cell in cells.items()}
-                yield Row(f"{source} row {number}", form, row, hash(repr(row)))
+                yield Row(f"{source} row {number}", form, row)
     except pa.ArrowException as error:
         raise BenchError(f"{source}: is no Parquet file that can be read ({error})") from error
 
 
 def _places(header: Sequence[str], form: Format) -> dict[str, int]:
     """Where each column that is read stands; of two of a name the first."""
-    wanted = {column(name) for names in (*form.required, form.optional) for name in names}
+    wanted = {column(name) for names in (*form.required, *form.identity, form.optional) for name in names}
     places: dict[str, int] = {}
     for place, name in enumerate(header):
         if column(name) in wanted or is_lease_tag(name):

@@ -19,7 +19,7 @@ from bench.record.documents import Bill, BillSource
 def matched(*rows: dict[str, Any] | RowError, leases: Mapping[str, Lease], source: BillSource = "focus") -> MatchResult:
     """The rows of one file `x.csv`, from its second line on, matched."""
     file = ExportFile("x.csv", modified=0, size=1, run="x.csv", series=None)
-    read = (Row(f"x.csv:{number}", FORMATS[source], cells, number) for number, cells in enumerate(rows, 2))
+    read = (Row(f"x.csv:{number}", FORMATS[source], cells) for number, cells in enumerate(rows, 2))
     return match([(file, read)], leases)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of, tag_or_error
+from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
+from analysis.reconcile.formats.tags import tag_or_error
 from bench.record.documents import BillSource, ChargeCategory
 
 _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
@@ -51,15 +52,32 @@ class Azure:
         "unitOfMeasure",
     )
 
+    identity: tuple[tuple[str, ...], ...] = (
+        _DATES,
+        ("chargeType",),
+        ("meterId", "meterName", "productName", "product"),
+        _COSTS,
+        _CURRENCIES,
+        ("subscriptionId", "subscriptionGuid"),
+    )
+
     def glance(self, cells: read.Cells) -> Glance:
         """By the tag: on Azure a bill does not carry the id that a machine knows itself by."""
         tag, error = tag_or_error(cells.get("tags"))
-        until = None
+        since = until = None
         if (read.text(cells, "chargeType") or "usage").casefold() == "usage":
             with suppress(ValueError, OverflowError):
-                until = read.instant(read.text(cells, *_DATES)) + _DAY
-        date = read.text(cells, "billingPeriodStartDate", *_DATES) or ""
-        return Glance(tag, resource_of(read.text(cells, *_RESOURCES)), read.day_of(date)[:7], "azure", until, error)
+                since = read.instant(read.text(cells, *_DATES))
+                until = since + _DAY
+        return Glance(
+            tag=tag,
+            tag_error=error,
+            resource_id=resource_of(read.text(cells, *_RESOURCES)),
+            period=read.day_of(read.text(cells, "billingPeriodStartDate", *_DATES) or "")[:7],
+            provider="azure",
+            since=since,
+            until=until,
+        )
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the column, for what it cannot hold."""

@@ -160,6 +160,20 @@ def _seen_until(start: str, end: str) -> datetime | None:
     return _until(start, end)
 
 
+def shown_since(start: Any, until: datetime | None) -> datetime | None:
+    """From where on a row charges usage, by its `shown_until`; None where it is of more than a day."""
+    if until is None:
+        return None
+    first = seen_instant(start)
+    return first if first < until else None
+
+
+@lru_cache(4096)
+def seen_instant(cell: Any) -> datetime:
+    """As `instant`, of a cell that many rows have."""
+    return instant(cell)
+
+
 def day_of(cell: Any) -> str:
     """The day of an instant, `2026-11-01`; of anything else what is written."""
     return _seen_day(cell) if isinstance(cell, str) else _day(cell)

@@ -27,13 +27,14 @@ class CostExplorer:
     title: str = "Cost Explorer"
     required: tuple[tuple[str, ...], ...] = (("Start",), ("End",), ("Tag",), ("RECORD_TYPE",), ("UnblendedCost",))
     optional: tuple[str, ...] = ("Unit", "NetAmortizedCost", "Estimated")
+    identity: tuple[tuple[str, ...], ...] = ()  # it is asked once, not exported again
 
     def glance(self, cells: read.Cells) -> Glance:
         """By the tag: an answer by day names no resource."""
         until = None
         if cells["recordtype"] not in CATEGORIES:
             until = read.shown_until(cells["start"], cells["end"])
-        return Glance(cells["tag"] or None, None, str(cells["start"])[:7], "aws", until)
+        return Glance(cells["tag"] or None, None, str(cells["start"])[:7], "aws", until=until)
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the metric, for what it cannot hold."""

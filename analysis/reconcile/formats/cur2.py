@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Glance, is_lease_tag, resource_of, tag_or_error
+from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
+from analysis.reconcile.formats.tags import is_lease_tag, tag_or_error
 from bench.record.documents import BillSource, ChargeCategory
 
 # What a line is -> FOCUS's ChargeCategory; the rest, such as DiscountedUsage, is use.
@@ -67,6 +68,17 @@ class Cur2:
         *_EFFECTIVE.values(),
     )
 
+    identity: tuple[tuple[str, ...], ...] = (
+        ("line_item_usage_start_date",),
+        ("line_item_usage_end_date",),
+        ("line_item_line_item_type",),
+        ("line_item_usage_type",),
+        ("line_item_line_item_description",),
+        ("line_item_unblended_cost",),
+        ("line_item_currency_code",),
+        ("line_item_usage_account_id",),
+    )
+
     def glance(self, cells: read.Cells) -> Glance:
         """By the tag, in its own column or among the others, and the resource."""
         tag, error = tag_or_error(cells.get(read.column("resource_tags")))
@@ -74,14 +86,15 @@ class Cur2:
             columns = (str(cell).strip() for name, cell in cells.items() if is_lease_tag(name) and not read.blank(cell))
             tag = next(columns, None)
         start, end = (cells.get(read.column(f"line_item_usage_{edge}_date")) for edge in ("start", "end"))
-        usage = _kind(cells) not in CATEGORIES
+        until = read.shown_until(start, end) if _kind(cells) not in CATEGORIES else None
         return Glance(
             tag=tag,
             tag_error=error,
             resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),
             period=read.day_of(cells.get(read.column("bill_billing_period_start_date"))),
             provider="aws",
-            until=read.shown_until(start, end) if usage else None,
+            since=read.shown_since(start, until),
+            until=until,
         )
 
     def charge(self, cells: read.Cells) -> ChargeRow:

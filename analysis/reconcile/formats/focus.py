@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of, tag_or_error
+from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
+from analysis.reconcile.formats.tags import tag_or_error
 from bench.record.documents import BillSource
 
 _PROVIDERS = {"amazon": "aws", "microsoft": "azure", "google": "gcp", "oracle": "oci"}
@@ -48,18 +49,31 @@ class Focus:
         "ProviderName",
     )
 
+    identity: tuple[tuple[str, ...], ...] = (
+        ("ChargePeriodStart",),
+        ("ChargePeriodEnd",),
+        ("ChargeCategory",),
+        ("ChargeDescription",),
+        ("BilledCost",),
+        ("BillingCurrency",),
+        ("SubAccountId", "BillingAccountId"),
+    )
+
     def glance(self, cells: read.Cells) -> Glance:
         """By the tag in Tags and the resource in ResourceId."""
         tag, error = tag_or_error(cells.get("tags"))
+        # A purchase or tax of a whole month or year is there from the first day of it.
         usage = str(cells.get("chargecategory")).strip().casefold() == "usage"
+        start, end = cells.get("chargeperiodstart"), cells.get("chargeperiodend")
+        until = read.shown_until(start, end) if usage else None
         return Glance(
             tag=tag,
             tag_error=error,
             resource_id=resource_of(cells.get("resourceid")),
             period=read.day_of(cells.get("billingperiodstart")),
             provider=_provider(read.text(cells, "HostProviderName", "ServiceProviderName", "ProviderName")),
-            # A purchase or tax of a whole month or year is there from the first day of it.
-            until=read.shown_until(cells.get("chargeperiodstart"), cells.get("chargeperiodend")) if usage else None,
+            since=read.shown_since(start, until),
+            until=until,
         )
 
     def charge(self, cells: read.Cells) -> ChargeRow:

@@ -37,11 +37,13 @@ class RunPod:
     title: str = "RunPod"
     required: tuple[tuple[str, ...], ...] = (("podId",), ("startTime",), ("endTime",), ("totalAmount",))
     optional: tuple[str, ...] = ()
+    identity: tuple[tuple[str, ...], ...] = ()  # it is asked once, not exported again
 
     def glance(self, cells: read.Cells) -> Glance:
         """By the pod."""
         until = read.shown_until(cells.get("starttime"), cells.get("endtime"))
-        return Glance(None, resource_of(cells.get("podid")), str(cells.get("starttime"))[:7], "runpod", until)
+        period = str(cells.get("starttime"))[:7]
+        return Glance(None, resource_of(cells.get("podid")), period, "runpod", until=until)
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the field, for what it cannot hold."""
