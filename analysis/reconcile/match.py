@@ -33,6 +33,7 @@ class Matched:
     source: BillSource
     digest: int  # equal for the same charge in another file
     since: datetime | None  # from where on it is usage of at most a day
+    exported: datetime  # when the file that holds it was made
 
 
 @dataclass
@@ -48,6 +49,11 @@ class Portion(Covered):
     skipped: Counter[str] = field(default_factory=Counter)  # rows that are no charges, by what they are
     sources: set[BillSource] = field(default_factory=set)
     reach: dict[str, datetime] = field(default_factory=dict)  # up to where each provider's usage is charged
+
+    @property
+    def exported(self) -> datetime:
+        """When the file was made."""
+        return datetime.fromtimestamp(self.file.modified, UTC)
 
     def extend(self, glance: Glance) -> None:
         """See how far the charges go."""
@@ -177,7 +183,7 @@ def _match_row(portion: Portion, row: Row, glance: Glance, digest: int, index: L
     if candidates:
         charged = _charged(portion, row, candidates, by)
         if charged is not None:
-            portion.matched.append(Matched(*charged, by, row.format.source, digest, glance.since))
+            portion.matched.append(Matched(*charged, by, row.format.source, digest, glance.since, portion.exported))
     elif glance.tag_error is not None:
         portion.errors.append(RowError(f"{row.where}: {glance.tag_error}; the row is not counted"))
     elif glance.tag is not None:

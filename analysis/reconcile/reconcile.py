@@ -18,6 +18,7 @@ from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError
 from bench.record.documents import AnyDocument, Bill, BillSource, Charge, Partial, current_bills, make_bill, sum_known
 from bench.store import Store, read_all
+from bench.text import plural
 from bench.tracking import tracked
 
 # Charges come up to a day late; two days after a lease ended they are taken to be complete.
@@ -74,7 +75,9 @@ def _first(leases: dict[str, Lease]) -> datetime:
 
 
 def _match_answer(source: BillSource, rows: Iterable[Row], leases: dict[str, Lease]) -> MatchResult:
-    matched = match([(ExportFile(source, modified=0, size=1, run=source, series=None), rows)], leases)
+    matched = match(
+        [(ExportFile(source, modified=datetime.now(UTC).timestamp(), size=1, run=source, series=None), rows)], leases
+    )
     matched.sources.add(source)  # also where it has no row
     return matched
 
@@ -83,18 +86,44 @@ def _reconciled(
     matched: MatchResult, documents: Sequence[AnyDocument], errors: Sequence[BenchError], store: Store
 ) -> ReconcileResult:
     stored = [document for document in documents if isinstance(document, Bill)]
+    read = list(bills_of(matched))
     known = {_charged(bill) for bill in current_bills(stored)}
-    bills = [bill for bill in bills_of(matched) if _charged(bill) not in known]
+    counting = {bill.id for bill in current_bills([*stored, *read])}
+    bills = [bill for bill in read if _charged(bill) not in known and bill.id in counting]
     for bill in bills:
         store.put(bill)
     # Another source counts the same money again, so the two are never added.
     shown = of_one_source(bill for bill in [*stored, *bills] if not matched.sources or bill.source in matched.sources)
+    matched.notes += _beside_earlier(read, shown, stored)
     return ReconcileResult(reconcile(matched.leases, shown), matched, [*errors, *matched.errors])
 
 
 def _charged(bill: Bill) -> str:
     """What a bill says: charges that have not changed are no new bill, however far the others have gone since."""
-    return bill.model_dump_json(exclude={"id", "charged_until"})
+    return bill.model_dump_json(exclude={"id", "charged_until", "exported"})
+
+
+def _beside_earlier(read: Sequence[Bill], shown: Sequence[Bill], stored: Sequence[Bill]) -> Iterator[str]:
+    """Which bills of earlier exports say something else than what was read now, and which of the two counts."""
+    before, counting = _by_place(current_bills(stored)), _by_place(shown)
+    for place, bill in _by_place(read).items():
+        earlier, counts = before.get(place), counting.get(place)
+        said, month = _cost(bill), f"{bill.lease_id}, {bill.billing_period_start:%Y-%m}"
+        if counts is not None and counts.billed_cost != bill.billed_cost:
+            yield f"{month}: {_cost(counts)} of another export counts; this one, {said}, is older or covers less"
+        elif earlier is not None and earlier.billed_cost != bill.billed_cost:
+            yield f"{month}: {said} replaces {_cost(earlier)} of an earlier export"
+    if unread := len(counting.keys() - _by_place(read).keys()):
+        yield f"{plural(unread, 'bill')} shown of earlier exports: nothing was read now for the same lease and month"
+
+
+def _by_place(bills: Iterable[Bill]) -> dict[tuple[str, datetime, str, BillSource], Bill]:
+    """The bills by what only one of them counts for."""
+    return {(bill.lease_id, bill.billing_period_start, bill.currency, bill.source): bill for bill in bills}
+
+
+def _cost(bill: Bill) -> str:
+    return f"{bill.billed_cost:.4f} {bill.currency}"
 
 
 def bills_of(result: MatchResult) -> Iterator[Bill]:
@@ -114,6 +143,7 @@ def bills_of(result: MatchResult) -> Iterator[Bill]:
             charge_period_start=min(row.charge_period[0] for row in rows),
             charge_period_end=max(row.charge_period[1] for row in rows),
             charged_until=result.until_of(lease.opened.provider),
+            exported=max(charge.exported for charge in charges),
             currency=currency,
             charges=_summed(rows),
             partial=_partial(result, lease, rows),

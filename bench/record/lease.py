@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from typing import Annotated, Any, Literal
 
@@ -33,6 +33,7 @@ JoinedBy = Literal["resource-id", "tag"]
 # lease-open: no record says when the lease ended. period-not-covered: the charges end before the lease does.
 # not-final: the provider can still change the charges. row-unreadable: a row of it was malformed and left out.
 Partial = Literal["lease-open", "period-not-covered", "not-final", "row-unreadable"]
+_UNKNOWN = datetime.min.replace(tzinfo=UTC)  # before any time that is known
 _EXACT = 80  # digits: more than a sum of costs has
 # A credit or a refund is below zero, so this is not Money.
 Charged = Annotated[Decimal, Field(allow_inf_nan=False), PlainSerializer(str, when_used="json")]
@@ -152,8 +153,8 @@ class Charge(Part):
 class Bill(Document):
     """What was charged for the lease `lease_id` in the billing period that begins at `billing_period_start`.
 
-    `id` follows from the content, so that the same charges read twice are the same record. A later export that
-    says more is another record of the same lease and period; `current_bills` tells which of them counts.
+    `id` follows from the content. A later export that says something else is another record of the same lease and
+    period; `current_bills` tells which of them counts.
     """
 
     kind: Literal["bill"] = "bill"
@@ -165,6 +166,7 @@ class Bill(Document):
     charge_period_start: Utc = Field(description="of the first charge")
     charge_period_end: Utc = Field(description="of the last charge, which it does not hold")
     charged_until: Utc | None = Field(None, description="up to where the source charged usage when it was read")
+    exported: Utc | None = Field(None, description="when the export that it was read from was made; null: not known")
     currency: str = Field(pattern=r"^[A-Z]{3}$", description="the billing currency, ISO 4217")
     charges: tuple[Charge, ...] = Field(min_length=1)
     billed_cost: Charged = Field(description="the sum over the charges")
@@ -202,8 +204,8 @@ def make_bill(*, charges: Iterable[Charge], **fields: Any) -> Bill:
 def current_bills(bills: Iterable[Bill]) -> list[Bill]:
     """The bill that counts for each lease, billing period, currency and source, in the order of those.
 
-    A complete one goes before a partial one; then the one with more of the period; then the one that was read from
-    charges that went further, for a provider can revise them; then the one of more rows.
+    The one of the later export, for a provider can correct charges downwards too, unless it covers less: the lease or
+    a row of it is missing, or the source's charges did not go as far when it was read.
     """
     best: dict[tuple[str, ...], Bill] = {}
     for bill in bills:
@@ -228,7 +230,9 @@ def sum_known(values: Iterable[Decimal | None]) -> Decimal | None:
 
 def _weight(bill: Bill) -> tuple[Any, ...]:
     rows = sum(charge.rows for charge in bill.charges)
-    return bill.complete, bill.charge_period_end, bill.charged_until or bill.charge_period_end, rows, bill.id
+    whole = not set(bill.partial) - {"not-final"}
+    reach, exported = bill.charged_until or bill.charge_period_end, bill.exported or _UNKNOWN
+    return whole, reach, exported, bill.complete, bill.charge_period_end, rows, bill.id
 
 
 def _id_of(bill: Bill) -> str:

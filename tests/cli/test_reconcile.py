@@ -1,6 +1,7 @@
 """bench reconcile and bench export focus, as a user calls them; and the example in docs/reconcile.md."""
 
 import csv
+import os
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -168,6 +169,26 @@ def test_a_later_export_that_says_less_counts_and_the_same_charges_are_no_new_bi
         result = bench("reconcile", "--export", f"{number}.csv")
         assert ("0.1000 USD" in result.stdout) == (number >= 2), number
     assert sorted(bill.billed_cost for bill in bills(november)) == [Decimal("0.1000"), Decimal("0.1921")]
+
+
+def test_a_correction_to_less_replaces_a_bill_and_the_older_export_read_again_does_not(
+    bench: Bench, november: FolderStore, tmp_path: Path
+) -> None:
+    wrong = USED.replace("0.1921", "1.0000").replace("p3.2xlarge", "wrongly metered")
+    for number, rows in enumerate(([USED, wrong, LATER], [USED, LATER])):
+        (tmp_path / f"{number}.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+        os.utime(tmp_path / f"{number}.csv", (number, number))
+    printed = [bench("reconcile", "--export", f"{number}.csv").stdout for number in (0, 1, 1, 0)]
+    assert [re.findall(r"[\d.]+ USD", table)[1] for table in printed] == ["1.1921 USD", *["0.1921 USD"] * 3]
+    assert [table.count("1.1921 USD") for table in printed] == [1, 1, 0, 1]
+    assert len(bills(november)) == 2
+
+
+def test_a_bill_for_which_nothing_was_read_is_said(bench: Bench, november: FolderStore, tmp_path: Path) -> None:
+    bench("reconcile", "--export", "november.csv")
+    (tmp_path / "x.csv").write_text(f"{HEADER}\n{LATER}\n")
+    result = bench("reconcile", "--export", "x.csv")
+    assert "1 bill shown of earlier exports" in result.stdout
 
 
 def test_two_runs_of_an_export_in_a_folder_count_once(bench: Bench, november: FolderStore, tmp_path: Path) -> None:

@@ -101,11 +101,26 @@ def test_a_bill_that_contradicts_itself_is_refused(change: dict[str, Any], said:
         Bill(**(dict(a_bill()) | change))
 
 
-def test_a_complete_bill_counts_before_a_partial_one_and_a_later_before_an_earlier() -> None:
-    partial = a_bill(COMPUTE, CREDIT, charge_period_end=BEGAN + timedelta(hours=9), partial=("not-final",))
-    early, late = a_bill(), a_bill(charge_period_end=BEGAN + timedelta(hours=2))
-    assert current_bills([early, partial, late]) == current_bills([late, early, partial]) == [late]
-    assert current_bills([partial]) == [partial]
+FIRST, LATER = BEGAN + timedelta(days=3), BEGAN + timedelta(days=4)
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ({"exported": FIRST}, {"exported": LATER, "partial": ("not-final",)}),
+        ({"exported": LATER, "charged_until": FIRST}, {"exported": FIRST, "charged_until": LATER}),
+        ({"exported": LATER, "partial": ("row-unreadable",)}, {"exported": FIRST}),
+        ({"exported": LATER, "partial": ("period-not-covered", "not-final")}, {"exported": FIRST}),
+        ({"partial": ("lease-open",), "charge_period_end": LATER}, {}),
+        ({}, {"exported": FIRST}),
+        ({}, {"charge_period_end": BEGAN + timedelta(hours=2)}),
+        ({"partial": ("not-final",)}, {}),
+    ],
+)
+def test_the_bill_of_a_later_export_counts_unless_it_covers_less(less: dict[str, Any], more: dict[str, Any]) -> None:
+    # What is later can say less: a correction.
+    earlier, counting = a_bill(COMPUTE, CREDIT, COMPUTE, **less), a_bill(COMPUTE, **more)
+    assert current_bills([earlier, counting]) == current_bills([counting, earlier]) == [counting]
 
 
 def test_bills_of_other_months_and_other_sources_count_beside_each_other() -> None:
