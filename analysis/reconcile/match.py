@@ -169,6 +169,9 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Itera
             portion_of(_NO_PERIOD).skipped[row.cells] += 1
         else:
             glance = row.format.glance(row.cells)
+            if glance.refused is not None:
+                refusal = RowError(f"{row.where}: {glance.refused}; nothing of this file is counted")
+                return [Portion(file, _NO_PERIOD, errors=[refusal])]
             portion = portion_of(glance.period)
             portion.sources.add(row.format.source)
             digest = digest_of(row.format, row.cells, glance)

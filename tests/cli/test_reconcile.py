@@ -110,6 +110,16 @@ def test_estimates_go_out_as_focus_and_an_unknown_one_is_named(
     assert (row["ListCost"], row["x_Estimated"]) == ("0.1904", "true")
 
 
+def test_estimates_are_never_taken_for_a_bill(bench: Bench, november: FolderStore, tmp_path: Path) -> None:
+    bench("export", "focus", "-o", "estimates.csv")
+    assert bench("reconcile", "--export", "estimates.csv").returncode == 5
+    assert bills(november) == []
+    result = bench("reconcile", "--export", ".")
+    assert (result.returncode, "0.1471 USD" in result.stdout) == (5, True)
+    assert re.findall(r"\S+csv:\d|x_Estimated", result.stderr) == ["./estimates.csv:2", "x_Estimated"]
+    assert [bill.billed_cost for bill in bills(november)] == [Decimal("0.1471")]
+
+
 def test_a_day_that_has_not_come_yet_is_refused(bench: Bench, november: FolderStore) -> None:
     result = bench("reconcile", "--cost-explorer", "--since", "2126-11-01")
     assert result.returncode == 2

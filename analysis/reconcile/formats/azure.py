@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import InvalidOperation
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
@@ -26,6 +27,9 @@ _CATEGORIES: dict[str, ChargeCategory] = {
     "roundingadjustment": "Adjustment",
 }
 _PRICING = {"ondemand": "Standard", "spot": "Dynamic", "reservation": "Committed", "savingsplan": "Committed"}
+# Rows that only the amortized export has: its costs are shares of a purchase that the actual cost holds whole.
+_AMORTIZED = "holds amortized cost, which is not what was billed: export the actual cost"
+_UNUSED = ("unusedreservation", "unusedsavingsplan")
 _DAY = timedelta(days=1)
 
 
@@ -51,7 +55,6 @@ class Azure:
         "quantity",
         "unitOfMeasure",
     )
-
     identity: tuple[tuple[str, ...], ...] = (
         _DATES,
         ("chargeType",),
@@ -65,7 +68,8 @@ class Azure:
         """By the tag: on Azure a bill does not carry the id that a machine knows itself by."""
         tag, error = tag_or_error(cells.get("tags"))
         since = until = None
-        if (read.text(cells, "chargeType") or "usage").casefold() == "usage":
+        kind = (read.text(cells, "chargeType") or "usage").casefold()
+        if kind == "usage":
             with suppress(ValueError, OverflowError):
                 since = read.instant(read.text(cells, *_DATES))
                 until = since + _DAY
@@ -77,6 +81,7 @@ class Azure:
             provider="azure",
             since=since,
             until=until,
+            refused=_AMORTIZED if kind in _UNUSED or (kind == "usage" and _shares(cells)) else None,
         )
 
     def charge(self, cells: read.Cells) -> ChargeRow:
@@ -86,8 +91,7 @@ class Azure:
         unreadable: list[str] = []
         billed = read.required(cells, cost, read.number)
         period = read.text(cells, "billingPeriodStartDate")
-        model = (read.text(cells, "pricingModel") or "").replace(" ", "").casefold()
-        pricing = _PRICING.get(model)
+        pricing = _pricing(cells)
         return ChargeRow(
             resource_id=resource_of(read.text(cells, *_RESOURCES)),
             currency=read.required(cells, _first(cells, _CURRENCIES), read.currency),
@@ -111,6 +115,19 @@ class Azure:
             final=None if read.text(cells, "invoiceId") or "invoiceid" not in cells else False,
             unreadable=tuple(unreadable),
         )
+
+
+def _pricing(cells: read.Cells) -> str | None:
+    return _PRICING.get((read.text(cells, "pricingModel") or "").replace(" ", "").casefold())
+
+
+def _shares(cells: read.Cells) -> bool:
+    """Whether use that a commitment covers has a cost: in actual cost it has none."""
+    if _pricing(cells) != "Committed":
+        return False
+    with suppress(ValueError, InvalidOperation):
+        return read.number(cells.get(read.column(_first(cells, _COSTS)))) != 0
+    return False
 
 
 def _first(cells: read.Cells, names: tuple[str, ...]) -> str:

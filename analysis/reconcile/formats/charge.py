@@ -48,6 +48,7 @@ class Glance(NamedTuple):
     since: datetime | None = None  # from where on this row charges usage, where that is of at most a day
     until: datetime | None = None  # up to where this row shows that usage was charged
     tag_error: str | None = None  # the tags name a lease, and which one cannot be read
+    refused: str | None = None  # why a file with such a row is no bill
 
 
 class Format(Protocol):

@@ -67,7 +67,6 @@ class Cur2:
         *(name for _, name in _COMMITMENTS.values()),
         *_EFFECTIVE.values(),
     )
-
     identity: tuple[tuple[str, ...], ...] = (
         ("line_item_usage_start_date",),
         ("line_item_usage_end_date",),

@@ -14,6 +14,7 @@ from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
 from analysis.reconcile.formats.tags import tag_or_error
 from bench.record.documents import BillSource
 
+_ESTIMATED = "holds estimates (x_Estimated), as `bench export focus` writes them, which are no bill"
 _PROVIDERS = {"amazon": "aws", "microsoft": "azure", "google": "gcp", "oracle": "oci"}
 
 
@@ -47,8 +48,8 @@ class Focus:
         "HostProviderName",
         "ServiceProviderName",
         "ProviderName",
+        "x_Estimated",
     )
-
     identity: tuple[tuple[str, ...], ...] = (
         ("ChargePeriodStart",),
         ("ChargePeriodEnd",),
@@ -74,6 +75,7 @@ class Focus:
             provider=_provider(read.text(cells, "HostProviderName", "ServiceProviderName", "ProviderName")),
             since=read.shown_since(start, until),
             until=until,
+            refused=_ESTIMATED if (read.text(cells, "x_Estimated") or "").casefold() == "true" else None,
         )
 
     def charge(self, cells: read.Cells) -> ChargeRow:

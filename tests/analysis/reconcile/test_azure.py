@@ -14,7 +14,7 @@ from analysis.reconcile.formats.cells import column
 from analysis.reconcile.reconcile import from_exports
 from bench.record.documents import AnyDocument, Bill
 from bench.store import FolderStore
-from tests.support.charges import bills_of_rows, write_csv
+from tests.support.charges import bills_of_rows, matched, write_csv
 from tests.support.leases import IDS, closed, opened
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg"
@@ -67,6 +67,24 @@ def test_a_row_is_a_day_of_the_lease_that_its_tag_names() -> None:
 def test_what_a_commitment_covers_has_an_unknown_effective_cost_and_its_name() -> None:
     bill = bill_of(pricingModel="SavingsPlan", benefitName="plan-1", costInBillingCurrency="0")
     assert (bill.billed_cost, bill.effective_cost, bill.charges[0].commitment) == (Decimal(0), None, "plan-1")
+
+
+AMORTIZED: list[dict[str, Any]] = [
+    {"chargeType": "UnusedReservation", "pricingModel": "Reservation", "costInBillingCurrency": "46.9"},
+    {"chargeType": "UnusedSavingsPlan"},
+    {"pricingModel": "SavingsPlan", "costInBillingCurrency": "0.1244"},
+]
+
+
+@pytest.mark.parametrize("changes", AMORTIZED)
+def test_a_file_of_amortized_cost_is_refused_whole(changes: dict[str, Any]) -> None:
+    rows = [{column(name): cell for name, cell in row.items()} for row in (ROW, ROW | changes)]
+    result = matched(*rows, leases=leases_of(DOCUMENTS), source="azure")
+    assert (result.matched, [str(error).partition(": ")[0] for error in result.errors]) == ([], ["x.csv:3"])
+
+
+def test_a_purchase_of_a_reservation_is_no_amortized_cost() -> None:
+    assert bill_of(chargeType="Purchase", pricingModel="Reservation").billed_cost == Decimal("0.1921")
 
 
 @pytest.mark.parametrize(("kind", "category"), [("Refund", "Credit"), ("Purchase", "Purchase"), ("Tax", "Tax")])

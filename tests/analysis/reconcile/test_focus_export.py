@@ -17,7 +17,7 @@ from analysis.reconcile.focus_export import as_focus
 from analysis.reconcile.formats.cells import column
 from analysis.reconcile.formats.tags import tag_of
 from bench.record.documents import AnyDocument
-from tests.support.charges import bills_of_rows
+from tests.support.charges import bills_of_rows, matched
 from tests.support.leases import IDS, closed, opened
 
 # The path of the program, in an environment of its own: it needs older packages than bench does.
@@ -73,8 +73,10 @@ def test_a_machine_of_ones_own_is_there_with_a_price() -> None:
     assert [str(error) for error in unknown] == [f"lease {IDS[0]} is left out: the lease is not closed"]
 
 
-def test_our_own_reader_bills_what_was_estimated() -> None:
+def test_our_own_reader_refuses_it_as_estimates_and_reads_all_else() -> None:
     rows = [{column(name): cell for name, cell in row.items()} for row in table(DOCUMENTS)]
+    refused = matched(*rows, leases=leases_of(DOCUMENTS))
+    assert (refused.matched, len(refused.errors), {row.pop("xestimated") for row in rows}) == ([], 1, {"true"})
     assert [tag_of(row["tags"]) for row in rows] == IDS[:2]
     bills = bills_of_rows(*rows, leases=leases_of(DOCUMENTS))
     assert [bill.billed_cost for bill in bills] == [Decimal("0.1904"), Decimal("6.0945")]
