@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from analysis.frames.leases import Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
+from analysis.frames.leases import NEAR, Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
 from analysis.reconcile.exports import ExportFile, export_files
 from analysis.reconcile.formats.charge import ChargeRow, Row
 from analysis.reconcile.formats.cost_explorer import daily_charges
@@ -153,18 +153,31 @@ def bills_of(result: MatchResult) -> Iterator[Bill]:
 def _partial(result: MatchResult, lease: Lease, rows: list[ChargeRow]) -> tuple[Partial, ...]:
     period_end = max(row.billing_period[1] for row in rows)
     until = result.until_of(lease.opened.provider)
-    reached = max(row.charge_period[1] for row in rows)
-    covered = max(reached, until or reached)
     reasons: list[Partial] = []
     if lease.stopped is None:
         reasons.append("lease-open")
-    elif covered < min(lease.stopped, period_end):
+    elif not _covers(rows, until, lease.opened.started, min(lease.stopped, period_end)):
         reasons.append("period-not-covered")
     if not _final(until, lease, rows, period_end):
         reasons.append("not-final")
     if lease.id in result.damaged:
         reasons.append("row-unreadable")
     return tuple(reasons)
+
+
+def _covers(rows: list[ChargeRow], until: datetime | None, began: datetime, ended: datetime) -> bool:
+    """Whether the use of a lease within a billing period is charged from its beginning to its end, as far as is known.
+
+    The tax or a credit of a month is no use. A later month than the lease's, of a refund, has no use to charge.
+    """
+    began = max(began, min(row.billing_period[0] for row in rows))
+    if ended <= began:
+        return True
+    used = [row.charge_period for row in rows if row.category in ("Usage", "Purchase")]
+    if not used or min(start for start, _ in used) > began + NEAR:
+        return False
+    reached = max(end for _, end in used)
+    return max(reached, until or reached) >= ended
 
 
 def _final(until: datetime | None, lease: Lease, rows: list[ChargeRow], period_end: datetime) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import InvalidOperation
 
 from analysis.reconcile.formats import cells as read
@@ -42,6 +42,7 @@ class Azure:
     required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"))
     optional: tuple[str, ...] = (
         "billingPeriodStartDate",
+        "billingPeriodEndDate",
         "chargeType",
         "invoiceId",
         "meterName",
@@ -77,7 +78,7 @@ class Azure:
             tag=tag,
             tag_error=error,
             resource_id=resource_of(read.text(cells, *_RESOURCES)),
-            period=read.day_of(read.text(cells, "billingPeriodStartDate", *_DATES) or "")[:7],
+            period=_period_name(cells),
             provider="azure",
             since=since,
             until=until,
@@ -90,14 +91,11 @@ class Azure:
         cost = _first(cells, _COSTS)
         unreadable: list[str] = []
         billed = read.required(cells, cost, read.number)
-        period = read.text(cells, "billingPeriodStartDate")
         pricing = _pricing(cells)
         return ChargeRow(
             resource_id=resource_of(read.text(cells, *_RESOURCES)),
             currency=read.required(cells, _first(cells, _CURRENCIES), read.currency),
-            billing_period=read.month_of(
-                read.required(cells, "billingPeriodStartDate", read.instant) if period else start
-            ),
+            billing_period=_period(cells, start),
             charge_period=(start, start + _DAY),
             category=_CATEGORIES.get((read.text(cells, "chargeType") or "").casefold(), "Usage"),
             description=read.description(cells, "meterName", "productName", "product", "meterCategory"),
@@ -115,6 +113,26 @@ class Azure:
             final=None if read.text(cells, "invoiceId") or "invoiceid" not in cells else False,
             unreadable=tuple(unreadable),
         )
+
+
+def _period(cells: read.Cells, day: datetime) -> read.Period:
+    """The billing period, which can begin in mid-month, and whose end is written as its last day."""
+    edges = [f"billingPeriod{edge}Date" for edge in ("Start", "End")]
+    if read.text(cells, edges[0]) is None:
+        return read.month_of(day)
+    first = read.required(cells, edges[0], read.instant)
+    if read.text(cells, edges[1]) is None:
+        return first, read.next_month(first)
+    last = read.required(cells, edges[1], read.instant)
+    if last < first:
+        raise ValueError("billingPeriodEndDate is before billingPeriodStartDate")
+    return first, last + _DAY
+
+
+def _period_name(cells: read.Cells) -> str:
+    """Its first day, or else the month of the charge."""
+    first = read.text(cells, "billingPeriodStartDate")
+    return read.day_of(first) if first else read.day_of(read.text(cells, *_DATES) or "")[:7]
 
 
 def _pricing(cells: read.Cells) -> str | None:

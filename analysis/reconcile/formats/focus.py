@@ -14,6 +14,8 @@ from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
 from analysis.reconcile.formats.tags import tag_or_error
 from bench.record.documents import BillSource
 
+# Whose machine it is. Oracle's reports have the last two, from a preview of FOCUS.
+_PROVIDER_COLUMNS = ("HostProviderName", "ServiceProviderName", "ProviderName", "Provider", "Publisher")
 _ESTIMATED = "holds estimates (x_Estimated), as `bench export focus` writes them, which are no bill"
 _PROVIDERS = {"amazon": "aws", "microsoft": "azure", "google": "gcp", "oracle": "oci"}
 
@@ -45,9 +47,7 @@ class Focus:
         "CommitmentDiscountId",
         "CommitmentDiscountName",
         "CommitmentDiscountType",
-        "HostProviderName",
-        "ServiceProviderName",
-        "ProviderName",
+        *_PROVIDER_COLUMNS,
         "x_Estimated",
     )
     identity: tuple[tuple[str, ...], ...] = (
@@ -72,7 +72,7 @@ class Focus:
             tag_error=error,
             resource_id=resource_of(cells.get("resourceid")),
             period=read.day_of(cells.get("billingperiodstart")),
-            provider=_provider(read.text(cells, "HostProviderName", "ServiceProviderName", "ProviderName")),
+            provider=_provider(read.text(cells, *_PROVIDER_COLUMNS)),
             since=read.shown_since(start, until),
             until=until,
             refused=_ESTIMATED if (read.text(cells, "x_Estimated") or "").casefold() == "true" else None,

@@ -69,6 +69,11 @@ def test_what_a_commitment_covers_has_an_unknown_effective_cost_and_its_name() -
     assert (bill.billed_cost, bill.effective_cost, bill.charges[0].commitment) == (Decimal(0), None, "plan-1")
 
 
+def test_a_billing_period_can_begin_in_mid_month_and_lasts_to_the_end_of_its_last_day() -> None:
+    bill = bill_of(billingPeriodStartDate="10/22/2026", billingPeriodEndDate="11/21/2026")
+    assert (bill.billing_period_start, bill.partial) == (datetime(2026, 10, 22, tzinfo=UTC), ("not-final",))
+
+
 AMORTIZED: list[dict[str, Any]] = [
     {"chargeType": "UnusedReservation", "pricingModel": "Reservation", "costInBillingCurrency": "46.9"},
     {"chargeType": "UnusedSavingsPlan"},

@@ -103,47 +103,6 @@ def test_currencies_are_never_added_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("documents", "rows", "partial"),
-    [
-        ([opened(), closed()], [row(), LATER], ()),
-        ([opened(), closed()], [row()], ("not-final",)),
-        ([opened()], [row(), LATER], ("lease-open", "not-final")),
-        ([opened(), closed(after=7200)], [row()], ("period-not-covered", "not-final")),
-        ([opened(), closed()], [row(InvoiceId="7"), LATER], ()),
-        ([opened(), closed()], [row(InvoiceId="7")], ("not-final",)),  # an invoice can be provisional
-        ([opened(), closed()], [row(InvoiceId=""), LATER], ("not-final",)),
-        ([opened(), closed()], [row(), row(BilledCost="x"), LATER], ("row-unreadable",)),
-    ],
-)
-def test_a_bill_is_partial_as_long_as_more_can_follow(
-    documents: list[AnyDocument], rows: list[dict[str, Any]], partial: tuple[str, ...]
-) -> None:
-    (bill,) = bills(*rows, documents=documents)
-    assert (bill.partial, bill.complete) == (partial, not partial)
-
-
-def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one() -> None:
-    november = row(ChargePeriodStart="2026-11-30T23:00:00Z", ChargePeriodEnd="2026-12-01T00:00:00Z")
-    december = row(
-        BillingPeriodStart="2026-12-01T00:00:00Z",
-        BillingPeriodEnd="2027-01-01T00:00:00Z",
-        ChargePeriodStart="2026-12-01T00:00:00Z",
-        ChargePeriodEnd="2026-12-01T02:00:00Z",
-    )
-    later = row(ResourceId="other", ChargePeriodStart="2026-12-03T23:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z")
-    began = START.replace(day=30, hour=23)
-    documents: list[AnyDocument] = [
-        opened(started=began),
-        closed().model_copy(update={"stopped": began + timedelta(hours=2)}),
-    ]
-    (one,) = compared(joined(november, documents=documents))
-    assert one.bills[0].complete
-    assert one.partial == ("period-not-covered",)
-    (both,) = compared(joined(november, december, later, documents=documents))
-    assert (len(both.bills), both.billed, both.partial) == (2, Decimal("0.3842"), ())
-
-
-@pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"BilledCost": "oops"}, "BilledCost cannot be 'oops'"),
@@ -170,35 +129,6 @@ def test_an_optional_column_that_cannot_be_read_costs_itself_and_is_said(column:
     assert (bill.billed_cost, bill.effective_cost, bill.partial) == (Decimal("0.1921"), None, ())
     assert not result.errors
     assert column in as_text(compared(result), result)
-
-
-@pytest.mark.parametrize("category", ["Purchase", "Tax", "Usage"])
-def test_a_charge_that_reaches_into_the_future_does_not_say_how_far_charges_go(category: str) -> None:
-    period = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2027-11-01T00:00:00Z"}
-    plan = row(ResourceId="plan", ChargeCategory=category, **period)
-    (one,) = compared(joined(row(), plan))
-    assert one.partial == ("not-final",)
-    result = joined(plan)
-    assert "none yet" in as_text(compared(result), result)
-
-
-def test_a_charge_of_a_month_covers_its_own_lease() -> None:
-    period = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2026-12-01T00:00:00Z"}
-    (one,) = compared(joined(row(**period)))
-    assert one.partial == ("not-final",)
-
-
-@pytest.mark.parametrize("name", ["ProviderName", "ServiceProviderName", "HostProviderName"])
-def test_how_far_one_provider_charged_says_nothing_of_another(name: str) -> None:
-    later = LATER | row_of(name, "Amazon Web Services")
-    (one,) = compared(joined(row() | row_of(name, "Google Cloud"), later, documents=[opened(provider="gcp"), closed()]))
-    assert one.partial == ("not-final",)
-    result = joined(later, documents=[opened(provider="gcp"), closed()])
-    assert "none: no charge of gcp was read" in as_text(compared(result), result)
-
-
-def row_of(name: str, cell: str) -> dict[str, Any]:
-    return {name.casefold(): cell}
 
 
 def test_a_row_whose_tags_cannot_be_read_is_named_and_never_called_somebody_elses() -> None:

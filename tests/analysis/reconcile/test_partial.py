@@ -1,0 +1,116 @@
+"""When a bill is partial, and when it is complete: what more can follow, and how far the charges go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from analysis.frames.leases import Reconciliation, leases_of, reconcile, rented
+from analysis.reconcile.match import MatchResult
+from analysis.reconcile.reconcile import bills_of
+from analysis.reconcile.render import as_text
+from bench.record.documents import AnyDocument, Bill
+from tests.support.charges import matched
+from tests.support.leases import LATER, START, closed, opened, row
+
+MONTH = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2026-12-01T00:00:00Z"}
+TAX = row(ChargeCategory="Tax", BilledCost="0.04", **MONTH)
+HOUR_LATE = row(ChargePeriodStart="2026-11-20T14:00:00Z", ChargePeriodEnd="2026-11-20T18:00:00Z")
+ORACLE = {"provider": "Oracle"}  # as Oracle's own reports have it
+
+
+def joined(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> MatchResult:
+    leases = rented(leases_of([opened(), closed()] if documents is None else documents))
+    return matched(*rows, leases=leases)
+
+
+def bills(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> list[Bill]:
+    return list(bills_of(joined(*rows, documents=documents)))
+
+
+def compared(result: MatchResult) -> list[Reconciliation]:
+    return reconcile(result.leases, bills_of(result))
+
+
+@pytest.mark.parametrize(
+    ("documents", "rows", "partial"),
+    [
+        ([opened(), closed()], [row(), LATER], ()),
+        ([opened(), closed()], [row()], ("not-final",)),
+        ([opened()], [row(), LATER], ("lease-open", "not-final")),
+        ([opened(), closed(after=7200)], [row()], ("period-not-covered", "not-final")),
+        ([opened(), closed()], [row(InvoiceId="7"), LATER], ()),
+        ([opened(), closed()], [row(InvoiceId="7")], ("not-final",)),  # an invoice can be provisional
+        ([opened(), closed()], [row(InvoiceId=""), LATER], ("not-final",)),
+        ([opened(), closed()], [row(), row(BilledCost="x"), LATER], ("row-unreadable",)),
+        ([opened(), closed()], [TAX, LATER], ("period-not-covered",)),
+        ([opened(), closed()], [TAX, row(), LATER], ()),
+        ([opened(), closed(after=20000)], [TAX, HOUR_LATE, LATER], ("period-not-covered",)),
+        ([opened(), closed()], [row(ProviderName="AWS"), LATER | ORACLE], ("not-final",)),
+    ],
+)
+def test_a_bill_is_partial_as_long_as_more_can_follow(
+    documents: list[AnyDocument], rows: list[dict[str, Any]], partial: tuple[str, ...]
+) -> None:
+    (bill,) = bills(*rows, documents=documents)
+    assert (bill.partial, bill.complete) == (partial, not partial)
+
+
+def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one() -> None:
+    november = row(ChargePeriodStart="2026-11-30T23:00:00Z", ChargePeriodEnd="2026-12-01T00:00:00Z")
+    december = row(
+        BillingPeriodStart="2026-12-01T00:00:00Z",
+        BillingPeriodEnd="2027-01-01T00:00:00Z",
+        ChargePeriodStart="2026-12-01T00:00:00Z",
+        ChargePeriodEnd="2026-12-01T02:00:00Z",
+    )
+    later = row(ResourceId="other", ChargePeriodStart="2026-12-03T23:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z")
+    began = START.replace(day=30, hour=23)
+    documents: list[AnyDocument] = [
+        opened(started=began),
+        closed().model_copy(update={"stopped": began + timedelta(hours=2)}),
+    ]
+    (one,) = compared(joined(november, documents=documents))
+    assert one.bills[0].complete
+    assert one.partial == ("period-not-covered",)
+    (both,) = compared(joined(november, december, later, documents=documents))
+    assert (len(both.bills), both.billed, both.partial) == (2, Decimal("0.3842"), ())
+
+
+def test_a_refund_of_a_later_month_leaves_the_lease_complete() -> None:
+    december = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
+    refund = row(ChargeCategory="Credit", BilledCost="-0.1", **december)
+    (one,) = compared(joined(row(), LATER, refund))
+    assert (len(one.bills), one.billed, one.partial) == (2, Decimal("0.0921"), ())
+
+
+@pytest.mark.parametrize("category", ["Purchase", "Tax", "Usage"])
+def test_a_charge_that_reaches_into_the_future_does_not_say_how_far_charges_go(category: str) -> None:
+    period = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2027-11-01T00:00:00Z"}
+    plan = row(ResourceId="plan", ChargeCategory=category, **period)
+    (one,) = compared(joined(row(), plan))
+    assert one.partial == ("not-final",)
+    result = joined(plan)
+    assert "none yet" in as_text(compared(result), result)
+
+
+def test_a_charge_of_a_month_covers_its_own_lease() -> None:
+    period = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2026-12-01T00:00:00Z"}
+    (one,) = compared(joined(row(**period)))
+    assert one.partial == ("not-final",)
+
+
+@pytest.mark.parametrize("name", ["ProviderName", "ServiceProviderName", "HostProviderName", "Provider", "Publisher"])
+def test_how_far_one_provider_charged_says_nothing_of_another(name: str) -> None:
+    later = LATER | row_of(name, "Amazon Web Services")
+    (one,) = compared(joined(row() | row_of(name, "Google Cloud"), later, documents=[opened(provider="gcp"), closed()]))
+    assert one.partial == ("not-final",)
+    result = joined(later, documents=[opened(provider="gcp"), closed()])
+    assert "none: no charge of gcp was read" in as_text(compared(result), result)
+
+
+def row_of(name: str, cell: str) -> dict[str, Any]:
+    return {name.casefold(): cell}
