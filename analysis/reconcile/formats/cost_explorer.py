@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from analysis.reconcile.formats import cells as read
+from analysis.reconcile.formats.aws_kinds import category_of, commitment_of, is_negation, is_offset
 from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
-from analysis.reconcile.formats.cur2 import CATEGORIES
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, BillSource
 
@@ -32,24 +33,29 @@ class CostExplorer:
     def glance(self, cells: read.Cells) -> Glance:
         """By the tag: an answer by day names no resource."""
         until = None
-        if cells["recordtype"] not in CATEGORIES:
+        if category_of(cells["recordtype"]) == "Usage":
             until = read.shown_until(cells["start"], cells["end"])
         return Glance(cells["tag"] or None, None, str(cells["start"])[:7], "aws", until=until)
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the metric, for what it cannot hold."""
         start = read.required(cells, "Start", read.instant)
-        unreadable: list[str] = []
+        kind, unreadable = cells["recordtype"], list[str]()
+        billed = read.required(cells, "UnblendedCost", read.number)
+        effective = read.optional(cells, "NetAmortizedCost", unreadable)
+        commitment = commitment_of(kind) or None
         return ChargeRow(
             resource_id=None,
             currency=read.required(cells, "Unit", read.currency),
             billing_period=read.month_of(start),
             charge_period=(start, read.required(cells, "End", read.instant)),
-            category=CATEGORIES.get(cells["recordtype"], "Usage"),
-            description=cells["recordtype"],
-            billed_cost=read.required(cells, "UnblendedCost", read.number),
+            category=category_of(kind),
+            description=kind,
+            billed_cost=Decimal(0) if is_offset(kind) else billed,
             cost_column="UnblendedCost",
-            effective_cost=read.optional(cells, "NetAmortizedCost", unreadable),
+            effective_cost=Decimal(0) if is_negation(kind) else effective,
+            pricing_category="Committed" if commitment else None,
+            commitment=commitment,
             final=not cells["estimated"],
             unreadable=tuple(unreadable),
         )

@@ -10,33 +10,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from analysis.reconcile.formats import cells as read
+from analysis.reconcile.formats.aws_kinds import (
+    RESERVED,
+    SAVINGS_PLAN,
+    category_of,
+    commitment_of,
+    is_negation,
+    is_offset,
+)
 from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
 from analysis.reconcile.formats.tags import is_lease_tag, tag_or_error
-from bench.record.documents import BillSource, ChargeCategory
+from bench.record.documents import BillSource
 
-# What a line is -> FOCUS's ChargeCategory; the rest, such as DiscountedUsage, is use.
-CATEGORIES: dict[str, ChargeCategory] = {
-    "Tax": "Tax",
-    "Credit": "Credit",
-    "Refund": "Credit",
-    "EdpDiscount": "Credit",
-    "PrivateRateDiscount": "Credit",
-    "BundledDiscount": "Credit",
-    "Discount": "Credit",
-    "Fee": "Purchase",
-    "RIFee": "Purchase",
-    "SavingsPlanUpfrontFee": "Purchase",
-    "SavingsPlanRecurringFee": "Purchase",
-}
-# A savings plan covers a line at the price on demand and another line takes that back: together nothing is billed.
-_OFFSET = ("SavingsPlanCoveredUsage", "SavingsPlanNegation")
-_COMMITMENTS = {
-    "SavingsPlanCoveredUsage": ("Savings Plan", "savings_plan_savings_plan_a_r_n"),
-    "DiscountedUsage": ("Reserved", "reservation_reservation_a_r_n"),
-}
+_ARNS = {SAVINGS_PLAN: "savings_plan_savings_plan_a_r_n", RESERVED: "reservation_reservation_a_r_n"}
 _EFFECTIVE = {
-    "SavingsPlanCoveredUsage": "savings_plan_savings_plan_effective_cost",
-    "DiscountedUsage": "reservation_effective_cost",
+    SAVINGS_PLAN: "savings_plan_savings_plan_effective_cost",
+    RESERVED: "reservation_effective_cost",
 }
 
 
@@ -64,7 +53,7 @@ class Cur2:
         "line_item_usage_type",
         "pricing_public_on_demand_cost",
         "pricing_unit",
-        *(name for _, name in _COMMITMENTS.values()),
+        *_ARNS.values(),
         *_EFFECTIVE.values(),
     )
     identity: tuple[tuple[str, ...], ...] = (
@@ -85,7 +74,7 @@ class Cur2:
             columns = (str(cell).strip() for name, cell in cells.items() if is_lease_tag(name) and not read.blank(cell))
             tag = next(columns, None)
         start, end = (cells.get(read.column(f"line_item_usage_{edge}_date")) for edge in ("start", "end"))
-        until = read.shown_until(start, end) if _kind(cells) not in CATEGORIES else None
+        until = read.shown_until(start, end) if category_of(_kind(cells)) == "Usage" else None
         return Glance(
             tag=tag,
             tag_error=error,
@@ -104,8 +93,9 @@ class Cur2:
             raise ValueError("line_item_usage_end_date is not after line_item_usage_start_date")
         kind, unreadable = _kind(cells), list[str]()
         billed = read.required(cells, "line_item_unblended_cost", read.number)
-        effective = read.optional(cells, _EFFECTIVE.get(kind, "line_item_net_unblended_cost"), unreadable)
-        name, arn = _COMMITMENTS.get(kind, ("", ""))
+        name = commitment_of(kind)
+        effective = read.optional(cells, _EFFECTIVE.get(name, "line_item_net_unblended_cost"), unreadable)
+        plan = resource_of(cells.get(read.column(_ARNS.get(name, ""))))
         period = read.required(cells, "bill_billing_period_start_date", read.instant)
         spot = "spotusage" in (read.text(cells, "line_item_usage_type") or "").casefold()
         return ChargeRow(
@@ -113,14 +103,14 @@ class Cur2:
             currency=read.required(cells, "line_item_currency_code", read.currency),
             billing_period=(period, read.next_month(period)),
             charge_period=(start, end),
-            category=CATEGORIES.get(kind, "Usage"),
+            category=category_of(kind),
             description=read.description(cells, "line_item_line_item_description") or kind,
-            billed_cost=Decimal(0) if kind in _OFFSET else billed,
+            billed_cost=Decimal(0) if is_offset(kind) else billed,
             cost_column="line_item_unblended_cost",
-            effective_cost=Decimal(0) if kind == "SavingsPlanNegation" else effective,
+            effective_cost=Decimal(0) if is_negation(kind) else effective,
             list_cost=read.optional(cells, "pricing_public_on_demand_cost", unreadable),
             pricing_category="Committed" if name else "Dynamic" if spot else None,
-            commitment=" ".join(part for part in (name, resource_of(cells.get(read.column(arn)))) if part) or None,
+            commitment=" ".join(part for part in (name, plan) if part) or None,
             quantity=read.optional(cells, "line_item_usage_amount", unreadable),
             unit=read.text(cells, "pricing_unit"),
             final=None if read.text(cells, "bill_invoice_id") or "billinvoiceid" not in cells else False,

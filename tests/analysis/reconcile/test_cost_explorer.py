@@ -50,9 +50,10 @@ def explorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seed]:
         server.stop()
 
 
-def group(key: str, kind: str, amount: str, unit: str = "USD") -> dict[str, Any]:
-    cost = {"Amount": amount, "Unit": unit}
-    return {"Keys": [f"bench-lease${key}", kind], "Metrics": {"UnblendedCost": cost, "NetAmortizedCost": cost}}
+def group(key: str, kind: str, amount: str, amortized: str | None = None) -> dict[str, Any]:
+    costs = {"UnblendedCost": amount, "NetAmortizedCost": amortized or amount}
+    metrics = {name: {"Amount": cost, "Unit": "USD"} for name, cost in costs.items()}
+    return {"Keys": [f"bench-lease${key}", kind], "Metrics": metrics}
 
 
 def day(*groups: dict[str, Any], number: int = 20, estimated: bool = False) -> dict[str, Any]:
@@ -82,6 +83,21 @@ def test_tagged_charges_become_bills_over_all_pages(explorer: Seed, store: Folde
     assert (billed.partial, waiting.bills) == ((), ())
     assert result.matched.orphans == {"gone": 1}
     assert not result.errors
+
+
+def test_what_a_savings_plan_covers_is_billed_as_nothing_and_has_its_effective_cost(
+    explorer: Seed, store: FolderStore
+) -> None:
+    covered = group(IDS[0], "SavingsPlanCoveredUsage", "0.1921", "0.13")
+    negation = group(IDS[0], "SavingsPlanNegation", "-0.1921")
+    discount = group(IDS[0], "Enterprise Discount Program Discount", "-0.01", "0")
+    explorer({"ResultsByTime": [day(covered, negation, discount)]})
+    (bill,) = from_cost_explorer(None, store).reconciliations[0].bills
+    assert (bill.billed_cost, bill.effective_cost) == (Decimal("-0.01"), Decimal("0.13"))
+    assert {charge.commitment: charge.category for charge in bill.charges if charge.commitment} == {
+        "Savings Plan": "Usage"
+    }
+    assert [charge.category for charge in bill.charges if charge.billed_cost] == ["Credit"]
 
 
 def test_an_estimated_day_is_a_partial_bill_and_the_final_one_replaces_it(explorer: Seed, store: FolderStore) -> None:

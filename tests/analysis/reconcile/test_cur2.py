@@ -69,10 +69,11 @@ def test_the_tag_is_read_among_others_or_in_a_column_of_its_own(tags: dict[str, 
 
 
 def test_taxes_credits_and_refunds_are_told_apart() -> None:
-    kinds = ["Usage", "Tax", "Credit", "Refund", "EdpDiscount", "SavingsPlanRecurringFee"]
+    discounts = ["EdpDiscount", "SppDiscount", "RiVolumeDiscount", "PrivateRateDiscount"]
+    kinds = ["Usage", "Tax", "Credit", "Refund", *discounts, "SavingsPlanRecurringFee"]
     bill = bill_of(*({"line_item_line_item_type": kind, "line_item_unblended_cost": "1"} for kind in kinds))
     assert {charge.category: charge.rows for charge in bill.charges} == {
-        "Credit": 3,
+        "Credit": 6,
         "Purchase": 1,
         "Tax": 1,
         "Usage": 1,
