@@ -13,7 +13,7 @@ from decimal import InvalidOperation
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
-from analysis.reconcile.formats.tags import tag_or_error
+from analysis.reconcile.formats.tags import lease_of
 from bench.record.documents import BillSource, ChargeCategory
 
 _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
@@ -67,7 +67,7 @@ class Azure:
 
     def glance(self, cells: read.Cells) -> Glance:
         """By the tag: on Azure a bill does not carry the id that a machine knows itself by."""
-        tag, error = tag_or_error(cells.get("tags"))
+        tag, error = lease_of(cells, "tags")
         since = until = None
         kind = (read.text(cells, "chargeType") or "usage").casefold()
         if kind == "usage":

@@ -16,6 +16,7 @@ Period = tuple[datetime, datetime]
 Cells = Mapping[str, Any]  # the cells of a row by the name of their column, as `column` writes it
 
 _NULLS = frozenset({"", "null", "(null)", "<null>", "none", "nil", "\\n"})
+_NO_NAMES = _NULLS | {"nan", "n/a", "#n/a", "<na>", "na", "-"}  # as spreadsheets and data frames write nothing
 _UTC = re.compile(r"\s*(Z|UTC|GMT|Etc/UTC)$", re.IGNORECASE)
 # Azure writes dates as the United States do.
 _AMERICAN = ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p")
@@ -42,11 +43,16 @@ def blank(cell: Any) -> bool:
     return cell is None or (isinstance(cell, float) and cell != cell)
 
 
+def nameless(cell: Any) -> bool:
+    """Whether a cell names nothing: blank, or `N/A`."""
+    return blank(cell) or (isinstance(cell, str) and cell.strip().casefold() in _NO_NAMES)
+
+
 def text(cells: Cells, *names: str) -> str | None:
     """The first of these columns that says something."""
     for name in names:
         cell = cells.get(column(name))
-        if not blank(cell) and str(cell).strip().casefold() != "nan":
+        if not nameless(cell):
             return str(cell).strip()
     return None
 

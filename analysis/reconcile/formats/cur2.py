@@ -19,7 +19,7 @@ from analysis.reconcile.formats.aws_kinds import (
     is_offset,
 )
 from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
-from analysis.reconcile.formats.tags import is_lease_tag, tag_or_error
+from analysis.reconcile.formats.tags import lease_of
 from bench.record.documents import BillSource
 
 _ARNS = {SAVINGS_PLAN: "savings_plan_savings_plan_a_r_n", RESERVED: "reservation_reservation_a_r_n"}
@@ -42,7 +42,13 @@ class Cur2:
         ("line_item_usage_end_date",),
         ("line_item_line_item_type",),
         ("bill_billing_period_start_date",),
-        ("line_item_resource_id", "resource_tags", "resource_tags_user_bench_lease", "resourceTags/user:bench-lease"),
+        (
+            "line_item_resource_id",
+            "resource_tags",
+            "tags",  # a map of all kinds of tags, with keys as `resourceTags/user:bench-lease`
+            "resource_tags_user_bench_lease",
+            "resourceTags/user:bench-lease",
+        ),
     )
     optional: tuple[str, ...] = (
         "bill_billing_period_end_date",
@@ -69,10 +75,7 @@ class Cur2:
 
     def glance(self, cells: read.Cells) -> Glance:
         """By the tag, in its own column or among the others, and the resource."""
-        tag, error = tag_or_error(cells.get(read.column("resource_tags")))
-        if tag is None and error is None:
-            columns = (str(cell).strip() for name, cell in cells.items() if is_lease_tag(name) and not read.blank(cell))
-            tag = next(columns, None)
+        tag, error = lease_of(cells, "resource_tags", "tags")
         start, end = (cells.get(read.column(f"line_item_usage_{edge}_date")) for edge in ("start", "end"))
         until = read.shown_until(start, end) if category_of(_kind(cells)) == "Usage" else None
         return Glance(

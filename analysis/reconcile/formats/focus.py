@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
-from analysis.reconcile.formats.tags import tag_or_error
+from analysis.reconcile.formats.tags import lease_of
 from bench.record.documents import BillSource
 
 # Whose machine it is. Oracle's reports have the last two, from a preview of FOCUS.
@@ -61,8 +61,8 @@ class Focus:
     )
 
     def glance(self, cells: read.Cells) -> Glance:
-        """By the tag in Tags and the resource in ResourceId."""
-        tag, error = tag_or_error(cells.get("tags"))
+        """By the tag in Tags, or in a column of its own, and the resource in ResourceId."""
+        tag, error = lease_of(cells, "Tags")
         # A purchase or tax of a whole month or year is there from the first day of it.
         usage = str(cells.get("chargecategory")).strip().casefold() == "usage"
         start, end = cells.get("chargeperiodstart"), cells.get("chargeperiodend")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis.reconcile.formats.cells import blank
+from analysis.reconcile.formats.cells import Cells, blank, column, nameless
 from bench.record.documents import LEASE_TAG
 
-_PLAIN = LEASE_TAG.replace("-", "").replace("_", "")
+# Its key without marks, also behind the words that providers put before a user's own tags.
+_KEY = re.compile(rf"((resource|user|label|tag|freeform)s?)*{LEASE_TAG.replace('-', '')}")
 _NAMED = re.compile(LEASE_TAG.replace("-", "[-_]"), re.IGNORECASE)
 # `"bench-lease": "x"`, `bench-lease=x`, `{'bench_lease': 'x'}`, also out of a list that is cut off.
 _PAIR = re.compile(rf"{_NAMED.pattern}[\"']*\s*[:=]\s*[\"']*([^\"',;|{{}}\[\]\s]+)", re.IGNORECASE)
@@ -21,16 +22,33 @@ class TagError(ValueError):
 
 
 def is_lease_tag(key: Any) -> bool:
-    """Whether a tag's key, or the name of its own column, is the lease's: `user:bench-lease`, `user_bench_lease`."""
-    plain = re.sub(r"[-_/:\s]", "", str(key)).casefold()
-    return plain in {_PLAIN, f"user{_PLAIN}", f"resourcetagsuser{_PLAIN}", f"resourcetags{_PLAIN}"}
+    """Whether a tag's key, or the name of its own column, is the lease's, in whatever namespace.
+
+    `bench-lease`, `user:bench-lease`, `resource_tags_user_bench_lease`, `Operations.bench-lease`, `label/bench-lease`.
+    """
+    last = re.split(r"[./:]", str(key))[-1]
+    return _KEY.fullmatch(re.sub(r"[-_\s]", "", last).casefold()) is not None
+
+
+def lease_of(cells: Cells, *names: str) -> tuple[str | None, str | None]:
+    """The lease that a row names, in these columns of tags or one of its own; or why a tag that is there is unread."""
+    try:
+        for name in names:
+            tag = tag_of(cells.get(column(name)))
+            if tag is not None:
+                return tag, None
+    except TagError as error:
+        return None, str(error)
+    own = [name for name in cells if "lease" in name and is_lease_tag(name)]
+    return next((str(cells[name]).strip() for name in own if not nameless(cells[name])), None), None
 
 
 def tag_of(cell: Any) -> str | None:
     """The lease that a cell of tags names; None where it names none.
 
-    Read are JSON, an object or a list of pairs or of {key, value}; the same without braces, as Azure writes it;
-    `key=value`; mappings and lists of Parquet. Raises TagError where the tag is there and its value cannot be read.
+    Read are JSON, an object or a list of pairs or of {key, value}, also one in another; the same without braces, as
+    Azure writes it; `key=value`; mappings and lists of Parquet. Raises TagError where the tag is there and its value
+    cannot be read.
     """
     if isinstance(cell, str):
         return _of_text(cell)
@@ -38,9 +56,11 @@ def tag_of(cell: Any) -> str | None:
         return None
     try:
         pairs = sorted(_pairs(cell), key=lambda pair: str(pair[0]) != LEASE_TAG)  # its own name goes first
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, RecursionError):
         return _of_pair(str(cell)) if _NAMED.search(str(cell)) else None
-    value = next((value for key, value in pairs if is_lease_tag(key) and not blank(value)), None)
+    value = next((value for key, value in pairs if is_lease_tag(key) and not nameless(value)), None)
+    if isinstance(value, Mapping):
+        value = value.get("value")
     if value is None:
         return None
     if not isinstance(value, str):
@@ -48,18 +68,10 @@ def tag_of(cell: Any) -> str | None:
     return value.strip()
 
 
-def tag_or_error(cell: Any) -> tuple[str | None, str | None]:
-    """The lease that a cell of tags names, or why a tag that is there cannot be read."""
-    try:
-        return tag_of(cell), None
-    except TagError as error:
-        return None, str(error)
-
-
 def _of_text(cell: str) -> str | None:
     if not _NAMED.search(cell):  # nearly always, in a big file
         return None
-    for written in (cell, f"{{{cell}}}", f"[{cell}]"):
+    for written in (cell, f"{{{cell}}}", f"[{cell}]", cell.replace('\\"', '"')):
         try:
             parsed = json.loads(written)
         except (ValueError, RecursionError):
@@ -75,21 +87,25 @@ def _of_pair(written: str) -> str | None:
     pair = _PAIR.search(written)
     if pair is None:
         raise TagError(f"Tags name {LEASE_TAG} and cannot be read")
-    return None if blank(pair[1]) else pair[1]
+    return None if nameless(pair[1]) else pair[1]
 
 
-def _pairs(cell: Any) -> list[tuple[Any, Any]]:
+def _pairs(cell: Any) -> Iterator[tuple[Any, Any]]:
+    """Every key with its value, however deep. Raises ValueError for what is no pair."""
     if isinstance(cell, Mapping):
-        return list(cell.items())
-    return [_pair(item) for item in cell]
-
-
-def _pair(item: Any) -> tuple[Any, Any]:
-    if isinstance(item, Mapping):
-        named = {str(key).casefold(): value for key, value in item.items()}
-        if named.keys() & {"key", "name"}:
-            return named.get("key", named.get("name")), named.get("value")
-        (pair,) = item.items()
-        return pair
-    key, value = item
-    return key, value
+        named = {str(key).casefold(): value for key, value in cell.items()}
+        if "value" in named and named.keys() & {"key", "name"}:
+            yield named.get("key", named.get("name")), named["value"]
+            return
+        for key, value in cell.items():
+            yield key, value
+            if isinstance(value, Mapping | list) and not is_lease_tag(key):
+                yield from _pairs(value)
+        return
+    for item in cell:
+        if isinstance(item, list | tuple) and len(item) == 2 and isinstance(item[0], str):
+            yield item[0], item[1]
+        elif isinstance(item, Mapping | list | tuple):
+            yield from _pairs(item)
+        elif item is not None:
+            raise ValueError("no pair")

@@ -30,6 +30,15 @@ LEASE = "019aa163-e400-7000-8000-000000000000"
         f'[["bench-lease", "{LEASE}"]]',
         f'["bench-lease:{LEASE}"]',
         f'"{{\\"bench-lease\\": \\"{LEASE}\\"}}"',
+        f'{{\\"bench-lease\\": \\"{LEASE}\\"}}',
+        f'{{"Operations.bench-lease": "{LEASE}"}}',
+        f'{{"Operations/bench-lease": "{LEASE}"}}',
+        f'{{"userTag/bench-lease": "{LEASE}"}}',
+        f'{{"label:bench-lease": "{LEASE}"}}',
+        f'{{"resourceTags/user:bench-lease": "{LEASE}"}}',
+        f'{{"freeform": {{"env": "dev", "bench-lease": "{LEASE}"}}, "defined": {{}}}}',
+        f'{{"tags": [{{"key": "bench-lease", "value": "{LEASE}"}}]}}',
+        f'{{"bench-lease": {{"value": "{LEASE}"}}}}',
         {"bench-lease": LEASE},
         [("env", "dev"), ("bench-lease", LEASE)],
         [{"key": "env", "value": None}, {"key": "bench-lease", "value": LEASE}],
@@ -53,6 +62,10 @@ def test_the_lease_is_read_from_any_form(cell: Any) -> None:
         '{"bench-lease": ""}',
         '{"bench-lease": null}',
         '{"bench-lease-of": "x"}',
+        '{"bench-lease": "N/A"}',
+        '{"bench-lease": "nan"}',
+        "bench-lease=N/A",
+        "N/A",
         {},
         [],
         [("bench-lease", None)],
@@ -77,8 +90,9 @@ def test_any_text_is_a_lease_none_or_an_error(cell: str) -> None:
 
 
 def test_a_tag_has_a_column_of_its_own_in_older_reports() -> None:
-    names = ["resourceTags/user:bench-lease", "resource_tags_user_bench_lease", "bench-lease", "resource_tags", "lease"]
-    assert [is_lease_tag(name) for name in names] == [True, True, True, False, False]
+    tags = ["resourceTags/user:bench-lease", "resource_tags_user_bench_lease", "bench-lease", "Tags.bench_lease"]
+    assert [is_lease_tag(name) for name in tags] == [True] * 4
+    assert not any(is_lease_tag(name) for name in ("resource_tags", "lease", "bench-lease/of", "my-bench-lease"))
 
 
 def test_a_resource_is_known_without_its_account() -> None:

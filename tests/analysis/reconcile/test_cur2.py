@@ -61,11 +61,18 @@ def test_a_line_becomes_a_charge_without_the_account() -> None:
         {"resource_tags": f'{{"user_bench_lease": "{IDS[0]}"}}'},
         {"resource_tags": [("user_bench_lease", IDS[0])]},
         {"resource_tags_user_bench_lease": IDS[0]},
+        {"tags": f'{{"resourceTags/user:bench-lease": "{IDS[0]}"}}'},
+        {"tags": [("resourceTags/user:env", "dev"), ("resourceTags/user:bench-lease", IDS[0])]},
         {"resourceTags/user:bench-lease": IDS[0]},
     ],
 )
 def test_the_tag_is_read_among_others_or_in_a_column_of_its_own(tags: dict[str, Any]) -> None:
     assert bill_of({"line_item_resource_id": "vol-1"} | tags).joined_by == "tag"
+
+
+@pytest.mark.parametrize("column", ["resource_tags", "tags", "resource_tags_user_bench_lease"])
+def test_a_column_of_tags_that_says_nothing_names_no_lease(column: str) -> None:
+    assert bill_of({column: "nan"}).joined_by == "resource-id"
 
 
 def test_taxes_credits_and_refunds_are_told_apart() -> None:
