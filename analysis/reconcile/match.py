@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from analysis.frames.leases import NEAR, Lease
-from analysis.reconcile.exports import ExportFile
+from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
 from analysis.reconcile.formats.identity import digest_of
 from analysis.reconcile.overlap import Covered, Run, runs_that_count

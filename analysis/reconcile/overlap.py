@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from analysis.reconcile.exports import ExportFile, newest_run_note
+from analysis.reconcile.export_file import ExportFile
+from analysis.reconcile.runs import newest_run_note
 from bench.text import plural
 
 _MOST = 2048  # digests that are kept of the rows of a file

@@ -16,11 +16,11 @@ from decimal import Decimal
 from itertools import chain, islice
 from typing import IO
 
-from analysis.reconcile.exports import opened
 from analysis.reconcile.formats import complaint, format_of
 from analysis.reconcile.formats.cells import blank, column
 from analysis.reconcile.formats.charge import Format, Row, RowError
 from analysis.reconcile.formats.tags import is_lease_tag
+from analysis.reconcile.opening import opened, unpacked
 from bench.errors import BenchError, UsageError
 
 _ROWS = 10_000  # of Parquet, held at a time
@@ -33,7 +33,7 @@ _TOTAL = re.compile(r"((grand|sub)[ -]?)?total\b|sum\b", re.IGNORECASE)
 def read_rows(source: str) -> Iterator[Row]:
     """The rows of `source`. Raises BenchError where it cannot be read, or is no export."""
     try:
-        with opened(source) as file:
+        with opened(source) as packed, unpacked(packed, source) as file:
             start = file.read(4)
             file.seek(0)
             if start == b"PAR1":

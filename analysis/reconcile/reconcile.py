@@ -9,7 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from analysis.frames.leases import NEAR, Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
-from analysis.reconcile.exports import ExportFile, export_files
+from analysis.reconcile.export_file import ExportFile
+from analysis.reconcile.exports import export_files
 from analysis.reconcile.formats.charge import ChargeRow, Row
 from analysis.reconcile.formats.cost_explorer import daily_charges
 from analysis.reconcile.formats.runpod import hourly_charges

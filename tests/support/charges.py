@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.frames.leases import Lease
-from analysis.reconcile.exports import ExportFile
+from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.formats import FORMATS
 from analysis.reconcile.formats.charge import Row, RowError
 from analysis.reconcile.match import MatchResult, match

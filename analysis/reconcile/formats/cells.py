@@ -75,7 +75,7 @@ def required(cells: Cells, name: str, read: Callable[[Any], T]) -> T:
 
 def optional(cells: Cells, name: str, unreadable: list[str]) -> Decimal | None:
     """The number in the column `name`; None where there is none. One that cannot be read goes to `unreadable`."""
-    if blank(cells.get(column(name))):
+    if nameless(cells.get(column(name))):
         return None
     try:
         return required(cells, name, number)

@@ -55,6 +55,15 @@ def test_what_says_nothing_is_nothing(cell: Any) -> None:
     assert not unreadable
 
 
+@pytest.mark.parametrize("cell", ["N/A", "nan", "NaN", "-", "<NA>"])
+def test_what_names_nothing_is_no_name_and_no_optional_cost_but_no_empty_cost_either(cell: str) -> None:
+    unreadable: list[str] = []
+    assert read.text({"invoiceid": cell}, "InvoiceId") is None
+    assert (read.optional({"listcost": cell}, "ListCost", unreadable), unreadable) == (None, [])
+    with pytest.raises(ValueError, match="BilledCost cannot be"):
+        read.required({"billedcost": cell}, "BilledCost", read.number)
+
+
 @pytest.mark.parametrize(
     "cell",
     [

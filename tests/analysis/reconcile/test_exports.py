@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
 import os
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -131,6 +137,73 @@ def test_an_empty_file_beside_others_is_said_and_alone_is_refused(tmp_path: Path
     assert (len(result.matched), len(result.notes)) == (1, 1)
     with pytest.raises(UsageError, match=r"b\.csv"):
         read(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("empty", [b"", b"\n".join([",".join(CHARGE).encode(), b""])], ids=["empty", "header"])
+def test_a_run_without_a_row_hides_no_older_one_and_is_said(tmp_path: Path, empty: bytes) -> None:
+    period = tmp_path / "20261101-20261130"
+    export(period / "202611200512" / "a" / "part_0_0001.csv", focus_row(BilledCost="9"))
+    export(period / "202611210512" / "b" / "part_0_0001.csv", CHARGE)
+    for run in ("202611220512", "202611230512"):
+        (period / run).mkdir()
+        (period / run / "part_0_0001.csv").write_bytes(empty)
+    result = read(tmp_path)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.1921"]
+    said = "".join(result.notes)
+    assert [f"1{day}0512" in said for day in (20, 21, 22, 23)] == [False, True, True, True]
+
+
+def test_a_form_without_a_row_hides_no_other(tmp_path: Path) -> None:
+    export(tmp_path / "x.csv", CHARGE)
+    (tmp_path / "x.jsonl").touch()
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(",".join(CHARGE).encode()))
+    assert billed(tmp_path) == ["0.1921"]
+
+
+def zipped(content: bytes, *names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "x.csv.gz": gzip.compress,
+    "x.csv.bz2": bz2.compress,
+    "x.csv.xz": lzma.compress,
+    "x.csv.zst": lambda content: pa.compress(content, codec="zstd", asbytes=True),
+    "x.csv.zip": lambda content: zipped(content, "x.csv", "__MACOSX/x.csv", "manifest.json"),
+}
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_a_compressed_file_is_read_beside_others(tmp_path: Path, name: str) -> None:
+    export(tmp_path / "a.csv", CHARGE, OTHER)
+    (tmp_path / name).write_bytes(PACKERS[name]((tmp_path / "a.csv").read_bytes()))
+    export(tmp_path / "a.csv", OTHER)
+    assert billed(tmp_path) == ["0.1921"]
+    assert billed(tmp_path / name) == ["0.1921"]
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_a_compressed_file_that_is_cut_off_ends_in_one_line(tmp_path: Path, name: str) -> None:
+    export(tmp_path / "a.csv", *[CHARGE] * 99)
+    (tmp_path / name).write_bytes(PACKERS[name]((tmp_path / "a.csv").read_bytes())[:-25])
+    with pytest.raises(BenchError, match=name):
+        read(tmp_path / name)
+
+
+def test_an_archive_is_said_and_one_of_several_files_is_refused(tmp_path: Path) -> None:
+    export(tmp_path / "a.csv", CHARGE)
+    archive = tmp_path / "bills.zip"
+    archive.write_bytes(zipped((tmp_path / "a.csv").read_bytes(), "1.csv", "2.csv"))
+    assert ["bills.zip" in note for note in read(tmp_path).notes] == [True]
+    with pytest.raises(BenchError, match=r"bills\.zip: holds 2 exports"):
+        read(archive)
+    (tmp_path / "a.csv").unlink()
+    with pytest.raises(UsageError, match=r"bills\.zip"):
+        read(tmp_path)
 
 
 def test_what_a_mac_or_spark_leaves_beside_exports_is_not_read(tmp_path: Path) -> None:
