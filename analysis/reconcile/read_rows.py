@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, islice
-from typing import IO
+from typing import IO, Any
 
 from analysis.reconcile.formats import complaint, format_of
 from analysis.reconcile.formats.cells import blank, column
@@ -155,12 +155,28 @@ def _parquet(file: IO[bytes], source: str) -> Iterator[Row]:
         places = _places(names, form)
         number = 0
         for batch in table.iter_batches(_ROWS, columns=[names[place] for place in places.values()]):
-            for cells in batch.to_pylist():
+            for cells in _python(batch):
                 number += 1
                 row = {column(name): cell for name, cell in cells.items()}
                 yield Row(f"{source} row {number}", form, row)
     except pa.ArrowException as error:
         raise BenchError(f"{source}: is no Parquet file that can be read ({error})") from error
+
+
+def _python(batch: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a batch; a cell that Python has no value for, as a day after the year 9999, is a text that says so."""
+    try:
+        yield from batch.to_pylist()
+    except (OverflowError, ValueError):
+        for row in range(batch.num_rows):
+            yield {name: _cell(values[row]) for name, values in zip(batch.schema.names, batch.columns, strict=True)}
+
+
+def _cell(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return "out of range"
 
 
 def _places(header: Sequence[str], form: Format) -> dict[str, int]:

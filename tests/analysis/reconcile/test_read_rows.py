@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.reconcile.exports import export_files
 from analysis.reconcile.formats.charge import ChargeRow, Row, RowError
 from analysis.reconcile.formats.focus import Focus
 from analysis.reconcile.read_rows import read_rows
@@ -54,10 +53,6 @@ def read(path: Path) -> list[Any]:
 
 def charge(row: Row) -> ChargeRow | RowError | str:
     return row.cells if isinstance(row.cells, RowError | str) else row.format.charge(row.cells)
-
-
-def names(*exports: str) -> list[str]:
-    return [file.name for file in export_files(exports)[0]]
 
 
 @pytest.fixture
@@ -145,6 +140,18 @@ def test_parquet_with_types_of_its_own_says_the_same(there: Path) -> None:
     check(row)
 
 
+def test_a_time_of_parquet_that_python_does_not_have_costs_its_own_row(there: Path) -> None:
+    end = int(datetime(2026, 11, 20, 13, tzinfo=UTC).timestamp() * 1e6)
+    years = pa.array([end, 2**62, end], pa.timestamp("us", "UTC"))
+    table = pa.table({name: [cell] * 3 for name, cell in CELLS.items()} | {"ChargePeriodEnd": years})
+    pq.write_table(table, there)
+    first, second, third = read_rows(str(there))
+    check(charge(first))
+    with pytest.raises(ValueError, match="ChargePeriodEnd cannot be"):
+        charge(second)
+    check(charge(third))
+
+
 # As BigQuery writes them: what is null is left out, tags are a list, and numbers are numbers.
 OBJECT = {name: cell for name, cell in CELLS.items() if cell} | {
     "BilledCost": 0.1921,
@@ -227,20 +234,6 @@ def test_a_missing_file_is_named(there: Path) -> None:
         read(there)
 
 
-def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    for name in ("manifest.json", "1.csv", "data/2.csv.gz", "data/3.parquet", "data/4.jsonl.gz"):
-        (tmp_path / name).touch()
-    exports = [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet", "data/4.jsonl.gz")]
-    for name in exports:
-        Path(name).write_bytes(written(CELLS))
-    assert names(str(tmp_path)) == exports
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(UsageError, match=r"\.csv, \.jsonl"):
-        names(str(empty))
-
-
 def test_a_big_file_is_not_held_in_memory(there: Path) -> None:
     there.write_bytes(gzip.compress(written(*[CELLS] * 50_000), 1))
     tracemalloc.start()
@@ -249,52 +242,3 @@ def test_a_big_file_is_not_held_in_memory(there: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2_000_000  # 9 MB of text
     finally:
         tracemalloc.stop()
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of moto's server, as the code under test gets it from its environment."""
-    import boto3
-
-    server_module = pytest.importorskip("moto.server")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name, value in {
-            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }.items():
-            monkeypatch.setenv(name, value)
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="bills")
-        yield client
-    finally:
-        server.stop()
-
-
-def test_an_export_is_read_from_s3_as_a_file_or_below_a_prefix(s3: Any) -> None:
-    s3.put_object(Bucket="bills", Key="focus/1.csv.gz", Body=gzip.compress(written(CELLS)))
-    s3.put_object(Bucket="bills", Key="focus/manifest.json", Body=b"{}")
-    assert names("s3://bills/focus/") == names("s3://bills/focus/1.csv.gz") == ["s3://bills/focus/1.csv.gz"]
-    (row,) = read_rows("s3://bills/focus/1.csv.gz")
-    assert row.where == "s3://bills/focus/1.csv.gz:2"
-    check(charge(row))
-
-
-def test_of_the_runs_in_a_bucket_the_newest_is_read_and_the_slash_may_be_left_out(s3: Any) -> None:
-    for key in ("x/20261101-20261130/202611200512/p.csv", "x/20261101-20261130/202611210512/p.csv", "x2/p.csv"):
-        s3.put_object(Bucket="bills", Key=key, Body=written(CELLS))
-    newest = ["s3://bills/x/20261101-20261130/202611210512/p.csv"]
-    assert names("s3://bills/x") == names("s3://bills/x/") == newest
-
-
-@pytest.mark.parametrize("url", ["s3://nobody/1.csv", "s3://bills/none.csv", "s3:///x"])
-def test_what_s3_does_not_have_ends_in_one_line(s3: Any, url: str) -> None:
-    with pytest.raises(BenchError, match=url):
-        names(url)
-    with pytest.raises(BenchError, match=url):
-        list(read_rows(url))

@@ -1,0 +1,86 @@
+"""Where exports are found: a folder, a bucket, and what is not there."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.reconcile.exports import export_files
+from analysis.reconcile.read_rows import read_rows
+from bench.errors import BenchError, UsageError
+from tests.support.charges import focus_row
+
+CHARGE = focus_row()
+CONTENT = f"{','.join(CHARGE)}\n{','.join(CHARGE.values())}\n".encode()
+
+
+def names(*exports: str) -> list[str]:
+    return [file.name for file in export_files(exports)[0]]
+
+
+def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("manifest.json", "1.csv", "data/2.csv.gz", "data/3.parquet", "data/4.jsonl.gz"):
+        (tmp_path / name).touch()
+    exports = [str(tmp_path / name) for name in ("1.csv", "data/2.csv.gz", "data/3.parquet", "data/4.jsonl.gz")]
+    for name in exports:
+        Path(name).write_bytes(CONTENT)
+    assert names(str(tmp_path)) == exports
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UsageError, match=r"\.csv, \.jsonl"):
+        names(str(empty))
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of moto's server, as the code under test gets it from its environment."""
+    import boto3
+
+    server_module = pytest.importorskip("moto.server")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="bills")
+        yield client
+    finally:
+        server.stop()
+
+
+def test_an_export_is_read_from_s3_as_a_file_or_below_a_prefix(s3: Any) -> None:
+    s3.put_object(Bucket="bills", Key="focus/1.csv.gz", Body=gzip.compress(CONTENT))
+    s3.put_object(Bucket="bills", Key="focus/manifest.json", Body=b"{}")
+    assert names("s3://bills/focus/") == names("s3://bills/focus/1.csv.gz") == ["s3://bills/focus/1.csv.gz"]
+    (row,) = read_rows("s3://bills/focus/1.csv.gz")
+    assert row.where == "s3://bills/focus/1.csv.gz:2"
+    assert isinstance(row.cells, dict)
+    assert row.cells["billedcost"] == "0.1921"
+
+
+def test_of_the_runs_in_a_bucket_the_newest_is_read_and_the_slash_may_be_left_out(s3: Any) -> None:
+    for key in ("x/20261101-20261130/202611200512/p.csv", "x/20261101-20261130/202611210512/p.csv", "x2/p.csv"):
+        s3.put_object(Bucket="bills", Key=key, Body=CONTENT)
+    newest = ["s3://bills/x/20261101-20261130/202611210512/p.csv"]
+    assert names("s3://bills/x") == names("s3://bills/x/") == newest
+
+
+@pytest.mark.parametrize("url", ["s3://nobody/1.csv", "s3://bills/none.csv", "s3:///x"])
+def test_what_s3_does_not_have_ends_in_one_line(s3: Any, url: str) -> None:
+    with pytest.raises(BenchError, match=url):
+        names(url)
+    with pytest.raises(BenchError, match=url):
+        list(read_rows(url))
