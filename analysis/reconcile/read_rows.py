@@ -21,10 +21,11 @@ from analysis.reconcile.formats.cells import blank, column
 from analysis.reconcile.formats.charge import Format, Row, RowError
 from analysis.reconcile.formats.tags import is_lease_tag
 from analysis.reconcile.opening import opened, unpacked
+from analysis.reconcile.spelling import mends_of
 from bench.errors import BenchError, UsageError
 
 _ROWS = 10_000  # of Parquet, held at a time
-_HEAD = 1 << 16  # bytes in which the header is looked for
+_HEAD = 1 << 16  # bytes in which the header is looked for, and how numbers and dates are spelled
 _PREAMBLE = 20  # lines that may stand before it
 _OBJECTS = 1000  # in whose keys JSON's columns are looked for: BigQuery leaves out what is null
 _TOTAL = re.compile(r"((grand|sub)[ -]?)?total\b|sum\b", re.IGNORECASE)
@@ -96,13 +97,16 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
     head = file.read(_HEAD)
     file.seek(0)
     encoding = _encoding(head)
-    delimiter, before = _header(head.decode(encoding, errors="ignore"), source)
+    text = head.decode(encoding, errors="ignore")
+    delimiter, before = _header(text, source)
     reader = csv.reader(io.TextIOWrapper(file, encoding=encoding, newline=""), delimiter=delimiter)
     header = next(islice(reader, before, None))
     form = format_of(header)
     assert form is not None  # `_header` looked
     places = _places(header, form)
     names = (column(name) for either in form.required for name in either)
+    sample = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    mends = mends_of(sample[before + 1 :], places)
     dated = [places[name] for name in names if name in places and ("date" in name or "period" in name)]
     for cells in reader:
         where = f"{source}:{reader.line_num}"
@@ -116,7 +120,9 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
             error = RowError(f"{where}: has {len(cells)} cells where the header has {len(header)}; it is not counted")
             yield Row(where, form, error)
         else:
-            yield Row(where, form, {name: cells[place] for name, place in places.items()})
+            row = {name: cells[place] for name, place in places.items()}
+            row.update({name: mend(row[name]) for name, mend in mends.items()})
+            yield Row(where, form, row)
 
 
 def _encoding(head: bytes) -> str:
@@ -164,7 +170,7 @@ def _parquet(file: IO[bytes], source: str) -> Iterator[Row]:
 
 
 def _python(batch: Any) -> Iterator[dict[str, Any]]:
-    """The rows of a batch; a cell that Python has no value for, as a day after the year 9999, is a text that says so."""
+    """The rows of a batch; a cell that Python has no value for, as a day after year 9999, is a text that says so."""
     try:
         yield from batch.to_pylist()
     except (OverflowError, ValueError):

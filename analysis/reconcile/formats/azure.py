@@ -30,7 +30,7 @@ _PRICING = {"ondemand": "Standard", "spot": "Dynamic", "reservation": "Committed
 # Rows that only the amortized export has: its costs are shares of a purchase that the actual cost holds whole.
 _AMORTIZED = "holds amortized cost, which is not what was billed: export the actual cost"
 _UNUSED = ("unusedreservation", "unusedsavingsplan")
-_DAY = timedelta(days=1)
+_DAY, _LONGEST = timedelta(days=1), timedelta(days=62)
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ def _period(cells: read.Cells, day: datetime) -> read.Period:
     if read.text(cells, edges[1]) is None:
         return first, read.next_month(first)
     last = read.required(cells, edges[1], read.instant)
-    if last < first:
-        raise ValueError("billingPeriodEndDate is before billingPeriodStartDate")
+    if not first <= last <= first + _LONGEST:
+        raise ValueError("billingPeriodEndDate is not within two months after billingPeriodStartDate")
     return first, last + _DAY
 
 

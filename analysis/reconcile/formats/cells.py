@@ -100,6 +100,8 @@ def _plain(written: str) -> str:
         written = f"-{written[1:-1]}"
     if "," not in written and written.count(".") < 2 and not re.search(r"[' _]", written):
         return written
+    if scaled := re.fullmatch(r"(.*\d)(E[+-]?\d+)", written, re.IGNORECASE):
+        return f"{_plain(scaled[1])}{scaled[2]}"
     point = max(written.rfind(","), written.rfind("."))
     whole, fraction = written[:point], written[point + 1 :]
     if _GROUPED.fullmatch(written):

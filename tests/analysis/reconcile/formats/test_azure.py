@@ -74,6 +74,13 @@ def test_a_billing_period_can_begin_in_mid_month_and_lasts_to_the_end_of_its_las
     assert (bill.billing_period_start, bill.partial) == (datetime(2026, 10, 22, tzinfo=UTC), ("not-final",))
 
 
+@pytest.mark.parametrize("start", ["01/11/2026", "12/01/2026"])
+def test_a_billing_period_of_several_months_is_refused(start: str) -> None:
+    cells = {column(name): cell for name, cell in (ROW | {"billingPeriodStartDate": start}).items()}
+    result = matched(cells, leases=leases_of(DOCUMENTS), source="azure")
+    assert ["x.csv:2: billingPeriodEndDate is not" in str(error) for error in result.errors] == [True]
+
+
 AMORTIZED: list[dict[str, Any]] = [
     {"chargeType": "UnusedReservation", "pricingModel": "Reservation", "costInBillingCurrency": "46.9"},
     {"chargeType": "UnusedSavingsPlan"},

@@ -1,0 +1,87 @@
+"""How a CSV file spells numbers and dates, where a cell alone does not tell: `1.234` and `05/11/2026` are two things.
+
+Each column's other cells tell, or else those of the whole file: `0,50` has a decimal comma, `20/11/2026` its day first,
+and so has a billing period that begins `01/11/2026`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+Mend = Callable[[str], str]
+
+_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+(E[+-]?\d+)?", re.IGNORECASE)
+_POINT = re.compile(r"[+-]?(\d*|\d{1,3}(,\d{3})+)\.\d+(E[+-]?\d+)?", re.IGNORECASE)
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
+_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(.*)", re.DOTALL)
+
+
+class _Kind(NamedTuple):
+    """A kind of columns that can be spelled in two ways."""
+
+    words: tuple[str, ...]  # one of them is in the name of such a column
+    told: Callable[[str], str]  # by a cell, which way; empty: it does not tell
+    mends: Mapping[frozenset[str], Mend]  # what makes cells plain, by what the others tell
+
+
+def mends_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[str, Mend]:
+    """What makes the cells of a column plain, for each column of these rows that needs it."""
+    heads = {name: [row[place].strip() for row in rows if place < len(row)] for name, place in places.items()}
+    mends: dict[str, Mend] = {}
+    for kind in (_NUMBERS, _DATES):
+        names = [name for name in heads if any(word in name for word in kind.words)]
+        told = {name: frozenset(kind.told(cell) for cell in heads[name]) - {""} for name in names}
+        of_file = frozenset[str]().union(*told.values())
+        if kind is _DATES and not of_file:
+            starts = [cell for name in names if "billingperiodstart" in name for cell in heads[name]]
+            of_file = frozenset(map(_told_month, starts)) - {""}
+        for name in names:
+            mend = kind.mends.get(told[name] or of_file)
+            if mend is not None:
+                mends[name] = mend
+    return mends
+
+
+def _told_number(cell: str) -> str:
+    if _EITHER.fullmatch(cell):
+        return ""
+    return "comma" if _COMMA.fullmatch(cell) else "point" if _POINT.fullmatch(cell) else ""
+
+
+def _with_point(cell: str) -> str:
+    """`1.234` as `1234`, `1,234` as `1.234`."""
+    plain = cell.strip()
+    if _THOUSANDS.fullmatch(plain):
+        return plain.replace(".", "")
+    return plain.replace(".", "").replace(",", ".") if _COMMA.fullmatch(plain) else cell
+
+
+def _told_date(cell: str) -> str:
+    date = _DATE.fullmatch(cell)
+    return "" if date is None else "day" if int(date[1]) > 12 else "month" if int(date[2]) > 12 else ""
+
+
+def _told_month(cell: str) -> str:
+    """As `_told_date`, of a period that begins on the first of a month, as nearly all do."""
+    date = _DATE.fullmatch(cell)
+    first = date is not None and int(date[1]) == 1, date is not None and int(date[2]) == 1
+    return {(True, False): "day", (False, True): "month"}.get(first, "")
+
+
+def _year_first(cell: str) -> str:
+    """`05/11/2026` as `2026-11-05`."""
+    date = _DATE.fullmatch(cell.strip())
+    return f"{date[3]}-{date[2]:0>2}-{date[1]:0>2}{date[4]}" if date else cell
+
+
+def _refused(cell: str) -> str:
+    """As it is where it tells its own way; else with a word that no date has, so that it is refused."""
+    date = _DATE.fullmatch(cell.strip())
+    return cell if date is None or _told_date(cell.strip()) == "month" else f"{cell} (day or month first?)"
+
+
+_NUMBERS = _Kind(("cost", "amount", "quantity"), _told_number, {frozenset({"comma"}): _with_point})
+_DATES = _Kind(("date", "period"), _told_date, {frozenset({"day"}): _year_first, frozenset({"day", "month"}): _refused})
