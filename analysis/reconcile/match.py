@@ -175,7 +175,8 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Itera
             portion = portion_of(glance.period)
             portion.sources.add(row.format.source)
             digest = digest_of(row.format, row.cells, glance)
-            portion.sketch.add(digest, glance.since)
+            if glance.resource_id or glance.tag:  # of no resource, two accounts have rows that are alike
+                portion.sketch.add(digest, glance.since)
             portion.extend(glance)
             _match_row(portion, row, glance, digest, index)
     return portions.values()

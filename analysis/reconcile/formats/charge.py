@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
-from analysis.reconcile.formats.cells import Cells, blank
+from analysis.reconcile.formats.cells import Cells, nameless
 from bench.errors import RecordError
 from bench.record.documents import BillSource, ChargeCategory
 
@@ -91,6 +91,6 @@ class Row(NamedTuple):
 
 def resource_of(cell: Any) -> str | None:
     """The provider's name for a resource, without the account or project that an ARN or a path begins with."""
-    if not isinstance(cell, str) or blank(cell):
+    if not isinstance(cell, str) or nameless(cell):
         return None
     return cell.strip().rstrip("/").rpartition("/")[2].rpartition(":")[2] or None

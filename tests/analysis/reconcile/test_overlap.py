@@ -139,10 +139,11 @@ def test_partitions_of_a_period_are_no_runs(tmp_path: Path, folders: tuple[str, 
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_accounts_with_a_row_alike_are_both_counted(tmp_path: Path, form: str) -> None:
-    free = focus_row(BilledCost="0", ResourceId="", ChargeDescription="free tier")
+@pytest.mark.parametrize(("column", "resource"), [("SubAccountId", "shared"), ("x_Account", "")])
+def test_accounts_with_a_row_alike_are_both_counted(tmp_path: Path, form: str, column: str, resource: str) -> None:
+    free = focus_row(BilledCost="0", ResourceId=resource, ChargeDescription="free tier")
     for account, row in (("111122223333", CHARGE), ("444455556666", other(23))):
-        rows = [one | {"SubAccountId": account} for one in (row, free)]
+        rows = [one | {column: account} for one in (row, free)]
         file = tmp_path / account / f"focus.{form}"
         export(file, *rows)
         if form == "parquet":

@@ -98,4 +98,4 @@ def test_a_tag_has_a_column_of_its_own_in_older_reports() -> None:
 def test_a_resource_is_known_without_its_account() -> None:
     assert resource_of("arn:aws:ec2:us-east-1:111122223333:instance/i-0abc") == "i-0abc"
     assert resource_of("//compute.googleapis.com/projects/p/zones/z/instances/123456") == "123456"
-    assert resource_of("NULL") is None
+    assert [resource_of(nothing) for nothing in ("NULL", "N/A", "nan", "")] == [None] * 4
