@@ -112,13 +112,12 @@ class Run:
             union.merge(part.sketch)
         return union
 
-    def again(self, newer: Run) -> tuple[int, bool]:
-        """How many rows of it `newer` holds too, and whether they are runs of one export."""
-        both, _ = self.sketch.shared(newer.sketch)
+    def again(self, newer: Run) -> bool:
+        """Whether they are runs of one export, by their folder or by the time that both hold."""
         if self.parts[0].file.run == newer.parts[0].file.run:
-            return both, False
+            return False
         _, share = self.sketch.shared(newer.sketch, newer.since)
-        return both, share >= _SAME or (self.series is not None and self.series == newer.series)
+        return share >= _SAME or (self.series is not None and self.series == newer.series)
 
 
 def runs_that_count(covered: Iterable[Covered]) -> tuple[list[Run], list[str]]:
@@ -170,9 +169,12 @@ class _Newest:
         said: dict[str, None] = {}
         for place in sorted(places.union(self._by_series.get(run.series or "", ()))):
             newer = self.runs[place]
-            both, same = run.again(newer)
+            both, share = run.sketch.shared(newer.sketch)
+            same = run.again(newer)
             if same and (newer.since is None or run.since is None or newer.since <= run.since):
                 self.times[place] += 1
+                if share < 1:
+                    notes[f"{run.name} has rows that {newer.name} has not, or otherwise: they do not count"] = None
                 return
             if same and newer.since is not None:
                 run.before = min(run.before or newer.since, newer.since)

@@ -169,12 +169,12 @@ def _partial(result: MatchResult, lease: Lease, rows: list[ChargeRow]) -> tuple[
 def _covers(rows: list[ChargeRow], until: datetime | None, began: datetime, ended: datetime) -> bool:
     """Whether the use of a lease within a billing period is charged from its beginning to its end, as far as is known.
 
-    The tax or a credit of a month is no use. A later month than the lease's, of a refund, has no use to charge.
+    A tax, a credit or a purchase is no use. A later month than the lease's, as of a refund, has no use to charge.
     """
     began = max(began, min(row.billing_period[0] for row in rows))
     if ended <= began:
         return True
-    used = [row.charge_period for row in rows if row.category in ("Usage", "Purchase")]
+    used = [row.charge_period for row in rows if row.category == "Usage"]
     if not used or min(start for start, _ in used) > began + NEAR:
         return False
     reached = max(end for _, end in used)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import InvalidOperation
+from decimal import Decimal, InvalidOperation
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
@@ -30,6 +30,7 @@ _PRICING = {"ondemand": "Standard", "spot": "Dynamic", "reservation": "Committed
 # Rows that only the amortized export has: its costs are shares of a purchase that the actual cost holds whole.
 _AMORTIZED = "holds amortized cost, which is not what was billed: export the actual cost"
 _UNUSED = ("unusedreservation", "unusedsavingsplan")
+_NOISE = Decimal("1e-9")  # what binary fractions leave of nothing
 _DAY, _LONGEST = timedelta(days=1), timedelta(days=62)
 
 
@@ -144,7 +145,7 @@ def _shares(cells: read.Cells) -> bool:
     if _pricing(cells) != "Committed":
         return False
     with suppress(ValueError, InvalidOperation):
-        return read.number(cells.get(read.column(_first(cells, _COSTS)))) != 0
+        return abs(read.number(cells.get(read.column(_first(cells, _COSTS))))) > _NOISE
     return False
 
 

@@ -101,7 +101,9 @@ def test_a_correction_in_a_later_run_replaces_the_charge(tmp_path: Path) -> None
     rest = [other(day) for day in range(21, 24)]
     export(tmp_path / "a.csv", focus_row(BilledCost="9"), *rest)
     export(tmp_path / "b.csv", CHARGE, *rest, other(24))
-    assert billed(tmp_path) == ["0.1921"]
+    result = read(tmp_path)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.1921"]
+    assert [("a.csv" in note, "b.csv" in note) for note in result.notes] == [(True, True), (False, True)]
 
 
 def test_runs_of_a_period_can_lie_in_one_folder_beside_each_other(tmp_path: Path) -> None:

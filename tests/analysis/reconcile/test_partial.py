@@ -47,6 +47,7 @@ def compared(result: MatchResult) -> list[Reconciliation]:
         ([opened(), closed()], [row(InvoiceId=""), LATER], ("not-final",)),
         ([opened(), closed()], [row(), row(BilledCost="x"), LATER], ("row-unreadable",)),
         ([opened(), closed()], [TAX, LATER], ("period-not-covered",)),
+        ([opened(), closed()], [TAX | {"chargecategory": "Purchase"}, LATER], ("period-not-covered",)),
         ([opened(), closed()], [TAX, row(), LATER], ()),
         ([opened(), closed(after=20000)], [TAX, HOUR_LATE, LATER], ("period-not-covered",)),
         ([opened(), closed()], [row(ProviderName="AWS"), LATER | ORACLE], ("not-final",)),
