@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analysis.frames.leases import leases_of
 from analysis.reconcile.exports import export_files
@@ -188,6 +190,22 @@ def test_a_later_file_of_fewer_charges_hides_none(tmp_path: Path) -> None:
     export(tmp_path / "all.csv", CHARGE, disk, other(20), other(21), other(22), modified=1)
     export(tmp_path / "compute.csv", CHARGE, other(22), modified=2)
     assert billed(tmp_path) == ["0.2021"]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5))
+def test_days_in_overlapping_files_make_the_same_bill_as_in_one(windows: list[tuple[int, int]]) -> None:
+    """Whatever days each file holds, also none of another's, and whichever file was made later."""
+    leases = leases_of([opened(), closed(after=86400 * 9)])
+    days = {day: other(20 + day, ResourceId="i-0abc", BilledCost=f"0.{day}") for day in range(1, 10)}
+    held = {day for window in windows for day in range(min(window), max(window) + 1)}
+    with TemporaryDirectory() as name:
+        for number, window in enumerate(windows):
+            rows = [days[day] for day in range(min(window), max(window) + 1)]
+            export(Path(name, f"{'cab'[number % 3]}{number}.csv"), *rows, modified=number)
+        files, _ = export_files([name])
+        (bill,) = bills_of(match(((file, read_rows(file.name)) for file in files), leases))
+    assert bill.billed_cost == sum(Decimal(days[day]["BilledCost"]) for day in held)
 
 
 def test_equal_rows_of_one_file_all_count(tmp_path: Path) -> None:
