@@ -37,5 +37,11 @@ class ConflictError(StoreError):
     """Another document already lies under the same key. Exit code 1."""
 
 
+class StoppedError(BenchError):
+    """A signal came before all was done; what was, is kept. Exit code 130."""
+
+    exit_code = 130
+
+
 class DataError(BenchError):
     """The data set is missing, truncated or altered. Exit code 1."""

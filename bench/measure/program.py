@@ -14,7 +14,7 @@ from bench.errors import BenchError, UsageError
 from bench.host import cores
 from bench.measure.environment import describe
 from bench.measure.gpu import Gpu, Meter
-from bench.measure.recording import Interrupts, LeasePart, recorded
+from bench.measure.recording import Interrupts, LeasePart, Runs, recorded
 from bench.programs.document import hardware_of, measured_fields
 from bench.programs.host import visible_gpus
 from bench.programs.job import Job
@@ -92,30 +92,27 @@ class ProgramRequest:
 def measure_program(
     request: ProgramRequest, environ: Mapping[str, str], part: LeasePart, store: Store, *, echo: bool
 ) -> Iterator[tuple[Run, str]]:
-    """Yield each run with its key in the store, as it ends; ends early after one that a signal interrupted.
+    """Yield each run with its key in the store, as it ends; ends early where a signal comes.
 
-    `echo`: each record is a line on stdout, too. Raises like `program_runs`, and StoreError in the end where the store
-    did not take a record, which then waits in the spool.
+    `echo`: each record is a line on stdout, too. Raises like `program_runs`, and in the end like `recorded`.
     """
     interrupts = Interrupts()
     return recorded(lambda: program_runs(request, environ, interrupts), part, store, interrupts, echo=echo)
 
 
-def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts) -> Iterator[Run]:
-    """Run and yield each; ends early after one that a signal interrupted.
+def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts) -> Runs:
+    """Run and yield each; ends early where a signal comes.
 
     Raises UsageError where it cannot be started, BenchError where other nodes do not come.
     """
     try:
         with Head(request.node) if request.node else nullcontext() as head:
-            yield from _runs(request, environ, interrupts, head)
+            return (yield from _runs(request, environ, interrupts, head))
     except NodesApart as error:
         raise BenchError(str(error)) from None
 
 
-def _runs(
-    request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts, head: Head | None
-) -> Iterator[Run]:
+def _runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts, head: Head | None) -> Runs:
     series_id = new_id()
     found = visible_gpus(environ)
     gpus = [Gpu(gpu.uuid.removeprefix("GPU-")) for gpu in found]
@@ -125,7 +122,7 @@ def _runs(
     environment = describe(name, driver).model_copy(update={"torch": None, "triton": None})
     for index in range(request.runs):
         if interrupts.received:
-            return
+            return request.runs - index
         job = replace(request.job, seed=request.job.seed + index)
         meter = Meter(gpus)
         others = [warning for gpu in gpus for warning in gpu.warnings()]
@@ -146,6 +143,7 @@ def _runs(
             energy_joules=meter.joules if request.node is None else None,
             warnings=tuple(dict.fromkeys([*others, *meter.warnings])),
         )
+    return 0
 
 
 def outcome(run: Run) -> str:

@@ -6,14 +6,18 @@ SIGINT, SIGTERM and SIGHUP raise an exception only where nothing measured can be
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from bench.errors import StoppedError, StoreError
 from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, Run, utc_now
 from bench.store import SpooledWriter, Store
+from bench.text import plural
 
+# Runs as they end; what it returns is how many of those asked for were not made, as a signal came.
+Runs = Generator[Run, None, int]
 Handler = Callable[[int, FrameType | None], object]
 
 
@@ -96,20 +100,26 @@ class LeasePart:
 
 
 def recorded(
-    runs: Callable[[], Iterable[Run]], part: LeasePart, store: Store, interrupts: Interrupts, *, echo: bool
+    runs: Callable[[], Runs], part: LeasePart, store: Store, interrupts: Interrupts, *, echo: bool
 ) -> Iterator[tuple[Run, str]]:
     """Yield each of `runs` with its key in the store, as it ends; they begin once the lease is open.
 
     `echo`: each record is a line on stdout, too. In the end raises StoreError where the store did not take a record,
-    which then waits in the spool.
+    which then waits in the spool; StoppedError where a signal came and a run was not made, or a record not taken.
     """
     writer = SpooledWriter(store, echo=echo)
+    left = 0
+
+    def made() -> Iterator[Run]:
+        nonlocal left
+        left = yield from runs()
+
     reason: CloseReason = "failed"
     with interrupts.listening():
         if part.opened:
             writer.put(part.opened)
         try:
-            for run in runs():
+            for run in made():
                 if run.status == "interrupted" and interrupts.received == "SIGTERM" and part.preempted():
                     run = run.model_copy(update={"reason": "PREEMPTED", "message": "the provider took the machine"})
                     reason = "preempted"
@@ -124,4 +134,17 @@ def recorded(
         finally:
             if part.closes:
                 writer.put(LeaseClosed(id=part.lease_id, stopped=utc_now(), reason=reason))
-    writer.finish()
+        _finish(writer, interrupts, left)
+
+
+def _finish(writer: SpooledWriter, interrupts: Interrupts, left: int) -> None:
+    """Say what is missing: runs that were not made, as a signal came, and records that the store did not take."""
+    missing = [f"{plural(left, 'run')} not made"] if left else []
+    try:
+        writer.finish()
+    except StoreError as error:
+        if interrupts.received is None:
+            raise
+        missing.append(str(error))
+    if missing:
+        raise StoppedError(f"stopped by {interrupts.received}: {'; '.join(missing)}")

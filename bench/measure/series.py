@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,7 +20,7 @@ from bench.measure.machine.fingerprint import fingerprint
 from bench.measure.machine.memory import MemoryMeter
 from bench.measure.progress import Progress, outcome
 from bench.measure.recorder import Clock, Recorder, explain
-from bench.measure.recording import Interrupted, Interrupts
+from bench.measure.recording import Interrupted, Interrupts, Runs
 from bench.programs.host import cpu_name, gpu_ids, host_id
 from bench.recipes import Recipe, Trainer
 from bench.record.documents import (
@@ -108,7 +108,7 @@ class Measurement:
         first_seed: int,
         series_id: str | None = None,
         earlier: Sequence[Run] = (),
-    ) -> Iterator[Run]:
+    ) -> Runs:
         """`n` runs of each recipe, round by round, with seeds `first_seed`, `first_seed` + 1, …
 
         Of a series that is resumed, the `earlier` runs of the same sources are not repeated, unless they were
@@ -136,10 +136,11 @@ class Measurement:
                 run = self._run(recipe, first_seed + index, Series(id=series_id, index=index, planned=n))
                 yield run
                 if self.interrupts.received:
-                    return
+                    return len(missing) - made
                 if run.status == "failed" and not self._answers():
                     left = plural(len(missing) - made, "run")
                     raise BenchError(f"the GPU answers this process no more: {left} not made; call bench run for them")
+            return 0
         finally:
             for recipe in recipes:
                 self._release(recipe)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.errors import BenchError
 from bench.host import cores, process_start
 from bench.measure.progress import Progress
-from bench.measure.recording import Interrupts, LeasePart, recorded
+from bench.measure.recording import Interrupts, LeasePart, Runs, recorded
 from bench.recipes import Recipe
 from bench.record.documents import PhaseName, Run, time_of
 from bench.store import Store, read_each
@@ -43,8 +43,8 @@ class Request:
 def measure(request: Request, store: Store, progress: Progress) -> Generator[tuple[Run, str], None, None]:
     """Yield each run with its key in the store, as it ends.
 
-    Raises BenchError before anything is spent: no data, a store that cannot be written, no such device. In the end
-    raises StoreError where the store did not take a record, which then waits in the spool.
+    Raises BenchError before anything is spent: no data, a store that cannot be written, no such device; in the
+    end like `recorded`.
     """
     folder = cifar10.find(request.data)
     store.check_writable()
@@ -63,7 +63,7 @@ def measure(request: Request, store: Store, progress: Progress) -> Generator[tup
             images = images.hold_out()
     interrupts = Interrupts()
 
-    def runs() -> Iterator[Run]:
+    def runs() -> Runs:
         measurement = Measurement(
             images,
             compute,

@@ -11,6 +11,7 @@ import pytest
 
 from bench.record.documents import AnyDocument, LeaseClosed, LeaseOpened, MetricTarget, Run
 from bench.store import open_store, read_all
+from tests.support import s3_stub
 from tests.support.ports import free_port
 from tests.support.types import Bench
 
@@ -194,6 +195,31 @@ def test_a_signal_ends_the_series_and_leaves_the_record(
     assert (run.status, run.reason, run.message) == ("interrupted", "USER", f"stopped by {number.name}")
     (closed,) = (each for each in documents(tmp_path) if isinstance(each, LeaseClosed))
     assert closed.reason == "interrupted"
+
+
+@pytest.mark.parametrize("edge", ["opened.json", "/runs/"])
+def test_a_signal_while_a_record_is_put_is_an_interruption_too(
+    edge: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with s3_stub.running() as stub:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench", "exec", "--runs", "3", "--store", "s3://b/p", "--", "true"],
+            cwd=tmp_path,
+            env={**environment, **stub.settings, "PYTHONPATH": str(Path(__file__).parents[2])},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+        def signalled(key: str, data: bytes, headers: dict[str, str]) -> None:
+            if edge in key:
+                os.kill(process.pid, signal.SIGINT)
+
+        stub.on_put = signalled
+        _, err = process.communicate(timeout=300)
+        made = [key for key in stub.objects if "/runs/" in key]
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == f"bench: stopped by SIGINT: {3 - len(made)} runs not made"
+    assert len(made) == (edge == "/runs/")
 
 
 def test_no_secret_is_in_any_record(bench_process: Bench, tmp_path: Path) -> None:
