@@ -7,33 +7,34 @@ dollars: they are counted, and never 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from itertools import chain
 
 from bench.billing.estimate import Estimate
 from bench.billing.offers.query import Answer, Failure, Query, ranked
 from bench.billing.offers.sources import collect, sources
-from bench.billing.prices import STALE_AFTER, Offer
+from bench.billing.prices import Offer
 from bench.sweep.planning.duration import CellTime, time_of_cell
+from bench.sweep.planning.fitting import choices
 from bench.sweep.planning.history import History, HitRate
-from bench.sweep.planning.phases import CURRENCY, CellPhase, cell_phases, planned_cost
+from bench.sweep.planning.phases import CellPhase, cell_phases, planned_cost
 from bench.sweep.planning.programs import WholeRun, program_on, programs_of, time_of_program, whole_run
 from bench.sweep.spec import Cell, Sweep
-from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
+from bench.sweep.task_file import Task, have_skypilot_read, task_of
 
 _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one that comes later
 
 
 @dataclass(frozen=True)
 class CellPlan:
-    """One cell. `offer` is what it would rent, the cheapest that fits (of prices that may be ranked) or the first of an
-    ordered list; None: no source has a price. `dearest` is the most expensive that SkyPilot may rent in its place.
+    """One cell. `offer` is what it would rent, the cheapest that fits (of prices that may be ranked), of an ordered
+    list for its first machine; None: no source has a price. `dearest` is the most expensive that may come in its place.
 
     `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
-    `why` says why. `cost` is what is expected and `most` its upper bound, that of `dearest`; `most_s` is in seconds.
+    `why` says why. `cost` is what is expected and `most` its upper bound, that of `dearest`, unknown where the price or
+    the time of a machine is that may be rented in its place; `most_s`, in seconds, where such a time is.
     An offer is that of all `nodes` together, `gpus` are of one of them. `whole`: a run to the end of a sampled program.
     """
 
@@ -181,11 +182,11 @@ def _queries(cell: Cell, task: Task) -> list[Query]:
 
 
 def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History) -> CellPlan:
-    fitting = [[of_nodes(offer, task.nodes) for offer in _fitting(cell, answer, each)] for each in task.requests]
-    everywhere = list(chain.from_iterable(fitting))
-    first_choice = next(filter(None, fitting), []) if task.ordered else everywhere
+    allowed = choices(cell, task, answer)
+    # The first of an ordered list is what SkyPilot asks for, priced or not.
+    first_choice = [offer for choice in (allowed[:1] if task.ordered else allowed) for offer in choice.offers]
     offer = min(ranked(first_choice), key=lambda offer: offer.hourly or 0, default=None)
-    first = task.requests[0]
+    first = allowed[0].request
     gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
     provider = (offer.provider if offer else first.provider) or ""
     programs = programs_of(sweep, history)
@@ -216,65 +217,35 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     time = time_on(gpu, gpus, provider)
     if isinstance(time, str):
         return replace(found, why=time)
-    if offer is None:
-        return replace(found, time=time, why=_no_price(cell, task, answer), most_s=time.upper)
-    cost = planned_cost(offer, time, task.disk_gb, upper=False, machines=task.nodes)
-    bounds = [(each, time_on(each.accelerators.name, each.accelerators.count, each.provider)) for each in everywhere]
-    known = [
-        (each, long, planned_cost(each, long, task.disk_gb, upper=True, machines=task.nodes))
-        for each, long in bounds
-        if isinstance(long, CellTime)
+    bounds = [
+        (each, time_on(each.accelerators.name, each.accelerators.count, each.provider))
+        for choice in allowed
+        for each in choice.offers
     ]
-    dearest, _, most = max(known, key=lambda bound: bound[2].amount or 0)
-    most_s = max(long.upper for _, long, _ in known)
-    if cost.amount is None or len(known) < len(bounds):
-        most = cost if cost.amount is None else Estimate(why="no time is known for some of the machines of its file")
+    unpriced = [choice for choice in allowed if not choice.offers]
+    others = [time_on(each.request.gpu, each.request.gpus, each.request.provider or "") for each in unpriced]
+    most_s = _longest([long for _, long in bounds] + others)
+    if offer is None:
+        return replace(found, time=time, why=unpriced[0].why, most_s=most_s)
+    cost = planned_cost(offer, time, task.disk_gb, upper=False, machines=task.nodes)
+    dearest, most = max(
+        (
+            (each, planned_cost(each, long, task.disk_gb, upper=True, machines=task.nodes))
+            for each, long in bounds
+            if isinstance(long, CellTime)
+        ),
+        key=lambda bound: bound[1].amount or 0,
+    )
+    if cost.amount is None:
+        most = cost
+    elif unpriced:
+        most = Estimate(why=unpriced[0].why)
+    elif most_s is None:
+        most = Estimate(why="no time is known for some of the machines of its file")
     return replace(found, time=time, cost=cost, most=most, why=cost.why, dearest=dearest, most_s=most_s)
 
 
-def of_nodes(offer: Offer, nodes: int) -> Offer:
-    """The offer of so many of its machines together."""
-    return offer if offer.amount is None or nodes == 1 else replace(offer, amount=offer.amount * nodes)
-
-
-def _no_price(cell: Cell, task: Task, answer: Answer) -> str:
-    """Why no offer fits: there is none, or it is above the cap of the file."""
-    kind = "spot" if cell.spot else "on-demand"
-    uncapped = [offer for r in task.requests for offer in _fitting(cell, answer, replace(r, at_most=None))]
-    offer = min(ranked(uncapped), key=lambda offer: offer.hourly or 0, default=None)
-    if offer is None:
-        return f"no {kind} price known"
-    caps = sorted({request.at_most for request in task.requests if request.at_most is not None})
-    return (
-        f"the lowest {kind} price, {offer.hourly} {CURRENCY}/h of {offer.provider}:{offer.instance_type}, "
-        f"is above max_hourly_cost {caps[-1]}"
-    )
-
-
-def _fitting(cell: Cell, answer: Answer, request: ResourceRequest) -> Iterator[Offer]:
-    query = Query(spot=cell.spot, region=request.region)
-    return _up_to_date([offer for offer in answer.offers if _fits(offer, request, query)])
-
-
-def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
-    return (
-        query.admits(offer)
-        and offer.hourly is not None
-        and offer.currency == CURRENCY
-        and machine.provider in (None, offer.provider)
-        # SkyPilot keeps spellings apart, all but small and capital letters: Verda's RTX-PRO-6000 is no RTXPRO6000.
-        and (machine.gpu is None or machine.gpu.casefold() == offer.accelerators.name.casefold())
-        and machine.gpus in (0, offer.accelerators.count)
-        and machine.instance_type in (None, offer.instance_type)
-        and (machine.gpu is not None or machine.instance_type is not None)
-        and (machine.at_most is None or offer.hourly <= machine.at_most)
-    )
-
-
-def _up_to_date(offers: Sequence[Offer]) -> Iterator[Offer]:
-    """Without those of a machine whose price was seen a month later, too: it may have risen."""
-    newest: dict[tuple[str, str], date] = {}
-    for offer in offers:
-        machine = offer.provider, offer.instance_type
-        newest[machine] = max(newest.get(machine, offer.seen), offer.seen)
-    yield from (offer for offer in offers if newest[offer.provider, offer.instance_type] - offer.seen <= STALE_AFTER)
+def _longest(times: Sequence[CellTime | str]) -> float | None:
+    """The longest upper bound in seconds; None where one is unknown."""
+    known = [time.upper for time in times if isinstance(time, CellTime)]
+    return max(known) if len(known) == len(times) else None

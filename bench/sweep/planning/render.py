@@ -258,7 +258,8 @@ def _seen(offer: Offer | None, today: date | None) -> str:
 
 
 def _hours(cell: CellPlan) -> str:
-    return _with_bound(cell.time.expected / 3600, (cell.most_s or cell.time.upper) / 3600) if cell.time else UNKNOWN
+    most = None if cell.most_s is None else cell.most_s / 3600
+    return _with_bound(cell.time.expected / 3600, most) if cell.time else UNKNOWN
 
 
 def _unpriced(cell: CellPlan) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import pytest
 
+from bench.sweep.planning.render import notes, render
 from tests.support.plans import T4, V100, WriteTask, offer, only, planned, tried
 
 
@@ -13,7 +17,6 @@ from tests.support.plans import T4, V100, WriteTask, offer, only, planned, tried
         ({"infra": "aws", "accelerators": ["V100:1", "T4:1"]}, "p3.2xlarge"),
         ({"infra": "aws", "accelerators": {"V100:1": None, "T4:1": None}}, "g4dn.xlarge"),
         ({"ordered": [{"infra": "aws", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "p3.2xlarge"),
-        ({"ordered": [{"infra": "gcp", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "g4dn.xlarge"),
         ({"any_of": [{"infra": "aws", "gpus": "V100"}, {"infra": "aws", "gpus": "T4"}]}, "g4dn.xlarge"),
     ],
     ids=str,
@@ -54,6 +57,57 @@ def test_a_place_where_no_time_is_known_leaves_no_upper_bound(task: WriteTask) -
     found = planned(offer("3.06"), offer("6.00", gpu="X9", instance_type="x"), max_cost=1000)
     assert only(found).dollars is not None
     assert (found.most_dollars, found.keeps_cost) == (None, None)
+
+
+NEBIUS = {"infra": "nebius", "accelerators": "V100:8"}
+KUBERNETES = {"infra": "kubernetes", "accelerators": "V100:1"}
+
+
+@pytest.mark.parametrize(("first", "which"), [(NEBIUS, "8 x V100 at nebius"), (KUBERNETES, "1 x V100 at kubernetes")])
+def test_the_first_of_an_ordered_list_without_a_price_leaves_the_dollars_unknown(
+    task: WriteTask, first: dict[str, object], which: str
+) -> None:
+    task("m", {"ordered": [first, {"infra": "aws", "accelerators": "V100:1"}]})
+    found = planned(offer("3.06"), max_cost=1000)
+    cell = only(found)
+    assert (cell.offer, cell.dollars, cell.why) == (None, None, f"no on-demand price known for {which}")
+    assert (found.unknown, found.keeps_cost) == (1, None)
+    assert "max_cost 1000.00 USD: cannot be checked: what a cell costs is unknown" in list(notes(found, None))
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        {"any_of": [NEBIUS, {"infra": "aws", "accelerators": "V100:1"}]},
+        {"any_of": [{"infra": "aws"}, {"infra": "gcp/europe-west4"}], "accelerators": "V100:1"},
+        {"ordered": [{"infra": "aws", "accelerators": "V100:1"}, NEBIUS]},
+    ],
+    ids=str,
+)
+def test_a_machine_without_a_price_leaves_no_upper_bound(task: WriteTask, places: dict[str, object]) -> None:
+    task("m", places)
+    found = planned(offer("3.06"), max_cost=1000)
+    cell = only(found)
+    assert cell.offer.hourly is not None
+    assert cell.dollars is not None
+    assert (cell.most_dollars, found.most_dollars, found.keeps_cost) == (None, None, None)
+    assert any(line.startswith("m: no upper bound: no on-demand price known for ") for line in notes(found, None))
+
+
+def test_a_machine_that_is_dearer_than_the_cap_is_none_that_may_be_rented(task: WriteTask) -> None:
+    task("m", {"ordered": [{"infra": "gcp"}, {"infra": "aws"}], "accelerators": "V100:1", "max_hourly_cost": 4})
+    cell = only(planned(offer("9.00", provider="gcp", instance_type="n1"), offer("3.06")))
+    assert (cell.offer.provider, cell.dearest.provider) == ("aws", "aws")
+    assert cell.most_dollars is not None
+
+
+def test_where_the_time_of_a_machine_is_unknown_no_duration_is_kept(task: WriteTask) -> None:
+    task("m", {"any_of": [{"accelerators": "V100:1"}, {"accelerators": "X9:1"}]})
+    for offers in ([offer("3.06")], [offer("3.06"), offer("6.00", gpu="X9", instance_type="x")]):
+        found = planned(*offers, max_duration="9d")
+        assert only(found).time is not None
+        assert (found.most_seconds, found.keeps_duration) == (None, None)
+        assert json.loads(render(found, "json", date(2026, 11, 26), terminal=False))["total"]["seconds_at_most"] is None
 
 
 def test_a_price_above_the_cap_is_named(task: WriteTask) -> None:
