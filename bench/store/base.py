@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple, Protocol, get_args
 
 from bench.errors import BenchError, ConflictError, RecordError, StoreError
@@ -12,6 +14,8 @@ from bench.record.documents import AnyDocument, LeaseEdge, LeaseOpened, from_byt
 from bench.tracking import tracked
 
 ROOT = "v1"
+# How the key of a record begins, with that part of its id which is its time.
+_MILLISECOND = re.compile(r"v1/(?:runs/\d{4}/\d\d/\d\d|leases)/[0-9a-f]{8}-[0-9a-f]{4}-")
 
 Leases = dict[str, LeaseOpened]
 
@@ -24,7 +28,7 @@ class RawRecord(NamedTuple):
 
 
 class DamagedLine(NamedTuple):
-    """A record that a job's log holds in part, or altered; `line` counts from 1."""
+    """A record that a job's log holds in part, or altered; `line` counts from 1, `key` is what can be read of it."""
 
     line: int
     key: str
@@ -182,17 +186,23 @@ class Collector:
         self._store, self._known = store, known
         self._seen: set[tuple[str, bytes]] = set()  # keys and digests: the records of a long log are megabytes
         self._errors: list[BenchError] = []
-        self._damaged: dict[str, RecordError] = {}
+        self._damaged: dict[str, RecordError] = {}  # by key
+        self._nameless: dict[str, list[tuple[str, RecordError]]] = {}  # by source, with what there is of the key
 
     def add(self, records: Iterable[RawRecord | DamagedLine], source: str) -> None:
         """Put what was read from `source`. The result names what is corrupt, in conflict or damaged.
 
         Raises StoreError where the store takes no records; what came before is in it, and the rest can be added again.
         """
+        self._nameless[source] = []  # a log that is read again holds by now what had not come whole
         for record in records:
             if isinstance(record, DamagedLine):
-                error = f"{source}: line {record.line} holds the record {record.key} damaged: {record.why}"
-                self._damaged[record.key] = RecordError(error)
+                which = f"the record {record.key}" if record.key else "a record"
+                error = RecordError(f"{source}: line {record.line} holds {which} damaged: {record.why}")
+                if is_record_key(record.key):
+                    self._damaged[record.key] = error
+                else:
+                    self._nameless[source].append((record.key, error))
             elif (seen := (record.key, hashlib.sha256(record.raw).digest())) not in self._seen:
                 self._put(record, source)
                 self._seen.add(seen)
@@ -200,12 +210,17 @@ class Collector:
     def result(self) -> Collected:
         """What came of it. A damaged line counts where its record came by no other way. Raises StoreError."""
         known = len(self.taken.intersection(self._known))
-        lost = [
-            error
-            for key, error in self._damaged.items()
-            if key not in self.taken and not (is_record_key(key) and key in self._store.keys(key))
-        ]
+        damaged = chain(self._damaged.items(), *self._nameless.values())
+        lost = [error for key, error in damaged if not self._has_come(key)]
         return Collected(len(self.taken) - known, known, len(lost), (*self._errors, *lost))
+
+    def _has_come(self, key: str) -> bool:
+        """Whether the record is there; of a key that is not whole, one that begins so down to its millisecond."""
+        if is_record_key(key):
+            return key in self.taken or key in self._store.keys(key)
+        if _MILLISECOND.match(key) is None:
+            return False
+        return any(each.startswith(key) for each in chain(self.taken, self._store.keys(key)))
 
     def _put(self, record: RawRecord, source: str) -> None:
         try:

@@ -5,8 +5,8 @@
 The line holds the version of this format, the record's key, the length of what follows, the first 16 digits of the
 record's SHA-256, and its bytes, compressed by zlib, in base64 without padding: about 2 kB for a run. Anything may stand
 before it in its line. What logs do to lines is undone where it can be: colours, carriage returns, a terminal that wraps
-them, another program that writes into the midst of one. The checksum decides; a line that does not come whole is
-damaged, and named.
+them, another program that writes into the midst of one. The checksum decides, whatever became of the head: a record
+says its own key. A line that does not come whole is damaged, and named.
 """
 
 from __future__ import annotations
@@ -14,29 +14,36 @@ from __future__ import annotations
 import os
 import re
 import sys
-import zlib
-from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bench.record.documents import AnyDocument, to_bytes
-from bench.sealed import LINE_MARK, LINE_VERSION, line_digest, record_line
+from bench.sealed import LINE_MARK, LINE_VERSION, record_line
 from bench.store.base import DamagedLine, RawRecord
+from bench.store.log_line import LINES_BETWEEN, PAYLOAD, Partial, Prefix
 
-_START = re.compile(r"bench-record: ?(\d{1,4}),([\w./-]{1,200}),(\d{1,9}),([0-9a-f]{16}),", re.ASCII)
-_STARTED = re.compile(r"bench-record: ?[\w./,-]{0,250}$|(?:b|be|ben|benc|bench|bench-|bench-r[ecord]{0,5})$", re.ASCII)
-_PAYLOAD = re.compile(r"[A-Za-z0-9+/]*")
+# A whole head; or the end of one whose beginning is altered, with the payload that follows.
+_HEAD = re.compile(
+    r"bench-record: ?(?P<version>\d{1,4}),(?P<key>[\w./-]{1,200}),(?P<length>\d{1,9}),(?P<digest>[0-9a-f]{16}),"
+    r"|(?<![0-9a-f])(?P<rest>[0-9a-f]{16})(?:[^A-Za-z0-9+/](?=eN[A-Za-z0-9+/]{8})|,$)"
+    r"|[^A-Za-z0-9+/](?=eN[A-Za-z0-9+/]{16})",  # as what zlib has compressed begins
+    re.ASCII,
+)
+_MAY_BEGIN = re.compile(r"bench-record:|eN|[0-9a-f]{16},$")
+_MARK = re.compile(r"bench-record: ?\d{1,4}(?:,([\w./-]{0,200}))?", re.ASCII)
+_STARTED = re.compile(
+    r"bench-record: ?(?:\d[\w./,-]{0,250})?$|(?:b|be|ben|benc|bench|bench-|bench-r[ecord]{0,5})$", re.ASCII
+)
+# The same in bytes without their blanks and line ends.
+_MAY_BEGIN_IN = re.compile(rb"bench-record:|[0-9a-f]{16},eN")
 # Colours and cursor movements, links, and what is left of the control characters.
 _UNSEEN = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]|[\x00-\x1f\x7f]")
 
 _LONGEST_START = 512  # of a record's line with what stands before it
 _LONGEST_LINE = 1 << 20  # a longer one is read as if it were wrapped here
 _LONGEST_PAYLOAD = 1 << 22
-_LARGEST_RECORD = 1 << 24
-_PIECES_TRIED = 4  # how often the pieces of a line are put together before it counts as damaged
-_LINES_BETWEEN = 8  # of other text, before a line that was broken off is given up
-_OPEN_AT_ONCE = 8
+_OPEN_AT_ONCE = 32
 
 
 def to_line(document: AnyDocument) -> str:
@@ -69,7 +76,7 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
     for chunk in chunks:
         # Without NUL, UTF-16 reads as ASCII: what `>` of PowerShell writes.
         rest += chunk.replace(b"\0", b"")
-        if reader.idle and LINE_MARK.encode() not in rest.translate(None, b"\r\n "):
+        if reader.idle and not _MAY_BEGIN_IN.search(rest.translate(None, b"\r\n\t ")):
             # Gigabytes of other text: all but the end, where the beginning of a record may stand.
             end = max(len(rest) - _LONGEST_START, 0)
             end = max(rest.rfind(b"\n", 0, end), rest.rfind(b"\r", 0, end)) + 1 or end
@@ -89,139 +96,142 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
     yield from reader.end()
 
 
-@dataclass
-class _Partial:
-    """A record whose line has begun. `prefix` is what its log puts before every line."""
+class _Start(NamedTuple):
+    """What may be the beginning of a record's line: its text so far, and what stood before it."""
 
     line: int
-    key: str
-    length: int
-    digest: str
-    prefix: re.Pattern[str]
-    pieces: list[str] = field(default_factory=list)
-    held: int = 0
-    tries: int = 0
-    between: int = 0
-
-    def add(self, piece: str) -> RawRecord | None:
-        """The record, if it is whole with this piece."""
-        self.pieces.append(piece)
-        self.held += len(piece)
-        if self.held < self.length:
-            return None
-        self.tries += 1
-        rest = "".join(self.pieces[1:])
-        # What another program wrote into the line may begin with letters that look like ours.
-        own = self.pieces[0][: max(self.length - len(rest), 0)]
-        for payload in {(self.pieces[0] + rest)[: self.length], (own + rest)[: self.length]}:
-            if (raw := _unpacked(payload)) is not None and line_digest(raw) == self.digest:
-                return RawRecord(self.key, raw)
-        return None
-
-    def goes_on_in(self, line: str) -> str | None:
-        """The piece of this record that `line` is; None: it is other text."""
-        piece = self.prefix.sub("", line, count=1).strip()
-        return piece if _PAYLOAD.fullmatch(piece) else None
+    text: str
+    prefix: Prefix
 
     @property
-    def lost(self) -> bool:
-        """Whether no more of it is to be expected."""
-        return self.tries >= _PIECES_TRIED or self.between > _LINES_BETWEEN
+    def mark(self) -> re.Match[str] | None:
+        """The mark of a record; None: it may be other text."""
+        return _MARK.match(self.text)
 
-    def damaged(self) -> DamagedLine:
-        """What is to be said of it."""
-        why = f"{self.held} of {self.length} characters" if self.held < self.length else "its checksum does not match"
-        return DamagedLine(self.line, self.key, why)
+    def joined(self, line: str) -> str | None:
+        """Its text with what `line` adds; None where that is other text."""
+        joined = self.text + self.prefix.without(line)
+        head = _HEAD.match(joined)
+        return joined if (head and head["version"]) or _STARTED.match(joined) else None
+
+    @property
+    def key(self) -> str:
+        """What there is of the record's key."""
+        return (self.mark and self.mark[1]) or ""
+
+    def end(self) -> DamagedLine:
+        """What is to be said of it where no more comes."""
+        return DamagedLine(self.line, self.key, "its head is cut off or altered")
 
 
 class _Reader:
     """Finds records line by line, and holds those that have begun."""
 
     def __init__(self) -> None:
-        self._open: list[_Partial] = []
-        # The end of the line before, where it may be the beginning of a record's; and what stood in front of it.
-        self._carried, self._prefix, self._carried_from = "", _shape(""), 0
+        self._open: list[Partial] = []
+        self._starts: list[_Start] = []
+        self._last = 0  # line that holds something
 
     @property
     def idle(self) -> bool:
         """Whether no record has begun."""
-        return not self._open and not self._carried
+        return not (self._open or self._starts)
 
     def line(self, number: int, line: str) -> Iterator[RawRecord | DamagedLine]:
         """What is known with this line."""
         text = _UNSEEN.sub("", line) if "\x1b" in line or not line.isprintable() else line
         if not text.strip():
             return
-        joined = self._carried + (self._prefix.sub("", text, count=1) if self._carried else text)
-        begins = list(_START.finditer(joined)) if LINE_MARK in joined else []
-        yield from self._go_on(text, begun=bool(begins))
-        for start in begins:
-            yield from self._begin(start, number)
-        self._carry(joined, begins[-1].end() if begins else 0, number)
+        text, self._last = text.replace("\\/", "/"), number  # a slash as some write it in JSON
+        start = self._start_of(text, number)  # whose line may be an earlier one
+        heads = (
+            [head for head in _HEAD.finditer(start.text) if self._is_head(head)]
+            if _MAY_BEGIN.search(start.text)
+            else []
+        )
+        yield from self._go_on(text, begun=bool(heads))
+        after = 0
+        for head in heads:
+            self._keep(start, after, head.start(), number)
+            yield from self._begin(head, start, number)
+            after = head.end()
+        self._keep(start, after, len(start.text), number)
+        while self._starts and self._starts[0].line < number - LINES_BETWEEN:
+            given_up = self._starts.pop(0)
+            if given_up.mark:
+                yield given_up.end()
 
-    def end(self) -> Iterator[DamagedLine]:
+    def end(self) -> Iterator[RawRecord | DamagedLine]:
         """What was never whole."""
-        yield from (partial.damaged() for partial in self._open)
+        yield from (partial.end() for partial in self._open)
+        # A mark alone is a record's where the log breaks off behind it.
+        last = [start for start in self._starts if start.text.strip() == LINE_MARK and start.line == self._last]
+        yield from (start.end() for start in self._starts if start.mark or start in last)
 
-    def _begin(self, start: re.Match[str], number: int) -> Iterator[RawRecord | DamagedLine]:
-        version, key, length, digest = start.groups()
-        if self._carried and start.start() == 0:
-            number, prefix = self._carried_from, self._prefix
-        else:
-            prefix = _shape(start.string[: start.start()])
-        if version != LINE_VERSION:
-            yield DamagedLine(number, key, f"version {version} of the line, which a newer bench reads")
+    def _start_of(self, text: str, number: int) -> _Start:
+        """The beginning of a record that goes on in `text`, with it; else the line alone."""
+        # That of the same writer first: those of several ranks may be cut in the same place.
+        for start in sorted(self._starts, key=lambda start: not start.prefix.wrote(text)):
+            if joined := start.joined(text):
+                self._starts.remove(start)
+                return start._replace(text=joined)
+        return _Start(number, text, Prefix())
+
+    def _is_head(self, head: re.Match[str]) -> bool:
+        """Whether a record begins there: without a mark only where one stands before, or digest and payload tell."""
+        if head["version"] or LINE_MARK in head.string[: head.start()] or any(each.mark for each in self._starts):
+            return True
+        return head["rest"] is not None and head.end() < len(head.string)
+
+    def _keep(self, start: _Start, after: int, before: int, number: int) -> None:
+        """Keep what between two places of a line may be the beginning of a record, and has no whole head yet."""
+        text = start.text[:before]
+        started = _STARTED.search(text, max(after, before - 300)) if before == len(start.text) else None
+        places = [mark.start() for mark in _MARK.finditer(text, after)]
+        if started and started.start() not in places:
+            places.append(started.start())
+        for place, end in zip(places, [*places[1:], before], strict=False):
+            line, prefix = (number, Prefix(text[:place])) if place else (start.line, start.prefix)
+            self._starts.append(_Start(line, text[place:end], prefix))
+
+    def _begin(self, head: re.Match[str], start: _Start, number: int) -> Iterator[RawRecord | DamagedLine]:
+        partial = self._partial(head, start, number)
+        if head["version"] not in (None, LINE_VERSION):
+            why = f"version {head['version']} of the line, which a newer bench reads"
+            yield DamagedLine(partial.line, partial.key, why)
             return
-        if int(length) > _LONGEST_PAYLOAD:
-            yield DamagedLine(number, key, f"{length} characters, more than a record has")
+        if partial.length is not None and partial.length > _LONGEST_PAYLOAD:
+            yield DamagedLine(partial.line, partial.key, f"{partial.length} characters, more than a record has")
             return
-        partial = _Partial(number, key, int(length), digest, prefix)
-        payload = _PAYLOAD.match(start.string, start.end())
+        payload = PAYLOAD.match(head.string, head.end())
         assert payload is not None  # it may be empty
-        if record := partial.add(payload[0]):
+        if record := partial.begin(payload[0]):
             yield record
             return
         self._open.append(partial)
         if len(self._open) > _OPEN_AT_ONCE:
-            yield self._open.pop(0).damaged()
+            yield self._open.pop(0).end()
+
+    def _partial(self, head: re.Match[str], start: _Start, number: int) -> Partial:
+        if head["version"]:
+            at = head.start()
+            line, prefix = (number, Prefix(start.text[:at])) if at else (start.line, start.prefix)
+            return Partial(line, head["key"], int(head["length"]), head["digest"], prefix)
+        # The end of a head: of the last one that its own writer has begun, or else anybody.
+        begun = sorted(filter(lambda each: each.mark, self._starts), key=lambda each: each.prefix.wrote(start.text))
+        if not begun:
+            return Partial(number, "", None, head["rest"] or "", Prefix())
+        self._starts.remove(begun[-1])
+        return Partial(begun[-1].line, begun[-1].key, None, head["rest"] or "", begun[-1].prefix)
 
     def _go_on(self, text: str, *, begun: bool) -> Iterator[RawRecord | DamagedLine]:
         """Give the line to the records that have begun. Where others begin in it, it is none of theirs."""
         for partial in list(self._open):
-            piece = None if begun else partial.goes_on_in(text)
             record = None
-            if piece is None:
+            if begun:
                 partial.between += 1
             else:
-                record = partial.add(piece)
+                record = partial.go_on(text)
             if record or partial.lost:
                 self._open.remove(partial)
-                yield record or partial.damaged()
-
-    def _carry(self, joined: str, after: int, number: int) -> None:
-        """Keep the end of the line, where a terminal may have cut the beginning of a record in two."""
-        started = _STARTED.search(joined, max(after, len(joined) - 300))
-        if started is None:
-            self._carried = ""
-        elif self._carried and started.start() == 0:
-            self._carried = started[0]
-        else:
-            self._carried, self._prefix, self._carried_from = started[0], _shape(joined[: started.start()]), number
-
-
-def _shape(prefix: str) -> re.Pattern[str]:
-    """Matches what a log puts before its lines, whatever the numbers in it: a time, a process, a rank."""
-    # Kubernetes marks with P what it cut, and with F the last part.
-    parts = re.split(r"(\d+|\b[PF]\b)", prefix[-200:])
-    spelled = [r"\d+" if each.isdigit() else "[PF]" if each in ("P", "F") else re.escape(each) for each in parts]
-    return re.compile("^" + "".join(spelled)) if prefix else re.compile(r"(?!)")
-
-
-def _unpacked(payload: str) -> bytes | None:
-    """The bytes in the base64 text; None where they are altered, or far too many."""
-    try:
-        inflater = zlib.decompressobj()
-        raw = inflater.decompress(b64decode(payload + "=" * (-len(payload) % 4)), _LARGEST_RECORD)
-    except (ValueError, zlib.error):  # binascii.Error is a ValueError
-        return None
-    return raw if inflater.eof else None
+                yield record or partial.end()

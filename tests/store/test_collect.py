@@ -86,6 +86,29 @@ def test_a_damaged_line_counts_where_its_record_came_by_no_other_way(store: Fold
     assert len(result.errors) == result.damaged
 
 
+@pytest.mark.parametrize(
+    ("cut", "way", "damaged"), [(40, "whole", 0), (40, "nowhere", 1), (20, "whole", 1), (0, "x", 1)]
+)
+def test_a_damaged_line_without_its_whole_key_counts_unless_its_record_came(
+    store: FolderStore, cut: int, way: str, damaged: int
+) -> None:
+    line = DamagedLine(7, RUNS[0].key()[:cut], "its head is cut off or altered")
+    result = collect([line, *raw(RUNS[way != "whole" :])], "x.log", store)
+    assert (result.damaged, len(result.errors)) == (damaged, damaged)
+    assert all(str(error).startswith("x.log: line 7 holds ") for error in result.errors)
+
+
+def test_two_damaged_lines_without_a_key_are_two(store: FolderStore) -> None:
+    assert collect([DamagedLine(line, "", "nonsense") for line in (3, 9)], "x.log", store).damaged == 2
+
+
+def test_what_had_not_come_whole_is_forgotten_where_the_log_is_read_again(store: FolderStore) -> None:
+    collector = Collector(store)
+    collector.add([DamagedLine(7, "", "its head is cut off or altered")], "a log")
+    collector.add(raw(RUNS), "a log")
+    assert collector.result().damaged == 0
+
+
 @pytest.mark.parametrize("key", ["../../etc/passwd.json", "v1/../../x.json", "//", "x", "v1/runs/"])
 def test_a_damaged_line_may_name_anything(store: FolderStore, key: str) -> None:
     assert collect([DamagedLine(1, key, "nonsense")], "x.log", store).damaged == 1
