@@ -21,7 +21,7 @@ from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, Run, new_id, time_of, to_bytes, utc_now
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
-from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors
+from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors, tries
 from bench.store.s3_listing import Page, list_pages
 from bench.tracking import tracked
 
@@ -107,11 +107,22 @@ class S3Store:
             raise RecordError(f"{self._name}/{key}: cannot be read (no such object)") from None
 
     def read_object(self, key: str) -> bytes:
-        """The object under `key`, which need be no record. Raises StoreError."""
+        """The object under `key`, which need be no record. Raises StoreError.
+
+        One that breaks off midway is asked for again, as boto3 does with what fails before.
+        """
         client = self._client
-        with translate_errors(self._name, server(client)):
-            body: bytes = client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read()
-        return body
+        left = tries(client)
+        while True:
+            with translate_errors(self._name, server(client)):
+                body = client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"]
+            left -= 1
+            try:
+                with translate_errors(self._name, server(client)):
+                    return bytes(body.read())
+            except S3Error:
+                if not left:
+                    raise
 
     def _there(self, key: str) -> bytes:
         """The object under `key`, of which S3 said that it is there. Raises StoreError where it is not."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore import exceptions as boto
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from bench import variables
@@ -42,11 +42,14 @@ _ANSWERS = {
     "RequestTimeTooSkewed": "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best",
     "RequestExpired": "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best",
     "PermanentRedirect": _REGION,
+    "TemporaryRedirect": "the bucket was made a moment ago, or is in another region; try later, or name its region in "
+    "AWS_DEFAULT_REGION",
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
     "BadDigest": _DIGEST,
     "XAmzContentSHA256Mismatch": _DIGEST,
     "SlowDown": _FAILING,
+    "InvalidObjectState": "the object is archived; restore it in its bucket, then try again",
 }
 # What boto3 itself says -> what it means. The first that fits counts.
 _TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
@@ -62,6 +65,10 @@ _TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ),
     ((boto.ConfigParseError, boto.InvalidConfigError), "boto3's configuration is not right; check ~/.aws/config"),
     ((boto.SSLError,), "the server's certificate is not trusted; name its authority's file in AWS_CA_BUNDLE"),
+    (
+        (boto.IncompleteReadError, boto.ResponseStreamingError),
+        "{server} broke off in the midst of an object; try again, and look at the network",
+    ),
     ((boto.ConnectionError, boto.HTTPClientError), f"{{server}} cannot be reached; check the network and {ENDPOINT}"),
     (
         (ValueError, boto.InvalidEndpointConfigurationError),
@@ -88,12 +95,14 @@ _UNSAID = (
     "use a server that knows both"
 )
 _NOT_DONE = (400, 405, 501)
+_PAGES = (401, 403, 404, 405, 407)
 # A login page, JSON, text: all but nothing and XML.
 _FOREIGN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[^<\s]|<!doctype|<html)", re.IGNORECASE)
 # Where `make_client`'s answers to listings and puts have the bytes that came.
 RAW_BODY = "RawBody"
 # A server that is not there is given up after three times the first of these, in seconds.
 _CONNECT, _READ = 5, 30
+_TRIES = 3  # boto3's own
 _ALGORITHMS = ("AES256", "aws:kms", "aws:kms:dsse")
 
 
@@ -107,7 +116,7 @@ class S3Error(StoreError):
 
 @contextmanager
 def translate_errors(store: str, server: str = "the server", asked: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Raise S3Error for what boto3 raises inside.
+    """Raise S3Error for what boto3 raises inside, which may be anything.
 
     `server` is the host and port that is asked for `store`, and `asked` with which parameters.
     """
@@ -120,7 +129,7 @@ def translate_errors(store: str, server: str = "the server", asked: Mapping[str,
         if asked and status in _NOT_DONE and code not in _ANSWERS and not _is_page(status, code):
             message = f"{error.operation_name} was refused (HTTP {status}, {code}): {_advice(error, asked)}"
         raise S3Error(f"store {store}: {message}", status, code) from None
-    except (BotoCoreError, ResponseParserError, ValueError) as error:
+    except Exception as error:  # beyond its own kinds: what a server says may break it anywhere
         raise S3Error(f"store {store}: {_failed(error, server)}") from None
 
 
@@ -144,7 +153,7 @@ def not_s3(server: str) -> str:
 
 def _is_page(status: int | None, code: str) -> bool:
     """Whether another server than S3 gave the error: a console, a login page. S3 names a code."""
-    return code in ("", "None", str(status)) and status is not None and (status in (404, 405) or 300 <= status < 400)
+    return code in ("", "None", str(status)) and status is not None and (status in _PAGES or 300 <= status < 400)
 
 
 def _answered(operation: str, status: int | None, code: str, server: str) -> str:
@@ -185,6 +194,7 @@ def make_client(store: str) -> Any:
         )
     for operation in ("ListObjectsV2", "PutObject"):
         client.meta.events.register(f"response-received.s3.{operation}", _keep_body)
+    client.meta.events.register("before-call.s3.HeadBucket", _follow_no_further)
     endpoint = urlsplit(client.meta.endpoint_url)
     if endpoint.username or endpoint.password:
         raise StoreError(
@@ -204,6 +214,16 @@ def _keep_body(response_dict: dict[str, Any] | None, parsed_response: dict[str, 
     if response_dict["status_code"] < 300 and _FOREIGN.match(response_dict["body"]):
         raise ResponseParserError("not an answer of S3")
     parsed_response[RAW_BODY] = response_dict["body"]
+
+
+def _follow_no_further(context: dict[str, Any], **_: Any) -> None:
+    """Have boto3 ask only once which region a bucket is in: it asks again for each redirect, without an end."""
+    context.get("s3_redirect", {})["redirected"] = True
+
+
+def tries(client: Any) -> int:
+    """How often `client` tries a request."""
+    return int(client.meta.config.retries.get("total_max_attempts", _TRIES))
 
 
 def server(client: Any) -> str:

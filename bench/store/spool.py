@@ -113,7 +113,7 @@ def drain(spool: Spool, store: Store) -> Drained:
 
 def _move(path: Path, store: Store) -> BenchError | None:
     try:
-        store.put(from_bytes(path.read_bytes(), str(path)))
+        _put(from_bytes(path.read_bytes(), str(path)), store)
         path.unlink(missing_ok=True)
     except FileNotFoundError:  # another process drained it
         return None
@@ -124,6 +124,16 @@ def _move(path: Path, store: Store) -> BenchError | None:
     except OSError as error:
         return _unreadable(error)
     return None
+
+
+def _put(document: AnyDocument, store: Store) -> None:
+    """Put it. Raises BenchError whatever the store's failure is: no defect of a store may end a series midway."""
+    try:
+        store.put(document)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise StoreError(f"store {store.name}: failed ({type(error).__name__}: {error})") from error
 
 
 def _unreadable(error: OSError) -> StoreError:
@@ -152,7 +162,7 @@ class SpooledWriter:
         except OSError as error:  # no matter, if the store takes it
             spooled = error
         try:
-            self._store.put(document)
+            _put(document, self._store)
         except BenchError as error:
             self._reached = False
             self._refuse(document, error, spooled)
@@ -178,8 +188,12 @@ class SpooledWriter:
         drainable = f"`bench store drain` puts {'it' if waiting == 1 else 'them'} there, or says why not"
         missing = sum(path is None or path.exists() for path in self._refused)
         if missing:
+            nowhere = self._refused.count(None)
+            ways = [drainable] if missing > nowhere else []
+            if nowhere:
+                ways.append(f"{nowhere} of them {_are(nowhere)} on stderr alone, as a line to save")
             raise StoreError(
-                f"{plural(missing, 'record')} of this call {_are(missing)} not in {self._store.name}; {drainable}"
+                f"{plural(missing, 'record')} of this call {_are(missing)} not in {self._store.name}; {'; '.join(ways)}"
             )
         if waiting:
             _say(f"{plural(waiting, 'record')} of other calls {_are(waiting)} not in {self._store.name}; {drainable}")

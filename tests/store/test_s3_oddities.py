@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -148,6 +149,63 @@ def test_a_refusal_is_told_by_what_was_asked_for_and_the_record_is_kept(
     assert "\n" not in str(error.value)
     SpooledWriter(open_store(URL)).put(RUNS[0])
     assert len(Spool(URL).waiting()) == 1
+
+
+REDIRECTIONS = {
+    "a login page": (Answer(302, b"", (("Location", "/login"),)), "does not answer as S3 does"),
+    "another region, unnamed": (refusal(301, "PermanentRedirect"), "name it in AWS_DEFAULT_REGION"),
+    "another region, that says the same": (
+        refusal(301, "PermanentRedirect")._replace(headers=(("x-amz-bucket-region", "eu-west-1"),)),
+        "name it in AWS_DEFAULT_REGION",
+    ),
+    "a new bucket": (refusal(307, "TemporaryRedirect"), "name its region in AWS_DEFAULT_REGION"),
+    "a proxy's page": (Answer(403, HTML), "does not answer as S3 does"),
+    "a proxy that wants to know who asks": (Answer(407, HTML), "does not answer as S3 does"),
+}
+
+
+@pytest.mark.parametrize(("answer", "fact"), REDIRECTIONS.values(), ids=REDIRECTIONS)
+def test_a_redirection_is_one_line_and_the_record_is_kept(stub: S3Stub, answer: Answer, fact: str) -> None:
+    stub.every = answer
+    with pytest.raises(StoreError) as error:
+        open_store(URL).check_writable()
+    assert fact in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(stub.requests) <= 4
+    SpooledWriter(open_store(URL)).put(RUNS[0])
+    assert len(Spool(URL).waiting()) == 1
+
+
+@pytest.mark.parametrize("answer", [each for each, _ in REDIRECTIONS.values()], ids=REDIRECTIONS)
+def test_the_doctor_says_that_a_store_which_redirects_would_fail(stub: S3Stub, tmp_path: Path, answer: Answer) -> None:
+    stub.every = answer
+    done = run_bench("doctor", "--for", "exec", "--store", URL, "--format", "json", cwd=tmp_path, env={**os.environ})
+    (store,) = (each for each in json.loads(done.stdout) if each["name"] == "store")
+    assert (done.returncode, store["state"]) == (1, "fails")
+
+
+def test_a_download_that_breaks_off_is_tried_again(stub: S3Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    (key, *_) = fill(stub)
+    whole, asked = stub.objects[f"p/{key}"], list[str]()
+
+    def once(name: str) -> Answer | None:
+        asked.append(name)
+        return Answer(200, whole, breaks_off=True) if len(asked) == 1 else None
+
+    stub.on_get = once
+    with pytest.raises(StoreError, match="broke off"):  # the stub's settings allow one try
+        open_store(URL).read_bytes(key)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    asked.clear()
+    assert open_store(URL).read_bytes(key) == whole
+    assert len(asked) == 2
+
+
+def test_an_archived_object_is_told_as_one(stub: S3Stub) -> None:
+    (key, *_) = fill(stub)
+    stub.on_get = lambda name: refusal(403, "InvalidObjectState")
+    with pytest.raises(StoreError, match="archived"):
+        open_store(URL).read_bytes(key)
 
 
 def test_a_server_that_refuses_what_is_absent_is_refused_before_a_run(stub: S3Stub, tmp_path: Path) -> None:

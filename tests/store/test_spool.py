@@ -195,8 +195,27 @@ def test_what_neither_store_nor_spool_takes_goes_to_stderr_as_the_record_it_is(
     assert str(folder) in said
     assert run.key() in said
     assert from_bytes(f"{record}\n".encode(), "x") == run
-    with pytest.raises(StoreError, match=r"^1 record .*`bench store drain`"):
+    with pytest.raises(StoreError) as error:
         writer.finish()
+    assert (
+        str(error.value) == f"1 record of this call is not in {root}; 1 of them is on stderr alone, as a line to save"
+    )
+
+
+def test_no_defect_of_a_store_ends_a_series_or_stops_a_drain(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(FolderStore):
+        def put(self, document: AnyDocument) -> str:
+            raise RecursionError("maximum recursion depth exceeded")
+
+    writer = SpooledWriter(Broken(root))
+    for _ in range(2):
+        writer.put(make_run())
+    (spool,) = spools()
+    assert len(spool.waiting()) == 2
+    assert f"bench: store {root}: failed (RecursionError: maximum" in capsys.readouterr().err
+    (error,) = drain(spool, Broken(root)).errors
+    assert isinstance(error, StoreError)
+    assert drain(spool, FolderStore(root)).stored == 2
 
 
 def test_a_spool_that_cannot_be_written_is_no_matter_where_the_store_works(

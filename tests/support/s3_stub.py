@@ -11,10 +11,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 
 class Answer(NamedTuple):
-    """A status and a body."""
+    """A status, a body, and headers; of a body that breaks off, half is sent."""
 
     status: int
     body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    breaks_off: bool = False
 
 
 def refusal(status: int, code: str, message: str = "m") -> Answer:
@@ -23,7 +25,10 @@ def refusal(status: int, code: str, message: str = "m") -> Answer:
 
 
 class S3Stub(ThreadingHTTPServer):
-    """The server. What `on_put` and `on_list` return in place of None is the answer; `on_list` sees the right one."""
+    """The server. What `on_put` and `on_get` return in place of None is the answer; `on_list` sees the right one.
+
+    `every` answers all that comes.
+    """
 
     daemon_threads = True
 
@@ -34,6 +39,8 @@ class S3Stub(ThreadingHTTPServer):
         self.page = 1000
         self.requests: list[str] = []  # what was asked for, such as "GET /bucket?list-type=2"
         self.on_put: Callable[[str, bytes, dict[str, str]], Answer | None] = lambda key, data, headers: None
+        self.on_get: Callable[[str], Answer | None] = lambda key: None
+        self.every: Answer | None = None
         self.on_list: Callable[[str], str | Answer] = lambda xml: xml
 
     @property
@@ -94,10 +101,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if key := self._key():
             body = self.server.objects.get(key)
-            self._answer(refusal(404, "NoSuchKey") if body is None else Answer(200, body))
+            right = refusal(404, "NoSuchKey") if body is None else Answer(200, body)
+            self._answer(self.server.on_get(key) or right)
             return
         query = parse_qs(urlsplit(self.path).query)
         self._answer(self.server.listing({name: values[0] for name, values in query.items()}))
+
+    def do_HEAD(self) -> None:
+        self._answer(Answer(200))
 
     def log_message(self, *_: object) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
@@ -106,10 +117,17 @@ class _Handler(BaseHTTPRequestHandler):
         return unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2]
 
     def _answer(self, answer: Answer) -> None:
+        answer = self.server.every or answer
         self.send_response(answer.status)  # which calls log_message
+        for name, value in answer.headers:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        if answer.breaks_off:
+            self.wfile.write(answer.body[: len(answer.body) // 2])
+            self.close_connection = True
+        elif self.command != "HEAD":
+            self.wfile.write(answer.body)
 
 
 @contextlib.contextmanager
