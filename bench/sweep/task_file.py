@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from bench.errors import UsageError
 from bench.recipes import find
 from bench.record.documents import Accelerators
+from bench.sweep.place import Place, place
 from bench.sweep.skypilot_parser import parse, parsed
 from bench.sweep.spec import Cell
 from bench.sweep.yaml_file import YamlFile, read
@@ -27,29 +28,6 @@ _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d+)?)([mhdw]?)")
 _DISK = re.compile(r"(\d{1,9})(?:gb?|(tb?))?\+?")
 _LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the machine would go before its job comes
-
-
-class Place(NamedTuple):
-    """A cloud and a region of it, in small letters. None: any."""
-
-    provider: str | None
-    region: str | None
-
-    def meets(self, other: Place) -> bool:
-        """Whether one machine can be in both."""
-        return all(None in pair or pair[0] == pair[1] for pair in zip(self, other, strict=True))
-
-
-def infra(words: Mapping[str, Any]) -> str:
-    """The place that `words` name, as SkyPilot's `infra` says it: cloud/region/zone, * for any, empty for all."""
-    named = words.get("infra") or "/".join(str(words.get(key) or "*") for key in ("cloud", "region", "zone"))
-    return str(named).rstrip("/*")
-
-
-def place(words: Mapping[str, Any]) -> Place:
-    """The place that `words` name."""
-    provider, region = (*infra(words).lower().split("/"), "", "")[:2]
-    return Place(*(None if word in ("", "*") else word for word in (provider, region)))
 
 
 @dataclass(frozen=True)

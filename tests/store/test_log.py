@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,19 +13,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bench.record.documents import LeaseClosed, LeaseOpened, Run, to_bytes, utc_now
-from bench.store.base import DamagedLine, RawRecord
+from bench.store.base import RawRecord
 from bench.store.log import echo, read_log, to_line
 from tests.support.builders import make_run, runs
+from tests.support.logs import read
 
 RUNS = [make_run(seed=seed) for seed in range(3)]
-
-
-def read(log: str | bytes, chunk: int = 65536) -> tuple[list[bytes], list[DamagedLine]]:
-    """The bytes of the records in `log`, and what is damaged."""
-    raw = log.encode() if isinstance(log, str) else log
-    found = list(read_log(raw[at : at + chunk] for at in range(0, len(raw), chunk)))
-    records = [each for each in found if isinstance(each, RawRecord)]
-    return [each.raw for each in records], [each for each in found if isinstance(each, DamagedLine)]
 
 
 def wrapped(text: str, width: int) -> str:
@@ -129,72 +121,6 @@ def test_a_changed_letter_is_damage_and_named() -> None:
     records, (damaged,) = read(f"{changed}\n{to_line(RUNS[1])}\n")
     assert records == [to_bytes(RUNS[1])]
     assert damaged.key == RUNS[0].key()
-
-
-HEAD = len(to_line(RUNS[0]).rpartition(",")[0]) + 1
-
-
-@pytest.mark.parametrize("at", [*range(14, HEAD, 7), HEAD - 1])
-def test_a_changed_letter_of_a_head_costs_nothing(at: int) -> None:
-    """A record says its own key, and where it ends."""
-    line = to_line(RUNS[0])
-    records, damaged = read(f"(task) {line[:at]};{line[at + 1 :]}\n{to_line(RUNS[1])}\n")
-    assert (records, damaged) == ([to_bytes(RUNS[0]), to_bytes(RUNS[1])], [])
-
-
-@pytest.mark.parametrize("at", range(14, HEAD, 7))
-@pytest.mark.parametrize("other", ["W1126 20:16 nccl: x\n", "\nepoch 1, loss 2\n", "\ndone\n", "\n  "])
-def test_what_stands_in_the_midst_of_a_head_costs_nothing(at: int, other: str) -> None:
-    line = to_line(RUNS[0])
-    assert read(f"{line[:at]}{other}{line[at:]}\n{to_line(RUNS[1])}\n") == ([to_bytes(RUNS[0]), to_bytes(RUNS[1])], [])
-
-
-def test_a_log_that_begins_within_a_head_is_read() -> None:
-    assert read(to_line(RUNS[0])[40:]) == ([to_bytes(RUNS[0])], [])
-
-
-@pytest.mark.parametrize("kept", range(15, HEAD, 9))
-@pytest.mark.parametrize("following", ["", "\n", "\nepoch 1, loss 2\n" * 20])
-def test_a_head_that_breaks_off_is_damaged_and_named_by_its_line(kept: int, following: str) -> None:
-    records, (damaged,) = read(f"first\n{to_line(RUNS[0])[:kept]}{following}")
-    assert (records, damaged.line) == ([], 2)
-    assert RUNS[0].key().startswith(damaged.key)
-
-
-def test_wrapped_lines_may_be_indented_and_slashes_escaped() -> None:
-    line = to_line(RUNS[0])
-    hanging = "\n  ".join(line[at : at + 80] for at in range(0, len(line), 80))
-    escaped = json.dumps({"log": f"{line}\n"}).replace("/", "\\/")
-    assert read(f"{hanging}\n") == read(f"{escaped}\n") == ([to_bytes(RUNS[0])], [])
-
-
-@pytest.mark.parametrize("prefix", ["", "(task, pid=12) ", "2026-11-25T10:11:12.123Z "])
-@pytest.mark.parametrize("words", [["done"], ["done", "epoch"], ["a", "bc", "0123456789"]])
-def test_lines_of_one_word_between_wrapped_lines_cost_nothing(prefix: str, words: list[str]) -> None:
-    line = to_line(RUNS[0])
-    parts = [line[at : at + 400] for at in range(0, len(line), 400)]
-    between = [part for pair in zip(parts, [*words, *[None] * len(parts)], strict=False) for part in pair if part]
-    assert read("".join(f"{prefix}{part}\n" for part in between)) == ([to_bytes(RUNS[0])], [])
-
-
-@pytest.mark.parametrize("clock", ["", "2026-11-25T10:11:{:02}.5Z "])
-@pytest.mark.parametrize("ranks", [2, 3, 8])
-def test_wrapped_lines_of_several_ranks_are_told_apart(ranks: int, clock: str) -> None:
-    made = [make_run(seed=seed) for seed in range(ranks)]
-    lines = [to_line(run) for run in made]
-    log = "".join(
-        f"{clock.format(at // 80)}(worker{rank}, rank={rank}, pid={rank}07) {line[at : at + 80]}\n"
-        for at in range(0, max(map(len, lines)), 80)
-        for rank, line in enumerate(lines)
-        if at < len(line)
-    )
-    records, damaged = read(log)
-    assert (sorted(records), damaged) == (sorted(map(to_bytes, made)), [])
-
-
-@pytest.mark.parametrize("prose", ["each line begins with bench-record:", "0123456789abcdef,", "a,eN", "x,eNdothedots"])
-def test_words_that_look_like_the_beginning_of_a_record_are_none(prose: str) -> None:
-    assert read(f"{prose}\nepoch 1\n{prose} and more\n") == ([], [])
 
 
 def test_a_line_of_a_newer_version_is_said_to_be_one() -> None:

@@ -18,12 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, RecordError
+from bench.errors import BenchError, RecordError, UsageError
 from bench.programs.archive import build
 from bench.record.documents import LEASE_TAG, from_bytes
 from bench.store import RawRecord, is_record_key
+from bench.sweep.place import narrowed_infra, place
 from bench.sweep.provisioning.provisioner import LaunchRequest
-from bench.sweep.task_file import infra, on_gpus, place
+from bench.sweep.task_file import on_gpus
 from bench.sweep.yaml_file import read
 
 _PLACE = ("infra", "cloud", "region", "zone", "use_spot")
@@ -94,10 +95,12 @@ def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any
     """The resources of the file, on the request's cloud and at its pricing."""
     resources = _placed(request, of_file, of_file)
     for key in ("any_of", "ordered"):
-        if key in of_file:
+        if resources.pop(key, None):
             # A choice that names no place is where the words above it say.
             choices = [(choice, {**of_file, **choice}) for choice in of_file[key]]
             resources[key] = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
+            if not resources[key]:  # which SkyPilot would take for anywhere
+                raise UsageError(f"{request.task}: resources: {key}: nothing here for {request.cloud}")
     if request.accelerators:
         resources = on_gpus(resources, request.accelerators)
     resources["use_spot"] = request.spot
@@ -116,9 +119,8 @@ def _placed(request: LaunchRequest, words: dict[str, Any], whole: dict[str, Any]
     kept = {key: value for key, value in words.items() if key not in dropped}
     if request.cloud is None:
         return kept
-    own = infra(whole)
     # A file that says more than the sweep, such as the region, keeps it.
-    return {**kept, "infra": own if own.lower().startswith(f"{request.cloud.lower()}/") else request.cloud}
+    return {**kept, "infra": narrowed_infra(whole, request.cloud)}
 
 
 def unpack(log: Iterable[str]) -> Iterator[RawRecord]:

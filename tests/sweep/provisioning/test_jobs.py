@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.errors import UsageError
 from bench.sweep.provisioning.jobs import run_config, setup_config, task_config
 from bench.sweep.provisioning.provisioner import LaunchRequest
 
@@ -100,6 +101,46 @@ def test_a_choice_without_a_place_keeps_the_region_above_it(tmp_path: Path) -> N
     file = tmp_path / "one.yaml"
     file.write_text("resources: {infra: aws/us-west-2, any_of: [{accelerators: V100:1}, {infra: gcp}]}\nrun: x\n")
     assert [choice["infra"] for choice in _config(file, "aws")["resources"]["any_of"]] == ["aws/us-west-2"]
+
+
+PLACES = {
+    "a region alone": ("{region: us-west-2}", "aws", "aws/us-west-2"),
+    "a region of any cloud": ('{infra: "*/us-east-1"}', "aws", "aws/us-east-1"),
+    "a zone": ("{infra: aws/us-east-1/us-east-1a}", "aws/us-east-1", "aws/us-east-1/us-east-1a"),
+    "a zone of any region": ("{cloud: aws, zone: us-east-1a}", "aws", "aws/*/us-east-1a"),
+    "capital letters": ("{infra: AWS/us-west-2}", "aws", "aws/us-west-2"),
+    "another cloud": ("{infra: gcp/us-east1}", "aws", "aws"),
+    "a cluster by its short name": ("{infra: k8s/my-context}", "kubernetes", "kubernetes/my-context"),
+    "a cluster by its long name": ("{infra: kubernetes}", "k8s", "k8s"),
+}
+
+
+@pytest.mark.parametrize(("said", "cloud", "infra"), PLACES.values(), ids=PLACES)
+def test_what_the_file_says_beyond_the_sweep_is_kept(tmp_path: Path, said: str, cloud: str, infra: str) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text(f"resources: {said}\nrun: x\n")
+    resources = _config(file, cloud)["resources"]
+    assert (resources["infra"], {"cloud", "region", "zone"} & set(resources)) == (infra, set())
+
+
+@pytest.mark.parametrize("key", ["any_of", "ordered"])
+def test_the_regions_of_choices_are_kept(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "one.yaml"
+    choices = '[{region: us-west-2}, {infra: "*/eu-west-1"}, {infra: gcp}]'
+    file.write_text(f"resources: {{accelerators: V100:1, {key}: {choices}}}\nrun: x\n")
+    assert [choice["infra"] for choice in _config(file, "aws")["resources"][key]] == ["aws/us-west-2", "aws/eu-west-1"]
+    file.write_text(f"resources: {{{key}: [{{infra: k8s}}, {{infra: aws}}]}}\nrun: x\n")
+    assert [choice["infra"] for choice in _config(file, "kubernetes")["resources"][key]] == ["kubernetes"]
+
+
+@pytest.mark.parametrize("key", ["any_of", "ordered"])
+def test_no_choice_is_not_the_same_as_any_machine(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text(f"resources: {{infra: aws, {key}: }}\nrun: x\n")
+    assert key not in _config(file, "aws")["resources"]
+    file.write_text(f"resources: {{{key}: [{{infra: gcp}}]}}\nrun: x\n")
+    with pytest.raises(UsageError, match=f"one.yaml: resources: {key}: nothing here for aws"):
+        _config(file, "aws")
 
 
 def test_set_up_does_not_run_and_the_run_does_not_set_up(file: Path) -> None:

@@ -1,0 +1,41 @@
+"""Where a machine may be, as SkyPilot's `infra` says it: a cloud, a region of it, a zone of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+_CLOUDS = {"k8s": "kubernetes"}  # as SkyPilot's `infra` may call it
+
+
+class Place(NamedTuple):
+    """A cloud and a region of it, in small letters. None: any."""
+
+    provider: str | None
+    region: str | None
+
+    def meets(self, other: Place) -> bool:
+        """Whether one machine can be in both."""
+        return all(None in pair or pair[0] == pair[1] for pair in zip(self, other, strict=True))
+
+
+def infra(words: Mapping[str, Any]) -> str:
+    """The place that `words` name, as SkyPilot's `infra` says it: cloud/region/zone, * for any, empty for all."""
+    named = words.get("infra") or "/".join(str(words.get(key) or "*") for key in ("cloud", "region", "zone"))
+    return str(named).rstrip("/*")
+
+
+def place(words: Mapping[str, Any]) -> Place:
+    """The place that `words` name."""
+    provider, region = (*infra(words).lower().split("/"), "", "")[:2]
+    return Place(*(None if word in ("", "*") else word for word in (_CLOUDS.get(provider, provider), region)))
+
+
+def narrowed_infra(words: Mapping[str, Any], asked: str) -> str:
+    """The infra `asked`, with what `words` say beyond it, such as the region, where both can be one place."""
+    own = infra(words)
+    if not place(words).meets(place({"infra": asked})):
+        return asked
+    pairs = zip_longest(asked.rstrip("/*").split("/"), own.split("/"), fillvalue="*")
+    return "/".join(ours if ours not in ("", "*") else theirs for ours, theirs in pairs)
