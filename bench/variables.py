@@ -19,6 +19,10 @@ from bench.record.documents import Accelerators, PhaseName, time_of
 T = TypeVar("T")
 _TAG = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})=([A-Za-z0-9][A-Za-z0-9._/-]{0,254})", re.ASCII)
 _MINUTE = timedelta(minutes=1)
+# Nobody rented a machine for this before: an earlier time is a date without its dashes, or a clock that was never set.
+FIRST_RENTED = datetime(2015, 1, 1, tzinfo=UTC)
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_UNIX_SECONDS = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,14 @@ def _accelerators(text: str) -> Accelerators:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{text!r} is not a number of 1 or more")
+    if not _NUMBER.fullmatch(text) or int(text) < 1:
+        raise ValueError(f"{text!r} is no number; give one of 1 or more")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is no number; give one of 0 or more")
     return int(text)
 
 
@@ -68,24 +78,24 @@ def _tags(text: str) -> dict[str, str]:
 
 
 def _instant(text: str) -> datetime:
+    form = "give Unix seconds (date +%s) or 2026-11-22T12:00:00Z"
     try:
-        at = datetime.fromtimestamp(float(text), UTC)
+        unix = _UNIX_SECONDS.fullmatch(text)
+        at = datetime.fromtimestamp(float(text), UTC) if unix else datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
-        try:
-            at = datetime.fromisoformat(text)
-            at = at.astimezone(UTC) if at.tzinfo else at
-        except (ValueError, OverflowError):
-            at = datetime.max
+        raise ValueError(f"{text!r} is no time; {form}") from None
     if at.tzinfo is None:
-        raise ValueError(f"{text!r} is no time; give Unix seconds (date +%s) or 2026-11-22T12:00:00Z")
+        raise ValueError(f"{text!r} is no time; {form}")
+    if at < FIRST_RENTED:
+        raise ValueError(f"{text} is a time before {FIRST_RENTED:%Y}, when no machine was rented for this; {form}")
     if is_future(at):
         raise ValueError(f"{text} has not come yet; is the clock of one machine wrong?")
-    return at
+    return at.astimezone(UTC)
 
 
 def is_future(at: datetime) -> bool:
     """Whether `at` has not come yet: such a time is refused wherever one is typed, as records cannot be put right."""
-    return at - _MINUTE > datetime.now(UTC)  # two clocks may be that far apart
+    return at > datetime.now(UTC) + _MINUTE  # two clocks may be that far apart
 
 
 def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:
@@ -126,7 +136,7 @@ GIT_COMMIT = Variable("BENCH_GIT_COMMIT", "the commit an image was built from, a
 IMAGE_DIGEST = Variable("BENCH_IMAGE_DIGEST", "which image this is", str)
 
 EVENTS = Variable("BENCH_EVENTS", "the file in which a program may show its progress; `bench exec` names it", str)
-SEED = Variable("BENCH_SEED", "the seed of a program's run; `bench exec` gives it", _count)
+SEED = Variable("BENCH_SEED", "the seed of a program's run; `bench exec` gives it", _seed)
 NODES_PORT = Variable("BENCH_NODES_PORT", "where the first of several nodes is reached by the others", _count)
 
 RECIPES = Variable("BENCH_RECIPES", "what is run", str)
@@ -137,5 +147,12 @@ RUNTIME = Variable("BENCH_RUNTIME", "how bench runs there: auto, venv, docker, d
 DEADLINE = Variable("BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", str)
 SHOW_COST = Variable("BENCH_SHOW_COST", "1: `bench run` ends with what each phase of the lease cost", str)
 IDLE_MINUTES = Variable("BENCH_IDLE_MINUTES", "how long the machine stands idle before it is given back", _count)
+
+
+def check(environ: Mapping[str, str]) -> None:
+    """Raise UsageError where one that is set cannot be meant: before anything is paid for that it would end."""
+    for variable in VARIABLES.values():
+        variable.read(environ)
+
 
 VARIABLES = {value.name: value for value in list(globals().values()) if isinstance(value, Variable)}

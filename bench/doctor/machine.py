@@ -28,7 +28,7 @@ from bench.measure.gpu import Gpu
 from bench.record.documents import OWN
 from bench.store import FolderStore, open_store
 from bench.text import plural
-from bench.variables import VARIABLES
+from bench.variables import VARIABLES, check as check_variables
 
 if TYPE_CHECKING:
     from bench.training.device import Compute
@@ -105,6 +105,7 @@ def lease(asked: Asked) -> Iterator[Finding]:
     if asked.purpose in ("report", "sweep"):
         return
     try:
+        check_variables(os.environ)
         launch_of(os.environ)
         machine = find_machine(os.environ)
         opened = describe(asked.machine, machine, lease_start(machine, os.environ), os.environ)

@@ -51,6 +51,7 @@ class Launch(NamedTuple):
 
 def acquire_lease(options: MachineOptions, store: Store, environ: Mapping[str, str]) -> LeaseHandle:
     """The lease of this call. Raises UsageError where an option or a variable cannot be meant."""
+    variables.check(environ)  # all of them: some are read in the end only
     launch = launch_of(environ)
     machine = find_machine(environ)
     start = lease_start(machine, environ)
@@ -65,11 +66,13 @@ def acquire_lease(options: MachineOptions, store: Store, environ: Mapping[str, s
 def close_lease(lease_id: str, stopped: datetime, reason: CloseReason, store: Store) -> str:
     """Close the lease at `stopped`, as the user knows it, and return the record's key.
 
-    Raises UsageError where the store holds no such lease, the lease began later, or `stopped` has not come yet;
+    Raises UsageError where the store holds no such lease, the lease began later, or `stopped` cannot be meant;
     ConflictError where it was closed at another time.
     """
     if variables.is_future(stopped):
         raise UsageError(f"--stopped {stopped.isoformat()} has not come yet; a record cannot be corrected afterwards")
+    if stopped < variables.FIRST_RENTED:
+        raise UsageError(f"--stopped {stopped.isoformat()} is a time when no machine was rented for this")
     try:
         variables.lease_or_series_id(lease_id)
     except ValueError as error:

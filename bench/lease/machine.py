@@ -199,16 +199,17 @@ def _category(*, spot: bool) -> PricingCategory:
 def lease_start(machine: Machine | None, environ: Mapping[str, str]) -> LeaseStart:
     """The first that is known: what the launcher says, the provider's launch time, the boot, this process.
 
-    Raises UsageError where BENCH_LEASE_STARTED is no instant of the past.
+    A provider's or a host's clock that was never set tells nothing. Raises UsageError where BENCH_LEASE_STARTED is no
+    instant of the past.
     """
     now = datetime.now(UTC)
     if stated := variables.LEASE_STARTED.read(environ):
         at = min(stated, now)
         return LeaseStart(at, "launcher", at.isoformat())
-    if machine and machine.launched and machine.launched <= now:
+    if machine and machine.launched and variables.FIRST_RENTED <= machine.launched <= now:
         return LeaseStart(machine.launched, "provider", machine.launched.isoformat())
     booted = boot_time() if machine and not machine.container else None
-    if booted is not None:
+    if booted is not None and booted >= variables.FIRST_RENTED:
         return LeaseStart(booted, "boot", boot_id() or booted.isoformat(timespec="minutes"))
     at = process_time()
     return LeaseStart(at, "process", at.isoformat())

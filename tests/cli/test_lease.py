@@ -63,8 +63,13 @@ def test_close_ends_a_lease_whose_machine_is_gone(bench: Bench, tmp_path: Path) 
     assert "another document lies here" in other.stderr
 
 
-@pytest.mark.parametrize("stopped", ["2126-11-20T12:10:00Z", "9999-12-31T23:59:59-12:00"])
-def test_close_refuses_a_time_that_has_not_come_yet(bench: Bench, tmp_path: Path, stopped: str) -> None:
+@pytest.mark.parametrize(
+    "stopped",
+    ["2126-11-20T12:10:00Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+23:59", "1970-01-01T00:00:00Z"],
+)
+def test_close_refuses_a_time_that_has_not_come_yet_or_that_nobody_means(
+    bench: Bench, tmp_path: Path, stopped: str
+) -> None:
     store = FolderStore(str(tmp_path / "store"))
     lease = LeaseOpened(provider="aws", started=utc_now() - timedelta(minutes=10))
     store.put(lease)

@@ -157,6 +157,15 @@ def test_phases_from_before_the_lease_are_left_out(store: FolderStore, ec2: dict
         ("BENCH_LEASE_STARTED", "nan"),
         ("BENCH_LEASE_STARTED", "1e300"),
         ("BENCH_LEASE_STARTED", "2999-01-01T00:00:00Z"),
+        *(("BENCH_LEASE_STARTED", text) for text in ("0", "-1", "1", "20261122", "20261122120000")),
+        *(("BENCH_LEASE_STARTED", text) for text in ("1_795_345_200", " 1795345200", "1.7953452e9", "0x6b02", "٣")),
+        ("BENCH_LEASE_STARTED", "2014-12-31T23:59:59Z"),
+        ("BENCH_LEASE_STARTED", "0001-01-01T00:00:00+23:59"),
+        ("BENCH_LEASE_PHASES", "setup=0"),
+        ("BENCH_LEASE_PHASES", "setup=20261122"),
+        ("BENCH_LEASE_PHASES", "setup=1_795_345_200"),
+        ("BENCH_IDLE_MINUTES", "1.5"),
+        ("BENCH_LEASE_ATTEMPT", "٣"),
         ("BENCH_LEASE_PHASES", "setup"),
         ("BENCH_LEASE_PHASES", "lunch=1795345200"),
         ("BENCH_LEASE_PHASES", "setup=1700000100 data=1700000000"),
@@ -168,6 +177,15 @@ def test_phases_from_before_the_lease_are_left_out(store: FolderStore, ec2: dict
 def test_a_variable_that_cannot_be_meant_is_named(store: FolderStore, variable: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"^{variable}: "):
         acquire_lease(MachineOptions(), store, {variable: value})
+
+
+def test_a_clock_that_was_never_set_begins_no_lease(
+    store: FolderStore, ec2: dict[str, str], boots: Boots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
+    monkeypatch.setattr("bench.lease.metadata._aws_launched", lambda document: never)
+    boots(never)
+    assert opened(MachineOptions(), store, ec2).started_source == "process"
 
 
 def test_the_attempt_is_kept(store: FolderStore) -> None:
