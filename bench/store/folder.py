@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +11,7 @@ from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, to_bytes
 from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder, write_temporary
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
+from bench.store.files import read_file, walk
 
 _SCRATCH = ".tmp"
 _PROBE_BYTES = 64 * 1024  # more than a record takes
@@ -104,7 +104,7 @@ class FolderStore:
         try:
             make_folders(self._scratch)
             make_folders(final.parent)
-            if not create_file(final, data, self._scratch) and final.read_bytes() != data:
+            if not create_file(final, data, self._scratch) and read_file(final) != data:
                 raise ConflictError(
                     f"{self._file(key)}: another document lies here, and records are never overwritten; "
                     "compare them, then move the file away or give another folder with --store"
@@ -120,7 +120,7 @@ class FolderStore:
     def read_bytes(self, key: str) -> bytes:
         """The file under `key`, unread. Raises RecordError, naming it, if it is missing."""
         try:
-            return (self._root / require_record_key(key)).read_bytes()
+            return read_file(self._root / require_record_key(key))
         except OSError as error:
             raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror})") from error
 
@@ -142,7 +142,7 @@ class FolderStore:
 
     def _files(self, prefix: str) -> Iterator[str]:
         below = prefix.rpartition("/")[0] or ROOT
-        for folder, _, names in os.walk(self._root / below, onerror=self._unlistable):
+        for folder, names in walk(self._root / below, self._unlistable):
             above = Path(folder).relative_to(self._root).as_posix()
             yield from (f"{above}/{name}" for name in names)
 

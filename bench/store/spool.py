@@ -22,6 +22,7 @@ from bench.errors import BenchError, ConflictError, StoreError
 from bench.record.documents import AnyDocument, from_bytes, to_bytes
 from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder
 from bench.store.base import Store
+from bench.store.files import read_file
 from bench.store.log import echo as echo_to_log
 from bench.text import plural
 from bench.tracking import tracked
@@ -75,7 +76,7 @@ class Spool:
 def spools() -> list[Spool]:
     """The spool of every store that records wait for. Raises StoreError where one cannot be read."""
     try:
-        locators = [os.fsdecode(path.read_bytes()) for path in sorted(spool_folder().glob(f"*/{_STORE}"))]
+        locators = [os.fsdecode(read_file(path)) for path in sorted(spool_folder().glob(f"*/{_STORE}"))]
     except OSError as error:
         raise _unreadable(error) from error
     return [spool for locator in locators if (spool := Spool(locator)).waiting()]
@@ -113,7 +114,7 @@ def drain(spool: Spool, store: Store) -> Drained:
 
 def _move(path: Path, store: Store) -> BenchError | None:
     try:
-        _put(from_bytes(path.read_bytes(), str(path)), store)
+        _put(from_bytes(read_file(path), str(path)), store)
         path.unlink(missing_ok=True)
     except FileNotFoundError:  # another process drained it
         return None

@@ -179,6 +179,30 @@ def test_other_files_beside_compacted_records_are_passed_over(store: FolderStore
     frames_agree(store)
 
 
+@pytest.mark.parametrize("folder", ["", "\udcff/", "é/"])
+def test_a_name_that_is_not_utf_8_beside_compacted_records_is_named(store: FolderStore, folder: str) -> None:
+    layer.compact(store)
+    strange = store.root / "v1" / "runs" / "2026" / f"{folder}caf\udce9.json"
+    strange.parent.mkdir(parents=True, exist_ok=True)
+    strange.write_text("{}")
+    frame, (error,) = load([store])
+    assert len(frame) == 3
+    assert str(strange.relative_to(store.root)) in str(error)
+    assert len(layer.compact(store).errors) == 1
+
+
+def test_compacted_records_behind_a_link_count_and_a_circle_has_an_end(store: FolderStore, tmp_path: Path) -> None:
+    layer.compact(store)
+    elsewhere, run = FolderStore(tmp_path / "elsewhere"), make_run(id="019b9b00-0000-7000-8000-000000000001")
+    elsewhere.put(run)
+    month = Path(run.key()).parents[1]
+    (store.root / month).parent.mkdir(parents=True, exist_ok=True)
+    (store.root / month).symlink_to(elsewhere.root / month)
+    (elsewhere.root / month / "circle").symlink_to(store.root / "v1" / "runs")
+    assert len(load([store])[0]) == 4
+    frames_agree(store)
+
+
 def test_a_layer_without_its_records_is_read_and_a_folder_that_cannot_be_listed_is_named(store: FolderStore) -> None:
     layer.compact(store)
     shutil.rmtree(store.root / "v1" / "runs")

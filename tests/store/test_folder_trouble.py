@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import RecordError, StoreError
-from bench.store import FolderStore, Store, open_store
+from bench.store import FolderStore, Spool, Store, drain, open_store, read_all
 from tests.support.builders import make_run
 
 
@@ -114,3 +114,46 @@ def test_a_place_is_proved_without_making_a_store_there(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=rf"there is a file .* --store \({tmp_path}/file\)$"):
         FolderStore(tmp_path / "file" / "store").check_place()
+
+
+def test_records_behind_links_to_folders_count_and_circles_have_an_end(tmp_path: Path) -> None:
+    run, elsewhere = make_run(), FolderStore(tmp_path / "elsewhere")
+    elsewhere.put(run)
+    month = Path(run.key()).parts[:4]
+    linked = tmp_path.joinpath("store", *month)
+    linked.parent.mkdir(parents=True)
+    linked.symlink_to(tmp_path.joinpath("elsewhere", *month))
+    (linked / "again").symlink_to(linked)
+    (linked / "top").symlink_to(tmp_path / "store" / "v1")
+    other = tmp_path / "other"
+    other.mkdir()
+    (linked / "there").symlink_to(other)
+    (other / "back").symlink_to(tmp_path.joinpath("elsewhere", *month))
+    store = FolderStore(tmp_path / "store")
+    assert list(store.keys()) == [run.key()]
+    assert read_all(store) == ([run], [])
+
+
+@pytest.mark.parametrize("reader", ["keys", "put", "spool"])
+def test_a_pipe_in_the_place_of_a_record_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    run, store = make_run(), FolderStore(tmp_path / "store")
+    monkeypatch.setenv("BENCH_SPOOL", str(tmp_path / "spool"))
+    if reader == "spool":
+        waiting = Spool(store.locator)
+        pipe = waiting.add(run).with_name("0.json")
+        os.mkfifo(pipe)
+        (error,) = drain(waiting, store).errors
+    else:
+        pipe = tmp_path / "store" / run.key()
+        pipe.parent.mkdir(parents=True)
+        os.mkfifo(pipe)
+        if reader == "put":
+            with pytest.raises(StoreError) as raised:
+                store.put(run)
+            error = raised.value
+        else:
+            (error,) = read_all(store)[1]
+    assert "not a regular file" in str(error)
+    assert pipe.name in str(error)

@@ -23,6 +23,7 @@ from bench.errors import RecordError, StoreError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
 from bench.store import ROOT, FolderStore, Leases, Store, is_record_key, open_store, parse
+from bench.store.files import leads_back
 from bench.tracking import tracked
 
 # The layer's version history. Raise the number with any change of a column's name or meaning, or a new column: a layer
@@ -191,10 +192,14 @@ def _not_among(names: pa.ChunkedArray, root: Path, folder: str) -> Iterator[str]
     folders, listings = [folder], []
     for each in folders:
         listed = os.listdir(root / each)  # noqa: PTH208 -- ten times as fast as Path.iterdir
+        if strange := [name for name in listed if not name.isascii()]:  # no record's, and Arrow takes UTF-8 only
+            yield from (f"{each}/{name}" for name in strange if name.endswith(".json"))
+            folders += [f"{each}/{name}" for name in strange if _is_below(root / each, name)]
+            listed = [name for name in listed if name.isascii()]
         entries = pa.array(listed, pa.string(), memory_pool=POOL)
         files = pc.ends_with(entries, ".json")
-        others = [f"{each}/{name}" for name in entries.filter(pc.invert(files)).to_pylist()]
-        folders += [other for other in others if (root / other).is_dir()]
+        others = entries.filter(pc.invert(files)).to_pylist()
+        folders += [f"{each}/{name}" for name in others if _is_below(root / each, name)]
         listings.append(entries.filter(files) if others else entries)
     # Once for all folders: each call hashes all of `names`.
     known = pc.is_in(pa.chunked_array(listings), value_set=names, memory_pool=POOL).combine_chunks()
@@ -203,3 +208,8 @@ def _not_among(names: pa.ChunkedArray, root: Path, folder: str) -> Iterator[str]
         fresh = pc.invert(known.slice(start, len(entries)))
         yield from (f"{each}/{name}" for name in entries.filter(fresh).to_pylist())
         start += len(entries)
+
+
+def _is_below(folder: Path, name: str) -> bool:
+    """Whether it is a folder to look into."""
+    return (folder / name).is_dir() and not leads_back(folder, name)
