@@ -83,6 +83,8 @@ def _machines(resources: Any) -> list[dict[str, Any]]:
         "region": resources.region,
         "instance_type": resources.instance_type,
         "at_most": None if resources.max_hourly_cost is None else str(resources.max_hourly_cost),
+        "cpus": getattr(resources, "cpus", None),
+        "memory": getattr(resources, "memory", None),
         "idle_minutes": stop.idle_minutes if stop is not None and stop.enabled else None,
     }
     accelerators = resources.accelerators or {None: 0}

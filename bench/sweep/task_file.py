@@ -26,6 +26,7 @@ _GPUS = ("envs", GPUS.name)
 _ALIASES = {"gpus": "accelerators"}
 _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d+)?)([mhdw]?)")
+_WHOLE = re.compile(r"(:\d+)\.0+$", re.ASCII)  # T4:1.0 is T4:1
 _DISK = re.compile(r"(\d{1,9})(?:gb?|(tb?))?\+?")
 _LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the machine would go before its job comes
 
@@ -34,7 +35,7 @@ _LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the ma
 class ResourceRequest:
     """One of the machines that a task file would take. None: it does not say, and any will do.
 
-    `gpus` are those of the machine; 0 is one without.
+    `gpus` are those of the machine; 0 is one without. `sized`: which of cpus and memory it asks for.
     """
 
     gpu: str | None
@@ -43,6 +44,7 @@ class ResourceRequest:
     region: str | None = None
     instance_type: str | None = None
     at_most: Decimal | None = None  # USD an hour
+    sized: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
 
 
 def _nodes(file: YamlFile) -> int:
-    nodes = file.content.get("num_nodes") or 1
+    nodes = file.content.get("num_nodes")
+    if nodes is None:
+        return 1
     if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1:
         raise UsageError(f"{file.at(('num_nodes',))}: {nodes!r} is no number of machines, such as 2")
     return nodes
@@ -144,12 +148,18 @@ def _as_request(machine: dict[str, Any]) -> ResourceRequest:
     region, at_most = machine["region"], machine["at_most"]
     return ResourceRequest(
         machine["gpu"],
-        int(machine["gpus"]),
+        math.ceil(machine["gpus"]),  # half a GPU is on a machine with one
         machine["provider"],
         region and region.lower(),
         machine["instance_type"],
         None if at_most is None else Decimal(at_most),
+        _sized(machine),
     )
+
+
+def _sized(words: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which of `cpus` and `memory` are asked for; a machine that is named by its type has what it has."""
+    return tuple(key for key in ("cpus", "memory") if words.get(key)) if not words.get("instance_type") else ()
 
 
 def _read_plainly(file: YamlFile, given: Accelerators | None) -> _Reading:
@@ -173,6 +183,10 @@ def _canonical(file: YamlFile, words: dict[str, Any]) -> dict[str, Any]:
 
 def _choices(file: YamlFile, resources: dict[str, Any]) -> list[dict[str, Any]]:
     """What each machine of `any_of` or `ordered` says by itself."""
+    if "any_of" in resources and "ordered" in resources:
+        raise UsageError(
+            f"{file.at(('resources', 'ordered'))}: any_of and ordered are two ways to choose; leave one out"
+        )
     key = "any_of" if "any_of" in resources else "ordered"
     choices = resources.get(key) or [{}]
     if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
@@ -183,11 +197,13 @@ def _choices(file: YamlFile, resources: dict[str, Any]) -> list[dict[str, Any]]:
 def _requests(file: YamlFile, choices: list[dict[str, Any]], given: Accelerators | None) -> Iterator[ResourceRequest]:
     """Every machine of `choices`, each with what stands above them; `given` outranks the file's GPUs."""
     for whole in choices:
+        if whole.get("infra") and (others := [key for key in ("cloud", "region", "zone") if whole.get(key)]):
+            raise UsageError(f"{file.at(('resources',))}: infra says {others[0]} too; leave one out")
         provider, region = place(whole)
         try:
             at_most = _dollars(whole.get("max_hourly_cost"))
             for gpu, gpus in _accelerators(str(given) if given else whole.get("accelerators")):
-                yield ResourceRequest(gpu, gpus, provider, region, whole.get("instance_type"), at_most)
+                yield ResourceRequest(gpu, gpus, provider, region, whole.get("instance_type"), at_most, _sized(whole))
         except (ValueError, InvalidOperation):
             raise UsageError(
                 f"{file.at(('resources',))}: accelerators are such as V100:1, max_hourly_cost is a number"
@@ -212,7 +228,7 @@ def _accelerators(value: Any) -> Iterator[tuple[str | None, int]]:
         if isinstance(value, dict):  # {V100:8}, without a space, is the key "V100:8" without a value
             value = [str(name) if count is None else f"{name}:{count}" for name, count in value.items()]
         for each in value if isinstance(value, list) else [value]:
-            gpus = Accelerators.parse(str(each).replace(" ", ""))
+            gpus = Accelerators.parse(_WHOLE.sub(r"\1", str(each).replace(" ", "")))
             yield gpus.name, gpus.count
 
 

@@ -58,7 +58,10 @@ def is_folder(path: Path) -> bool:
 
 
 def read(path: Path) -> YamlFile:
-    """The mapping in `path`. Raises UsageError for what cannot be read, is no YAML, or names a key twice."""
+    """The mapping in `path`.
+
+    Raises UsageError for what cannot be read, is no YAML, names a key twice anywhere, or holds itself.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -70,16 +73,32 @@ def read(path: Path) -> YamlFile:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UsageError(f"{path}{line}: not YAML ({error.problem}); correct the file there") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())}); correct the file there") from None
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(f"{path}: holds no mapping; write `key: value`, a line each")
-    seen: set[str] = set()
-    for key, _ in root.value:
-        if key.value in seen:
-            raise UsageError(f"{path}:{key.start_mark.line + 1}: {key.value} stands here twice; remove one")
-        seen.add(key.value)
+    _check(path, root, {}, ())
     return YamlFile(path, content, root)
+
+
+def _check(path: Path, node: yaml.Node, sound: dict[int, yaml.Node], above: tuple[yaml.Node, ...]) -> None:
+    """Raise UsageError for a mapping that names a key twice, and for an anchor that stands within itself."""
+    if node in above:
+        raise UsageError(f"{path}:{node.start_mark.line + 1}: what begins here holds itself; remove its alias")
+    if id(node) in sound or not isinstance(node, yaml.MappingNode | yaml.SequenceNode):
+        return
+    below = node.value
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen and name != "<<":  # YAML's way to take in another mapping
+                raise UsageError(f"{path}:{key.start_mark.line + 1}: {name} stands here twice; remove one")
+            seen.add(name)
+        below = [each for pair in node.value for each in pair]
+    for each in below:
+        _check(path, each, sound, (*above, node))
+    sound[id(node)] = node
 
 
 def _below(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:

@@ -32,6 +32,9 @@ RESOURCES: list[dict[str, Any]] = [
     ),
     *({"accelerators": "V100", "autostop": {"down": True, **idle}} for idle in ({"idle_minutes": 7}, {})),
     {"accelerators": "V100", "disk_size": "1TB"},
+    {"accelerators": "V100", "cpus": "32+"},
+    {"accelerators": "V100", "cpus": 8, "memory": "4x"},
+    {"accelerators": {"T4": 1.0}},
 ]
 
 

@@ -42,7 +42,9 @@ def _choice(cell: Cell, task: Task, answer: Answer, request: ResourceRequest) ->
     uncapped = ranked(list(_fitting(cell, answer, replace(request, at_most=None))))
     lowest = min(uncapped, key=lambda offer: offer.hourly or 0, default=None)
     if lowest is None:
-        return Choice(request, (), f"no {kind} price known{which}")
+        # The cheapest of its GPU may be too small, and how much the others cost cannot be told.
+        size = f", as no source tells the {' and the '.join(request.sized)} of a machine" if request.sized else ""
+        return Choice(request, (), f"no {kind} price known{which}{size}")
     why = (
         f"the lowest {kind} price{which}, {lowest.hourly} {CURRENCY}/h of {lowest.provider}:{lowest.instance_type}, "
         f"is above max_hourly_cost {request.at_most}"
@@ -72,6 +74,7 @@ def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
         query.admits(offer)
         and offer.hourly is not None
         and offer.currency == CURRENCY
+        and not machine.sized
         and machine.provider in (None, offer.provider)
         # SkyPilot keeps spellings apart, all but small and capital letters: Verda's RTX-PRO-6000 is no RTXPRO6000.
         and (machine.gpu is None or machine.gpu.casefold() == offer.accelerators.name.casefold())

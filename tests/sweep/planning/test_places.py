@@ -94,6 +94,29 @@ def test_a_machine_without_a_price_leaves_no_upper_bound(task: WriteTask, places
     assert any(line.startswith("m: no upper bound: no on-demand price known for ") for line in notes(found, None))
 
 
+@pytest.mark.parametrize(
+    ("size", "what"),
+    [
+        ({"cpus": "32+"}, "the cpus"),
+        ({"memory": "4x"}, "the memory"),
+        ({"cpus": 8, "memory": "128+"}, "the cpus and the memory"),
+    ],
+)
+def test_a_machine_of_a_size_that_no_source_tells_has_no_known_price(
+    task: WriteTask, size: dict[str, object], what: str
+) -> None:
+    task("m", V100 | size)
+    cell = only(planned(offer("3.06")))
+    assert (cell.offer, cell.dollars, cell.most_dollars) == (None, None, None)
+    assert cell.time is not None
+    assert cell.why == f"no on-demand price known, as no source tells {what} of a machine"
+    task("m", {"any_of": [V100, V100 | size]})
+    cell = only(planned(offer("3.06")))
+    assert (cell.dollars is None, cell.most_dollars) == (False, None)
+    task("m", {"infra": "aws", "instance_type": "p3.2xlarge"} | size)
+    assert only(planned(offer("3.06"))).most_dollars is not None
+
+
 def test_a_machine_that_is_dearer_than_the_cap_is_none_that_may_be_rented(task: WriteTask) -> None:
     task("m", {"ordered": [{"infra": "gcp"}, {"infra": "aws"}], "accelerators": "V100:1", "max_hourly_cost": 4})
     cell = only(planned(offer("9.00", provider="gcp", instance_type="n1"), offer("3.06")))
