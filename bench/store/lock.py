@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import threading
 import uuid
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # boto3 takes long to import
     from bench.store.s3 import S3Store
 
 _FOLDER = ".locks"
+_NUMBER = re.compile(r"/(\d{8,18})$", re.ASCII)
 _VALID, _RENEW_S = timedelta(minutes=15), 240.0
 
 
@@ -129,12 +131,13 @@ def _object_lock(store: S3Store, name: str) -> Iterator[threading.Event]:
 
 
 def _acquire(store: S3Store, name: str) -> int:
-    """The number of the claim that was made. Raises StoreError where another process holds the lock."""
+    """The number of the claim that was made. Raises StoreError where another process holds the lock, or may hold it."""
     while True:
-        claims = store.objects(f"{_FOLDER}/{name}/")
-        number = int(claims[-1].rpartition("/")[2]) if claims else 0
-        if claims:
-            last = _Claim(**json.loads(store.read_object(claims[-1])))
+        # Others may lie there too, such as the object by which a console shows a folder.
+        claims = {int(found[1]): key for key in store.objects(f"{_FOLDER}/{name}/") if (found := _NUMBER.search(key))}
+        number = max(claims, default=0)
+        if number:
+            last = _read(store, claims[number])
             if last.holds:
                 where = f"process {last.pid} of this host" if last.host == _host() else "another host"
                 raise StoreError(
@@ -143,6 +146,24 @@ def _acquire(store: S3Store, name: str) -> int:
                 )
         if _claim(store, name, number + 1, _VALID):
             return number + 1
+
+
+def _read(store: S3Store, key: str) -> _Claim:
+    """The claim in the object `key`. Raises StoreError where it is none: who holds the lock is unknown then."""
+    try:
+        claim = _Claim(**json.loads(store.read_object(key)))
+        if (
+            datetime.fromisoformat(claim.until).tzinfo is None
+            or type(claim.pid) is not int
+            or not 0 < claim.pid < 1 << 31
+        ):
+            raise ValueError(claim)
+    except (ValueError, TypeError, RecursionError):  # what json and a dataclass say of words that are not theirs
+        raise StoreError(
+            f"{store.name}/{key}: is no claim of this version of bench, so who holds the lock is unknown; "
+            "delete it once no sweep and no compaction runs"
+        ) from None
+    return claim
 
 
 def _claim(store: S3Store, name: str, number: int, valid: timedelta) -> bool:

@@ -15,6 +15,7 @@ from bench.errors import StoreError
 from bench.store import lock, open_store
 from bench.store.lock import locked
 from bench.store.s3 import S3Store
+from tests.support.s3_stub import S3Stub
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +94,36 @@ def test_a_lock_is_renewed_and_its_loss_is_told(bucket: str, monkeypatch: pytest
             number += 1
         assert number > 1
         assert lost.wait(30)
+
+
+CLAIM = '{"host": "another", "pid": 1, "until": "%s"}'
+NO_CLAIMS = {
+    "empty": b"",
+    "text": b"a note",
+    "a list": b"[]",
+    "deep": b"[" * 100_000,
+    "another object": b'{"a": 1}',
+    "a word for a time": (CLAIM % "tomorrow").encode(),
+    "a time without a zone": (CLAIM % "2026-11-26T10:00:00").encode(),
+    "a number for a time": b'{"host": "another", "pid": 1, "until": 7}',
+    "a word for a process": b'{"host": "another", "pid": "x", "until": "2026-11-26T10:00:00+00:00"}',
+}
+
+
+@pytest.mark.parametrize("content", NO_CLAIMS.values(), ids=NO_CLAIMS)
+def test_what_is_no_claim_is_named_and_nobody_holds_the_lock(stub: S3Stub, content: bytes) -> None:
+    stub.objects["p/.locks/sweep-x/00000003"] = content
+    with pytest.raises(StoreError) as error, locked(open_store("s3://bucket/p"), "sweep-x"):
+        pass
+    assert str(error.value).startswith("s3://bucket/p/.locks/sweep-x/00000003: ")
+    assert list(stub.objects) == ["p/.locks/sweep-x/00000003"]
+
+
+def test_other_objects_among_the_claims_are_passed_over(stub: S3Stub) -> None:
+    for name in ("", "README", "00000001.bak", "1", "zzz/00000x"):
+        stub.objects[f"p/.locks/sweep-x/{name}"] = b""
+    stub.objects["p/.locks/sweep-x/99999999"] = (CLAIM % "2026-11-22T10:00:00+00:00").encode()
+    with locked(open_store("s3://bucket/p"), "sweep-x"):
+        assert "p/.locks/sweep-x/100000000" in stub.objects
+    with locked(open_store("s3://bucket/p"), "sweep-x"):
+        assert "p/.locks/sweep-x/100000002" in stub.objects
