@@ -1,6 +1,7 @@
 """The records of one call: its lease opened, each run stored as it ends, the lease closed; and the signals that end it.
 
-SIGINT, SIGTERM and SIGHUP raise an exception only where nothing measured can be lost by it.
+SIGINT, SIGTERM and SIGHUP raise an exception only where nothing measured can be lost by it. The first ends the series
+once its records are stored; after a second one a store that stalls is not waited for, and they stay in the spool.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from types import FrameType
 
 from bench.errors import StoppedError, StoreError
 from bench.record.documents import CloseReason, LeaseClosed, LeaseOpened, Run, utc_now
-from bench.store import SpooledWriter, Store
+from bench.store import GivenUp, SpooledWriter, Store
 from bench.text import plural
 
 # Runs as they end; what it returns is how many of those asked for were not made, as a signal came.
 Runs = Generator[Run, None, int]
+_BRIEFLY_S = 5.0  # for a store whose record comes after a second signal
 Handler = Callable[[int, FrameType | None], object]
 
 
@@ -43,17 +45,36 @@ class Interrupted(BaseException):
 
 
 class Interrupts:
-    """Listens for the three signals. Inside `armed` they raise Interrupted at once, elsewhere they are kept."""
+    """Listens for the three signals. Inside `armed` they raise Interrupted at once, elsewhere they are kept.
+
+    Inside `waiting` a second one raises GivenUp.
+    """
 
     def __init__(self) -> None:
         self.received: str | None = None
-        self._armed = False
+        self._armed = self._waiting = self._hurried = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Inside, the signals are heeded."""
-        with handled_by(self._handle):
+        alarm = signal.signal(signal.SIGALRM, self._give_up)
+        try:
+            with handled_by(self._handle):
+                yield
+        finally:
+            signal.signal(signal.SIGALRM, alarm)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let a second signal give up what is waited for inside; where it came before, that has a few seconds."""
+        self._waiting = True
+        if self._hurried:
+            signal.setitimer(signal.ITIMER_REAL, _BRIEFLY_S)
+        try:
             yield
+        finally:
+            self._waiting = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     @contextmanager
     def armed(self) -> Iterator[None]:
@@ -79,10 +100,18 @@ class Interrupts:
             raise Interrupted(self.received)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._hurried = self.received is not None
         self.received = signal.Signals(number).name
         if self._armed:
             self._armed = False  # once: the record of the broken run is written in peace
             raise Interrupted(self.received)
+        if self._hurried:
+            self._give_up(number, frame)
+
+    def _give_up(self, number: int, frame: FrameType | None) -> None:
+        if self._waiting:
+            self._waiting = False
+            raise GivenUp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +136,7 @@ def recorded(
     `echo`: each record is a line on stdout, too. In the end raises StoreError where the store did not take a record,
     which then waits in the spool; StoppedError where a signal came and a run was not made, or a record not taken.
     """
-    writer = SpooledWriter(store, echo=echo)
+    writer = SpooledWriter(store, echo=echo, waiting=interrupts.waiting)
     left = 0
 
     def made() -> Iterator[Run]:
@@ -124,7 +153,8 @@ def recorded(
                     run = run.model_copy(update={"reason": "PREEMPTED", "message": "the provider took the machine"})
                     reason = "preempted"
                 key = writer.put(run)
-                writer.drain()  # here and not at the start, where the clock of a cold run is going
+                if not interrupts.received:
+                    writer.drain()  # here and not at the start, where the clock of a cold run is going
                 yield run, key
             if reason != "preempted":
                 reason = "interrupted" if interrupts.received else "finished"

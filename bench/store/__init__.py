@@ -29,7 +29,7 @@ from bench.store.base import (
 )
 from bench.store.folder import FolderStore
 from bench.store.log import read_log
-from bench.store.spool import Spool, SpooledWriter, drain, spool_folder, spools
+from bench.store.spool import GivenUp, Spool, SpooledWriter, drain, spool_folder, spools
 
 __all__ = [
     "ROOT",
@@ -37,6 +37,7 @@ __all__ = [
     "Collector",
     "DamagedLine",
     "FolderStore",
+    "GivenUp",
     "Leases",
     "RawRecord",
     "Spool",

@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,14 +142,22 @@ def _unreadable(error: OSError) -> StoreError:
     return StoreError(f"spool {spool_folder()}: {error.strerror} ({error.filename}); name another in {SPOOL.name}")
 
 
+class GivenUp(BaseException):
+    """Nobody waits for the store any longer. No error, which a library in between would take for one of its own."""
+
+
 class SpooledWriter:
     """Puts documents into a store by way of its spool, and loses none where the store fails.
 
-    With `echo`, each goes to stdout first, as a line of the job's log.
+    With `echo`, each goes to stdout first, as a line of the job's log. The store is waited for inside `waiting`, which
+    may raise GivenUp: then it is not asked again.
     """
 
-    def __init__(self, store: Store, *, echo: bool = False) -> None:
-        self._store, self._echo = store, echo
+    def __init__(
+        self, store: Store, *, echo: bool = False, waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._store, self._echo, self._waiting = store, echo, waiting
+        self._given_up = False
         self._spool = Spool(store.locator)
         self._refused: list[Path | None] = []  # in the spool, or nowhere but on stderr
         self._reached = False
@@ -163,7 +172,7 @@ class SpooledWriter:
         except OSError as error:  # no matter, if the store takes it
             spooled = error
         try:
-            _put(document, self._store)
+            self._ask(document)
         except BenchError as error:
             self._reached = False
             self._refuse(document, error, spooled)
@@ -173,6 +182,17 @@ class SpooledWriter:
                 with suppress(OSError):  # it would be put again, which changes nothing
                     spooled.unlink(missing_ok=True)
         return document.key()
+
+    def _ask(self, document: AnyDocument) -> None:
+        """Have the store take it. Raises BenchError where it does not, or is not waited for."""
+        try:
+            if not self._given_up:
+                with self._waiting():
+                    _put(document, self._store)
+                return
+        except GivenUp:
+            self._given_up = True
+        raise StoreError(f"store {self._store.name}: is not waited for any longer")
 
     def drain(self) -> None:
         """Put what waits for this store, from this call or an earlier one, if the store was there just now."""

@@ -1,7 +1,5 @@
 """Storing is off every clock, and a store that fails after the first run began loses nothing."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import cli
-from bench.errors import StoppedError, StoreError
+from bench.errors import StoreError
 from bench.measure.progress import Progress
 from bench.measure.recording import LeasePart
 from bench.measure.session import Request, measure
@@ -118,52 +116,6 @@ def test_a_store_that_fails_stops_no_run_and_is_an_error_in_the_end(
     (spool,) = spools()
     assert str(spool.waiting()[0].parent) in capsys.readouterr().err
     assert len(spool.waiting()) == 2
-
-
-@pytest.mark.parametrize(
-    ("puts", "made", "left"),
-    [(1, ["interrupted"], "2 runs"), (2, ["completed"], "2 runs"), (3, ["completed"] * 2, "1 run")],
-)
-def test_a_signal_while_a_record_is_put_ends_the_series_and_says_what_was_not_made(
-    tmp_path: Path, puts: int, made: list[str], left: str
-) -> None:
-    asked: list[str] = []
-
-    class Signalled(FolderStore):
-        def put(self, document: AnyDocument) -> str:
-            asked.append(document.key())
-            if len(asked) == puts:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().put(document)
-
-    runs, found = session(Signalled(tmp_path / "there"), runs=3), list[str]()
-    with pytest.raises(StoppedError, match=f"^stopped by SIGTERM: {left} not made$"):
-        found.extend(run.status for run, _ in runs)
-    assert found == made
-    (closed,) = (each for each in read_all(FolderStore(tmp_path / "there"))[0] if isinstance(each, LeaseClosed))
-    assert closed.reason == "interrupted"
-
-
-def test_a_signal_with_which_nothing_is_missing_takes_nothing_away(tmp_path: Path) -> None:
-    class Signalled(FolderStore):
-        def put(self, document: AnyDocument) -> str:
-            if isinstance(document, Run):
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().put(document)
-
-    assert [run.status for run, _ in session(Signalled(tmp_path / "there"), runs=1)] == ["completed"]
-
-
-def test_records_that_a_store_did_not_take_are_named_beside_the_runs_not_made(tmp_path: Path) -> None:
-    class Signalled(Failing):
-        def put(self, document: AnyDocument) -> str:
-            if isinstance(document, Run):
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().put(document)
-
-    words = "^stopped by SIGTERM: 1 run not made; 1 record of this call is not in .*`bench store drain`"
-    with pytest.raises(StoppedError, match=words):
-        list(session(Signalled(tmp_path / "there")))
 
 
 def test_each_record_is_a_line_of_the_log_before_its_store_is_asked(
