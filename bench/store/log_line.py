@@ -60,7 +60,7 @@ class Prefix:
 class Partial:
     """A record whose line has begun. `length` is None, and `digest` or `key` empty, where its head does not tell.
 
-    `pieces` are all that may be of it, `own` those that its own writer has printed.
+    `pieces` are all that may be of it, `held` characters of them; `own` those that its own writer has printed.
     """
 
     line: int
@@ -70,13 +70,14 @@ class Partial:
     prefix: Prefix
     pieces: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
+    held: int = 0
     tries: int = 0
     tries_of_others: int = 0
     between: int = 0
 
     def begin(self, piece: str) -> RawRecord | None:
         """The record, if it is whole with its first piece."""
-        self.pieces, self.own = [piece], [piece]
+        self.pieces, self.own, self.held = [piece], [piece], len(piece)
         return self._whole(own=True)
 
     def go_on(self, line: str) -> RawRecord | None:
@@ -88,6 +89,7 @@ class Partial:
             return None
         self.between = 0
         self.pieces.append(piece)
+        self.held += len(piece)
         if own := self.prefix.wrote(line):
             self.own.append(piece)
         return self._whole(own=own)
@@ -104,13 +106,13 @@ class Partial:
         """What is to be said of it where no more comes; its length may be what was altered."""
         if self.length is not None and (record := self._read("".join(self.own))):
             return record
-        held = sum(map(len, self.own))
-        if self.length is not None and held < self.length:
-            return DamagedLine(self.line, self.key, f"{held} of {self.length} characters")
+        own = sum(map(len, self.own))
+        if self.length is not None and own < self.length:
+            return DamagedLine(self.line, self.key, f"{own} of {self.length} characters")
         return DamagedLine(self.line, self.key, "its checksum does not match")
 
     def _whole(self, *, own: bool) -> RawRecord | None:
-        if self.length is not None and sum(map(len, self.pieces)) < self.length:
+        if self.length is not None and self.held < self.length:
             return None
         self.tries += own
         self.tries_of_others += not own

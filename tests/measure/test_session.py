@@ -1,5 +1,7 @@
 """Storing is off every clock, and a store that fails after the first run began loses nothing."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.cli import cli
-from bench.errors import StoreError
+from bench.errors import StoppedError, StoreError
 from bench.measure.progress import Progress
 from bench.measure.recording import LeasePart
 from bench.measure.session import Request, measure
@@ -116,6 +118,19 @@ def test_a_store_that_fails_stops_no_run_and_is_an_error_in_the_end(
     (spool,) = spools()
     assert str(spool.waiting()[0].parent) in capsys.readouterr().err
     assert len(spool.waiting()) == 2
+
+
+def test_the_runs_that_a_signal_keeps_a_series_from_are_counted(tmp_path: Path) -> None:
+    class Signalled(FolderStore):
+        def put(self, document: AnyDocument) -> str:
+            if isinstance(document, Run):
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().put(document)
+
+    runs = session(Signalled(tmp_path / "there"), runs=3)
+    assert next(runs)[0].status == "completed"
+    with pytest.raises(StoppedError, match=r"^stopped by SIGTERM: 2 runs not made$"):
+        next(runs)
 
 
 def test_each_record_is_a_line_of_the_log_before_its_store_is_asked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -71,6 +72,12 @@ def test_wrapped_lines_of_several_ranks_are_told_apart(ranks: int, clock: str) -
     )
     records, damaged = read(log)
     assert (sorted(records), damaged) == (sorted(map(to_bytes, made)), [])
+
+
+def test_a_length_that_is_too_long_keeps_no_reader_from_the_record() -> None:
+    line = re.sub(r",\d+,", ",3900000,", to_line(RUNS[0]), count=1)
+    words = "".join(f"{number}\n" for number in range(100_000))
+    assert read(f"{line}\n{words}") == ([to_bytes(RUNS[0])], [])
 
 
 @pytest.mark.parametrize("prose", ["each line begins with bench-record:", "0123456789abcdef,", "a,eN", "x,eNdothedots"])
