@@ -136,7 +136,15 @@ class Partial:
                 # What another program wrote into the line may begin with letters that look like ours.
                 rest = "".join(pieces[1:])
                 yield (pieces[0][: max(self.length - len(rest), 0)] + rest)[: self.length]
+                yield _of_one_width(pieces)
                 yield from islice(_without(pieces, len(whole) - self.length), _COMBINATIONS)
+
+
+def _of_one_width(pieces: list[str]) -> str:
+    """Without what is shorter than the rest, but for the first and the last: lines are wrapped at one width."""
+    first, middle, last = pieces[0], pieces[1:-1], pieces[-1]
+    width = max(map(len, middle), default=0)
+    return "".join([first, *(piece for piece in middle if len(piece) == width), last if len(pieces) > 1 else ""])
 
 
 def _without(pieces: list[str], excess: int) -> Iterator[str]:

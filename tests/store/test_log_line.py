@@ -51,7 +51,7 @@ def test_wrapped_lines_may_be_indented_and_slashes_escaped() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "(task, pid=12) ", "2026-11-25T10:11:12.123Z "])
-@pytest.mark.parametrize("words", [["done"], ["done", "epoch"], ["a", "bc", "0123456789"]])
+@pytest.mark.parametrize("words", [["done"], ["done", "epoch"], ["a", "bc", "0123456789"], ["done"] * 20])
 def test_lines_of_one_word_between_wrapped_lines_cost_nothing(prefix: str, words: list[str]) -> None:
     line = to_line(RUNS[0])
     parts = [line[at : at + 400] for at in range(0, len(line), 400)]
