@@ -97,11 +97,12 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
 
 
 class _Start(NamedTuple):
-    """What may be the beginning of a record's line: its text so far, and what stood before it."""
+    """What may be the beginning of a record's line: its text so far, what stood before it, where it went on last."""
 
     line: int
     text: str
     prefix: Prefix
+    seen: int
 
     @property
     def mark(self) -> re.Match[str] | None:
@@ -144,11 +145,8 @@ class _Reader:
             return
         text, self._last = text.replace("\\/", "/"), number  # a slash as some write it in JSON
         start = self._start_of(text, number)  # whose line may be an earlier one
-        heads = (
-            [head for head in _HEAD.finditer(start.text) if self._is_head(head)]
-            if _MAY_BEGIN.search(start.text)
-            else []
-        )
+        found = _HEAD.finditer(start.text) if _MAY_BEGIN.search(start.text) else ()
+        heads = [head for head in found if self._is_head(head)]
         yield from self._go_on(text, begun=bool(heads))
         after = 0
         for head in heads:
@@ -156,10 +154,9 @@ class _Reader:
             yield from self._begin(head, start, number)
             after = head.end()
         self._keep(start, after, len(start.text), number)
-        while self._starts and self._starts[0].line < number - LINES_BETWEEN:
-            given_up = self._starts.pop(0)
-            if given_up.mark:
-                yield given_up.end()
+        given_up = [each for each in self._starts if each.seen < number - LINES_BETWEEN]
+        self._starts = [each for each in self._starts if each not in given_up]
+        yield from (each.end() for each in given_up if each.mark)
 
     def end(self) -> Iterator[RawRecord | DamagedLine]:
         """What was never whole."""
@@ -174,8 +171,8 @@ class _Reader:
         for start in sorted(self._starts, key=lambda start: not start.prefix.wrote(text)):
             if joined := start.joined(text):
                 self._starts.remove(start)
-                return start._replace(text=joined)
-        return _Start(number, text, Prefix())
+                return start._replace(text=joined, seen=number)
+        return _Start(number, text, Prefix(), number)
 
     def _is_head(self, head: re.Match[str]) -> bool:
         """Whether a record begins there: without a mark only where one stands before, or digest and payload tell."""
@@ -192,7 +189,7 @@ class _Reader:
             places.append(started.start())
         for place, end in zip(places, [*places[1:], before], strict=False):
             line, prefix = (number, Prefix(text[:place])) if place else (start.line, start.prefix)
-            self._starts.append(_Start(line, text[place:end], prefix))
+            self._starts.append(_Start(line, text[place:end], prefix, number))
 
     def _begin(self, head: re.Match[str], start: _Start, number: int) -> Iterator[RawRecord | DamagedLine]:
         partial = self._partial(head, start, number)

@@ -31,6 +31,13 @@ def test_what_stands_in_the_midst_of_a_head_costs_nothing(at: int, other: str) -
     assert read(f"{line[:at]}{other}{line[at:]}\n{to_line(RUNS[1])}\n") == ([to_bytes(RUNS[0]), to_bytes(RUNS[1])], [])
 
 
+@pytest.mark.parametrize("width", [8, 12])
+def test_a_head_that_is_wrapped_into_many_lines_comes_back(width: int) -> None:
+    line = to_line(RUNS[0])
+    cut = [line[:HEAD][at : at + width] for at in range(0, HEAD, width)]
+    assert read("\n".join([*cut[:-1], cut[-1] + line[HEAD:]])) == ([to_bytes(RUNS[0])], [])
+
+
 def test_a_log_that_begins_within_a_head_is_read() -> None:
     assert read(to_line(RUNS[0])[40:]) == ([to_bytes(RUNS[0])], [])
 
