@@ -9,6 +9,7 @@ import gc
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cache, partial
@@ -138,6 +139,7 @@ class FolderLayer:
 
     def __init__(self, store: FolderStore) -> None:
         self._store = store
+        self._listing: Future[_Listing]
 
     def table(self, columns: Sequence[str]) -> pa.Table:
         """Those columns of every part."""
@@ -147,8 +149,11 @@ class FolderLayer:
         from pyarrow import dataset as ds  # not for a store without a layer
 
         try:
-            parts = ds.dataset(folder, schema=READ_SCHEMA, format=ds.ParquetFileFormat(dictionary_columns=SHARED))
-            return parts.to_table(columns=list(columns), memory_pool=POOL)
+            # Of a million runs either takes a second. A run that is added in between is of the next report.
+            with ThreadPoolExecutor(1) as beside:
+                self._listing = beside.submit(_listed, self._store.root, RUNS.rstrip("/"))
+                parts = ds.dataset(folder, schema=READ_SCHEMA, format=ds.ParquetFileFormat(dictionary_columns=SHARED))
+                return parts.to_table(columns=list(columns), memory_pool=POOL)
         except (OSError, pa.ArrowException) as error:
             raise StoreError(
                 f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact anew"
@@ -158,11 +163,12 @@ class FolderLayer:
         """The keys of the runs whose ids are not in `held`, sorted; all are listed in any case."""
         if not len(held):
             return list(self._store.keys(RUNS))
-        names = pc.binary_join_element_wise(held, ".json", "", memory_pool=POOL)
         try:
-            return sorted(filter(is_record_key, _not_among(names, self._store.root, RUNS.rstrip("/"))))
+            listing = self._listing.result()
         except OSError:
             return list(self._store.keys(RUNS))  # which says what is wrong
+        names = pc.binary_join_element_wise(held, ".json", "", memory_pool=POOL)
+        return sorted(filter(is_record_key, _not_among(names, listing)))
 
     def add(self, name: str, part: bytes) -> None:
         """Create a part."""
@@ -186,25 +192,39 @@ class FolderLayer:
         return next((f"{self._store.name}/{each}" for each in OLDER if (self._store.root / each).is_dir()), None)
 
 
-def _not_among(names: pa.ChunkedArray, root: Path, folder: str) -> Iterator[str]:
-    """The files `*.json` below `folder` whose names are not in `names`, by their path from `root`."""
+class _Listing(NamedTuple):
+    """Names of files `*.json` by folder; `strange`: the paths of those that are no record's, by their letters."""
+
+    folders: list[str]
+    names: list[pa.Array]
+    strange: list[str]
+
+
+def _listed(root: Path, folder: str) -> _Listing:
+    """The files below `folder`. Raises OSError."""
     # Not `keys`: looking at a million known names one by one takes longer than reading the layer.
-    folders, listings = [folder], []
+    folders, names, strange = [folder], [], list[str]()
     for each in folders:
         listed = os.listdir(root / each)  # noqa: PTH208 -- ten times as fast as Path.iterdir
-        if strange := [name for name in listed if not name.isascii()]:  # no record's, and Arrow takes UTF-8 only
-            yield from (f"{each}/{name}" for name in strange if name.endswith(".json"))
-            folders += [f"{each}/{name}" for name in strange if _is_below(root / each, name)]
+        if other_letters := [name for name in listed if not name.isascii()]:  # Arrow takes UTF-8 only
+            strange += [f"{each}/{name}" for name in other_letters if name.endswith(".json")]
+            folders += [f"{each}/{name}" for name in other_letters if _is_below(root / each, name)]
             listed = [name for name in listed if name.isascii()]
         entries = pa.array(listed, pa.string(), memory_pool=POOL)
         files = pc.ends_with(entries, ".json")
         others = entries.filter(pc.invert(files)).to_pylist()
         folders += [f"{each}/{name}" for name in others if _is_below(root / each, name)]
-        listings.append(entries.filter(files) if others else entries)
+        names.append(entries.filter(files) if others else entries)
+    return _Listing(folders, names, strange)
+
+
+def _not_among(names: pa.ChunkedArray, listing: _Listing) -> Iterator[str]:
+    """The files of `listing` whose names are not in `names`, by their path."""
+    yield from listing.strange
     # Once for all folders: each call hashes all of `names`.
-    known = pc.is_in(pa.chunked_array(listings), value_set=names, memory_pool=POOL).combine_chunks()
+    known = pc.is_in(pa.chunked_array(listing.names), value_set=names, memory_pool=POOL).combine_chunks()
     start = 0
-    for each, entries in zip(folders, listings, strict=True):
+    for each, entries in zip(listing.folders, listing.names, strict=True):
         fresh = pc.invert(known.slice(start, len(entries)))
         yield from (f"{each}/{name}" for name in entries.filter(fresh).to_pylist())
         start += len(entries)
