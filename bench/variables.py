@@ -22,6 +22,7 @@ _MINUTE = timedelta(minutes=1)
 # Nobody rented a machine for this before: an earlier time is a date without its dashes, or a clock that was never set.
 FIRST_RENTED = datetime(2015, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_SEED_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)  # as `--seed` has, and the runs that count up from it
 _UNIX_SECONDS = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -34,8 +35,8 @@ class Variable(Generic[T]):
     parse: Callable[[str], T]
 
     def read(self, environ: Mapping[str, str]) -> T | None:
-        """Its value; None where it is not set, or empty. Raises UsageError, naming the variable."""
-        text = environ.get(self.name)
+        """Its value; None where it is not set, or blank. Raises UsageError, naming the variable."""
+        text = environ.get(self.name, "").rstrip()  # a file of Docker's, saved on Windows, ends it with a CR
         if not text:
             return None
         try:
@@ -64,7 +65,7 @@ def _count(text: str) -> int:
 
 
 def _seed(text: str) -> int:
-    if not _NUMBER.fullmatch(text):
+    if not _SEED_NUMBER.fullmatch(text):
         raise ValueError(f"{text!r} is no number; give one of 0 or more")
     return int(text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import bench.variables
 from bench.programs.job import SEED
 from bench.programs.measurement import EVENTS
 from bench.programs.nodes import PORT_VARIABLE
-from bench.variables import ACCELERATORS, LEASE_TAGS, VARIABLES
+from bench.variables import ACCELERATORS, LEASE_STARTED, LEASE_TAGS, VARIABLES
 
 ROOT = Path(__file__).parents[1]
 NAME = re.compile(r"\bBENCH_[A-Z0-9_]+")  # and not _BENCH_COMPLETE, which is of click
@@ -68,6 +69,17 @@ def test_accelerators_without_a_number_are_one() -> None:
     assert str(ACCELERATORS.parse("T4")) == "T4:1"
 
 
-@pytest.mark.parametrize("environ", [{}, {"BENCH_LEASE_TAGS": ""}])
+@pytest.mark.parametrize("environ", [{}, {"BENCH_LEASE_TAGS": ""}, {"BENCH_LEASE_TAGS": " \r"}])
 def test_an_empty_variable_is_one_that_is_not_set(environ: dict[str, str]) -> None:
     assert LEASE_TAGS.read(environ) is None
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", " "])
+def test_what_ends_a_line_of_a_file_is_no_part_of_a_value(end: str) -> None:
+    """Docker gives a variable the carriage return of its --env-file."""
+    assert LEASE_STARTED.read({"BENCH_LEASE_STARTED": f"1795345200{end}"}) == datetime(2026, 11, 22, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("seed", [0, 2**31, 2**31 + 999])
+def test_a_seed_that_an_option_takes_is_one_for_the_variable(seed: int) -> None:
+    assert bench.variables.SEED.read({"BENCH_SEED": str(seed)}) == seed
