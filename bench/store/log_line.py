@@ -116,7 +116,12 @@ class Partial:
             return None
         self.tries += own
         self.tries_of_others += not own
-        return next(filter(None, map(self._read, dict.fromkeys(self._payloads()))), None)
+        tried: set[str] = set()
+        for payload in self._payloads():  # one by one: the first is nearly always right
+            if payload not in tried and (record := self._read(payload)):
+                return record
+            tried.add(payload)
+        return None
 
     def _read(self, payload: str) -> RawRecord | None:
         raw = _unpacked(payload)

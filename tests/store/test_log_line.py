@@ -8,6 +8,7 @@ import re
 import pytest
 
 from bench.record.documents import to_bytes
+from bench.store import log_line
 from bench.store.log import to_line
 from tests.support.builders import make_run
 from tests.support.logs import read
@@ -90,3 +91,10 @@ def test_a_length_that_is_too_long_keeps_no_reader_from_the_record() -> None:
 @pytest.mark.parametrize("prose", ["each line begins with bench-record:", "0123456789abcdef,", "a,eN", "x,eNdothedots"])
 def test_words_that_look_like_the_beginning_of_a_record_are_none(prose: str) -> None:
     assert read(f"{prose}\nepoch 1\n{prose} and more\n") == ([], [])
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_record_that_is_whole_is_not_put_together_in_other_ways(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(log_line, "_without")
+    line = to_line(RUNS[0])
+    assert read("\n".join(re.findall(f".{{1,{width}}}", line))) == ([to_bytes(RUNS[0])], [])
