@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import closing
 
@@ -88,6 +89,13 @@ def estimate(
         )
 
 
+def _a_number(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """`value`, unless it is nan, which is in every range and would be found out after the first run."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number")
+    return value
+
+
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…", shell_complete=complete_recipes)
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe, interleaved.")
@@ -95,6 +103,7 @@ def estimate(
 @click.option(
     "--target",
     type=click.FloatRange(0, 1, min_open=True),
+    callback=_a_number,
     help="Accuracy to reach, 0..1, in place of the recipe's own.",
 )
 @device_option

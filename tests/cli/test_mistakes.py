@@ -77,6 +77,11 @@ def test_no_runs(bench: Bench) -> None:
     one_line(bench("run", "quick", "--runs", "0"), 2, "--runs")
 
 
+@pytest.mark.parametrize("target", ["nan", "0", "1.5", "inf"])
+def test_a_target_that_is_no_accuracy(bench: Bench, target: str) -> None:
+    one_line(bench("run", "quick", "--target", target), 2, "--target")
+
+
 def test_a_store_that_cannot_be_written_is_refused_before_anything_is_trained(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "data").mkdir()
