@@ -39,7 +39,7 @@ def locked(store: Store, name: str) -> Iterator[threading.Event]:
 
     Raises StoreError where another process holds it.
     """
-    with _file_lock(spool_folder().parent / "locks" / f"{name}.lock", name):
+    with _file_lock(spool_folder() / _FOLDER / f"{name}.lock", name):  # its parent may be a volume's, and read-only
         if isinstance(store, FolderStore):
             with _file_lock(store.root / _FOLDER / f"{name}.lock", name):
                 yield threading.Event()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import StoreError
-from bench.store import lock, open_store
+from bench.store import lock, open_store, spools
 from bench.store.lock import locked
 from bench.store.s3 import S3Store
 from tests.support.s3_stub import S3Stub
@@ -60,6 +60,13 @@ def test_a_holder_that_was_killed_is_followed_at_once(url: str) -> None:
     holder.join()
     with locked(open_store(url), "sweep-x"):
         pass
+
+
+def test_nothing_is_written_beside_the_spool(tmp_path: Path) -> None:
+    """It may be a volume, whose parent a container's user cannot write."""
+    with locked(open_store(tmp_path / "store"), "sweep-x"):
+        assert [path.name for path in (tmp_path / "state").iterdir()] == ["spool"]
+    assert spools() == []
 
 
 def test_one_name_is_locked_on_a_host_whatever_the_store(tmp_path: Path) -> None:
