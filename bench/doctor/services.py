@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 
 from bench.billing.offers.skypilot import installed
 from bench.doctor.finding import INSTALL, Asked, Finding
 from bench.errors import BenchError, DataError
-from bench.store import ROOT, FolderStore, open_store, spools
+from bench.programs.host import home
+from bench.store import ROOT, FolderStore, open_store, spool_folder, spools
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 from bench.text import plural
+from bench.variables import SPOOL
 
 # Where clients look for credentials: variables and files by their names. What stands in them is nobody's business.
 _VARIABLES = {
@@ -65,11 +66,14 @@ def store(asked: Asked) -> Iterator[Finding]:
 
 
 def spool(asked: Asked) -> Iterator[Finding]:
-    """Records that wait for a store which could not take them."""
+    """Records that wait for a store which could not take them, and whether they could; a sweep has its lock there."""
     try:
+        if asked.purpose != "report":
+            FolderStore(spool_folder()).check_place()
         waiting = {spool.locator: len(spool.waiting()) for spool in spools()}
     except BenchError as error:
-        yield Finding.of_error("spool", error, fails=False)
+        found = str(error).partition("; ")[0].removeprefix("store ")
+        yield Finding("spool", found, f"name another folder in {SPOOL.name}", asked.purpose == "sweep")
         return
     for locator, count in waiting.items():
         yield Finding("spool", f"{plural(count, 'record')} for {locator}", "bench store drain")
@@ -79,9 +83,10 @@ def spool(asked: Asked) -> Iterator[Finding]:
 
 def credentials(asked: Asked) -> Iterator[Finding]:
     """Which clouds have credentials here, by the names of variables and files alone."""
+    folder = home()
     found = {
         cloud: [name for name in _VARIABLES[cloud] if os.environ.get(name)]
-        + [f"~/{name}" for name in _FILES[cloud] if (Path.home() / name).exists()]
+        + [f"~/{name}" for name in _FILES[cloud] if folder and (folder / name).exists()]
         for cloud in _VARIABLES
     }
     words = "; ".join(f"{cloud} ({', '.join(names)})" for cloud, names in found.items() if names)

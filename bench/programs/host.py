@@ -167,6 +167,13 @@ _NOBODYS = {
 }
 
 
+def home() -> Path | None:
+    """The user's home folder; None where the system knows of none, as of a container's bare user number."""
+    with suppress(RuntimeError):
+        return Path.home()
+    return None
+
+
 def host_id(
     environ: Mapping[str, str] = os.environ,
     machine_id: Path = _MACHINE_ID,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+
+from bench.programs.host import home
 
 STRUCK = "***"
 
@@ -40,8 +41,8 @@ class Redaction:
         values = {value for name, value in environ.items() if len(value) >= _SHORTEST and _SECRET_NAME.fullmatch(name)}
         # The longest first: one may be a part of another.
         self._values = sorted(values, key=len, reverse=True)
-        home = _home()
-        self._home = home if len(home) > 1 else None
+        folder = str(home() or "")
+        self._home = folder if len(folder) > 1 else None
         host = socket.gethostname()
         self._host = re.compile(rf"(?<![\w-]){re.escape(host)}(?![\w-])") if len(host) > 3 else None
 
@@ -70,11 +71,3 @@ class Redaction:
             follows = word.startswith("-") and "=" not in word and bool(_SECRET_NAME.fullmatch(word))
             struck.append(self.text(word))
         return struck
-
-
-def _home() -> str:
-    """The user's home folder; empty where the system knows of none, as of a container's bare user number."""
-    try:
-        return str(Path.home())
-    except RuntimeError:
-        return ""

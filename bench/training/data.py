@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from bench.errors import DataError
+from bench.programs.host import home
 from bench.tracking import tracked
 
 FOLDER = "cifar-10-batches-bin"
@@ -70,8 +72,12 @@ class Cifar10:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: `$XDG_CACHE_HOME/bench`, or `~/.cache/bench`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bench"
+    """Where downloads are kept: `$XDG_CACHE_HOME/bench`, or `~/.cache/bench`. Raises DataError without a home."""
+    if named := os.environ.get("XDG_CACHE_HOME"):
+        return Path(named) / "bench"
+    if folder := home():
+        return folder / ".cache" / "bench"
+    raise DataError("this user has no home folder, and so no cache; name the data's folder with --data or CIFAR10_DIR")
 
 
 def find(given: str | Path | None = None) -> Path:
@@ -80,21 +86,35 @@ def find(given: str | Path | None = None) -> Path:
     They may lie in the folder itself or in `cifar-10-batches-bin` below it. Raises DataError where they do not.
     """
     named = given or os.environ.get("CIFAR10_DIR")
-    for root in [Path(named).expanduser()] if named else [cache_folder()]:
-        for folder in (root / FOLDER, root):
-            try:
-                if any((folder / name).exists() for name in FILE_MD5):
-                    return folder
-            except OSError as error:
-                raise DataError(
-                    f"{folder}: cannot be looked into ({error.strerror}); check --data or CIFAR10_DIR"
-                ) from None
+    if folder := _found(_root(named)):
+        return folder
     if named:
         raise DataError(
             f"{named}: no CIFAR-10 batches here (expected {FOLDER}/data_batch_1.bin …); "
             "name the folder that holds them, or leave --data and CIFAR10_DIR unset and run `bench data fetch`"
         )
     raise DataError(f"{cache_folder()}: no CIFAR-10 here; run `bench data fetch`, or name its folder with --data")
+
+
+def _root(named: str | Path | None) -> Path:
+    """The folder that is named, or the cache. Raises DataError."""
+    try:
+        return Path(named).expanduser() if named else cache_folder()
+    except RuntimeError as error:
+        raise DataError(f"{named}: {error} Give the folder's full path") from None
+
+
+def _found(root: Path) -> Path | None:
+    """Where batches lie: in `root`, or in the folder of the archive below it. Raises DataError."""
+    for folder in (root / FOLDER, root):
+        try:
+            if any((folder / name).exists() for name in FILE_MD5):
+                return folder
+        except OSError as error:
+            raise DataError(
+                f"{folder}: cannot be looked into ({error.strerror}); check --data or CIFAR10_DIR"
+            ) from None
+    return None
 
 
 def verify(folder: Path) -> None:
@@ -141,13 +161,15 @@ def fetch(
     """Download the official archive, check it, unpack its batches; returns their folder.
 
     `url` defaults to `CIFAR10_URL`, else Toronto. Nothing is downloaded where verified batches lie already, or the
-    verified archive.
-    Raises DataError after `attempts` failures, or where the archive's checksum is wrong.
+    verified archive; of batches that lie there in part the others are added.
+    Raises DataError after `attempts` failures, where the archive's checksum is wrong, or a file that lies there.
     """
-    root = destination or cache_folder()
-    folder = root / FOLDER
-    if folder.exists():
-        verify(folder)
+    root = _root(destination)
+    folder = _found(root) or root / FOLDER
+    lying = [name for name in FILE_MD5 if (folder / name).exists()]
+    for name in lying:
+        _read_verified(folder / name)
+    if len(lying) == len(FILE_MD5):
         say(f"{folder}: already here, all six files verified")
         return folder
     url = url or os.environ.get("CIFAR10_URL") or URL
@@ -162,13 +184,22 @@ def fetch(
                 _download(url, archive, md5, attempts, say)
             _unpack(archive, Path(scratch) / FOLDER)
             verify(Path(scratch) / FOLDER)
-            # A rename is atomic: a reader sees all six files or none.
-            (Path(scratch) / FOLDER).rename(folder)
+            _move(Path(scratch) / FOLDER, folder)
     except OSError as error:
         why = error.strerror or error
         raise DataError(f"{root}: cannot be written ({why}); give another folder with --data") from error
     say(f"{folder}: six files, verified")
     return folder
+
+
+def _move(unpacked: Path, folder: Path) -> None:
+    """Move the batches to `folder`: where nothing lies there, a reader sees all six or none. Raises OSError."""
+    with suppress(OSError):  # such as files that lie there, or come from another process just now
+        unpacked.rename(folder)
+        return
+    for name in FILE_MD5:
+        if not (folder / name).exists():
+            (unpacked / name).rename(folder / name)
 
 
 def _download(url: str, archive: Path, md5: str, attempts: int, say: Callable[[str], None]) -> None:

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from bench.doctor import Asked, Finding, findings
+from bench.doctor.finding import Purpose
 from bench.doctor.machine import clock, clock_error, disk, memory, training
+from bench.doctor.services import credentials, spool
 from bench.errors import StoreError
 from bench.training import device
 
@@ -92,3 +94,24 @@ def test_a_clock_that_nothing_holds_right_is_a_note(
 def test_the_kernel_knows_how_far_its_clock_may_be_off() -> None:
     error = clock_error()
     assert error is None or error >= 0
+
+
+@pytest.mark.parametrize(("purpose", "state"), [("run", "note"), ("sweep", "fails"), ("report", "ok")])
+def test_a_spool_that_takes_no_records_is_told(
+    purpose: Purpose, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BENCH_SPOOL", str(tmp_path / "file" / "spool"))
+    found = of(spool(Asked(purpose)))["spool"]
+    assert found.state == state
+    assert state == "ok" or (str(tmp_path) in found.found and "BENCH_SPOOL" in found.remedy)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_user_without_a_home_has_credentials_in_variables_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setenv("RUNPOD_API_KEY", "x")
+    assert "RunPod (RUNPOD_API_KEY)" in of(credentials(Asked()))["credentials"].found

@@ -2,11 +2,12 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bench.host import process_start
-from bench.measure.recorder import Clock
+from bench.measure.recorder import Clock, explain
 
 
 def nothing() -> None:
@@ -50,3 +51,21 @@ def test_this_process_began_a_while_ago() -> None:
     began = process_start()
     assert began is not None
     assert 0 < time.perf_counter() - began < 24 * 3600
+
+
+@pytest.mark.parametrize(
+    ("home", "said"),
+    [("/home/ann", "no file ~/data/x"), ("/", "no file /home/ann/data/x"), (None, "no file /home/ann/data/x")],
+)
+def test_an_error_is_told_whatever_the_home_folder_is(
+    home: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of a user without a name in a container is / or none at all."""
+
+    def of_user() -> Path:
+        if home is None:
+            raise RuntimeError("Could not determine home directory.")
+        return Path(home)
+
+    monkeypatch.setattr(Path, "home", of_user)
+    assert explain(ValueError("no file /home/ann/data/x")) == ("ERROR", f"ValueError: {said}")
