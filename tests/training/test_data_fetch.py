@@ -222,6 +222,7 @@ def test_a_user_without_a_home_is_asked_for_a_folder(
     """As in a container that runs under a bare number."""
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does where nobody knows
-    for call in (lambda: data.find(named), lambda: data.fetch(named and Path(named))):
-        with pytest.raises(DataError, match="folder"):
-            call()
+    with pytest.raises(DataError, match="folder"):
+        data.find(named)
+    with pytest.raises(DataError, match="folder"):
+        data.fetch(Path(named) if named else None)
