@@ -31,6 +31,8 @@ from bench.sealed import new_id, version_7
 #                version 1 lacks reads as null.
 # 3  2026-11-26  of a run only: machine (hashes of host and GPUs, fingerprints) and peak_memory.
 SCHEMA_VERSION: Final = 3
+# What `time_of` takes, for other readers.
+_ID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 
 
 def _in_utc(instant: datetime) -> datetime:
@@ -82,7 +84,7 @@ class Document(Part):
     """What every stored document has."""
 
     schema_version: Literal[1] = 1
-    id: str = Field(default_factory=new_id)
+    id: str = Field(default_factory=new_id, json_schema_extra={"pattern": _ID_PATTERN})
 
     @field_validator("id")
     @classmethod

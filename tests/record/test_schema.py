@@ -41,3 +41,11 @@ def test_a_run_without_a_field_does_not_fit(field: str) -> None:
     del content[field]
     with pytest.raises(jsonschema.ValidationError):
         VALIDATOR.validate(content)
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "", "019AAB8C-6C00-7000-8000-000000000000", "019aab8c-6c00-4000-8000-000000000000"]
+)
+def test_what_is_no_id_of_a_document_does_not_fit(name: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(json.loads(to_bytes(make_run())) | {"id": name})
