@@ -227,20 +227,25 @@ def _download(url: str, archive: Path, md5: str, attempts: int, say: Callable[[s
 def _copy(url: str, path: Path) -> None:
     """Download a file. Raises TimeoutError where nothing comes for STALLED_S, or less than SLOWEST for SLOW_S.
 
+    Raises ConnectionError where it ends too early, which reading in blocks would pass over.
+
     A machine that waits for its data is paid for, and is not idle enough to be given back.
     """
     # Any address that urllib knows, file:// too: it is the user who gives it.
     with urlopen(url, timeout=STALLED_S) as answer, path.open("wb") as out:
         began, got = time.monotonic(), 0
         blocks = iter(partial(answer.read1, 1 << 20), b"")
-        total = answer.headers.get("Content-Length", "")
-        for block in tracked(blocks, f"bytes of {path.name}", int(total) if total.isdecimal() else None, size=len):
+        length = answer.headers.get("Content-Length", "")
+        total = int(length) if length.isdecimal() else None
+        for block in tracked(blocks, f"bytes of {path.name}", total, size=len):
             out.write(block)
             got += len(block)
             if (spent := time.monotonic() - began) > SLOW_S:
                 if got < SLOWEST * spent:
                     raise TimeoutError(f"{got / spent / 1000:.3g} kB/s in the last {spent:.0f} s")
                 began, got = time.monotonic(), 0
+        if total is not None and out.tell() < total:
+            raise ConnectionError(f"broke off after {out.tell():,} of {total:,} bytes")
 
 
 def _md5(path: Path) -> str:

@@ -150,6 +150,15 @@ def test_a_download_that_does_not_end_is_given_up_and_tried_again(
     assert not list((tmp_path / "cache").iterdir())
 
 
+def test_a_download_that_breaks_off_is_told_as_that(
+    tmp_path: Path, official: dict[str, bytes], no_waiting: None
+) -> None:
+    server = Slow(b"x" * 10, None)
+    server.over.set()
+    with pytest.raises(DataError, match="10 of 1,000,000 bytes"):
+        data.fetch(tmp_path / "cache", server.url)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_archive_that_lies_there_is_taken_if_it_is_whole(archive: Path, tmp_path: Path, whole: bool) -> None:
     (tmp_path / "cache").mkdir()
