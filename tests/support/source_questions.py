@@ -38,6 +38,8 @@ HOSTILE = (
     "[rank" * 13_000,
     "\x1b[" + "1;" * 30_000,
     "9" * 65_536,
+    # Such lines may follow each other.
+    *("train loss " + "a-b" * 700 + "}", "loss " + "x" * 2000, "loss=[" + " " * 2000, "epoch 1 " * 250) * 10,
 )
 # hypothesis runs many examples in one temporary folder, where each makes a file of its own.
 examples = settings(

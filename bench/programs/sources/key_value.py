@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 
 from bench.programs.progress import NUMBER, Fields, Pairs, Point, Watched, as_number, kind_of
 from bench.programs.reading.scope import is_result, message, part_of, within
@@ -22,7 +23,7 @@ _OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
 # Behind a number: a unit, but none that scales it and no torn exponent; then the end of the value.
 _AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s,;|()\]}]|\.?$)"
 _VALUE = re.compile(
-    rf"\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}(?(open)\s*\])"
+    rf"(?<!\s)\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}(?(open)\s*\])"
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
     r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
@@ -33,7 +34,7 @@ _COUNT = re.compile(
     r"(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
     re.IGNORECASE,
 )
-_GAUGE = re.compile(r":?\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
+_GAUGE = re.compile(r"(?::|(?<!\s))\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
 _COUNTED = ("step", "iter", "epoch", "update", "train")
 # In front of a step: it is none of training, or no step at all.
 _OTHER = re.compile(
@@ -77,14 +78,16 @@ _AT_STEP = re.compile(
 )
 _BAR = re.compile(r"[0-9][kMGT]? \[[0-9]+:[0-9]")  # its counts are the bar's own source's
 _FIELD = re.compile(r"[|;\t]|,\s|:\s|\s-\s")
+_FILLING = " \t()*%-"
 _IN_WORDS = re.compile(
-    rf"(?P<name>[A-Za-z][\w/@-]*(?:\s[A-Za-z][\w/@-]*){{0,3}})(?:\s\([^()]{{1,20}}\))?\s+(?:tensor\()?"
+    rf"[{_FILLING}]*(?P<name>[A-Za-z][\w/@-]*(?:\s[A-Za-z][\w/@-]*){{0,3}})(?:\s\([^()]{{1,20}}\))?\s+(?:tensor\()?"
     rf"(?P<value>{NUMBER}){_AFTER}(?:\s*\((?:\s*(?P<mean>{NUMBER})\s*|[^()]{{0,20}})\))?"
 )
 _BEFORE_A_NAME = re.compile(r"[|,;\t()\[\]{}>]|\s-\s|\s\s|[:=](?=\s)")
 _LEVEL = re.compile(r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL):?", re.I)
 _WORD = re.compile(r"[A-Za-z_][\w./@%-]*(?:'s)?")  # LightGBM has `training's auc`
 _MOST_WORDS = 5
+_MOST_COUNTS = 10  # of a line: more are prose, and batches are looked for behind each
 _SOURCE_FILE = re.compile(r"\.(?:py|pyx|cc?|cpp|cu|hp?p?|rs|go)$")
 
 
@@ -190,16 +193,16 @@ def _in_words(field: str) -> Pairs:
 
     A value with its mean so far is that of a batch, and none of an evaluation.
     """
-    found = list(_IN_WORDS.finditer(field))
-    ends = [0, *(each.end() for each in found)]
-    between = [field[end : each.start()] for end, each in zip(ends, found)]
-    if "".join((*between, field[ends[-1] :])).strip(" \t()-*%"):
-        return []
-    return [("_".join([*(["train"] if each["mean"] else []), *each["name"].split()]), each["value"]) for each in found]
+    pairs: Pairs = []
+    end = 0
+    while found := _IN_WORDS.match(field, end):
+        pairs.append(("_".join([*(["train"] if found["mean"] else []), *found["name"].split()]), found["value"]))
+        end = found.end()
+    return [] if field[end:].strip(_FILLING) else pairs
 
 
 def _counts(text: str) -> Iterator[tuple[str, str]]:
-    for found in _COUNT.finditer(text):
+    for found in islice(_COUNT.finditer(text), _MOST_COUNTS):
         if not _OTHER.search(text[max(found.start() - 24, 0) : found.start()]):
             is_epoch = found["name"].lower() in ("epoch", "train")
             yield ("epoch" if is_epoch else "step"), found["count"]
