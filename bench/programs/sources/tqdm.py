@@ -124,7 +124,7 @@ class Tqdm:
             if not self._takes_over(bar):
                 return None
             self._bar = bar
-            if bar.first[1] < count:  # where it began: else it would seem to go on from here
+            if bar.first[1] < count and not bar.rounds:  # where it began: else it would seem to go on from here
                 return bar.point(*bar.first, epoch)
         return bar.point(at, count, epoch)
 
@@ -151,10 +151,20 @@ class Tqdm:
             return bar.rank > current.rank
         if bar is current.outer:  # it was no bar of epochs: it counts on while the one within stands still
             return bar.count > current.rounds + 1
-        if current.count == 0 and bar.count >= _WITHIN:
+        if _is_within(bar, current):
             bar.outer = current
             return True
         return current.complete and (bar.elapsed, bar.of or 0) > (current.longest, current.of or 0)
+
+
+def _is_within(bar: _Bar, outer: _Bar) -> bool:
+    """Whether `bar` is drawn anew for each step of `outer`: it is that of an epoch.
+
+    A shorter one may be an evaluation before training. It is known by its second time, after the first step of `outer`.
+    """
+    if outer.count == 0:
+        return bar.count >= _WITHIN and (bar.of is None or outer.of is None or bar.of >= outer.of)
+    return 0 < bar.rounds == outer.count
 
 
 def _count(text: str) -> int:

@@ -118,7 +118,16 @@ def test_a_bar_within_one_of_epochs_counts_the_steps(titles: tuple[str, str]) ->
 
 def test_an_evaluation_before_training_begins_is_no_epoch() -> None:
     lines = [bar(0, 400), *(bar(step, 13) for step in (0, 5, 13)), *(bar(step, 400) for step in (1, 2, 3))]
-    assert steps(lines)[-2:] == [(0, 400), (3, 400)]
+    assert steps(lines) == [(step, 400) for step in range(4)]
+
+
+def test_a_short_bar_within_one_of_epochs_is_known_by_its_second_time() -> None:
+    epochs = [line for epoch in (1, 2, 3) for line in (*(bar(step, 5) for step in (0, 2, 5)), bar(epoch, 100))]
+    assert steps([bar(0, 100), *epochs]) == [
+        (0, 100),
+        (1, 100),
+        *((step, 500) for step in (5, 7, 10, 10, 12, 15)),
+    ]
 
 
 def test_a_bar_that_takes_over_began_where_it_was_first_seen() -> None:
