@@ -11,19 +11,21 @@ from functools import lru_cache
 
 from bench.programs.progress import Pairs, kind_of
 
-_LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL)(?![A-Za-z_])"
+# `ERROR: 0.25` is a result.
+_LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR(?!\s*[:=]\s*[0-9.])|CRITICAL)(?![A-Za-z_])"
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 _LOGGER = re.compile(
     # Of Google's logging: I1126 10:00:00.123456 139 train.py:33]
     r"(?:[IWEF][0-9]{4,8} [0-9:.]+\s+[0-9]+ [^\]]{1,80}\]\s"
-    # To the level, behind a time or one name: `… main - INFO - `, `INFO:root:`, `… | INFO | main:run:12 - `.
-    rf"|(?:[^=]{{0,80}}?[0-9]{{2}}:[0-9]{{2}}[^=]{{0,80}}?|[\[(<]?(?:[\w.]{{1,60}}[\]\s:|-]{{1,4}})?)\b{_LEVEL}"
+    # To the level, behind a time or one name: `… main - INFO - `, `INFO:root:`, `… | INFO | main:run:12 - `; a value
+    # before it, as in `10:00:00 loss: 0.5 WARNING: …`, is what the program says.
+    rf"|(?:[^=]{{0,80}}?[0-9]{{2}}:[0-9]{{2}}(?:(?!:\s+[-+.0-9])[^=]){{0,80}}?|[\[(<]?(?:[\w.]{{1,60}}[\]\s:|-]{{1,4}})?)\b{_LEVEL}"
     r"(?::[\w.]+:|[\]\s)|:>-]*(?:\([\w.]+ [0-9]+\):\s*)?(?:[\w.<>]+(?::[\w.<>]+)+\s-\s)?)"
     # A time alone.
     rf"|\W{{0,2}}(?:[0-9]{{4}}[-/.][0-9]{{2}}[-/.][0-9]{{2}}[T ])?{_CLOCK}(?:\s\w+\])?[\]\s)|:>-]+"
     r"(?:\([\w.]+ [0-9]+\):\s*(?:[A-Z]+\s)?)?)"
 )
-_TRAINING = r"(?P<training>train(?:ing)?)"
+_TRAINING = r"(?P<training>train(?:ing|_inner)?)"  # fairseq has the latter
 _EVALUATION = r"(?P<evaluation>val(?:id(?:at(?:ion|ing|e))?)?|eval(?:uat(?:ion|ing|e))?|test(?:ing)?|dev|sanity)"
 # The first word of a line, alone or as in `mode=val`; none that is part of a name, as of `test/acc`.
 _FIRST = re.compile(
@@ -31,11 +33,14 @@ _FIRST = re.compile(
     r"\W*(?P<next>[A-Za-z]*)",
     re.IGNORECASE,
 )
+# `Training finished: accuracy 0.9` tells of the whole.
+_OVER = frozenset({"complete", "completed", "done", "ended", "finished", "over", "took", "time"})
 _PART = re.compile(rf"(?:{_TRAINING}|{_EVALUATION})", re.IGNORECASE)
 # What names the part that a JSON object is of.
 _PARTS = ("mode", "split", "phase", "stage", "subset")
 # Names that say themselves what they are of.
 _NAMED = re.compile(r"train|val|eval|test|dev", re.IGNORECASE)
+_EVALUATED = re.compile(r"(?:val|valid|validation|eval|test|dev)[_/]", re.IGNORECASE)
 # What is worth telling apart: not the learning rate.
 _RESULT = re.compile(
     r"acc|loss|prec|recall|err|top|auc|\bm?ap|iou|bleu|rouge|ppl|perplexity|f1|score|reward|mse|mae", re.IGNORECASE
@@ -58,8 +63,10 @@ def message(text: str) -> str:
 def part_of(text: str) -> str | None:
     """What a line, or the value of one of an object's _PARTS, begins by saying: training, evaluation or None."""
     found = _FIRST.match(text)
+    if found is None or (found["training"] and found["next"].lower() in _OVER):
+        return None
     # `val loss: 1.5 (step 120)` was measured at a step of training.
-    return None if found is None or (found["evaluation"] and is_result(found["next"])) else _part(found)
+    return None if found["evaluation"] and is_result(found["next"]) else _part(found)
 
 
 def part_of_object(values: Mapping[str, object]) -> str | None:
@@ -73,11 +80,18 @@ def _part(found: re.Match[str]) -> str:
 
 
 def within(part: str | None, pairs: Iterable[tuple[str, object]]) -> Pairs:
-    """The `pairs` of a line of that part: an evaluation counts no steps of training, and training's results say so."""
+    """The `pairs` of a line of that part: an evaluation counts no steps of training, and training's results say so.
+
+    Behind `val loss` a line of training goes on with the evaluation.
+    """
     if part == "evaluation":
         return [pair for pair in pairs if kind_of(pair[0]) not in _OWN_COUNTS]
-    if part == "training":
-        return [
-            (f"train_{name}" if is_result(name) and not _NAMED.search(name) else name, value) for name, value in pairs
-        ]
-    return list(pairs)
+    if part != "training":
+        return list(pairs)
+    of_training: Pairs = []
+    for name, value in pairs:
+        if _EVALUATED.match(name):
+            part = None
+        own = part is not None and is_result(name) and not _NAMED.search(name)
+        of_training.append((f"train_{name}" if own else name, value))
+    return of_training

@@ -98,32 +98,47 @@ class KeyValue:
 
     def __init__(self, watched: Watched) -> None:
         self._fields = Fields()
+        self._at: tuple[float, float] | None = None  # the last step of training, of how many
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
         if text.find("{'") >= 0 or text.find('{"') >= 0 or "@[" in text:  # read better by others
             return None
-        return self._fields.point(_pairs(text[:_LONGEST]), at)
+        part, pairs = _pairs(text[:_LONGEST])
+        counted = _step_of(dict(pairs))
+        if part == "evaluation" and counted and self._in_part(*counted):
+            return None
+        if part != "evaluation":
+            self._at = counted or self._at
+        return self._fields.point(within(part, pairs), at)
+
+    def _in_part(self, step: float, of: float) -> bool:
+        """Whether an evaluation is not at its end: what it has so far is of a part of the images.
+
+        One that tells the step of training at which it is made is whole.
+        """
+        is_of_training = self._at is not None and of == self._at[1] and step >= self._at[0]
+        return step < of - 1 and not is_of_training
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""
         return ()
 
 
-def _pairs(text: str) -> Pairs:
-    """Names and values; counts by `step`, `of`, `epoch` and `epochs`."""
+def _pairs(text: str) -> tuple[str | None, Pairs]:
+    """What a line is of, and its names and values; counts by `step`, `of`, `epoch` and `epochs`."""
     text = message(text)
     tested, bar = _TESTED.match(text), _BAR.search(text) if " [" in text else None
     test_bar = _TESTED_BAR.match(text) if bar else None
     if (tested and int(tested[1]) < int(tested[2]) - 1) or (test_bar and int(test_bar[1]) < int(test_bar[2])):
-        return []
+        return None, []
     part = part_of(text)
     numbered = _NUMBERED.match(text)
     text = text[numbered.end() :] if numbered else text
     text = _GAUGE.sub(" | ", text, count=1) if bar else text
     pairs = _of_something(text) or _read(text, bar=bar is not None, tested=tested is not None)
     pairs = [*_numbers(numbered), *pairs] if numbered and pairs else pairs
-    return [] if part == "evaluation" and _in_part(dict(pairs)) else within(part, pairs)
+    return part, pairs
 
 
 def _read(text: str, *, bar: bool, tested: bool) -> Pairs:
@@ -150,10 +165,10 @@ def _of_something(text: str) -> Pairs:
     return [*_counts(text), ("_".join(found["name"].split()), found["value"])]
 
 
-def _in_part(counts: Mapping[str, object]) -> bool:
-    """Whether an evaluation is not at its end: what it has so far is of a part of the images."""
+def _step_of(counts: Mapping[str, object]) -> tuple[float, float] | None:
+    """Which step of how many a line says."""
     step, of = as_number(counts.get("step")), as_number(counts.get("of"))
-    return step is not None and of is not None and step < of - 1
+    return None if step is None or of is None else (step, of)
 
 
 def _numbers(numbered: re.Match[str]) -> Iterator[tuple[str, object]]:

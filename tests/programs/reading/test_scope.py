@@ -29,9 +29,20 @@ def test_the_words_of_a_logger_are_no_part_of_a_line(prefix: str, said: str) -> 
     assert message(prefix + said) == said
 
 
-@pytest.mark.parametrize("said", ["Errors: 3", "INFORMATION gain: 0.5", "train.py: 1", "epoch 3 at 10:30:00 ended"])
-def test_other_words_stay(said: str) -> None:
-    assert message(said) == said
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Errors: 3",
+        "INFORMATION gain: 0.5",
+        "train.py: 1",
+        "epoch 3 at 10:30:00 ended",
+        "step 5 loss: 0.5 WARNING: the gradient's norm is 30.0",
+        "epoch 1 TRAIN ERROR: 0.3 TEST ERROR: 0.25",
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "10:00:00 ", "2026-11-26 10:00:00,123 "])
+def test_other_words_stay(prefix: str, said: str) -> None:
+    assert message(prefix + said) == said
 
 
 @pytest.mark.parametrize(
@@ -43,6 +54,9 @@ def test_other_words_stay(said: str) -> None:
         ("phase=train epoch=1", "training"),
         ("Train Epoch: 1 [640/60000 (1%)]", "training"),
         ("Training step 10/100: loss 2.69", "training"),
+        ("train_inner | epoch 001: 100 / 1102", "training"),
+        ("Training finished! Accuracy: 0.97", None),  # of what it came to
+        ("Training time: 12.5s, accuracy: 0.91", None),
         ("Validate: epoch 3, iter 15/20", "evaluation"),
         ("[Eval] Epoch 3 Step 15/20", "evaluation"),
         ("valid | epoch 3 | step 15/20", "evaluation"),

@@ -212,6 +212,27 @@ def test_steps_of_an_evaluation_are_none_of_training() -> None:
     ]
 
 
+def test_an_evaluation_that_tells_the_step_of_training_is_no_part_of_one() -> None:
+    source = KeyValue(Watched())
+    lines = [
+        f"{part} | Epoch 1 | Step {step}/1000 | loss: {loss}"
+        for part, step, loss in (("Train", 490, 3.1), ("Valid", 500, 3.2), ("Train", 990, 2.1), ("Valid", 1000, 2.2))
+    ]
+    points = [source.line(line, 1.0) for line in lines]
+    assert [point and (point.step, point.metrics.get("loss")) for point in points] == [
+        (490, None),
+        (None, 3.2),
+        (990, None),
+        (None, 2.2),
+    ]
+
+
+def test_a_line_of_training_may_go_on_with_the_evaluation() -> None:
+    point = KeyValue(Watched()).line("Train loss: 0.5, acc: 0.8 | Val loss: 0.6, acc: 0.7", 1.0)
+    assert point is not None
+    assert point.metrics == {"Train_loss": 0.5, "train_acc": 0.8, "Val_loss": 0.6, "acc": 0.7}
+
+
 def test_the_last_of_epochs_from_zero_may_be_the_number_that_is_shown() -> None:
     source = KeyValue(Watched())
     shown = [source.line(f"Epoch [{e}/2], Step [{s}/40], Loss: 1", 1.0) for e in (0, 1, 2) for s in (20, 40)]
