@@ -36,9 +36,10 @@ _COUNT = re.compile(
 )
 _GAUGE = re.compile(r"(?::|(?<!\s))\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
 _COUNTED = ("step", "iter", "epoch", "update", "train")
-# In front of a step: it is none of training, or no step at all.
+# In front of a step: it is none of training, or that of a checkpoint from which it goes on, or no step at all.
 _OTHER = re.compile(
-    r"(?:val|eval|test|warm|sanity)\w*[\s:\]\[|,(/-]*$|\b(?:per|max|total|best|num|every|each|next)\s*$", re.IGNORECASE
+    r"(?:val|eval|test|warm|sanity)\w*[\s:\]\[|,(/-]*$|\b(?:per|max|total|best|num|every|each|next|from)\s*$",
+    re.IGNORECASE,
 )
 # Batches of an epoch: `Epoch: [0]  [  10/1251]`, `Train Epoch: 1 [640/60000 (1%)]`, `[epoch=1][batch=10/196]`.
 _BATCHES = (

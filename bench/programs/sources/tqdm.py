@@ -46,9 +46,11 @@ _WITHIN = 2
 class _Bar:
     """A bar, and those of the epochs before that look like it. `elapsed`: seconds, as the bar says.
 
-    `rounds`: how often it began anew after its end. `outer`: the bar of epochs around it.
+    `form`: its title, with numbers left open. `rounds`: how often it began anew after its end. `outer`: the bar of
+    epochs around it.
     """
 
+    form: str
     of: int | None
     rank: int
     unit: str
@@ -66,13 +68,13 @@ class _Bar:
         """Whether it has come to its end, as far as it says where that is."""
         return self.of is None or self.count >= self.of
 
-    def draw(self, count: int, elapsed: int) -> bool:
-        """It stands at `count` now; False where it is a late line of another rank's, which is not as far."""
+    def draw(self, count: int, of: int | None, elapsed: int) -> bool:
+        """It stands at `count` of `of` now; False where it is a late line of another rank's, which is not as far."""
         if self.of is not None and self.of <= self.count > count:
-            if elapsed >= self.elapsed and 2 * count > self.of:
+            if of == self.of and elapsed >= self.elapsed and 2 * count > of:
                 return False
             self.rounds += 1
-        self.count, self.elapsed, self.longest = count, elapsed, max(self.longest, elapsed)
+        self.count, self.of, self.elapsed, self.longest = count, of, elapsed, max(self.longest, elapsed)
         return True
 
     def point(self, at: float, count: int, epoch: re.Match[str] | None) -> Point:
@@ -115,9 +117,9 @@ class Tqdm:
             return None
         epoch = _EPOCH.search(title) or _EPOCH_FIRST.match(title) or self._epoch
         count, of = _count(found["count"]), _count(found["of"]) if found["of"] else None
-        bar = self._drawn(title, of, "epoch" if _EPOCHS.fullmatch(title) else unit, (at, count))
         shown = count, epoch and epoch["epoch"]
-        if bar is None or (bar.count, bar.epoch) == shown or not bar.draw(count, _seconds(found["elapsed"])):
+        bar = self._drawn(title, of, "epoch" if _EPOCHS.fullmatch(title) else unit, (at, count), shown[1])
+        if bar is None or (bar.count, bar.epoch) == shown or not bar.draw(count, of, _seconds(found["elapsed"])):
             return None
         bar.epoch = shown[1]
         if bar is not self._bar:
@@ -132,13 +134,17 @@ class Tqdm:
         """See Source."""
         return ()
 
-    def _drawn(self, title: str, of: int | None, unit: str, first: tuple[float, int]) -> _Bar | None:
-        """The bar that a line shows; None where there are too many."""
-        key = _DIGITS.sub("#", title), of
-        if key not in self._bars and len(self._bars) < _MOST_BARS:
-            rank = 0 if unit == "epoch" else 2 if _TRAINING.search(title) else 1
-            self._bars[key] = _Bar(of, rank, unit, first)
-        return self._bars.get(key)
+    def _drawn(self, title: str, of: int | None, unit: str, first: tuple[float, int], epoch: str | None) -> _Bar | None:
+        """The bar that a line shows; None where there are too many. That of the next epoch may have another length."""
+        form = _DIGITS.sub("#", title)
+        current = self._bar
+        if (form, of) not in self._bars and len(self._bars) < _MOST_BARS:
+            if current and current.form == form and current.complete and epoch and current.epoch not in (None, epoch):
+                self._bars[form, of] = current
+            else:
+                rank = 0 if unit == "epoch" else 2 if _TRAINING.search(title) else 1
+                self._bars[form, of] = _Bar(form, of, rank, unit, first)
+        return self._bars.get((form, of))
 
     def _takes_over(self, bar: _Bar) -> bool:
         """Whether `bar` is the one of training rather than the one that was taken for it."""

@@ -227,6 +227,11 @@ def test_an_evaluation_that_tells_the_step_of_training_is_no_part_of_one() -> No
     ]
 
 
+@pytest.mark.parametrize("said", ["resuming from step 5000", "Continuing training from global step 5000"])
+def test_a_step_that_a_program_goes_on_from_is_none_that_it_takes(said: str) -> None:
+    assert KeyValue(Watched()).line(said, 1.0) is None
+
+
 def test_a_line_of_training_may_go_on_with_the_evaluation() -> None:
     point = KeyValue(Watched()).line("Train loss: 0.5, acc: 0.8 | Val loss: 0.6, acc: 0.7", 1.0)
     assert point is not None

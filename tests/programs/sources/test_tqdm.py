@@ -69,6 +69,16 @@ def test_bars_of_epochs_follow_each_other(title: str) -> None:
     assert [step for step, _ in steps(lines)] == [0, 20, 40, 40, 60, 80]
 
 
+@pytest.mark.parametrize(("line", "title"), [("", "Epoch {}"), ("Epoch {}/3", "")])
+def test_epochs_of_different_lengths_follow_each_other(line: str, title: str) -> None:
+    lines = [
+        text
+        for epoch, length in ((1, 100), (2, 120), (3, 90))
+        for text in (line.format(epoch), *(bar(step, length, title.format(epoch)) for step in (length // 2, length)))
+    ]
+    assert [step for step, _ in steps(lines)] == [50, 100, 160, 220, 265, 310]
+
+
 def test_the_total_of_epochs_is_known_once_they_follow_each_other() -> None:
     lines = [bar(step, 40, f"Epoch {epoch}/3") for epoch in (1, 2) for step in (20, 40)]
     assert steps(lines) == [(20, None), (40, None), (60, 120), (80, 120)]
