@@ -7,6 +7,7 @@ file is what a program writes for `bench`, in so many words.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from bench.programs.progress import TIMES, Fields, Point, Watched, as_number, fl
 from bench.programs.reading.finder import Tail
 from bench.programs.reading.scope import part_of_object, within
 
+_BEGINNING = re.compile(r'\{\s*"')
 # What stands before an object: a logger's words.
 _LONGEST_PREFIX = 200
 _LONGEST_LINE = 65_536
@@ -21,11 +23,11 @@ _LONGEST_LINE = 65_536
 
 def as_object(text: str) -> dict[str, Any] | None:
     """The JSON object that `text` is or ends with; None where there is none."""
-    start = text.find('{"')
-    if not 0 <= start <= _LONGEST_PREFIX or not text.rstrip().endswith("}"):
+    found = _BEGINNING.search(text)
+    if found is None or found.start() > _LONGEST_PREFIX or not text.rstrip().endswith("}"):
         return None
     try:
-        value = json.loads(text[start:])
+        value = json.loads(text[found.start() :])
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -59,7 +61,7 @@ class JsonLines:
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
-        if '{"' not in text or ":::" in text:  # an MLLOG line's object is its own source's
+        if "{" not in text or ":::" in text:  # an MLLOG line's object is its own source's
             return None
         values = as_object(text)
         return None if values is None else self._points.point(values, at, part_of_object(values))
@@ -89,6 +91,8 @@ class Events:
             return
         data, anew = self._tail.read()
         *lines, rest = ((b"" if anew else self._rest) + data).split(b"\n")
+        if as_object(rest.decode("utf-8", "replace")) is not None:  # it is whole; its end of line may never come
+            lines, rest = [*lines, rest], b""
         self._rest = rest if len(rest) <= _LONGEST_LINE else b""  # the end of a longer one is no object
         for line in lines:
             values = as_object(line.decode("utf-8", "replace"))

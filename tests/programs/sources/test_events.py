@@ -56,3 +56,13 @@ def test_a_line_that_never_ends_is_passed_over(tmp_path: Path) -> None:
     form.add(b'{"step": ' + b"1" * 300_000)
     form.add(b"}\n" + form.form(Shown(7)))
     assert [step for _, step in form.track.steps.items()] == [7]
+
+
+def test_an_object_counts_without_an_end_of_line(tmp_path: Path) -> None:
+    form = EventsForm(tmp_path)
+    form.add(b'{"step": 10, "loss": 0.5')
+    assert form.track.last is None
+    form.add(b"}")
+    assert form.track.last is not None
+    form.add(b'\n{ "step" : 20 }')
+    assert [step for _, step in form.track.steps.items()] == [10, 20]

@@ -40,6 +40,7 @@ def read(text: str, at: float = 5.0, watched: Watched | None = None) -> Point | 
             Point(5, 2, 10, "epoch", {"epoch": 2.0, "val_acc": 0.93}),
         ),
         ('{"samples_seen": 640, "loss": 1}', Point(5, 640, unit="sample", metrics={"loss": 1.0})),
+        ('{ "step" : 4, "loss" : 2.5 }', Point(5, 4, metrics={"loss": 2.5})),
         ('{"phase": "evaluate"}', Point(5, phase="evaluate")),
         ('{"mode": "train", "iter": 10, "acc": 0.9}', Point(5, 10, metrics={"train_acc": 0.9})),
         ('{"mode": "val", "iter": 5, "acc": 0.7}', Point(5, metrics={"acc": 0.7})),
