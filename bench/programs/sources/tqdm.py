@@ -71,7 +71,7 @@ class _Bar:
     def draw(self, count: int, of: int | None, elapsed: int) -> bool:
         """It stands at `count` of `of` now; False where it is a late line of another rank's, which is not as far."""
         if self.of is not None and self.of <= self.count > count:
-            if of == self.of and elapsed >= self.elapsed and 2 * count > of:
+            if of == self.of and elapsed >= self.elapsed and 2 * count > self.of:
                 return False
             self.rounds += 1
         self.count, self.of, self.elapsed, self.longest = count, of, elapsed, max(self.longest, elapsed)

@@ -6,6 +6,7 @@ can differ, as where a bar counts steps and a line says the loss.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bench.programs.job import Target
@@ -18,6 +19,8 @@ ENOUGH = 5
 # Two sources count the same steps where they differ by less than this share of the total: each shows some of them only.
 NEAR = 0.1
 _LAST_LOOKS, _IDLE_LOOKS = 1000, 20
+_MOST_FORMS, _FORM = 1000, 200
+_WORDS = re.compile(r"\b(?!nan\b|inf\b)[A-Za-z]{2,}", re.IGNORECASE)
 # Sources in which a metric is named for bench.
 ASKED_FOR = ("regex", "bench-events")
 
@@ -25,7 +28,8 @@ ASKED_FOR = ("regex", "bench-events")
 class Watch:
     """All `sources`, best first, each with what it has said.
 
-    Where a launcher tells ranks apart, the lowest that shows anything is believed.
+    Where a launcher tells ranks apart, of lines of one form those of the lowest rank are believed: the first rank may
+    show its settings, and the last one, as of Megatron, the steps.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class Watch:
         self.tracks = [(source, Track(target)) for source in sources]
         self._streams: dict[int, tuple[Lines, Chooser]] = {}
         self._ranks = Ranks()
-        self._rank: int | None = None  # the one that is believed
+        self._believed: dict[str, int] = {}  # ranks, by the form of what they show
 
     def feed(self, stream: int, data: bytes, at: float) -> None:
         """What was read from an output of the program, `stream`: any number that tells it from others."""
@@ -54,14 +58,15 @@ class Watch:
     def line(self, line: str, at: float) -> bool:
         """One complete line of output; whether a source made something of it."""
         rank, text = self._ranks.split(without_ansi(line))
-        if rank is not None and self._rank is not None and rank > self._rank:
+        form = "" if rank is None else _form(text)
+        if rank is not None and rank > self._believed.get(form, rank):
             return False
         read = [(track, point) for source, track in self.tracks if (point := source.line(text, at)) is not None]
         # The step first: what another source makes of the same line was measured at it.
         for track, point in sorted(read, key=lambda each: each[1].step is None):
             self._add(track, point)
-        if read and rank is not None:
-            self._rank = rank
+        if read and rank is not None and (form in self._believed or len(self._believed) < _MOST_FORMS):
+            self._believed[form] = rank
         return bool(read)
 
     def poll(self, at: float) -> int:
@@ -164,3 +169,8 @@ class Watch:
         """The first source that delivers, of those called `names` where some are given."""
         tracks = ((source.name, track) for source, track in self.tracks if not names or source.name in names)
         return next(((name, track) for name, track in tracks if delivers(track)), None)
+
+
+def _form(text: str) -> str:
+    """What lines of one kind have in common, whatever their numbers: the words that they begin with."""
+    return " ".join(_WORDS.findall(text[:_FORM])[:3])

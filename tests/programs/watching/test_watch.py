@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from bench.programs.job import Target
-from bench.programs.progress import Point
+from bench.programs.progress import Point, Watched
+from bench.programs.sources import open_sources
 from bench.programs.watching.watch import ENOUGH, Watch
 
 
@@ -101,6 +102,13 @@ def test_of_the_ranks_that_srun_labels_the_lowest_is_believed() -> None:
     text = "".join(f"{rank}: step {step + rank}\n" for step in (10, 20, 30) for rank in (0, 2, 1))
     watch.feed(1, text.encode(), 1)
     assert [step for _, step in watch.tracks[0][1].steps.items()][-2:] == [20, 30]
+
+
+def test_the_last_rank_may_show_the_steps_and_the_first_its_settings() -> None:
+    watch = Watch(open_sources(Watched()), None)
+    lines = ["[default0]:using world size: 8", "[default7]:using world size: 8"]
+    lines += [f"[default7]: iteration {step}/ 500 | lm loss: 1.5 |" for step in (10, 20)]
+    assert [watch.line(line, 1) for line in lines] == [True, False, True, True]
 
 
 def test_lines_numbered_by_epoch_are_all_read() -> None:
