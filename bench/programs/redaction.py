@@ -24,7 +24,7 @@ _GIVEN = re.compile(
     rf"(?P<name>(?<![\w.-])(?:-*{_NAMES}[\"']?\s*[=:]\s*|--?{_NAMES}\s+(?!-)))(?P<value>\"[^\"]*\"|'[^']*'|[^\s&;,]+)",
     re.IGNORECASE,
 )
-_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_IN_URL = re.compile(r"(?<=://)[^/?#\s]+(?=@)")  # up to the last: a password may have one in it
 _BEARER = re.compile(r"(?i)(?:(?<=bearer )|(?<=authorization: basic ))\S+")
 _FORMS = re.compile(
     r"\b(?:hf_\w{16,}|sk-[\w-]{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{8,}"

@@ -29,6 +29,7 @@ SECRETS = ("hunter2hunter2", TOKEN, KEY_ID, SERVICE_KEY, "s3cr3t!")
         ["train.py", f"--hub={TOKEN}"],
         ["train.py", KEY_ID],
         ["train.py", "s3://bucket", "https://me:hunter2hunter2@example.com/data"],
+        ["train.py", "postgres://me:first@hunter2hunter2@example.com/data"],
         ["train.py", "https://example.com/data?sig=1&token=hunter2hunter2"],
         ["curl", "-H", "Authorization: Bearer hunter2hunter2"],
         ["train.py", '{"password": "hunter2hunter2"}'],
