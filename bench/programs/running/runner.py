@@ -195,8 +195,9 @@ class _Loop:
 
     def _next_at(self) -> float:
         """When to look again if nothing comes."""
-        timeout = self._group.started_at + self._job.timeout if self._job.timeout else self._next_poll
-        return min(self._next_poll, timeout, self._ending.kill_at or self._next_poll)
+        if self._ending.begun:
+            return min(self._next_poll, self._ending.kill_at or self._next_poll)
+        return min(self._next_poll, self._group.started_at + (self._job.timeout or math.inf))
 
     def _read(self, key: selectors.SelectorKey) -> bool:
         """Read once from a pipe; whether there may be more at once."""

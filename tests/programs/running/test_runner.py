@@ -121,6 +121,13 @@ def test_a_program_that_hangs_is_stopped_after_its_time(tmp_path: Path) -> None:
     assert 0.5 <= outcome.seconds < 10
 
 
+def test_a_program_that_takes_its_time_to_end_is_waited_for_without_work(tmp_path: Path) -> None:
+    begun = time.process_time()
+    ran = run_program(python(STUBBORN), tmp_path, timeout=0.5, grace=2)
+    assert ran.outcome.cleanup == "killed"
+    assert time.process_time() - begun < 0.3
+
+
 def test_the_target_ends_it_where_that_was_asked_for(tmp_path: Path) -> None:
     script = "import time\nfor loss in (3, 2, 1): print(f'loss={loss}', flush=True)\ntime.sleep(600)"
     ran = run_program(python(script), tmp_path, target=Target("loss", at_most=1), stops_at_target=True)
