@@ -84,7 +84,7 @@ def sample_rows(runs: Iterable[Run], leases: Iterable[LeaseOpened], total_steps:
     opened = {lease.id: lease for lease in leases}
     groups: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     for run in runs:
-        if run.ended == "sampled":
+        if run.ended == "sampled" and run.progress:
             groups[_kind(run, opened.get(run.lease_id or ""))].append(run)
     rows = []
     for like in groups.values():
@@ -96,12 +96,14 @@ def sample_rows(runs: Iterable[Run], leases: Iterable[LeaseOpened], total_steps:
 
 def _kind(run: Run, lease: LeaseOpened | None) -> tuple[Any, ...]:
     assert run.program
+    assert run.progress
     price = lease.price if lease else None
     return (
         run.program.name,
         run.program.command_sha256,
         run.device.alike,
         run.device_name,
+        run.progress.unit,
         (lease.provider, lease.instance_type, machine_hourly(price, lease.accelerators)) if lease else None,
         (price.currency, price.pricing_category) if price else None,
     )

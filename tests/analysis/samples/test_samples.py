@@ -109,6 +109,12 @@ def test_like_samples_are_put_together_and_unlike_ones_are_not() -> None:
     assert len(sample_rows([sample(), other], [LEASE])) == 2
 
 
+def test_samples_that_count_something_else_or_nothing_are_not_put_together() -> None:
+    epochs = sample(progress=progress([(5.0 * epoch, epoch) for epoch in range(1, 4)], unit="epoch"))
+    rows = sample_rows([sample(progress=None), sample(), epochs], [LEASE])
+    assert sorted((row.unit, row.samples) for row in rows) == [("epoch", 1), ("step", 1)]
+
+
 def test_the_step_at_the_target_is_that_of_whole_runs() -> None:
     assert row_of(sample(), make_program_run(target=LOSS)).step_at_target == 40
 
