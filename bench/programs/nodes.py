@@ -55,6 +55,7 @@ class Head:
         self._node, self._patience = node, patience
         self._others: dict[int, socket.socket] = {}
         self._failed: str | None = None
+        self._gone = False  # one of them, for good
         self._ended = threading.Semaphore(0)  # once for each node that has nothing running any more
 
     def __enter__(self) -> Head:
@@ -94,7 +95,9 @@ class Head:
             other.close()
 
     def begin(self, job: Job) -> None:
-        """Have every node begin its run of `job`."""
+        """Have every node begin its run of `job`. Raises NodesApart where one is gone: its peers would wait for it."""
+        if self._gone:
+            raise NodesApart("a node went during the run before; no other begins without it")
         self._failed = None
         self._tell(f"{BEGIN} {job.seed}")
 
@@ -122,6 +125,7 @@ class Head:
                     self._failed = self._failed or how
                 elif word == ENDED:
                     self._ended.release()
+        self._gone = True
         self._failed = self._failed or "a node is gone"
         self._ended.release()
 

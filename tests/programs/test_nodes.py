@@ -121,6 +121,22 @@ def test_a_node_that_fails_ends_the_run_of_all(tmp_path: Path) -> None:
     assert (found["status"], found["reason"], found["message"]) == ("failed", "ERROR", "node 1 exited with 3")
 
 
+def test_no_run_begins_without_a_node_that_is_gone(tmp_path: Path) -> None:
+    port = free_port()
+    other = follower(tmp_path, port, "waits")
+
+    def end_it() -> None:
+        while not (tmp_path / "began-1-0").exists():
+            time.sleep(0.01)
+        other.terminate()
+
+    threading.Thread(target=end_it, daemon=True).start()
+    with pytest.raises(NodesApart, match="a node went"):
+        measured(tmp_path, port, "waits", seeds=2, linger=0.2)
+    assert other.wait(30) == 130
+    assert not (tmp_path / "began-0-1").exists()
+
+
 def test_what_a_program_leaves_behind_on_a_node_ends_with_its_run(tmp_path: Path) -> None:
     port = free_port()
     other = follower(tmp_path, port, "leaves", grace=0.5)
