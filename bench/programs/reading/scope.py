@@ -75,6 +75,11 @@ def part_of_object(values: Mapping[str, object]) -> str | None:
     return next((_part(found) for found in said if found), None)
 
 
+def part_before(text: str) -> str | None:
+    """What stands before an object in its line says it is of; nothing where that is a bar, which was there before."""
+    return None if "%|" in text else part_of(message(text))
+
+
 def _part(found: re.Match[str]) -> str:
     return "training" if found["training"] else "evaluation"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.programs.progress import TIMES, Fields, Point, Watched, as_number, flat
 from bench.programs.reading.finder import Tail
-from bench.programs.reading.scope import part_of_object, within
+from bench.programs.reading.scope import part_before, part_of_object, within
 
 _BEGINNING = re.compile(r'\{\s*"')
 # What stands before an object: a logger's words.
@@ -64,7 +64,10 @@ class JsonLines:
         if "{" not in text or ":::" in text:  # an MLLOG line's object is its own source's
             return None
         values = as_object(text)
-        return None if values is None else self._points.point(values, at, part_of_object(values))
+        if values is None:
+            return None
+        part = part_of_object(values) or part_before(text.partition("{")[0])
+        return self._points.point(values, at, part)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from bench.programs.progress import NUMBER, Fields, Point, Watched
+from bench.programs.reading.scope import part_before, within
 
-_LONGEST = 8192
+_LONGEST, _LONGEST_PREFIX = 8192, 200
 # Also as numpy and torch show their numbers: np.float64(1.25), tensor(1.25), tensor(1.25, device='cuda:0').
 _PAIR = re.compile(
     rf"""(?P<quote>['"])(?P<name>[^'"{{}}]{{1,100}})(?P=quote): """
@@ -28,10 +29,11 @@ class PythonDict:
         start = text.find("{'")
         if start < 0:
             return None
-        text = text[start : start + _LONGEST].rstrip()
+        before, text = text[:start], text[start : start + _LONGEST].rstrip()
         if not text.endswith("}"):
             return None
-        return self._fields.point(((pair["name"], pair["value"]) for pair in _PAIR.finditer(text)), at)
+        pairs = ((pair["name"], pair["value"]) for pair in _PAIR.finditer(text))
+        return self._fields.point(within(part_before(before[:_LONGEST_PREFIX]), pairs), at)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

@@ -43,6 +43,8 @@ def read(text: str, at: float = 5.0, watched: Watched | None = None) -> Point | 
         ('{ "step" : 4, "loss" : 2.5 }', Point(5, 4, metrics={"loss": 2.5})),
         ('{"phase": "evaluate"}', Point(5, phase="evaluate")),
         ('{"mode": "train", "iter": 10, "acc": 0.9}', Point(5, 10, metrics={"train_acc": 0.9})),
+        ('Train: {"step": 10, "acc": 0.9}', Point(5, 10, metrics={"train_acc": 0.9})),
+        ('INFO:root:valid {"step": 5, "acc": 0.7}', Point(5, metrics={"acc": 0.7})),
         ('{"mode": "val", "iter": 5, "acc": 0.7}', Point(5, metrics={"acc": 0.7})),
         ('{"loss": 2.5, "tokens/step": 524288, "step": 1}', Point(5, 1, metrics={"loss": 2.5, "tokens/step": 524288})),
         ('{"time/total_timesteps": 2048, "reward": 3}', Point(5, 2048, metrics={"reward": 3})),

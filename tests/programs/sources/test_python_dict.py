@@ -39,6 +39,9 @@ class TestPythonDict(LineQuestions):
         ("{'loss': tensor(1.)}", {"loss": 1.0}),
         ("rank 0 says {'loss': -inf}", {"loss": -float("inf")}),
         ("{'name': 'x', 'loss': 3}", {"loss": 3.0}),
+        ("train: {'loss': 3}", {"train_loss": 3.0}),
+        ("12:00:00 INFO Eval {'loss': 3, 'step': 5}", {"loss": 3.0}),
+        ("Training:  1%|▏ | 1/100 [00:01<01:39, 1.0s/it]{'loss': 3}", {"loss": 3.0}),  # printed behind a bar
     ],
 )
 def test_what_a_dict_says(text: str, metrics: dict[str, float]) -> None:
