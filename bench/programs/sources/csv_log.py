@@ -1,6 +1,7 @@
 """CSV files that grow while the program runs: Lightning's metrics.csv, Ultralytics' results.csv, Keras' CSVLogger.
 
-Their header names a step or an epoch, as that of any table. They tell no time: a row counts from when its file was
+Their header names a step or an epoch, as that of any table; of a file without one, such as predictions, the beginning
+alone is read. They tell no time: a row counts from when its file was
 changed. Of a file that was there before, what is added is of this run.
 """
 
@@ -12,9 +13,9 @@ from pathlib import Path
 
 from bench.programs.progress import Point, Watched
 from bench.programs.reading.finder import Finder, status_of
-from bench.programs.sources.table import Table
+from bench.programs.sources.table import Table, is_header
 
-_MOST_BYTES = 16 << 20
+_MOST_BYTES, _BEGINNING = 16 << 20, 4096
 
 
 class CsvLog:
@@ -86,10 +87,14 @@ class _File:
         return length
 
     def _data(self) -> bytes:
+        """All that is in it; nothing where it is no table."""
         status = status_of(self._path)
         if status is None or not 0 < status.st_size <= _MOST_BYTES:
             return b""
         try:
-            return self._path.read_bytes()
+            with self._path.open("rb") as file:
+                beginning = file.read(_BEGINNING)
+                is_table = any(map(is_header, beginning.decode("utf-8-sig", "replace").splitlines()))
+                return beginning + file.read() if is_table else b""
         except OSError:
             return b""

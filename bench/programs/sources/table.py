@@ -69,6 +69,11 @@ class Table:
         return ()
 
 
+def is_header(line: str) -> bool:
+    """Whether a line is the names of a table."""
+    return _header(_STROKES.sub("|", line[:_LONGEST]).strip(), drawn=False) is not None
+
+
 def _cells(text: str, mark: str) -> list[str]:
     cells = [cell.strip() for cell in _PARTED[mark].split(text, _MOST_COLUMNS)]
     return cells[text.startswith("|") : len(cells) - text.endswith("|")] if mark == "|" else cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,12 @@ def test_a_data_set_is_no_log(tmp_path: Path) -> None:
     form.add(b"id,label\n1,0\n2,1\n")
     assert form.track.last is None
     assert form.track.latest == {}
+
+
+def test_a_large_file_that_is_no_log_costs_little_however_often_it_grows(tmp_path: Path) -> None:
+    form = CsvForm(tmp_path)
+    form.add(b"id,label\n" + b"12345,cat\n" * 1_000_000)
+    begun = time.process_time()
+    for _ in range(20):
+        form.add(b"12345,cat\n")
+    assert time.process_time() - begun < 0.5
