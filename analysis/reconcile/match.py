@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from analysis.frames.leases import NEAR, Lease
 from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
-from analysis.reconcile.formats.identity import digest_of
+from analysis.reconcile.formats.identity import digest_of, place_of
 from analysis.reconcile.overlap import Covered, Run, runs_that_count
 from bench.record.documents import LEASE_TAG, BillSource, JoinedBy
 
@@ -140,17 +140,26 @@ def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str
 
 
 def _each_once(runs: Iterable[Run]) -> Iterator[Matched]:
-    """The charges of all runs: one that several hold as often as the run that holds it most often."""
+    """The charges of all runs: one that several hold as often as the run that holds it most often.
+
+    Of two runs of one export, the newer has said what each charge costs that it holds.
+    """
     counted: Counter[int] = Counter()
+    places: set[int] = set()
     for run in runs:
         own: Counter[int] = Counter()
         for charge in (charge for part in run.parts if isinstance(part, Portion) for charge in part.matched):
-            if run.before is not None and charge.since is not None and charge.since >= run.before:
+            if run.before is not None and (place_of(charge.digest) in places or _replaced(charge, run.before)):
                 continue
             own[charge.digest] += 1
             if own[charge.digest] > counted[charge.digest]:
                 yield charge
         counted |= own
+        places |= {place_of(digest) for digest in own}
+
+
+def _replaced(charge: Matched, before: datetime) -> bool:
+    return charge.since is not None and charge.since >= before
 
 
 def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Iterable[Portion]:

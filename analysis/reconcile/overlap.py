@@ -1,8 +1,9 @@
 """The same charges in several files: runs of one month-to-date export, copies, files whose days overlap.
 
-Files whose rows are mostly the same, in the days that both hold, are runs of one export, whatever they are called: for
-the time that a newer run holds it counts, and before that the older one. Of other files that share rows each row counts
-once. Parts of one run are added up, except a part that stands in the others: it was left over from an earlier run.
+Files whose rows are mostly the same, but for their cost, in the days that both hold, are runs of one export, whatever
+they are called: for the time that a newer run holds it counts, and before that the older one. Of other files that share
+rows each row counts once. Parts of one run are added up, except a part that stands in the others: it was left over from
+an earlier run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from analysis.reconcile.export_file import ExportFile
+from analysis.reconcile.formats.identity import place_of
 from analysis.reconcile.runs import newest_run_note
 from bench.text import plural
 
@@ -48,14 +50,23 @@ class Sketch:
 
     def shared(self, other: Sketch, since: datetime | None = None) -> tuple[int, float]:
         """How many of the compared rows, which begin at `since` or later, are in both, and their share of these."""
+        own = self._compared(other, since)
+        both = sum(digest in other.digests for digest in own)
+        return both, both / (len(own) or 1)
+
+    def same_places(self, other: Sketch, since: datetime | None = None) -> tuple[int, float]:
+        """As `shared`, also where a cost was corrected."""
+        own, places = self._compared(other, since), {place_of(digest) for digest in other.digests}
+        both = sum(place_of(digest) in places for digest in own)
+        return both, both / (len(own) or 1)
+
+    def _compared(self, other: Sketch, since: datetime | None) -> list[int]:
         limits = [limit for limit in (self.limit, other.limit) if limit is not None]
-        own = [
+        return [
             digest
             for digest, begins in self.digests.items()
             if (not limits or digest <= min(limits)) and (since is None or (begins is not None and begins >= since))
         ]
-        both = sum(digest in other.digests for digest in own)
-        return both, both / (len(own) or 1)
 
 
 @dataclass
@@ -116,7 +127,7 @@ class Run:
         """Whether they are runs of one export, by their folder or by the time that both hold."""
         if self.parts[0].file.run == newer.parts[0].file.run:
             return False
-        _, share = self.sketch.shared(newer.sketch, newer.since)
+        _, share = self.sketch.same_places(newer.sketch, newer.since)
         return share >= _SAME or (self.series is not None and self.series == newer.series)
 
 
@@ -144,7 +155,7 @@ def _without_left_over(parts: list[Covered]) -> list[Run]:
     own: list[Covered] = []
     left_over: list[Run] = []
     rows = Sketch()
-    for part in sorted(parts, key=lambda part: len(part.sketch.digests), reverse=True):
+    for part in sorted(parts, key=lambda part: (-len(part.sketch.digests), part.file.name)):
         both, share = part.sketch.shared(rows)
         if both >= _LEFT_OVER and share >= _SAME:
             left_over.append(Run([part]))
@@ -160,30 +171,35 @@ class _Newest:
     def __init__(self) -> None:
         self.runs: list[Run] = []
         self.times: list[int] = []
-        self._by_digest: dict[int, list[int]] = {}  # so that a thousand files are not compared each with each
+        self._by_place: dict[int, list[int]] = {}  # so that a thousand files are not compared each with each
         self._by_series: dict[str, list[int]] = {}
 
     def add(self, run: Run, notes: dict[str, None]) -> None:
         """Keep `run`, which is older than all that are there, or what they do not hold of it."""
-        places = {place for digest in run.sketch.digests for place in self._by_digest.get(digest, ())}
+        charged = {place_of(digest) for digest in run.sketch.digests}
+        near = {index for place in charged for index in self._by_place.get(place, ())}
         said: dict[str, None] = {}
-        for place in sorted(places.union(self._by_series.get(run.series or "", ()))):
-            newer = self.runs[place]
+        for index in sorted(near.union(self._by_series.get(run.series or "", ()))):
+            newer = self.runs[index]
             both, share = run.sketch.shared(newer.sketch)
             same = run.again(newer)
             if same and (newer.since is None or run.since is None or newer.since <= run.since):
-                self.times[place] += 1
+                self.times[index] += 1
                 if share < 1:
                     notes[f"{run.name} has rows that {newer.name} has not, or otherwise: they do not count"] = None
                 return
             if same and newer.since is not None:
                 run.before = min(run.before or newer.since, newer.since)
                 said[f"{run.name} counts up to {newer.since:%Y-%m-%d %H:%M} UTC, where {newer.name} begins"] = None
-            elif both:
+                continue
+            if both:
                 said[f"{plural(both, 'row')} of {run.name} stand in {newer.name} too, and count once"] = None
+            if otherwise := run.sketch.same_places(newer.sketch)[0] - both:
+                rows = plural(otherwise, "row")
+                said[f"{rows} of {run.name} stand in {newer.name} with another cost: both count"] = None
         notes.update(said)
-        for digest in run.sketch.digests:
-            self._by_digest.setdefault(digest, []).append(len(self.runs))
+        for place in charged:
+            self._by_place.setdefault(place, []).append(len(self.runs))
         if run.series is not None:
             self._by_series.setdefault(run.series, []).append(len(self.runs))
         self.runs.append(run)

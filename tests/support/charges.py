@@ -1,17 +1,20 @@
-"""Rows of bills, matched to leases without files."""
+"""Rows of bills and files of them, matched to leases."""
 
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from analysis.frames.leases import Lease
 from analysis.reconcile.export_file import ExportFile
+from analysis.reconcile.exports import export_files
 from analysis.reconcile.formats import FORMATS
 from analysis.reconcile.formats.charge import Row, RowError
 from analysis.reconcile.match import MatchResult, match
+from analysis.reconcile.read_rows import read_rows
 from analysis.reconcile.reconcile import bills_of
 from bench.record.documents import Bill, BillSource
 
@@ -36,6 +39,22 @@ def write_csv(file: Path, *rows: Mapping[str, object]) -> None:
         writer = csv.DictWriter(out, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def export(file: Path, *rows: Mapping[str, object], modified: int = 0) -> Path:
+    """The same, in a folder that is made for it, with the time at which it was made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(file, *rows)
+    os.utime(file, (modified, modified))
+    return file
+
+
+def read_exports(leases: Mapping[str, Lease], *names: Path | str) -> MatchResult:
+    """The rows of these files and folders, matched, with all notes."""
+    files, notes = export_files(map(str, names))
+    result = match(((file, read_rows(file.name)) for file in files), leases)
+    result.notes[:0] = notes
+    return result
 
 
 def focus_row(**changes: str) -> dict[str, str]:

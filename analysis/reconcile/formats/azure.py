@@ -64,6 +64,7 @@ class Azure:
         _COSTS,
         _CURRENCIES,
         ("subscriptionId", "subscriptionGuid"),
+        _RESOURCES,
     )
 
     def glance(self, cells: read.Cells) -> Glance:
@@ -131,9 +132,9 @@ def _period(cells: read.Cells, day: datetime) -> read.Period:
 
 
 def _period_name(cells: read.Cells) -> str:
-    """Its first day, or else the month of the charge."""
+    """Its first day, or else that of the charge's month: the same, for a column that only some runs have."""
     first = read.text(cells, "billingPeriodStartDate")
-    return read.day_of(first) if first else read.day_of(read.text(cells, *_DATES) or "")[:7]
+    return read.day_of(first) if first else f"{read.day_of(read.text(cells, *_DATES) or '')[:7]}-01"
 
 
 def _pricing(cells: read.Cells) -> str | None:

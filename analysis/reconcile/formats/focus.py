@@ -54,10 +54,12 @@ class Focus:
         ("ChargePeriodStart",),
         ("ChargePeriodEnd",),
         ("ChargeCategory",),
+        ("ChargeClass",),
         ("ChargeDescription",),
         ("BilledCost",),
         ("BillingCurrency",),
         ("SubAccountId", "BillingAccountId"),
+        ("ResourceId",),
     )
 
     def glance(self, cells: read.Cells) -> Glance:

@@ -1,12 +1,13 @@
 """What tells one charge from another, in a form that is the same in every export that holds the charge.
 
 Line ids, invoices, tags, the order and the number of columns change from run to run, so none of them is part of it.
+The cost is a part that a later run can correct: what is left without it is the charge's place.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from contextlib import suppress
 from decimal import InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -15,44 +16,84 @@ from analysis.reconcile.formats.cells import Cells, blank, column, number, seen_
 from analysis.reconcile.formats.charge import Format, Glance
 
 _NOISE = 12  # decimals of a cost; beyond them, binary fractions differ from what is written
+_COST_BITS = 32  # the lowest of a digest
+_KINDS = ("description", "usagetype", "meter")  # in the names of columns that say what is charged
+_GROUP = re.compile(r"/resourcegroups/([^/]+)/", re.IGNORECASE)
 
 
 def digest_of(form: Format, cells: Cells, glance: Glance) -> int:
     """Equal for the same charge in another export."""
-    said: list[Any] = [glance.period, (glance.resource_id or glance.tag or "").casefold()]
-    for names, plain in _columns(form.identity):
+    place: list[Any] = [glance.period, (glance.resource_id or glance.tag or "").casefold()]
+    cost, named = "", False
+    for names, plain, names_kind in _columns(form.identity):
         cell = cells.get(names[0])
         if len(names) > 1:
             cell = next((cells[name] for name in names if name in cells and not blank(cells[name])), None)
-        said.append(plain(cell))
-    return hash(tuple(said))
+        said = plain(cell)
+        if plain is _cost:
+            cost = said
+        else:
+            place.append(said)
+            named = named or (names_kind and said != "")
+    # What names no kind is told by its cost alone; and what takes money back is another charge than what takes it.
+    place.append(cost[:1] == "-" if named else cost)
+    return (hash(tuple(place)) << _COST_BITS) | (hash(cost) & ((1 << _COST_BITS) - 1))
+
+
+def place_of(digest: int) -> int:
+    """Equal for the same charge in another export, also where its cost was corrected."""
+    return digest >> _COST_BITS
 
 
 @lru_cache(16)
-def _columns(identity: tuple[tuple[str, ...], ...]) -> list[tuple[tuple[str, ...], Callable[[Any], Any]]]:
-    """The names of each column as cells have them, and what makes its cells plain."""
-    return [(tuple(map(column, names)), _plain_of(column(names[0]))) for names in identity]
+def _columns(identity: tuple[tuple[str, ...], ...]) -> list[tuple[tuple[str, ...], Callable[[Any], Any], bool]]:
+    """The names of each column as cells have them, what makes its cells plain, and whether they say what is charged."""
+    columns = []
+    for names in identity:
+        first = column(names[0])
+        columns.append((tuple(map(column, names)), _plain_of(first), any(word in first for word in _KINDS)))
+    return columns
 
 
 def _plain_of(name: str) -> Callable[[Any], Any]:
     if "cost" in name:
         return _cost
+    if "resource" in name:
+        return _group
     return _instant if "date" in name or "period" in name else _word
 
 
-def _cost(cell: Any) -> Any:
-    with suppress(ValueError, TypeError, OverflowError):
-        return round(float(cell), _NOISE)  # quicker than a decimal, and equal where the decimals are
-    with suppress(ValueError, TypeError, OverflowError, InvalidOperation):
-        return round(float(number(cell)), _NOISE)
-    return _word(cell)
+def _cost(cell: Any) -> str:
+    """As a text: the hashes of the numbers -1 and -2 are the same."""
+    try:
+        return str(round(float(cell), _NOISE) + 0.0)  # quicker than a decimal, and equal where the decimals are
+    except (ValueError, TypeError, OverflowError):
+        pass
+    try:
+        return str(round(float(number(cell)), _NOISE) + 0.0)
+    except (ValueError, TypeError, OverflowError, InvalidOperation):
+        return str(_word(cell))
+
+
+def _group(cell: Any) -> str:
+    """Azure's resource group: in two of them, two resources can have one name."""
+    found = _GROUP.search(cell) if isinstance(cell, str) and cell[:1] == "/" else None
+    return found[1].casefold() if found else ""
 
 
 def _instant(cell: Any) -> Any:
-    with suppress(ValueError, TypeError, OverflowError):
+    try:
         return seen_instant(cell)
-    return _word(cell)
+    except (ValueError, TypeError, OverflowError):
+        return _word(cell)
+
+
+@lru_cache(4096)
+def _seen_word(cell: str) -> str:
+    return "" if blank(cell) else cell.strip().casefold()
 
 
 def _word(cell: Any) -> str:
+    if isinstance(cell, str):
+        return _seen_word(cell)
     return "" if blank(cell) else str(cell).strip().casefold()

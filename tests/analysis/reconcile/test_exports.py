@@ -19,12 +19,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.frames.leases import leases_of
-from analysis.reconcile.exports import export_files
-from analysis.reconcile.match import MatchResult, match
-from analysis.reconcile.read_rows import read_rows
+from analysis.reconcile.match import MatchResult
 from analysis.reconcile.reconcile import bills_of
 from bench.errors import BenchError, UsageError
-from tests.support.charges import focus_row, write_csv
+from tests.support.charges import export, focus_row, read_exports, write_csv
 from tests.support.leases import closed, opened
 
 LEASES = leases_of([opened(), closed()])
@@ -32,21 +30,11 @@ CHARGE, OTHER = focus_row(BilledCost="0.1921"), focus_row(BilledCost="7", Resour
 
 
 def read(*names: Path | str) -> MatchResult:
-    files, notes = export_files(map(str, names))
-    result = match(((file, read_rows(file.name)) for file in files), LEASES)
-    result.notes[:0] = notes
-    return result
+    return read_exports(LEASES, *names)
 
 
 def billed(*names: Path | str) -> list[str]:
     return [str(bill.billed_cost) for bill in bills_of(read(*names))]
-
-
-def export(file: Path, *rows: dict[str, Any], modified: int = 0) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_csv(file, *rows)
-    os.utime(file, (modified, modified))
-    return file
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,12 +14,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.frames.leases import leases_of
-from analysis.reconcile.exports import export_files
-from analysis.reconcile.match import MatchResult, match
+from analysis.reconcile.match import MatchResult
 from analysis.reconcile.overlap import Sketch
-from analysis.reconcile.read_rows import read_rows
 from analysis.reconcile.reconcile import bills_of
-from tests.support.charges import focus_row, write_csv
+from tests.support.charges import export, focus_row, read_exports
 from tests.support.leases import closed, opened
 
 LEASES = leases_of([opened(), closed()])
@@ -49,20 +45,11 @@ def other(day: int, **changes: str) -> dict[str, str]:
 
 
 def read(folder: Path) -> MatchResult:
-    files, notes = export_files([str(folder)])
-    result = match(((file, read_rows(file.name)) for file in files), LEASES)
-    result.notes[:0] = notes
-    return result
+    return read_exports(LEASES, folder)
 
 
 def billed(folder: Path) -> list[str]:
     return [str(bill.billed_cost) for bill in bills_of(read(folder))]
-
-
-def export(file: Path, *rows: dict[str, Any], modified: int = 0) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_csv(file, *rows)
-    os.utime(file, (modified, modified))
 
 
 @pytest.mark.parametrize(
@@ -203,8 +190,7 @@ def test_days_in_overlapping_files_make_the_same_bill_as_in_one(windows: list[tu
         for number, window in enumerate(windows):
             rows = [days[day] for day in range(min(window), max(window) + 1)]
             export(Path(name, f"{'cab'[number % 3]}{number}.csv"), *rows, modified=number)
-        files, _ = export_files([name])
-        (bill,) = bills_of(match(((file, read_rows(file.name)) for file in files), leases))
+        (bill,) = bills_of(read_exports(leases, name))
     assert bill.billed_cost == sum(Decimal(days[day]["BilledCost"]) for day in held)
 
 

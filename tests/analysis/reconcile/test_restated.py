@@ -1,0 +1,78 @@
+"""Charges that look alike and are not, and charges that a later run states otherwise."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from analysis.frames.leases import leases_of
+from analysis.reconcile.match import MatchResult
+from analysis.reconcile.reconcile import bills_of
+from tests.support.charges import export, focus_row, read_exports
+from tests.support.leases import closed, opened
+
+LEASES = leases_of([opened(), closed(after=86400 * 9)])
+CREDIT = {"ChargeCategory": "Credit", "ChargeDescription": "Promotion"}
+VM = "/subscriptions/s/resourceGroups/{}/providers/Microsoft.Compute/virtualMachines/i-0abc"
+
+
+def day(number: int, **changes: str) -> dict[str, str]:
+    """A charge of the machine, at noon of this day of its lease."""
+    noon = f"2026-11-{20 + number}T12:00:00Z"
+    hour = {"ChargePeriodStart": noon, "ChargePeriodEnd": noon.replace("T12", "T13")}
+    return focus_row(BilledCost="1") | hour | changes
+
+
+def billed(result: MatchResult) -> list[str]:
+    return [str(bill.billed_cost) for bill in bills_of(result)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        (CREDIT | {"BilledCost": "-1"}, CREDIT | {"BilledCost": "-2"}, "-3"),
+        ({"BilledCost": "1"}, {"BilledCost": "1", "ChargeClass": "Correction"}, "2"),
+        ({"BilledCost": "1"}, {"BilledCost": "-1"}, "0"),
+        ({"ResourceId": VM.format("a")}, {"ResourceId": VM.format("b")}, "2"),
+        ({"BillingAccountId": "1"}, {"BillingAccountId": "2"}, "2"),
+        ({"ChargeDescription": "", "BilledCost": "1"}, {"ChargeDescription": "", "BilledCost": "2"}, "3"),
+    ],
+    ids=["credits", "correction", "taken back", "resource group", "account", "no kind"],
+)
+def test_charges_that_look_alike_in_two_files_are_both_counted(
+    tmp_path: Path, one: dict[str, str], other: dict[str, str], both: str
+) -> None:
+    blank = {"ChargeClass": "", "BillingAccountId": ""}
+    export(tmp_path / "a.csv", day(0, **blank, ResourceId="x", BilledCost="7"), day(1) | blank | one)
+    export(tmp_path / "b.csv", day(0, **blank, ResourceId="y", BilledCost="8"), day(1) | blank | other)
+    assert billed(read_exports(LEASES, tmp_path)) == [both]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_of_three_runs_with_other_prices_the_one_that_goes_furthest_counts(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    runs = [
+        export(tmp_path / f"{'cab'[run]}.csv", *(day(number, BilledCost=f"{run + 1}") for number in range(3 + run)))
+        for run in range(3)
+    ]
+    result = read_exports(LEASES, *(runs[run] for run in order))
+    assert billed(result) == ["15"]
+    assert [sum(name in note for note in result.notes) for name in ("c.csv", "a.csv", "b.csv")] == [1, 1, 3]
+
+
+def test_a_credit_that_a_later_window_states_otherwise_counts_once(tmp_path: Path) -> None:
+    credit = day(0, ChargePeriodStart="2026-11-01T00:00:00Z", ChargePeriodEnd="2026-12-01T00:00:00Z") | CREDIT
+    export(tmp_path / "a.csv", *(day(number) for number in range(4)), credit | {"BilledCost": "-2"})
+    export(tmp_path / "b.csv", *(day(number) for number in (2, 3, 4)), credit | {"BilledCost": "-1"})
+    assert billed(read_exports(LEASES, tmp_path)) == ["4"]
+
+
+def test_charges_with_another_cost_in_a_file_that_is_no_later_run_are_said(tmp_path: Path) -> None:
+    export(tmp_path / "a.csv", *(day(8, ResourceId=f"other-{number}") for number in range(9)), day(8, BilledCost="9"))
+    export(tmp_path / "b.csv", day(8))
+    result = read_exports(LEASES, tmp_path)
+    assert billed(result) == ["10"]
+    assert ["a.csv" in note and "b.csv" in note for note in result.notes] == [True]
