@@ -31,7 +31,7 @@ class Matched:
     row: ChargeRow
     by: JoinedBy
     source: BillSource
-    digest: int  # equal for the same charge in another file
+    digest: int  # equal for the same charge in another file, and in no other period
     since: datetime | None  # from where on it is usage of at most a day
     exported: datetime  # when the file that holds it was made
 
@@ -115,7 +115,9 @@ class LeaseIndex:
 def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str, Lease]) -> MatchResult:
     """Match the rows of each file to their leases. Of the same charges in several files, the newest count."""
     index = LeaseIndex(leases)
-    portions = [portion for file, rows in files for portion in _portions(file, rows, index)]
+    listed = list(files)
+    several = len(listed) > 1  # else no charge can be in another
+    portions = [portion for file, rows in listed for portion in _portions(file, rows, index, several)]
     runs, notes = runs_that_count(portion for portion in portions if portion.period != _NO_PERIOD)
     counting = {id(part) for run in runs for part in run.parts}
     read = {part.file for run in runs for part in run.parts}
@@ -162,8 +164,8 @@ def _replaced(charge: Matched, before: datetime) -> bool:
     return charge.since is not None and charge.since >= before
 
 
-def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Iterable[Portion]:
-    """Only rows that belong to a lease are read in full: a bill has many others."""
+def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex, several: bool) -> Iterable[Portion]:
+    """Only rows that belong to a lease are read in full, and only those of `several` files told from each other."""
     portions: dict[str, Portion] = {}
 
     def portion_of(period: str) -> Portion:
@@ -183,8 +185,8 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex) -> Itera
                 return [Portion(file, _NO_PERIOD, errors=[refusal])]
             portion = portion_of(glance.period)
             portion.sources.add(row.format.source)
-            digest = digest_of(row.format, row.cells, glance)
-            if glance.resource_id or glance.tag:  # of no resource, two accounts have rows that are alike
+            digest = digest_of(row.format, row.cells, glance) if several else hash(glance.period)
+            if several and (glance.resource_id or glance.tag):  # of no resource, two accounts have rows that are alike
                 portion.sketch.add(digest, glance.since)
             portion.extend(glance)
             _match_row(portion, row, glance, digest, index)

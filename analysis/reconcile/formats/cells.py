@@ -52,7 +52,7 @@ def text(cells: Cells, *names: str) -> str | None:
     """The first of these columns that says something."""
     for name in names:
         cell = cells.get(column(name))
-        if not nameless(cell):
+        if cell is not None and not nameless(cell):
             return str(cell).strip()
     return None
 

@@ -12,7 +12,7 @@ from decimal import InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from analysis.reconcile.formats.cells import Cells, blank, column, number, seen_instant
+from analysis.reconcile.formats.cells import Cells, blank, column, instant, number
 from analysis.reconcile.formats.charge import Format, Glance
 
 _NOISE = 12  # decimals of a cost; beyond them, binary fractions differ from what is written
@@ -29,7 +29,10 @@ def digest_of(form: Format, cells: Cells, glance: Glance) -> int:
         cell = cells.get(names[0])
         if len(names) > 1:
             cell = next((cells[name] for name in names if name in cells and not blank(cells[name])), None)
-        said = plain(cell)
+        try:
+            said = plain(cell)
+        except TypeError:  # a list or a mapping, which JSON can hold
+            said = plain(str(cell))
         if plain is _cost:
             cost = said
         else:
@@ -72,7 +75,7 @@ def _cost(cell: Any) -> str:
     try:
         return str(round(float(number(cell)), _NOISE) + 0.0)
     except (ValueError, TypeError, OverflowError, InvalidOperation):
-        return str(_word(cell))
+        return _word(cell)
 
 
 def _group(cell: Any) -> str:
@@ -81,19 +84,14 @@ def _group(cell: Any) -> str:
     return found[1].casefold() if found else ""
 
 
+@lru_cache(4096, typed=True)  # rows share their hours and words
 def _instant(cell: Any) -> Any:
     try:
-        return seen_instant(cell)
+        return instant(cell)
     except (ValueError, TypeError, OverflowError):
         return _word(cell)
 
 
-@lru_cache(4096)
-def _seen_word(cell: str) -> str:
-    return "" if blank(cell) else cell.strip().casefold()
-
-
+@lru_cache(4096, typed=True)
 def _word(cell: Any) -> str:
-    if isinstance(cell, str):
-        return _seen_word(cell)
     return "" if blank(cell) else str(cell).strip().casefold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from analysis.reconcile.formats.cells import Cells, blank, column, nameless
@@ -39,8 +40,13 @@ def lease_of(cells: Cells, *names: str) -> tuple[str | None, str | None]:
                 return tag, None
     except TagError as error:
         return None, str(error)
-    own = [name for name in cells if "lease" in name and is_lease_tag(name)]
+    own = _own_columns(tuple(cells))
     return next((str(cells[name]).strip() for name in own if not nameless(cells[name])), None), None
+
+
+@lru_cache(64)  # the rows of a file have the same
+def _own_columns(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if "lease" in name and is_lease_tag(name)]
 
 
 def tag_of(cell: Any) -> str | None:
