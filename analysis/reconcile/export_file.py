@@ -16,8 +16,8 @@ PACKED = ("", ".gz", ".zst", ".zip", ".bz2", ".xz")
 _PERIOD = re.compile(r"\d{8}-\d{8}|billing_?period=.+", re.IGNORECASE)
 TIME = re.compile(r"20\d{6}T?\d{0,6}Z?(?!\d)|20\d\d-\d\d-\d\d(T[\d:.-]*)?")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# The number of a part: `part_0_0001`, `export-00001`, `part-00000-<id>`, `000000000000`.
-_PART = re.compile(r"part[-_]?\d+([-_]\d+)*|(?<!\d)0\d{3,11}(?!\d)", re.IGNORECASE)
+# The number of a part: `part_0_0001`, `export-00001`, `part-00000-<id>`, `000000000000`; not a day, as in `nov-0924`.
+_PART = re.compile(r"part[-_]?\d+([-_]\d+)*|(?<!\d)(00\d{2,10}|0\d{4}|0\d{8,11})(?!\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

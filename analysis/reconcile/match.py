@@ -17,7 +17,9 @@ from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
 from analysis.reconcile.formats.identity import digest_of, place_of
 from analysis.reconcile.overlap import Covered, Run, runs_that_count
+from analysis.reconcile.spans import Spans
 from bench.record.documents import LEASE_TAG, BillSource, JoinedBy
+from bench.text import plural
 
 _FAR = datetime.max.replace(tzinfo=UTC)
 _NO_PERIOD = ""
@@ -34,6 +36,12 @@ class Matched:
     digest: int  # equal for the same charge in another file, and in no other period
     since: datetime | None  # from where on it is usage of at most a day
     exported: datetime  # when the file that holds it was made
+
+    @property
+    def kind(self) -> tuple[str | None, ...]:
+        """What it charges, whenever and however much."""
+        row = self.row
+        return self.lease.id, self.source, row.currency, row.resource_id, row.category, row.description
 
 
 @dataclass
@@ -127,7 +135,8 @@ def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str
         for portion in portions
         if id(portion) in counting or (portion.period == _NO_PERIOD and portion.file not in replaced)
     ]
-    result = MatchResult(leases, kept, notes, list(_each_once(runs)))
+    result = MatchResult(leases, kept, notes)
+    result.matched = list(_each_once(runs, notes))
     for portion in kept:
         result.orphans += portion.orphans
         result.out_of_period += portion.out_of_period
@@ -141,23 +150,36 @@ def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str
     return result
 
 
-def _each_once(runs: Iterable[Run]) -> Iterator[Matched]:
-    """The charges of all runs: one that several hold as often as the run that holds it most often.
+def _each_once(runs: Iterable[Run], notes: list[str]) -> Iterator[Matched]:
+    """The charges of all runs, newest first: one that several hold as often as the run that holds it most often.
 
-    Of two runs of one export, the newer has said what each charge costs that it holds.
+    Of two runs of one export, the newer has said what each charge costs that it holds. What a newer run charges by the
+    hour is not charged by the day again.
     """
     counted: Counter[int] = Counter()
     places: set[int] = set()
+    spans = Spans()
     for run in runs:
-        own: Counter[int] = Counter()
+        own, own_spans, otherwise = Counter[int](), Spans(), 0
         for charge in (charge for part in run.parts if isinstance(part, Portion) for charge in part.matched):
             if run.before is not None and (place_of(charge.digest) in places or _replaced(charge, run.before)):
                 continue
             own[charge.digest] += 1
-            if own[charge.digest] > counted[charge.digest]:
-                yield charge
+            if own[charge.digest] <= counted[charge.digest]:
+                continue
+            if charge.row.description and spans.otherwise(charge.kind, charge.row.charge_period):
+                otherwise += 1
+                continue
+            own_spans.add(charge.kind, charge.row.charge_period)
+            yield charge
+        if otherwise:
+            rows = plural(otherwise, "row")
+            notes.append(
+                f"not counted: {rows} of {run.name}, of use that a newer file charges by longer or shorter times"
+            )
         counted |= own
         places |= {place_of(digest) for digest in own}
+        spans.merge(own_spans)
 
 
 def _replaced(charge: Matched, before: datetime) -> bool:

@@ -50,6 +50,7 @@ def billed(*names: Path | str) -> list[str]:
         ("run-a/part_0_0001.csv", "run-b/part_0_0001.csv"),
         ("november-20.csv", "november-21.csv"),
         ("november (1).csv", "november.csv"),
+        ("november-0920.csv", "november-0921.csv"),
     ],
 )
 def test_of_several_runs_of_an_export_the_newest_counts_and_it_is_said(tmp_path: Path, older: str, newer: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 
@@ -76,3 +77,34 @@ def test_charges_with_another_cost_in_a_file_that_is_no_later_run_are_said(tmp_p
     result = read_exports(LEASES, tmp_path)
     assert billed(result) == ["10"]
     assert ["a.csv" in note and "b.csv" in note for note in result.notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "cost"),
+    [((12, 13), (0,), "24"), ((36, 37), (0,), "26"), ((12, 36), (0, 1), "48")],
+    ids=["the day goes further", "the hours go further", "both days go further"],
+)
+def test_of_an_hourly_and_a_daily_export_of_one_use_one_counts(
+    tmp_path: Path, hours: tuple[int, ...], days: tuple[int, ...], cost: str
+) -> None:
+    hourly = [lasting(datetime(2026, 11, 20, tzinfo=UTC) + timedelta(hours=at), 1, "1") for at in hours]
+    daily = [lasting(datetime(2026, 11, 20 + at, tzinfo=UTC), 24, "24") for at in days]
+    export(tmp_path / "a.csv", *hourly)
+    export(tmp_path / "b.csv", *daily)
+    result = read_exports(LEASES, tmp_path)
+    assert billed(result) == [cost]
+    assert len(result.notes) == (cost != "26")
+
+
+def lasting(start: datetime, hours: int, cost: str) -> dict[str, str]:
+    period = {"ChargePeriodStart": f"{start:%FT%TZ}", "ChargePeriodEnd": f"{start + timedelta(hours=hours):%FT%TZ}"}
+    return focus_row(BilledCost=cost) | period
+
+
+def test_a_row_that_grew_from_run_to_run_counts_as_it_is_now(tmp_path: Path) -> None:
+    start = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
+    export(tmp_path / "a.csv", lasting(start, 3, "9"))
+    export(tmp_path / "b.csv", lasting(start, 6, "18"))
+    result = read_exports(LEASES, tmp_path)
+    assert billed(result) == ["18"]
+    assert ["a.csv" in note for note in result.notes] == [True]

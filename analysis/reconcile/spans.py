@@ -1,0 +1,39 @@
+"""The charge periods of each kind of charge: they tell that two files charge one use, by the hour and by the day.
+
+An hourly and a daily export of one month have no row in common. Nor have the runs of an export whose rows grow, because
+the provider writes when use began and how far it got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import datetime, timedelta
+
+
+class Spans:
+    """For each kind, when its charges begin, by how long they last."""
+
+    def __init__(self) -> None:
+        """Of no charge."""
+        self._begins: dict[Hashable, dict[timedelta, list[datetime]]] = {}
+
+    def add(self, kind: Hashable, period: tuple[datetime, datetime]) -> None:
+        """Know a charge."""
+        begin, end = period
+        self._begins.setdefault(kind, {}).setdefault(end - begin, []).append(begin)
+
+    def otherwise(self, kind: Hashable, period: tuple[datetime, datetime]) -> bool:
+        """Whether a charge that is known shares time with this period, and lasts longer or shorter."""
+        begin, end = period
+        return any(
+            known < end and known + length > begin
+            for length, begins in self._begins.get(kind, {}).items()
+            if length != end - begin
+            for known in begins
+        )
+
+    def merge(self, other: Spans) -> None:
+        """Know the charges of the other too."""
+        for kind, lengths in other._begins.items():
+            for length, begins in lengths.items():
+                self._begins.setdefault(kind, {}).setdefault(length, []).extend(begins)
