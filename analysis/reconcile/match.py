@@ -60,8 +60,8 @@ class Portion(Covered):
 
     @property
     def exported(self) -> datetime:
-        """When the file was made."""
-        return datetime.fromtimestamp(self.file.modified, UTC)
+        """When the file was made; now at the latest, or its bill would count over any correction for years."""
+        return datetime.fromtimestamp(min(self.file.modified, datetime.now(UTC).timestamp()), UTC)
 
     def extend(self, glance: Glance) -> None:
         """See how far the charges go."""

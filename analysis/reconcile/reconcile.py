@@ -143,12 +143,17 @@ def bills_of(result: MatchResult) -> Iterator[Bill]:
             billing_period_start=period,
             charge_period_start=min(row.charge_period[0] for row in rows),
             charge_period_end=max(row.charge_period[1] for row in rows),
-            charged_until=result.until_of(lease.opened.provider),
+            charged_until=_reached(result.until_of(lease.opened.provider), rows),
             exported=max(charge.exported for charge in charges),
             currency=currency,
             charges=_summed(rows),
             partial=_partial(result, lease, rows),
         )
+
+
+def _reached(until: datetime | None, rows: list[ChargeRow]) -> datetime | None:
+    """Up to where the billing period is charged: a file of the month after, read with it, makes it no later bill."""
+    return until and min(until, max(row.billing_period[1] for row in rows))
 
 
 def _partial(result: MatchResult, lease: Lease, rows: list[ChargeRow]) -> tuple[Partial, ...]:
