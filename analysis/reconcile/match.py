@@ -38,10 +38,10 @@ class Matched:
     exported: datetime  # when the file that holds it was made
 
     @property
-    def kind(self) -> tuple[str | None, ...]:
+    def kind(self) -> tuple[object, ...]:
         """What it charges, whenever and however much."""
-        row = self.row
-        return self.lease.id, self.source, row.currency, row.resource_id, row.category, row.description
+        bill = self.lease.id, self.source, self.row.billing_period[0], self.row.currency
+        return *bill, self.row.resource_id, self.row.category, self.row.description
 
 
 @dataclass
@@ -160,26 +160,33 @@ def _each_once(runs: Iterable[Run], notes: list[str]) -> Iterator[Matched]:
     places: set[int] = set()
     spans = Spans()
     for run in runs:
-        own, own_spans, otherwise = Counter[int](), Spans(), 0
+        own, own_spans, otherwise, alike = Counter[int](), Spans(), 0, 0
         for charge in (charge for part in run.parts if isinstance(part, Portion) for charge in part.matched):
             if run.before is not None and (place_of(charge.digest) in places or _replaced(charge, run.before)):
                 continue
             own[charge.digest] += 1
             if own[charge.digest] <= counted[charge.digest]:
                 continue
-            if charge.row.description and spans.otherwise(charge.kind, charge.row.charge_period):
+            kind, period, cost = charge.kind, charge.row.charge_period, charge.row.billed_cost
+            if charge.row.description and spans.otherwise(kind, period):
                 otherwise += 1
                 continue
-            own_spans.add(charge.kind, charge.row.charge_period)
+            alike += not counted[charge.digest] and spans.alike(kind, period, cost)
+            own_spans.add(kind, period, cost)
             yield charge
-        if otherwise:
-            rows = plural(otherwise, "row")
-            notes.append(
-                f"not counted: {rows} of {run.name}, of use that a newer file charges by longer or shorter times"
-            )
         counted |= own
         places |= {place_of(digest) for digest in own}
         spans.merge(own_spans)
+        notes += _said_of(run.name, otherwise, alike)
+
+
+def _said_of(name: str, otherwise: int, alike: int) -> Iterator[str]:
+    if otherwise:
+        rows = plural(otherwise, "row")
+        yield f"not counted: {rows} of {name}, whose use a newer file charges by longer or shorter times"
+    if alike:
+        told = "but of another account or type, or without a column for it"
+        yield f"{plural(alike, 'row')} of {name} charged as in a newer file, {told}: both count"
 
 
 def _replaced(charge: Matched, before: datetime) -> bool:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from datetime import datetime, timedelta
+from decimal import Decimal
+
+Period = tuple[datetime, datetime]
 
 
 class Spans:
@@ -16,13 +19,19 @@ class Spans:
     def __init__(self) -> None:
         """Of no charge."""
         self._begins: dict[Hashable, dict[timedelta, list[datetime]]] = {}
+        self._costs: set[tuple[Hashable, Period, Decimal]] = set()
 
-    def add(self, kind: Hashable, period: tuple[datetime, datetime]) -> None:
+    def add(self, kind: Hashable, period: Period, cost: Decimal) -> None:
         """Know a charge."""
         begin, end = period
+        self._costs.add((kind, period, cost))
         self._begins.setdefault(kind, {}).setdefault(end - begin, []).append(begin)
 
-    def otherwise(self, kind: Hashable, period: tuple[datetime, datetime]) -> bool:
+    def alike(self, kind: Hashable, period: Period, cost: Decimal) -> bool:
+        """Whether a charge is known that says the same, if not of the same account."""
+        return (kind, period, cost) in self._costs
+
+    def otherwise(self, kind: Hashable, period: Period) -> bool:
         """Whether a charge that is known shares time with this period, and lasts longer or shorter."""
         begin, end = period
         return any(
@@ -37,3 +46,4 @@ class Spans:
         for kind, lengths in other._begins.items():
             for length, begins in lengths.items():
                 self._begins.setdefault(kind, {}).setdefault(length, []).extend(begins)
+        self._costs |= other._costs

@@ -18,6 +18,9 @@ from analysis.reconcile.formats.charge import Format, Glance
 _NOISE = 12  # decimals of a cost; beyond them, binary fractions differ from what is written
 _COST_BITS = 32  # the lowest of a digest
 _KINDS = ("description", "usagetype", "meter")  # in the names of columns that say what is charged
+_PRICE = re.compile(
+    r"([$€£¥]|\busd )\s?\d[\d.,]*"
+)  # AWS writes it into its descriptions: `$3.06 per On Demand Linux …`
 _GROUP = re.compile(r"/resourcegroups/([^/]+)/", re.IGNORECASE)
 
 
@@ -63,6 +66,8 @@ def _plain_of(name: str) -> Callable[[Any], Any]:
         return _cost
     if "resource" in name:
         return _group
+    if "description" in name:
+        return _described
     return _instant if "date" in name or "period" in name else _word
 
 
@@ -90,6 +95,12 @@ def _instant(cell: Any) -> Any:
         return instant(cell)
     except (ValueError, TypeError, OverflowError):
         return _word(cell)
+
+
+@lru_cache(4096, typed=True)
+def _described(cell: Any) -> str:
+    """Without the price, which is corrected together with the cost."""
+    return _PRICE.sub("", _word(cell))
 
 
 @lru_cache(4096, typed=True)

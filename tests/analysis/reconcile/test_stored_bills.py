@@ -60,7 +60,7 @@ def test_a_file_from_the_future_is_no_older_than_its_correction(tmp_path: Path) 
     assert billed(from_exports([str(corrected)], store)) == ["0.1921"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=6))
 def test_in_whatever_order_and_how_often_exports_are_read_the_latest_of_them_counts(order: list[int]) -> None:
     """Each export has another price; read once more, in any order, they change neither the bill nor the store."""
