@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import lzma
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from typing import IO, Any
 from analysis.reconcile.export_file import form_of
 from bench.errors import BenchError, UsageError
 
+_GZIP = b"\x1f\x8b"
 _ZIP, _ZSTD, _BZIP2, _XZ = b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zX"
 
 
@@ -35,13 +37,13 @@ def opened(source: str) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def unpacked(file: IO[bytes], source: str) -> Iterator[IO[bytes]]:
-    """What is in a file that is compressed, copied to the disk; gzip, which can be read where it lies, stays as it is.
+    """What is in a file that is compressed, copied to the disk; text in gzip is read where it lies, and stays as it is.
 
     Raises BenchError for what cannot be unpacked.
     """
     start = file.read(4)
     file.seek(0)
-    if not start.startswith((_ZIP, _ZSTD, _BZIP2, _XZ)):
+    if not start.startswith((_ZIP, _ZSTD, _BZIP2, _XZ)) and not (start.startswith(_GZIP) and _holds_parquet(file)):
         yield file
         return
     with tempfile.TemporaryFile() as copy:
@@ -52,6 +54,12 @@ def unpacked(file: IO[bytes], source: str) -> Iterator[IO[bytes]]:
             raise BenchError(f"{source}: cannot be unpacked ({error}); unpack it yourself") from error
         copy.seek(0)
         yield copy
+
+
+def _holds_parquet(file: IO[bytes]) -> bool:
+    mark = gzip.GzipFile(fileobj=file).read(4)
+    file.seek(0)
+    return mark == b"PAR1"
 
 
 def _inside(file: IO[bytes], start: bytes, source: str) -> Any:
@@ -66,6 +74,8 @@ def _inside(file: IO[bytes], start: bytes, source: str) -> Any:
         import pyarrow as pa
 
         return pa.CompressedInputStream(file, "zstd")
+    if start.startswith(_GZIP):
+        return gzip.GzipFile(fileobj=file)
     return bz2.open(file) if start.startswith(_BZIP2) else lzma.open(file)
 
 

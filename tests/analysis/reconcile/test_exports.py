@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -173,6 +174,15 @@ def test_a_compressed_file_is_read_beside_others(tmp_path: Path, name: str) -> N
     export(tmp_path / "a.csv", OTHER)
     assert billed(tmp_path) == ["0.1921"]
     assert billed(tmp_path / name) == ["0.1921"]
+
+
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_parquet_that_was_compressed_once_more_is_read(tmp_path: Path, ending: str) -> None:
+    whole, packed = tmp_path / "x.parquet", tmp_path / "packed" / f"x.parquet.{ending}"
+    pq.write_table(pa.Table.from_pylist([CHARGE, OTHER]), whole)
+    packed.parent.mkdir()
+    packed.write_bytes(PACKERS[f"x.csv.{ending}"](whole.read_bytes()))
+    assert billed(packed.parent) == ["0.1921"]
 
 
 @pytest.mark.parametrize("name", PACKERS)
