@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import get_args
 
-from analysis.plots.names import short_names
+from analysis.plots.names import full_names, short_names
 from analysis.stats.intervals import Interval, wilson
 from analysis.tables.cost_table import Row
 from bench.record.documents import (
@@ -36,33 +36,26 @@ _LEAST = 1e-4
 class Group:
     """A row of the table. `runs` are those that count, oldest first; none for a published entry.
 
-    `label` is its short name, which no other row of the report has. `taken` is what each of the runs took by the row's
-    clock: its time and what it used however it ended, NaN for unknown.
+    `label` is its short name and `name` its full one, which no other row of the report has. `taken` is what each of
+    the runs took by the row's clock: its time and what it used however it ended, NaN for unknown.
     """
 
     label: str
+    name: str
     row: Row
     runs: tuple[Run, ...] = ()
     taken: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def name(self) -> str:
-        """What tells the row from the others, in a line."""
-        row = self.row
-        how = [row.machine, row.precision, row.path, None if row.convolution == "direct" else row.convolution]
-        if row.pricing_category in ("Dynamic", "Committed"):
-            how.append("spot" if row.pricing_category == "Dynamic" else "committed")
-        return f"{row.recipe}, {', '.join(part for part in how if part)}"
 
 
 def groups_of(rows: Sequence[Row], runs: Iterable[Run]) -> list[Group]:
     """The rows of the table, each with those of `runs` that it was made of."""
     by_id = {run.id: run for run in runs}
     groups = []
-    for label, row in zip(short_names(rows), rows, strict=True):
+    for label, name, row in zip(short_names(rows), full_names(rows), rows, strict=True):
         taken = zip(row.run_ids, row.run_seconds, row.run_attempts, strict=True)
         there = [(by_id[run_id], seconds, used) for run_id, seconds, used in taken if run_id in by_id]
-        groups.append(Group(label, row, tuple(run for run, *_ in there), tuple((s, used) for _, s, used in there)))
+        counted, times = tuple(run for run, *_ in there), tuple((seconds, used) for _, seconds, used in there)
+        groups.append(Group(label, name, row, counted, times))
     return groups
 
 

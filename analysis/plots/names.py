@@ -1,4 +1,4 @@
-"""Short names of a report's rows, to stand at points and lines: in one report no two are the same."""
+"""Names of a report's rows, short ones for points and lines, and full ones: in one report no two are the same."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from analysis.tables.cost_table import Row
 from bench.text import CATEGORIES
 
 LONGEST = 30
+# What tells rows apart that have one name, in the order in which it is asked. A machine of ours is in the name.
+_PARTS: tuple[Callable[[Row, str], str], ...] = (
+    lambda row, machine: machine if row.kind == "published" else "",
+    lambda row, _: row.precision or "",
+    lambda row, _: row.path or "",
+    lambda row, _: row.convolution or "",
+    lambda row, _: row.instance or "",
+    lambda row, _: CATEGORIES.get(row.pricing_category or "", ""),
+    lambda row, _: "" if row.price_per_hour is None else f"{row.price_per_hour:f} {row.currency}/h",
+    lambda row, _: "" if row.target is None else f"to {100 * row.target if row.dataset else row.target:.6g}",
+)
 # What a machine's name says beside the model.
 _NOISE = re.compile(r"\((?:R|TM)\)|\b(?:NVIDIA|AMD|Intel|Tesla|GeForce|Processor|CPU|\d+ ?GB|HBM\d\w*)\b")
 
@@ -24,23 +35,34 @@ def short_names(rows: Sequence[Row]) -> list[str]:
         else _joined(row.recipe, machines[row.machine] if several and row.kind == "measured" else "")
         for row in rows
     ]
-    parts: tuple[Callable[[Row], str], ...] = (
-        lambda row: machines[row.machine] if row.kind == "published" else "",
-        lambda row: row.precision or "",
-        lambda row: row.path or "",
-        lambda row: row.convolution or "",
-        lambda row: row.instance or "",
-        lambda row: CATEGORIES.get(row.pricing_category or "", ""),
-        lambda row: "" if row.price_per_hour is None else f"{row.price_per_hour:f} {row.currency}/h",
-        lambda row: "" if row.target is None else f"to {100 * row.target if row.dataset else row.target:.6g}",
-    )
-    for part in parts:
-        for name, count in Counter(names).items():
-            places = [place for place, other in enumerate(names) if other == name] if count > 1 else []
-            if len({part(rows[place]) for place in places}) > 1:
+    return _numbered(_cut(name) for name in told_apart(names, rows, [machines[row.machine] for row in rows]))
+
+
+def full_names(rows: Sequence[Row]) -> list[str]:
+    """A name for each of `rows` with its machine and how it was computed: as long as it takes to tell it apart."""
+    names = []
+    for row in rows:
+        convolution = None if row.convolution == "direct" else row.convolution
+        category = CATEGORIES[row.pricing_category] if row.pricing_category in ("Dynamic", "Committed") else ""
+        how = (row.precision, row.path, convolution, category)
+        names.append(_joined(row.recipe, row.machine, *(part or "" for part in how)))
+    return _numbered(told_apart(names, rows))
+
+
+def told_apart(names: Sequence[str], rows: Sequence[Row], machines: Sequence[str] | None = None) -> list[str]:
+    """`names` of `rows`, those that several have with what differs between them, as far as anything does.
+
+    `machines`: as they are to be called where the machine differs, which is not asked without them.
+    """
+    found = list(names)
+    of_rows = list(zip(rows, machines or [""] * len(rows), strict=True))
+    for part in _PARTS:
+        for name, count in Counter(found).items():
+            places = [place for place, other in enumerate(found) if other == name] if count > 1 else []
+            if len({part(*of_rows[place]) for place in places}) > 1:
                 for place in places:
-                    names[place] = _joined(name, part(rows[place]))
-    return _numbered(_cut(name) for name in names)
+                    found[place] = _joined(name, part(*of_rows[place]))
+    return found
 
 
 def _short_machines(machines: Iterable[str]) -> dict[str, str]:

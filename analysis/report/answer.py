@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from analysis.plots.names import told_apart
 from analysis.report.report import Report
 from analysis.stats.intervals import LEVEL, Interval
 from analysis.stats.machines import TYPE_FROM
 from analysis.tables.cost_table import Row
 from bench.record.documents import Policy
 from bench.text import CATEGORIES, plural, significant
+
+Names = Mapping[Row, str]
 
 
 def answer(report: Report) -> list[str]:
@@ -24,13 +27,13 @@ def answer(report: Report) -> list[str]:
     if all(row.single_entry for row in rows):
         return [report.headline]
     rows = tasks[0]
-    timed = _by_time(rows, report.policy)
+    timed, names = _by_time(rows, report.policy), _names(rows)
     first = (
-        _fastest(timed[0])
+        _fastest(timed[0], names)
         if timed
         else f"No run {task(rows[0])} hit with a time on the {report.policy} clock, out of {_attempts(rows)}."
     )
-    return [first, _cost(rows, report), _sure(timed, tasks)]
+    return [first, _cost(rows, names, report), _sure(timed, names, tasks)]
 
 
 def first_rows(rows: Sequence[Row]) -> list[Row]:
@@ -56,15 +59,15 @@ def _by_time(rows: Sequence[Row], policy: Policy) -> list[Row]:
     return [row for _, row in sorted(timed, key=lambda entry: entry[0])]
 
 
-def _fastest(row: Row) -> str:
+def _fastest(row: Row, names: Names) -> str:
     share = "" if row.p_hit is None else f" ({significant(100 * row.p_hit)} %{_between(row.p_hit_interval, 100)})"
     return (
-        f"Fastest {task(row)} was {_where(row)}: {_seconds(row)} ({row.clock} clock, {_median(row)}), with "
+        f"Fastest {task(row)} was {names[row]}: {_seconds(row)} ({row.clock} clock, {_median(row)}), with "
         f"{row.hits} of {plural(row.runs, 'run')} at the target{share}."
     )
 
 
-def _cost(rows: Sequence[Row], report: Report) -> str:
+def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
     """What a success cost at least, at the prices of the records and at the one that nobody paid."""
     said = []
     paid = [(row.cost_per_success, row) for row in rows if row.cost_per_success is not None and row.currency == "USD"]
@@ -74,7 +77,7 @@ def _cost(rows: Sequence[Row], report: Report) -> str:
         of = f", of the {known} of {len(rows)} rows that have a price" if known < len(rows) else ""
         category = CATEGORIES.get(row.pricing_category or "")
         said.append(
-            f"cheapest per success was {_where(row)}: {significant(cost)} USD"
+            f"cheapest per success was {names[row]}: {significant(cost)} USD"
             f"{_between(row.cost_per_success_interval, 1)}{f' ({category})' if category else ''}{of}"
         )
     elif not report.what_if:
@@ -88,7 +91,7 @@ def _cost(rows: Sequence[Row], report: Report) -> str:
         if supposed:
             cost, row = min(supposed, key=lambda entry: entry[0])
             said.append(
-                f"{price}, which nobody paid, {'it' if paid else 'cheapest per success'} would be {_where(row)}: "
+                f"{price}, which nobody paid, {'it' if paid else 'cheapest per success'} would be {names[row]}: "
                 f"{significant(cost)} {report.what_if.currency}{_between(row.what_if_cost_per_success_interval, 1)}"
             )
         elif not paid:
@@ -97,10 +100,10 @@ def _cost(rows: Sequence[Row], report: Report) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def _sure(timed: Sequence[Row], tasks: Sequence[Sequence[Row]]) -> str:
+def _sure(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> str:
     """What comes next, and what all that rests on."""
     kinds = {row.machine for rows in tasks for row in rows}
-    said = [f"the next, {_where(row)}, took {_seconds(row)} ({_median(row)})" for row in timed[1:2]]
+    said = [f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})" for row in timed[1:2]]
     also = "; ".join(f"{_attempts(rows)} {_other(rows[0], tasks[0][0])}" for rows in tasks[1:])
     all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(kinds), 'kind')} of machine"
     said.append(f"all in all there are {all_in_all}{f' ({also} among them)' if also else ''}")
@@ -128,8 +131,9 @@ def _other(row: Row, first: Row) -> str:
     )
 
 
-def _where(row: Row) -> str:
-    return f"{row.recipe} on {row.machine}"
+def _names(rows: Sequence[Row]) -> Names:
+    """What the sentences call each of `rows`: what ran where, and how, where several ran there."""
+    return dict(zip(rows, told_apart([f"{row.recipe} on {row.machine}" for row in rows], rows), strict=True))
 
 
 def _attempts(rows: Sequence[Row]) -> str:

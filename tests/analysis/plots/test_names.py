@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 
 from analysis.plots.data import Group
-from analysis.plots.names import LONGEST, short_names
+from analysis.plots.names import LONGEST, full_names, short_names
 from analysis.plots.points import of_point
 from analysis.tables.cost_table import Row
 
@@ -44,8 +44,8 @@ def test_an_entry_is_named_by_its_author_and_several_runs_by_what_ran_too() -> N
     entry = a_row("Page: Custom ResNet 9", kind="published")
     several = [a_row(f"Lab: {name}", kind="published", run_ids=("1", "2")) for name in ("one", "two")]
     assert short_names([entry, *several]) == ["Page", "Lab: one", "Lab: two"]
-    assert of_point(Group("Page", entry)).splitlines()[0].endswith("(published, one run)")
-    assert of_point(Group("Lab: one", several[0])).splitlines()[-1] == "1 of 1 run at the target"
+    assert of_point(Group("Page", "Page", entry)).splitlines()[0].endswith("(published, one run)")
+    assert of_point(Group("one", "Lab: one", several[0])).splitlines()[-1] == "1 of 1 run at the target"
 
 
 def test_machines_of_one_model_keep_what_tells_them_apart() -> None:
@@ -68,8 +68,22 @@ def test_an_entry_is_its_author_s_and_what_nothing_tells_apart_is_numbered() -> 
     assert short_names([entry, other, other]) == ["Ada, 1 K80", "Ada, P100", "Ada, P100 (2)"]
 
 
+def test_a_full_name_says_how_it_was_computed_and_what_tells_it_apart() -> None:
+    rows = [
+        *(a_row(precision="float16", path="eager", target=target) for target in (0.94, 0.96)),
+        a_row("hlb", precision="float16", path="compiled", pricing_category="Dynamic"),
+        a_row("hlb", precision="float16", path="compiled", pricing_category="Standard"),
+    ]
+    assert full_names(rows) == [
+        "myrtle, NVIDIA A100, float16, eager, to 94",
+        "myrtle, NVIDIA A100, float16, eager, to 96",
+        "hlb, NVIDIA A100, float16, compiled, spot",
+        "hlb, NVIDIA A100, float16, compiled",
+    ]
+
+
 @given(st.lists(st.tuples(st.text(max_size=50), st.sampled_from(["A100", "NVIDIA A100", "", "2 x (R)"])), max_size=9))
 def test_no_two_are_the_same_and_none_is_long(rows: list[tuple[str, str]]) -> None:
     names = short_names([a_row(*row) for row in rows])
-    assert len(set(names)) == len(rows)
+    assert len(set(names)) == len(set(full_names([a_row(*row) for row in rows]))) == len(rows)
     assert all(len(name) <= LONGEST + len(" (9)") for name in names)

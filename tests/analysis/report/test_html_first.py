@@ -143,6 +143,14 @@ def test_rows_without_a_price_stand_at_the_what_if_price_as_rings_and_beat_nobod
     assert rows["myrtle"][5] == "0.600"
 
 
+def test_the_fastest_and_the_next_are_told_apart_where_one_recipe_ran_on_one_machine_in_two_ways() -> None:
+    eager = a.a_run(1).device.model_copy(update={"path": "eager"})
+    report = build_report([*a.a_series(100, (60.0, 61.0)), *a.a_series(200, (70.0, 71.0), device=eager)])
+    first, _, rest = answer(report)
+    assert "Tesla V100-SXM2-16GB, graphs:" in first
+    assert "Tesla V100-SXM2-16GB, eager," in rest
+
+
 def test_where_all_is_published_the_answer_is_about_published_runs_on_one_clock() -> None:
     other_clock = published("other", 1.0, clock="mlperf", counts=("prepare", "train", "evaluate"))
     report = build_report([published("slow", 20.0), published("fast", 10.0), other_clock])
