@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from rich.cells import cell_len
 
 from bench.record.documents import Policy
 
@@ -124,7 +126,7 @@ def write_names(figure: Figure, points: Sequence[Named], levels: Sequence[float]
         crossed = [_place(point._replace(y=level))[1] for level in levels]
         taken += [_Box(0, width, y - 1, y + 1) for y in crossed]
     for point, (x, y) in zip(points, places, strict=True):
-        for side, rise, box in _candidates(x, y, len(point.text) * _LETTER):
+        for side, rise, box in _candidates(x, y, cell_len(point.text) * _LETTER):
             if box.left < left or box.right > right or box.low < floor or box.high > ceiling + _HALF_LINE:
                 continue
             if any(box.meets(other) for other in taken):
@@ -142,6 +144,29 @@ def write_names(figure: Figure, points: Sequence[Named], levels: Sequence[float]
                 gid=f"{point.id}-name",
             )
             break
+
+
+def write_levels(axes: Axes, levels: Sequence[float], texts: Sequence[str]) -> None:
+    """The `texts` of the rising `levels` at the right of the axes, apart from each other. Limits are final."""
+    height = 2 * _HALF_LINE * max(text.count("\n") + 1 for text in texts) if texts else 0.0
+    places = [_place(Named(axes, 0, level, "", ""))[1] for level in levels]
+    # Those that would meet stand as a block, as far below their levels as above them.
+    blocks: list[list[float]] = []
+    for number, place in enumerate(places):
+        blocks.append([place - number * height])
+        while len(blocks) > 1 and fmean(blocks[-2]) > fmean(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    bases = [fmean(block) for block in blocks for _ in block]
+    for number, (level, text, place, base) in enumerate(zip(levels, texts, places, bases, strict=True)):
+        axes.annotate(
+            text,
+            (1, level),
+            (5, base + number * height - place),
+            fontsize="small",
+            va="center",
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+        )
 
 
 def _place(point: Named) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_names
+from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_levels, write_names
 from analysis.plots.data import Group, Hits, Reading
 from analysis.plots.points import (
     UNPRICED,
@@ -156,20 +156,14 @@ def accuracy_by_time(
             ends.append(Named(axes, *max(line[-1] for line in lines), group.label, told))
         for target in targets:
             axes.axhline(100 * target, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-            axes.annotate(
-                f"target\n{100 * target:.6g} %",
-                (1, 100 * target),
-                (5, 0),
-                fontsize="small",
-                va="center",
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-            )
         axes.autoscale_view()
         axes.margins(y=0.08)
         time_axis(axes, seconds, policy)
         above(axes, "test accuracy, %")
-        write_names(figure, ends, [100 * target for target in targets])
+        levels = [100 * target for target in targets]
+        what = "target\n" if len(levels) == 1 else ""
+        write_levels(axes, levels, [f"{what}{level:.6g} %" for level in levels])
+        write_names(figure, ends, levels)
         return tips
 
     return svg_of("accuracy", draw, *_SIZE)

@@ -126,7 +126,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
     if shown:
         description = (
             f"A line for each of {lines} runs of {len(shown)} rows: test accuracy upwards, seconds of the {policy} "
-            f"clock to the right, a dot where the run ended. Dashed: the target, "
+            f"clock to the right, a dot where the run ended. Dashed: the target{'' if len(targets) == 1 else 's'}, "
             f"{' and '.join(f'{100 * target:.6g} %' for target in targets)}."
         )
     return Figure(
@@ -150,6 +150,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
         ),
         notes=(
             *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
+            *(["The dashed lines are the targets."] if len(targets) > 1 else []),
             *_not_drawn(groups, shown, "no accuracy on this clock"),
             "What is published is on another clock, and is not drawn.",
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import matplotlib.figure as mpl
+from rich.cells import cell_len
 
 from analysis.plots.axes import Margins, leave
 from analysis.plots.data import PARTS, Group, LeasePhases, lease_phases
@@ -18,7 +19,8 @@ from bench.text import UNKNOWN, significant, table_of
 BARS_DRAWN = 8
 FAINT = 0.45
 _BAR = 0.5  # inches of a bar with its name above it
-_NAMED = 3  # rows at a bar
+_NAMED = 3  # rows at a bar, if they fit above it: so many letters
+_LONGEST = 66
 
 
 class Colour(NamedTuple):
@@ -94,7 +96,9 @@ def lease_bars(panels: Sequence[Panel]) -> Svg:
                         gid=told,
                     )
                     left += length
-                axes.annotate(bar.total, (left, place + 0.15), (6, 0), textcoords="offset points", va="center")
+                axes.annotate(
+                    bar.total, (left, place + 0.15), (6, 0), textcoords="offset points", va="center", fontsize="small"
+                )
                 axes.annotate(
                     bar.label, (0, place - 0.14), (1, 1), textcoords="offset points", va="bottom", fontsize="small"
                 )
@@ -139,7 +143,7 @@ def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[
 def _description(shown: Sequence[LeasePhases]) -> str:
     if not shown:
         return "No run has phases."
-    bars = [f"{_label(entry)}: {_total(entry)}, {_largest(entry)}" for entry in shown]
+    bars = [f"{bar_label(entry)}: {_total(entry)}, {_largest(entry)}" for entry in shown]
     return (
         f"{len(shown)} bars, each the mean lease of the rows it names, divided by phase, with its whole cost and time "
         f"behind it. The whole of each and its largest part: {'; '.join(bars)}."
@@ -161,13 +165,13 @@ def _panels(shown: Sequence[LeasePhases]) -> list[Panel]:
 
 
 def _bar(entry: LeasePhases, lengths: dict[str, float]) -> Bar:
-    return Bar(_label(entry), lengths, _total(entry), {part: of_phase(entry, part) for part in lengths})
+    return Bar(bar_label(entry), lengths, _total(entry), {part: of_phase(entry, part) for part in lengths})
 
 
 def _rows(entry: LeasePhases, parts: Sequence[str]) -> list[tuple[str, ...]]:
     seconds = [*(entry.seconds.get(part, 0.0) for part in parts), entry.whole]
     money = [UNKNOWN if (cost := entry.cost(part)) is None else significant(cost) for part in seconds]
-    start = (_label(entry), str(entry.leases), str(entry.runs))
+    start = (bar_label(entry), str(entry.leases), str(entry.runs))
     return [(*start, entry.currency or "money", *money), (*start, "s", *map(significant, seconds))]
 
 
@@ -182,19 +186,23 @@ def _notes(shown: Sequence[LeasePhases]) -> list[str]:
         ("unclosed", "are not closed: they count up to the end of their last run"),
     ):
         labels = [
-            _label(e) + (f" ({n} of {e.leases})" if n < e.leases else "") for e in shown if (n := getattr(e, count))
+            bar_label(e) + (f" ({n} of {e.leases})" if n < e.leases else "") for e in shown if (n := getattr(e, count))
         ]
         if labels:
             notes.append(f"Leases that {what}: {'; '.join(labels)}.")
-    without = [_label(entry) for entry in shown if not entry.leases]
+    without = [bar_label(entry) for entry in shown if not entry.leases]
     if without:
         notes.append(f"No lease in the records: {'; '.join(without)}. The bar is the mean run.")
     return notes
 
 
-def _label(entry: LeasePhases) -> str:
-    more = len(entry.labels) - _NAMED
-    return "; ".join(entry.labels[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+def bar_label(entry: LeasePhases) -> str:
+    """The names of its rows, the first of them where not all fit above the bar."""
+    labels = []
+    for named in range(min(_NAMED, len(entry.labels)), 0, -1):
+        more = len(entry.labels) - named
+        labels.append("; ".join(entry.labels[:named]) + (f" and {more} more" if more else ""))
+    return next((label for label in labels if cell_len(label) <= _LONGEST), labels[-1])
 
 
 def _total(entry: LeasePhases) -> str:

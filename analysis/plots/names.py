@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from rich.cells import cell_len, chop_cells
+
 from analysis.tables.cost_table import Row
 from bench.text import CATEGORIES
 
-LONGEST = 30
+LONGEST = 30  # in letters, of which a Chinese character takes two
 # What tells rows apart that have one name, in the order in which it is asked. A machine of ours is in the name.
 _PARTS: tuple[Callable[[Row, str], str], ...] = (
     lambda row, machine: machine if row.kind == "published" else "",
@@ -26,7 +28,7 @@ _NOISE = re.compile(r"\((?:R|TM)\)|\b(?:NVIDIA|AMD|Intel|Tesla|GeForce|Processor
 
 
 def short_names(rows: Sequence[Row]) -> list[str]:
-    """A name for each of `rows`: LONGEST characters at most, and a number where they tell no more."""
+    """A name for each of `rows`: LONGEST at most, and a number where they tell no more."""
     machines = _short_machines({row.machine for row in rows})
     several = len({row.machine for row in rows if row.kind == "measured"}) > 1
     names = [
@@ -77,7 +79,7 @@ def _joined(*parts: str) -> str:
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip(', ')}…"
+    return name if cell_len(name) <= LONGEST else f"{chop_cells(name, LONGEST - 1)[0].rstrip(', ')}…"
 
 
 def _numbered(names: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import given, strategies as st
+from rich.cells import cell_len
 
 from analysis.plots.data import Group
 from analysis.plots.names import LONGEST, full_names, short_names
@@ -86,4 +87,4 @@ def test_a_full_name_says_how_it_was_computed_and_what_tells_it_apart() -> None:
 def test_no_two_are_the_same_and_none_is_long(rows: list[tuple[str, str]]) -> None:
     names = short_names([a_row(*row) for row in rows])
     assert len(set(names)) == len(set(full_names([a_row(*row) for row in rows]))) == len(rows)
-    assert all(len(name) <= LONGEST + len(" (9)") for name in names)
+    assert all(cell_len(name) <= LONGEST + len(" (9)") for name in names)

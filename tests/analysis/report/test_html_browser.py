@@ -26,9 +26,11 @@ HOSTILE = "<script>document.title='owned'</script><img src=http://example.org/x.
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """The browser with the report of the small store, and one run that wishes it ill."""
+    """The browser with the report of the small store, one run that wishes it ill, and one whose name has no end."""
     folder = tmp_path_factory.mktemp("browser")
     runs = [*a.a_small_store(), a.a_broken_run(900, lease_id=a.an_id(1), message=HOSTILE)]
+    endless = RecipeRef(name="endless" * 30, source_sha256="0" * 64)
+    runs.append(a.a_run(901, recipe=endless, device=runs[-1].device.model_copy(update={"name": "W" * 200})))
     path = folder / "report.html"
     path.write_text(as_html(build_report(runs)), encoding="utf-8")
     with browser.chromium(folder / "profile") as chromium:
