@@ -28,7 +28,8 @@ from rich.text import Text
 
 # Control, format (such as a change of writing direction), surrogate, and line and paragraph separators.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_MARKDOWN = re.compile(r"[\\`*_<>|~&]|\](?=[(\[:])")
+# A dollar begins a formula on GitHub.
+_MARKDOWN = re.compile(r"[\\`*_<>|~&$]|\](?=[(\[:])")
 # Spreadsheets compute a cell that begins so, also where it is written in full width.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 -- just these
 # File systems take 255 bytes, an encrypted one 143; what stands before and behind it needs room too.
@@ -55,7 +56,7 @@ def one_line(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """`text` as it stands, in a cell of a Markdown table: no markup, no new column, no link, no HTML."""
+    """`text` as it stands, in a cell of a Markdown table: no markup, no new column, no link, no formula, no HTML."""
     return _MARKDOWN.sub(lambda found: "\\" + found[0], text)
 
 
@@ -100,6 +101,12 @@ def significant(value: float | Decimal, digits: int = 3) -> str:
     """`value` to so many significant digits, without an exponent: 0.00264, 74.0, 286000."""
     # By way of str: a half is rounded as it is printed, whether it comes as a double or exactly.
     return format(Decimal(f"{Decimal(str(value)):.{digits - 1}e}"), "f") if value else "0"
+
+
+def percent(share: float) -> str:
+    """`share` of 1 in per cent, to three digits or, where it would look like all and is not, to as many as it takes."""
+    shown = (significant(100 * share, digits) for digits in range(3, 9))  # the ninth is the noise of a double
+    return next((text for text in shown if float(text) < 100), "100")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from analysis.tables.given_prices import what_if_price
 from bench.recipes import RECIPES, Recipe
 from bench.record.documents import AnyDocument
 from bench.store import open_store, read_all
-from bench.text import significant
+from bench.text import percent, significant
 from tests.support.between import assert_between
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ def test_the_readme_has_the_runs_on_the_h100() -> None:
                 f"`{row.recipe}`",
                 row.runs,
                 row.hits,
-                _within(row.p_hit, row.p_hit_interval, lambda share: significant(100 * share)),
+                _within(row.p_hit, row.p_hit_interval, percent),
                 _within(row.accuracy, row.accuracy_interval, lambda share: f"{100 * share:.2f}"),
                 _within(row.time_s, row.time_s_interval, significant),
                 _within(float(row.what_if_cost_per_success), row.what_if_cost_per_success_interval, significant),

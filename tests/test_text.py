@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, strategies as st
 
-from bench.text import csv_cell, did_you_mean, one_line, plural, significant
+from bench.text import csv_cell, did_you_mean, escape_markdown, one_line, percent, plural, significant
 
 
 @given(st.text())
@@ -41,6 +41,26 @@ def test_a_cell_of_a_spreadsheet_never_begins_a_formula(text: str) -> None:
 )
 def test_three_significant_digits_without_an_exponent(value: float | Decimal, digits: str) -> None:
     assert significant(value) == digits
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0"),
+        (1 / 3, "33.3"),
+        (0.9994, "99.9"),
+        (2499 / 2500, "99.96"),
+        (0.99999, "99.999"),
+        (1 - 1e-16, "100"),
+        (1, "100"),
+    ],
+)
+def test_a_share_looks_like_all_only_where_it_is_all(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_a_dollar_begins_no_formula_in_markdown() -> None:
+    assert escape_markdown("$a$ at $3/h") == r"\$a\$ at \$3/h"
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs"), (12_000, "12,000 runs")])

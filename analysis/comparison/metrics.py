@@ -29,7 +29,7 @@ from analysis.frames.runs import Clock, attempt_costs, train_costs
 from analysis.stats.intervals import Interval, too_few
 from analysis.stats.means import difference_of_means, exact_mean
 from analysis.stats.success import SUCCESS_FROM
-from bench.text import significant
+from bench.text import percent, significant
 
 Measure = Literal["ratio B / A", "difference A - B"]
 Winner = Literal["A", "B"]
@@ -126,7 +126,7 @@ def _hits(a: Side, b: Side) -> Finding:
         return _inconclusive("hits", n, reason)
     share_a, share_b = float(a.runs["hit"].mean()), float(b.runs["hit"].mean())
     interval = difference_of_hits(a, b)
-    shares = f"{significant(100 * share_a)} % of runs against {significant(100 * share_b)} %"
+    shares = f"{percent(share_a)} % of runs against {percent(share_b)} %"
 
     def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:

@@ -20,7 +20,7 @@ from analysis.plots.points import UNPRICED, cannot_be_placed, cost_of, is_suppos
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run
-from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, significant, table_of
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, percent, plural, significant, table_of
 
 _EPOCHS_LISTED = 24
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -50,14 +50,14 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
     if placed:
         cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=time_of)
         description.append(
-            f"A scatter plot of {len(placed)} rows on logarithmic axes: median time upwards, median train cost to the "
-            f"right. Cheapest is {cheapest.name} with {significant(cost_of(cheapest))} USD, "
+            f"A scatter plot of {plural(len(placed), 'row')} on logarithmic axes: median time upwards, median train "
+            f"cost to the right. Cheapest is {cheapest.name} with {significant(cost_of(cheapest))} USD, "
             f"fastest is {fastest.name} with {significant(time_of(fastest))} s."
         )
     if unpriced:
         fastest = min(unpriced, key=time_of)
         description.append(
-            f"{len(unpriced)} rows of unknown price stand in a strip by their time alone: the fastest is "
+            f"In a strip, by time alone: {plural(len(unpriced), 'row')} of unknown price; the fastest is "
             f"{fastest.name} with {significant(time_of(fastest))} s."
         )
     return Figure(
@@ -125,9 +125,9 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
     description = "No run has an evaluation on this clock."
     if shown:
         description = (
-            f"A line for each of {lines} runs of {len(shown)} rows: test accuracy upwards, seconds of the {policy} "
-            f"clock to the right, a dot where the run ended. Dashed: the target{'' if len(targets) == 1 else 's'}, "
-            f"{' and '.join(f'{100 * target:.6g} %' for target in targets)}."
+            f"A line for each of {plural(lines, 'run')} of {plural(len(shown), 'row')}: test accuracy upwards, "
+            f"seconds of the {policy} clock to the right, a dot where the run ended. Dashed: the "
+            f"target{'' if len(targets) == 1 else 's'}, {' and '.join(f'{100 * target:.6g} %' for target in targets)}."
         )
     return Figure(
         name="accuracy",
@@ -149,7 +149,11 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
             (line for group, of_runs in found for line in _epoch_rows(group, of_runs)),
         ),
         notes=(
-            *([f"{lines} of {runs} runs are drawn, evenly chosen; the numbers are of all."] if lines < runs else []),
+            *(
+                [f"{lines} of {plural(runs, 'run')} are drawn, evenly chosen; the numbers are of all."]
+                if lines < runs
+                else []
+            ),
             *(["The dashed lines are the targets."] if len(targets) > 1 else []),
             *_not_drawn(groups, shown, "no accuracy on this clock"),
             "What is published is on another clock, and is not drawn.",
@@ -179,8 +183,8 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
     return Figure(
         name="hits",
         title="What share of the runs has hit the target by a given time",
-        description=f"A rising staircase for each of {len(shown)} rows: the share of all its runs that have hit, by "
-        f"seconds of the {policy} clock. In the end these hit: {', '.join(ends)}."
+        description=f"A rising staircase for each of {plural(len(shown), 'row')}: the share of all its runs that have "
+        f"hit, by seconds of the {policy} clock. In the end these hit: {', '.join(ends)}."
         if shown
         else "There are no runs.",
         svg=share_of_hits(found, policy, colours) if shown else None,
@@ -218,8 +222,8 @@ def _hits_row(group: Group, hits: Hits) -> tuple[str, ...]:
         group.name,
         str(count),
         str(hits.n),
-        significant(100 * count / hits.n),
-        f"[{significant(100 * hits.interval.low)}, {significant(100 * hits.interval.high)}]",
+        percent(count / hits.n),
+        f"[{percent(hits.interval.low)}, {percent(hits.interval.high)}]",
         *(NOT_APPLICABLE if time is None else significant(time) for time in times),
     )
 

@@ -14,7 +14,7 @@ from analysis.plots.data import PARTS, Group, LeasePhases, lease_phases
 from analysis.plots.points import of_phase
 from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, Tips, svg_of
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
-from bench.text import UNKNOWN, significant, table_of
+from bench.text import UNKNOWN, plural, significant, table_of
 
 BARS_DRAWN = 8
 FAINT = 0.45
@@ -145,8 +145,8 @@ def _description(shown: Sequence[LeasePhases]) -> str:
         return "No run has phases."
     bars = [f"{bar_label(entry)}: {_total(entry)}, {_largest(entry)}" for entry in shown]
     return (
-        f"{len(shown)} bars, each the mean lease of the rows it names, divided by phase, with its whole cost and time "
-        f"behind it. The whole of each and its largest part: {'; '.join(bars)}."
+        f"{plural(len(shown), 'bar')}, each the mean lease of the rows it names, divided by phase, with its whole "
+        f"cost and time behind it. The whole of each and its largest part: {'; '.join(bars)}."
     )
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from analysis.plots.data import Group, Hits, LeasePhases, Reading
 from analysis.stats.intervals import Interval
 from bench.record.documents import Run
-from bench.text import UNKNOWN, plural, significant
+from bench.text import UNKNOWN, percent, plural, significant
 
 UNPRICED = "price unknown"
 
@@ -99,7 +99,7 @@ def of_reading(group: Group, run: Run, last: Reading) -> str:
 def of_hits(group: Group, hits: Hits) -> str:
     """Of a row's staircase: the share that hit in the end, and by when half of all runs had."""
     count, interval = len(hits.seconds), hits.interval
-    share = _estimate(100 * count / hits.n, interval._replace(low=100 * interval.low, high=100 * interval.high))
+    share = f"{percent(count / hits.n)} [{percent(interval.low)}, {percent(interval.high)}]"
     half = hits.quantile(0.5)
     return _lines(
         group.name,

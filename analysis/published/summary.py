@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bench.record.documents import PhaseName, PublishedRuns
-from bench.text import CATEGORIES, one_line, plural, significant
+from bench.text import CATEGORIES, one_line, percent, plural, significant
 
 # Of these a reader asks whether they are in a time, in the order of a run.
 _ASKED: tuple[PhaseName, ...] = ("data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate")
@@ -62,7 +62,7 @@ def hits_line(series: PublishedRuns) -> str:
     """How many runs reached the target."""
     target, hits = series.target, sum(map(series.hit, series.runs))
     sign = "at least" if target.at_least is not None else "at most"
-    share = significant(100 * hits / len(series.runs))
+    share = percent(hits / len(series.runs))
     return one_line(f"{hits} of {len(series.runs)} ({share} %) at {target.metric} {sign} {target.value:g}")
 
 

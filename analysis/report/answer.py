@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from analysis.plots.names import told_apart
@@ -11,7 +11,7 @@ from analysis.stats.intervals import LEVEL, Interval
 from analysis.stats.machines import TYPE_FROM
 from analysis.tables.cost_table import Row
 from bench.record.documents import Policy
-from bench.text import CATEGORIES, plural, significant
+from bench.text import CATEGORIES, percent, plural, significant
 
 Names = Mapping[Row, str]
 
@@ -60,7 +60,7 @@ def _by_time(rows: Sequence[Row], policy: Policy) -> list[Row]:
 
 
 def _fastest(row: Row, names: Names) -> str:
-    share = "" if row.p_hit is None else f" ({significant(100 * row.p_hit)} %{_between(row.p_hit_interval, 100)})"
+    share = "" if row.p_hit is None else f" ({percent(row.p_hit)} %{_between(row.p_hit_interval, percent)})"
     return (
         f"Fastest {task(row)} was {names[row]}: {_seconds(row)} ({row.clock} clock, {_median(row)}), with "
         f"{row.hits} of {plural(row.runs, 'run')} at the target{share}."
@@ -78,7 +78,7 @@ def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
         category = CATEGORIES.get(row.pricing_category or "")
         said.append(
             f"cheapest per success was {names[row]}: {significant(cost)} USD"
-            f"{_between(row.cost_per_success_interval, 1)}{f' ({category})' if category else ''}{of}"
+            f"{_between(row.cost_per_success_interval)}{f' ({category})' if category else ''}{of}"
         )
     elif not report.what_if:
         said.append(
@@ -92,7 +92,7 @@ def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
             cost, row = min(supposed, key=lambda entry: entry[0])
             said.append(
                 f"{price}, which nobody paid, {'it' if paid else 'cheapest per success'} would be {names[row]}: "
-                f"{significant(cost)} {report.what_if.currency}{_between(row.what_if_cost_per_success_interval, 1)}"
+                f"{significant(cost)} {report.what_if.currency}{_between(row.what_if_cost_per_success_interval)}"
             )
         elif not paid:
             said.append(f"{price}, too, there is no cost of a success, as no run hit")
@@ -147,10 +147,10 @@ def _median(row: Row) -> str:
 
 def _seconds(row: Row) -> str:
     assert row.time_s is not None
-    return f"{significant(row.time_s)} s{_between(row.time_s_interval, 1)}"
+    return f"{significant(row.time_s)} s{_between(row.time_s_interval)}"
 
 
-def _between(interval: Interval | None, factor: float) -> str:
+def _between(interval: Interval | None, show: Callable[[float], str] = significant) -> str:
     if interval is None:
         return ""
-    return f" [{significant(factor * interval.low)}, {significant(factor * interval.high)}]"
+    return f" [{show(interval.low)}, {show(interval.high)}]"

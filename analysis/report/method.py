@@ -10,7 +10,7 @@ from analysis.report.report import Report
 from analysis.tables.footnotes import CLOCKS
 from analysis.tables.given_prices import WhatIf
 from bench.record.documents import POLICIES, Policy, Run
-from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Table, one_line, table_of
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Table, one_line, plural, table_of
 
 # A row more says no more.
 _ROWS_SHOWN = 40
@@ -137,7 +137,7 @@ def _counted(headers: tuple[str, ...], counted_rows: Counter[tuple[str, ...]]) -
 
 def _limited(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> TextTable:
     more = len(rows) - _ROWS_SHOWN
-    return table_of(headers, rows[:_ROWS_SHOWN], [f"{more} more rows are not shown."] if more > 0 else [])
+    return table_of(headers, rows[:_ROWS_SHOWN], [f"not shown: {plural(more, 'row')} more."] if more > 0 else [])
 
 
 def _short(text: str) -> str:

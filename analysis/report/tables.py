@@ -14,7 +14,7 @@ from analysis.stats.intervals import Interval
 from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import title
 from analysis.tables.lease_table import LeaseRow
-from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, plural, significant
+from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, percent, plural, significant
 
 LEASE_FOOTNOTES = (
     "time: the lease clock, from the start of a lease to its end, provision to teardown. time charged: what the "
@@ -39,7 +39,7 @@ def cost_table(report: Report) -> Table[Row]:
         Column(("price,", "USD/h"), _price, "price_per_hour"),
         Column("runs", _runs, "runs"),
         Column("hits", lambda row: row.hits, "hits"),
-        Column(("P(hit),", "%"), lambda row: _estimate(row.p_hit, row.p_hit_interval, _percent), "p_hit"),
+        Column(("P(hit),", "%"), lambda row: _estimate(row.p_hit, row.p_hit_interval, percent), "p_hit"),
         Column(
             ("mean", "accuracy, %"), lambda row: _estimate(row.accuracy, row.accuracy_interval, _hundredths), "accuracy"
         ),
@@ -199,10 +199,6 @@ def _cost_ratio(row: Row) -> Cell:
 
 def _ratio(ratio: float | None, marks: Sequence[str]) -> Cell:
     return NOT_APPLICABLE if ratio is None else " ".join([significant(ratio), *marks])
-
-
-def _percent(share: float) -> str:
-    return significant(100 * share)
 
 
 def _hundredths(share: float) -> str:
