@@ -24,7 +24,7 @@ _PARTS: tuple[Callable[[Row, str], str], ...] = (
     lambda row, _: "" if row.target is None else f"to {100 * row.target if row.dataset else row.target:.6g}",
 )
 # What a machine's name says beside the model.
-_NOISE = re.compile(r"\((?:R|TM)\)|\b(?:NVIDIA|AMD|Intel|Tesla|GeForce|Processor|CPU|\d+ ?GB|HBM\d\w*)\b")
+_NOISE = re.compile(r"\((?:R|TM)\)|(?:\b|-)(?:NVIDIA|AMD|Intel|Tesla|GeForce|Processor|CPU|\d+ ?GB|HBM\d\w*)\b")
 
 
 def short_names(rows: Sequence[Row]) -> list[str]:

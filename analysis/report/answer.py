@@ -75,10 +75,11 @@ def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
         cost, row = min(paid, key=lambda entry: entry[0])
         known = sum(other.price_per_hour is not None for other in rows)
         of = f", of the {known} of {len(rows)} rows that have a price" if known < len(rows) else ""
-        category = CATEGORIES.get(row.pricing_category or "")
+        category = CATEGORIES.get(row.pricing_category or "", "")
+        paid_as = f" ({category})" if category and not names[row].endswith(f", {category}") else ""
         said.append(
             f"cheapest per success was {names[row]}: {significant(cost)} USD"
-            f"{_between(row.cost_per_success_interval)}{f' ({category})' if category else ''}{of}"
+            f"{_between(row.cost_per_success_interval)}{paid_as}{of}"
         )
     elif not report.what_if:
         said.append(

@@ -37,8 +37,9 @@ def test_on_one_machine_a_recipe_is_enough() -> None:
 
 
 def test_machines_are_named_by_their_models_where_there_are_several() -> None:
-    rows = [a_row(machine="NVIDIA H100 80GB HBM3"), a_row(machine="2 x Intel(R) Xeon(R) Processor")]
-    assert short_names(rows) == ["myrtle, H100", "myrtle, 2 x Xeon"]
+    machines = ["NVIDIA H100 80GB HBM3", "Tesla V100-SXM2-16GB", "2 x Intel(R) Xeon(R) Processor"]
+    rows = [a_row(machine=machine) for machine in machines]
+    assert short_names(rows) == ["myrtle, H100", "myrtle, V100-SXM2", "myrtle, 2 x Xeon"]
 
 
 def test_an_entry_is_named_by_its_author_and_several_runs_by_what_ran_too() -> None:

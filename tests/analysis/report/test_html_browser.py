@@ -260,3 +260,15 @@ def test_ten_thousand_runs_open_within_a_second(tmp_path: Path) -> None:
             taken.append(chromium.execute_script(opened))
         assert 0 < min(taken) < 1000
         assert browser.said(chromium) == []
+
+
+def test_without_scripts_no_header_promises_to_sort(shown: WebDriver) -> None:
+    promised = (
+        "return [document.querySelector('.hint').checkVisibility(), "
+        "getComputedStyle(document.querySelector('#costs-table thead button'), '::after').content !== 'none']"
+    )
+    assert shown.execute_script(promised) == [True, True]
+    for off in (True, False):
+        shown.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": off})
+        shown.refresh()
+        assert shown.execute_script(promised) == [not off, not off]

@@ -149,6 +149,9 @@ def test_the_fastest_and_the_next_are_told_apart_where_one_recipe_ran_on_one_mac
     first, _, rest = answer(report)
     assert "Tesla V100-SXM2-16GB, graphs:" in first
     assert "Tesla V100-SXM2-16GB, eager," in rest
+    # What tells them apart is not said twice.
+    cost = answer(build_report(a.a_small_store()))[1]
+    assert "Tesla V100-SXM2-16GB, spot: 0.0158 USD," in cost
 
 
 def test_where_all_is_published_the_answer_is_about_published_runs_on_one_clock() -> None:
