@@ -1,9 +1,11 @@
-// Sorts a table by the column whose header is pressed. A cell without a value comes last, both ways.
+// Sorts a table by the column whose header is pressed. A cell without a value comes last, both ways. Numbers within
+// names count as such: 2 x H100 stands before 10 x H100.
+const { compare } = new Intl.Collator(undefined, { numeric: true });
 for (const table of document.querySelectorAll("table.sortable")) {
   const headers = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
-  const compare = (a, b) => (isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b);
   headers.forEach((header, column) => {
+    const order = header.classList.contains("number") ? (a, b) => a - b : compare;
     header.querySelector("button").addEventListener("click", () => {
       const up = header.getAttribute("aria-sort") !== "ascending";
       headers.forEach((other) => other.setAttribute("aria-sort", "none"));
@@ -12,7 +14,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const rows = [...body.rows].sort((a, b) => {
         const [left, right] = [value(a), value(b)];
         if (left === "" || right === "") return (left === "") - (right === "");
-        return up ? compare(left, right) : compare(right, left);
+        return up ? order(left, right) : order(right, left);
       });
       body.append(...rows);
     });
