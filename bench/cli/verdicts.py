@@ -65,7 +65,7 @@ def _share(text: str) -> float:
 @store_option
 @click.option(
     "--baseline-store",
-    metavar="FOLDER",
+    metavar="FOLDER|s3://…",
     shell_complete=complete_folders,
     help="Where the records of B live, if not in --store.",
 )
