@@ -53,7 +53,7 @@ def what_if_price(
     if instance is not None and amount is not None:
         raise UsageError("--instance and --price-per-hour are two prices; give one of them")
     if amount is None and currency is not None:
-        raise UsageError("--currency is that of --price-per-hour; give both, or neither")
+        raise UsageError("--currency is that of --price-per-hour and --price-per-kwh; give one of them too")
     if amount is not None:
         price = given_price(amount, currency or "USD", category)
         return WhatIf(

@@ -20,7 +20,7 @@ from operator import add
 
 from bench.errors import UsageError
 from bench.record.documents import Accelerators, Price, PriceUnit, PricingCategory, of_machine
-from bench.text import did_you_mean
+from bench.text import CATEGORIES, did_you_mean
 
 # More an hour than any machine costs: beyond it, arithmetic overflows before a table does.
 _ABSURD = Decimal(1_000_000_000)
@@ -139,8 +139,10 @@ def find_offer(
         )
     offers = [offer for offer in named if offer.category == category]
     if not offers:
-        held = sorted({offer.category for offer in named})
-        raise UsageError(f"no {category} price for {name}, only {', '.join(held)}; or give --price-per-hour")
+        held = sorted({CATEGORIES[offer.category] for offer in named})
+        raise UsageError(
+            f"no {CATEGORIES[category]} price for {name}, only {', '.join(held)}; or give --price-per-hour"
+        )
     return _in_region(offers, name, region)
 
 

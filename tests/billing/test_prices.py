@@ -106,7 +106,7 @@ def test_a_name_like_no_other_is_answered_with_where_to_look(typed: str) -> None
 
 
 def test_an_on_demand_price_is_never_given_for_spot() -> None:
-    with pytest.raises(UsageError, match=r"Dynamic.*aws:p3\.2xlarge.*Standard"):
+    with pytest.raises(UsageError, match=r"spot.*aws:p3\.2xlarge.*on-demand"):
         find_offer("aws:p3.2xlarge", "Dynamic")
 
 

@@ -96,20 +96,6 @@ def test_the_mouse_sorts_and_unknown_comes_last_both_ways(shown: WebDriver) -> N
     assert len(others) == 8
 
 
-def test_names_sort_by_the_numbers_in_them(tmp_path: Path) -> None:
-    names = ["1a", "2", "2 x", "10", "b", "Z"]
-    recipes = [RecipeRef(name=name, source_sha256="0" * 64) for name in names]
-    path = tmp_path / "names.html"
-    path.write_text(
-        as_html(build_report([a.a_run(10 + k, recipe=recipe) for k, recipe in enumerate(recipes)])), encoding="utf-8"
-    )
-    with browser.chromium(tmp_path / "profile") as chromium:
-        chromium.get(path.as_uri())
-        for expected in (names, names[::-1]):
-            header(chromium, 0).find_element("css selector", "button").click()
-            assert column(chromium, 0) == expected
-
-
 def at_width(shown: WebDriver, width: int) -> None:
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     shown.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -274,15 +260,3 @@ def test_ten_thousand_runs_open_within_a_second(tmp_path: Path) -> None:
             taken.append(chromium.execute_script(opened))
         assert 0 < min(taken) < 1000
         assert browser.said(chromium) == []
-
-
-def test_without_scripts_no_header_promises_to_sort(shown: WebDriver) -> None:
-    promised = (
-        "return [document.querySelector('.hint').checkVisibility(), "
-        "getComputedStyle(document.querySelector('#costs-table thead button'), '::after').content !== 'none']"
-    )
-    assert shown.execute_script(promised) == [True, True]
-    for off in (True, False):
-        shown.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": off})
-        shown.refresh()
-        assert shown.execute_script(promised) == [not off, not off]
