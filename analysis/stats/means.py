@@ -30,7 +30,7 @@ class _Error(NamedTuple):
 def exact_mean(values: Sequence[float]) -> float:
     """The mean of one value or more; of values that are all the same that value, with no rounding of their sum."""
     first = values[0]
-    return first + math.fsum(value - first for value in values) / len(values)
+    return first + math.fsum((np.asarray(values) - first).tolist()) / len(values)
 
 
 def mean_interval(values: Sequence[float], groups: Groups = (), tail: float = TAIL) -> Interval | None:
