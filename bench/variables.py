@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Generic, TypeVar, get_args
 
@@ -21,8 +22,6 @@ _TAG = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})=([A-Za-z0-9][A-Za-z0-9._/-]{0,254
 _MINUTE = timedelta(minutes=1)
 # Nobody rented a machine for this before: an earlier time is a date without its dashes, or a clock that was never set.
 FIRST_RENTED = datetime(2015, 1, 1, tzinfo=UTC)
-_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-_SEED_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)  # as `--seed` has, and the runs that count up from it
 _UNIX_SECONDS = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -58,16 +57,14 @@ def _accelerators(text: str) -> Accelerators:
     return Accelerators.parse(text)
 
 
-def _count(text: str) -> int:
-    if not _NUMBER.fullmatch(text) or int(text) < 1:
-        raise ValueError(f"{text!r} is no number; give one of 1 or more")
+def _whole(text: str, least: int, digits: int) -> int:
+    if not re.fullmatch(rf"[0-9]{{1,{digits}}}", text) or int(text) < least:
+        raise ValueError(f"{text!r} is no number; give one of {least} or more")
     return int(text)
 
 
-def _seed(text: str) -> int:
-    if not _SEED_NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number; give one of 0 or more")
-    return int(text)
+_count = partial(_whole, least=1, digits=9)
+_seed = partial(_whole, least=0, digits=10)  # as `--seed` has, and the runs that count up from it
 
 
 def _tags(text: str) -> dict[str, str]:

@@ -87,15 +87,15 @@ def _reconciled(
     matched: MatchResult, documents: Sequence[AnyDocument], errors: Sequence[BenchError], store: Store
 ) -> ReconcileResult:
     stored = [document for document in documents if isinstance(document, Bill)]
-    read = list(bills_of(matched))
-    known = {_charged(bill) for bill in current_bills(stored)}
+    read, current = list(bills_of(matched)), current_bills(stored)
+    known = {_charged(bill) for bill in current}
     counting = {bill.id for bill in current_bills([*stored, *read])}
     bills = [bill for bill in read if _charged(bill) not in known and bill.id in counting]
     for bill in bills:
         store.put(bill)
     # Another source counts the same money again, so the two are never added.
     shown = of_one_source(bill for bill in [*stored, *bills] if not matched.sources or bill.source in matched.sources)
-    matched.notes += _beside_earlier(read, shown, stored)
+    matched.notes += _beside_earlier(read, shown, current)
     return ReconcileResult(reconcile(matched.leases, shown), matched, [*errors, *matched.errors])
 
 
@@ -104,17 +104,20 @@ def _charged(bill: Bill) -> str:
     return bill.model_dump_json(exclude={"id", "charged_until", "exported"})
 
 
-def _beside_earlier(read: Sequence[Bill], shown: Sequence[Bill], stored: Sequence[Bill]) -> Iterator[str]:
-    """Which bills of earlier exports say something else than what was read now, and which of the two counts."""
-    before, counting = _by_place(current_bills(stored)), _by_place(shown)
-    for place, bill in _by_place(read).items():
+def _beside_earlier(read: Sequence[Bill], shown: Sequence[Bill], current: Sequence[Bill]) -> Iterator[str]:
+    """Which bills of earlier exports say something else than what was read now, and which of the two counts.
+
+    `shown` are those that count by now, `current` those that did before.
+    """
+    before, counting, now = _by_place(current), _by_place(shown), _by_place(read)
+    for place, bill in now.items():
         earlier, counts = before.get(place), counting.get(place)
         said, month = _cost(bill), f"{bill.lease_id}, {bill.billing_period_start:%Y-%m}"
         if counts is not None and counts.billed_cost != bill.billed_cost:
             yield f"{month}: {_cost(counts)} of another export counts; this one, {said}, is older or covers less"
         elif earlier is not None and earlier.billed_cost != bill.billed_cost:
             yield f"{month}: {said} replaces {_cost(earlier)} of an earlier export"
-    if unread := len(counting.keys() - _by_place(read).keys()):
+    if unread := len(counting.keys() - now.keys()):
         yield f"{plural(unread, 'bill')} shown of earlier exports: nothing was read now for the same lease and month"
 
 

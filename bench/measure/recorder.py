@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from bench.measure.progress import Progress
-from bench.programs.host import home
+from bench.programs.host import hide_home
 from bench.record.documents import Evaluation, Phase, PhaseName, Reason
 from bench.training.events import Diverged
 
@@ -166,5 +166,4 @@ def _needed(batch: int | None) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error as UTF-8 can say it, without the name of the user's home folder in it."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0].encode(errors="replace").decode()
-    folder = str(home() or "")
-    return (line.replace(folder, "~") if len(folder) > 1 else line)[:500]  # that of a container's user may be /
+    return hide_home(line)[:500]

@@ -174,6 +174,12 @@ def home() -> Path | None:
     return None
 
 
+def hide_home(text: str) -> str:
+    """`text` with ~ for the user's home folder; that of a container's user may be /, and is left alone."""
+    folder = str(home() or "")
+    return text.replace(folder, "~") if len(folder) > 1 else text
+
+
 def host_id(
     environ: Mapping[str, str] = os.environ,
     machine_id: Path = _MACHINE_ID,

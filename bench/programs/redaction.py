@@ -10,7 +10,7 @@ import re
 import socket
 from collections.abc import Iterable, Mapping
 
-from bench.programs.host import home
+from bench.programs.host import hide_home
 
 STRUCK = "***"
 
@@ -41,8 +41,6 @@ class Redaction:
         values = {value for name, value in environ.items() if len(value) >= _SHORTEST and _SECRET_NAME.fullmatch(name)}
         # The longest first: one may be a part of another.
         self._values = sorted(values, key=len, reverse=True)
-        folder = str(home() or "")
-        self._home = folder if len(folder) > 1 else None
         host = socket.gethostname()
         self._host = re.compile(rf"(?<![\w-]){re.escape(host)}(?![\w-])") if len(host) > 3 else None
 
@@ -55,8 +53,7 @@ class Redaction:
         text = _BEARER.sub(STRUCK, text)
         text = _FORMS.sub(STRUCK, text)
         text = _GIVEN.sub(rf"\g<name>{STRUCK}", text)
-        if self._home:
-            text = text.replace(self._home, "~")
+        text = hide_home(text)
         return self._host.sub(STRUCK, text) if self._host else text
 
     def argv(self, words: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from bench.tracking import tracked
 
 ROOT = "v1"
 # How the key of a record begins, with that part of its id which is its time.
-_MILLISECOND = re.compile(r"v1/(?:runs/\d{4}/\d\d/\d\d|leases)/[0-9a-f]{8}-[0-9a-f]{4}-")
+_MILLISECOND = re.compile(rf"{ROOT}/(?:runs/\d{{4}}/\d\d/\d\d|leases)/[0-9a-f]{{8}}-[0-9a-f]{{4}}-")
 
 Leases = dict[str, LeaseOpened]
 

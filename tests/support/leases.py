@@ -1,4 +1,4 @@
-"""Leases and rows of bills for the tests of reconciliation."""
+"""Leases, rows of bills, and the two matched, for the tests of reconciliation."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from analysis.frames.leases import Reconciliation, leases_of, reconcile, rented
 from analysis.reconcile.formats.cells import column
-from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, Phase, Price
-from tests.support.charges import focus_row
+from analysis.reconcile.formats.charge import RowError
+from analysis.reconcile.match import MatchResult
+from analysis.reconcile.reconcile import bills_of
+from bench.record.documents import Accelerators, AnyDocument, Bill, LeaseClosed, LeaseOpened, Phase, Price
+from tests.support.charges import focus_row, matched
 
 START = datetime(2026, 11, 20, 12, 3, tzinfo=UTC)
 HOUR = START.replace(minute=0)
@@ -46,3 +50,19 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 LATER = row(ResourceId="other", ChargePeriodStart="2026-11-23T12:00:00Z", ChargePeriodEnd="2026-11-23T13:00:00Z")
+
+
+def joined(*rows: dict[str, Any] | RowError, documents: list[AnyDocument] | None = None) -> MatchResult:
+    """The rows matched to rented machines, by default to that of `opened` in its hour."""
+    leases = rented(leases_of([opened(), closed()] if documents is None else documents))
+    return matched(*rows, leases=leases)
+
+
+def bills(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> list[Bill]:
+    """The bills of these."""
+    return list(bills_of(joined(*rows, documents=documents)))
+
+
+def compared(result: MatchResult) -> list[Reconciliation]:
+    """Each lease beside what these rows charge."""
+    return reconcile(result.leases, bills_of(result))

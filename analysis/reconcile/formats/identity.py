@@ -18,9 +18,8 @@ from analysis.reconcile.formats.charge import Format, Glance
 _NOISE = 12  # decimals of a cost; beyond them, binary fractions differ from what is written
 _COST_BITS = 32  # the lowest of a digest
 _KINDS = ("description", "usagetype", "meter")  # in the names of columns that say what is charged
-_PRICE = re.compile(
-    r"([$€£¥]|\busd )\s?\d[\d.,]*"
-)  # AWS writes it into its descriptions: `$3.06 per On Demand Linux …`
+# AWS writes it into its descriptions: `$3.06 per On Demand Linux …`.
+_PRICE = re.compile(r"([$€£¥]|\busd )\s?\d[\d.,]*")
 _GROUP = re.compile(r"/resourcegroups/([^/]+)/", re.IGNORECASE)
 
 

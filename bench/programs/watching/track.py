@@ -197,21 +197,20 @@ class Track:
         self.target_value = point.metrics[self._target.metric]
         if not math.isfinite(self.target_value):
             return
-        shown = ValueAt(point.at, *self._place(point, elsewhere))
+        shown = self._shown(point, self.target_value, elsewhere)
         self.evaluations.add(shown)
         self.values += 1
         if self.first_hit is None and self._target.reached(self.target_value):
             self.first_hit = shown
 
-    def _place(self, point: Point, elsewhere: tuple[int, str] | None) -> tuple[int | None, float, str | None]:
-        """At which step the target's metric was shown, the value, and what the step counts."""
-        assert self.target_value is not None
+    def _shown(self, point: Point, value: float, elsewhere: tuple[int, str] | None) -> ValueAt:
+        """A value of the target's metric, at the step at which it was measured."""
         if point.measured_at is not None:
-            return point.measured_at, self.target_value, "step"
+            return ValueAt(point.at, point.measured_at, value, "step")
         if elsewhere is not None:
-            return elsewhere[0], self.target_value, elsewhere[1]
+            return ValueAt(point.at, elsewhere[0], value, elsewhere[1])
         step = point.step if point.step is not None else self.last.step if self.last else None
-        return step, self.target_value, self.unit
+        return ValueAt(point.at, step, value, self.unit)
 
     def _keep(self, name: str, value: float) -> None:
         """The last value of a metric; where there are too many of them, those that were shown once only go."""

@@ -13,6 +13,7 @@ from analysis.reconcile.exports import export_files
 from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError, UsageError
 from tests.support.charges import focus_row
+from tests.support.moto_server import moto_server, point_clients
 
 CHARGE = focus_row()
 CONTENT = f"{','.join(CHARGE)}\n{','.join(CHARGE.values())}\n".encode()
@@ -41,24 +42,12 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of moto's server, as the code under test gets it from its environment."""
     import boto3
 
-    server_module = pytest.importorskip("moto.server")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name, value in {
-            "AWS_ENDPOINT_URL_S3": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }.items():
-            monkeypatch.setenv(name, value)
+    with moto_server() as address:
+        point_clients(monkeypatch, "AWS_ENDPOINT_URL_S3", address)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         client = boto3.client("s3")
         client.create_bucket(Bucket="bills")
         yield client
-    finally:
-        server.stop()
 
 
 def test_an_export_is_read_from_s3_as_a_file_or_below_a_prefix(s3: Any) -> None:

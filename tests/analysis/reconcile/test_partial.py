@@ -8,31 +8,14 @@ from typing import Any
 
 import pytest
 
-from analysis.frames.leases import Reconciliation, leases_of, reconcile, rented
-from analysis.reconcile.match import MatchResult
-from analysis.reconcile.reconcile import bills_of
 from analysis.reconcile.render import as_text
-from bench.record.documents import AnyDocument, Bill
-from tests.support.charges import matched
-from tests.support.leases import LATER, START, closed, opened, row
+from bench.record.documents import AnyDocument
+from tests.support.leases import LATER, START, bills, closed, compared, joined, opened, row
 
 MONTH = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2026-12-01T00:00:00Z"}
 TAX = row(ChargeCategory="Tax", BilledCost="0.04", **MONTH)
 HOUR_LATE = row(ChargePeriodStart="2026-11-20T14:00:00Z", ChargePeriodEnd="2026-11-20T18:00:00Z")
 ORACLE = {"provider": "Oracle"}  # as Oracle's own reports have it
-
-
-def joined(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> MatchResult:
-    leases = rented(leases_of([opened(), closed()] if documents is None else documents))
-    return matched(*rows, leases=leases)
-
-
-def bills(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> list[Bill]:
-    return list(bills_of(joined(*rows, documents=documents)))
-
-
-def compared(result: MatchResult) -> list[Reconciliation]:
-    return reconcile(result.leases, bills_of(result))
 
 
 @pytest.mark.parametrize(

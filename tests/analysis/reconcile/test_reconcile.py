@@ -10,27 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from analysis.frames.leases import Reconciliation, leases_of, reconcile, rented
-from analysis.reconcile.formats.charge import RowError
-from analysis.reconcile.match import MatchResult
 from analysis.reconcile.reconcile import bills_of
 from analysis.reconcile.render import as_text
-from bench.record.documents import AnyDocument, Bill
-from tests.support.charges import matched
-from tests.support.leases import IDS, LATER, START, closed, opened, row
-
-
-def joined(*rows: dict[str, Any] | RowError, documents: list[AnyDocument] | None = None) -> MatchResult:
-    leases = rented(leases_of([opened(), closed()] if documents is None else documents))
-    return matched(*rows, leases=leases)
-
-
-def bills(*rows: dict[str, Any], documents: list[AnyDocument] | None = None) -> list[Bill]:
-    return list(bills_of(joined(*rows, documents=documents)))
-
-
-def compared(result: MatchResult) -> list[Reconciliation]:
-    return reconcile(result.leases, bills_of(result))
+from bench.record.documents import AnyDocument
+from tests.support.leases import IDS, LATER, START, bills, closed, compared, joined, opened, row
 
 
 def tagged(lease: str = IDS[0]) -> str:

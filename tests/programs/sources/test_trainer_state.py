@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from bench.programs.sources.trainer_state import TrainerState
 from tests.support.progress_forms import FileForm, Shown
 from tests.support.source_questions import FileQuestions
@@ -46,9 +48,10 @@ class TestTrainerState(FileQuestions):
         assert form.track.target_value == 0.25
 
 
-def test_the_state_of_an_earlier_run_is_not_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [100, 0.5])
+def test_the_state_of_an_earlier_run_is_not_read(tmp_path: Path, before: float) -> None:
     form = StateForm(tmp_path)
-    form.written -= 100
+    form.written -= before
     form.show([Shown(100, 400, "0.5")])
     assert form.track.last is None
     assert form.track.latest == {}
@@ -62,14 +65,6 @@ def test_of_a_history_that_goes_on_the_new_entries_count(tmp_path: Path) -> None
     form.show([Shown(200, 400)])
     assert form.track.last is not None
     assert form.track.last.step == 200
-    assert form.track.latest == {}
-
-
-def test_the_state_of_a_run_that_ended_just_before_is_of_that_run(tmp_path: Path) -> None:
-    form = StateForm(tmp_path)
-    form.written -= 0.5
-    form.show([Shown(100, 400, "0.5")])
-    assert form.track.last is None
     assert form.track.latest == {}
 
 

@@ -10,34 +10,25 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import server
 from moto.ec2.models import ec2_backends
 
 from bench.sweep.provisioning.evidence import cloud_evidence
 from bench.sweep.provisioning.provisioner import Instance
+from tests.support.moto_server import moto_server, point_clients
 
 REGION = "us-east-1"
 
 
 @pytest.fixture(scope="module")
 def ec2_url() -> Iterator[str]:
-    ec2 = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    ec2.start()
-    host, port = ec2.get_host_and_port()
-    yield f"http://{host}:{port}"
-    ec2.stop()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture
 def machine(ec2_url: str, monkeypatch: pytest.MonkeyPatch) -> Instance:
     """A spot machine that runs on EC2."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": ec2_url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
+    point_clients(monkeypatch, "AWS_ENDPOINT_URL", ec2_url)
     (launched,) = _ec2().run_instances(ImageId="ami-12c6146b", InstanceType="p3.2xlarge", MinCount=1, MaxCount=1)[
         "Instances"
     ]

@@ -18,36 +18,27 @@ from bench.errors import BenchError
 from bench.record.documents import Bill
 from bench.store import FolderStore, read_all
 from tests.support.leases import IDS, closed, opened
+from tests.support.moto_server import moto_server, point_clients
 
-moto = pytest.importorskip("moto.server")
 Seed = Callable[..., None]
 
 
 @pytest.fixture
 def explorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seed]:
     """`explorer(*answers)`: what Cost Explorer says, an answer a request."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL_COST_EXPLORER": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
+    with moto_server() as address:
+        point_clients(monkeypatch, "AWS_ENDPOINT_URL_COST_EXPLORER", address)
 
-    def seed(*answers: dict[str, Any]) -> None:
-        body = json.dumps({"results": answers}).encode()
-        url = f"http://{host}:{port}/moto-api/static/ce/cost-and-usage-results"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        urllib.request.urlopen(request).close()
+        def seed(*answers: dict[str, Any]) -> None:
+            body = json.dumps({"results": answers}).encode()
+            url = f"{address}/moto-api/static/ce/cost-and-usage-results"
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+            urllib.request.urlopen(request).close()
 
-    try:
-        yield seed
-    finally:
-        urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
-        server.stop()
+        try:
+            yield seed
+        finally:
+            urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST")).close()
 
 
 def group(key: str, kind: str, amount: str, amortized: str | None = None) -> dict[str, Any]:
