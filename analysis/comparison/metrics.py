@@ -78,6 +78,9 @@ def compare_metric(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     reason = unpriced(a, b) if metric.startswith("cost") else None
     if reason:
         return _inconclusive(metric, n, reason, "unknown")
+    # A mark is enough for unlike machines or prices, which somebody may want to compare; for unlike clocks it is not.
+    if apart := unlike(metric, a, b).get("counts"):
+        return _inconclusive(metric, n, f"{apart}: nothing is compared")
     # Interleaved, each run stands against one on its own machine, and both sides have as many of each type.
     reason = None if interleaved(a, b) else several_types(a) or several_types(b)
     if reason:

@@ -172,13 +172,17 @@ def test_hosts_that_differ_more_than_two_results_are_no_difference_between_them(
     assert [row["time_s_method"] for row in rows(bench)] == ["random effects of machines"] * 2
 
 
-def test_a_time_of_another_clock_is_said_to_be_one(bench: Bench, fast: Path, tmp_path: Path) -> None:
+def test_times_of_unlike_clocks_are_not_compared(bench: Bench, fast: Path, tmp_path: Path) -> None:
     trials_file(tmp_path / "slow.jsonl", [trial(n, 3 + n / 100, 0.95) for n in range(20)])
     import_trials(bench)
     import_trials(bench, "--counts", "prepare,train,evaluate", file="slow.jsonl")
-    done = bench("compare", "fast", "slow", "--store", "store", "--metric", "time")
-    assert "clocks differ" in done.stdout
+    words = ["--store", "store", "--metric", "time", "--metric", "time-per-success"]
+    done = bench("compare", "fast", "slow", *words)
     assert "the clock differs: fast prepare, train; slow prepare, train, evaluate" in done.stdout
+    findings = json.loads(bench("compare", "fast", "slow", *words, "--format", "json").stdout)["findings"]
+    assert [(finding["estimate"], finding["winner"], finding["inconclusive"]) for finding in findings] == [
+        (None, None, "clocks differ: nothing is compared")
+    ] * 2
 
 
 @pytest.mark.parametrize(
