@@ -110,8 +110,8 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     """
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
     if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
-        # By number: of text, pandas makes the categories anew for each grouping, and runs can be a series each.
-        series, recipe = (frame[name].cat.codes.to_numpy() for name in ("series_id", "recipe"))
+        # By number: text would be looked at anew for each grouping, and runs can be a series each.
+        series, recipe = pd.factorize(frame["series_id"])[0], frame["recipe"].cat.codes.to_numpy()
         process = own["setup_s"].notna().groupby(series).cumsum()
         for phase, of in (("setup", []), ("data", []), ("build", [recipe]), ("warmup", [recipe])):
             frame[f"{phase}_s"] = own[f"{phase}_s"].groupby([series, *of], sort=False).ffill()
@@ -131,8 +131,9 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
 
 
 def _dtype(name: str, column: flat.Column) -> Any:
-    # Text that runs share, all but their ids, is there once.
-    return "category" if column.type is str and name != "run_id" else DTYPES.get(column.type.__name__, object)
+    # Text that many runs share is there once; see bench.store.compact.layer.
+    shared = column.type is str and name not in ("run_id", "series_id")
+    return "category" if shared else DTYPES.get(column.type.__name__, object)
 
 
 def _of_like(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:

@@ -50,9 +50,10 @@ _TYPES: dict[str, pa.DataType] = {
 SCHEMA = pa.schema(
     [*((name, _TYPES[column.type.__name__]) for name, column in COLUMNS.items()), (FILE_SHA256, pa.string())]
 )
-# As it is read: text that rows share, such as a recipe's name, is there once, as pandas' categories are.
+# As it is read: text that many rows share, such as a recipe's name, is there once, as pandas' categories are. Ids of
+# series may be as many as runs, and then each step of making them categories takes longer than all other columns.
 _SHARED = pa.dictionary(pa.int32(), pa.string())
-_OWN = ("run_id", FILE_SHA256)
+_OWN = ("run_id", "series_id", FILE_SHA256)
 READ_SCHEMA = pa.schema(
     [field.with_type(_SHARED) if field.type == pa.string() and field.name not in _OWN else field for field in SCHEMA]
 )
