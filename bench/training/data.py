@@ -13,13 +13,15 @@ import shutil
 import tarfile
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from bench.errors import DataError
 from bench.programs.host import home
+from bench.programs.redaction import Redaction
 from bench.tracking import tracked
 
 FOLDER = "cifar-10-batches-bin"
@@ -205,6 +208,7 @@ def _move(unpacked: Path, folder: Path) -> None:
 def _download(url: str, archive: Path, md5: str, attempts: int, say: Callable[[str], None]) -> None:
     # ValueError: a wrong checksum, or no address at all.
     failures = (OSError, HTTPException, ValueError)
+    shown = _without_password(url)
     try:
         for attempt in Retrying(
             stop=stop_after_attempt(attempts),
@@ -213,15 +217,38 @@ def _download(url: str, archive: Path, md5: str, attempts: int, say: Callable[[s
             reraise=True,
         ):
             with attempt:
-                say(f"{url} (attempt {attempt.retry_state.attempt_number} of {attempts})")
+                say(f"{shown} (attempt {attempt.retry_state.attempt_number} of {attempts})")
                 _copy(url, archive)
                 if (got := _md5(archive)) != md5:
                     raise ValueError(f"MD5 is {got}, and {md5} is right")
     except failures as failure:
         raise DataError(
-            f"{url}: {failure}; try again, name a mirror with --url or CIFAR10_URL, or put the official batches "
+            f"{shown}: {failure}; try again, name a mirror with --url or CIFAR10_URL, or put the official batches "
             "into a folder and name it with --data or CIFAR10_DIR"
         ) from failure
+
+
+def _request(url: str) -> Request:
+    """What is asked of any address that urllib knows, file:// too, as it is the user who gives it.
+
+    A name and a password in it, which urllib takes for a part of the host, go to that host alone. Raises ValueError.
+    """
+    parts = urlsplit(url)
+    if not parts.scheme:
+        raise ValueError("it is no address, as it does not begin with https:// or the like")
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or parts.scheme not in ("http", "https"):
+        return Request(url)
+    request = Request(urlunsplit(parts._replace(netloc=host)))
+    # Not sent on to where a redirection leads.
+    request.add_unredirected_header("Authorization", f"Basic {b64encode(unquote_to_bytes(user)).decode()}")
+    return request
+
+
+def _without_password(url: str) -> str:
+    """`url` as it may be shown: neither who asks stands in it, nor what a secret's name is set to."""
+    whole = url if "://" in url else f"://{url}"
+    return Redaction({}).text(whole).removeprefix("://")
 
 
 def _copy(url: str, path: Path) -> None:
@@ -231,8 +258,7 @@ def _copy(url: str, path: Path) -> None:
 
     A machine that waits for its data is paid for, and is not idle enough to be given back.
     """
-    # Any address that urllib knows, file:// too: it is the user who gives it.
-    with urlopen(url, timeout=STALLED_S) as answer, path.open("wb") as out:
+    with urlopen(_request(url), timeout=STALLED_S) as answer, path.open("wb") as out:
         began, got = time.monotonic(), 0
         blocks = iter(partial(answer.read1, 1 << 20), b"")
         length = answer.headers.get("Content-Length", "")

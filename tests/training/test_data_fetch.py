@@ -1,5 +1,6 @@
 """CIFAR-10 as it is fetched: downloaded from a mirror, verified, and put where it is looked for."""
 
+import base64
 import contextlib
 import functools
 import hashlib
@@ -17,6 +18,7 @@ import pytest
 from bench.errors import DataError
 from bench.tracking import told_to
 from bench.training import data
+from tests.support.ports import free_port
 from tests.support.told import Told
 
 
@@ -25,10 +27,12 @@ class Mirror:
 
     def __init__(self, folder: Path, failures: int = 0) -> None:
         self.requests = 0
+        self.authorizations: list[str | None] = []
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def do_GET(handler) -> None:  # noqa: N805 -- `self` is the mirror here
                 self.requests += 1
+                self.authorizations.append(handler.headers["Authorization"])
                 if self.requests <= failures:
                     handler.send_error(503)
                 else:
@@ -172,6 +176,33 @@ def test_an_archive_that_lies_there_is_taken_if_it_is_whole(archive: Path, tmp_p
 def test_what_is_no_address_is_one_line(tmp_path: Path, official: dict[str, bytes], no_waiting: None) -> None:
     with pytest.raises(DataError, match="nowhere"):
         data.fetch(tmp_path / "cache", "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://bob:s3cr3t@127.0.0.1:{}/x", "http://***@127.0.0.1:{}/x"),
+        ("http://127.0.0.1:{}/x?sig=s3cr3t", "http://127.0.0.1:{}/x?sig=***"),
+        ("ftp://bob:s3cr3t@127.0.0.1:{}/x", "ftp://***@127.0.0.1:{}/x"),
+        ("bob:s3cr3t@127.0.0.1:{}/x", "***@127.0.0.1:{}/x"),
+        ("bob@s3cr3t@127.0.0.1:{}/x", "***@127.0.0.1:{}/x"),
+    ],
+)
+def test_a_password_of_a_mirror_is_not_shown(
+    address: str, shown: str, tmp_path: Path, official: dict[str, bytes], no_waiting: None
+) -> None:
+    said: list[str] = []
+    with pytest.raises(DataError) as caught:
+        data.fetch(tmp_path, address.format(free_port()), attempts=1, say=said.append)
+    assert "s3cr3t" not in "".join([*said, str(caught.value)])
+    before, _, after = shown.partition("{}")
+    assert all(line.startswith(before) and after in line for line in [*said, str(caught.value)])
+
+
+def test_a_name_and_a_password_are_told_to_the_mirror(archive: Path, tmp_path: Path, no_waiting: None) -> None:
+    mirror = Mirror(archive.parent)
+    data.fetch(tmp_path / "cache", mirror.url.replace("//", "//bob:p%40ss@"), md5=md5(archive))
+    assert mirror.authorizations == ["Basic " + base64.b64encode(b"bob:p@ss").decode()]
 
 
 def test_batches_that_lie_in_the_folder_itself_need_no_download(folder: Path) -> None:
