@@ -84,7 +84,7 @@ def estimate(
         cost = train_cost(seconds, hourly)
         click.echo(
             f"{recipe.name}: about {seconds:.3g} s for {plural(runs, 'run')}, "
-            + (f"{cost:.3g} {machine.currency}" if cost is not None else "cost unknown (no price)")
+            + (f"{cost:.3g} {lease.price.currency}" if cost is not None and lease.price else "cost unknown (no price)")
             + f"; extrapolated from {extrapolation.sampled} of {extrapolation.steps} steps, {trainer.compute.path}"
         )
 
@@ -158,6 +158,10 @@ def run(
     """
     opened_store = open_store(store)
     lease = acquire_lease(machine, opened_store, os.environ)
+    series = series_of(os.environ) if resume else None
+    if resume and series is None:
+        name = variables.SERIES_ID.name
+        click.echo(f"bench: --resume: neither a launch nor {name} names a series, so all runs are made", err=True)
     request = Request(
         recipes=[find(name) for name in dict.fromkeys(recipes)],
         runs=runs,
@@ -168,7 +172,7 @@ def run(
         gpus=gpus,
         target=target,
         lease=lease_part(lease),
-        series=series_of(os.environ) if resume else None,
+        series=series,
         fingerprint=fingerprint,
         echo=echo,
     )

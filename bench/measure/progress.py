@@ -36,6 +36,10 @@ class Progress:
         self._step = self._steps = 0
         self._started = self._trained_from = self._shown = 0.0
 
+    def note(self, text: str) -> None:
+        """What is to be known before a run starts."""
+        self.console.print(f"bench: {text}", markup=False)
+
     def begin(self, label: str) -> None:
         """A run starts; `label` says which."""
         self._label, self._accuracy, self._doing = label, "", "starting"

@@ -118,7 +118,7 @@ class Measurement:
         process that met a fault on the device no second chance, so every further run would fail for the first one's
         reason.
         """
-        series_id = series_id or new_id()
+        resumes, series_id = series_id is not None, series_id or new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
         finished = {
             (run.recipe.name, run.recipe.source, run.seed)
@@ -131,6 +131,9 @@ class Measurement:
             for recipe in recipes
             if (recipe.name, self.sources[recipe.name], first_seed + index) not in finished
         ]
+        if resumes:
+            asked = n * len(recipes)
+            self.progress.note(f"--resume: {asked - len(missing)} of {plural(asked, 'run')} in the store already")
         try:
             for made, (recipe, index) in enumerate(missing, 1):
                 run = self._run(recipe, first_seed + index, Series(id=series_id, index=index, planned=n))

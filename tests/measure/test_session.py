@@ -66,7 +66,12 @@ def no_data_and_no_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def session(
-    store: FolderStore, runs: int = 2, series: str | None = None, *, echo: bool = False
+    store: FolderStore,
+    runs: int = 2,
+    series: str | None = None,
+    *,
+    echo: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[Run, str]]:
     opened = LeaseOpened(provider="own", started=utc_now())
     request = Request(
@@ -82,7 +87,7 @@ def session(
         series=series,
         echo=echo,
     )
-    return measure(request, store, Progress(quiet=True))
+    return measure(request, store, progress or Progress(quiet=True))
 
 
 def test_no_clock_counts_the_storing_of_a_run(tmp_path: Path) -> None:
@@ -213,6 +218,19 @@ def test_a_series_that_broke_off_is_gone_on_with(tmp_path: Path) -> None:
     assert [(run.seed, run.series.index, run.series.planned) for run in resumed] == [(1, 1, 3), (2, 2, 3)]
     assert {run.series.id for run in resumed} == {series}
     assert list(session(store, runs=3, series=series)) == []
+
+
+@pytest.mark.parametrize(("made", "said"), [(0, "0 of 3 runs"), (2, "2 of 3 runs")])
+def test_a_series_that_is_resumed_says_how_many_of_its_runs_there_are(
+    made: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, series = FolderStore(tmp_path), new_id()
+    list(session(store, runs=made, series=series))
+    capsys.readouterr()
+    list(session(store, runs=3, series=series, progress=Progress()))
+    assert [line for line in capsys.readouterr().err.splitlines() if "--resume" in line] == [
+        f"bench: --resume: {said} in the store already"
+    ]
 
 
 def test_a_run_that_failed_is_an_outcome_and_not_made_again(tmp_path: Path) -> None:
