@@ -32,6 +32,7 @@ from bench.record.documents import (
     LeaseOpened,
     Phase,
     PhaseName,
+    Price,
     PricingCategory,
     StartedSource,
     of_nodes,
@@ -104,11 +105,14 @@ class LeaseStart(NamedTuple):
 
 
 class MachineOptions(NamedTuple):
-    """What the user or the launcher says of the machine; it outranks what is detected. `instance`: provider:type."""
+    """What the user or the launcher says of the machine; it outranks what is detected. `instance`: provider:type.
+
+    `currency` is that of `price_per_hour`, USD unless given.
+    """
 
     instance: str | None = None
     price_per_hour: str | None = None
-    currency: str = "USD"
+    currency: str | None = None
     spot: bool = False
 
 
@@ -149,9 +153,7 @@ def lease_by_options(options: MachineOptions) -> LeaseOpened:
     instance that the book does not know, or a price that is none.
     """
     instance, category = options.instance, _category(spot=options.spot)
-    price = None
-    if options.price_per_hour is not None:
-        price = given_price(options.price_per_hour, options.currency, category)
+    price = _own_price(options, category)
     if instance is None:
         if options.spot and price is None:
             raise UsageError("--spot says how a machine is paid for; give --instance or --price-per-hour with it")
@@ -180,9 +182,7 @@ def _by_machine(options: MachineOptions, machine: Machine) -> LeaseOpened:
         # A type that the book does not hold is no mistake of the user's: its price is unknown.
         with suppress(UsageError):
             offer = find_offer(f"{machine.provider}:{machine.instance_type}", category, machine.region)
-    price = offer.price if offer else None
-    if options.price_per_hour is not None:
-        price = given_price(options.price_per_hour, options.currency, category)
+    price = _own_price(options, category) or (offer.price if offer else None)
     return LeaseOpened(
         provider=machine.provider,
         instance_type=machine.instance_type,
@@ -190,6 +190,15 @@ def _by_machine(options: MachineOptions, machine: Machine) -> LeaseOpened:
         price=price,
         started=utc_now(),
     )
+
+
+def _own_price(options: MachineOptions, category: PricingCategory) -> Price | None:
+    """The price that the user gives, if any. Raises UsageError for one that is none, and for a currency of none."""
+    if options.price_per_hour is not None:
+        return given_price(options.price_per_hour, options.currency or "USD", category)
+    if options.currency is not None:
+        raise UsageError("--currency is that of --price-per-hour; give it too")
+    return None
 
 
 def _category(*, spot: bool) -> PricingCategory:

@@ -47,6 +47,14 @@ def test_data_in_the_wrong_folder(bench: Bench, tmp_path: Path) -> None:
     one_line(bench("run", "quick", "--data", str(tmp_path)), 1, str(tmp_path), "no CIFAR-10 batches")
 
 
+def test_a_series_that_nothing_names_is_said_not_to_go_on(bench: Bench) -> None:
+    named = {"BENCH_SERIES_ID": "019aab8c-6c00-7000-8000-000000000000"}
+    assert [
+        sum("BENCH_SERIES_ID" in line for line in bench("run", "quick", *words, **variables).stderr.splitlines())
+        for words, variables in (((), {}), (("--resume",), {}), (("--resume",), named))
+    ] == [0, 1, 0]
+
+
 def test_a_file_in_the_place_of_the_data(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     one_line(bench("data", "fetch", "--data", "file"), 1, "file: cannot be written (File exists)", "--data")
@@ -63,6 +71,12 @@ def test_a_price_that_is_none(bench: Bench, amount: str) -> None:
 
 def test_a_currency_that_is_none(bench: Bench) -> None:
     one_line(bench("run", "quick", "--price-per-hour", "3", "--currency", "dollars"), 2, "dollars")
+
+
+@pytest.mark.parametrize("command", ["run quick", "exec -- true", "estimate quick", "lease show"])
+@pytest.mark.parametrize("variables", [{}, {"BENCH_INSTANCE": "aws:p3.2xlarge"}])
+def test_a_currency_of_no_price(bench: Bench, command: str, variables: dict[str, str]) -> None:
+    one_line(bench(*command.split(), BENCH_CURRENCY="EUR", **variables), 2, "--currency", "--price-per-hour")
 
 
 def test_an_unknown_instance_names_the_nearest(bench: Bench) -> None:

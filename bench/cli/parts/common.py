@@ -190,9 +190,8 @@ _machine_options = together(
         "--currency",
         envvar=variables.CURRENCY.name,
         show_envvar=True,
-        default="USD",
-        show_default=True,
-        help="Of --price-per-hour, ISO 4217.",
+        metavar="CODE",
+        help="Of --price-per-hour, ISO 4217.  [default: USD]",
     ),
 )
 
@@ -202,7 +201,7 @@ def machine_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def with_machine(
-        *words: Any, instance: str | None, spot: bool, price_per_hour: str | None, currency: str, **more: Any
+        *words: Any, instance: str | None, spot: bool, price_per_hour: str | None, currency: str | None, **more: Any
     ) -> None:
         from bench.lease.machine import MachineOptions  # not for --help
 
