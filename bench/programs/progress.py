@@ -72,6 +72,8 @@ class Point:
     saved: int | None = None
     # The step that the metrics are of, where it is told afterwards and so is no sign of progress at `at`.
     measured_at: int | None = None
+    # Whether the step was shown before the program took one: it is 0, or that from which it goes on.
+    standing: bool = False
 
 
 class Source(Protocol):

@@ -17,7 +17,7 @@ _LONGEST = 2048
 _COUNT = r"[0-9]{1,15}|[0-9]{1,4}(?:\.[0-9]{1,3})?[kMGT]"  # as `unit_scale` shortens it
 _BAR = re.compile(
     rf"(?:^|[\s|])(?P<count>{_COUNT})(?:/(?P<of>{_COUNT})|[a-z]{{1,12}})? "
-    r"\[(?P<elapsed>[0-9]+(?::[0-9]{2}){1,2})(?:<[^,\]]*)?,\s*[0-9.?]+\s?(?:s/)?(?P<unit>[A-Za-z]{1,12})"
+    r"\[(?P<elapsed>[0-9]+(?::[0-9]{2}){1,2})(?:<[^,\]]*)?,\s*(?P<rate>[0-9.?]+)\s?(?:s/)?(?P<unit>[A-Za-z]{1,12})"
 )
 _SCALE = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _GAUGE = re.compile(r":?\s*(?:[0-9.]+%\s*\|[^|]*\|?\s*)?$")
@@ -54,7 +54,7 @@ class _Bar:
     of: int | None
     rank: int
     unit: str
-    first: tuple[float, int]  # when it was seen first, and its count
+    first: tuple[float, int, bool]  # when it was seen first, its count, and whether it stood there
     count: int = -1
     epoch: str | None = None  # in its title
     elapsed: int = 0
@@ -77,20 +77,20 @@ class _Bar:
         self.count, self.of, self.elapsed, self.longest = count, of, elapsed, max(self.longest, elapsed)
         return True
 
-    def point(self, at: float, count: int, epoch: re.Match[str] | None) -> Point:
-        """Where it stands as a point, in the epoch that is said, if any."""
+    def point(self, at: float, count: int, standing: bool, epoch: re.Match[str] | None) -> Point:
+        """Where it is as a point, in the epoch that is said, if any. `standing`: it has counted nothing so far."""
         if self.unit == "epoch":
-            return Point(at, count, self.of, self.unit)
+            return Point(at, count, self.of, self.unit, standing=standing)
         if epoch:
             counts = {"epoch": epoch["epoch"], "epochs": epoch["epochs"], self.unit: count, "of": self.of}
             step, total, _ = self.steps.absolute(
                 {name: int(value) for name, value in counts.items() if value is not None}
             )
-            return Point(at, step, total, self.unit)
+            return Point(at, step, total, self.unit, standing=standing and step == count)
         total = None if self.rounds else self.of
         if self.outer and self.outer.of and self.of:
             total = self.of * self.outer.of
-        return Point(at, self.rounds * (self.of or 0) + count, total, self.unit)
+        return Point(at, self.rounds * (self.of or 0) + count, total, self.unit, standing=standing and not self.rounds)
 
 
 class Tqdm:
@@ -118,7 +118,9 @@ class Tqdm:
         epoch = _EPOCH.search(title) or _EPOCH_FIRST.match(title) or self._epoch
         count, of = _count(found["count"]), _count(found["of"]) if found["of"] else None
         shown = count, epoch and epoch["epoch"]
-        bar = self._drawn(title, of, "epoch" if _EPOCHS.fullmatch(title) else unit, (at, count), shown[1])
+        # A bar has no rate where it began, at 0 or at its `initial`.
+        now = at, count, found["rate"] == "?"
+        bar = self._drawn(title, of, "epoch" if _EPOCHS.fullmatch(title) else unit, now, shown[1])
         if bar is None or (bar.count, bar.epoch) == shown or not bar.draw(count, of, _seconds(found["elapsed"])):
             return None
         bar.epoch = shown[1]
@@ -128,13 +130,15 @@ class Tqdm:
             self._bar = bar
             if bar.first[1] < count and not bar.rounds:  # where it began: else it would seem to go on from here
                 return bar.point(*bar.first, epoch)
-        return bar.point(at, count, epoch)
+        return bar.point(*now, epoch)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""
         return ()
 
-    def _drawn(self, title: str, of: int | None, unit: str, first: tuple[float, int], epoch: str | None) -> _Bar | None:
+    def _drawn(
+        self, title: str, of: int | None, unit: str, first: tuple[float, int, bool], epoch: str | None
+    ) -> _Bar | None:
         """The bar that a line shows; None where there are too many. That of the next epoch may have another length."""
         form = _DIGITS.sub("#", title)
         current = self._bar

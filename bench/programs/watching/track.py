@@ -114,7 +114,8 @@ class Track:
         self.stretches = Sample(_SAMPLE)
         self._stretch: StepAt | None = None
         self._gap: int | None = None
-        self._began: tuple[int, int] | None = None  # the first step, and its gap from the next, before it went back
+        self._standing = False  # whether the first step was shown before one was taken
+        self._began: int | None = None  # the step that it began after, before it went back
         self._fell: StepAt | None = None  # a step below the last one, which may be a late line
         self.evaluations: Thinned[ValueAt] = Thinned(MOST_POINTS - 1)
         self.values = 0  # of the target's metric, that are numbers
@@ -145,13 +146,13 @@ class Track:
         last, stretch, fell = self.last, self._stretch, self._fell
         if last is None or stretch is None:
             self.unit = point.unit
-            self._begin(now)
+            self._begin(now, standing=point.standing)
             return
         lower = now.step < last.step or last.step == 0
         another = lower and self.total != point.total and None not in (self.total, point.total)
         if self.unit != point.unit or another:  # a count of something else, such as a bar after that of a download
             self.unit, self.total, self.totals_differ, self._began = point.unit, None, False, None
-            self._begin(now)
+            self._begin(now, standing=point.standing)
             return
         if now.step < last.step:
             # Ranks that print to one stream are not in step: one late line is no program that went back.
@@ -159,8 +160,7 @@ class Track:
                 self._fell = now
             else:
                 self.went_back = (last.step, fell.step)
-                if self._began is None and self.first and self._gap:
-                    self._began = self.first.step, self._gap
+                self._began = self._origin if self._began is None else self._began
                 self._begin(fell)
                 self._stepped(now, point)
             return
@@ -181,8 +181,9 @@ class Track:
             self.stretches.add((now.at - stretch.at) / (now.step - stretch.step))
             self._stretch = now
 
-    def _begin(self, now: StepAt) -> None:
+    def _begin(self, now: StepAt, *, standing: bool = False) -> None:
         """A count begins, perhaps anew: a rate across a fall would be none."""
+        self._standing = standing
         self.first = self.last = self._stretch = now
         self.steps, self.stretches, self._gap, self._fell = Thinned(MOST_POINTS), Sample(_SAMPLE), None, None
         self.shown = 1
@@ -226,10 +227,16 @@ class Track:
     @property
     def resumed_from(self) -> int | None:
         """The step that the program went on from; None where it began at 0, or where its steps do not tell."""
-        began = self._began or (self.first and self._gap and (self.first.step, self._gap)) or None
-        if began is None or began[0] <= _GAPS_OF_A_RESUMED_ONE * began[1]:
+        return (self._origin if self._began is None else self._began) or None
+
+    @property
+    def _origin(self) -> int | None:
+        """The step that the present count began after; None where that is not known yet."""
+        if self.first is None or not self._gap:
             return None
-        return began[0] - began[1]
+        if self._standing:
+            return self.first.step
+        return self.first.step - self._gap if self.first.step > _GAPS_OF_A_RESUMED_ONE * self._gap else 0
 
     @property
     def done(self) -> int:

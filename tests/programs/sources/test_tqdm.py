@@ -154,6 +154,27 @@ def test_two_ranks_that_draw_one_bar_each_count_once() -> None:
     assert steps(lines)[-1] == (100, 100)
 
 
+@pytest.mark.parametrize(
+    ("counts", "resumed_from", "done"),
+    [((500, 501, 502), 500, 2), ((2, 3, 4), 2, 2), ((5, 25, 45), 5, 40), ((0, 1, 2), None, 2), ((0, 40, 80), None, 80)],
+)
+def test_a_bar_stands_where_the_program_goes_on(
+    counts: tuple[int, ...], resumed_from: int | None, done: int, tmp_path: Path
+) -> None:
+    form = BarForm(Tqdm, tmp_path)
+    first, *others = counts
+    for line in (f"  0%|   | {first}/1000 [00:00<?, ?it/s]", *(bar(count, 1000) for count in others)):
+        form.add(f"{line}\n".encode())
+    assert (form.track.resumed_from, form.track.done) == (resumed_from, done)
+
+
+def test_a_bar_that_stands_at_the_start_of_a_later_epoch_goes_on_from_nowhere(tmp_path: Path) -> None:
+    form = BarForm(Tqdm, tmp_path)
+    for line in (bar(0, 100), *(line for n in (1, 2, 3) for line in (*(bar(step, 5) for step in (2, 5)), bar(n, 100)))):
+        form.add(line.replace("2/5 [00:03<01:30,  4.20it", "2/5 [00:00<?, ?it").encode() + b"\n")
+    assert form.track.resumed_from is None
+
+
 def test_counts_that_are_shortened_are_read() -> None:
     assert steps([f" 45%|▌| {n}k/100k [00:03<00:09, 12.0kit/s]" for n in ("45.0", "50.0")]) == [
         (45_000, 100_000),
