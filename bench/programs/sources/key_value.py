@@ -14,10 +14,11 @@ from functools import lru_cache
 from itertools import islice
 
 from bench.programs.progress import NUMBER, Fields, Pairs, Point, Watched, as_number, kind_of
+from bench.programs.reading.keras import Bar, Bars, bar_of
 from bench.programs.reading.scope import is_result, message, part_of, within
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
-_LONGEST = 2048
+_LONGEST, _FIRST_WORD = 2048, 40
 # As numpy and torch print what holds one number: [1.25], tensor(1.25, device='cuda:0').
 _OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
 # Behind a number: a unit, but none that scales it and no torn exponent; then the end of the value.
@@ -99,19 +100,33 @@ class KeyValue:
 
     def __init__(self, watched: Watched) -> None:
         self._fields = Fields()
+        self._bars = Bars()
         self._at: tuple[float, float] | None = None  # the last step of training, of how many
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
         if text.find("{'") >= 0 or text.find('{"') >= 0 or "@[" in text:  # read better by others
             return None
+        bar = bar_of(text[:_LONGEST]) if "/" in text[:_FIRST_WORD] else None
+        if bar is not None:
+            return self._barred(bar, at)
         part, pairs = _pairs(text[:_LONGEST])
+        if any(name == "epochs" for name, _ in pairs):
+            self._bars.begin_epoch()
         counted = _step_of(dict(pairs))
         if part == "evaluation" and counted and self._in_part(*counted):
             return None
         if part != "evaluation":
             self._at = counted or self._at
         return self._fields.point(within(part, pairs), at)
+
+    def _barred(self, bar: Bar, at: float) -> Point | None:
+        """What Keras shows behind a bar: in an evaluation nothing before its end."""
+        results = _pairs(bar.text)[1]
+        if self._bars.is_training(bar):
+            counts: Pairs = [("step", bar.step), *([("of", bar.of)] if bar.of else [])]
+            return self._fields.point([*counts, *results], at)
+        return self._fields.point(within("evaluation", results), at) if bar.step == bar.of else None
 
     def _in_part(self, step: float, of: float) -> bool:
         """Whether an evaluation is not at its end: what it has so far is of a part of the images.

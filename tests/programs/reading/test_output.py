@@ -49,7 +49,13 @@ def test_numbers_of_epochs_are_no_ranks() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["\x1b[1;31mloss\x1b[0m", "\x1b[2K\x1b[Aloss", "\x1b]8;;http://x\x07loss\x1b]8;;\x1b\\", "\x1b[?25lloss\x1bM"],
+    [
+        "\x1b[1;31mloss\x1b[0m",
+        "\x1b[2K\x1b[Aloss",
+        "\x1b]8;;http://x\x07loss\x1b]8;;\x1b\\",
+        "\x1b[?25lloss\x1bM",
+        "\b\b\bloss\b\b",
+    ],
 )
 def test_what_a_terminal_shows(line: str) -> None:
     assert without_ansi(line) == "loss"

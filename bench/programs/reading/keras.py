@@ -1,0 +1,55 @@
+"""Keras' bars: `45/391 ━━━━ 0:12 35ms/step - accuracy: 0.42 - loss: 1.6`, below `Epoch 1/10`.
+
+So they look while training and while evaluating. A bar is of training from the line of its epoch on until it is full:
+what is drawn then, or is of another length, is an evaluation or a prediction.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# Of Keras 3, of Keras 2 and tf.keras, of verbose=2, and while the length of the first epoch is not known.
+_BAR = re.compile(
+    r"\s*(?P<step>[0-9]{1,15})/(?P<of>[0-9]{1,15}|Unknown)\s+"
+    r"(?:[\u2501\u2578\u257a ]*(?:[0-9:]+|[0-9.]+[mu\u00b5]?s)\s+[0-9.]+(?:[num\u00b5]?s|min|h)/(?:step|epoch)"
+    r"|\[[=>.]+\](?:\s-\s(?:ETA:\s[0-9:hms]+|[0-9.]+[mu\u00b5]?s(?:\s[0-9.]+[num\u00b5]?s/(?:step|epoch|sample))?))?"
+    r"|-\s[0-9.]+[mu\u00b5]?s(?:\s(?:-\s)?[0-9.]+[num\u00b5]?s/(?:step|epoch|sample))?)"
+    r"(?=\s-\s|\s*$)"
+)
+
+
+class Bar(NamedTuple):
+    """Where a bar stands, `of` how many where that is known; `text` is the line behind it."""
+
+    step: int
+    of: int | None
+    text: str
+
+
+def bar_of(text: str) -> Bar | None:
+    """The bar that a line begins with; None where it begins with none."""
+    found = _BAR.match(text)
+    if found is None:
+        return None
+    return Bar(int(found["step"]), None if found["of"] == "Unknown" else int(found["of"]), text[found.end() :])
+
+
+class Bars:
+    """Tells the bars of training from others."""
+
+    def __init__(self) -> None:
+        self._training = False  # an epoch has begun, and its bar is not full
+        self._of: int | None = None  # of the bar of this epoch
+
+    def begin_epoch(self) -> None:
+        """The line of an epoch was shown."""
+        self._training, self._of = True, None
+
+    def is_training(self, bar: Bar) -> bool:
+        """Whether the bar is of training, as it stands now."""
+        if not self._training or (self._of is not None and bar.of != self._of):
+            return False
+        self._of = bar.of
+        self._training = bar.step != bar.of
+        return True

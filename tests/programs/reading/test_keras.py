@@ -1,0 +1,77 @@
+"""Keras' bars, in the forms of its versions."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import pytest
+
+from bench.programs.job import Target
+from bench.programs.progress import Watched
+from bench.programs.reading.keras import bar_of
+from bench.programs.sources import open_sources
+from bench.programs.watching.watch import Watch
+
+THREE = (
+    "\x1b[1m{}/{}\x1b[0m \x1b[32m━━━━━━━━━\x1b[0m\x1b[37m━━━━\x1b[0m \x1b[1m0:12\x1b[0m 35ms/step"
+    " - accuracy: {} - loss: 1.6"
+)
+TWO = "{:3}/{} [====>......] - ETA: 12s - loss: 1.6 - accuracy: {}"
+FORMS = {
+    "keras 3": (THREE, THREE.replace("0:12", "20s")),
+    "keras 2": (
+        "\b\b\b\b" + TWO + "\b\b",
+        TWO.replace("====>......", "===========").replace("ETA: 12s", "1s 2ms/step"),
+    ),
+    "verbose=2": (None, "{}/{} - 12s - 2ms/step - accuracy: {} - loss: 1.6"),
+    "verbose=2 of keras 2": (None, "{}/{} - 12s - loss: 1.6 - accuracy: {} - 12s/epoch - 2ms/step"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_steps_of_training_are_counted_and_those_of_an_evaluation_are_not(form: str) -> None:
+    drawn, full = FORMS[form]
+    watch = Watch(open_sources(Watched()), Target("accuracy", at_least=0.9))
+
+    def bar(of: int, result: float, more: str = "") -> str:
+        lines = [drawn.format(step, of, result / 2) + "\r" for step in (1, of // 2)] if drawn else []
+        return "".join([*lines, full.format(of, of, result) + more + "\n"])
+
+    epochs = ((f"Epoch {n}/3\n", bar(40, n / 10, f" - val_accuracy: {n / 5}"), bar(10, n / 5)) for n in (1, 2, 3))
+    watch.feed(1, "".join([bar(10, 0.05), *chain.from_iterable(epochs), bar(40, 0.95)]).encode(), 1.0)
+    steps, target = watch.steps(), watch.target()
+    assert steps is not None
+    assert target is not None
+    shown = [1, 20, 40, 41, 60, 80, 81, 100, 120] if drawn else [40, 80, 120]
+    assert (steps[0], [step for _, step in steps[1].steps.items()], watch.total()) == ("key-value", shown, 120)
+    assert (steps[1].went_back, target[1].first_hit and target[1].first_hit[1:3]) == (None, (120, 0.95))
+    assert watch.latest() == pytest.approx({"epoch": 3, "accuracy": 0.95, "loss": 1.6, "val_accuracy": 0.6})
+
+
+def test_the_length_of_the_first_epoch_may_not_be_known() -> None:
+    watch = Watch(open_sources(Watched()), None)
+    for line in (
+        "Epoch 1/2",
+        "   7/Unknown \x1b[1m2s\x1b[0m 35ms/step - loss: 0.5",
+        "Epoch 2/2",
+        "1/9 ━━━ 0:01 3ms/step - loss: 1",
+    ):
+        watch.line(line, 1.0)
+    steps = watch.steps()
+    assert steps is not None
+    assert [step for _, step in steps[1].steps.items()] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "9800/10000 (98%)",
+        "12/400 [00:03<01:30, 4.2it/s]",
+        "1/2 - loss: 0.5",
+        "2026/11/26 12:30:01 5ms/step",
+        "3/4",
+        "1/5 [=>",
+    ],
+)
+def test_what_is_no_bar_of_keras(line: str) -> None:
+    assert bar_of(line) is None
