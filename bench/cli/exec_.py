@@ -108,6 +108,7 @@ def exec_(
         total_steps=total_steps,
         timeout=timeout.total_seconds() if timeout else None,
         grace=grace.total_seconds(),
+        quiet=quiet,
     )
     node = node_of(os.environ)
     if node and node.rank:

@@ -49,7 +49,7 @@ class Job:
 
     Of a sample `steps` are taken and then it is stopped: by SIGTERM, and by SIGKILL `grace` seconds later. So is one
     that is not over after `timeout`, and with `stops_at_target` one that has reached its target. `linger` is how long
-    processes that the program leaves behind may go on.
+    processes that the program leaves behind may go on. `quiet`: nothing is said while it runs.
     """
 
     argv: tuple[str, ...]
@@ -64,6 +64,7 @@ class Job:
     grace: float = GRACE_S
     linger: float = 5.0
     task_sha256: str | None = None
+    quiet: bool = False
 
     @property
     def command(self) -> list[str]:

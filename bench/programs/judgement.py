@@ -7,6 +7,7 @@ import re
 
 from bench.programs.job import Job, Target
 from bench.programs.running.runner import Outcome
+from bench.programs.watching.namesakes import are_namesakes
 from bench.programs.watching.track import Track
 from bench.programs.watching.watch import Watch
 
@@ -40,10 +41,11 @@ def _judge_target(job: Job, watch: Watch) -> tuple[str, str | None, str | None]:
     assert job.target
     best = watch.target()
     if best is None:
-        seen = sorted(watch.latest())
+        metric = job.target.metric
+        seen = sorted(watch.latest(), key=lambda name: (not are_namesakes(metric, name), name))
         more = f" and {len(seen) - _NAMES_TOLD} more" if len(seen) > _NAMES_TOLD else ""
         names = f"metrics shown: {', '.join(seen[:_NAMES_TOLD])}{more}" if seen else "no metric was shown"
-        return "failed", "ERROR", f"{job.target.metric} was looked for and never shown; {names}"
+        return "failed", "ERROR", f"{metric} was looked for and never shown; {names}"
     value = best[1].target_value
     if value is None or not math.isfinite(value):
         return "failed", "DIVERGED", f"{job.target.metric} was {value} when it was shown last"

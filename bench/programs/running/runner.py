@@ -26,10 +26,18 @@ class Passthrough:
         self._name = name
         self._passed = 0
         self.warning: str | None = None
+        self._in_line = False
+
+    def say(self, text: str) -> None:
+        """A line of our own, which begins where none of the program's is left open."""
+        passed, before = self._passed, "\n" if self._in_line else ""
+        self.write(f"{before}bench: {text}\n".encode("utf-8", "replace"))
+        self._passed = passed
 
     def write(self, data: bytes) -> None:
         """Write all of `data`, or drop it where the descriptor is broken."""
         rest = memoryview(data)
+        self._in_line = not data.endswith(b"\n") if data else self._in_line
         while rest and self.warning is None:
             try:
                 written = os.write(self._descriptor, rest)
@@ -187,6 +195,7 @@ class _Loop:
         if now >= self._next_poll:
             self._poll(now)
         self._decide(now)
+        self._heed(self._tell)
         self._ending.advance(now)
         if not full and now - self._read_at < ROUND_S and self._group.exited_at is None:
             self._pause = next_pause(self._pause, self._read_bytes, self._room, now - self._group.started_at)
@@ -220,6 +229,11 @@ class _Loop:
             self._heed(lambda: self._watch.poll(now))
         age = now - self._group.started_at
         self._next_poll = now + min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, age / _POLLS))
+
+    def _tell(self) -> None:
+        """Say what cannot wait until the program is over."""
+        if not self._job.quiet and self._ending.ended is None and (text := self._watch.notice()):
+            self._outputs[1].say(text)
 
     def _decide(self, now: float) -> None:
         if self._group.exited_at is not None or self._ending.begun:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from bench.programs.job import Target
 from bench.programs.progress import UNITS, Point, Source, kind_of
 from bench.programs.reading.output import Chooser, Lines, Ranks, without_ansi
+from bench.programs.watching.namesakes import Namesakes
 from bench.programs.watching.track import MOST_METRICS, Track
 
 # Steps that make a source believed before one that shows more of them but is not as good.
@@ -38,6 +39,7 @@ class Watch:
         """`patterns`: the regular expressions of metrics, by name; lines at which they match are always read."""
         self._wanted = [target.metric] if target else []
         self._patterns = [text for name, text in (patterns or {}).items() if kind_of(name) is None]
+        self._namesakes = Namesakes(target.metric) if target else None
         self.tracks = [(source, Track(target)) for source in sources]
         self._streams: dict[int, tuple[Lines, Chooser]] = {}
         self._ranks = Ranks()
@@ -124,6 +126,10 @@ class Watch:
         most = max((track.values for _, track in self.tracks), default=0)
         return self._best(lambda track: track.target_value is not None and track.values >= most / 2)
 
+    def notice(self) -> str | None:
+        """What the user should know while the program runs, said once; None: nothing."""
+        return self._namesakes.notice() if self._namesakes else None
+
     def phases(self) -> tuple[str, Track] | None:
         """The source whose phases are believed; None where none was marked."""
         return self._best(lambda track: bool(track.phases))
@@ -155,6 +161,8 @@ class Watch:
             for _, each in self.tracks:
                 each.saved.add(point.saved)
             return
+        if point.metrics and self._namesakes:
+            self._namesakes.heed(point.metrics)
         track.add(point, self._elsewhere(track, point) if point.metrics else None)
 
     def _elsewhere(self, track: Track, point: Point) -> tuple[int, str] | None:
