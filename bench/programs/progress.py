@@ -172,7 +172,7 @@ _MOST = 2**53
 Pairs = list[tuple[str, object]]
 # What a name counts, by its group; `of` is a total behind a stroke, as in 12/400.
 _KIND = re.compile(
-    r"(?P<step>_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|num_updates"
+    r"(?P<step>cur(?:rent)?_steps?|_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|num_updates"
     r"|(?:total_|num_)?timesteps(?:_total)?)"
     r"|(?P<sample>samples|samples_seen|samples_count|consumed_samples)"
     r"|(?P<total>total|(?:max|total|num|n|train)_(?:train_|training_)?(?:steps?|iters|iterations))"

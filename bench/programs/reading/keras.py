@@ -1,4 +1,4 @@
-"""Keras' bars: `45/391 ━━━━ 0:12 35ms/step - accuracy: 0.42 - loss: 1.6`, below `Epoch 1/10`.
+"""Keras' bars: `45/391 ━━━━ 0:12 35ms/step - accuracy: 0.42 - loss: 1.6`, below `Epoch 1/10`; and Paddle's.
 
 So they look while training and while evaluating. A bar is of training from the line of its epoch on until it is full:
 what is drawn then, or is of another length, is an evaluation or a prediction.
@@ -9,22 +9,27 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# Of Keras 3, of Keras 2 and tf.keras, of verbose=2, and while the length of the first epoch is not known.
+# Of Paddle, of Keras 3, of Keras 2 and tf.keras, of verbose=2; and while the length of the first epoch is not known.
 _BAR = re.compile(
-    r"\s*(?P<step>[0-9]{1,15})/(?P<of>[0-9]{1,15}|Unknown)\s+"
+    r"\s*(?P<named>step\s+)?(?P<step>[0-9]{1,15})/(?P<of>[0-9]{1,15}|Unknown)"
+    r"(?(named)(?:\s\[[=>.]+\])?(?=\s-\s.{0,1000}[0-9][num]?s/step\s*$)|\s+"
     r"(?:[\u2501\u2578\u257a ]*(?:[0-9:]+|[0-9.]+[mu\u00b5]?s)\s+[0-9.]+(?:[num\u00b5]?s|min|h)/(?:step|epoch)"
     r"|\[[=>.]+\](?:\s-\s(?:ETA:\s[0-9:hms]+|[0-9.]+[mu\u00b5]?s(?:\s[0-9.]+[num\u00b5]?s/(?:step|epoch|sample))?))?"
     r"|-\s[0-9.]+[mu\u00b5]?s(?:\s(?:-\s)?[0-9.]+[num\u00b5]?s/(?:step|epoch|sample))?)"
-    r"(?=\s-\s|\s*$)"
+    r"(?=\s-\s|\s*$))"
 )
 
 
 class Bar(NamedTuple):
-    """Where a bar stands, `of` how many where that is known; `text` is the line behind it."""
+    """Where a bar stands, `of` how many where that is known; `text` is the line behind it.
+
+    `named`: it begins with `step`, as lines of many programs do that draw no bars.
+    """
 
     step: int
     of: int | None
     text: str
+    named: bool
 
 
 def bar_of(text: str) -> Bar | None:
@@ -32,19 +37,21 @@ def bar_of(text: str) -> Bar | None:
     found = _BAR.match(text)
     if found is None:
         return None
-    return Bar(int(found["step"]), None if found["of"] == "Unknown" else int(found["of"]), text[found.end() :])
+    of = None if found["of"] == "Unknown" else int(found["of"])
+    return Bar(int(found["step"]), of, text[found.end() :], found["named"] is not None)
 
 
 class Bars:
     """Tells the bars of training from others."""
 
     def __init__(self) -> None:
+        self.begun = False  # the line of an epoch was shown
         self._training = False  # an epoch has begun, and its bar is not full
         self._of: int | None = None  # of the bar of this epoch
 
     def begin_epoch(self) -> None:
         """The line of an epoch was shown."""
-        self._training, self._of = True, None
+        self.begun, self._training, self._of = True, True, None
 
     def is_training(self, bar: Bar) -> bool:
         """Whether the bar is of training, as it stands now."""

@@ -16,15 +16,15 @@ LONGEST = 1 << 16
 _MARKS = (":::MLLOG", '"phase"')
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-# As torchrun --tee, mpirun --tag-output and scripts of one's own write it.
+# As torchrun --tee, mpirun --tag-output, Ray, which knows processes only, and scripts of one's own write it.
 _RANK = re.compile(
-    r"\s*(?:\[rank[ :_]?([0-9]{1,6})\]:?|\[[a-z_]+([0-9]{1,6})\]:|\[[0-9]+,([0-9]{1,6})\]<std(?:out|err)>:"
-    r"|rank ([0-9]{1,6}):(?=\s))\s*",
+    r"\s*(?:\[rank[ :_]{0,2}([0-9]{1,6})\]:?|\[[a-z_]+([0-9]{1,6})\]:|\[[0-9]+,([0-9]{1,6})\]<std(?:out|err)>:"
+    r"|rank ([0-9]{1,6}):(?=\s)|\([A-Za-z_][\w.:-]{0,60} pid=([0-9]{1,10})(?:, ip=[0-9a-f.:]{1,45})?\))\s*",
     re.IGNORECASE,
 )
 # As srun --label writes it; so do programs that number their epochs.
 _NUMBER = re.compile(r"\s*(?:\[([0-9]{1,6})\]:|([0-9]{1,6}):(?=\s))\s*")
-_BEFORE_A_RANK = frozenset("[0123456789rR \t")
+_BEFORE_A_RANK = frozenset("[(0123456789rR \t")
 
 
 def lines_of(text: str) -> list[str]:

@@ -29,7 +29,8 @@ _TRAINING = r"(?P<training>train(?:ing|_inner)?)"  # fairseq has the latter
 _EVALUATION = r"(?P<evaluation>val(?:id(?:at(?:ion|ing|e))?)?|eval(?:uat(?:ion|ing|e))?|test(?:ing)?|dev|sanity)"
 # The first word of a line, alone or as in `mode=val`; none that is part of a name, as of `test/acc`.
 _FIRST = re.compile(
-    rf"\W{{0,6}}(?:(?:mode|phase|split|stage)=)?(?:{_TRAINING}|{_EVALUATION})(?![\w/.@-]|\s*=|\s*:\s*[0-9.]+\s*$)"
+    r"\W{0,6}(?:[0-9]+/[0-9]+ \* epoch \()?(?:(?:mode|phase|split|stage)=)?"
+    rf"(?:{_TRAINING}|{_EVALUATION})(?![\w/.@-]|\s*=|\s*:\s*[0-9.]+\s*$)"
     r"\W*(?P<next>[A-Za-z]*)",
     re.IGNORECASE,
 )

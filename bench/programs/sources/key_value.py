@@ -15,6 +15,7 @@ from itertools import islice
 
 from bench.programs.progress import NUMBER, Fields, Pairs, Point, Watched, as_number, kind_of
 from bench.programs.reading.keras import Bar, Bars, bar_of
+from bench.programs.reading.numbered import numbered
 from bench.programs.reading.scope import is_result, message, part_of, within
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
@@ -28,18 +29,21 @@ _VALUE = re.compile(
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
     r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
+_MIXED = re.compile(r"\s?(?:d(?:ays?)?|h(?:ours?)?|m(?:in)?)[\s,]{1,3}[0-9]")  # 1 day, 2:03:04 is no 1
 _COUNT = re.compile(
     r"(?:^|(?<=[\s(\[|,;:]))"
-    r"(?P<name>(?:global[ _])?step|steps(?=\s*[:=]?\s*[0-9,]+\s*/)|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
+    r"(?P<name>(?:global[ _])?step|batch(?==[0-9]+/[0-9]+\])"
+    r"|steps(?=\s*[:=]?\s*[0-9,]+\s*/)|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
     r"(?:\(train\))?\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
     r"(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
     re.IGNORECASE,
 )
 _GAUGE = re.compile(r"(?::|(?<!\s))\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
-_COUNTED = ("step", "iter", "epoch", "update", "train")
+_COUNTED = ("step", "iter", "epoch", "update", "train", "batch=")
 # In front of a step: it is none of training, or that of a checkpoint from which it goes on, or no step at all.
 _OTHER = re.compile(
-    r"(?:val|eval|test|warm|sanity)\w*[\s:\]\[|,(/-]*$|\b(?:per|max|total|best|num|every|each|next|from)\s*$",
+    r"(?:val|eval|test|warm|sanity)\w*[\s:\]\[|,(/-]*$|\b(?:per|max|total|best|num|every|each|next|from)\s*$"
+    r"|\b(?:start|begin|resum|continu)\w*[^.,:;|]{0,24}\bat\s*$",
     re.IGNORECASE,
 )
 # Batches of an epoch: `Epoch: [0]  [  10/1251]`, `Train Epoch: 1 [640/60000 (1%)]`, `[epoch=1][batch=10/196]`.
@@ -52,24 +56,6 @@ _BATCHES = (
 _TEST = r"\W*(?:test|val|valid|validat|eval|evaluat)(?:ion|ing|e)?"
 _TESTED = re.compile(_TEST + r"\W{0,4}\[\s*([0-9]+)\s*/\s*([0-9]+)\s*\]", re.I)
 _TESTED_BAR = re.compile(_TEST + r"\b[^|\[]*\|[^|\[]*\|\s*([0-9]+)/([0-9]+) \[", re.I)
-# Counts before a line's values: XGBoost's rounds and CatBoost's, `[10]\ttrain-rmse:0.5`, `10:\tlearn: 0.5`; JAX's
-# steps, `[100] loss=0.5`; epoch and batch of PyTorch's tutorial, `[1,  2000] loss: 2.2`, and of many programs,
-# `Train: [0/300][10/1251]`; DINO's step, `Training  [  100/125000]`, and ESPnet's, `1epoch:train:1-50batch:`.
-_NUMBERED = re.compile(
-    r"\s*(?:(?:\[(?P<round>[0-9]+)\]|(?P<index>[0-9]+):)\t|\[(?P<step>[0-9]+)\]\s+(?=[\w./]+=)"
-    r"|\[(?P<epoch>[0-9]+),\s+(?P<batch>[0-9]+)\]\s"
-    r"|(?:train(?:ing)?:?\s*)?\[\s*(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]\s*\[\s*(?P<at>[0-9]+)/(?P<of>[0-9]+)\]"
-    r"|train(?:ing)?:?\s*\[\s*(?P<count>[0-9]+)/(?P<total>[0-9]+)\]"
-    r"|(?P<whole>[0-9]+)epoch:train:[0-9]+-(?P<ends>[0-9]+)batch:)",
-    re.IGNORECASE,
-)
-_COUNTS = {
-    **dict.fromkeys(("round", "index", "step", "batch", "at", "count", "ends"), "step"),
-    **dict.fromkeys(("epoch", "part", "whole"), "epoch"),
-    "parts": "epochs",
-    "of": "of",
-    "total": "of",
-}
 # What stands before what it was measured on, `Accuracy of the network on the 10000 test images: 55 %`, or the step at
 # which it was: `Training loss (for one batch) at step 0: 4.0`.
 _ON = re.compile(rf"(?P<name>\w+) of the (?:network|model) on [^:]{{1,60}}:\s*(?P<value>{NUMBER})\s?%?", re.IGNORECASE)
@@ -89,6 +75,7 @@ _BEFORE_A_NAME = re.compile(r"[|,;\t()\[\]{}>]|\s-\s|\s\s|[:=](?=\s)")
 _LEVEL = re.compile(r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL):?", re.I)
 _WORD = re.compile(r"[A-Za-z_][\w./@%-]*(?:'s)?")  # LightGBM has `training's auc`
 _MOST_WORDS = 5
+_BEFORE = 40  # what is looked at in front of a count
 _MOST_COUNTS = 10  # of a line: more are prose, and batches are looked for behind each
 _SOURCE_FILE = re.compile(r"\.(?:py|pyx|cc?|cpp|cu|hp?p?|rs|go)$")
 
@@ -108,7 +95,7 @@ class KeyValue:
         if text.find("{'") >= 0 or text.find('{"') >= 0 or "@[" in text:  # read better by others
             return None
         bar = bar_of(text[:_LONGEST]) if "/" in text[:_FIRST_WORD] else None
-        if bar is not None:
+        if bar is not None and (self._bars.begun or not bar.named):
             return self._barred(bar, at)
         part, pairs = _pairs(text[:_LONGEST])
         if any(name == "epochs" for name, _ in pairs):
@@ -149,21 +136,19 @@ def _pairs(text: str) -> tuple[str | None, Pairs]:
     if (tested and int(tested[1]) < int(tested[2]) - 1) or (test_bar and int(test_bar[1]) < int(test_bar[2])):
         return None, []
     part = part_of(text)
-    numbered = _NUMBERED.match(text)
-    text = text[numbered.end() :] if numbered else text
+    numbers, text = numbered(text)
     text = _GAUGE.sub(" | ", text, count=1) if bar else text
-    pairs = _of_something(text) or _read(text, bar=bar is not None, tested=tested is not None)
-    pairs = [*_numbers(numbered), *pairs] if numbered and pairs else pairs
-    return part, pairs
+    pairs = _of_something(text) or _read(text, part, bar=bar is not None, tested=tested is not None)
+    return part, [*numbers, *pairs] if pairs else []
 
 
-def _read(text: str, *, bar: bool, tested: bool) -> Pairs:
+def _read(text: str, part: str | None, *, bar: bool, tested: bool) -> Pairs:
     lower = text.lower()
-    counts = dict(_counts(text)) if not bar and any(word in lower for word in _COUNTED) else {}
+    counts = dict(_counts(text, part)) if not bar and any(word in lower for word in _COUNTED) else {}
     pairs: Pairs = list(counts.items())
     if counts:
         text = _COUNT.sub("|", text)
-        for pattern in _BATCHES if "epoch" in counts and "step" in counts else ():
+        for pattern in _BATCHES if "step" in counts and ("epoch" in counts or part == "evaluation") else ():
             text = pattern.sub("|", text, count=1)
         for field in _FIELD.split(text):
             pairs += _in_words(field) if ":" not in field and "=" not in field else ()
@@ -178,20 +163,13 @@ def _of_something(text: str) -> Pairs:
     found = _ON.match(text.strip()) or _AT_STEP.match(text.strip())
     if not found or not is_result(found["name"]):
         return []
-    return [*_counts(text), ("_".join(found["name"].split()), found["value"])]
+    return [*_counts(text, None), ("_".join(found["name"].split()), found["value"])]
 
 
 def _step_of(counts: Mapping[str, object]) -> tuple[float, float] | None:
     """Which step of how many a line says."""
     step, of = as_number(counts.get("step")), as_number(counts.get("of"))
     return None if step is None or of is None else (step, of)
-
-
-def _numbers(numbered: re.Match[str]) -> Iterator[tuple[str, object]]:
-    """The counts that stand before a line's values."""
-    for group, kind in _COUNTS.items():
-        if numbered[group]:
-            yield kind, numbered[group]
 
 
 def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
@@ -201,7 +179,9 @@ def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
         name = _name(text[end : found.start()], bare=text[found.start()] == "=")
         end = found.end()
         kind, of = kind_of(name), found["of"]
-        if not name or (kind is not None and (found["unit"] or found["time"])):  # `total: 58ms` counts nothing
+        if not name or _MIXED.match(text, found.end("value")):
+            continue
+        if kind is not None and (found["unit"] or found["time"]):  # `total: 58ms` counts nothing
             continue
         if of and kind is None:
             yield from _share(name, found)
@@ -232,15 +212,16 @@ def _in_words(field: str) -> Pairs:
     return [] if field[end:].strip(_FILLING) else pairs
 
 
-def _counts(text: str) -> Iterator[tuple[str, str]]:
+def _counts(text: str, part: str | None) -> Iterator[tuple[str, str]]:
     for found in islice(_COUNT.finditer(text), _MOST_COUNTS):
-        if not _OTHER.search(text[max(found.start() - 24, 0) : found.start()]):
-            is_epoch = found["name"].lower() in ("epoch", "train")
+        is_epoch = found["name"].lower() in ("epoch", "train")
+        other = _OTHER.search(text[max(found.start() - _BEFORE, 0) : found.start()])
+        if not other:
             yield ("epoch" if is_epoch else "step"), found["count"]
             if found["of"]:
                 yield ("epochs" if is_epoch else "of"), found["of"]
-            batches = (pattern.search(text, found.end()) for pattern in _BATCHES if is_epoch)
-            for batch in filter(None, batches):
+        if is_epoch and (not other or part == "evaluation"):  # `Eval Epoch: 1 [1024 / 50000]` is a part of one
+            for batch in filter(None, (pattern.search(text, found.end()) for pattern in _BATCHES)):
                 yield "step", batch["count"]
                 if batch["of"]:
                     yield "of", batch["of"]

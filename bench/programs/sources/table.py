@@ -20,7 +20,7 @@ from bench.programs.progress import Fields, Point, Watched, as_number, kind_of
 _LONGEST, _MOST_COLUMNS = 2048, 60
 _STROKES = re.compile("[│┃║]")
 # Behind a row, where Ultralytics draws it.
-_BAR = re.compile(r":?\s*[0-9.]{1,6}%\|.*")
+_BAR = re.compile(r":?\s*[0-9.]{1,6}%(?:\||\s[\u2500\u2501\u2578\u257a]).*")
 _PARTED = {"|": re.compile(r"\|"), ",": re.compile(","), "": re.compile(r"\t|\s{2,}")}
 _SPACE = re.compile(r"\s+")
 _NAME = re.compile(r"(?!.*\s[-+]?[0-9])[A-Za-z#][\w ./@%#()+-]{0,60}")
@@ -52,7 +52,7 @@ class Table:
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
         text = _STROKES.sub("|", text[:_LONGEST]).strip()
-        drawn = "%|" in text
+        drawn = "%" in text and _BAR.search(text) is not None
         if drawn:
             text = _BAR.sub("", text)
         header = _header(text, drawn=drawn)

@@ -48,6 +48,27 @@ def test_steps_of_training_are_counted_and_those_of_an_evaluation_are_not(form: 
     assert watch.latest() == pytest.approx({"epoch": 3, "accuracy": 0.95, "loss": 1.6, "val_accuracy": 0.6})
 
 
+def test_steps_of_paddle_are_told_from_those_of_its_evaluation() -> None:
+    watch = Watch(open_sources(Watched()), Target("acc", at_least=0.9))
+    for epoch in (1, 2):
+        lines = [f"step {step:3}/40 - loss: 0.5 - acc: {epoch / 5} - 12ms/step" for step in (20, 40)]
+        tested = [f"step {step:3}/50 [==>..] - loss: 0.4 - acc: {epoch / 2} - ETA: 3s - 9ms/step" for step in (20, 50)]
+        for line in (f"Epoch {epoch}/2", *lines, "Eval begin...", *tested, "Eval samples: 10000"):
+            watch.line(line, 1.0)
+    steps, target = watch.steps(), watch.target()
+    assert steps is not None
+    assert target is not None
+    assert ([step for _, step in steps[1].steps.items()], watch.total()) == ([20, 40, 60, 80], 80)
+    assert [(step, value) for _, step, value, _ in target[1].evaluations.items()] == [
+        (20, 0.2),
+        (40, 0.2),
+        (40, 0.5),
+        (60, 0.4),
+        (80, 0.4),
+        (80, 1.0),
+    ]
+
+
 def test_the_length_of_the_first_epoch_may_not_be_known() -> None:
     watch = Watch(open_sources(Watched()), None)
     for line in (
@@ -75,3 +96,12 @@ def test_the_length_of_the_first_epoch_may_not_be_known() -> None:
 )
 def test_what_is_no_bar_of_keras(line: str) -> None:
     assert bar_of(line) is None
+
+
+def test_a_line_that_begins_with_its_step_is_read_as_ever_where_no_epoch_is_told() -> None:
+    watch = Watch(open_sources(Watched()), None)
+    for step in (1, 2, 40):
+        watch.line(f"step {step}/40 - loss: 0.5 - 20ms/step", 1.0)
+    steps = watch.steps()
+    assert steps is not None
+    assert ([step for _, step in steps[1].steps.items()], watch.total()) == ([1, 2, 40], 40)

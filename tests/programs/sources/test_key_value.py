@@ -43,6 +43,10 @@ class TestKeyColonValue(LineQuestions):
         "state: info",
         "train.py:12: UserWarning",
         "eval step 3/50",
+        "Eval Epoch: 1 [1024 / 50000]\tClip Loss: 6.123",
+        "[Eval batch=1/20] Eval on eval data",
+        "ETA:   0h 1m12s",
+        "Starting training loop at step 500",
         "[Eval] step 5/50 loss 2.1",
         "Valid Epoch [1/10] Step [10/50] loss: 3.1",
         "[2023/01/01 12:05:00] ppcls INFO: [Eval][Epoch 1][Iter: 10/50]loss: 3.0, top1: 0.9",
@@ -188,6 +192,11 @@ LINES = [
     ),
     ("Validation: epoch 1, loss: 0.9, acc: 0.71", Point(1.0, metrics={"loss": 0.9, "acc": 0.71})),
     ("[Eval] Epoch 3 Step 20/20 loss 2.1", Point(1.0, metrics={"loss": 2.1})),
+    ("Eval Epoch: 1 [50000 / 50000]\tClip Loss: 6.123", Point(1.0, metrics={"Clip_Loss": 6.123})),
+    ("[batch=10/4800]:", Point(1.0, 10, 4800)),
+    ("iter: 5, eta: 1 day, 2:03:04, time: 0.5", Point(1.0, 5, metrics={"time": 0.5})),
+    ("1/9 * Epoch (train): loss: 0.5", Point(1.0, 1, 9, "epoch", metrics={"epoch": 1, "train_loss": 0.5})),
+    ("1/9 * Epoch (valid): loss: 0.5", Point(1.0, 1, 9, "epoch", metrics={"epoch": 1, "loss": 0.5})),
     ("Train loss: 0.5 | val acc: 0.8", Point(1.0, metrics={"Train_loss": 0.5, "val_acc": 0.8})),
 ]
 

@@ -129,6 +129,19 @@ def test_a_row_before_its_bar_and_what_a_validation_ends_with() -> None:
     ]
 
 
+def test_a_bar_of_strokes_behind_a_row() -> None:
+    shown = """\
+      Epoch   box_loss   Size
+        1/3      1.221    640: 100% ━━━━━━━━━━━━ 8/8 4.5it/s 1.8s
+                 Class     Images      mAP50  mAP50-95): 100% ━━━━━━━━━━━━ 4/4 6.5it/s 0.6s
+                   all        128      0.618      0.456
+"""
+    assert points(shown) == [
+        Point(1.0, 1, 3, "epoch", {"Epoch": 1, "box_loss": 1.221, "Size": 640}),
+        Point(1.0, metrics={"Images": 128, "mAP50": 0.618, "mAP50-95": 0.456}),
+    ]
+
+
 def test_names_in_the_first_column() -> None:
     shown = "| rollout/           |          |\n|    ep_rew_mean     | 22.1     |\n"
     assert points(shown) == [Point(1.0, metrics={"ep_rew_mean": 22.1})]

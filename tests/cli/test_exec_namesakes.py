@@ -1,0 +1,37 @@
+"""What `bench exec` says while a program runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(("words", "lines"), [((), 1), (("--quiet",), 0)])
+def test_a_target_that_is_shown_under_another_name_only_is_said_while_the_program_runs(
+    words: tuple[str, ...], lines: int, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """The program waits for what is said, up to a while."""
+    (tmp_path / "mine.py").write_text(
+        "import sys, time\n"
+        "for step in range(9):\n    print(f'Train: step {step}, loss: 0.4', flush=True)\n"
+        "print('open', end='', file=sys.stderr, flush=True)\n"
+        f"end = time.monotonic() + {30 * lines}\n"
+        "while 'not shown so far' not in open('said').read() and time.monotonic() < end:\n    time.sleep(0.01)\n"
+    )
+    command = [sys.executable, "-m", "bench", "exec", "--store", "store", "--target", "loss <= 0.5", *words, "--"]
+    with (tmp_path / "said").open("wb") as said:
+        code = subprocess.run(
+            [*command, sys.executable, "mine.py"],
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            check=False,
+        ).returncode
+    assert code == 6
+    told = [line for line in (tmp_path / "said").read_text().splitlines() if "train_loss" in line]
+    assert [line.startswith("bench: loss") for line in told] == [
+        *[True] * lines,
+        False,
+    ]  # the last one says how it went
