@@ -80,6 +80,9 @@ def _headlines(reading: LogReading) -> Iterator[str]:
     for each in reading.readings:
         believed = ", whose steps count" if each.source == reading.steps else ""
         yield f"{each.source}: {plural(each.points, 'point')}{_steps(each)}{believed}"
+    if mixed := reading.mixed():
+        names = ", ".join(mixed[:_MOST_KINDS])
+        yield f"shown by lines of an evaluation and by others, which may be of training: {names}"
     for each in reading.readings:
         if each.phases:
             yield f"{each.source}: phases in seconds: " + ", ".join(f"{n} {s:.1f}" for n, s in each.phases.items())
@@ -111,6 +114,7 @@ def _content(reading: LogReading) -> dict[str, Any]:
     return {
         "lines": reading.lines,
         "unread_lines": reading.unread_lines,
+        "mixed": reading.mixed(),
         "steps_by": reading.steps,
         "sources": [_source(each) for each in reading.readings],
         "metrics": {

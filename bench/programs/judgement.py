@@ -77,6 +77,11 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
         found.append(
             f"{job.target.metric} is shown in per cent, as {value:g}; its target of {job.target.at_least:g} is not"
         )
+    if job.target and (target := watch.target()) and target[1].mixed:
+        found.append(
+            f"{job.target.metric} is shown by lines of an evaluation and by others, which may be of training: "
+            "its values are of both"
+        )
     if outcome.cleanup == "left":
         found.append("a process that the program started was still there when it was over")
     marked = watch.phases()

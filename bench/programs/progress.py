@@ -74,6 +74,8 @@ class Point:
     measured_at: int | None = None
     # Whether the step was shown before the program took one: it is 0, or that from which it goes on.
     standing: bool = False
+    # What the line that showed it says it is of: training, evaluation, or nothing.
+    part: str | None = field(default=None, compare=False)
 
 
 class Source(Protocol):
@@ -241,8 +243,8 @@ class Fields:
         self._steps = Steps()
         self._fractions = False  # epochs are shown as fractions, and so count nothing
 
-    def point(self, values: Iterable[tuple[str, object]], at: float) -> Point | None:
-        """The point that the values are; None where nothing in them is progress."""
+    def point(self, values: Iterable[tuple[str, object]], at: float, part: str | None = None) -> Point | None:
+        """The point that the values of a line of that part are; None where nothing in them is progress."""
         counts: dict[str, int] = {}
         metrics: dict[str, float] = {}
         phase = None
@@ -260,7 +262,7 @@ class Fields:
         if not (counts or metrics or phase):
             return None
         step, total, unit = self._steps.absolute(counts)
-        return Point(at, step, total, unit, metrics, phase)
+        return Point(at, step, total, unit, metrics, phase, part=part)
 
 
 def flat(values: Mapping[Any, object], depth: int = 2) -> Iterable[tuple[str, object]]:

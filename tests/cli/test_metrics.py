@@ -47,6 +47,7 @@ def test_the_answer_as_json(bench: Bench, tmp_path: Path) -> None:
             "file": "log",
             "lines": 3,
             "unread_lines": 1,
+            "mixed": [],
             "steps_by": "key-value",
             "sources": [
                 {

@@ -102,7 +102,7 @@ def test_its_seed_and_its_output_at_once(tmp_path: Path) -> None:
             {"target": LOSS},
             "failed",
             "ERROR",
-            "loss was looked for and never shown; metrics shown: acc, val_loss",
+            "loss was looked for and never shown; metrics shown: val_loss, acc",
         ),
         (
             'print(\'{"loss": 1}\\n{"loss": NaN}\')',

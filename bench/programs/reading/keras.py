@@ -55,7 +55,9 @@ class Bars:
 
     def is_training(self, bar: Bar) -> bool:
         """Whether the bar is of training, as it stands now."""
-        if not self._training or (self._of is not None and bar.of != self._of):
+        again = self._of is not None and bar.step == bar.of == self._of  # with the results of its validation
+        if not again and (not self._training or (self._of is not None and bar.of != self._of)):
+            self._of = self._of if self._training else None
             return False
         self._of = bar.of
         self._training = bar.step != bar.of

@@ -47,8 +47,8 @@ class JsonPoints:
             wall = as_number(value) if name in TIMES else None
             stated = None if wall is None else self._watched.at(wall, at)
             if stated is not None:
-                return self._fields.point([field for field in fields if field[0] not in TIMES], stated)
-        return self._fields.point(fields, at)
+                return self._fields.point([field for field in fields if field[0] not in TIMES], stated, part)
+        return self._fields.point(fields, at, part)
 
 
 class JsonLines:

@@ -105,7 +105,7 @@ class KeyValue:
             return None
         if part != "evaluation":
             self._at = counted or self._at
-        return self._fields.point(within(part, pairs), at)
+        return self._fields.point(within(part, pairs), at, part)
 
     def _barred(self, bar: Bar, at: float) -> Point | None:
         """What Keras shows behind a bar: in an evaluation nothing before its end."""
@@ -113,7 +113,9 @@ class KeyValue:
         if self._bars.is_training(bar):
             counts: Pairs = [("step", bar.step), *([("of", bar.of)] if bar.of else [])]
             return self._fields.point([*counts, *results], at)
-        return self._fields.point(within("evaluation", results), at) if bar.step == bar.of else None
+        if bar.step != bar.of:
+            return None
+        return self._fields.point(within("evaluation", results), at, "evaluation")
 
     def _in_part(self, step: float, of: float) -> bool:
         """Whether an evaluation is not at its end: what it has so far is of a part of the images.

@@ -33,7 +33,8 @@ class PythonDict:
         if not text.endswith("}"):
             return None
         pairs = ((pair["name"], pair["value"]) for pair in _PAIR.finditer(text))
-        return self._fields.point(within(part_before(before[:_LONGEST_PREFIX]), pairs), at)
+        part = part_before(before[:_LONGEST_PREFIX])
+        return self._fields.point(within(part, pairs), at, part)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bench.programs.progress import Point, Source, Watched
 from bench.programs.reading.output import Lines, lines_of, without_ansi
+from bench.programs.reading.scope import is_result
 from bench.programs.sources import open_sources
-from bench.programs.watching.track import Track
+from bench.programs.watching.track import Track, are_mixed
 from bench.programs.watching.watch import Watch
 
 _PIECE = 1 << 20
@@ -27,16 +28,23 @@ _FILLING = re.compile(r"[\u2580-\u259f\s]+")  # of bars and of tables
 
 @dataclass
 class Values:
-    """The values of one metric, in order. `least` and `most` are of those that are numbers."""
+    """The values of one metric, in order. `least` and `most` are of those that are numbers.
+
+    `evaluated` of them are of an evaluation, of `other` it is not said what they are of.
+    """
 
     count: int = 0
     first: float = math.nan
     last: float = math.nan
     least: float = math.nan
     most: float = math.nan
+    evaluated: int = 0
+    other: int = 0
 
-    def add(self, value: float) -> None:
-        """One more."""
+    def add(self, value: float, part: str | None) -> None:
+        """One more, of a line of that part."""
+        self.evaluated += part == "evaluation"
+        self.other += part is None
         self.first = value if not self.count else self.first
         self.count, self.last = self.count + 1, value
         if not math.isnan(value):
@@ -74,6 +82,11 @@ class LogReading:
     readings: list[Reading]
     unread: list[tuple[str, int]] = field(default_factory=list)
 
+    def mixed(self) -> list[str]:
+        """Results that are shown both as of an evaluation and by lines that may be of training."""
+        found = {name: values for each in reversed(self.readings) for name, values in each.metrics.items()}
+        return sorted(n for n, v in found.items() if is_result(n) and are_mixed(v.evaluated, v.other))
+
     def best(self, metric: str) -> Reading | None:
         """The best source that shows `metric`; None where none does."""
         return next((reading for reading in self.readings if metric in reading.metrics), None)
@@ -103,7 +116,7 @@ class _Tally:
         self.points += 1
         for name, value in point.metrics.items():
             if name in self.metrics or len(self.metrics) < _MOST_METRICS:
-                self.metrics.setdefault(name, Values()).add(value)
+                self.metrics.setdefault(name, Values()).add(value, point.part)
 
 
 def read_log(path: Path, patterns: Mapping[str, str] | None = None) -> LogReading:

@@ -82,6 +82,11 @@ _SAMPLE = 2000
 _GAPS_OF_A_RESUMED_ONE = 3
 
 
+def are_mixed(evaluated: int, other: int) -> bool:
+    """Whether so many values of an evaluation and so many others are none of one kind; one may sum up a run."""
+    return evaluated > 0 and other > 1
+
+
 class StepAt(NamedTuple):
     """A step, and when it was shown."""
 
@@ -118,6 +123,7 @@ class Track:
         self._began: int | None = None  # the step that it began after, before it went back
         self._fell: StepAt | None = None  # a step below the last one, which may be a late line
         self.evaluations: Thinned[ValueAt] = Thinned(MOST_POINTS - 1)
+        self.evaluated = self.other = 0  # values of the target's metric: of an evaluation, or of who knows what
         self.values = 0  # of the target's metric, that are numbers
         self.first_hit: ValueAt | None = None
         self.target_value: float | None = None  # as shown last; may be NaN
@@ -198,6 +204,8 @@ class Track:
         self.target_value = point.metrics[self._target.metric]
         if not math.isfinite(self.target_value):
             return
+        self.evaluated += point.part == "evaluation"
+        self.other += point.part is None
         shown = self._shown(point, self.target_value, elsewhere)
         self.evaluations.add(shown)
         self.values += 1
@@ -223,6 +231,11 @@ class Track:
                 return
             del self.latest[once]
         self.latest[name] = value
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the target's metric is shown both as of an evaluation and by lines that may be of training."""
+        return are_mixed(self.evaluated, self.other)
 
     @property
     def resumed_from(self) -> int | None:
