@@ -161,9 +161,9 @@ class Steps:
         return counts.get("total", counts.get("of") if alone else None)
 
 
-# 888 is never 8, 1.2e+32 never 1.2. [0-9], not \d: that takes the digits of all scripts.
+# 0,123 is no thousands, 888 is never 8, 1.2e+32 never 1.2. [0-9], not \d: that takes the digits of all scripts.
 NUMBER = (
-    r"[-+]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+    r"[-+]?(?:(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
     r"|(?i:nan|inf(?:inity)?)(?![A-Za-z0-9_]))"
 )
 _WHOLE = re.compile(NUMBER)
@@ -174,7 +174,7 @@ _MOST = 2**53
 Pairs = list[tuple[str, object]]
 # What a name counts, by its group; `of` is a total behind a stroke, as in 12/400.
 _KIND = re.compile(
-    r"(?P<step>cur(?:rent)?_steps?|_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|num_updates"
+    r"(?P<step>cur(?:rent)?_steps?|_?(?:global_|train_|training_|optimizer_)?(?:step|iter|iteration|update)|it|num_updates"
     r"|(?:total_|num_)?timesteps(?:_total)?)"
     r"|(?P<sample>samples|samples_seen|samples_count|consumed_samples)"
     r"|(?P<total>total|(?:max|total|num|n|train)_(?:train_|training_)?(?:steps?|iters|iterations))"

@@ -16,7 +16,8 @@ _LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR(?!\s*[:=]\s*[0-9.])|CRI
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 _LOGGER = re.compile(
     # Of Google's logging: I1126 10:00:00.123456 139 train.py:33]
-    r"(?:[IWEF][0-9]{4,8} [0-9:.]+\s+[0-9]+ [^\]]{1,80}\]\s"
+    r"(?:[0-9T:. Z+-]{8,35}\[(?:debug|info|warning|error|critical)\s*\]\s"  # structlog's
+    r"|[IWEF][0-9]{4,8} [0-9:.]+\s+[0-9]+ [^\]]{1,80}\]\s"
     # To the level, behind a time or one name: `… main - INFO - `, `INFO:root:`, `… | INFO | main:run:12 - `; a value
     # before it, as in `10:00:00 loss: 0.5 WARNING: …`, is what the program says.
     rf"|(?:[^=]{{0,80}}?[0-9]{{2}}:[0-9]{{2}}(?:(?!:\s+[-+.0-9])[^=]){{0,80}}?|[\[(<]?(?:[\w.]{{1,60}}[\]\s:|-]{{1,4}})?)\b{_LEVEL}"
@@ -31,7 +32,15 @@ _EVALUATION = r"(?P<evaluation>val(?:id(?:at(?:ion|ing|e))?)?|eval(?:uat(?:ion|i
 _FIRST = re.compile(
     r"\W{0,6}(?:[0-9]+/[0-9]+ \* epoch \()?(?:(?:mode|phase|split|stage)=)?"
     rf"(?:{_TRAINING}|{_EVALUATION})(?![\w/.@-]|\s*=|\s*:\s*[0-9.]+\s*$)"
-    r"\W*(?P<next>[A-Za-z]*)",
+    r"(?P<gap>\W*)(?P<next>[A-Za-z]*)",
+    re.IGNORECASE,
+)
+# What may stand before that word where it is set apart: `Epoch 1/3 [val]: `, `step 200 | eval | loss 1.9`. A step of
+# how many is left alone, as it would be taken for one of the evaluation's own.
+_COUNTS = re.compile(
+    r"\W{0,3}(?:epoch\W{0,3}[0-9]{1,9}(?:\s*(?:/|of)\s*[0-9]{1,9})?\]?|(?:step|iter(?:ation)?)\W{0,3}[0-9]{1,12})"
+    r"\s*(?:[:|,-]\s*)?(?=[\[(<]\s?[a-z]{1,12}\s?[\])>]|(?<=\|)\s*[a-z]{1,12}\s*\||(?<=\|\s)[a-z]{1,12}\s*\|"
+    r"|(?<=-\s)[a-z]{1,12}\s+-\s)",
     re.IGNORECASE,
 )
 # `Training finished: accuracy 0.9` tells of the whole.
@@ -63,11 +72,13 @@ def message(text: str) -> str:
 
 def part_of(text: str) -> str | None:
     """What a line, or the value of one of an object's _PARTS, begins by saying: training, evaluation or None."""
-    found = _FIRST.match(text)
+    counts = _COUNTS.match(text)
+    found = _FIRST.match(text, counts.end() if counts else 0)
     if found is None or (found["training"] and found["next"].lower() in _OVER):
         return None
-    # `val loss: 1.5 (step 120)` was measured at a step of training.
-    return None if found["evaluation"] and is_result(found["next"]) else _part(found)
+    # `val loss: 1.5 (step 120)` was measured at a step of training; in `eval     loss=1.5` the word stands alone.
+    is_name = is_result(found["next"]) and not counts and not found["gap"].startswith("  ")
+    return None if found["evaluation"] and is_name else _part(found)
 
 
 def part_of_object(values: Mapping[str, object]) -> str | None:

@@ -22,8 +22,8 @@ from bench.programs.reading.scope import is_result, message, part_of, within
 _LONGEST, _FIRST_WORD = 2048, 40
 # As numpy and torch print what holds one number: [1.25], tensor(1.25, device='cuda:0').
 _OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
-# Behind a number: a unit, but none that scales it and no torn exponent; then the end of the value.
-_AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s,;|()\]}]|\.?$)"
+# Behind a number: a unit, but none that scales it and no torn exponent; then its end, not the comma of 0,5.
+_AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s;|()\]}]|,(?![0-9])|\.?$)"
 _VALUE = re.compile(
     rf"(?<!\s)\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}(?(open)\s*\])"
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
@@ -55,6 +55,7 @@ _BATCHES = (
 # Of a test, batches: `Test:  [ 10/98]`, the last of which may be 97; and a bar, which ends with 98/98.
 _TEST = r"\W*(?:test|val|valid|validat|eval|evaluat)(?:ion|ing|e)?"
 _TESTED = re.compile(_TEST + r"\W{0,4}\[\s*([0-9]+)\s*/\s*([0-9]+)\s*\]", re.I)
+_AT = re.compile(r"\|\s*([0-9]+)/([0-9]+) \[")
 _TESTED_BAR = re.compile(_TEST + r"\b[^|\[]*\|[^|\[]*\|\s*([0-9]+)/([0-9]+) \[", re.I)
 # What stands before what it was measured on, `Accuracy of the network on the 10000 test images: 55 %`, or the step at
 # which it was: `Training loss (for one batch) at step 0: 4.0`.
@@ -133,11 +134,11 @@ class KeyValue:
 def _pairs(text: str) -> tuple[str | None, Pairs]:
     """What a line is of, and its names and values; counts by `step`, `of`, `epoch` and `epochs`."""
     text = message(text)
+    part = part_of(text)
     tested, bar = _TESTED.match(text), _BAR.search(text) if " [" in text else None
-    test_bar = _TESTED_BAR.match(text) if bar else None
+    test_bar = _TESTED_BAR.match(text) or (_AT.search(text) if part == "evaluation" else None) if bar else None
     if (tested and int(tested[1]) < int(tested[2]) - 1) or (test_bar and int(test_bar[1]) < int(test_bar[2])):
         return None, []
-    part = part_of(text)
     numbers, text = numbered(text)
     text = _GAUGE.sub(" | ", text, count=1) if bar else text
     pairs = _of_something(text) or _read(text, part, bar=bar is not None, tested=tested is not None)
