@@ -49,6 +49,7 @@ _OTHER = re.compile(
 # Batches of an epoch: `Epoch: [0]  [  10/1251]`, `Train Epoch: 1 [640/60000 (1%)]`, `[epoch=1][batch=10/196]`.
 _BATCHES = (
     re.compile(r"\[\s*(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s*(?:\(\s*[0-9.]+%\)\s*)?\]"),
+    re.compile(r"(?<=\])\((?P<count>[0-9]+)/(?P<of>[0-9]+)\)"),  # Epoch:[1/2](100/11040)
     re.compile(r"\bbatch[\s:=#\[]{1,3}(?P<count>[0-9]+)\b(?:\s*/\s*(?P<of>[0-9]+)\b)?", re.IGNORECASE),
     re.compile(r"\b(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s+batches\b", re.IGNORECASE),
 )
@@ -216,7 +217,11 @@ def _in_words(field: str) -> Pairs:
 
 
 def _counts(text: str, part: str | None) -> Iterator[tuple[str, str]]:
+    finer = 0  # where a count of iterations ends: in `iter 10 step 2` some make a step, and other lines tell them alone
     for found in islice(_COUNT.finditer(text), _MOST_COUNTS):
+        if finer and not text[finer : found.start()].strip() and found["name"].lower() == "step":
+            continue
+        finer = found.end() if found["name"].lower().startswith("iter") else 0
         is_epoch = found["name"].lower() in ("epoch", "train")
         other = _OTHER.search(text[max(found.start() - _BEFORE, 0) : found.start()])
         if not other:

@@ -61,6 +61,7 @@ class _Bar:
     longest: int = 0
     rounds: int = 0
     outer: _Bar | None = None
+    passed: int | None = None  # where it stood, not full, as the bar of epochs around it went on
     steps: Steps = field(default_factory=Steps)
 
     @property
@@ -88,6 +89,8 @@ class _Bar:
             )
             return Point(at, step, total, self.unit, standing=standing and step == count)
         total = None if self.rounds else self.of
+        if self.passed is not None and count > self.passed:
+            self.outer, self.passed = None, None  # it goes on over epochs
         if self.outer and self.outer.of and self.of:
             total = self.of * self.outer.of
         return Point(at, self.rounds * (self.of or 0) + count, total, self.unit, standing=standing and not self.rounds)
@@ -124,6 +127,8 @@ class Tqdm:
         if bar is None or (bar.count, bar.epoch) == shown or not bar.draw(count, of, _seconds(found["elapsed"])):
             return None
         bar.epoch = shown[1]
+        if self._bar and bar is self._bar.outer and count and not self._bar.complete:
+            self._bar.passed = self._bar.count
         if bar is not self._bar:
             if not self._takes_over(bar):
                 return None

@@ -207,6 +207,8 @@ LINES = [
     ),
     ("step 200 | eval | loss 1.9 acc 0.5", Point(1.0, metrics={"loss": 1.9, "acc": 0.5})),
     ("it: 40, loss: 1,234.5, acc: 50 %", Point(1.0, 40, metrics={"loss": 1234.5, "acc": 50})),
+    ("Epoch:[1/2](100/11040) loss:6.9", Point(1.0, 100, metrics={"epoch": 1, "loss": 6.9})),
+    ("Epoch 1 | iter 10 step 2 | loss train: 2.3", Point(1.0, 10, metrics={"epoch": 1, "loss_train": 2.3})),
     ("[batch=10/4800]:", Point(1.0, 10, 4800)),
     ("iter: 5, eta: 1 day, 2:03:04, time: 0.5", Point(1.0, 5, metrics={"time": 0.5})),
     ("1/9 * Epoch (train): loss: 0.5", Point(1.0, 1, 9, "epoch", metrics={"epoch": 1, "train_loss": 0.5})),

@@ -126,6 +126,11 @@ def test_a_bar_within_one_of_epochs_counts_the_steps(titles: tuple[str, str]) ->
     ]
 
 
+def test_a_bar_that_goes_on_over_epochs_tells_the_total_itself() -> None:
+    lines = [bar(0, 3, "Epochs"), bar(0, 90, "train"), bar(30, 90, "train"), bar(1, 3, "Epochs"), bar(31, 90, "train")]
+    assert steps(lines)[-1] == (31, 90)
+
+
 def test_an_evaluation_before_training_begins_is_no_epoch() -> None:
     lines = [bar(0, 400), *(bar(step, 13) for step in (0, 5, 13)), *(bar(step, 400) for step in (1, 2, 3))]
     assert steps(lines) == [(step, 400) for step in range(4)]
