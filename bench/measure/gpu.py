@@ -52,6 +52,9 @@ class Gpu:
             # torch counts the visible GPUs, NVML all of them: the UUID is what both agree on.
             self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}".encode())
             self._nvml = pynvml
+            # What all slices of a GPU use is not what one of them does (MIG; CUDA may tell the UUID of the whole).
+            if (self._ask("nvmlDeviceGetMigMode", self._handle) or [0])[0]:
+                self._handle = None
         except Exception:  # noqa: S110 -- any failure of an optional library means: unknown
             pass
 

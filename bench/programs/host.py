@@ -44,24 +44,33 @@ def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
     """Those that a program with `environ` sees; none where the host has none. Of one that cannot be told: NOT_TOLD."""
     gpus = _all_gpus()
     wanted = environ.get("CUDA_VISIBLE_DEVICES")
-    if wanted is None:
-        return [NOT_TOLD] * max(1, len(_device_files())) if gpus is None else gpus
     # As CUDA reads it: up to the first that names none; a UUID may be cut short.
-    words = list(takewhile(_DEVICE.fullmatch, (word.strip() for word in wanted.split(","))))
+    words = list(takewhile(_DEVICE.fullmatch, (word.strip() for word in (wanted or "").split(","))))
     if gpus is None:
-        return [NOT_TOLD] * len(words)
-    slices = _slices(gpus) if any(word.startswith("MIG-") for word in words) else []
-    # CUDA counts from the fastest, nvidia-smi along the bus.
-    ordered = environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" or len({gpu.name for gpu in gpus}) < 2
+        return [NOT_TOLD] * (max(1, len(_device_files())) if wanted is None else len(words))
+    slices = _slices(gpus)
+    if wanted is None:
+        # Of all slices CUDA shows a program one, and beside whole GPUs perhaps none.
+        return gpus if not slices else [_seen(gpus[0], slices) if len(gpus) == 1 else NOT_TOLD]
+    # CUDA counts from the fastest, nvidia-smi along the bus, and slices among whole GPUs are counted in no order told.
+    alike = len({gpu.name for gpu in gpus}) < 2 and (not slices or len(gpus) == 1)
+    ordered = alike or (environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" and not slices)
     found: list[Gpu] = []
     for word in words:
-        named = [gpu for gpu in (*gpus, *slices) if gpu.index == word or gpu.uuid.startswith(word)]
+        parts = [part for part, _ in slices]
+        named = [gpu for gpu in (*gpus, *parts) if gpu.index == word or gpu.uuid.startswith(word)]
         if word.startswith("MIG-") and not named and gpus:
             named = [NOT_TOLD]
         if len(named) != 1:
             break
-        found += named if ordered or not word.isdecimal() else [NOT_TOLD]
+        found += [_seen(named[0], slices)] if ordered or not word.isdecimal() else [NOT_TOLD]
     return found
+
+
+def _seen(gpu: Gpu, slices: Sequence[tuple[Gpu, Gpu]]) -> Gpu:
+    """What a program sees that is given `gpu`: of one in slices its only slice, or one that is not told."""
+    parts = [part for part, whole in slices if whole == gpu]
+    return gpu if not parts else parts[0] if len(parts) == 1 else NOT_TOLD
 
 
 def _all_gpus() -> list[Gpu] | None:
@@ -75,16 +84,16 @@ def _all_gpus() -> list[Gpu] | None:
     return [Gpu(*row) for row in cells if len(row) == 4]
 
 
-def _slices(gpus: Sequence[Gpu]) -> list[Gpu]:
-    """The slices of `gpus` (MIG), which nvidia-smi lists each below its own; none where it does not."""
-    found: list[Gpu] = []
+def _slices(gpus: Sequence[Gpu]) -> list[tuple[Gpu, Gpu]]:
+    """The slices of `gpus` (MIG), each with its whole, below which nvidia-smi lists it; none where it does not."""
+    found: list[tuple[Gpu, Gpu]] = []
     whole = NOT_TOLD
     with suppress(OSError, ValueError, subprocess.SubprocessError):
-        for line in _lines_of(_LIST):
+        for line in _lines_of(_LIST) if gpus else []:
             if line.startswith("GPU "):
                 whole = next((gpu for gpu in gpus if gpu.uuid in line), NOT_TOLD)
             elif part := _SLICE.match(line):
-                found.append(Gpu("", part[2], f"{whole.name} MIG {part[1]}", whole.driver))
+                found.append((Gpu("", part[2], f"{whole.name} MIG {part[1]}", whole.driver), whole))
     return found
 
 

@@ -75,7 +75,7 @@ class Counters:
         self.gpu = Gpu("x")
 
     def energy(self, handle: int) -> float:
-        if self.joules is None:
+        if self.joules is None or handle is None:
             raise MismatchError
         self.read += 1
         return 1000 * (5000 + self.joules * self.read)
@@ -126,6 +126,16 @@ def test_energy_that_one_gpu_does_not_tell_is_not_that_of_the_others(monkeypatch
     assert metered(monkeypatch, telling, telling, seconds=1).joules == 160  # its counter moves with every reading
     assert metered(monkeypatch, telling, silent, seconds=1).joules is None
     assert metered(monkeypatch, seconds=1).joules is None
+
+
+@pytest.mark.parametrize(("mode", "joules"), [([0, 0], 40), ([1, 1], None)])
+def test_what_a_gpu_in_slices_uses_is_not_that_of_one_slice(
+    monkeypatch: pytest.MonkeyPatch, mode: list[int], joules: float | None
+) -> None:
+    counters = Counters(monkeypatch, joules=40, slowed=0)
+    sys.modules["pynvml"].__dict__.update(nvmlDeviceGetMigMode=lambda handle: mode)
+    assert metered(monkeypatch, Gpu("x"), seconds=1).joules == joules
+    assert counters.read == (2 if joules else 0)
 
 
 def test_a_library_that_fails_in_any_way_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,36 @@ def test_a_slice_of_a_gpu_is_a_gpu_of_its_own(visible: str, seen: list[str], mac
     assert hardware_of(gpus, 8, None, {})["device"]["kind"] == "cuda"
 
 
+ONE_SLICE = "".join(SLICES.splitlines(keepends=True)[:2])
+
+
+@pytest.mark.parametrize("order", [{}, {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}])
+@pytest.mark.parametrize(
+    ("gpus", "slices", "visible", "seen"),
+    [
+        # The first of the slices, in an order that is not told.
+        (1, SLICES, None, ["unknown"]),
+        (1, SLICES, "0", ["unknown"]),
+        (1, SLICES, "GPU-aaaa", ["unknown"]),
+        (1, ONE_SLICE, None, ["NVIDIA H100 80GB HBM3 MIG 1g.10gb"]),
+        (1, ONE_SLICE, "0", ["NVIDIA H100 80GB HBM3 MIG 1g.10gb"]),
+        (1, ONE_SLICE, "", []),
+        (2, SLICES, None, ["unknown"]),
+        (2, SLICES, "0", ["unknown"]),
+        (2, SLICES, "1", ["unknown"]),
+        (2, SLICES, "GPU-aaaa", ["unknown"]),
+        (2, SLICES, "GPU-aabb", ["NVIDIA H100 80GB HBM3"]),
+    ],
+)
+def test_a_gpu_in_slices_is_never_seen_whole(
+    gpus: int, slices: str, visible: str | None, seen: list[str], order: dict[str, str], machine: Host
+) -> None:
+    machine.has("".join(LINES.splitlines(keepends=True)[:gpus]), slices)
+    found = visible_gpus(asked_for(visible, **order))
+    assert [gpu.name for gpu in found] == seen
+    assert not any(gpu.uuid == "GPU-aaaa-1" for gpu in found)
+
+
 @pytest.mark.parametrize(
     ("visible", "order", "seen"),
     [
