@@ -49,16 +49,17 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
     description = [] if shown else ["No row has a run that hit and a time."]
     if placed:
         cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=time_of)
+        cost = significant(cost_of(cheapest))
         description.append(
             f"A scatter plot of {plural(len(placed), 'row')} on logarithmic axes: median time upwards, median train "
-            f"cost to the right. Cheapest is {cheapest.name} with {significant(cost_of(cheapest))} USD, "
-            f"fastest is {fastest.name} with {significant(time_of(fastest))} s."
+            f"cost to the right. Leftmost is {cheapest.name} with {cost} USD ({_n(cheapest)}), "
+            f"lowest is {fastest.name} with {significant(time_of(fastest))} s ({_n(fastest)})."
         )
     if unpriced:
         fastest = min(unpriced, key=time_of)
         description.append(
-            f"In a strip, by time alone: {plural(len(unpriced), 'row')} of unknown price; the fastest is "
-            f"{fastest.name} with {significant(time_of(fastest))} s."
+            f"In a strip, by time alone: {plural(len(unpriced), 'row')} of unknown price; lowest is "
+            f"{fastest.name} with {significant(time_of(fastest))} s ({_n(fastest)})."
         )
     return Figure(
         name="cost",
@@ -92,6 +93,10 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
             *_left_out(groups, {label: None if why == UNPRICED else why for label, why in reasons.items()}),
         ),
     )
+
+
+def _n(group: Group) -> str:
+    return plural(group.row.timed, "run")
 
 
 def _left_out(groups: Sequence[Group], reasons: Mapping[str, str | None]) -> list[str]:

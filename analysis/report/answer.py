@@ -1,19 +1,36 @@
-"""The answer of a report in two or three sentences: what was fastest, what was cheapest, and how sure that is."""
+"""The answer of a report in two or three sentences: what was fastest, what was cheapest, and how sure that is.
+
+Nothing is called the fastest on fewer runs than an interval of a median takes, nor the cheapest per success on fewer
+than its interval takes; and nothing that has no rival with as many.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from itertools import groupby
+from typing import NamedTuple
 
 from analysis.plots.names import told_apart
 from analysis.report.report import Report
-from analysis.stats.intervals import LEVEL, Interval
+from analysis.stats.intervals import LEVEL, MEDIAN_FROM, Interval
 from analysis.stats.machines import TYPE_FROM
+from analysis.stats.success import SUCCESS_FROM
 from analysis.tables.cost_table import Row
 from bench.record.documents import Policy
 from bench.text import CATEGORIES, percent, plural, significant
 
 Names = Mapping[Row, str]
+
+
+class _Success(NamedTuple):
+    """What a success of a row takes, in `currency`, at the price of `paid_as`."""
+
+    cost: Decimal
+    interval: Interval | None
+    row: Row
+    currency: str
+    paid_as: str = ""
 
 
 def answer(report: Report) -> list[str]:
@@ -28,12 +45,13 @@ def answer(report: Report) -> list[str]:
         return [report.headline]
     rows = tasks[0]
     timed, names = _by_time(rows, report.policy), _names(rows)
+    enough = [row for row in timed if row.timed >= MEDIAN_FROM]
     first = (
-        _fastest(timed[0], names)
+        _fastest(timed, enough, names)
         if timed
         else f"No run {task(rows[0])} hit with a time on the {report.policy} clock, out of {_attempts(rows)}."
     )
-    return [first, _cost(rows, names, report), _sure(timed, names, tasks)]
+    return [first, _cost(rows, names, report), _sure(enough or timed[:1], names, tasks)]
 
 
 def first_rows(rows: Sequence[Row]) -> list[Row]:
@@ -59,46 +77,95 @@ def _by_time(rows: Sequence[Row], policy: Policy) -> list[Row]:
     return [row for _, row in sorted(timed, key=lambda entry: entry[0])]
 
 
-def _fastest(row: Row, names: Names) -> str:
+def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
+    """The first of `enough`, the rows of `timed` with runs enough, if there are two."""
+    if not enough and len(timed) > 1:
+        most = max(row.timed for row in timed)
+        return (
+            f"What was fastest {task(timed[0])} cannot be said: it takes {MEDIAN_FROM} runs with a time, and no row "
+            f"has more than {most}; medians go from {_seconds(timed[0])} to {_seconds(timed[-1])}."
+        )
+    row = (enough or timed)[0]
     share = "" if row.p_hit is None else f" ({percent(row.p_hit)} %{_between(row.p_hit_interval, percent)})"
-    return (
-        f"Fastest {task(row)} was {names[row]}: {_seconds(row)} ({row.clock} clock, {_median(row)}), with "
-        f"{row.hits} of {plural(row.runs, 'run')} at the target{share}."
-    )
+    facts = f"({row.clock} clock, {_median(row)}), with {row.hits} of {plural(row.runs, 'run')} at the target{share}"
+    if len(enough) < 2:
+        others = _no_other(len(timed), f"{MEDIAN_FROM} runs with a time")
+        return f"{names[row]} took {_seconds(row)} {task(row)} {facts}{others}."
+    return f"Fastest {task(row)} was {names[row]}: {_seconds(row)} {facts}{_of(enough, timed, f'{MEDIAN_FROM} runs')}."
 
 
 def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
     """What a success cost at least, at the prices of the records and at the one that nobody paid."""
     said = []
-    paid = [(row.cost_per_success, row) for row in rows if row.cost_per_success is not None and row.currency == "USD"]
+    paid = [
+        _Success(row.cost_per_success, row.cost_per_success_interval, row, "USD", _paid_as(row, names))
+        for row in rows
+        if row.cost_per_success is not None and row.currency == "USD"
+    ]
     if paid:
-        cost, row = min(paid, key=lambda entry: entry[0])
-        known = sum(other.price_per_hour is not None for other in rows)
-        of = f", of the {known} of {len(rows)} rows that have a price" if known < len(rows) else ""
-        category = CATEGORIES.get(row.pricing_category or "", "")
-        paid_as = f" ({category})" if category and not names[row].endswith(f", {category}") else ""
-        said.append(
-            f"cheapest per success was {names[row]}: {significant(cost)} USD"
-            f"{_between(row.cost_per_success_interval)}{paid_as}{of}"
-        )
+        said.append(_cheapest(paid, rows, names, ("was", "cost")))
     elif not report.what_if:
         said.append(
             "what a success cost is unknown, as no row that hit has a price in USD: bench report --price-per-hour says "
             "what it would be"
         )
-    supposed = [(row.what_if_cost_per_success, row) for row in rows if row.what_if_cost_per_success is not None]
     if report.what_if:
-        price = f"at a what-if price of {report.what_if.price_per_hour:f} {report.what_if.currency} an hour"
+        currency = report.what_if.currency
+        price = f"at a what-if price of {report.what_if.price_per_hour:f} {currency} an hour"
+        supposed = [
+            _Success(row.what_if_cost_per_success, row.what_if_cost_per_success_interval, row, currency)
+            for row in rows
+            if row.what_if_cost_per_success is not None
+        ]
         if supposed:
-            cost, row = min(supposed, key=lambda entry: entry[0])
-            said.append(
-                f"{price}, which nobody paid, {'it' if paid else 'cheapest per success'} would be {names[row]}: "
-                f"{significant(cost)} {report.what_if.currency}{_between(row.what_if_cost_per_success_interval)}"
-            )
+            would_be = _cheapest(supposed, rows, names, ("would be", "would cost"))
+            said.append(f"{price}, which nobody paid, {would_be}")
         elif not paid:
             said.append(f"{price}, too, there is no cost of a success, as no run hit")
-    sentence = "; ".join(said)
-    return f"{sentence[0].upper()}{sentence[1:]}."
+    return _sentence(said)
+
+
+def _cheapest(found: Sequence[_Success], rows: Sequence[Row], names: Names, verbs: tuple[str, str]) -> str:
+    """The cheapest of `found` among those with runs enough, if there are two; `verbs`: it was, it cost."""
+    was, cost = verbs
+    ranked = sorted(found, key=lambda success: success.cost)
+    enough = [success for success in ranked if success.row.runs >= SUCCESS_FROM]
+    if not enough and len(ranked) > 1:
+        return (
+            f"what {was} cheapest per success cannot be said: it takes {SUCCESS_FROM} runs, and no row with a cost has "
+            f"more than {max(success.row.runs for success in ranked)}; costs go from {significant(ranked[0].cost)} to "
+            f"{significant(ranked[-1].cost)} {ranked[0].currency}"
+        )
+    first = (enough or ranked)[0]
+    facts = (
+        f"{significant(first.cost)} {first.currency}{_between(first.interval)} "
+        f"({first.paid_as}{plural(first.row.runs, 'run')})"
+    )
+    if len(enough) < 2:
+        return f"a success of {names[first.row]} {cost} {facts}{_no_other(len(rows), f'a cost of {SUCCESS_FROM} runs')}"
+    return (
+        f"cheapest per success {was} {names[first.row]}: {facts}{_of(enough, rows, f'a cost of {SUCCESS_FROM} runs')}"
+    )
+
+
+def _paid_as(row: Row, names: Names) -> str:
+    category = CATEGORIES.get(row.pricing_category or "", "")
+    return f"{category}, " if category and not names[row].endswith(f", {category}") else ""
+
+
+def _of(enough: Sequence[object], rows: Sequence[Row], what: str) -> str:
+    """Among how many of `rows` one was the first, where that is not all."""
+    return f", of the {len(enough)} of {len(rows)} rows with {what} or more" if len(enough) < len(rows) else ""
+
+
+def _no_other(rows: int, what: str) -> str:
+    """Why nothing is called the first of so many `rows`."""
+    return f"; no other of the {rows} rows has {what} or more to compare it with" if rows > 1 else ""
+
+
+def _sentence(said: Sequence[str]) -> str:
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _sure(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> str:
@@ -111,9 +178,9 @@ def _sure(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) ->
     about = ""
     if timed and timed[0].time_s_interval:
         type_known = timed[0].machines is not None and timed[0].machines >= TYPE_FROM
-        about = f", that of the fastest about {'its type of machine' if type_known else 'the machines that ran'}"
-    sentence = "; ".join(said)
-    return f"{sentence[0].upper()}{sentence[1:]}; brackets are {100 * LEVEL:g} % intervals{about}."
+        which = "the fastest" if len(timed) > 1 else "the time"
+        about = f", that of {which} about {'its type of machine' if type_known else 'the machines that ran'}"
+    return _sentence([*said, f"brackets are {100 * LEVEL:g} % intervals{about}"])
 
 
 def task(row: Row) -> str:

@@ -134,7 +134,7 @@ def build_report(
     documents = list(documents)
     frame = runs_frame(documents) if frame is None else frame
     known = published_documents(documents)
-    # Beside nothing but programs of one's own, times of another training are out of place.
+    # Beside nothing but programs of one's own, times of another training and claims about it are out of place.
     recipes = not len(frame) or not frame["program"].all()
     chosen = chosen_entries(documents, which, claim=recipes)
     shown = chosen if most is None else shortlist(chosen, most)
@@ -178,7 +178,7 @@ def build_report(
         headline=_headline(frame, whole, rows),
         footnotes=tuple(footnotes),
         paid=tuple(lease_table(leases_frame(documents, frame), frame)),
-        checks=tuple(check_claims(known, frame)),
+        checks=tuple(check_claims(known, frame)) if recipes or chosen else (),
         samples=tuple(samples),
         what_if=what_if,
         electricity=electricity,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -96,8 +97,8 @@ def test_what_has_no_price_and_no_hit_is_said_to_have_none() -> None:
 def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[LeaseOpened], paid: bool) -> None:
     runs = a.a_series(100, a.SPREAD, lease_id=a.an_id(1) if paid else None)
     _, cost, _ = answer(build_report([*lease, *runs], what_if=what_if_price(None, "36", currency="EUR")))
-    assert ("0.0557 USD [0.0537, 0.0736] (on-demand)" in cost) == paid
-    assert "0.655 EUR" in cost
+    assert ("0.0557 USD [0.0537, 0.0736] (on-demand, 12 runs)" in cost) == paid
+    assert "0.655 EUR [0.632, 0.866] (12 runs)" in cost
     assert "which nobody paid" in cost
 
 
@@ -145,13 +146,61 @@ def test_rows_without_a_price_stand_at_the_what_if_price_as_rings_and_beat_nobod
 
 def test_the_fastest_and_the_next_are_told_apart_where_one_recipe_ran_on_one_machine_in_two_ways() -> None:
     eager = a.a_run(1).device.model_copy(update={"path": "eager"})
-    report = build_report([*a.a_series(100, (60.0, 61.0)), *a.a_series(200, (70.0, 71.0), device=eager)])
+    later = [10 + seconds for seconds in a.SPREAD]
+    report = build_report([*a.a_series(100, a.SPREAD), *a.a_series(200, later, device=eager)])
     first, _, rest = answer(report)
     assert "Tesla V100-SXM2-16GB, graphs:" in first
     assert "Tesla V100-SXM2-16GB, eager," in rest
-    # What tells them apart is not said twice.
-    cost = answer(build_report(a.a_small_store()))[1]
-    assert "Tesla V100-SXM2-16GB, spot: 0.0158 USD," in cost
+
+
+def test_what_tells_the_cheapest_apart_is_not_said_twice() -> None:
+    leases = [a.a_lease(1), a.a_lease(2, "0.918", pricing_category="Dynamic")]
+    runs = [run for k in (1, 2) for run in a.a_series(100 * k, a.SPREAD, lease_id=a.an_id(k))]
+    cost = answer(build_report([*leases, *runs]))[1]
+    assert "Tesla V100-SXM2-16GB, spot: 0.0167 USD [0.0161, 0.0221] (12 runs)." in cost
+
+
+LEASES = [a.a_lease(k, str(k)) for k in (1, 2, 3)]
+
+
+def rivals(*runs: int) -> list[AnyDocument]:
+    """A recipe for each of `runs`, which has as many: each slower than the one before it, and dearer an hour."""
+    found: list[AnyDocument] = [*LEASES]
+    for k, count in enumerate(runs, start=1):
+        recipe = RecipeRef(name=f"recipe-{k}", source_sha256="0" * 64)
+        found += a.a_series(
+            100 * k, [10.0 * k + 0.1 * index for index in range(count)], recipe=recipe, lease_id=a.an_id(k)
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("runs", "fastest", "cheapest"),
+    [
+        # The recipe that is called the first of all; none without a rival that has as many runs.
+        ((5, 5), None, None),
+        ((2, 12), None, None),
+        ((12,), None, None),
+        ((6, 6), "recipe-1", None),
+        ((9, 12, 12), "recipe-1", "recipe-2"),
+        ((5, 12, 12), "recipe-2", "recipe-2"),
+        ((12, 12), "recipe-1", "recipe-1"),
+    ],
+)
+@pytest.mark.parametrize("what_if", [None, what_if_price(None, "36")])
+def test_nothing_is_called_the_first_on_too_few_runs(
+    runs: tuple[int, ...], fastest: str | None, cheapest: str | None, what_if: WhatIf | None
+) -> None:
+    times, costs, _ = answer(build_report(rivals(*runs), what_if=what_if))
+    assert re.findall(r"^Fastest to 94 % was (recipe-\d) ", times) == ([fastest] if fastest else [])
+    named = re.findall(r"heapest per success (?:was|would be) (recipe-\d) ", costs)
+    assert named == ([cheapest] if cheapest else []) * (2 if what_if else 1)
+
+
+@pytest.mark.parametrize(("runs", "said"), [((1,), "1 run"), ((2, 12), "12 runs"), ((12, 12), "12 runs")])
+def test_a_cost_in_the_answer_has_its_number_of_runs(runs: tuple[int, ...], said: str) -> None:
+    _, costs, _ = answer(build_report(rivals(*runs)))
+    assert f"(on-demand, {said})" in costs
 
 
 def test_where_all_is_published_the_answer_is_about_published_runs_on_one_clock() -> None:
