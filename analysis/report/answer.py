@@ -89,7 +89,7 @@ def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
     share = "" if row.p_hit is None else f" ({percent(row.p_hit)} %{_between(row.p_hit_interval, percent)})"
     facts = f"({row.clock} clock, {_median(row)}), with {row.hits} of {plural(row.runs, 'run')} at the target{share}"
     if len(enough) < 2:
-        others = _no_other(len(timed), f"{MEDIAN_FROM} runs with a time")
+        others = _no_rival(len(timed), f"{MEDIAN_FROM} runs with a time")
         return f"{names[row]} took {_seconds(row)} {task(row)} {facts}{others}."
     return f"Fastest {task(row)} was {names[row]}: {_seconds(row)} {facts}{_of(enough, timed, f'{MEDIAN_FROM} runs')}."
 
@@ -98,31 +98,37 @@ def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
     """What a success cost at least, at the prices of the records and at the one that nobody paid."""
     said = []
     paid = [
-        _Success(row.cost_per_success, row.cost_per_success_interval, row, "USD", _paid_as(row, names))
+        _Success(row.cost_per_success, row.cost_per_success_interval, row, row.currency, _paid_as(row, names))
         for row in rows
-        if row.cost_per_success is not None and row.currency == "USD"
+        if row.cost_per_success is not None and row.currency is not None
     ]
-    if paid:
-        said.append(_cheapest(paid, rows, names, ("was", "cost")))
-    elif not report.what_if:
-        said.append(
-            "what a success cost is unknown, as no row that hit has a price in USD: bench report --price-per-hour says "
-            "what it would be"
-        )
+    # Currencies have no rank among each other.
+    for currency in sorted({success.currency for success in paid}, key=lambda code: (code != "USD", code)):
+        said.append(_cheapest([each for each in paid if each.currency == currency], rows, names, ("was", "cost")))
     if report.what_if:
         currency = report.what_if.currency
-        price = f"at a what-if price of {report.what_if.price_per_hour:f} {currency} an hour"
         supposed = [
             _Success(row.what_if_cost_per_success, row.what_if_cost_per_success_interval, row, currency)
             for row in rows
             if row.what_if_cost_per_success is not None
         ]
+        price = f"at a what-if price of {report.what_if.price_per_hour:f} {currency} an hour, which nobody paid"
         if supposed:
-            would_be = _cheapest(supposed, rows, names, ("would be", "would cost"))
-            said.append(f"{price}, which nobody paid, {would_be}")
-        elif not paid:
-            said.append(f"{price}, too, there is no cost of a success, as no run hit")
-    return _sentence(said)
+            said.append(f"{price}, {_cheapest(supposed, rows, names, ('would be', 'would cost'))}")
+    return _sentence(said or [_no_cost(rows, report)])
+
+
+def _no_cost(rows: Sequence[Row], report: Report) -> str:
+    """Why there is no cost of a success in any of `rows`."""
+    hit = [row for row in rows if row.hits]
+    if not hit:
+        return "there is no cost of a success, as no run hit"
+    if report.what_if or any(row.price_per_hour is not None for row in hit):
+        return f"what a success cost is unknown, as what some runs took is not known on the {hit[0].clock} clock"
+    return (
+        "what a success cost is unknown, as no row that hit has a price: bench report --price-per-hour says what it "
+        "would be"
+    )
 
 
 def _cheapest(found: Sequence[_Success], rows: Sequence[Row], names: Names, verbs: tuple[str, str]) -> str:
@@ -137,15 +143,33 @@ def _cheapest(found: Sequence[_Success], rows: Sequence[Row], names: Names, verb
             f"{significant(ranked[-1].cost)} {ranked[0].currency}"
         )
     first = (enough or ranked)[0]
-    facts = (
-        f"{significant(first.cost)} {first.currency}{_between(first.interval)} "
-        f"({first.paid_as}{plural(first.row.runs, 'run')})"
-    )
+    what = f"a cost of {SUCCESS_FROM} runs"
     if len(enough) < 2:
-        return f"a success of {names[first.row]} {cost} {facts}{_no_other(len(rows), f'a cost of {SUCCESS_FROM} runs')}"
+        in_currency = f"{what} in {first.currency}"
+        return f"a success of {names[first.row]} {cost} {_amount(first)}{_no_rival(len(rows), in_currency)}"
     return (
-        f"cheapest per success {was} {names[first.row]}: {facts}{_of(enough, rows, f'a cost of {SUCCESS_FROM} runs')}"
+        f"cheapest per success {was} {names[first.row]}: {_amount(first)}{_of(enough, rows, what)}"
+        f"{_next_cheapest(first, enough[1], names)}"
     )
+
+
+def _next_cheapest(first: _Success, second: _Success, names: Names) -> str:
+    """The second, where their intervals do not tell the two apart."""
+    if not _overlap(first.interval, second.interval):
+        return ""
+    return f", by an interval that overlaps with that of the next, {names[second.row]}: {_amount(second)}"
+
+
+def _amount(success: _Success) -> str:
+    return (
+        f"{significant(success.cost)} {success.currency}{_between(success.interval)} "
+        f"({success.paid_as}{plural(success.row.runs, 'run')})"
+    )
+
+
+def _overlap(first: Interval | None, second: Interval | None) -> bool:
+    """Whether the intervals of two neighbours in a rank share a value; of an unknown one nothing is known."""
+    return first is None or second is None or first.high >= second.low
 
 
 def _paid_as(row: Row, names: Names) -> str:
@@ -158,9 +182,9 @@ def _of(enough: Sequence[object], rows: Sequence[Row], what: str) -> str:
     return f", of the {len(enough)} of {len(rows)} rows with {what} or more" if len(enough) < len(rows) else ""
 
 
-def _no_other(rows: int, what: str) -> str:
+def _no_rival(rows: int, what: str) -> str:
     """Why nothing is called the first of so many `rows`."""
-    return f"; no other of the {rows} rows has {what} or more to compare it with" if rows > 1 else ""
+    return f"; no two of the {rows} rows have {what} or more to compare" if rows > 1 else ""
 
 
 def _sentence(said: Sequence[str]) -> str:
@@ -171,10 +195,14 @@ def _sentence(said: Sequence[str]) -> str:
 def _sure(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> str:
     """What comes next, and what all that rests on."""
     kinds = {row.machine for rows in tasks for row in rows}
-    said = [f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})" for row in timed[1:2]]
+    said = [
+        f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})"
+        f"{', by an interval that overlaps' if _overlap(timed[0].time_s_interval, row.time_s_interval) else ''}"
+        for row in timed[1:2]
+    ]
     also = "; ".join(f"{_attempts(rows)} {_other(rows[0], tasks[0][0])}" for rows in tasks[1:])
     all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(kinds), 'kind')} of machine"
-    said.append(f"all in all there are {all_in_all}{f' ({also} among them)' if also else ''}")
+    said.append(f"all in all {all_in_all}{f' ({also} among them)' if also else ''}")
     about = ""
     if timed and timed[0].time_s_interval:
         type_known = timed[0].machines is not None and timed[0].machines >= TYPE_FROM

@@ -143,15 +143,19 @@ def as_parquet(frame: pd.DataFrame) -> bytes:
 
 def rows_as_csv(rows: Iterable[Row]) -> str:
     """The rows of a report with a header line, numbers in full; unknown is an empty cell, see the notes."""
-    content = [{"schema_version": SCHEMA_VERSION, **flat(row)} for row in rows]
-    return table_of(content[0] if content else ["schema_version"], [tuple(row.values()) for row in content]).as_csv()
+    content = [(SCHEMA_VERSION, *flat(row).values()) for row in rows]
+    return table_of([name for name, _ in _row_types()], content).as_csv()
 
 
 def rows_as_parquet(rows: Iterable[Row]) -> bytes:
     """The rows of a report as Parquet: columns and numbers of its CSV, the same types whatever is unknown."""
     content = [{"schema_version": SCHEMA_VERSION, **flat(row)} for row in rows]
-    fields = [("schema_version", pa.int64()), *(pair for field in _flat_fields(Row) for pair in _types(field))]
-    return _parquet(pa.Table.from_pylist(content, pa.schema(fields)))
+    return _parquet(pa.Table.from_pylist(content, pa.schema(_row_types())))
+
+
+def _row_types() -> list[tuple[str, pa.DataType]]:
+    """The columns of a report's rows, in the order of `flat`."""
+    return [("schema_version", pa.int64()), *(pair for field in _flat_fields(Row) for pair in _types(field))]
 
 
 def _parquet(table: pa.Table) -> bytes:

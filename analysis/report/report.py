@@ -17,7 +17,7 @@ from analysis.published.runs import published_frame
 from analysis.published.summary import left_out, summary_lines
 from analysis.samples.samples import SampleRow, sample_rows, sampled_programs
 from analysis.tables.cost_table import Row, cost_table, measured_row
-from analysis.tables.footnotes import NO_RUNS, SEVERAL_PUBLISHED, general_notes
+from analysis.tables.footnotes import NO_RUNS, SEVERAL_PUBLISHED, UNTIL_THEN, general_notes
 from analysis.tables.given_prices import (
     Electricity,
     WhatIf,
@@ -203,7 +203,7 @@ def _published_row(series: PublishedRuns) -> Row:
 def _headline(frame: pd.DataFrame, whole: pd.DataFrame, rows: list[Row]) -> str:
     """What the rows were made of: `whole` of the runs in `frame`, the others are samples."""
     if frame.empty:
-        return NO_RUNS
+        return f"{NO_RUNS} {UNTIL_THEN}" if rows else NO_RUNS
     if whole.empty:
         return f"{plural(len(frame), 'sample')} and no whole run; bench {bench.__version__}."
     groups = sum(row.kind == "measured" for row in rows)

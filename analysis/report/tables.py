@@ -31,18 +31,20 @@ LEASE_FOOTNOTES = (
 
 
 def cost_table(report: Report) -> Table[Row]:
-    """The cost table: published entries dim, with ratios to one of them."""
+    """The cost table: published entries dim, with ratios to one of them.
+
+    Columns that are about images alone, or about that entry, are left out where no row has any of it.
+    """
+    of_images = not report.rows or any(row.dataset or row.accuracy is not None for row in report.rows)
     columns: tuple[Column[Row], ...] = (
         Column("recipe", _recipe, "recipe", numeric=False),
         Column("machine", _machine, "machine", numeric=False),
-        Column(("target,", "% right"), _target, "target"),
+        Column(("target,", "% right") if of_images else "target", _target, "target"),
         Column(("price,", "USD/h"), _price, "price_per_hour"),
         Column("runs", _runs, "runs"),
         Column("hits", lambda row: row.hits, "hits"),
         Column(("P(hit),", "%"), lambda row: _estimate(row.p_hit, row.p_hit_interval, percent), "p_hit"),
-        Column(
-            ("mean", "accuracy, %"), lambda row: _estimate(row.accuracy, row.accuracy_interval, _hundredths), "accuracy"
-        ),
+        *(_ACCURACY if of_images else ()),
         Column(("median time", f"({report.policy}), s"), partial(_time, report.policy), "time_s"),
         Column(
             ("median train", "cost, USD"),
@@ -54,8 +56,7 @@ def cost_table(report: Report) -> Table[Row]:
             lambda row: _money(row, row.cost_per_success, row.cost_per_success_interval),
             "cost_per_success",
         ),
-        Column(("time", "÷ Page's"), lambda row: _ratio(row.time_ratio, _machine_mark(row)), "time_ratio"),
-        Column(("cost", "÷ Page's"), _cost_ratio, "cost_ratio"),
+        *(_RATIOS if any(row.time_ratio is not None for row in report.rows) else ()),
         *_energy_columns(report),
         *_what_if_columns(report),
     )
@@ -69,6 +70,17 @@ def cost_table(report: Report) -> Table[Row]:
         dim=lambda row: row.kind == "published",
         label=2,
     )
+
+
+_ACCURACY: tuple[Column[Row], ...] = (
+    Column(
+        ("mean", "accuracy, %"), lambda row: _estimate(row.accuracy, row.accuracy_interval, _hundredths), "accuracy"
+    ),
+)
+_RATIOS: tuple[Column[Row], ...] = (
+    Column(("time", "÷ Page's"), lambda row: _ratio(row.time_ratio, _machine_mark(row)), "time_ratio"),
+    Column(("cost", "÷ Page's"), lambda row: _cost_ratio(row), "cost_ratio"),
+)
 
 
 def _energy_columns(report: Report) -> tuple[Column[Row], ...]:

@@ -17,10 +17,8 @@ from analysis.stats.success import SUCCESS_FROM
 from bench.record.documents import COUNTED, ONCE, Policy
 from bench.text import CATEGORIES, one_line, plural, significant
 
-NO_RUNS = (
-    "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest). "
-    "Until then, the published entries:"
-)
+NO_RUNS = "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest)."
+UNTIL_THEN = "Until then, what is published:"
 # Beside rows of several runs that others published.
 SEVERAL_PUBLISHED = (
     "published, n > 1: runs as their author made and timed them, misses among them; a time stands under its author's "
@@ -108,7 +106,8 @@ def run_notes(selected: pd.DataFrame, policy: Clock) -> tuple[str, ...]:
 def _price(selected: pd.DataFrame) -> str:
     sources = selected[["price_source", "price_seen"]].dropna().drop_duplicates()
     if sources.empty:
-        return "price: unknown, and so is every cost; bench run takes --instance or --price-per-hour"
+        command = "bench exec" if selected["program"].any() else "bench run"
+        return f"price: unknown, and so is every cost; {command} takes --instance or --price-per-hour"
     first = selected.iloc[0]
     category = f"{first['pricing_category']} ({CATEGORIES[first['pricing_category']]})"
     where = "; ".join(f"{source}, seen {seen}" for source, seen in sources.itertuples(index=False))

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.frames.runs import COLUMNS, runs_frame
-from analysis.report.render import as_csv, as_parquet
+from analysis.report.render import as_csv, as_parquet, rows_as_csv, rows_as_parquet
+from analysis.report.report import build_report
 from tests.support import small_store
 
 FRAME = runs_frame(small_store.a_small_store())
@@ -44,3 +45,12 @@ def test_parquet_has_the_same_types_without_a_run_and_says_what_its_columns_mean
 
 def test_csv_without_a_run_is_its_header() -> None:
     assert as_csv(runs_frame([])) == ",".join(COLUMNS) + "\n"
+
+
+def test_a_report_without_a_row_has_the_columns_of_one() -> None:
+    """So also where all that a store holds is samples."""
+    some, none = build_report(small_store.a_small_store()).rows, build_report([], which="none").rows
+    assert none == ()
+    header = rows_as_csv(some).partition("\n")[0]
+    assert rows_as_csv(none) == header + "\n"
+    assert pq.read_schema(io.BytesIO(rows_as_parquet(none))).names == header.split(",")

@@ -19,6 +19,7 @@ from tests.support import page, small_store as a
 from tests.support.published_runs import published
 
 OTHER = RecipeRef(name="other", source_sha256="0" * 64)
+LEASES = [a.a_lease(k, str(k)) for k in (1, 2, 3)]
 
 
 def test_the_answer_comes_first_then_a_verdict_for_each_claim() -> None:
@@ -87,10 +88,47 @@ def test_the_answer_is_the_fastest_the_cheapest_and_what_that_rests_on() -> None
         assert words in sure
 
 
-def test_what_has_no_price_and_no_hit_is_said_to_have_none() -> None:
-    fastest, cost, _ = answer(build_report([a.a_run(1, accuracy=0.5), a.a_run(2, accuracy=0.5)]))
+@pytest.mark.parametrize("lease", [[], LEASES])
+@pytest.mark.parametrize("what_if", [None, what_if_price(None, "36")])
+def test_what_never_hit_has_no_cost_at_any_price(lease: list[LeaseOpened], what_if: WhatIf | None) -> None:
+    lease_id = a.an_id(1) if lease else None
+    runs = [a.a_run(k, accuracy=0.5, lease_id=lease_id) for k in (11, 12)]
+    fastest, cost, _ = answer(build_report([*lease, *runs], what_if=what_if))
     assert "2 runs" in fastest
+    for words in ("USD", "--price-per-hour", "unknown"):
+        assert words not in cost
+
+
+def test_what_has_no_price_is_told_how_to_have_one() -> None:
+    assert "--price-per-hour" in answer(build_report([a.a_run(1)]))[1]
+    # A time that the clock does not tell has no cost at any price.
+    cost = answer(build_report([a.a_run(1)], policy="cold", what_if=what_if_price(None, "36")))[1]
     assert "unknown" in cost
+    assert "--price-per-hour" not in cost
+
+
+def test_each_currency_has_its_own_cheapest() -> None:
+    leases = [a.a_lease(k, "36", currency=currency) for k, currency in enumerate(("EUR", "USD", "EUR"), 1)]
+    recipes = [RecipeRef(name=name, source_sha256="0" * 64) for name in ("one", "two", "three")]
+    runs = [
+        run
+        for k, recipe in enumerate(recipes, 1)
+        for run in a.a_series(100 * k, [100 * k + s for s in a.SPREAD], recipe=recipe, lease_id=a.an_id(k))
+    ]
+    cost = answer(build_report([*leases, *runs]))[1]
+    assert re.findall(r"uccess (was|of) (\w+) .*? ([\d.]+) (USD|EUR)", cost) == [
+        ("of", "two", "2.66", "USD"),
+        ("was", "one", "1.66", "EUR"),
+    ]
+
+
+@pytest.mark.parametrize(("later", "overlap"), [(0.1, True), (30, False)])
+def test_intervals_that_overlap_are_said_to(later: float, overlap: bool) -> None:
+    other = [later + seconds for seconds in a.SPREAD]
+    runs = [*a.a_series(100, a.SPREAD, lease_id=a.an_id(1)), *a.a_series(200, other, recipe=OTHER, lease_id=a.an_id(1))]
+    fastest, cost, rest = answer(build_report([*LEASES, *runs]))
+    assert fastest.startswith("Fastest to 94 % was myrtle ")
+    assert ("overlaps" in cost) == ("overlaps" in rest) == overlap
 
 
 @pytest.mark.parametrize(("lease", "paid"), [([], False), ([a.a_lease(1)], True)])
@@ -158,9 +196,6 @@ def test_what_tells_the_cheapest_apart_is_not_said_twice() -> None:
     runs = [run for k in (1, 2) for run in a.a_series(100 * k, a.SPREAD, lease_id=a.an_id(k))]
     cost = answer(build_report([*leases, *runs]))[1]
     assert "Tesla V100-SXM2-16GB, spot: 0.0167 USD [0.0161, 0.0221] (12 runs)." in cost
-
-
-LEASES = [a.a_lease(k, str(k)) for k in (1, 2, 3)]
 
 
 def rivals(*runs: int) -> list[AnyDocument]:
