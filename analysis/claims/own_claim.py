@@ -19,6 +19,7 @@ from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 
 # Of a smaller chance Student's t of few runs is told to no digit, and of the smallest it is no number.
 _LEAST_P = 1e-15
+_FORM = "each [[claim]] has id, text, A, and at_most or at_least, or B and factor"
 
 
 class OwnClaim(Part):
@@ -84,8 +85,8 @@ def read_claims(path: Path) -> list[OwnClaim]:
     try:
         return list(Book.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).claims)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); name a TOML file of claims") from None
     except ValidationError as error:
-        raise UsageError(f"{path}: {first_mistake(error)}") from None
+        raise UsageError(f"{path}: {first_mistake(error)}; {_FORM}") from None
     except ValueError as error:  # no TOML, or no UTF-8
-        raise UsageError(f"{path}: no TOML ({error})") from None
+        raise UsageError(f"{path}: no TOML ({error}); {_FORM}") from None

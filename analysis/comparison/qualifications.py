@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Literal, get_args
 
 from analysis.comparison.side import Side, distinct
-from bench.text import CATEGORIES, one_line
+from bench.text import CATEGORIES, one_line, plural
 
 Metric = Literal["time", "cost", "hits", "accuracy", "time-per-success", "cost-per-success"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -102,7 +102,7 @@ def in_common(a: Side, b: Side) -> str | None:
     shared = len(set(a.runs["run_id"]) & set(b.runs["run_id"]))
     if not shared:
         return None
-    return f"{a.label} and {b.label} have {shared} runs in common; narrow one with RECIPE@MACHINE"
+    return f"{a.label} and {b.label} have {plural(shared, 'run')} in common; narrow one with RECIPE@MACHINE"
 
 
 def doubts(side: Side) -> Iterator[str]:

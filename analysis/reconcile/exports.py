@@ -38,7 +38,8 @@ def _found(name: str, notes: list[str]) -> list[tuple[object, ExportFile]]:
             return [_local(name)]
         return [_local(path) for path in _taken(name, _walk(name), notes)]
     except OSError as error:
-        raise BenchError(f"{error.filename or name}: cannot be read ({error.strerror})") from error
+        where = error.filename or name
+        raise BenchError(f"{where}: cannot be read ({error.strerror}); name an export, or a folder of them") from error
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ def read_rows(source: str) -> Iterator[Row]:
             else:
                 yield from _text(file, source)
     except OSError as error:
-        raise BenchError(f"{source}: cannot be read ({error.strerror or error})") from error
+        raise BenchError(f"{source}: cannot be read ({error.strerror or error}); export it again") from error
     except (EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"{source}: is cut off or no CSV ({error}); fetch the export again") from error
 

@@ -85,7 +85,7 @@ class Lazy(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from bench.text import did_you_mean  # not for --help
 
-            ctx.fail(f"No such command {args[0]!r}. {did_you_mean(args[0], COMMANDS)}".rstrip())
+            ctx.fail(f"No such command {args[0]!r}. {did_you_mean(args[0], COMMANDS).capitalize()}".rstrip())
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -109,6 +109,20 @@ def cli() -> None:
     """How long and how many dollars it takes to train a model to a quality, and how sure we are."""
 
 
+def _tell(error: click.ClickException) -> None:
+    """Say on stderr what is wrong, in a line that names the command and its help; of a group alone, its help."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None or error.message == context.get_help():
+        return error.show()
+    from bench.text import one_line  # not for --help
+
+    # Choices are a line each.
+    text = one_line(error.format_message().replace("\n", " "))
+    path = context.command_path
+    stop = "" if text.endswith((".", "?")) else "."
+    return click.echo(f"{path}: {text}{stop} See {path} --help", err=True)
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends in one line and its exit code, never in a traceback."""
     if os.getpid() == 1:  # the first process of a container, in which SIGTERM does nothing of itself
@@ -117,7 +131,7 @@ def main() -> None:
         try:
             cli(standalone_mode=False, prog_name="bench")
         except click.ClickException as error:
-            error.show()
+            _tell(error)
             sys.exit(error.exit_code)
         except click.Abort:
             click.echo("bench: interrupted", err=True)

@@ -112,7 +112,7 @@ def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
         try:
             collector.add(read_log(chunks), _log_name(log))
         except OSError as error:
-            raise StoreError(f"{_log_name(log)}: cannot be read ({error.strerror})") from error
+            raise StoreError(f"{_log_name(log)}: cannot be read ({error.strerror}); name a job's log") from error
     return collector.result()
 
 

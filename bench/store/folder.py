@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 
 from bench.errors import ConflictError, RecordError, StoreError
@@ -122,7 +123,7 @@ class FolderStore:
         try:
             return read_file(self._root / require_record_key(key))
         except OSError as error:
-            raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror})") from error
+            raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror}); check its permissions") from error
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
         """The files under `keys`, in that order, or why one cannot be read."""
@@ -166,7 +167,7 @@ class FolderStore:
         if not missing:
             raise StoreError(f"store {self._name}: is not a folder; give a folder with --store")
         raise StoreError(
-            f"store {self._name}: there is no such folder; `bench run RECIPE --store {self._name}` makes it, "
+            f"store {self._name}: there is no such folder; `bench run RECIPE --store {quote(self._name)}` makes it, "
             "or name the folder that holds your records"
         )
 

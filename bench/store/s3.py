@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache, cached_property, partial
 from itertools import chain
+from shlex import quote
 from typing import Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -185,7 +186,7 @@ class S3Store:
             folders = [folder for _, below in listings for folder in below]
         if not keys and not any(page.keys or page.prefixes for page in self._pages("", MaxKeys=1)):
             raise StoreError(
-                f"store {self._name}: nothing lies below this prefix; `bench run RECIPE --store {self._name}` "
+                f"store {self._name}: nothing lies below this prefix; `bench run RECIPE --store {quote(self._name)}` "
                 "begins a store there, or name the prefix that holds your records"
             )
         return iter(sorted(keys))

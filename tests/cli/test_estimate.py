@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from bench.cli import cli
 from bench.errors import DataError, UsageError
+from bench.store import open_store
+from tests.support.program_runs import make_program_run
 
 pytest.importorskip("torch")
 
@@ -34,3 +36,15 @@ def test_without_the_images_it_says_where_to_get_them(tmp_path: Path, monkeypatc
     result = CliRunner().invoke(cli, ["estimate", "quick"])
     assert isinstance(result.exception, DataError)
     assert "bench data fetch" in str(result.exception)
+
+
+def test_a_program_that_was_never_sampled_is_no_unknown_recipe(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.put(make_program_run())
+    result = CliRunner().invoke(cli, ["estimate", "gpt2", "--store", str(tmp_path)])
+    assert isinstance(result.exception, UsageError)
+    for words in (str(tmp_path), "gpt2", "bench exec --steps"):
+        assert words in str(result.exception)
+    store.put(make_program_run(ended="sampled", target=None, evaluations=()))
+    result = CliRunner().invoke(cli, ["estimate", "gpt2", "--store", str(tmp_path)])
+    assert result.exit_code == 0

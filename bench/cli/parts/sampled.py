@@ -20,7 +20,7 @@ from bench.sweep.planning.history import ProgramTime, Sample
 def sampled_table(names: Collection[str], store: str, total_steps: int | None) -> tuple[str, set[str]]:
     """The table of the samples of those of `names` that the store holds any of, and these names. Empty: none.
 
-    Raises UsageError where all samples of one are too short to tell a rate.
+    Raises UsageError where all samples of one are too short to tell a rate, or all runs of one are no samples.
     """
     if not store.startswith("s3://") and not Path(store, "v1").is_dir():
         return "", set()
@@ -35,6 +35,11 @@ def sampled_table(names: Collection[str], store: str, total_steps: int | None) -
         raise UsageError(
             f"{store}: no sample of {', '.join(short)} shows two steps, and so no rate; sample it for longer by "
             "bench exec --steps, or say what its steps are by --metric 'step=REGEX'"
+        )
+    if whole := sorted({*ours["recipe"]} - programs):
+        raise UsageError(
+            f"{store}: {', '.join(whole)} ran there, and was not sampled; bench report says what it took, and "
+            "bench exec --steps N samples it"
         )
     return sample_table(rows).as_text() if rows else "", programs
 

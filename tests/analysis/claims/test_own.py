@@ -219,8 +219,9 @@ def test_what_was_found_is_in_the_table_and_in_json() -> None:
 def test_what_is_no_file_of_claims(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(text)
-    with pytest.raises(UsageError, match=re.escape(said)):
+    with pytest.raises(UsageError, match=re.escape(said)) as refused:
         read_claims(path)
+    assert "[[claim]]" in str(refused.value)  # what one looks like
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
