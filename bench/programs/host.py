@@ -56,9 +56,9 @@ def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
     alike = len({gpu.name for gpu in gpus}) < 2 and (not slices or len(gpus) == 1)
     ordered = alike or (environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" and not slices)
     found: list[Gpu] = []
+    all_devices = [*gpus, *(part for part, _ in slices)]
     for word in words:
-        parts = [part for part, _ in slices]
-        named = [gpu for gpu in (*gpus, *parts) if gpu.index == word or gpu.uuid.startswith(word)]
+        named = [gpu for gpu in all_devices if gpu.index == word or gpu.uuid.startswith(word)]
         if word.startswith("MIG-") and not named and gpus:
             named = [NOT_TOLD]
         if len(named) != 1:
