@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from analysis.published.dawnbench.entries import Which
 from analysis.report.html import as_html
 from analysis.report.report import build_report
 from analysis.report.tables import cost_table
-from analysis.tables.cost_table import Row
 from bench.record.documents import Run
-from bench.text import Column
 from tests.support import small_store as a
 from tests.support.program_runs import make_program_run
 
@@ -38,11 +34,10 @@ def test_beside_programs_alone_stand_nothing_that_nobody_asked_for(
 
 
 def test_a_table_of_programs_has_no_columns_about_images_and_no_ratios_to_an_entry() -> None:
-    words = [column.header for column in columns_of([make_program_run()])]
-    headers = [header if isinstance(header, str) else " ".join(header) for header in words]
+    headers = [" ".join(lines) for lines in cost_table(build_report([make_program_run()])).headers()]
     assert headers[:5] == ["recipe", "machine", "target", "price, USD/h", "runs"]
     assert not any("Page" in header or "accuracy" in header for header in headers)
-    beside = {column.sort for column in columns_of([a.a_run(10), make_program_run()])}
+    beside = {column.sort for column in cost_table(build_report([a.a_run(10), make_program_run()])).columns}
     assert {"accuracy", "time_ratio", "cost_ratio"} <= beside
 
 
@@ -50,7 +45,3 @@ def test_the_remedy_of_a_program_without_a_price_is_its_own_command() -> None:
     for run, command in ((make_program_run(), "bench exec"), (a.a_run(10), "bench run")):
         (note,) = (note for row in build_report([run]).rows for note in row.notes if note.startswith("price: unknown"))
         assert command in note
-
-
-def columns_of(documents: list[Run]) -> Sequence[Column[Row]]:
-    return cost_table(build_report(documents)).columns
