@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 from analysis.frames.leases import NEAR, Lease
 from analysis.reconcile.export_file import ExportFile
+from analysis.reconcile.formats.cells import Cells
 from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
-from analysis.reconcile.formats.identity import digest_of, place_of
+from analysis.reconcile.formats.identity import coarse_of, digest_of, place_of
 from analysis.reconcile.overlap import Covered, Run, runs_that_count
 from analysis.reconcile.spans import Spans
 from bench.record.documents import LEASE_TAG, BillSource, JoinedBy
@@ -65,12 +66,15 @@ class Portion(Covered):
 
     def extend(self, glance: Glance) -> None:
         """See how far the charges go."""
-        if glance.since is not None:
-            self.since = min(self.since or glance.since, glance.since)
-        if glance.until is not None:
-            self.until = max(self.until or glance.until, glance.until)
+        since, until = glance.since, glance.until
+        if since is not None and (self.since is None or since < self.since):
+            self.since = since
+        if until is not None:
+            if self.until is None or until > self.until:
+                self.until = until
             known = self.reach.get(glance.provider)
-            self.reach[glance.provider] = max(known or glance.until, glance.until)
+            if known is None or until > known:
+                self.reach[glance.provider] = until
 
 
 @dataclass
@@ -214,19 +218,21 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex, several:
                 return [Portion(file, _NO_PERIOD, errors=[refusal])]
             portion = portion_of(glance.period)
             portion.sources.add(row.format.source)
-            digest = digest_of(row.format, row.cells, glance) if several else hash(glance.period)
-            if several and (glance.resource_id or glance.tag):  # of no resource, two accounts have rows that are alike
-                portion.sketch.add(digest, glance.since)
+            # Of no resource, two accounts have rows that are alike.
+            if several and (glance.resource_id or glance.tag) and portion.sketch.takes(coarse_of(glance)):
+                portion.sketch.add(digest_of(row.format, row.cells, glance), glance.since)
             portion.extend(glance)
-            _match_row(portion, row, glance, digest, index)
+            _match_row(portion, row, glance, index, several)
     return portions.values()
 
 
-def _match_row(portion: Portion, row: Row, glance: Glance, digest: int, index: LeaseIndex) -> None:
+def _match_row(portion: Portion, row: Row, glance: Glance, index: LeaseIndex, several: bool) -> None:
     candidates, by = index.candidates(glance)
     if candidates:
-        charged = _charged(portion, row, candidates, by)
+        assert not isinstance(row.cells, str | RowError)
+        charged = _charged(portion, row, row.cells, candidates, by)
         if charged is not None:
+            digest = digest_of(row.format, row.cells, glance) if several else hash(glance.period)
             portion.matched.append(Matched(*charged, by, row.format.source, digest, glance.since, portion.exported))
     elif glance.tag_error is not None:
         portion.errors.append(RowError(f"{row.where}: {glance.tag_error}; the row is not counted"))
@@ -236,11 +242,12 @@ def _match_row(portion: Portion, row: Row, glance: Glance, digest: int, index: L
         portion.unrelated += 1
 
 
-def _charged(portion: Portion, row: Row, candidates: list[Lease], by: JoinedBy) -> tuple[Lease, ChargeRow] | None:
+def _charged(
+    portion: Portion, row: Row, cells: Cells, candidates: list[Lease], by: JoinedBy
+) -> tuple[Lease, ChargeRow] | None:
     """The charge and which of these leases it is of; None, and why stands in `portion`, where it is of none."""
-    assert not isinstance(row.cells, str | RowError)
     try:
-        charge = row.format.charge(row.cells)
+        charge = row.format.charge(cells)
     except (ValueError, OverflowError) as error:  # there is no month after the last of all years
         portion.errors.append(RowError(f"{row.where}: {error}; the row is not counted"))
         portion.damaged |= {lease.id for lease in candidates}

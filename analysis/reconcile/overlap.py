@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from analysis.reconcile.export_file import ExportFile
-from analysis.reconcile.formats.identity import place_of
+from analysis.reconcile.formats.identity import begins, place_of
 from analysis.reconcile.runs import newest_run_note
 from bench.text import plural
 
@@ -31,6 +31,10 @@ class Sketch:
         """Of no row."""
         self.digests: dict[int, datetime | None] = {}
         self.limit: int | None = None  # above it, digests were left out
+
+    def takes(self, coarse: int) -> bool:
+        """Whether it can keep a digest that begins so: of most rows of a big file it need not be known."""
+        return self.limit is None or coarse <= begins(self.limit)
 
     def add(self, digest: int, since: datetime | None = None) -> None:
         """Count a row."""

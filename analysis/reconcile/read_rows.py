@@ -112,7 +112,7 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
         where = f"{source}:{reader.line_num}"
         if cells == header or not any(cells):  # files joined end to end repeat their header
             continue
-        if _TOTAL.match(next(cell.strip() for cell in cells if cell)) and all(
+        if _TOTAL.match(next(filter(None, cells)).strip()) and all(
             len(cells) <= place or blank(cells[place]) for place in dated
         ):
             yield Row(where, form, "a line of totals, which is no charge")

@@ -45,7 +45,7 @@ def blank(cell: Any) -> bool:
 
 def nameless(cell: Any) -> bool:
     """Whether a cell names nothing: blank, or `N/A`."""
-    return blank(cell) or (isinstance(cell, str) and cell.strip().casefold() in _NO_NAMES)
+    return cell.strip().casefold() in _NO_NAMES if isinstance(cell, str) else blank(cell)
 
 
 def text(cells: Cells, *names: str) -> str | None:

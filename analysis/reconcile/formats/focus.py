@@ -8,6 +8,7 @@ has ServiceProviderName and HostProviderName in place of ProviderName and Publis
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
@@ -119,6 +120,7 @@ def _commitment(cells: read.Cells) -> str | None:
     return " ".join(part for part in (kind, name) if part) or None
 
 
+@lru_cache(64)  # the rows of an export share a few
 def _provider(name: str | None) -> str:
     """The provider in the words of leases: `aws` for Amazon Web Services."""
     if name is None:

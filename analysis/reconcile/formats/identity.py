@@ -17,15 +17,26 @@ from analysis.reconcile.formats.charge import Format, Glance
 
 _NOISE = 12  # decimals of a cost; beyond them, binary fractions differ from what is written
 _COST_BITS = 32  # the lowest of a digest
+_REST_BITS = 32  # those above them
 _KINDS = ("description", "usagetype", "meter")  # in the names of columns that say what is charged
 # AWS writes it into its descriptions: `$3.06 per On Demand Linux …`.
 _PRICE = re.compile(r"([$€£¥]|\busd )\s?\d[\d.,]*")
 _GROUP = re.compile(r"/resourcegroups/([^/]+)/", re.IGNORECASE)
 
 
+def coarse_of(glance: Glance) -> int:
+    """What digests begin with: whose charge it is and when, by the glance at it, which every row gets anyway."""
+    return hash((glance.period, (glance.resource_id or glance.tag or "").casefold(), glance.since, glance.until))
+
+
+def begins(digest: int) -> int:
+    """The `coarse_of` of a charge with this digest."""
+    return digest >> (_REST_BITS + _COST_BITS)
+
+
 def digest_of(form: Format, cells: Cells, glance: Glance) -> int:
     """Equal for the same charge in another export."""
-    place: list[Any] = [glance.period, (glance.resource_id or glance.tag or "").casefold()]
+    place: list[Any] = []
     cost, named = "", False
     for names, plain, names_kind in _columns(form.identity):
         cell = cells.get(names[0])
@@ -42,7 +53,10 @@ def digest_of(form: Format, cells: Cells, glance: Glance) -> int:
             named = named or (names_kind and said != "")
     # What names no kind is told by its cost alone; and what takes money back is another charge than what takes it.
     place.append(cost[:1] == "-" if named else cost)
-    return (hash(tuple(place)) << _COST_BITS) | (hash(cost) & ((1 << _COST_BITS) - 1))
+    digest = coarse_of(glance)
+    for part, bits in ((tuple(place), _REST_BITS), (cost, _COST_BITS)):
+        digest = (digest << bits) | (hash(part) & ((1 << bits) - 1))
+    return digest
 
 
 def place_of(digest: int) -> int:

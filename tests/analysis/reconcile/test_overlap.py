@@ -14,6 +14,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.frames.leases import leases_of
+from analysis.reconcile import match
+from analysis.reconcile.formats.cells import Cells
+from analysis.reconcile.formats.charge import Format, Glance
+from analysis.reconcile.formats.identity import begins, digest_of
 from analysis.reconcile.match import MatchResult
 from analysis.reconcile.overlap import Sketch
 from analysis.reconcile.reconcile import bills_of
@@ -220,3 +224,33 @@ def test_a_sketch_of_many_rows_is_small_and_near() -> None:
     assert len(first.digests) <= 4096
     assert first.shared(second)[1] == pytest.approx(1 / 4, abs=0.05)
     assert second.shared(first)[1] == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_a_sketch_refuses_by_its_beginning_only_what_it_would_not_keep() -> None:
+    chance = Random(1)
+    digests = [chance.getrandbits(80) - (1 << 79) for _ in range(20_000)]
+    all_of_them, asked = Sketch(), Sketch()
+    taken = 0
+    for digest in digests:
+        all_of_them.add(digest)
+        if asked.takes(begins(digest)):
+            taken += 1
+            asked.add(digest)
+    assert asked.digests == all_of_them.digests
+    assert taken < len(digests)
+
+
+def test_of_most_rows_of_nothing_that_was_leased_the_identity_is_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[Glance] = []
+
+    def counted(form: Format, cells: Cells, glance: Glance) -> int:
+        looked_at.append(glance)
+        return digest_of(form, cells, glance)
+
+    monkeypatch.setattr(match, "digest_of", counted)
+    for name in ("a.csv", "b.csv"):
+        export(tmp_path / name, CHARGE, *(other(21, ResourceId=f"vm-{name}-{number}") for number in range(40_000)))
+    assert billed(tmp_path) == ["0.1921"]
+    assert len(looked_at) < 80_000 / 2
