@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 # Not .json, which manifests are.
-FORMS = (".parquet", ".jsonl", ".ndjson", ".csv")
+FORMS = (".parquet", ".jsonl", ".ndjson", ".csv", ".tsv")
 PACKED = ("", ".gz", ".zst", ".zip", ".bz2", ".xz")
 _PERIOD = re.compile(r"\d{8}-\d{8}|billing_?period=.+", re.IGNORECASE)
 TIME = re.compile(r"20\d{6}T?\d{0,6}Z?(?!\d)|20\d\d-\d\d-\d\d(T[\d:.-]*)?")

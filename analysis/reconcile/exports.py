@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from analysis.reconcile.runs import chosen
 from bench.errors import BenchError, UsageError
 
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 
 
 def export_files(names: Iterable[str]) -> tuple[list[ExportFile], list[str]]:
@@ -46,17 +48,27 @@ def _walk(folder: str) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise error
 
-    for place, folders, files in os.walk(folder, onerror=refuse):
+    seen: set[tuple[int, int]] = set()  # a link can lead back to where it is
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        here = Path(place).stat()
+        if (here.st_dev, here.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((here.st_dev, here.st_ino))
         folders.sort()
         yield from (os.path.join(place, file) for file in sorted(files))  # noqa: PTH118 -- of walk
 
 
 def _taken(folder: str, names: Iterable[str], notes: list[str]) -> list[str]:
-    """The exports in a folder or prefix, without what a Mac or Spark leaves beside them; a note for each archive."""
+    """The exports in a folder or prefix, without what a Mac or Spark leaves beside them.
+
+    A note for each file that may be an export, and is not read.
+    """
     listed = [name for name in names if not PurePosixPath(name).name.startswith((".", "_"))]
     taken = [name for name in listed if form_of(name)[1]]
     archives = [name for name in listed if name.lower().endswith(_ARCHIVES) and name not in taken]
     said = [f"{name} is an archive: unpack it, or name it with --export" for name in archives]
+    said += [f"{name} is a workbook: save it as CSV" for name in listed if name.lower().endswith(_WORKBOOKS)]
     if not taken:
         nothing = f"{folder}: no .csv, .jsonl or .parquet file here, nor one of them compressed"
         raise UsageError("; ".join([nothing, *said]))
@@ -65,9 +77,10 @@ def _taken(folder: str, names: Iterable[str], notes: list[str]) -> list[str]:
 
 
 def _local(name: str) -> tuple[object, ExportFile]:
-    stat = Path(name).stat()
+    known = Path(name).stat()
+    size = known.st_size if stat.S_ISREG(known.st_mode) else 1  # what a pipe holds is not known
     run, series = run_of(os.path.realpath(name))
-    return (stat.st_dev, stat.st_ino), ExportFile(name, stat.st_mtime, stat.st_size, run, series)
+    return (known.st_dev, known.st_ino), ExportFile(name, known.st_mtime, size, run, series)
 
 
 def _listed(url: str, notes: list[str]) -> list[ExportFile]:

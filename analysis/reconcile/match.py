@@ -228,14 +228,15 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex, several:
 
 def _match_row(portion: Portion, row: Row, glance: Glance, index: LeaseIndex, several: bool) -> None:
     candidates, by = index.candidates(glance)
-    if candidates:
-        assert not isinstance(row.cells, str | RowError)
-        charged = _charged(portion, row, row.cells, candidates, by)
-        if charged is not None:
-            digest = digest_of(row.format, row.cells, glance) if several else hash(glance.period)
-            portion.matched.append(Matched(*charged, by, row.format.source, digest, glance.since, portion.exported))
+    assert not isinstance(row.cells, str | RowError)
+    charged = _charged(portion, row, row.cells, candidates, by) if candidates else None
+    if charged is not None:
+        digest = digest_of(row.format, row.cells, glance) if several else hash(glance.period)
+        portion.matched.append(Matched(*charged, by, row.format.source, digest, glance.since, portion.exported))
     elif glance.tag_error is not None:
         portion.errors.append(RowError(f"{row.where}: {glance.tag_error}; the row is not counted"))
+    elif candidates:
+        return  # `_charged` said why
     elif glance.tag is not None:
         portion.orphans[glance.tag] += 1
     else:

@@ -23,14 +23,17 @@ _ZIP, _ZSTD, _BZIP2, _XZ = b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zX
 @contextmanager
 def opened(source: str) -> Iterator[IO[bytes]]:
     """The bytes of a file, here or in S3."""
-    if not source.startswith("s3://"):
-        with Path(source).open("rb") as file:
-            yield file
-        return
-    # Parquet is read from its end, so the object is copied first, to the disk and not into memory.
+    # Parquet is read from its end, so an object or a pipe is copied first, to the disk and not into memory.
     with tempfile.TemporaryFile() as copy:
-        with s3(source) as (client, bucket, key):
-            shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], copy)
+        if source.startswith("s3://"):
+            with s3(source) as (client, bucket, key):
+                shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], copy)
+        else:
+            with Path(source).open("rb") as file:
+                if file.seekable():
+                    yield file
+                    return
+                shutil.copyfileobj(file, copy)
         copy.seek(0)
         yield copy
 
@@ -66,6 +69,8 @@ def _inside(file: IO[bytes], start: bytes, source: str) -> Any:
     """A stream of what a compressed file holds."""
     if start == _ZIP:
         archive = zipfile.ZipFile(file)
+        if "[Content_Types].xml" in archive.namelist():
+            raise BenchError(f"{source}: is an Excel workbook; save it as CSV UTF-8 (comma delimited)")
         names = [name for name in archive.namelist() if form_of(name)[1] and not name.startswith("__MACOSX/")]
         if len(names) != 1:
             raise BenchError(f"{source}: holds {len(names)} exports; unpack it and name the folder")

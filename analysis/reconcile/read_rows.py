@@ -45,7 +45,9 @@ def read_rows(source: str) -> Iterator[Row]:
                 yield from _text(file, source)
     except OSError as error:
         raise BenchError(f"{source}: cannot be read ({error.strerror or error}); export it again") from error
-    except (EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:  # before Excel asks for it, it saves in the letters of Windows
+        raise BenchError(f"{source}: is not all UTF-8 ({error}); save it as CSV UTF-8, or fetch it again") from error
+    except (EOFError, zlib.error, csv.Error) as error:
         raise BenchError(f"{source}: is cut off or no CSV ({error}); fetch the export again") from error
 
 

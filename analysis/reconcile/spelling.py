@@ -16,6 +16,7 @@ _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+(E[+-]?\d+)?", re.IGNORECA
 _POINT = re.compile(r"[+-]?(\d*|\d{1,3}(,\d{3})+)\.\d+(E[+-]?\d+)?", re.IGNORECASE)
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
+_GROUPS = re.compile(r"[+-]?\d{1,3}([,.])\d{3}(\1\d{3})+")
 _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(.*)", re.DOTALL)
 
 
@@ -40,7 +41,7 @@ def mends_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[s
             of_file = frozenset(map(_told_month, starts)) - {""}
         for name in names:
             mend = kind.mends.get(told[name] or of_file)
-            if mend is not None:
+            if mend is not None and (mend is not _without_commas or any("," in cell for cell in heads[name])):
                 mends[name] = mend
     return mends
 
@@ -48,6 +49,8 @@ def mends_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[s
 def _told_number(cell: str) -> str:
     if _EITHER.fullmatch(cell):
         return ""
+    if groups := _GROUPS.fullmatch(cell):
+        return "comma" if groups[1] == "." else "point"
     return "comma" if _COMMA.fullmatch(cell) else "point" if _POINT.fullmatch(cell) else ""
 
 
@@ -57,6 +60,12 @@ def _with_point(cell: str) -> str:
     if _THOUSANDS.fullmatch(plain):
         return plain.replace(".", "")
     return plain.replace(".", "").replace(",", ".") if _COMMA.fullmatch(plain) else cell
+
+
+def _without_commas(cell: str) -> str:
+    """`1,234` as `1234`."""
+    plain = cell.strip()
+    return plain.replace(",", "") if _EITHER.fullmatch(plain) else cell
 
 
 def _told_date(cell: str) -> str:
@@ -83,5 +92,9 @@ def _refused(cell: str) -> str:
     return cell if date is None or _told_date(cell.strip()) == "month" else f"{cell} (day or month first?)"
 
 
-_NUMBERS = _Kind(("cost", "amount", "quantity"), _told_number, {frozenset({"comma"}): _with_point})
+_NUMBERS = _Kind(
+    ("cost", "amount", "quantity"),
+    _told_number,
+    {frozenset({"comma"}): _with_point, frozenset({"point"}): _without_commas},
+)
 _DATES = _Kind(("date", "period"), _told_date, {frozenset({"day"}): _year_first, frozenset({"day", "month"}): _refused})

@@ -25,6 +25,9 @@ _PRICING = {name.casefold(): name for name in ("Standard", "Dynamic", "Committed
 # An AWS account, or an Azure subscription: nobody else's business.
 _ACCOUNT = re.compile(r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?P<mark>[,.' ])\d{3}((?P=mark)\d{3})*")
+# Of any currency: which one it is stands in a column of its own.
+_SIGN = re.compile(r"^([+-]?)\s*[$€£¥₹]\s*")
+_DOTTED, _SLASHED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})"), re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})")
 _LARGEST, _SMALLEST = 15, Decimal("1e-30")  # powers of ten of a cost; smaller ones are noise of binary fractions
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(hours=25)  # the longest there is
@@ -95,9 +98,10 @@ def number(cell: Any) -> Decimal:
 
 def _plain(written: str) -> str:
     """A number as Python writes it."""
-    written = written.replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ")
+    written = written.replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ").replace("\u2019", "'")
     if written.startswith("(") and written.endswith(")"):  # a book-keeper's minus
         written = f"-{written[1:-1]}"
+    written = _SIGN.sub(r"\1", written)
     if "," not in written and written.count(".") < 2 and not re.search(r"[' _]", written):
         return written
     if scaled := re.fullmatch(r"(.*\d)(E[+-]?\d+)", written, re.IGNORECASE):
@@ -127,7 +131,7 @@ def instant(cell: Any) -> datetime:
 
 
 def _parsed(written: str) -> datetime:
-    plain = _UTC.sub("", written.strip())
+    plain = _with_dashes(_UTC.sub("", written.strip()))
     if "/" not in plain:
         return datetime.fromisoformat(plain)
     for form in _AMERICAN:
@@ -136,6 +140,18 @@ def _parsed(written: str) -> datetime:
         except ValueError:
             continue
     raise ValueError("no date")
+
+
+def _with_dashes(written: str) -> str:
+    """`20.11.2026` and `2026/11/20`, which can be no other day, as `2026-11-20`."""
+    if dated := _DOTTED.match(written):
+        day, month, year = dated.groups()
+    elif dated := _SLASHED.match(written):
+        year, month, day = dated.groups()
+    else:
+        return written
+    time = re.sub(r"^\s+(?=\d:)", " 0", written[dated.end() :])  # spreadsheets write `9:00`
+    return f"{year}-{month:0>2}-{day:0>2}{time}"
 
 
 def next_month(at: datetime) -> datetime:

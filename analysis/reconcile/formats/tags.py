@@ -14,8 +14,11 @@ from bench.record.documents import LEASE_TAG
 # Its key without marks, also behind the words that providers put before a user's own tags.
 _KEY = re.compile(rf"((resource|user|label|tag|freeform)s?)*{LEASE_TAG.replace('-', '')}")
 _NAMED = re.compile(LEASE_TAG.replace("-", "[-_]"), re.IGNORECASE)
-# `"bench-lease": "x"`, `bench-lease=x`, `{'bench_lease': 'x'}`, also out of a list that is cut off.
-_PAIR = re.compile(rf"{_NAMED.pattern}[\"']*\s*[:=]\s*[\"']*([^\"',;|{{}}\[\]\s]+)", re.IGNORECASE)
+# `"bench-lease": "x"`, `bench-lease=x`, `{'bench_lease': 'x'}`, also out of a list that is cut off; Scala's map
+# `bench-lease -> x`, and Alibaba's `key:bench-lease value:x`.
+_PAIR = re.compile(
+    rf"{_NAMED.pattern}[\"']*(?:\s*(?:[-=]>|[:=])|[\s,;]+value\s*[:=])\s*[\"']*([^\"',;|{{}}\[\]()\s]+)", re.IGNORECASE
+)
 
 
 class TagError(ValueError):

@@ -37,6 +37,30 @@ def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
         names(str(empty))
 
 
+def test_links_to_files_and_folders_are_followed_once_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    bill, other = tmp_path / "bill", tmp_path / "other"
+    for folder in (bill, other):
+        folder.mkdir()
+    (other / "2.csv").write_bytes(CONTENT)
+    (other / "back").symlink_to(bill)
+    (bill / "1.csv").write_bytes(CONTENT)
+    (bill / "elsewhere").symlink_to(other)
+    (bill / "itself").symlink_to(bill)
+    (bill / "twice.csv").symlink_to(bill / "1.csv")
+    assert names(str(bill)) == [str(bill / "1.csv"), str(bill / "elsewhere" / "2.csv")]
+    (bill / "gone.csv").symlink_to(tmp_path / "nothing.csv")
+    with pytest.raises(BenchError, match=r"gone\.csv: "):
+        names(str(bill))
+
+
+def test_a_workbook_beside_exports_is_said(tmp_path: Path) -> None:
+    for name in ("1.csv", "2.tsv", "3.xlsx"):
+        (tmp_path / name).write_bytes(CONTENT)
+    files, notes = export_files([str(tmp_path)])
+    assert [Path(file.name).name for file in files] == ["1.csv", "2.tsv"]
+    assert [note.partition(" ")[0] for note in notes] == [str(tmp_path / "3.xlsx")]
+
+
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A client of moto's server, as the code under test gets it from its environment."""

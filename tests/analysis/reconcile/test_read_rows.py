@@ -6,7 +6,10 @@ import csv
 import gzip
 import io
 import json
+import os
+import threading
 import tracemalloc
+import zipfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -227,6 +230,29 @@ def test_a_file_without_a_header_is_no_focus_export(there: Path, raw: bytes) -> 
     there.write_bytes(raw)
     with pytest.raises(UsageError, match=r"FOCUS 1\.0"):
         read(there)
+
+
+def test_a_workbook_is_called_one(there: Path) -> None:
+    with zipfile.ZipFile(there, "w") as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+        book.writestr("xl/worksheets/sheet1.xml", "<worksheet/>")
+    with pytest.raises(BenchError, match=f"{there}: .*CSV UTF-8"):
+        read(there)
+
+
+def test_letters_of_windows_are_said_to_be_no_utf8(there: Path) -> None:
+    there.write_bytes(written(CELLS | {"x_Other": "Gerät"}).decode().encode("cp1252"))
+    with pytest.raises(BenchError, match=f"{there}: .*CSV UTF-8"):
+        read(there)
+
+
+def test_a_pipe_is_read_as_a_file(there: Path) -> None:
+    os.mkfifo(there)
+    writer = threading.Thread(target=there.write_bytes, args=(written(CELLS),))
+    writer.start()
+    (row,) = read(there)
+    writer.join()
+    assert row.billed_cost == Decimal("0.1921")
 
 
 def test_a_missing_file_is_named(there: Path) -> None:

@@ -119,6 +119,8 @@ def test_a_row_whose_tags_cannot_be_read_is_named_and_never_called_somebody_else
     assert [str(error).partition(": ")[0] for error in result.errors] == ["x.csv:2"]
     assert result.unrelated == 1
     assert not joined(row(Tags='{"bench-lease"')).errors  # its resource tells
+    elsewhere = joined(row(Tags='{"bench-lease"', ChargePeriodStart="2026-11-23T12", ChargePeriodEnd="2026-11-23T13"))
+    assert [str(error).partition(": ")[0] for error in elsewhere.errors] == ["x.csv:2"]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,10 @@ def charges(file: Path, *rows: dict[str, str]) -> list[ChargeRow]:
         (["1.234", "0.50"], ["1.234", "0.50"]),
         (["1.234", "7"], ["1.234", "7"]),
         (["1.234.567", "-0,5", "1"], ["1234567", "-0.5", "1"]),
+        (["1.234.567", "1.234"], ["1234567", "1234"]),
+        (["12,345,678", "1,234", "56"], ["12345678", "1234", "56"]),
+        (["1,234", "0.50"], ["1234", "0.50"]),
+        (["1,234", "-1,234.5"], ["1234", "-1234.5"]),
     ],
 )
 def test_a_decimal_comma_is_told_by_the_other_costs(tmp_path: Path, costs: list[str], read: list[str]) -> None:
@@ -45,6 +49,12 @@ def test_a_decimal_comma_is_told_by_the_other_costs(tmp_path: Path, costs: list[
 def test_a_column_that_does_not_tell_follows_the_others(tmp_path: Path) -> None:
     (row,) = charges(tmp_path / "x.csv", focus_row(BilledCost="0,1921") | {"ListCost": "1.234"})
     assert row.list_cost == 1234
+
+
+@pytest.mark.parametrize("others", [("0,5", "0.5"), ("1.234.567", "1,234,567")])
+def test_where_cells_contradict_each_other_nothing_is_told(tmp_path: Path, others: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match="BilledCost cannot be"):
+        charges(tmp_path / "x.csv", *(focus_row(BilledCost=cost) for cost in ("1,234", *others)))
 
 
 @pytest.mark.parametrize("cost", ["1,234", "-1,234"])

@@ -25,6 +25,12 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ("1 234,56", "1234.56"),
         ("1\u00a0234.56", "1234.56"),
         ("1'234.56", "1234.56"),
+        ("1\u2019234.56", "1234.56"),
+        ("$1,234.56", "1234.56"),
+        ("-$0.05", "-0.05"),
+        ("($0.05)", "-0.05"),
+        ("€ 0,05", "0.05"),
+        ("¥12,345,678", "12345678"),
         ("1,234,567", "1234567"),
         ("1.234.567", "1234567"),
         ("(0.05)", "-0.05"),
@@ -40,7 +46,24 @@ def test_a_number_is_read_however_it_is_written(cell: Any, value: str) -> None:
     assert read.number(cell) == Decimal(value)
 
 
-@pytest.mark.parametrize("cell", ["1,234", "-1,234", "much", "NaN", "Infinity", "1e999999", "1_000", "1,2,3", "1.2.3"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1,234",
+        "-1,234",
+        "much",
+        "NaN",
+        "Infinity",
+        "1e999999",
+        "1_000",
+        "1,2,3",
+        "1.2.3",
+        "$1,234",
+        "$",
+        "0.1 USD",
+        "$-$1",
+    ],
+)
 def test_what_is_no_number_or_could_be_two_is_refused(cell: str) -> None:
     with pytest.raises(ValueError, match="BilledCost"):
         read.required({"billedcost": cell}, "BilledCost", read.number)
@@ -76,6 +99,9 @@ def test_what_names_nothing_is_no_name_and_no_optional_cost_but_no_empty_cost_ei
         "2026-11-20T04:00:00-08:00",
         "11/20/2026 12:00:00",
         "11/20/2026 12:00:00 PM",
+        "20.11.2026 12:00",
+        "2026/11/20 12:00:00",
+        "2026/11/20 12:00:00 UTC",
         NOON,
         NOON.replace(tzinfo=None),
     ],
@@ -85,11 +111,28 @@ def test_an_instant_is_read_however_it_is_written(cell: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["last week", "20/11/2026", "", "2026-13-01", "1969-12-31", "0001-01-01T00:00:00+14:00"]
+    "cell",
+    [
+        "last week",
+        "20/11/2026",
+        "",
+        "2026-13-01",
+        "1969-12-31",
+        "0001-01-01T00:00:00+14:00",
+        "11.20.2026",
+        "2026/20/11",
+        "46346.5",
+        "46346",
+        "20.11.20261",
+    ],
 )
 def test_what_is_no_instant_is_refused(cell: str) -> None:
     with pytest.raises((ValueError, OverflowError)):
         read.instant(cell)
+
+
+def test_an_hour_of_one_digit_is_read_as_spreadsheets_write_it() -> None:
+    assert read.instant("2026/11/20 9:00") == read.instant("20.11.2026 9:00") == NOON.replace(hour=9)
 
 
 @pytest.mark.parametrize("spelled", ["BilledCost", "billed_cost", "Billed Cost", "\ufeffbilledCost", "billed/Cost"])

@@ -26,6 +26,9 @@ LEASE = "019aa163-e400-7000-8000-000000000000"
         f"{{'bench-lease': '{LEASE}'}}",
         f"env=dev;bench-lease={LEASE}",
         f"bench-lease:{LEASE}",
+        f"key:env value:dev; key:bench-lease value:{LEASE}",
+        f"Map(env -> dev, bench-lease -> {LEASE})",
+        f'{{"env"=>"dev", "bench-lease"=>"{LEASE}"}}',
         f'[{{"key": "bench-lease", "value": "{LEASE}", "x_type": "label"}}]',
         f'[["bench-lease", "{LEASE}"]]',
         f'["bench-lease:{LEASE}"]',
@@ -75,7 +78,9 @@ def test_tags_without_a_lease_name_none(cell: Any) -> None:
     assert tag_of(cell) is None
 
 
-@pytest.mark.parametrize("cell", ["bench-lease", '{"bench-lease"', '{"bench-lease": 5}', {"bench-lease": 5}])
+@pytest.mark.parametrize(
+    "cell", ["bench-lease", "key:bench-lease value of x", '{"bench-lease"', '{"bench-lease": 5}', {"bench-lease": 5}]
+)
 def test_tags_that_name_a_lease_and_cannot_be_read_are_an_error(cell: Any) -> None:
     with pytest.raises(TagError):
         tag_of(cell)
