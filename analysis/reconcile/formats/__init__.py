@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from analysis.reconcile.formats import azure, cost_explorer, cur2, focus, runpod
 from analysis.reconcile.formats.cells import column
 from analysis.reconcile.formats.charge import Format
+from analysis.reconcile.formats.others import advice_for
 from bench.record.documents import BillSource
 
 FORMATS: dict[BillSource, Format] = {
@@ -36,6 +37,8 @@ def format_of(header: Iterable[str]) -> Format | None:
 def complaint(header: Iterable[str]) -> str:
     """Why a file with this header is of no format: what it lacks for the nearest one, and which there are."""
     names = list(header)
+    if known := advice_for(names):
+        return known
     near = min(FILES, key=lambda form: len(missing(form, names)) / len(form.required))
     lacking = ", ".join(missing(near, names))
     return f"no export of {_TITLES}: as {near.title} it lacks {lacking}"
