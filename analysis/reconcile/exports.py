@@ -1,14 +1,18 @@
-"""The files of exported bills, as they lie in folders and buckets."""
+"""The files of exported bills, as they lie in folders and buckets.
+
+A provider writes a manifest beside a run: it names the run's files, so that one that did not arrive is missed.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from analysis.reconcile.export_file import ExportFile, form_of, run_of
-from analysis.reconcile.opening import s3
+from analysis.reconcile.opening import opened, s3
 from analysis.reconcile.runs import chosen
 from bench.errors import BenchError, UsageError
 
@@ -19,26 +23,62 @@ _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 def export_files(names: Iterable[str]) -> tuple[list[ExportFile], list[str]]:
     """The files to read, and a note for each choice among them: a folder or prefix stands for all exports in it.
 
-    Raises UsageError where there are none, BenchError for what cannot be looked at.
+    Raises UsageError where there are none, BenchError for what cannot be looked at or of which a part is missing.
     """
     notes: list[str] = []
+    manifests: list[str] = []
     files: dict[object, ExportFile] = {}
     for name in dict.fromkeys(names):
-        for identity, file in _found(name, notes):
+        for identity, file in _found(name, notes, manifests):
             if identity not in files:
                 files[identity] = file
             elif files[identity].name != file.name:
                 notes.append(f"{file.name} is {files[identity].name} again: read once")
-    return chosen(list(files.values()), notes), notes
+    taken = chosen(list(files.values()), notes)
+    for manifest in manifests:
+        _refuse_missing(manifest, taken)
+    return taken, notes
 
 
-def _found(name: str, notes: list[str]) -> list[tuple[object, ExportFile]]:
+def _refuse_missing(manifest: str, files: Iterable[ExportFile]) -> None:
+    """Raises BenchError where some of the files that a manifest names are read, and some are not here."""
+    folder = f"/{manifest}".rpartition("/")[0].replace("/metadata/", "/data/").removeprefix("/")
+    here = {_plain(file.name) for file in files if not folder or file.name.startswith(f"{folder}/")}
+    named = {_plain(name): name for name in _named_in(manifest)}
+    missing = sorted(named.keys() - here)
+    if missing and len(missing) < len(named):
+        what = f"{len(missing)} of the {len(named)} files that it names" if len(missing) > 1 else "a file that it names"
+        raise BenchError(
+            f"{manifest}: {what} cannot be read here, {PurePosixPath(named[missing[0]]).name}; fetch the export again, "
+            "or name its files one by one"
+        )
+
+
+def _plain(path: str) -> str:
+    return form_of(PurePosixPath(path).name)[0]
+
+
+def _named_in(manifest: str) -> list[str]:
+    """The files that a manifest names: Azure's `blobs`, `reportKeys` of AWS's CUR, `dataFiles` of its Data Exports."""
+    try:
+        with opened(manifest) as file:
+            said = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return []
+    if not isinstance(said, dict):
+        return []
+    lists = [said[key] for key in ("blobs", "reportKeys", "dataFiles") if isinstance(said.get(key), list)]
+    names = [item.get("blobName") if isinstance(item, dict) else item for found in lists for item in found]
+    return [name for name in names if isinstance(name, str) and form_of(name)[1]]
+
+
+def _found(name: str, notes: list[str], manifests: list[str]) -> list[tuple[object, ExportFile]]:
     if name.startswith("s3://"):
-        return [(file.name, file) for file in _listed(name, notes)]
+        return [(file.name, file) for file in _listed(name, notes, manifests)]
     try:
         if not Path(name).is_dir():
             return [_local(name)]
-        return [_local(path) for path in _taken(name, _walk(name), notes)]
+        return [_local(path) for path in _taken(name, _walk(name), notes, manifests)]
     except OSError as error:
         where = error.filename or name
         raise BenchError(f"{where}: cannot be read ({error.strerror}); name an export, or a folder of them") from error
@@ -59,7 +99,7 @@ def _walk(folder: str) -> Iterator[str]:
         yield from (os.path.join(place, file) for file in sorted(files))  # noqa: PTH118 -- of walk
 
 
-def _taken(folder: str, names: Iterable[str], notes: list[str]) -> list[str]:
+def _taken(folder: str, names: Iterable[str], notes: list[str], manifests: list[str]) -> list[str]:
     """The exports in a folder or prefix, without what a Mac or Spark leaves beside them.
 
     A note for each file that may be an export, and is not read.
@@ -73,6 +113,7 @@ def _taken(folder: str, names: Iterable[str], notes: list[str]) -> list[str]:
         nothing = f"{folder}: no .csv, .jsonl or .parquet file here, nor one of them compressed"
         raise UsageError("; ".join([nothing, *said]))
     notes += said
+    manifests += [name for name in listed if name.lower().endswith("manifest.json")]
     return taken
 
 
@@ -83,14 +124,14 @@ def _local(name: str) -> tuple[object, ExportFile]:
     return (known.st_dev, known.st_ino), ExportFile(name, known.st_mtime, size, run, series)
 
 
-def _listed(url: str, notes: list[str]) -> list[ExportFile]:
+def _listed(url: str, notes: list[str], manifests: list[str]) -> list[ExportFile]:
     with s3(url) as (client, bucket, key):
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
         listed = {f"s3://{bucket}/{item['Key']}": item for page in pages for item in page.get("Contents", ())}
     names = [url]
     if url not in listed:  # also where the prefix's slash was left out, but not other folders that begin so
         folder = url if url.endswith("/") or not key else f"{url}/"
-        names = _taken(url, sorted(name for name in listed if name.startswith(folder)), notes)
+        names = _taken(url, sorted(name for name in listed if name.startswith(folder)), notes, manifests)
     return [
         ExportFile(name, listed[name]["LastModified"].timestamp(), listed[name]["Size"], *run_of(name))
         for name in names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,52 @@ def test_a_workbook_beside_exports_is_said(tmp_path: Path) -> None:
     files, notes = export_files([str(tmp_path)])
     assert [Path(file.name).name for file in files] == ["1.csv", "2.tsv"]
     assert [note.partition(" ")[0] for note in notes] == [str(tmp_path / "3.xlsx")]
+
+
+AZURE = {"blobCount": 2, "blobs": [{"blobName": f"x/7f3b/part_{part}_0001.csv", "dataRowCount": 1} for part in (0, 1)]}
+CUR = {"assemblyId": "7f3b", "reportKeys": [f"x/20261101-20261201/7f3b/part_{part}_0001.csv.gz" for part in (0, 1)]}
+DATA = {
+    "executionId": "7f3b",
+    "dataFiles": [f"s3://b/x/data/BILLING_PERIOD=2026-11/part_{part}_0001.csv" for part in (0, 1)],
+}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said", "folder"),
+    [
+        ("20261101-20261130/202611210512/7f3b/manifest.json", AZURE, "20261101-20261130/202611210512/7f3b"),
+        ("20261101-20261201/x-Manifest.json", CUR, "20261101-20261201/7f3b"),
+        ("x/metadata/BILLING_PERIOD=2026-11/x-Manifest.json", DATA, "x/data/BILLING_PERIOD=2026-11"),
+    ],
+    ids=["azure", "cur", "data exports"],
+)
+def test_a_run_of_which_a_part_did_not_arrive_is_refused(
+    tmp_path: Path, manifest: str, said: dict[str, Any], folder: str
+) -> None:
+    for place in (manifest, f"{folder}/part_0_0001.csv"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(CONTENT)
+    one, other = (str(tmp_path / folder / f"part_{part}_0001.csv") for part in (0, 1))
+    (tmp_path / manifest).write_text(json.dumps(said))
+    with pytest.raises(BenchError, match=f"{manifest}: .*part_1_0001"):
+        names(str(tmp_path))
+    assert names(one) == [one]
+    Path(other).write_bytes(b"")  # still being written
+    with pytest.raises(BenchError, match=f"{manifest}: .*part_1_0001"):
+        names(str(tmp_path))
+    Path(other).write_bytes(CONTENT)
+    assert names(str(tmp_path)) == [one, other]
+    Path(one).unlink()
+    Path(other).unlink()
+    (tmp_path / folder / "own.csv").write_bytes(CONTENT)  # the run that the manifest is of is not here at all
+    assert names(str(tmp_path)) == [str(tmp_path / folder / "own.csv")]
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{}", '{"blobs": 1}', '{"blobs": [1, {}]}', "\x00", "[" * 9999])
+def test_a_manifest_that_names_nothing_hides_nothing(tmp_path: Path, said: str) -> None:
+    (tmp_path / "manifest.json").write_text(said)
+    (tmp_path / "1.csv").write_bytes(CONTENT)
+    assert names(str(tmp_path)) == [str(tmp_path / "1.csv")]
 
 
 @pytest.fixture
