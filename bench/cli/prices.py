@@ -9,6 +9,7 @@ import click
 from bench.billing.offers.query import Query, gpu_table
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
+from bench.billing.prices import catalogue_extract, price_book
 from bench.cli.parts.common import format_option, to_terminal, with_progress, write
 from bench.errors import UsageError
 from bench.record.documents import Accelerators
@@ -45,5 +46,14 @@ def prices(
     for failure in answer.failures:
         click.echo(f"bench: {failure.source} gave no prices: {failure.why}", err=True)
     if not answer.offers:
-        nearest = did_you_mean(query.gpu or "", (row["skypilot"] for row in gpu_table()))
-        click.echo(f"bench: no price found for this; {nearest or 'see all with: bench prices'}", err=True)
+        click.echo(f"bench: no price found for this; {_instead(query)}", err=True)
+
+
+def _instead(query: Query) -> str:
+    """What may have been meant where nothing was found: another cloud or GPU than was asked for."""
+    clouds = sorted({offer.provider for offer in (*price_book(), *catalogue_extract())})
+    if query.cloud is not None and query.cloud.casefold() not in clouds:
+        return did_you_mean(query.cloud, clouds) or f"prices are known of {', '.join(clouds)}"
+    gpus = [row["skypilot"] for row in gpu_table()]
+    known = any((query.gpu or "").casefold() == gpu.casefold() for gpu in gpus)
+    return (not known and did_you_mean(query.gpu or "", gpus)) or "see all with: bench prices"

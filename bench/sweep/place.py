@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
 _CLOUDS = {"k8s": "kubernetes"}  # as SkyPilot's `infra` may call it
+_ZONE = re.compile(r"([a-z]+(?:-[a-z]+)+-?\d+)-?[a-z]")  # us-east-1a of AWS, us-central1-a of Google
 
 
 class Place(NamedTuple):
@@ -27,8 +29,10 @@ def infra(words: Mapping[str, Any]) -> str:
 
 
 def place(words: Mapping[str, Any]) -> Place:
-    """The place that `words` name."""
-    provider, region = (*infra(words).lower().split("/"), "", "")[:2]
+    """The place that `words` name; a zone alone tells its region."""
+    provider, region, zone = (*infra(words).lower().split("/"), "", "", "")[:3]
+    if region in ("", "*") and (known := _ZONE.fullmatch(zone)):
+        region = known[1]
     return Place(*(None if word in ("", "*") else word for word in (_CLOUDS.get(provider, provider), region)))
 
 

@@ -27,6 +27,7 @@ _ALIASES = {"gpus": "accelerators"}
 _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d+)?)([mhdw]?)")
 _WHOLE = re.compile(r"(:\d+)\.0+$", re.ASCII)  # T4:1.0 is T4:1
+_PART = re.compile(r":0?\.\d*[1-9]\d*$", re.ASCII)  # half a GPU is on a machine with one
 _DISK = re.compile(r"(\d{1,9})(?:gb?|(tb?))?\+?")
 _LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the machine would go before its job comes
 
@@ -221,14 +222,16 @@ def _dollars(value: Any) -> Decimal | None:
 
 
 def _accelerators(value: Any) -> Iterator[tuple[str | None, int]]:
-    """Names and numbers, of `V100`, `V100:8`, `{V100: 8}`, `{V100:8, A100:1}` or a list. Else raises ValueError."""
+    """Names and numbers, of `V100`, `V100:8`, `{V100: 8}`, `{V100:8, A100:1}`, lists, sets. Else raises ValueError."""
     if not value:
         yield None, 0
     else:
         if isinstance(value, dict):  # {V100:8}, without a space, is the key "V100:8" without a value
             value = [str(name) if count is None else f"{name}:{count}" for name, count in value.items()]
-        for each in value if isinstance(value, list) else [value]:
-            gpus = Accelerators.parse(_WHOLE.sub(r"\1", str(each).replace(" ", "")))
+        for each in value if isinstance(value, list) else sorted(value, key=str) if isinstance(value, set) else [value]:
+            if not isinstance(each, str):
+                raise ValueError(each)
+            gpus = Accelerators.parse(_PART.sub(":1", _WHOLE.sub(r"\1", each.replace(" ", ""))))
             yield gpus.name, gpus.count
 
 

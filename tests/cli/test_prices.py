@@ -86,6 +86,21 @@ def test_nothing_found_is_said_and_is_no_error(bench: Bench) -> None:
     assert bench("prices", "--offline", "4090").stderr == "bench: no price found for this; did you mean RTX4090?\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["H100", "--cloud", "amazon"], "lambda, "),
+        (["H100", "--cloud", "lamda"], "lambda?"),
+        (["H100:99"], "bench prices"),
+    ],
+)
+def test_what_was_not_found_is_what_is_said(bench: Bench, words: list[str], named: str) -> None:
+    done = bench("prices", "--offline", *words)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert named in done.stderr
+    assert "H100" not in done.stderr
+
+
 def test_a_gpu_is_named_as_skypilot_names_it(bench: Bench) -> None:
     done = bench("prices", "--offline", "h100:8", "--cloud", "aws", "--format", "csv")
     assert [row["instance_type"] for row in csv.DictReader(done.stdout.splitlines())] == ["p5.48xlarge"]

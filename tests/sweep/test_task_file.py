@@ -30,6 +30,9 @@ def requests(cloud: str | None = None) -> tuple[ResourceRequest, ...]:
         ({"V100": None}, [("V100", 1)]),
         ({"T4": 1.0}, [("T4", 1)]),
         ("T4:4.0", [("T4", 4)]),
+        ("T4:0.5", [("T4", 1)]),
+        ({"T4": 0.5}, [("T4", 1)]),
+        ({"V100", "A100:8"}, [("A100", 8), ("V100", 1)]),
         (["V100:1", "A100:8"], [("V100", 1), ("A100", 8)]),
         ({"A100:8": None, "V100:1": None}, [("A100", 8), ("V100", 1)]),
         (None, [(None, 0)]),
@@ -66,6 +69,25 @@ def test_each_choice_takes_over_what_stands_above_it(task: WriteTask, key: str) 
 def test_the_older_words_for_a_place_and_an_instance(task: WriteTask) -> None:
     task("m", {"cloud": "AWS", "region": "us-east-1", "instance_type": "p3.2xlarge"})
     assert requests() == (ResourceRequest(None, 0, "aws", "us-east-1", "p3.2xlarge"),)
+
+
+@pytest.mark.parametrize(
+    ("words", "provider", "region"),
+    [
+        ({"zone": "us-east-1a"}, None, "us-east-1"),
+        ({"infra": "aws/*/us-gov-west-1b"}, "aws", "us-gov-west-1"),
+        ({"infra": "gcp/*/us-central1-a"}, "gcp", "us-central1"),
+        ({"cloud": "gcp", "zone": "northamerica-northeast1-c"}, "gcp", "northamerica-northeast1"),
+        ({"infra": "aws/us-west-2/us-east-1a"}, "aws", "us-west-2"),  # SkyPilot refuses it
+        ({"infra": "azure/*/1"}, "azure", None),
+        ({"infra": "*/*/AD-1"}, None, None),
+    ],
+)
+def test_a_zone_alone_tells_its_region(
+    task: WriteTask, words: dict[str, object], provider: str | None, region: str | None
+) -> None:
+    task("m", {"accelerators": "V100:1", **words})
+    assert requests() == (ResourceRequest("V100", 1, provider, region),)
 
 
 def test_a_cell_s_cloud_leaves_what_it_offers(task: WriteTask) -> None:
@@ -143,6 +165,9 @@ def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task: WriteTask
         ({"infra": "aws", "cloud": "gcp"}, {}, ("quick",), "resources", "infra"),
         ({"infra": "aws", "any_of": [{"region": "us-east-1"}]}, {}, ("quick",), "resources", "region"),
         ({"accelerators": "V100:1.5"}, {}, ("quick",), "resources", "accelerators"),
+        ({"accelerators": "V100:0.0"}, {}, ("quick",), "resources", "accelerators"),
+        ({"accelerators": True}, {}, ("quick",), "resources", "accelerators"),
+        ({"accelerators": [8]}, {}, ("quick",), "resources", "accelerators"),
         ({}, {"num_nodes": 0}, (), "num_nodes", "0 is no number of machines"),
         ({"any_of": ["aws"]}, {}, ("quick",), "resources.any_of", "list"),
         (["V100"], {}, ("quick",), "resources", "mapping"),
