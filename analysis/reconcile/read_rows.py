@@ -109,12 +109,16 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
     names = (column(name) for either in form.required for name in either)
     sample = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     mends = mends_of(sample[before + 1 :], places)
+    heads = frozenset(header)
     dated = [places[name] for name in names if name in places and ("date" in name or "period" in name)]
     for cells in reader:
         where = f"{source}:{reader.line_num}"
         if cells == header or not any(cells):  # files joined end to end repeat their header
             continue
-        if _TOTAL.match(next(filter(None, cells)).strip()) and all(
+        if cells[0] in heads and format_of(cells) is not None:
+            raise BenchError(f"{where}: other columns begin here; make a file of what is below")
+        first = next(filter(None, cells)).strip()
+        if first[:1] in "gGsStT" and _TOTAL.match(first) and all(
             len(cells) <= place or blank(cells[place]) for place in dated
         ):
             yield Row(where, form, "a line of totals, which is no charge")

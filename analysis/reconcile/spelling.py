@@ -20,6 +20,12 @@ _GROUPS = re.compile(r"[+-]?\d{1,3}([,.])\d{3}(\1\d{3})+")
 _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(.*)", re.DOTALL)
 
 
+# Written without decimals, by ISO 4217 or by custom: `1.234` of them is as likely 1234.
+_WHOLE = frozenset(
+    "BIF CLP COP DJF GNF HUF IDR ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905 -- a line
+)
+
+
 class _Kind(NamedTuple):
     """A kind of columns that can be spelled in two ways."""
 
@@ -32,6 +38,7 @@ def mends_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[s
     """What makes the cells of a column plain, for each column of these rows that needs it."""
     heads = {name: [row[place].strip() for row in rows if place < len(row)] for name, place in places.items()}
     mends: dict[str, Mend] = {}
+    currencies = {cell.upper() for name in heads if "currency" in name for cell in heads[name]} - {""}
     for kind in (_NUMBERS, _DATES):
         names = [name for name in heads if any(word in name for word in kind.words)]
         told = {name: frozenset(kind.told(cell) for cell in heads[name]) - {""} for name in names}
@@ -39,6 +46,8 @@ def mends_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[s
         if kind is _DATES and not of_file:
             starts = [cell for name in names if "billingperiodstart" in name for cell in heads[name]]
             of_file = frozenset(map(_told_month, starts)) - {""}
+        if kind is _NUMBERS and not of_file and currencies & _WHOLE:
+            mends |= dict.fromkeys(names, _refused_number)
         for name in names:
             mend = kind.mends.get(told[name] or of_file)
             if mend is not None and (mend is not _without_commas or any("," in cell for cell in heads[name])):
@@ -66,6 +75,11 @@ def _without_commas(cell: str) -> str:
     """`1,234` as `1234`."""
     plain = cell.strip()
     return plain.replace(",", "") if _EITHER.fullmatch(plain) else cell
+
+
+def _refused_number(cell: str) -> str:
+    """`1.234` with words that no number has, so that it is refused as `1,234` is."""
+    return f"{cell} (decimals, or thousands?)" if "." in cell and _EITHER.fullmatch(cell.strip()) else cell
 
 
 def _told_date(cell: str) -> str:

@@ -78,7 +78,9 @@ class Focus:
             provider=_provider(read.text(cells, *_PROVIDER_COLUMNS)),
             since=read.shown_since(start, until),
             until=until,
-            refused=_ESTIMATED if (read.text(cells, "x_Estimated") or "").casefold() == "true" else None,
+            refused=_ESTIMATED
+            if "xestimated" in cells and (read.text(cells, "x_Estimated") or "").casefold() == "true"
+            else None,
         )
 
     def charge(self, cells: read.Cells) -> ChargeRow:
@@ -87,16 +89,16 @@ class Focus:
         end = read.required(cells, "ChargePeriodEnd", read.instant)
         if end <= start:
             raise ValueError("ChargePeriodEnd is not after ChargePeriodStart")
+        period = tuple(read.required(cells, f"BillingPeriod{edge}", read.instant) for edge in ("Start", "End"))
+        if period[1] <= period[0]:
+            raise ValueError("BillingPeriodEnd is not after BillingPeriodStart")
         unreadable: list[str] = []
         # An invoice can be provisional until its period is over, so an id says only that charges got that far.
         invoiced = read.column("InvoiceId") not in cells or read.text(cells, "InvoiceId")
         return ChargeRow(
             resource_id=resource_of(cells.get("resourceid")),
             currency=read.required(cells, "BillingCurrency", read.currency),
-            billing_period=(
-                read.required(cells, "BillingPeriodStart", read.instant),
-                read.required(cells, "BillingPeriodEnd", read.instant),
-            ),
+            billing_period=(period[0], period[1]),
             charge_period=(start, end),
             category=read.required(cells, "ChargeCategory", read.category),
             description=read.description(cells, "ChargeDescription"),

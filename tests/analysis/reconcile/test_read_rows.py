@@ -255,6 +255,14 @@ def test_a_pipe_is_read_as_a_file(there: Path) -> None:
     assert row.billed_cost == Decimal("0.1921")
 
 
+def test_files_of_other_columns_joined_end_to_end_are_refused_at_the_line(there: Path) -> None:
+    there.write_bytes(written(CELLS) + written(CELLS))
+    assert len(read(there)) == 2
+    there.write_bytes(written(CELLS) + written(CELLS, header=list(reversed(CELLS))))
+    with pytest.raises(BenchError, match=f"{there}:3: "):
+        read(there)
+
+
 def test_a_missing_file_is_named(there: Path) -> None:
     with pytest.raises(BenchError, match=f"{there}: "):
         read(there)

@@ -93,6 +93,7 @@ def test_currencies_are_never_added_up() -> None:
         ({"BilledCost": None}, "BilledCost is empty"),
         ({"BillingCurrency": "dollars"}, "BillingCurrency cannot be"),
         ({"ChargePeriodEnd": "2026-11-20T12:00:00Z"}, "not after ChargePeriodStart"),
+        ({"BillingPeriodEnd": "2026-11-01T00:00:00Z"}, "not after BillingPeriodStart"),
         ({"ChargePeriodStart": "last week"}, "ChargePeriodStart cannot be"),
         ({"ChargeCategory": "Lunch"}, "ChargeCategory cannot be"),
     ],

@@ -63,6 +63,19 @@ def test_what_no_other_cell_tells_is_refused(tmp_path: Path, cost: str) -> None:
         charges(tmp_path / "x.csv", focus_row(BilledCost=cost))
 
 
+@pytest.mark.parametrize("currency", ["JPY", "idr"])
+def test_a_point_in_a_currency_without_decimals_is_refused_where_nothing_tells(tmp_path: Path, currency: str) -> None:
+    def yen(*costs: str) -> list[Decimal]:
+        rows = [focus_row(BilledCost=cost, BillingCurrency=currency) for cost in costs]
+        return [row.billed_cost for row in charges(tmp_path / "x.csv", *rows)]
+
+    with pytest.raises(ValueError, match=r"BilledCost cannot be '1\.234 \("):
+        yen("56", "1.234")
+    assert yen("56", "7890") == [56, 7890]
+    assert yen("0.5", "1.234") == [Decimal("0.5"), Decimal("1.234")]
+    assert yen("1.234.567", "1.234") == [1234567, 1234]
+
+
 def dated(start: str, end: str, **changes: str) -> dict[str, str]:
     return focus_row(ChargePeriodStart=start, ChargePeriodEnd=end) | changes
 
