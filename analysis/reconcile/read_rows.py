@@ -118,8 +118,10 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
         if cells[0] in heads and format_of(cells) is not None:
             raise BenchError(f"{where}: other columns begin here; make a file of what is below")
         first = next(filter(None, cells)).strip()
-        if first[:1] in "gGsStT" and _TOTAL.match(first) and all(
-            len(cells) <= place or blank(cells[place]) for place in dated
+        if (
+            first[:1] in "gGsStT"
+            and _TOTAL.match(first)
+            and all(len(cells) <= place or blank(cells[place]) for place in dated)
         ):
             yield Row(where, form, "a line of totals, which is no charge")
         elif len(cells) != len(header):
