@@ -69,7 +69,8 @@ def _objects(found: Iterator[dict[str, object] | None], source: str) -> Iterator
     for number, cells in enumerate(chain(head, found), start=1):
         where = f"{source}:{number}"
         if cells is None:
-            yield Row(where, form, RowError(f"{where}: is no JSON object; it is not counted"))
+            error = RowError(f"{where}: is no JSON object, or names a key twice; it is not counted")
+            yield Row(where, form, error)
         elif cells:
             places = _places(list(cells), form)
             values = list(cells.values())
@@ -81,7 +82,7 @@ def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[dict[str, object] | None
     """The object in each line, empty for an empty one."""
     for line in io.TextIOWrapper(file, encoding="utf-8-sig"):
         try:
-            cells = json.loads(line, parse_float=Decimal) if line.strip() else {}
+            cells = json.loads(line, parse_float=Decimal, object_pairs_hook=_once) if line.strip() else {}
         except (ValueError, RecursionError):
             cells = None
         yield cells if isinstance(cells, dict) else None
@@ -89,10 +90,21 @@ def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[dict[str, object] | None
 
 def _array(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[dict[str, object] | None]:
     try:
-        found = json.load(io.TextIOWrapper(file, encoding="utf-8-sig"), parse_float=Decimal)
-    except (json.JSONDecodeError, RecursionError) as error:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig")
+        found = json.load(text, parse_float=Decimal, object_pairs_hook=_once)
+    except UnicodeDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise BenchError(f"{source}: is cut off or no JSON ({error}); fetch the export again") from error
     return (cells if isinstance(cells, dict) else None for cells in found)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object of these pairs. Raises ValueError where a key stands twice: which of two costs counts is not told."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:

@@ -12,6 +12,8 @@ import yaml
 
 from bench.errors import UsageError
 
+_SECOND = "but found another document"  # PyYAML's words
+
 
 @dataclass(frozen=True)
 class YamlFile:
@@ -72,6 +74,8 @@ def read(path: Path) -> YamlFile:
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        if error.problem == _SECOND:  # such as a pipeline of SkyPilot's managed jobs
+            raise UsageError(f"{path}{line}: a second document begins here; give each a file of its own") from None
         raise UsageError(f"{path}{line}: not YAML ({error.problem}); correct the file there") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not YAML ({' '.join(str(error).split())}); correct the file there") from None

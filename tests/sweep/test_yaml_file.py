@@ -18,6 +18,7 @@ WRONG = {
     "twice, in a list": ("any_of:\n  - {infra: aws, infra: gcp}\n", ":2: infra stands here twice"),
     "in itself": ("resources: &r\n  labels: *r\n", ":1: what begins here holds itself"),
     "in a list of itself": ("any_of: &r\n  - infra: aws\n  - [*r]\n", ":1: what begins here holds itself"),
+    "two documents": ("# of two tasks\n---\na: 1\n---\nb: 2\n", ":4: a second document begins here"),
     "far down": ("a: " + "[" * 5000 + "]" * 5000, ": not YAML"),
 }
 

@@ -193,6 +193,19 @@ def test_json_that_is_cut_off_costs_its_last_line_or_is_refused(there: Path) -> 
         read(there)
 
 
+def test_json_that_names_a_cost_twice_is_not_counted(there: Path) -> None:
+    line = json.dumps(OBJECT)
+    twice = f'{line[:-1]}, "BilledCost": "7"}}'
+    there.write_text(f"{line}\n{twice}\n{line}\n")
+    first, error, last = read(there)
+    check(first)
+    check(last)
+    assert isinstance(error, RowError)
+    there.write_text(f"[{line}, {twice}]")
+    with pytest.raises(BenchError, match="a key stands twice"):
+        read(there)
+
+
 def test_a_row_of_another_length_is_named_and_the_next_is_read(there: Path) -> None:
     there.write_bytes(written(CELLS) + b"a,b\r\n\r\n" + written(CELLS).split(b"\r\n", 1)[1])
     first, second, third = read(there)
