@@ -134,15 +134,17 @@ def build_report(
     documents = list(documents)
     frame = runs_frame(documents) if frame is None else frame
     known = published_documents(documents)
-    # Beside nothing but programs of one's own, times of another training and claims about it are out of place.
-    recipes = not len(frame) or not frame["program"].all()
+    published = current_published(documents)
+    # Beside nothing but programs of one's own, or runs that somebody published, times of another training and claims
+    # about it are out of place.
+    recipes = not frame["program"].all() if len(frame) else not published
     chosen = chosen_entries(documents, which, claim=recipes)
     shown = chosen if most is None else shortlist(chosen, most)
     whole = whole_runs(frame)
     # Of programs that mark no phases alone there is nothing to say under another clock.
     if len(whole) and not shown and clock_of(whole, policy) == "cold":
         policy = "cold"
-    several = current_published(documents) if which in ("stored", "all") else []
+    several = published if which in ("stored", "all") else []
     rows = [*cost_table(frame, policy, shown), *map(_published_row, several)]
     footnotes = general_notes(
         policy,

@@ -39,7 +39,8 @@ _MOST_PUBLISHED = 12
     "--published",
     type=click.Choice(["claim", "stored", "all", "none"]),
     help="Which published entries to show: the four of the claim; and those in the stores, which stand alone beside "
-    f"programs of your own; and all 31 of DAWNBench; none.  [default: stored; in a table {_MOST_PUBLISHED} of them]",
+    "programs of your own or other published runs; and all 31 of DAWNBench; none.  "
+    f"[default: stored; in a table {_MOST_PUBLISHED} of them]",
 )
 @format_option("table", "markdown", "csv", "json", "parquet", "html")
 @click.option(

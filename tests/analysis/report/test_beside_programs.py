@@ -1,4 +1,4 @@
-"""Which published entries, and claims about them, stand beside programs of one's own."""
+"""Which published entries, and claims about them, stand beside programs of one's own and runs of others."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from analysis.published.dawnbench.entries import Which
 from analysis.report.html import as_html
 from analysis.report.report import build_report
 from analysis.report.tables import cost_table
-from bench.record.documents import Run
+from bench.record.documents import AnyDocument
 from tests.support import small_store as a
 from tests.support.program_runs import make_program_run
+from tests.support.published_runs import published as published_runs
 
 
 @pytest.mark.parametrize(
@@ -25,12 +26,19 @@ from tests.support.program_runs import make_program_run
     ],
 )
 def test_beside_programs_alone_stand_nothing_that_nobody_asked_for(
-    documents: list[Run], which: Which, published: int
+    documents: list[AnyDocument], which: Which, published: int
 ) -> None:
     report = build_report(documents, which=which)
     assert [row.kind for row in report.rows].count("published") == published
     assert bool(report.checks) == bool(published)
     assert ("claims" in as_html(report)) == bool(published)
+
+
+@pytest.mark.parametrize(("which", "entries"), [("stored", 0), ("claim", 4), ("none", 0)])
+def test_beside_published_runs_alone_stand_no_claims_about_other_trainings(which: Which, entries: int) -> None:
+    report = build_report([published_runs("llama", 60.0)], which=which)
+    assert [row.single_entry for row in report.rows].count(True) == entries
+    assert bool(report.checks) == bool(entries)
 
 
 def test_a_table_of_programs_has_no_columns_about_images_and_no_ratios_to_an_entry() -> None:
