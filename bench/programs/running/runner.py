@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import select
 import selectors
 import signal
 import time
@@ -14,41 +13,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bench.programs.job import Job
+from bench.programs.running.passthrough import Passthrough
 from bench.programs.running.process import Ending, Group
 from bench.programs.watching.watch import Watch
-
-
-class Passthrough:
-    """Writes bytes to a file descriptor. One that takes no more, as on a full disk, does not end the measurement."""
-
-    def __init__(self, descriptor: int, name: str) -> None:
-        self._descriptor = descriptor
-        self._name = name
-        self._passed = 0
-        self.warning: str | None = None
-        self._in_line = False
-
-    def say(self, text: str) -> None:
-        """A line of our own, which begins where none of the program's is left open."""
-        passed, before = self._passed, "\n" if self._in_line else ""
-        self.write(f"{before}bench: {text}\n".encode("utf-8", "replace"))
-        self._passed = passed
-
-    def write(self, data: bytes) -> None:
-        """Write all of `data`, or drop it where the descriptor is broken."""
-        rest = memoryview(data)
-        self._in_line = not data.endswith(b"\n") if data else self._in_line
-        while rest and self.warning is None:
-            try:
-                written = os.write(self._descriptor, rest)
-            except BlockingIOError:  # somebody set it so; it is shared with others and stays as it is
-                select.select([], [self._descriptor], [], 1.0)
-            except OSError as error:
-                self.warning = f"{self._name} was passed on up to byte {self._passed} only ({error.strerror})"
-            else:
-                rest = rest[written:]
-                self._passed += written
-
 
 _READ = 1 << 18
 _PIPE_BYTES, _USUAL_PIPE_BYTES = 1 << 20, 1 << 16
@@ -233,7 +200,7 @@ class _Loop:
     def _tell(self) -> None:
         """Say what cannot wait until the program is over."""
         if not self._job.quiet and self._ending.ended is None and (text := self._watch.notice()):
-            self._outputs[1].say(text)
+            self._outputs[1].say(text, beside=self._outputs[0])
 
     def _decide(self, now: float) -> None:
         if self._group.exited_at is not None or self._ending.begun:
