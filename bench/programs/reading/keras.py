@@ -13,7 +13,7 @@ from typing import NamedTuple
 _BAR = re.compile(
     r"\s*(?P<named>step\s+)?(?P<step>[0-9]{1,15})/(?P<of>[0-9]{1,15}|Unknown)"
     r"(?(named)(?:\s\[[=>.]+\])?(?=\s-\s.{0,1000}[0-9][num]?s/step\s*$)|\s+"
-    r"(?:[\u2501\u2578\u257a ]*(?:[0-9:]+|[0-9.]+[mu\u00b5]?s)\s+[0-9.]+(?:[num\u00b5]?s|min|h)/(?:step|epoch)"
+    r"(?:(?:[\u2501\u2578\u257a]+\s+)*(?:[0-9:]+|[0-9.]+[mu\u00b5]?s)\s+[0-9.]+(?:[num\u00b5]?s|min|h)/(?:step|epoch)"
     r"|\[[=>.]+\](?:\s-\s(?:ETA:\s[0-9:hms]+|[0-9.]+[mu\u00b5]?s(?:\s[0-9.]+[num\u00b5]?s/(?:step|epoch|sample))?))?"
     r"|-\s[0-9.]+[mu\u00b5]?s(?:\s(?:-\s)?[0-9.]+[num\u00b5]?s/(?:step|epoch|sample))?)"
     r"(?=\s-\s|\s*$))"

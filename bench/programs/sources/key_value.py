@@ -33,8 +33,8 @@ _MIXED = re.compile(r"\s?(?:d(?:ays?)?|h(?:ours?)?|m(?:in)?)[\s,]{1,3}[0-9]")  #
 _COUNT = re.compile(
     r"(?:^|(?<=[\s(\[|,;:]))"
     r"(?P<name>(?:global[ _])?step|batch(?==[0-9]+/[0-9]+\])"
-    r"|steps(?=\s*[:=]?\s*[0-9,]+\s*/)|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
-    r"(?:\(train\))?\s*[:=#]?\s*\[?\s*(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
+    r"|steps(?=\s*(?:[:=]\s*)?[0-9,]+\s*/)|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
+    r"(?:\(train\))?\s*(?:[:=#]\s*)?(?:\[\s*)?(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
     r"(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
     re.IGNORECASE,
 )
