@@ -184,7 +184,7 @@ _KIND = re.compile(
 # `tokens/step` is a rate; of `trainer/global_step` what stands in front says where it was logged.
 _RATE = re.compile(
     r"(?:.*[/_ ])?(?:tok(?:en)?s|samples|images|imgs|examples|seqs|sequences|words|frames|bytes|[kmgt]b|t?flops?|usd"
-    r"|cost|time|[mnuµ]?s|secs?|seconds|min(?:ute)?s?|h(?:ou)?rs?)/(?:step|iter|iteration|update|epoch|sample)",
+    r"|cost|time|[mnuµ]?s|secs?|seconds|min(?:ute)?s?|h(?:ou)?rs?)/(?:step|iter|iteration|it|update|epoch|sample)",
     re.IGNORECASE,
 )
 TIMES = frozenset({"time", "timestamp", "_timestamp"})

@@ -217,11 +217,11 @@ def _in_words(field: str) -> Pairs:
 
 
 def _counts(text: str, part: str | None) -> Iterator[tuple[str, str]]:
-    finer = 0  # where a count of iterations ends: in `iter 10 step 2` some make a step, and other lines tell them alone
+    finer: re.Match[str] | None = None  # in `iter 10 step 2` some iterations make a step; others tell them alone
     for found in islice(_COUNT.finditer(text), _MOST_COUNTS):
-        if finer and not text[finer : found.start()].strip() and found["name"].lower() == "step":
+        if finer and found["name"].lower() == "step" and _is_coarser(found, finer):
             continue
-        finer = found.end() if found["name"].lower().startswith("iter") else 0
+        finer = found if found["name"].lower().startswith("iter") else None
         is_epoch = found["name"].lower() in ("epoch", "train")
         other = _OTHER.search(text[max(found.start() - _BEFORE, 0) : found.start()])
         if not other:
@@ -233,6 +233,12 @@ def _counts(text: str, part: str | None) -> Iterator[tuple[str, str]]:
                 yield "step", batch["count"]
                 if batch["of"]:
                     yield "of", batch["of"]
+
+
+def _is_coarser(step: re.Match[str], finer: re.Match[str]) -> bool:
+    """Whether a count of steps next to one of iterations is of several of them; `iteration 5 step 1000` is not."""
+    between = step.string[finer.end() : step.start()]
+    return not between.strip() and (as_number(step["count"]) or 0) <= (as_number(finer["count"]) or 0)
 
 
 @lru_cache(maxsize=4096)  # what stands between the values is much the same in every line
