@@ -20,6 +20,10 @@ _BAR = re.compile(
 )
 
 
+# As programs of one's own that draw such bars begin an epoch; `Epoch 3: early stopping` tells of one that is over.
+_EPOCH = re.compile(r"\W*(?:start of )?epoch\W{0,3}[0-9]{1,9}\W{0,6}", re.IGNORECASE)
+
+
 class Bar(NamedTuple):
     """Where a bar stands, `of` how many where that is known; `text` is the line behind it.
 
@@ -41,6 +45,11 @@ def bar_of(text: str) -> Bar | None:
     return Bar(int(found["step"]), of, text[found.end() :], found["named"] is not None)
 
 
+def begins_epoch(text: str) -> bool:
+    """Whether a line says nothing but which epoch begins."""
+    return "poch" in text and _EPOCH.fullmatch(text) is not None
+
+
 class Bars:
     """Tells the bars of training from others."""
 
@@ -57,7 +66,8 @@ class Bars:
         """Whether the bar is of training, as it stands now."""
         again = self._of is not None and bar.step == bar.of == self._of  # with the results of its validation
         if not again and (not self._training or (self._of is not None and bar.of != self._of)):
-            self._of = self._of if self._training else None
+            # One of the same length is an evaluation, if it is drawn from its beginning; others come between.
+            self._of = self._of if self._training or bar.of != self._of else None
             return False
         self._of = bar.of
         self._training = bar.step != bar.of

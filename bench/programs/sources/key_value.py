@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import islice
 
 from bench.programs.progress import NUMBER, Fields, Pairs, Point, Watched, as_number, kind_of
-from bench.programs.reading.keras import Bar, Bars, bar_of
+from bench.programs.reading.keras import Bar, Bars, bar_of, begins_epoch
 from bench.programs.reading.numbered import numbered
 from bench.programs.reading.scope import is_result, message, part_of, within
 
@@ -100,7 +100,7 @@ class KeyValue:
         if bar is not None and (self._bars.begun or not bar.named):
             return self._barred(bar, at)
         part, pairs = _pairs(text[:_LONGEST])
-        if any(name == "epochs" for name, _ in pairs):
+        if begins_epoch(text) or {"epoch", "epochs"} <= {name for name, _ in pairs}:
             self._bars.begin_epoch()
         counted = _step_of(dict(pairs))
         if part == "evaluation" and counted and self._in_part(*counted):

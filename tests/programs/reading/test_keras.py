@@ -10,6 +10,7 @@ from bench.programs.job import Target
 from bench.programs.progress import Watched
 from bench.programs.reading.keras import bar_of
 from bench.programs.sources import open_sources
+from bench.programs.sources.key_value import KeyValue
 from bench.programs.watching.watch import Watch
 
 THREE = (
@@ -105,3 +106,30 @@ def test_a_line_that_begins_with_its_step_is_read_as_ever_where_no_epoch_is_told
     steps = watch.steps()
     assert steps is not None
     assert ([step for _, step in steps[1].steps.items()], watch.total()) == ([1, 2, 40], 40)
+
+
+FULL = "40/40 ━━━━ 1s 35ms/step - accuracy: 0.5"
+HALF = "20/40 ━━━━ 0:12 35ms/step - accuracy: 0.4"
+
+
+@pytest.mark.parametrize(
+    ("before", "epoch", "between"),
+    [
+        (["epochs: 2", "10/10 ━━━━ 0s 9ms/step - accuracy: 0.1"], "Epoch {}/2", []),  # a setting begins no epoch
+        ([], "Epoch {}", []),  # as programs of one's own draw Keras' bars
+        ([], "Start of epoch {}", []),
+        ([], "Epoch {}/2", [FULL, "1/1 ━━━━ 0s 50ms/step"]),  # a prediction made by a callback
+        ([], "Epoch {}/2", ["Epoch 1: early stopping"]),
+    ],
+)
+def test_what_begins_an_epoch_and_what_ends_none(before: list[str], epoch: str, between: list[str]) -> None:
+    source = KeyValue(Watched())
+    for line in before:
+        source.line(line, 1.0)
+    points = []
+    for number in (1, 2):
+        points += [source.line(line, 1.0) for line in (epoch.format(number), HALF, *between, FULL)]
+    drawn = [point for point in points if point and "accuracy" in point.metrics]
+    assert [point.step for point in drawn if point.metrics["accuracy"] == 0.4] == [20, 60]
+    assert {point.step for point in drawn if point.metrics["accuracy"] == 0.5} == {40, 80}
+    assert {point.part for point in drawn} == {None}
