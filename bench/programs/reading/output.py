@@ -16,10 +16,11 @@ LONGEST = 1 << 16
 _MARKS = (":::MLLOG", '"phase"')
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-# As torchrun --tee, mpirun --tag-output, Ray, which knows processes only, and scripts of one's own write it.
+# As torchrun --tee, mpirun --tag-output and scripts of one's own write it. Ray tells processes, which are no ranks: a
+# worker that is started again has another number.
 _RANK = re.compile(
     r"\s*(?:\[rank[ :_]{0,2}([0-9]{1,6})\]:?|\[[a-z_]+([0-9]{1,6})\]:|\[[0-9]+,([0-9]{1,6})\]<std(?:out|err)>:"
-    r"|rank ([0-9]{1,6}):(?=\s)|\([A-Za-z_][\w.:-]{0,60} pid=([0-9]{1,10})(?:, ip=[0-9a-f.:]{1,45})?\))\s*",
+    r"|rank ([0-9]{1,6}):(?=\s)|\([A-Za-z_][\w.:-]{0,60} pid=[0-9]{1,10}(?:, ip=[0-9a-f.:]{1,45})?\))\s*",
     re.IGNORECASE,
 )
 # As srun --label writes it; so do programs that number their epochs.
@@ -55,7 +56,7 @@ class Ranks:
         found = _RANK.match(text)
         if found is None:
             found = _NUMBER.match(text)
-            if found is None or not self._fell(_number(found)):
+            if found is None or not self._fell(_number(found) or 0):
                 return None, text
         return _number(found), text[found.end() :]
 
@@ -65,8 +66,8 @@ class Ranks:
         return self._numbered
 
 
-def _number(found: re.Match[str]) -> int:
-    return int(next(group for group in found.groups() if group))
+def _number(found: re.Match[str]) -> int | None:
+    return next((int(group) for group in found.groups() if group), None)
 
 
 class Chooser:

@@ -17,8 +17,8 @@ from bench.programs.reading.output import BURST, LONGEST, RATE, Chooser, Ranks, 
         ("[1,5]<stderr>: loss", 5, "loss"),
         ("rank 2: loss", 2, "loss"),
         ("[rank: 0] loss", 0, "loss"),
-        ("(RayTrainWorker pid=1234, ip=10.0.0.1) loss", 1234, "loss"),
-        ("(train_fn pid=12) loss", 12, "loss"),
+        ("(RayTrainWorker pid=1234, ip=10.0.0.1) loss", None, "loss"),
+        ("(train_fn pid=12) loss", None, "loss"),
         ("(0.5) loss", None, "(0.5) loss"),
         ("[12/400] loss", None, "[12/400] loss"),
         ("[12:30:01] loss", None, "[12:30:01] loss"),
@@ -104,3 +104,9 @@ def test_room_comes_back_with_time() -> None:
     chooser.choose(text, 0.0)
     assert len(chooser.choose(text, 1.0)) == RATE
     assert len(chooser.choose(text, 1000.0)) == BURST
+
+
+def test_a_worker_of_ray_that_is_started_again_is_read_on() -> None:
+    ranks = Ranks()
+    lines = ["(RayTrainWorker pid=100) step 1", "(RayTrainWorker pid=200) step 2", "(RayTrainWorker pid=100) step 3"]
+    assert [ranks.split(line) for line in lines] == [(None, "step 1"), (None, "step 2"), (None, "step 3")]
