@@ -15,6 +15,7 @@ from analysis.reconcile.export_file import ExportFile, form_of, run_of
 from analysis.reconcile.opening import opened, s3
 from analysis.reconcile.runs import chosen
 from bench.errors import BenchError, UsageError
+from bench.store.files import walk
 
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
@@ -88,14 +89,7 @@ def _walk(folder: str) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         raise error
 
-    seen: set[tuple[int, int]] = set()  # a link can lead back to where it is
-    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        here = Path(place).stat()
-        if (here.st_dev, here.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        folders.sort()
+    for place, files in walk(Path(folder), refuse):
         yield from (os.path.join(place, file) for file in sorted(files))  # noqa: PTH118 -- of walk
 
 

@@ -22,20 +22,25 @@ _ZIP, _ZSTD, _BZIP2, _XZ = b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zX
 
 @contextmanager
 def opened(source: str) -> Iterator[IO[bytes]]:
-    """The bytes of a file, here or in S3."""
-    # Parquet is read from its end, so an object or a pipe is copied first, to the disk and not into memory.
-    with tempfile.TemporaryFile() as copy:
-        if source.startswith("s3://"):
+    """The bytes of a file, here or in S3.
+
+    Parquet is read from its end, so an object or a pipe is copied first, to the disk and not into memory.
+    """
+    if source.startswith("s3://"):
+        with tempfile.TemporaryFile() as copy:
             with s3(source) as (client, bucket, key):
                 shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], copy)
-        else:
-            with Path(source).open("rb") as file:
-                if file.seekable():
-                    yield file
-                    return
-                shutil.copyfileobj(file, copy)
-        copy.seek(0)
-        yield copy
+            copy.seek(0)
+            yield copy
+        return
+    with Path(source).open("rb") as file:
+        if file.seekable():
+            yield file
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(file, copy)
+            copy.seek(0)
+            yield copy
 
 
 @contextmanager

@@ -18,11 +18,9 @@ _EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[,.]\d{3}")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
 _GROUPS = re.compile(r"[+-]?\d{1,3}([,.])\d{3}(\1\d{3})+")
 _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(.*)", re.DOTALL)
-
-
 # Written without decimals, by ISO 4217 or by custom: `1.234` of them is as likely 1234.
 _WHOLE = frozenset(
-    "BIF CLP COP DJF GNF HUF IDR ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905 -- a line
+    "BIF CLP COP DJF GNF HUF IDR ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split()  # noqa: SIM905 -- a line in place of nineteen
 )
 
 

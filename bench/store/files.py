@@ -22,9 +22,9 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def walk(folder: Path, unlistable: Callable[[OSError], None]) -> Iterator[tuple[str, list[str]]]:
-    """Each folder from `folder` down, links followed, and the names in it that are no folders'."""
+    """Each folder from `folder` down, links followed, by name, and the names in it that are no folders'."""
     for above, below, names in os.walk(folder, onerror=unlistable, followlinks=True):
-        below[:] = [name for name in below if not leads_back(above, name)]
+        below[:] = sorted(name for name in below if not leads_back(above, name))
         yield above, names
 
 

@@ -18,8 +18,6 @@ _BAR = re.compile(
     r"|-\s[0-9.]+[mu\u00b5]?s(?:\s(?:-\s)?[0-9.]+[num\u00b5]?s/(?:step|epoch|sample))?)"
     r"(?=\s-\s|\s*$))"
 )
-
-
 # As programs of one's own that draw such bars begin an epoch; `Epoch 3: early stopping` tells of one that is over.
 _EPOCH = re.compile(r"\W*(?:start of )?epoch\W{0,3}[0-9]{1,9}\W{0,6}", re.IGNORECASE)
 
