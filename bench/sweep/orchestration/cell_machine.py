@@ -130,13 +130,14 @@ class CellMachine:
     """
 
     def __init__(self, state: CellState, context: SweepContext, standing: ClusterStatus | None = None) -> None:
-        self.state, self._context, self._standing = state, context, standing
+        self.state, self._context = state, context
         self._provisioner, self._cluster = context.provisioner, state.cell.cluster
         self._request = context.request(state)
-        self._begin()
+        self._begin(standing)
 
-    def _begin(self) -> None:
-        """Begin with a machine of which nothing is known yet."""
+    def _begin(self, standing: ClusterStatus | None = None) -> None:
+        """Begin with a machine of which nothing is known yet: `standing`, or one to be rented."""
+        self._standing = standing
         self._began = self._last_sign = utc_now()  # the last sign of life of the machine
         self._end: MachineEnd | None = None
         self._may_have_records = False
@@ -178,12 +179,13 @@ class CellMachine:
         self._may_have_records = True
         if self._standing.state != "UP":
             self._standing = self._awaited(self._standing)
-        if self._standing is None or self._standing.instance is None:
-            self._may_have_records = False
+        instance = self._standing and self._standing.instance
+        if self._standing is None or instance is None:
+            self._begin()
             return None
-        self._update(started=self._standing.launched, instance=self._standing.instance)
-        self._adopt(self._standing.instance)
-        return self._standing.instance
+        self._update(started=self._standing.launched, instance=instance)
+        self._adopt(instance)
+        return instance
 
     def _awaited(self, standing: ClusterStatus) -> ClusterStatus | None:
         """The machine `standing` once it is up; None once it is gone. Until then it is `left`: it may hold records."""

@@ -15,7 +15,7 @@ from bench.sweep.orchestration.limited import Limited
 from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import Stage, SweepStopped
 from bench.sweep.provisioning.failure import Failure, error_line, failure_of_error, failure_of_job, machine_end
-from bench.sweep.provisioning.provisioner import OWN_CLUSTERS, Instance, Job
+from bench.sweep.provisioning.provisioner import OWN_CLUSTERS, ClusterStatus, Instance, Job
 from bench.text import plural
 
 _KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")
@@ -109,8 +109,8 @@ class RecordFetcher:
 class CellRunner(CellMachine):
     """One cell, run in a thread of its own."""
 
-    def _begin(self) -> None:
-        super()._begin()
+    def _begin(self, standing: ClusterStatus | None = None) -> None:
+        super()._begin(standing)
         self._ids_before = {run.id for run in self._context.index.runs(self.state.series)}
         self._fetcher = RecordFetcher(self._cluster, self._provisioner, self._context.store)
 

@@ -12,7 +12,7 @@ from bench.record.documents import LeaseClosed, LeaseOpened, Run, new_id
 from bench.store import FolderStore
 from bench.store.base import read_all
 from bench.sweep.orchestration.state import Stage
-from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Uptime, sweep_labels
+from bench.sweep.provisioning.provisioner import ClusterStatus, Job, LaunchRequest, Uptime, sweep_labels
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
 from tests.support.sweeps import closed_leases, runs_in
@@ -24,18 +24,18 @@ def one(sweep: Sweep) -> dict[str, object]:
     return {"machines": sweep.machines[:1], "recipes": ("quick",), "runs": 4}
 
 
-def _killed(provisioner: FakeProvisioner, runs: int | None) -> str:
+def _killed(provisioner: FakeProvisioner, runs: int | None, *, spot: bool = False) -> str:
     """A machine as a sweep leaves it that is killed: with so many runs, None: before its job began. Its lease."""
-    lease_id = new_id()
+    lease_id, cell = new_id(), "v100-spot" if spot else "v100"
     envs = {
         "BENCH_RECIPES": "quick",
         "BENCH_RUNS": "4",
         "BENCH_STORE": "",
         "BENCH_LEASE_ID": lease_id,
         "BENCH_SERIES_ID": lease_id,
-        "BENCH_LEASE_TAGS": "bench-sweep=trial/v100",
+        "BENCH_LEASE_TAGS": f"bench-sweep=trial/{cell}",
     }
-    request = LaunchRequest("bench-trial-v100", Path("v100.yaml"), None, spot=False, lease_id=lease_id, envs=envs)
+    request = LaunchRequest(f"bench-trial-{cell}", Path("v100.yaml"), None, spot=spot, lease_id=lease_id, envs=envs)
     instance = provisioner.launch(request)
     if runs is not None:
         provisioner.run(request, instance, {})
@@ -133,3 +133,19 @@ def test_a_machine_whose_records_go_to_another_store_is_not_taken_over(
     with pytest.raises(BenchError, match=r"^bench-trial-v100 .*s3://another/store"):
         run_sweep(provisioner, **one)
     assert list(provisioner.up) == ["bench-trial-v100"]
+
+
+def test_a_machine_that_is_taken_back_after_it_was_taken_over_is_replaced(
+    run_sweep: RunSweep, store: FolderStore, one: dict[str, object]
+) -> None:
+    taken = Plot(makes=3, ends=Job.GONE, taken_back="EC2 says so", then=Plot())
+    provisioner = FakeProvisioner(v100_spot=taken)
+    lease_id = _killed(provisioner, 2, spot=True)
+    result, _ = run_sweep(provisioner, **one, pricing=("spot",))
+    assert provisioner.calls.count("launch bench-trial-v100-spot") == 2
+    assert (result.cells[0].stage, result.cells[0].runs) == (Stage.DONE, 4)
+    assert sorted(run.seed for run in runs_in(store)) == [0, 1, 2, 3]
+    assert {run.series.id for run in runs_in(store)} == {lease_id}
+    reasons = {lease.id: lease.reason for lease in closed_leases(store)}
+    assert reasons.pop(lease_id) == "preempted"
+    assert list(reasons.values()) == ["finished"]
