@@ -32,6 +32,7 @@ from bench.sweep.spec import SWEEP_TAG, Cell, Sweep, cluster_of
 from bench.variables import IMAGE
 
 _CLOCKS = timedelta(minutes=5)  # two clocks may be that far apart, and a machine is opened after it is paid for
+_DAY, _MOST_DAYS = timedelta(days=1), 31  # which are listed one by one
 
 
 def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None]:
@@ -59,24 +60,30 @@ class RunIndex:
         self._seen: set[str] = set()
         self._runs: dict[str, list[Run]] = {}
         self._refreshed = 0.0
+        self._since = self._last = utc_now()
+
+    def reach_back(self, to: datetime) -> None:
+        """Look for runs since then, too: a machine has been making some that may come only now."""
+        with self._lock:
+            self._since = min(self._since, to)
 
     def refresh(self, max_age: float = 0.0) -> None:
-        """Read what has come: everything the first time, then what is of these days. Raises StoreError.
+        """Read what has come: everything the first time, then what was made since the beginning. Raises StoreError.
 
-        Nothing is read where the last time is no more than `max_age` seconds ago.
+        Nothing is read where the last time is no more than `max_age` seconds ago; else, with a `max_age`, only what
+        was made since then. A host may have slept for days in between.
         """
         with self._lock:
             if max_age and time.monotonic() - self._refreshed <= max_age:
                 return
-            today = utc_now()
-            days = [f"v1/runs/{today + timedelta(days=off):%Y/%m/%d}/" for off in (-1, 0, 1)]
-            prefixes = days if self._seen else ["v1/runs/"]
+            now = utc_now()
+            prefixes = _days(min(self._last, now) if max_age else self._since, now) if self._seen else ["v1/runs/"]
             keys = [key for prefix in prefixes for key in keys_of(self._store, prefix) if key not in self._seen]
             for run in read_each(self._store, keys) if keys else ():
                 if isinstance(run, Run):
                     self._runs.setdefault(run.series.id, []).append(run)
             self._seen.update(keys)
-            self._refreshed = time.monotonic()
+            self._refreshed, self._last = time.monotonic(), now
 
     def runs(self, series: str | None) -> list[Run]:
         """The runs of a series that have been read."""
@@ -92,6 +99,13 @@ class RunIndex:
         """Whether the run under `key` has been read."""
         with self._lock:
             return key in self._seen
+
+
+def _days(since: datetime, now: datetime) -> list[str]:
+    """Where runs lie that were made between the two, by clocks up to a day apart; of a month and more, everywhere."""
+    first, last = (since - _DAY).date(), (now + _DAY).date()
+    days = [first + each * _DAY for each in range((last - first).days + 1)]
+    return [f"v1/runs/{day:%Y/%m/%d}/" for day in days] if len(days) <= _MOST_DAYS else ["v1/runs/"]
 
 
 def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:

@@ -116,6 +116,7 @@ class SweepRunner:
                     f"{machine.cluster} stands, and its records go to {other}: call the sweep with that store, or end "
                     f"it with bench down {machine.cluster}"
                 )
+            self._context.index.reach_back(machine.launched)
         self.earlier.close_vanished(clusters, self._context.provisioner, self._context.index)
 
     def run(self, budget: Budget, lines: Lines, lost: threading.Event | None = None) -> SweepResult:
