@@ -3,7 +3,7 @@
 In a folder it is a lock on a file, which ends with its process. In S3 it is a row of objects, .locks/NAME/00000001 and
 so on, each created once: whoever creates the next one holds the lock until the time that stands in it, and renews it
 by creating another. So nothing is deleted, and a holder that died is followed when its time is over; on the same host
-at once.
+at once. An object of the holder's own that is there already was created by a request whose answer was lost.
 """
 
 from __future__ import annotations
@@ -81,9 +81,14 @@ class _Claim:
     until: str
 
     @property
+    def own(self) -> bool:
+        """Whether it is of this process, which holds a lock once at a time."""
+        return (self.host, self.pid) == (_host(), os.getpid())
+
+    @property
     def holds(self) -> bool:
-        """Whether its time is not over, and its process not known to be dead."""
-        if datetime.fromisoformat(self.until) <= datetime.now(UTC):
+        """Whether it keeps this process out: its time is not over, and its process not known to be dead."""
+        if self.own or datetime.fromisoformat(self.until) <= datetime.now(UTC):
             return False
         if self.host != _host():
             return True
@@ -113,10 +118,11 @@ def _object_lock(store: S3Store, name: str) -> Iterator[threading.Event]:
         while not done.wait(_RENEW_S):
             # A store that is away for a moment is asked again; the claim is good for several renewals.
             with suppress(StoreError):
-                if not _claim(store, name, number + 1, _VALID):
+                renewed = _follow(store, name, number, _VALID)
+                if renewed is None:
                     lost.set()
                     return
-                number += 1
+                number = renewed
 
     thread = threading.Thread(target=renew, daemon=True)
     thread.start()
@@ -127,7 +133,7 @@ def _object_lock(store: S3Store, name: str) -> Iterator[threading.Event]:
         thread.join(60)
         if not lost.is_set():
             with suppress(StoreError):  # it ends by itself
-                _claim(store, name, number + 1, timedelta(0))
+                _follow(store, name, number, timedelta(0))
 
 
 def _acquire(store: S3Store, name: str) -> int:
@@ -144,8 +150,23 @@ def _acquire(store: S3Store, name: str) -> int:
                     f"store {store.name}: {name} runs already ({where}, at least until {last.until}); "
                     "wait for its end, or stop it with Ctrl-C there"
                 )
-        if _claim(store, name, number + 1, _VALID):
-            return number + 1
+        if taken := _follow(store, name, number, _VALID):
+            return taken
+
+
+def _follow(store: S3Store, name: str, number: int, valid: timedelta) -> int | None:
+    """The number of the claim that was made behind `number`; None where another process has made one there."""
+    while True:
+        number += 1
+        claim = _Claim(_host(), os.getpid(), (datetime.now(UTC) + valid).isoformat(timespec="seconds"))
+        key = f"{_FOLDER}/{name}/{number:08d}"
+        if store.create_object(key, json.dumps(asdict(claim)).encode()):
+            return number
+        there = _read(store, key)
+        if there == claim:  # boto3 had to ask twice
+            return number
+        if not there.own:
+            return None
 
 
 def _read(store: S3Store, key: str) -> _Claim:
@@ -164,8 +185,3 @@ def _read(store: S3Store, key: str) -> _Claim:
             "delete it once no sweep and no compaction runs"
         ) from None
     return claim
-
-
-def _claim(store: S3Store, name: str, number: int, valid: timedelta) -> bool:
-    claim = _Claim(_host(), os.getpid(), (datetime.now(UTC) + valid).isoformat(timespec="seconds"))
-    return store.create_object(f"{_FOLDER}/{name}/{number:08d}", json.dumps(asdict(claim)).encode())

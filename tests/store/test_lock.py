@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from datetime import timedelta
+from contextlib import suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bench.errors import StoreError
 from bench.store import lock, open_store, spools
 from bench.store.lock import locked
 from bench.store.s3 import S3Store
-from tests.support.s3_stub import S3Stub
+from tests.support.s3_stub import Answer, S3Stub
 
 
 @pytest.fixture(autouse=True)
@@ -75,17 +75,21 @@ def test_one_name_is_locked_on_a_host_whatever_the_store(tmp_path: Path) -> None
             pass
 
 
-def test_another_host_holds_it_until_its_time_is_over(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+CLAIM = '{"host": "another", "pid": 1, "until": "%s"}'
+
+
+def _claimed_elsewhere(store: S3Store, number: int, until: str) -> bool:
+    """Whether another host could make the claim of that number."""
+    return store.create_object(f".locks/sweep-x/{number:08d}", (CLAIM % until).encode())
+
+
+def test_another_host_holds_it_until_its_time_is_over(bucket: str) -> None:
     store = open_store(bucket)
     assert isinstance(store, S3Store)
-    with monkeypatch.context() as there:
-        there.setattr(lock, "_host", lambda: "another")
-        assert lock._claim(store, "sweep-x", 1, timedelta(minutes=15))
+    assert _claimed_elsewhere(store, 1, "2126-11-26T10:00:00+00:00")
     with pytest.raises(StoreError, match="another host"), locked(store, "sweep-x"):
         pass
-    with monkeypatch.context() as there:
-        there.setattr(lock, "_host", lambda: "another")
-        assert lock._claim(store, "sweep-x", 2, timedelta(seconds=-1))
+    assert _claimed_elsewhere(store, 2, "2026-11-22T10:00:00+00:00")
     with locked(store, "sweep-x"):
         assert len(store.objects(".locks/sweep-x/")) == 3
     assert list(store.objects("v1/")) == [], "a lock is no record"
@@ -97,13 +101,37 @@ def test_a_lock_is_renewed_and_its_loss_is_told(bucket: str, monkeypatch: pytest
     monkeypatch.setattr(lock, "_RENEW_S", 0.05)
     with locked(store, "sweep-x") as lost:
         number = 2
-        while lock._claim(store, "sweep-x", number, timedelta(minutes=15)) is False:
+        while not _claimed_elsewhere(store, number, "2126-11-26T10:00:00+00:00"):
             number += 1
         assert number > 1
         assert lost.wait(30)
 
 
-CLAIM = '{"host": "another", "pid": 1, "until": "%s"}'
+@pytest.mark.parametrize("arrives", ["1", "3"])
+def test_a_claim_whose_answer_was_lost_on_its_way_is_held(
+    stub: S3Stub, monkeypatch: pytest.MonkeyPatch, arrives: str
+) -> None:
+    """It is asked again, by boto3 or here, and then refused as there already."""
+    lost_answers: list[str] = []
+
+    def lose(key: str, data: bytes, headers: dict[str, str]) -> Answer | None:
+        if key in stub.objects or not key.endswith(("1", "3", "5", "7", "9")):
+            return None
+        lost_answers.append(key)
+        stub.objects[key] = data
+        return Answer(503)
+
+    stub.on_put = lose
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", arrives)
+    monkeypatch.setattr(lock, "_RENEW_S", 0.05)
+    store = open_store("s3://bucket/p")
+    with suppress(StoreError), locked(store, "sweep-x") as lost:
+        assert not lost.wait(0.5)
+    with locked(store, "sweep-x") as lost:
+        assert not lost.wait(0.5)
+        assert len(lost_answers) > 2
+
+
 NO_CLAIMS = {
     "empty": b"",
     "text": b"a note",
