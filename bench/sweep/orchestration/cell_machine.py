@@ -14,11 +14,12 @@ from bench import variables
 from bench.errors import BenchError
 from bench.record.documents import time_of, utc_now
 from bench.store import Store
+from bench.sweep.orchestration.leases import LeasedMachine, close_lease, open_lease
 from bench.sweep.orchestration.limited import Limited, Patience
-from bench.sweep.orchestration.records import RunIndex, close_lease
+from bench.sweep.orchestration.records import RunIndex
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
 from bench.sweep.provisioning.failure import MachineEnd, error_line, failure_of_error
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, sweep_labels
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, Uptime, sweep_labels
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.sweep.task_file import task_of
 
@@ -242,22 +243,33 @@ class CellMachine:
 
     def _close_lease(self) -> None:
         """Close the lease, if there was a machine to pay for."""
+        try:
+            uptime = self._provisioner.uptime(self._cluster, self._began)
+            if uptime is None and self.state.instance is None:
+                return
+            end = self._end or MachineEnd(gone=False, taken_back=None, last_sign=self._last_sign)
+            close_lease(
+                self._context.store,
+                self._leased(),
+                end.charged(uptime or Uptime(self._began, None)),
+                end.close_reason(self.state.failure, stopped=self._context.stop.reason is not None),
+                self._first_run(),
+            )
+        except Exception as error:  # the machine is gone, and the record can still be made by hand
+            self._note(f"lease {self.state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
+
+    def _open_lease(self, started: datetime) -> None:
+        """Open the lease of a machine that has nothing of bench: its series is known by it, whatever becomes of us."""
+        try:
+            open_lease(self._context.store, self._leased(), started, utc_now())
+        except BenchError as error:
+            self._note(str(error))
+
+    def _leased(self) -> LeasedMachine:
         state = self.state
         unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
-        try:
-            if uptime := self._provisioner.uptime(self._cluster, self._began):
-                end = self._end or MachineEnd(gone=False, taken_back=None, last_sign=self._last_sign)
-                close_lease(
-                    self._context.store,
-                    state.lease_id,
-                    state.instance or unknown,
-                    end.charged(uptime),
-                    end.close_reason(state.failure, stopped=self._context.stop.reason is not None),
-                    {SWEEP_TAG: state.cell.tag},
-                    self._first_run(),
-                )
-        except Exception as error:  # the machine is gone, and the record can still be made by hand
-            self._note(f"lease {state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
+        tags = {SWEEP_TAG: state.cell.tag}
+        return LeasedMachine(state.lease_id, state.instance or unknown, tags, state.attempt)
 
     def _first_run(self) -> datetime | None:
         """When the first run on this machine began, where one is recorded."""

@@ -185,7 +185,9 @@ class CellRunner(CellMachine):
             if ended is not Job.DONE:
                 return ended, self._log(setup)
         if job is None:
-            uptime = self._provisioner.uptime(self._cluster, self._began)
+            uptime = self._patiently(lambda: self._provisioner.uptime(self._cluster, self._began))
+            if uptime and self._request.program:
+                self._open_lease(uptime.started)
             environment = machine_environment(instance, uptime.started if uptime else None)
             self._may_have_records = True
             job = self._provisioner.run(self._request, instance, environment)

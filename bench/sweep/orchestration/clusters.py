@@ -24,9 +24,9 @@ from bench.store import (
     read_leases,
     read_log,
 )
-from bench.sweep.orchestration.records import close_lease
+from bench.sweep.orchestration.leases import LeasedMachine, close_lease
 from bench.sweep.provisioning.failure import error_line
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner, store_of, sweep_of
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner, Uptime, store_of, sweep_of
 from bench.sweep.spec import CLUSTER_PREFIX, SWEEP_TAG, cluster_of
 
 _UP = "UP"
@@ -179,13 +179,19 @@ def _close(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> No
     if machine.instance is None or lease_id is None:
         return
     try:
-        if uptime := provisioner.uptime(machine.cluster, _LONG_AGO):
-            close_lease(store, lease_id, machine.instance, uptime, "interrupted")
+        uptime = provisioner.uptime(machine.cluster, _LONG_AGO) or Uptime(machine.launched, None)
+        close_lease(store, LeasedMachine(lease_id, machine.instance, _tags(machine)), uptime, "interrupted")
     except Exception as error:
         raise BenchError(
             f"{machine.cluster} is given back, and its lease {lease_id} is not closed ({error_line(error)}); "
             "see `bench lease close`"
         ) from None
+
+
+def _tags(machine: ClusterStatus) -> dict[str, str]:
+    """Those of the lease of a sweep's machine, which say of which cell it is."""
+    sweep = sweep_of(machine.instance)
+    return {SWEEP_TAG: f"{sweep}/{machine.cluster.removeprefix(cluster_of(f'{sweep}/'))}"} if sweep else {}
 
 
 def _lease_id(instance: Instance | None) -> str | None:

@@ -1,37 +1,19 @@
-"""The records of a sweep in a store: leases by their tag, runs by their series, leases it closes and earlier calls'."""
+"""The records of a sweep in a store: the series of its cells, by their leases' tag, and the runs of each series."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import NamedTuple
 
-from bench.billing.prices import machine_hourly, train_cost
 from bench.errors import StoreError
 from bench.recipes import find
-from bench.record.documents import (
-    LEASE_TAG,
-    CloseReason,
-    LeaseClosed,
-    LeaseOpened,
-    Phase,
-    Run,
-    of_nodes,
-    time_of,
-    utc_now,
-)
+from bench.record.documents import LEASE_TAG, LeaseOpened, Run, utc_now
 from bench.store import Store, read_each
-from bench.sweep.orchestration.limited import Limited
-from bench.sweep.orchestration.state import Budget
-from bench.sweep.provisioning.provisioner import Instance, Uptime
-from bench.sweep.spec import SWEEP_TAG, Cell, Sweep, cluster_of
+from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.variables import IMAGE
 
-_CLOCKS = timedelta(minutes=5)  # two clocks may be that far apart, and a machine is opened after it is paid for
 _DAY, _MOST_DAYS = timedelta(days=1), 31  # which are listed one by one
 
 
@@ -126,64 +108,6 @@ def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
     }
 
 
-def close_lease(
-    store: Store,
-    lease_id: str,
-    instance: Instance,
-    uptime: Uptime,
-    reason: CloseReason,
-    tags: Mapping[str, str] | None = None,
-    first_run: datetime | None = None,
-) -> None:
-    """Close a lease, if it is not closed, at the time that SkyPilot terminated the machine.
-
-    Where the machine never came to open it, it is opened with the launcher's facts and `tags`: prepared from when the
-    cloud had it running, and where nobody knows that, paid for from its launch; up to `first_run`, where one is known.
-    Raises StoreError where the store does not take it.
-    """
-    if uptime.stopped is None:
-        return
-    keys = set(keys_of(store, f"v1/leases/{lease_id}/"))
-    closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
-    if closed.key() in keys:
-        return
-    prepared = uptime.stopped
-    # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
-    if first_run and uptime.started <= first_run <= uptime.stopped:
-        prepared = first_run
-    one = LeaseOpened(
-        id=lease_id,
-        provider=instance.provider,
-        region=instance.region,
-        zone=instance.zone,
-        instance_type=instance.instance_type,
-        resource_id=instance.resource_id,
-        accelerators=instance.accelerators,
-        price=instance.price,
-        started=uptime.started,
-        started_source="launcher",
-        attempt=1,
-        phases=tuple(_phases(uptime.started, prepared, instance.running)),
-        tags={LEASE_TAG: lease_id, **(tags or {})},
-    )
-    opened = of_nodes(one, instance.nodes)
-    if opened.key() not in keys:
-        store.put(opened)
-    else:
-        by_machine = store.read(opened.key())
-        if isinstance(by_machine, LeaseOpened):  # two clocks: nothing ends before it began
-            closed = closed.model_copy(update={"stopped": max(closed.stopped, by_machine.started)})
-    store.put(closed)
-
-
-def _phases(started: datetime, prepared: datetime, running: datetime | None) -> list[Phase]:
-    """All that a launcher sees of a machine before its first run: when it ran, and when that began or it went."""
-    whole = (prepared - started).total_seconds()
-    provision = min(max((running - started).total_seconds(), 0.0), whole) if running else 0.0
-    phases = [Phase(name="provision", start=0, stop=provision), Phase(name="setup", start=provision, stop=whole)]
-    return [phase for phase in phases if phase.seconds > 0]
-
-
 def keys_of(store: Store, prefix: str) -> list[str]:
     """The keys of a store; none where it has not been begun."""
     try:
@@ -191,81 +115,3 @@ def keys_of(store: Store, prefix: str) -> list[str]:
     except StoreError:
         store.check_writable()  # a store that is away is not an empty one
         return []
-
-
-class _Lease(NamedTuple):
-    opened: LeaseOpened
-    stopped: datetime | None  # None: it is not known
-
-    @property
-    def cluster(self) -> str:
-        return cluster_of(self.opened.tags[SWEEP_TAG])
-
-    @property
-    def dollars(self) -> Decimal | None:
-        price = self.opened.price
-        if price is None or price.currency != "USD" or self.stopped is None:
-            return None
-        seconds = max((self.stopped - self.opened.started).total_seconds(), 0.0)
-        return train_cost(seconds, machine_hourly(price, self.opened.accelerators))
-
-
-class EarlierLeases:
-    """The leases of the sweep `name` in `store`, as `read` found them."""
-
-    def __init__(self, name: str, store: Store) -> None:
-        self._name, self._store = name, store
-        self._leases: list[_Lease] = []
-        self._standing: Collection[str] = ()
-
-    def read(self) -> None:
-        """Read them. Those that cannot be trusted are skipped. Raises StoreError."""
-        opened: dict[str, LeaseOpened] = {}
-        closed: dict[str, datetime] = {}
-        for lease in read_each(self._store, keys_of(self._store, "v1/leases/")):
-            if isinstance(lease, LeaseClosed):
-                closed[lease.id] = lease.stopped
-            elif isinstance(lease, LeaseOpened) and lease.tags.get(SWEEP_TAG, "").startswith(f"{self._name}/"):
-                opened[lease.id] = lease
-        self._leases = [_Lease(lease, closed.get(lease.id)) for lease in opened.values()]
-
-    @property
-    def unclosed(self) -> bool:
-        """Whether a machine of an earlier call may still be there."""
-        return any(lease.stopped is None for lease in self._leases)
-
-    @property
-    def dollars(self) -> Decimal:
-        """What those have cost whose machines are given back and whose price is known: price x time."""
-        return sum((lease.dollars or Decimal(0) for lease in self._leases), Decimal(0))
-
-    def close_vanished(self, standing: Collection[str], provisioner: Limited, index: RunIndex) -> None:
-        """Close the leases whose machine is not in `standing`, by SkyPilot's books; else charge them to the last run.
-
-        Raises StoreError where the store does not take them.
-        """
-        self._standing = standing
-        for position, lease in enumerate(self._leases):
-            if lease.stopped is None and lease.cluster not in standing:
-                self._leases[position] = lease._replace(stopped=self._close(lease, provisioner, index))
-
-    def _close(self, lease: _Lease, provisioner: Limited, index: RunIndex) -> datetime | None:
-        opened = lease.opened
-        uptime = None
-        with suppress(Exception):  # SkyPilot and its clouds raise what they like
-            uptime = provisioner.uptime(lease.cluster, opened.started - _CLOCKS)
-        if uptime and uptime.stopped and uptime.started - _CLOCKS <= opened.started <= uptime.stopped + _CLOCKS:
-            close_lease(self._store, opened.id, Instance(opened.provider), uptime, "interrupted")
-            return uptime.stopped
-        return max((time_of(run.id) for run in index.all_runs() if run.lease_id == opened.id), default=None)
-
-    def notes(self, budget: Budget) -> Iterator[str]:
-        """What counts against the budget, and what cannot be counted."""
-        if budget.cost is None:
-            return
-        if self.dollars:
-            yield f"{self.dollars:.2f} USD of earlier calls of {self._name} count against max_cost"
-        for lease in self._leases:
-            if lease.dollars is None and lease.cluster not in self._standing:
-                unknown = "its price" if lease.stopped else "when it ended"
-                yield f"lease {lease.opened.id} of an earlier call is not counted: {unknown} is not known"

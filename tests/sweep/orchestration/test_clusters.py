@@ -111,7 +111,20 @@ def test_a_lease_that_no_machine_opened_is_opened_at_the_end(store: FolderStore)
     launch = _rent(provisioner, "v100")
     provisioner.up["bench-trial-v100"].opened = None
     end(provisioner.clusters()[0], provisioner, store)
-    assert isinstance(store.read(f"v1/leases/{launch}/opened.json"), LeaseOpened)
+    opened = store.read(f"v1/leases/{launch}/opened.json")
+    assert isinstance(opened, LeaseOpened)
+    assert opened.tags["bench-sweep"] == "trial/v100", "the sweep's budget and its series know it by that"
+
+
+def test_a_lease_whose_end_the_books_do_not_tell_is_named(store: FolderStore) -> None:
+    provisioner = FakeProvisioner()
+    launch = _rent(provisioner, "v100")
+    (machine,) = provisioner.clusters()
+    provisioner.books.clear()
+    provisioner.down = provisioner.up.pop  # type: ignore[assignment,method-assign]  # it keeps no books
+    with pytest.raises(BenchError, match=f"^bench-trial-v100 .*{launch}"):
+        end(machine, provisioner, store)
+    assert provisioner.up == {}
 
 
 def test_a_machine_that_was_launched_by_hand_closes_its_own_lease(store: FolderStore) -> None:

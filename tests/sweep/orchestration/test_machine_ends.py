@@ -11,7 +11,7 @@ import pytest
 from bench.billing.estimate import lease_cost
 from bench.record.documents import Accelerators, LeaseClosed, LeaseOpened, utc_now
 from bench.store import FolderStore
-from bench.sweep.orchestration.records import close_lease
+from bench.sweep.orchestration.leases import LeasedMachine, close_lease
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.provisioning.failure import Failure, MachineEnd
 from bench.sweep.provisioning.provisioner import Instance, Job, Uptime
@@ -107,7 +107,9 @@ def test_a_lost_machine_is_charged_to_its_last_sign_of_life() -> None:
 def test_fifty_minutes_of_a_lost_spot_machine_are_not_free(store: FolderStore) -> None:
     end = MachineEnd(gone=True, taken_back=None, last_sign=NOON + timedelta(minutes=50))
     instance = Instance("aws", "us-east-1", instance_type="p3.2xlarge", spot=True, hourly=Decimal("0.48"))
-    close_lease(store, LEASE, instance, end.charged(Uptime(NOON, None)), end.close_reason(None, stopped=False))
+    close_lease(
+        store, LeasedMachine(LEASE, instance), end.charged(Uptime(NOON, None)), end.close_reason(None, stopped=False)
+    )
     opened, closed = store.read(f"v1/leases/{LEASE}/opened.json"), store.read(f"v1/leases/{LEASE}/closed.json")
     assert isinstance(opened, LeaseOpened)
     assert isinstance(closed, LeaseClosed)
@@ -116,7 +118,7 @@ def test_fifty_minutes_of_a_lost_spot_machine_are_not_free(store: FolderStore) -
 
 def test_the_lease_of_several_nodes_is_of_all(store: FolderStore) -> None:
     instance = Instance("aws", accelerators=Accelerators(name="H100", count=8), nodes=2, hourly=Decimal("7.20"))
-    close_lease(store, LEASE, instance, Uptime(NOON, NOON + timedelta(minutes=10)), "finished")
+    close_lease(store, LeasedMachine(LEASE, instance), Uptime(NOON, NOON + timedelta(minutes=10)), "finished")
     opened = store.read(f"v1/leases/{LEASE}/opened.json")
     assert isinstance(opened, LeaseOpened)
     assert opened.price is not None
@@ -148,7 +150,7 @@ def _answer(job: int) -> Job:
 def test_a_failed_setup_is_charged_from_running(store: FolderStore, after: int | None, charged: int) -> None:
     running = NOON + timedelta(seconds=after) if after else None
     instance = Instance("aws", "us-east-1", hourly=Decimal("3.60"), running=running)
-    close_lease(store, LEASE, instance, Uptime(NOON, NOON + timedelta(minutes=10)), "failed")
+    close_lease(store, LeasedMachine(LEASE, instance), Uptime(NOON, NOON + timedelta(minutes=10)), "failed")
     opened, closed = store.read(f"v1/leases/{LEASE}/opened.json"), store.read(f"v1/leases/{LEASE}/closed.json")
     assert isinstance(opened, LeaseOpened)
     assert isinstance(closed, LeaseClosed)
@@ -161,3 +163,18 @@ def test_the_setup_of_a_cell_begins_when_its_machine_ran(run_sweep: RunSweep, sw
     opened = store.read(f"v1/leases/{_only_lease(store).id}/opened.json")
     assert isinstance(opened, LeaseOpened)
     assert [phase.name for phase in opened.phases] == ["setup"]  # it ran before the launch was even asked for
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_lease_whose_end_the_books_do_not_tell_is_closed_by_its_last_sign_or_named(
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore, lost: bool
+) -> None:
+    class WithoutBooks(FakeProvisioner):
+        def uptime(self, cluster: str, since: datetime) -> Uptime | None:
+            return None
+
+    provisioner = WithoutBooks(v100=Plot(ends=Job.GONE, makes=1) if lost else Plot())
+    result, _ = run_sweep(provisioner, machines=sweep.machines[:1])
+    (opened,) = (key.split("/")[2] for key in store.keys("v1/leases/") if key.endswith("opened.json"))
+    assert [lease.id for lease in closed_leases(store)] == [opened] * lost
+    assert any(opened in note for note in result.cells[0].notes) != lost

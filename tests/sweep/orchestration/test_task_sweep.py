@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench.record.documents import LeaseOpened
-from bench.store import FolderStore, read_all
+from bench.store import FolderStore, RawRecord, read_all, read_log
+from bench.sweep.orchestration.state import Stage
 from bench.sweep.orchestration.sweep_runner import SweepResult
+from bench.sweep.provisioning.provisioner import Job
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import RunSweep
 from tests.support.sweeps import closed_leases, runs_in
@@ -58,6 +60,41 @@ def test_three_gpu_types(run_sweep: RunSweep, sweep: Sweep, store: FolderStore, 
     assert {lease.reason for lease in closed_leases(store)} == {"finished", "preempted", "failed"}
     assert machines.up == {}
     assert {cell.runs for cell in result.cells} == {2}
+    attempts = sorted((lease.tags["bench-sweep"], lease.attempt) for lease in opened_in(store).values())
+    assert attempts == [
+        ("trial/a100-80gb-spot", 1),
+        ("trial/h100-spot", 1),
+        ("trial/l40s-spot", 1),
+        ("trial/l40s-spot", 2),
+    ]
+
+
+def test_a_task_s_runs_are_not_made_again_where_the_sweep_was_killed_and_its_machine_ended(
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore, task: str, tmp_path: Path
+) -> None:
+    class Killed(TaskMachines):
+        """Nothing that the sweep does behind its first question about the runs is done."""
+
+        def job(self, cluster: str, job: int) -> Job:
+            if job == 2:
+                for record in read_log(f"{line}\n".encode() for line in self._printed[cluster]):
+                    assert isinstance(record, RawRecord)
+                    store.create(record.key, record.raw)
+                before.update(store.keys())
+            return super().job(cluster, job)
+
+    before: set[str] = set()
+    changes = {"recipes": (), "task": task, "machines": NAMES[:1]}
+    run_sweep(Killed(tmp_path / "homes"), **changes)
+    for key in set(store.keys()) - before:
+        (store.root / key).unlink()
+    later = TaskMachines(tmp_path / "homes")
+    result, _ = run_sweep(later, **changes)
+    assert [cell.stage for cell in result.cells] == [Stage.SKIPPED]
+    assert len(runs_in(store)) == 2
+    assert not any(call.startswith("launch") for call in later.calls)
+    (opened,) = opened_in(store).values()
+    assert (opened.tags["bench-sweep"], opened.attempt) == ("trial/h100", 1)
 
 
 def opened_in(store: FolderStore) -> dict[str, LeaseOpened]:
