@@ -144,7 +144,7 @@ def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None,
     opened = open_store(loaded.store or store)
     opened.check_writable()
     with locked(opened, f"sweep-{loaded.name}") as lost:
-        runner = SweepRunner(loaded, SkyPilot(), opened, os.environ)
+        runner = SweepRunner(loaded, SkyPilot(), opened)
         queued = [state for state in runner.load_state() if state.stage is Stage.QUEUED]
         if queued:
             budget = _show_plan(loaded, queued, budget)

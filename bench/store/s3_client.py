@@ -26,6 +26,8 @@ _FAILING = "the server is failing or busy; try again later"
 _SIGNED = f"the credentials are not right; {_KEYS}"
 _EXPIRED = f"the credentials have expired; {_RENEW}"
 ENDPOINT = "AWS_ENDPOINT_URL_S3"
+_AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
+_CLOCK = "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best"
 _DIGEST = "the bytes arrived altered and were refused; try again, and look at the network or a proxy"
 
 # The server's code for an error -> what it means. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
@@ -39,8 +41,8 @@ _ANSWERS = {
     "InvalidToken": f"the session token is not right; check AWS_SESSION_TOKEN, or {_RENEW}",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
-    "RequestTimeTooSkewed": "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best",
-    "RequestExpired": "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best",
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestExpired": _CLOCK,
     "PermanentRedirect": _REGION,
     "TemporaryRedirect": "the bucket was made a moment ago, or is in another region; try later, or name its region in "
     "AWS_DEFAULT_REGION",
@@ -245,6 +247,20 @@ def encryption() -> dict[str, str]:
             f"{variables.S3_SSE.name} is {algorithm!r}; S3 has {', '.join(_ALGORITHMS)}, a key only with aws:kms"
         )
     return {"ServerSideEncryption": algorithm, **({"SSEKMSKeyId": key} if key else {})}
+
+
+def store_settings(store: str) -> dict[str, str]:
+    """What leads another machine to the same S3 as here: region, endpoint, encryption, as environment variables.
+
+    boto3 may have found them in a profile, which does not travel. Raises StoreError where they do not do.
+    """
+    own, client = boto3.Session().region_name or os.environ.get("AWS_REGION"), make_client(store)
+    found = {
+        "AWS_DEFAULT_REGION": own,
+        ENDPOINT: None if _AWS.search(server(client)) else client.meta.endpoint_url,
+        **{asked.name: asked.read(os.environ) for asked in (variables.S3_SSE, variables.S3_SSE_KMS_KEY_ID)},
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def store_credentials(store: str) -> dict[str, str]:

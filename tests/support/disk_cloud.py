@@ -219,7 +219,7 @@ def call_sweep(cloud: Path, store: Path, words: dict[str, Any], cost: str | None
     opened.check_writable()
     patience = Patience(poll=0.02, server=5, give_back=5, limits=Limits(before_tear_down=5))
     with locked(opened, f"sweep-{sweep.name}") as lost:
-        runner = SweepRunner(sweep, DiskCloud(cloud), opened, {}, patience)
+        runner = SweepRunner(sweep, DiskCloud(cloud), opened, patience)
         runner.load_state()
         runner.check()
         result = runner.run(Budget(Decimal(cost) if cost else None), Lines(Console(file=io.StringIO())), lost)

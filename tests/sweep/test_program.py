@@ -12,7 +12,7 @@ import pytest
 from bench.errors import UsageError
 from bench.record.documents import Run, new_id
 from bench.store import FolderStore, counting_collector, read_all, read_log
-from bench.sweep.orchestration.cell_machine import launch_request
+from bench.sweep.orchestration.launch import launch_request
 from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.planning.history import History
@@ -49,7 +49,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
 def config_of(sweep: Sweep, deadline: datetime | None = None, **state: Any) -> dict[str, Any]:
     """What SkyPilot is given for the first cell."""
     cell = CellState(sweep.cells()[0], planned=2, lease_id=new_id(), **state)
-    return task_config(launch_request(sweep, cell, "", "/store", {}, None, deadline))
+    return task_config(launch_request(sweep, cell, "", "/store", None, deadline))
 
 
 def recorded(printed: str, store: FolderStore) -> list[Run]:

@@ -1,114 +1,24 @@
-"""The machine of one cell: what is asked for, rented or taken over from an earlier call, given back; its lease."""
+"""The machine of one cell: rented or taken over from an earlier call, given back; its lease."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import ceil
-from pathlib import Path
 from typing import Any
 
-from bench import variables
 from bench.errors import BenchError
 from bench.record.documents import time_of, utc_now
 from bench.store import Store
+from bench.sweep.orchestration.launch import refuse_expensive
 from bench.sweep.orchestration.leases import LeasedMachine, close_lease, open_lease
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.records import RunIndex
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
 from bench.sweep.provisioning.failure import MachineEnd, error_line, failure_of_error
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, Uptime, sweep_labels
-from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
-from bench.sweep.task_file import task_of
-
-# Where an S3 that is not AWS's is; what these hold is no secret.
-_PASSED_ON = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION")
-
-
-def launch_request(
-    sweep: Sweep,
-    state: CellState,
-    store: str,
-    locator: str,
-    environ: Mapping[str, str],
-    records: Path | None,
-    deadline: datetime | None = None,
-) -> LaunchRequest:
-    """What is asked for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
-
-    `locator` is the store of the sweep, as it travels with the machine; at `deadline` it ends its job by itself,
-    whatever has become of the sweep, unless the sweep's file says otherwise.
-
-    `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
-    credentials for the store.
-    """
-    from bench.store.s3_client import store_credentials  # boto3 is for those who name a bucket
-
-    program = sweep.program_words(sweep.runs, state.runs, deadline)
-    what = {} if program else {variables.RECIPES.name: " ".join(sweep.recipes), variables.RUNS.name: str(sweep.runs)}
-    envs = {
-        **({variables.DEADLINE.name: str(ceil(deadline.timestamp()))} if deadline else {}),
-        **sweep.envs,
-        **what,
-        variables.STORE.name: store,
-        variables.LEASE_ID.name: state.lease_id,
-        variables.SERIES_ID.name: state.series or state.lease_id,
-        variables.LEASE_TAGS.name: f"{SWEEP_TAG}={state.cell.tag}",
-    }
-    if state.attempt > 1:
-        envs[variables.LEASE_ATTEMPT.name] = str(state.attempt)
-    if store:
-        envs |= {name: environ[name] for name in _PASSED_ON if environ.get(name)}
-    return LaunchRequest(
-        cluster=state.cell.cluster,
-        task=state.cell.task,
-        cloud=state.cell.cloud,
-        spot=state.cell.spot,
-        lease_id=state.lease_id,
-        envs=envs,
-        secrets=store_credentials(store) if store else {},
-        records=records,
-        accelerators=str(state.cell.accelerators) if state.cell.accelerators else None,
-        labels=sweep_labels(sweep.name, locator),
-        program=program,
-    )
-
-
-def machine_environment(instance: Instance, started: datetime | None) -> dict[str, str]:
-    """What SkyPilot knows of the machine, and does not tell it, as variables."""
-    values: dict[variables.Variable[Any], str] = {variables.SPOT: "1"} if instance.spot else {}
-    if instance.price:
-        # Without a price of its own, the type is looked up in the price book, which does not hold all.
-        price = instance.price
-        values |= {variables.PRICE_PER_HOUR: f"{price.amount:f}", variables.PRICE_SOURCE: price.source}
-        if instance.instance_type:
-            values[variables.INSTANCE] = f"{instance.provider}:{instance.instance_type}"
-    if instance.accelerators:
-        values[variables.ACCELERATORS] = str(instance.accelerators)
-    if instance.resource_id:
-        values[variables.RESOURCE_ID] = instance.resource_id
-    if started:
-        values[variables.LEASE_STARTED] = started.isoformat()
-    return {variable.name: value for variable, value in values.items()}
-
-
-def refuse_expensive(sweep: Sweep, cell: Cell, instance: Instance) -> None:
-    """Raise BenchError for a machine that costs more than the max_hourly_cost of its task file.
-
-    SkyPilot compares it, on Google, with the price of the machine without its GPU.
-    """
-    requests = task_of(cell, sweep.envs, sweep.recipes).requests
-    fitting = [each.at_most for each in requests if each.provider in (None, instance.provider)]
-    caps = [cap for cap in fitting if cap is not None]
-    if instance.price is None or not caps or len(caps) < len(fitting):
-        return
-    if instance.price.amount > max(caps):
-        raise BenchError(
-            f"{instance.provider} rented it at {instance.price.amount} USD/h, and max_hourly_cost of {cell.task} is "
-            f"{max(caps)}; it is given back"
-        )
+from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, Uptime
+from bench.sweep.spec import SWEEP_TAG, Sweep
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import TypeVar
 from bench.errors import BenchError, StoreError
 from bench.record.documents import new_id, utc_now
 from bench.store import Collector, DamagedLine, RawRecord, Spool, Store, parse, read_log
-from bench.sweep.orchestration.cell_machine import CellMachine, machine_environment
+from bench.sweep.orchestration.cell_machine import CellMachine
+from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.limited import Limited
 from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import Stage, SweepStopped

@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,8 +17,9 @@ from bench.errors import BenchError
 from bench.measure.recording import handled_by
 from bench.record.documents import new_id, utc_now
 from bench.store import FolderStore, Store
-from bench.sweep.orchestration.cell_machine import SweepContext, launch_request
+from bench.sweep.orchestration.cell_machine import SweepContext
 from bench.sweep.orchestration.cell_runner import CellRunner
+from bench.sweep.orchestration.launch import launch_request
 from bench.sweep.orchestration.leases import EarlierLeases
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
@@ -55,15 +56,8 @@ class SweepResult:
 class SweepRunner:
     """A sweep over `store`, on machines that `provisioner` rents and that earlier calls have left standing."""
 
-    def __init__(
-        self,
-        sweep: Sweep,
-        provisioner: Provisioner,
-        store: Store,
-        environ: Mapping[str, str],
-        patience: Patience | None = None,
-    ) -> None:
-        self._sweep, self._provisioner, self._environ = sweep, provisioner, environ
+    def __init__(self, sweep: Sweep, provisioner: Provisioner, store: Store, patience: Patience | None = None) -> None:
+        self._sweep, self._provisioner = sweep, provisioner
         patience, stop = patience or Patience(), StopSignal()
         self._folder = Path()
         limited = Limited(provisioner, stop, patience.limits)
@@ -191,7 +185,7 @@ class SweepRunner:
             FolderStore(self._folder / state.lease_id).put(run)
         store = "" if collects else self._context.store.name
         locator = self._context.store.locator
-        return launch_request(self._sweep, state, store, locator, self._environ, records, self._deadline)
+        return launch_request(self._sweep, state, store, locator, records, self._deadline)
 
     def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
         unpriced: set[str] = set()

@@ -43,7 +43,7 @@ def run_sweep(sweep: Sweep, store: FolderStore) -> RunSweep:
         provisioner: FakeProvisioner, cost: str | None = None, duration: float | None = None, **changes: object
     ) -> tuple[SweepResult, str]:
         changed = sweep.model_copy(update=changes)
-        runner = SweepRunner(changed, provisioner, store, {}, PATIENCE)
+        runner = SweepRunner(changed, provisioner, store, PATIENCE)
         runner.load_state()
         runner.check()
         shown = io.StringIO()

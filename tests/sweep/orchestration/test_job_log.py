@@ -58,7 +58,7 @@ def test_what_an_s3_store_refuses_from_the_machine_is_put_from_here(
     run_sweep: RunSweep, store: FolderStore, one: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.is_folder", lambda store: False)
-    monkeypatch.setattr("bench.store.s3_client.store_credentials", lambda store: {"AWS_ACCESS_KEY_ID": "x"})
+    monkeypatch.setattr("bench.sweep.orchestration.launch._access", lambda store: ({}, {}))
     result, _ = run_sweep(FakeProvisioner(store, v100_spot=Plot(refused=True)), **one)
     assert result.cells[0].runs == 5
     assert _kinds(store) == [LeaseClosed, LeaseOpened, *[Run] * 5]

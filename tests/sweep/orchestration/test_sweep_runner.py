@@ -56,7 +56,7 @@ def test_the_same_call_goes_on_with_what_is_missing(
 ) -> None:
     if remote:  # a folder that the machines reach too: to the sweep it is a store like S3
         monkeypatch.setattr("bench.sweep.orchestration.sweep_runner.is_folder", lambda store: False)
-        monkeypatch.setattr("bench.store.s3_client.store_credentials", lambda store: {"AWS_ACCESS_KEY_ID": "x"})
+        monkeypatch.setattr("bench.sweep.orchestration.launch._access", lambda store: ({}, {"AWS_ACCESS_KEY_ID": "x"}))
     there = store if remote else None
     first = FakeProvisioner(there, v100=Plot(makes=3, ends=Job.FAILED), h100=Plot(refuses=FULL))
     result, _ = run_sweep(first)

@@ -1,0 +1,104 @@
+"""What a cell asks for: its launch, what the machine is told of itself, and what a machine may cost an hour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from bench import variables
+from bench.errors import BenchError
+from bench.sweep.orchestration.state import CellState
+from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, sweep_labels
+from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
+from bench.sweep.task_file import task_of
+
+# What a sweep's file may say in other words -> ours for it, which would outrank them on the machine.
+_OUTRANKED = {"AWS_ENDPOINT_URL": "AWS_ENDPOINT_URL_S3", "AWS_REGION": "AWS_DEFAULT_REGION"}
+
+
+def launch_request(
+    sweep: Sweep, state: CellState, store: str, locator: str, records: Path | None, deadline: datetime | None = None
+) -> LaunchRequest:
+    """What is asked for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
+
+    `locator` is the store of the sweep, as it travels with the machine; at `deadline` it ends its job by itself,
+    whatever has become of the sweep, unless the sweep's file says otherwise.
+
+    `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
+    credentials for the store.
+    """
+    settings, secrets = _access(store) if store else ({}, {})
+    for general, name in _OUTRANKED.items():
+        if general in sweep.envs:
+            settings.pop(name, None)
+    program = sweep.program_words(sweep.runs, state.runs, deadline)
+    what = {} if program else {variables.RECIPES.name: " ".join(sweep.recipes), variables.RUNS.name: str(sweep.runs)}
+    envs = {
+        **settings,
+        **({variables.DEADLINE.name: str(ceil(deadline.timestamp()))} if deadline else {}),
+        **sweep.envs,
+        **what,
+        variables.STORE.name: store,
+        variables.LEASE_ID.name: state.lease_id,
+        variables.SERIES_ID.name: state.series or state.lease_id,
+        variables.LEASE_TAGS.name: f"{SWEEP_TAG}={state.cell.tag}",
+    }
+    if state.attempt > 1:
+        envs[variables.LEASE_ATTEMPT.name] = str(state.attempt)
+    return LaunchRequest(
+        cluster=state.cell.cluster,
+        task=state.cell.task,
+        cloud=state.cell.cloud,
+        spot=state.cell.spot,
+        lease_id=state.lease_id,
+        envs=envs,
+        secrets=secrets,
+        records=records,
+        accelerators=str(state.cell.accelerators) if state.cell.accelerators else None,
+        labels=sweep_labels(sweep.name, locator),
+        program=program,
+    )
+
+
+def _access(store: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The settings and the secrets with which a machine writes to `store`. Raises StoreError where there are none."""
+    from bench.store import s3_client  # boto3 is for those who name a bucket
+
+    return s3_client.store_settings(store), s3_client.store_credentials(store)
+
+
+def machine_environment(instance: Instance, started: datetime | None) -> dict[str, str]:
+    """What SkyPilot knows of the machine, and does not tell it, as variables."""
+    values: dict[variables.Variable[Any], str] = {variables.SPOT: "1"} if instance.spot else {}
+    if instance.price:
+        # Without a price of its own, the type is looked up in the price book, which does not hold all.
+        price = instance.price
+        values |= {variables.PRICE_PER_HOUR: f"{price.amount:f}", variables.PRICE_SOURCE: price.source}
+        if instance.instance_type:
+            values[variables.INSTANCE] = f"{instance.provider}:{instance.instance_type}"
+    if instance.accelerators:
+        values[variables.ACCELERATORS] = str(instance.accelerators)
+    if instance.resource_id:
+        values[variables.RESOURCE_ID] = instance.resource_id
+    if started:
+        values[variables.LEASE_STARTED] = started.isoformat()
+    return {variable.name: value for variable, value in values.items()}
+
+
+def refuse_expensive(sweep: Sweep, cell: Cell, instance: Instance) -> None:
+    """Raise BenchError for a machine that costs more than the max_hourly_cost of its task file.
+
+    SkyPilot compares it, on Google, with the price of the machine without its GPU.
+    """
+    requests = task_of(cell, sweep.envs, sweep.recipes).requests
+    fitting = [each.at_most for each in requests if each.provider in (None, instance.provider)]
+    caps = [cap for cap in fitting if cap is not None]
+    if instance.price is None or not caps or len(caps) < len(fitting):
+        return
+    if instance.price.amount > max(caps):
+        raise BenchError(
+            f"{instance.provider} rented it at {instance.price.amount} USD/h, and max_hourly_cost of {cell.task} is "
+            f"{max(caps)}; it is given back"
+        )

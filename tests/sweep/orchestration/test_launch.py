@@ -1,0 +1,93 @@
+"""What a machine is told when it is launched: which S3 its records go to, wherever this host's settings for it lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.record.documents import new_id
+from bench.sweep.orchestration.launch import launch_request
+from bench.sweep.orchestration.state import CellState
+from bench.sweep.provisioning.provisioner import LaunchRequest
+from bench.sweep.spec import Sweep
+
+PROFILE = """
+[profile lab]
+region = eu-central-1
+services = lab-services
+
+[services lab-services]
+s3 =
+  endpoint_url = http://minio.lab:9000
+"""
+PLAIN = "[profile lab]\nregion = eu-central-1\n"
+ELSEWHERE = {"AWS_DEFAULT_REGION": "eu-central-1", "AWS_ENDPOINT_URL_S3": "http://minio.lab:9000"}
+ENCRYPTED = {"BENCH_S3_SSE": "aws:kms", "BENCH_S3_SSE_KMS_KEY_ID": "alias/bench"}
+
+
+def _asked(sweep: Sweep, **envs: str) -> LaunchRequest:
+    asked = sweep.model_copy(update={"envs": envs})
+    state = CellState(asked.cells()[0], planned=4, lease_id=new_id())
+    return launch_request(asked, state, "s3://bucket/p", "s3://bucket/p", None)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of boto3's profiles, one of which has the keys; no other setting is there."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "BENCH_")):
+            monkeypatch.delenv(name)
+    file, keys = tmp_path / "config", tmp_path / "credentials"
+    keys.write_text("[lab]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("profile", "variables", "told"),
+    [
+        (PROFILE, {}, ELSEWHERE),
+        (PLAIN, {}, {"AWS_DEFAULT_REGION": "eu-central-1"}),
+        (PLAIN, {"AWS_ENDPOINT_URL": "http://minio.lab:9000"}, ELSEWHERE),
+        (PLAIN, {"AWS_DEFAULT_REGION": "us-west-2"}, {"AWS_DEFAULT_REGION": "us-west-2"}),
+        ("[profile lab]\n", {"AWS_REGION": "us-west-2"}, {"AWS_DEFAULT_REGION": "us-west-2"}),
+        (PLAIN, ENCRYPTED, {"AWS_DEFAULT_REGION": "eu-central-1", **ENCRYPTED}),
+    ],
+)
+def test_a_machine_is_led_to_the_s3_that_is_used_here(
+    sweep: Sweep,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    profile: str,
+    variables: dict[str, str],
+    told: dict[str, str],
+) -> None:
+    config.write_text(profile)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    request = _asked(sweep)
+    about_s3 = {name: value for name, value in request.envs.items() if name.startswith(("AWS_", "BENCH_S3_"))}
+    assert about_s3 == told
+    assert request.secrets == {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": ""}
+
+
+@pytest.mark.parametrize(
+    ("said", "outranked"),
+    [
+        ({"AWS_ENDPOINT_URL_S3": "http://10.0.0.7:9000"}, None),
+        ({"AWS_ENDPOINT_URL": "http://10.0.0.7:9000"}, "AWS_ENDPOINT_URL_S3"),
+        ({"AWS_DEFAULT_REGION": "us-west-2"}, None),
+        ({"AWS_REGION": "us-west-2"}, "AWS_DEFAULT_REGION"),
+    ],
+)
+def test_what_the_sweep_says_of_s3_outranks_what_is_used_here(
+    sweep: Sweep, config: Path, said: dict[str, str], outranked: str | None
+) -> None:
+    config.write_text(PROFILE)
+    request = _asked(sweep, **said)
+    assert said.items() <= request.envs.items()
+    assert outranked not in request.envs
