@@ -15,9 +15,15 @@ has_gpu() {
   nvidia-smi -L >/dev/null 2>&1
 }
 
-# When what began last begins to be paid for: docs/lease.md.
+# That a phase begins now, in seconds since the boot: a clock may be set at any time, and backwards too.
 mark() {
-  echo "$1=$(date +%s)" >>"$STATE/phases"
+  echo "$1=$(uptime_s)" >>"$STATE/phases"
+}
+
+uptime_s() {
+  local seconds
+  read -r seconds _ </proc/uptime
+  echo "${seconds%.*}"
 }
 
 # bench trains on one machine; all the others would be paid for, and idle.

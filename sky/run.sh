@@ -86,9 +86,18 @@ name_gpus() {
   ((${#gpus[@]} == 0)) || export BENCH_ACCELERATORS=${BENCH_ACCELERATORS:-${gpus[0]// /-}:${#gpus[@]}}
 }
 
+# When each phase began, by the clock as it is now: docs/lease.md. What is ahead of it was before a boot.
+phases() {
+  local now up name at
+  now=$(date +%s) up=$(uptime_s)
+  while IFS='=' read -r name at; do
+    ((at > up)) || echo "$name=$((now - up + at))"
+  done <"$STATE/phases" | paste -sd ' ' -
+}
+
 run_recipes() {
   local status=0 words
-  BENCH_LEASE_PHASES=$(paste -sd ' ' "$STATE/phases")
+  BENCH_LEASE_PHASES=$(phases)
   export BENCH_LEASE_PHASES
   export BENCH_ECHO=1 # each record is a line of the job's log too, which outlives the machine
   export BENCH_SHOW_COST=1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -91,6 +92,19 @@ def test_bench_gets_the_recipes_and_the_phases_so_far(installed: Machine) -> Non
     assert installed.marks() == ["setup", "idle", "data"]
     # As docs/lease.md wants them.
     assert re.fullmatch(r".* setup=[0-9]+ idle=[0-9]+ data=[0-9]+", ran)
+
+
+def test_phases_are_in_order_and_past_by_a_clock_that_was_set_back(installed: Machine) -> None:
+    up = int(float(Path("/proc/uptime").read_text().split()[0]))
+    marks = {"setup": 1, "pull": up - 40, "idle": up - 10, "data": 10**9}  # the last one of before a boot
+    (installed.checkout / ".machine" / "phases").write_text("".join(f"{name}={at}\n" for name, at in marks.items()))
+    installed.has(date=f"#!/bin/bash\necho $(($({shutil.which('date')} +%s) - 7200))\n")
+    installed.call("run.sh", CIFAR10_DIR="/data")
+    told = dict(re.findall("([a-z]+)=([0-9]+)", installed.calls[-1]))
+    assert list(told) == ["setup", "pull", "idle"]
+    assert int(told["idle"]) - int(told["pull"]) == 30
+    assert int(told["pull"]) - int(told["setup"]) == up - 41
+    assert int(told["idle"]) <= time.time() - 7200
 
 
 def test_a_gpu_that_is_paid_for_is_asked_for(installed: Machine) -> None:
