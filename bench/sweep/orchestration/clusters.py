@@ -29,7 +29,7 @@ from bench.sweep.provisioning.failure import error_line
 from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner, Uptime, store_of, sweep_of
 from bench.sweep.spec import CLUSTER_PREFIX, SWEEP_TAG, cluster_of
 
-_UP = "UP"
+_UP, _STOPPED = "UP", "STOPPED"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -45,8 +45,8 @@ class Row:
 
     @property
     def dollars(self) -> Decimal | None:
-        """Price x age, before any billing rule; None where there is no price."""
-        return train_cost(self.age.total_seconds(), self.hourly)
+        """Price x age, before any billing rule; None without a price, and of a machine that was stopped since."""
+        return None if self.state == _STOPPED else train_cost(self.age.total_seconds(), self.hourly)
 
 
 def select(clusters: Iterable[ClusterStatus], name: str | None, cells: Collection[str] = ()) -> list[ClusterStatus]:

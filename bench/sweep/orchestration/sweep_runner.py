@@ -25,7 +25,7 @@ from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.records import RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
-from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner, store_of
+from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner, store_of, sweep_of
 from bench.sweep.spec import Sweep
 
 _WATCH_S = 0.5
@@ -65,6 +65,7 @@ class SweepRunner:
         self._states: Sequence[CellState] = ()  # before the launch
         self._runners: dict[str, CellRunner] = {}  # by cell
         self._standing: dict[str, ClusterStatus] = {}  # by cluster
+        self._strays: list[str] = []  # clusters of the sweep that are no cell's
         self.earlier = EarlierLeases(sweep.name, store)
         self._signals = 0
         self._lost = threading.Event()
@@ -112,6 +113,11 @@ class SweepRunner:
                     f"it with bench down {machine.cluster}"
                 )
             self._context.index.reach_back(machine.launched)
+        self._strays = [
+            machine.cluster
+            for machine in clusters.values()
+            if sweep_of(machine.instance) == self._sweep.name and machine.cluster not in self._standing
+        ]
         self.earlier.close_vanished(clusters, self._context.provisioner, self._context.index)
 
     def run(self, budget: Budget, lines: Lines, lost: threading.Event | None = None) -> SweepResult:
@@ -132,6 +138,8 @@ class SweepRunner:
             with self._signals_handled(), lines:
                 for line in self.earlier.notes(budget):
                     lines.say(line)
+                for cluster in self._strays:
+                    lines.say(f"{cluster} stands, and is no cell of this file any more: bench down {cluster}")
                 if reason := budget.exceeded((), timedelta(0)):
                     self._context.stop.set(reason)
                 for thread in threads:

@@ -123,6 +123,16 @@ def test_the_lease_of_a_machine_that_went_between_two_calls_is_closed(
     assert all(isinstance(run, Run) and run.series.id == lease_id for run in read_all(store, "runs")[0])
 
 
+def test_a_machine_whose_cell_is_in_the_file_no_longer_is_named(run_sweep: RunSweep, one: dict[str, object]) -> None:
+    provisioner = FakeProvisioner()
+    _killed(provisioner, 2, spot=True)
+    machine = provisioner.up["bench-trial-v100-spot"]
+    machine.instance = replace(machine.instance, labels=sweep_labels("trial", ""))
+    _, shown = run_sweep(provisioner, **one)
+    assert "bench down bench-trial-v100-spot" in shown
+    assert list(provisioner.up) == ["bench-trial-v100-spot"]
+
+
 def test_a_machine_whose_records_go_to_another_store_is_not_taken_over(
     run_sweep: RunSweep, one: dict[str, object]
 ) -> None:

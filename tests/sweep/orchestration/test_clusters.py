@@ -92,6 +92,8 @@ def test_a_row_has_price_age_and_the_runs_in_the_store(store: FolderStore) -> No
     assert v100.hourly == Decimal("3.60")
     assert v100.dollars is not None
     assert a100.dollars is None
+    assert replace(v100, state="STOPPED").dollars is None, "nobody knows since when, and it costs its disk only"
+    assert replace(v100, state="INIT").dollars == v100.dollars
 
 
 def test_the_end_of_a_machine(store: FolderStore) -> None:
