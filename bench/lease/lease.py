@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -35,11 +36,15 @@ _DAY = re.compile(r"20\d\d-\d\d-\d\d")
 
 
 class LeaseHandle(NamedTuple):
-    """How a call takes part in a lease. `opened` is to be stored first; None: it is open already."""
+    """How a call takes part in a lease. `opened` is to be stored first; None: it is open already.
+
+    `later`, of a lease that all calls on the machine share: which one is open as this call ends, and what opens it.
+    """
 
     lease_id: str
     opened: LeaseOpened | None
     closes: bool
+    later: Callable[[], tuple[str, LeaseOpened | None]] | None = None
 
 
 class Launch(NamedTuple):
@@ -60,7 +65,8 @@ def acquire_lease(options: MachineOptions, store: Store, environ: Mapping[str, s
         return _of_launch(launch, opened, store)
     if start.source == "process":
         return LeaseHandle(opened.id, opened, closes=True)
-    return _following(opened, start, store)
+    handle = _following(opened, start, store)
+    return handle._replace(later=partial(_open_in_the_end, handle.lease_id, opened, start, store))
 
 
 def close_lease(lease_id: str, stopped: datetime, reason: CloseReason, store: Store) -> str:
@@ -154,6 +160,17 @@ def _following(opened: LeaseOpened, start: LeaseStart, store: Store) -> LeaseHan
         assert isinstance(previous, LeaseClosed)  # only a closed lease has its place there
         opened = opened.model_copy(update={"started": previous.stopped, "started_source": "process", "phases": ()})
     raise AssertionError("count() does not end")
+
+
+def _open_in_the_end(
+    lease_id: str, opened: LeaseOpened, start: LeaseStart, store: Store
+) -> tuple[str, LeaseOpened | None]:
+    """The lease that is open as a call on `lease_id` ends, and what opens it: a call beside it may have closed that."""
+    with suppress(StoreError):  # away: the spool will keep what it refuses
+        if "closed" in lease_edges(store, lease_id):
+            later = _following(opened, start, store)
+            return later.lease_id, later.opened
+    return lease_id, None
 
 
 def _fingerprint(opened: LeaseOpened) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -119,13 +119,15 @@ class LeasePart:
     """How a call takes part in a lease.
 
     `opened` is to be stored first; None: the lease is open already. `closes`: the lease ends with this call.
-    `preempted` says whether the provider is taking the machine back; it is asked at SIGTERM.
+    `preempted` says whether the provider is taking the machine back; it is asked at SIGTERM. `later`, of a lease that
+    calls on the machine share: which one is open as this call ends, and what opens it.
     """
 
     lease_id: str
     opened: LeaseOpened | None
     closes: bool
     preempted: Callable[[], bool]
+    later: Callable[[], tuple[str, LeaseOpened | None]] | None = None
 
 
 def recorded(
@@ -146,7 +148,7 @@ def recorded(
     reason: CloseReason = "failed"
     with interrupts.listening():
         if part.opened:
-            writer.put(part.opened)
+            writer.put(part.opened, joins=part.later is not None)
         try:
             for run in made():
                 if run.status == "interrupted" and interrupts.received == "SIGTERM" and part.preempted():
@@ -163,8 +165,19 @@ def recorded(
             raise
         finally:
             if part.closes:
-                writer.put(LeaseClosed(id=part.lease_id, stopped=utc_now(), reason=reason))
+                _close(writer, part, interrupts, reason)
         _finish(writer, interrupts, left)
+
+
+def _close(writer: SpooledWriter, part: LeasePart, interrupts: Interrupts, reason: CloseReason) -> None:
+    """Close the lease, or the one behind it where another call on the machine has ended first."""
+    lease_id, opened = part.lease_id, None
+    if part.later:
+        with suppress(GivenUp), interrupts.waiting():
+            lease_id, opened = part.later()
+    if opened:
+        writer.put(opened, joins=True)
+    writer.put(LeaseClosed(id=lease_id, stopped=utc_now(), reason=reason))
 
 
 def _finish(writer: SpooledWriter, interrupts: Interrupts, left: int) -> None:

@@ -162,8 +162,11 @@ class SpooledWriter:
         self._refused: list[Path | None] = []  # in the spool, or nowhere but on stderr
         self._reached = False
 
-    def put(self, document: AnyDocument) -> str:
-        """The document's key. What the store does not take stays in the spool, or at worst goes to stderr."""
+    def put(self, document: AnyDocument, *, joins: bool = False) -> str:
+        """The document's key. What the store does not take stays in the spool, or at worst goes to stderr.
+
+        `joins`: another document under its key does as well, such as that of a call that was a moment faster.
+        """
         spooled: Path | OSError
         if self._echo:  # before the store, which may be away for minutes on a machine that has seconds
             echo_to_log(document)
@@ -174,13 +177,14 @@ class SpooledWriter:
         try:
             self._ask(document)
         except BenchError as error:
-            self._reached = False
-            self._refuse(document, error, spooled)
-        else:
-            self._reached = True
-            if isinstance(spooled, Path):
-                with suppress(OSError):  # it would be put again, which changes nothing
-                    spooled.unlink(missing_ok=True)
+            if not (joins and isinstance(error, ConflictError)):
+                self._reached = False
+                self._refuse(document, error, spooled)
+                return document.key()
+        self._reached = True
+        if isinstance(spooled, Path):
+            with suppress(OSError):  # it would be put again, which changes nothing
+                spooled.unlink(missing_ok=True)
         return document.key()
 
     def _ask(self, document: AnyDocument) -> None:

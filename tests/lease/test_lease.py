@@ -207,7 +207,22 @@ def test_a_second_call_on_a_machine_goes_on_where_the_first_ended(store: FolderS
 def test_a_lease_that_a_killed_process_left_open_is_joined_and_closed(store: FolderStore, ec2: dict[str, str]) -> None:
     first = opened(MachineOptions(), store, ec2)
     store.put(first)
-    assert acquire_lease(MachineOptions(), store, ec2) == LeaseHandle(first.id, None, closes=True)
+    assert acquire_lease(MachineOptions(), store, ec2)[:3] == LeaseHandle(first.id, None, closes=True)[:3]
+
+
+def test_a_call_beside_others_ends_in_a_lease_behind_theirs(store: FolderStore, ec2: dict[str, str]) -> None:
+    first, second = (acquire_lease(MachineOptions(), store, ec2) for _ in range(2))
+    assert first.opened is not None
+    assert first.later is not None
+    assert second.later is not None
+    store.put(first.opened)
+    assert first.later() == second.later() == (first.lease_id, None)
+    ended = datetime.now(UTC) - timedelta(seconds=30)
+    store.put(LeaseClosed(id=first.lease_id, stopped=ended))
+    lease_id, opened_later = second.later()
+    assert opened_later is not None
+    assert lease_id == opened_later.id != first.lease_id
+    assert (opened_later.started, opened_later.phases) == (ended, ())
 
 
 def test_two_machines_have_two_leases(store: FolderStore, ec2: dict[str, str], serve: Serve) -> None:

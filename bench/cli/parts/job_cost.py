@@ -30,6 +30,7 @@ def lease_part(lease: LeaseHandle) -> LeasePart:
         opened=lease.opened,
         closes=lease.closes,
         preempted=partial(preempted, os.environ),
+        later=lease.later,
     )
 
 
