@@ -7,7 +7,7 @@ import sys
 import click
 
 from bench.cli.parts.common import complain, complete_folders, refuse, store_option, with_progress
-from bench.errors import ConflictError, RecordError
+from bench.errors import BenchError, ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
 from bench.text import plural
 
@@ -77,10 +77,14 @@ def drain(store: str | None) -> None:
     A record leaves the spool once its store has confirmed it. One in conflict with another, or damaged, stays and is
     named, and the exit code is then 5. Draining twice, or from several processes at once, changes nothing.
     """
-    errors = []
+    errors: list[BenchError] = []
     waiting = spools() if store is None else [Spool(open_store(store).locator)]
     for spool in waiting:
-        done = drain_spool(spool, open_store(spool.locator))
+        try:
+            done = drain_spool(spool, open_store(spool.locator))
+        except BenchError as error:  # the others' stores may be there
+            errors.append(error)
+            continue
         errors += done.errors
         click.echo(f"{spool.locator}: {plural(done.stored, 'record')} put, {len(spool.waiting())} left")
     if not waiting:

@@ -44,10 +44,14 @@ class S3Store:
 
     def __init__(self, url: str) -> None:
         found = _URL.fullmatch(url)
-        if found is None:  # not repeated: people put keys into URLs
-            raise StoreError("the store's URL is not right; write s3://bucket/prefix, without keys or a password")
+        parts = (found[2] or "").split("/") if found else []
+        # Every HTTP library resolves . and .. on the way, behind the signature.
+        if found is None or {".", ".."}.intersection(parts):  # not repeated: people put keys into URLs
+            raise StoreError(
+                "the store's URL is not right; write s3://bucket/prefix, without keys, a password, /./ or /../"
+            )
         self._bucket = found[1]
-        self._above = "".join(f"{part}/" for part in (found[2] or "").split("/") if part)
+        self._above = "".join(f"{part}/" for part in parts if part)
         self._name = f"s3://{self._bucket}/{self._above}".rstrip("/")
 
     @property

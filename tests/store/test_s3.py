@@ -190,6 +190,12 @@ def test_one_store_has_one_name(url: str | Path) -> None:
     assert open_store(url).name == open_store(url).locator == "s3://bucket/a/b"
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/.", "s3://bucket/a/./b", "s3://bucket/../b", "s3://bucket/a/.."])
+def test_a_prefix_that_changes_on_its_way_is_refused(url: str) -> None:
+    with pytest.raises(StoreError):
+        open_store(url)
+
+
 @pytest.mark.slow
 def test_many_processes_read_what_one_reads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [make_run() for _ in range(5)]

@@ -17,6 +17,7 @@ from bench.record.documents import AnyDocument, from_bytes
 from bench.store import FolderStore, read_all
 from bench.store.spool import Spool, SpooledWriter, drain, spool_folder, spools
 from tests.support.builders import make_run
+from tests.support.command import run_bench
 
 
 class Away(FolderStore):
@@ -169,6 +170,17 @@ def test_a_store_that_is_still_away_is_told_once_and_everything_stays(root: Path
     done = drain(spool, Away(root))
     assert [str(error) for error in done.errors] == ["store there: cannot be reached"]
     assert len(spool.waiting()) == 5
+
+
+def test_a_store_whose_name_is_none_any_more_keeps_no_other_from_being_drained(root: Path, tmp_path: Path) -> None:
+    run = make_run()
+    for locator in ("s3://bucket/../a", str(root), "s3://bucket/../b"):
+        Spool(locator).add(run)
+    done = run_bench("store", "drain", cwd=tmp_path, env={**os.environ})
+    assert done.returncode == 1
+    assert done.stdout == f"{root}: 1 record put, 0 left\n"
+    assert FolderStore(root).read(run.key()) == run
+    assert sorted(spool.locator for spool in spools()) == ["s3://bucket/../a", "s3://bucket/../b"]
 
 
 def test_several_drainers_at_once_lose_and_double_nothing(root: Path) -> None:

@@ -98,14 +98,19 @@ def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any
         if resources.pop(key, None):
             # A choice that names no place is where the words above it say.
             choices = [(choice, {**of_file, **choice}) for choice in of_file[key]]
-            resources[key] = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
+            fitting = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
+            # Labels of its own would outrank those above it.
+            resources[key] = [_labelled(request, choice) if choice.get("labels") else choice for choice in fitting]
             if not resources[key]:  # which SkyPilot would take for anywhere
                 raise UsageError(f"{request.task}: resources: {key}: nothing here for {request.cloud}")
     if request.accelerators:
         resources = on_gpus(resources, request.accelerators)
-    resources["use_spot"] = request.spot
-    resources["labels"] = {**(resources.get("labels") or {}), **request.labels, LEASE_TAG: request.lease_id}
-    return resources
+    return _labelled(request, {**resources, "use_spot": request.spot})
+
+
+def _labelled(request: LaunchRequest, words: dict[str, Any]) -> dict[str, Any]:
+    """`words` with the request's labels beside and over their own."""
+    return {**words, "labels": {**(words.get("labels") or {}), **request.labels, LEASE_TAG: request.lease_id}}
 
 
 def _fits(request: LaunchRequest, whole: dict[str, Any]) -> bool:

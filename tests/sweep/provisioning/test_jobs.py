@@ -134,6 +134,17 @@ def test_the_regions_of_choices_are_kept(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["any_of", "ordered"])
+def test_the_lease_is_on_the_machine_whatever_labels_a_choice_has(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "one.yaml"
+    choices = "[{infra: aws, labels: {bench-lease: by-hand, team: ours}}, {infra: gcp, labels: }, {infra: oci}]"
+    file.write_text(f"resources: {{accelerators: V100:1, {key}: {choices}}}\nrun: x\n")
+    resources = _config(file, labels={"bench-sweep": "x"})["resources"]
+    ours = {"bench-lease": "the-id", "bench-sweep": "x"}
+    assert resources["labels"] == ours
+    assert [choice.get("labels") for choice in resources[key]] == [{"team": "ours", **ours}, None, None]
+
+
+@pytest.mark.parametrize("key", ["any_of", "ordered"])
 def test_no_choice_is_not_the_same_as_any_machine(tmp_path: Path, key: str) -> None:
     file = tmp_path / "one.yaml"
     file.write_text(f"resources: {{infra: aws, {key}: }}\nrun: x\n")
