@@ -117,6 +117,7 @@ class CellRunner(CellMachine):
 
     def run(self) -> None:
         """From the launch to the end of the last machine. Raises nothing: `state` says how it went."""
+        self._ids_before_call = self._ids_before
         self._run_once()
         while self._relaunches():
             self._update(
@@ -168,12 +169,13 @@ class CellRunner(CellMachine):
 
     def _failure(self, job: Job, log: list[str]) -> Failure | None:
         """How the job that is over failed."""
-        runs = [run for run in self._context.index.runs(self.state.series) if run.id not in self._ids_before]
+        made = [run for run in self._context.index.runs(self.state.series) if run.id not in self._ids_before_call]
+        runs = [run for run in made if run.id not in self._ids_before]
         self._end = machine_end(job, runs, self._last_sign, self.state.instance, self._provisioner.taken_back)
         self._note(*self._end.notes)
         complete = self.state.runs == self.state.planned
         in_setup = self.state.stage is Stage.SETUP
-        return failure_of_job(job, log, runs, taken_back=self._end.taken_back, complete=complete, in_setup=in_setup)
+        return failure_of_job(job, log, made, taken_back=self._end.taken_back, complete=complete, in_setup=in_setup)
 
     def _measure(self, instance: Instance) -> tuple[Job, list[str]]:
         """Prepare the machine, and run the recipes on it: how the last job ended, and what it printed."""

@@ -71,22 +71,21 @@ def failure_of_job(
     complete: bool = False,
     in_setup: bool = False,
 ) -> Failure | None:
-    """How a job that is over failed; None where it did not. `runs` are those that it made.
+    """How a job that is over failed; None where it did not. `runs` are those of the cell that this call made.
 
     `taken_back` is the evidence that the provider took the machine, `complete` whether every run of the cell is made:
-    then it does not matter how the machine ended.
+    then it does not matter how the machine ended. Where runs are missing it does, whether or not one has failed.
     """
-    failed = [run for run in runs if run.status == "failed"]
-    if failed:
-        return Failure("OOM" if any(run.reason == "OOM" for run in failed) else "ERROR", _failed_runs(failed))
-    if job not in (Job.FAILED, Job.GONE) or (job is Job.GONE and complete):
-        return None
-    if taken_back:
+    if taken_back and not complete and job in (Job.FAILED, Job.GONE):
         return Failure("PREEMPTED", f"the provider took the machine back ({taken_back})")
-    if job is Job.GONE:
+    if job is Job.GONE and not complete:
         return Failure(
             "LOST", "the machine is gone, and nothing says why; its cost is counted to its last sign of life"
         )
+    if failed := [run for run in runs if run.status == "failed"]:
+        return Failure("OOM" if any(run.reason == "OOM" for run in failed) else "ERROR", _failed_runs(failed))
+    if job is not Job.FAILED or taken_back:
+        return None
     lines = [line for line in map(plain, log) if line]
     last = shortened(lines[-1]) if lines else "it printed nothing"
     where = "setup" if in_setup else "the job"

@@ -134,6 +134,18 @@ def test_a_spot_machine_that_is_taken_back_is_replaced_and_its_series_goes_on(
     assert provisioner.orders["bench-trial-v100-spot"].envs["BENCH_LEASE_ATTEMPT"] == "2"
 
 
+def test_a_spot_machine_is_replaced_though_a_run_has_failed_on_it(
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore
+) -> None:
+    provisioner = FakeProvisioner(v100_spot=Plot(makes=1, fails_with="DIVERGED", ends=Job.GONE, then=Plot()))
+    result, _ = run_sweep(provisioner, machines=sweep.machines[:1], pricing=("spot",), recipes=("quick",), runs=3)
+    (cell,) = result.cells
+    assert (cell.runs, cell.attempt, result.exit_code) == (3, 2, 6)
+    assert cell.failure is not None
+    assert cell.failure.words.startswith("1 run failed (DIVERGED)")
+    assert [run.status for run in sorted(runs_in(store), key=lambda run: run.seed)] == ["failed", *["completed"] * 2]
+
+
 def test_a_spot_cell_is_rented_no_more_often_than_attempts_says(run_sweep: RunSweep, sweep: Sweep) -> None:
     provisioner = FakeProvisioner(v100_spot=Plot(makes=0, ends=Job.GONE))
     run_sweep(provisioner, machines=sweep.machines[:1], pricing=("spot",), attempts=2)

@@ -124,6 +124,22 @@ def test_a_cell_with_all_its_runs_is_done_however_its_machine_ended() -> None:
     assert failure_of_job(Job.GONE, [], [make_run()], taken_back="EC2 says so", complete=True) is None
 
 
+def test_a_machine_that_goes_before_all_runs_are_made_is_what_failed() -> None:
+    run = make_run(status="failed", reason="DIVERGED", message="the loss is nan", evaluations=())
+    found = [
+        failure_of_job(job, [], [run], taken_back=notice, complete=complete)
+        for job, notice, complete in (
+            (Job.GONE, None, False),
+            (Job.GONE, "EC2 says so", False),
+            (Job.FAILED, "its notice", False),
+            (Job.GONE, "EC2 says so", True),
+            (Job.FAILED, "its notice", True),
+        )
+    ]
+    assert [each and each.reason for each in found] == ["LOST", "PREEMPTED", "PREEMPTED", "ERROR", "ERROR"]
+    assert failure_of_job(Job.FAILED, [], [make_run()], taken_back="its notice", complete=True) is None
+
+
 def test_failed_runs_are_counted_and_the_first_is_quoted() -> None:
     runs = [
         make_run(),
