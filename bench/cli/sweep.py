@@ -52,7 +52,7 @@ def planned_from_records(
     usual = usual_folders() + ([named] if (named := STORE.read(os.environ)) else [])
     opened = [open_store(store) for store in stores or usual]
     history, errors = read_history(opened, sweep.recipes)
-    if sweep.program and (task := sweep.task_sha256()):
+    if sweep.program and (task := sweep.task_sha256):
         from bench.cli.parts.sampled import program_times  # scipy takes longer than a plan without it
 
         history = replace(history, programs=program_times(opened, sweep.program, task))

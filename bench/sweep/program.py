@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from math import ceil
 from pathlib import Path
@@ -36,8 +37,12 @@ class OfProgram(BaseModel):
         """What the task is called: the name of its file; None for a sweep of recipes."""
         return Path(self.task).stem if self.task else None
 
+    @cached_property
     def task_sha256(self) -> str | None:
-        """The hash of the task file, by which runs of the same task are known; None for a sweep of recipes."""
+        """The hash of the task file, by which runs of the same task are known; None for a sweep of recipes.
+
+        It is that of the first look: the file may be edited while its runs are made.
+        """
         return hashlib.sha256(Path(self.task).read_bytes()).hexdigest() if self.task else None
 
     def program_words(self, runs: int, first: int, deadline: datetime | None) -> tuple[str, ...]:
@@ -51,7 +56,7 @@ class OfProgram(BaseModel):
             "--name": self.program,
             "--runs": runs,
             "--first": first,
-            "--task-sha256": self.task_sha256(),
+            "--task-sha256": self.task_sha256,
             "--steps": self.steps,
             "--total-steps": self.total_steps,
             "--target": self.target,

@@ -88,9 +88,11 @@ def test_its_records_come_home_by_the_log_and_are_not_made_again(sweep: Sweep, t
     assert [(run.label, run.seed, run.hit, run.lease_id, run.series.id) for run in runs] == [
         ("train", seed, True, config["envs"]["BENCH_LEASE_ID"], config["envs"]["BENCH_SERIES_ID"]) for seed in (0, 1)
     ]
-    assert finished_runs(sweep, runs) == {("train", 0), ("train", 1)}
+    assert finished_runs(sweep, sweep.cells()[0], runs) == {("train", 0), ("train", 1)}
     Path("train.yaml").write_text(TASK.replace("0.5", "0.6"))
-    assert finished_runs(sweep, runs) == set()  # another task
+    assert len(finished_runs(sweep, sweep.cells()[0], runs)) == 2, "it is edited while the sweep runs"
+    later = load("sweep.yaml")
+    assert finished_runs(later, later.cells()[0], runs) == set()  # another task
 
 
 def test_several_nodes_are_rented_and_all_run_it(sweep: Sweep) -> None:
@@ -109,7 +111,7 @@ def test_a_deadline_is_one_of_all_runs_and_what_it_ends_is_made_again(sweep: Swe
     config = config_of(sweep, datetime.now(UTC) + timedelta(seconds=2))
     runs = recorded(run_on_a_machine(config, tmp_path / "home"), FolderStore(tmp_path / "store"))
     assert [(run.seed, run.status) for run in runs] == [(0, "interrupted")]
-    assert finished_runs(sweep, runs) == set()
+    assert finished_runs(sweep, sweep.cells()[0], runs) == set()
 
 
 def test_its_time_is_not_made_up(sweep: Sweep) -> None:

@@ -30,23 +30,23 @@ _RECORDS_S = 60.0  # for which a machine's folder is tried again
 class RecordFetcher:
     """Puts what a machine has made into `store`. What the store refuses in the end waits in this host's spool.
 
-    `printed` are the keys of runs that the log has named, `notes` what a person should know.
+    `printed` are the keys of runs that the log has named, `spooled` those that wait, `notes` what a person should know.
     """
 
     def __init__(self, cluster: str, provisioner: Limited, store: Store) -> None:
         self.printed: set[str] = set()
+        self.spooled: set[str] = set()
         self.notes: list[str] = []
         self.log_was_read = False
         self._cluster, self._provisioner, self._store = cluster, provisioner, store
         self._collector = Collector(store)
         self._refused: dict[str, RawRecord] = {}
-        self._spooled: set[str] = set()
         self._store_away = False
 
     @property
     def missing(self) -> set[str]:
         """The runs that the log has named and that are neither in the store nor in the spool."""
-        return self.printed - self._collector.taken - self._spooled
+        return self.printed - self._collector.taken - self.spooled
 
     def follow(self, lines: Sequence[str]) -> None:
         """Store the records in the last lines of a job that goes on."""
@@ -79,11 +79,11 @@ class RecordFetcher:
         for key, record in self._refused.items():
             try:
                 Spool(self._store.locator).add(parse(record.raw, key, f"{self._cluster}: {key}"))
-                self._spooled.add(key)
+                self.spooled.add(key)
             except (OSError, BenchError) as error:
                 self.notes.append(f"{key} is in no store: {error}")
-        if self._spooled:
-            kept = plural(len(self._spooled), "record")
+        if self.spooled:
+            kept = plural(len(self.spooled), "record")
             self.notes.append(f"{kept} wait in the spool of this host for {self._store.name}: bench store drain")
         elif not self._store_away:
             self.notes += map(str, self._collector.result().errors)
@@ -175,7 +175,11 @@ class CellRunner(CellMachine):
         self._note(*self._end.notes)
         complete = self.state.runs == self.state.planned
         in_setup = self.state.stage is Stage.SETUP
-        return failure_of_job(job, log, made, taken_back=self._end.taken_back, complete=complete, in_setup=in_setup)
+        taken = self._end.taken_back
+        failure = failure_of_job(job, log, made, taken_back=taken, complete=complete, in_setup=in_setup)
+        if failure is None and job is Job.DONE and not complete and not self._fetcher.spooled:
+            failure = Failure("ERROR", f"its job ended well with {self.state.runs} of {self.state.planned} runs")
+        return failure
 
     def _measure(self, instance: Instance) -> tuple[Job, list[str]]:
         """Prepare the machine, and run the recipes on it: how the last job ended, and what it printed."""
@@ -227,7 +231,7 @@ class CellRunner(CellMachine):
         """Count the runs in the store, and those that the log names and that are still to come."""
         index = self._context.index
         index.refresh(max_age)
-        recorded = finished_runs(self._context.sweep, index.runs(self.state.series))
+        recorded = finished_runs(self._context.sweep, self.state.cell, index.runs(self.state.series))
         waiting = [key for key in self._fetcher.missing if not index.knows(key)]
         self._update(runs=min(len(recorded) + len(waiting), self.state.planned))
 

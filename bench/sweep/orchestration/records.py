@@ -12,7 +12,8 @@ from bench.recipes import find
 from bench.record.documents import LEASE_TAG, LeaseOpened, Run, utc_now
 from bench.store import Store, read_each
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
-from bench.variables import IMAGE
+from bench.sweep.yaml_file import read
+from bench.variables import IMAGE, RUNTIME
 
 _DAY, _MOST_DAYS = timedelta(days=1), 31  # which are listed one by one
 
@@ -90,22 +91,26 @@ def _days(since: datetime, now: datetime) -> list[str]:
     return [f"v1/runs/{day:%Y/%m/%d}/" for day in days] if len(days) <= _MOST_DAYS else ["v1/runs/"]
 
 
-def finished_runs(sweep: Sweep, runs: Iterable[Run]) -> set[tuple[str, int]]:
+def finished_runs(sweep: Sweep, cell: Cell, runs: Iterable[Run]) -> set[tuple[str, int]]:
     """Recipe and seed of the runs that need not be made again: those that `bench run --resume` would leave out.
 
-    A recipe whose source has changed since is another one, as is a program whose task file has. What an image holds
-    cannot be seen from here.
+    A recipe whose source has changed since is another one, as is a program whose task file has. What an image holds, or
+    a machine where bench is installed, cannot be seen from here.
     """
     over = [run for run in runs if run.status != "interrupted" and run.seed < sweep.runs]
-    if task := sweep.task_sha256():
+    if task := sweep.task_sha256:
         return {(run.label, run.seed) for run in over if run.program and run.program.task_sha256 == task}
     sources = {name: find(name).source_sha256() for name in sweep.recipes}
-    any_source = bool(IMAGE.read(sweep.envs))
-    return {
-        (run.recipe.name, run.seed)
-        for run in over
-        if run.recipe and run.recipe.name in sources and (any_source or run.recipe.source == sources[run.recipe.name])
-    }
+    made = [(run.recipe, run.seed) for run in over if run.recipe and run.recipe.name in sources]
+    ours = {(recipe.name, seed) for recipe, seed in made if recipe.source == sources[recipe.name]}
+    every = {(recipe.name, seed) for recipe, seed in made}
+    return every if every != ours and _has_own_recipes(cell, sweep) else ours
+
+
+def _has_own_recipes(cell: Cell, sweep: Sweep) -> bool:
+    """Whether the machine runs a `bench` that does not come from here."""
+    given = {**read(cell.task).mapping(("envs",)), **sweep.envs}
+    return bool(given.get(IMAGE.name)) or given.get(RUNTIME.name) == "installed"
 
 
 def keys_of(store: Store, prefix: str) -> list[str]:

@@ -89,7 +89,7 @@ class SweepRunner:
         planned = self._sweep.runs * len(self._sweep.names)
         states = []
         for cell, series in series_by_cell(self._sweep.cells(), store).items():
-            runs = len(finished_runs(self._sweep, index.runs(series)))
+            runs = len(finished_runs(self._sweep, cell, index.runs(series)))
             stage = Stage.SKIPPED if runs == planned else Stage.QUEUED
             states.append(CellState(cell, planned, runs, series, stage=stage))
         self._states = states

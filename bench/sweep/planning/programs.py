@@ -37,7 +37,7 @@ class WholeRun:
 
 def programs_of(sweep: Sweep, history: History) -> list[ProgramTime]:
     """What is known of the sweep's task, as its file is now."""
-    task = sweep.task_sha256()
+    task = sweep.task_sha256
     return [each for each in history.programs if each.task_sha256 == task]
 
 

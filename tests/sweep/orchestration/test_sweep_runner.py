@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from bench.record.documents import RecipeRef
 from bench.store import FolderStore
+from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import Stage
 from bench.sweep.provisioning.provisioner import Job
 from bench.sweep.spec import Sweep
+from tests.support.builders import make_run
 from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
 from tests.support.sweeps import (
     FULL,
@@ -87,3 +91,34 @@ def test_more_runs_are_made_where_more_are_asked_for(run_sweep: RunSweep, sweep:
     result, _ = run_sweep(FakeProvisioner(), machines=sweep.machines[:1], runs=3)
     assert result.cells[0].runs == 6
     assert len(runs_in(store)) == 6
+
+
+def test_a_cell_whose_job_ended_well_with_fewer_runs_than_were_asked_for_has_failed(
+    run_sweep: RunSweep, sweep: Sweep
+) -> None:
+    result, _ = run_sweep(FakeProvisioner(v100=Plot(makes=3)), machines=sweep.machines[:1])
+    (cell,) = result.cells
+    assert (cell.stage, cell.runs, result.exit_code) == (Stage.FAILED, 3, 6)
+    assert cell.failure is not None
+    assert cell.failure.reason == "ERROR"
+    assert "3 of 4 runs" in cell.failure.words
+
+
+@pytest.mark.parametrize(
+    ("envs", "of_file", "counted"),
+    [
+        ({}, {}, 0),
+        ({"BENCH_IMAGE": "bench:1"}, {}, 2),
+        ({}, {"BENCH_IMAGE": "bench:1"}, 2),
+        ({}, {"BENCH_RUNTIME": "installed"}, 2),
+        ({"BENCH_IMAGE": ""}, {"BENCH_IMAGE": "bench:1"}, 0),
+    ],
+)
+def test_runs_of_another_source_count_where_the_machine_has_a_bench_of_its_own(
+    sweep: Sweep, envs: dict[str, str], of_file: dict[str, str], counted: int
+) -> None:
+    cell = sweep.cells()[0]
+    cell.task.write_text(yaml.safe_dump({"resources": {"accelerators": "V100:1"}, "envs": of_file, "run": "true"}))
+    runs = [make_run(seed=seed, recipe=RecipeRef(name="quick", source_sha256="1" * 64)) for seed in range(2)]
+    found = finished_runs(sweep.model_copy(update={"envs": envs}), cell, runs)
+    assert found == {("quick", seed) for seed in range(counted)}
