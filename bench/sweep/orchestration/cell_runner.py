@@ -124,7 +124,8 @@ class CellRunner(CellMachine):
                 stage=Stage.QUEUED,
                 lease_id=new_id(),
                 attempt=self.state.attempt + 1,
-                spent=self.state.dollars(),
+                spent=self.state.counted(),
+                unpriced=self.state.dollars() is None,
                 started=None,
                 stopped=None,
                 instance=None,
@@ -173,8 +174,7 @@ class CellRunner(CellMachine):
         runs = [run for run in made if run.id not in self._ids_before]
         self._end = machine_end(job, runs, self._last_sign, self.state.instance, self._provisioner.taken_back)
         self._note(*self._end.notes)
-        complete = self.state.runs == self.state.planned
-        in_setup = self.state.stage is Stage.SETUP
+        complete, in_setup = self.state.runs == self.state.planned, self.state.stage is Stage.SETUP
         taken = self._end.taken_back
         failure = failure_of_job(job, log, made, taken_back=taken, complete=complete, in_setup=in_setup)
         if failure is None and job is Job.DONE and not complete and not self._fetcher.spooled:

@@ -43,7 +43,8 @@ class CellState:
 
     `lease_id` is that of its machine; `started` and `stopped` bound the time that is paid for, as far as can be seen
     from here. `left` is the command for a machine that could not be given back, `notes` is what else a person should
-    know. `attempt` is which machine of this call it is, and `spent` the USD for those before it, None: unknown.
+    know. `attempt` is which machine of this call it is, `spent` the known USD for those before it, `unpriced` whether
+    there are more, of one without a known price.
     """
 
     cell: Cell
@@ -59,7 +60,8 @@ class CellState:
     left: str | None = None
     left_because: str = ""
     attempt: int = 1
-    spent: Decimal | None = Decimal(0)
+    spent: Decimal = Decimal(0)
+    unpriced: bool = False
     notes: tuple[str, ...] = ()
 
     def enter(self, stage: Stage) -> CellState:
@@ -74,10 +76,18 @@ class CellState:
 
     def dollars(self) -> Decimal | None:
         """Price x elapsed, before any billing rule; None where there may be a machine and no price is known."""
+        cost = self._cost()
+        return None if cost is None or self.unpriced else self.spent + cost
+
+    def counted(self) -> Decimal:
+        """The part of the dollars that is known."""
+        return self.spent + (self._cost() or Decimal(0))
+
+    def _cost(self) -> Decimal | None:
+        """That of this machine."""
         if self.started is None or self.never_provisioned:
-            return self.spent
-        cost = train_cost(self.elapsed().total_seconds(), self.instance.hourly if self.instance else None)
-        return None if cost is None or self.spent is None else self.spent + cost
+            return Decimal(0)
+        return train_cost(self.elapsed().total_seconds(), self.instance.hourly if self.instance else None)
 
     @property
     def never_provisioned(self) -> bool:
@@ -131,7 +141,7 @@ class Budget:
 
     def exceeded(self, cells: Iterable[CellState], elapsed: timedelta) -> StopReason | None:
         """Which bound is reached, if one is. A machine without a known price counts as nothing: see `uncounted`."""
-        if self.cost is not None and sum((cell.dollars() or Decimal(0) for cell in cells), self.spent) >= self.cost:
+        if self.cost is not None and sum((cell.counted() for cell in cells), self.spent) >= self.cost:
             return StopReason.COST
         return StopReason.DURATION if self.duration is not None and elapsed >= self.duration else None
 

@@ -158,6 +158,18 @@ def test_the_money_of_machines_that_were_taken_back_counts(run_sweep: RunSweep, 
     assert result.reason is StopReason.COST
 
 
+def test_the_money_of_a_machine_counts_though_that_of_one_before_it_is_not_known(
+    run_sweep: RunSweep, sweep: Sweep
+) -> None:
+    dear = Plot(hangs="run", hourly=Decimal(3600))
+    provisioner = FakeProvisioner(v100_spot=Plot(makes=2, ends=Job.GONE, hourly=None, then=dear))
+    result, _ = run_sweep(provisioner, cost="0.05", machines=sweep.machines[:1], pricing=("spot",))
+    assert result.reason is StopReason.COST
+    (cell,) = result.cells
+    assert cell.dollars() is None
+    assert cell.counted() >= Decimal("0.05")
+
+
 def test_a_machine_knows_when_max_duration_is_over(run_sweep: RunSweep, sweep: Sweep) -> None:
     provisioner = FakeProvisioner()
     run_sweep(provisioner, duration=3600, machines=sweep.machines[:1])
