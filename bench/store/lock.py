@@ -39,9 +39,9 @@ def locked(store: Store, name: str) -> Iterator[threading.Event]:
 
     Raises StoreError where another process holds it.
     """
-    with _file_lock(spool_folder() / _FOLDER / f"{name}.lock", name):  # its parent may be a volume's, and read-only
+    with file_lock(spool_folder() / _FOLDER / f"{name}.lock", name):  # its parent may be a volume's, and read-only
         if isinstance(store, FolderStore):
-            with _file_lock(store.root / _FOLDER / f"{name}.lock", name):
+            with file_lock(store.root / _FOLDER / f"{name}.lock", name):
                 yield threading.Event()
         else:
             with _object_lock(cast("S3Store", store), name) as lost:  # there is no third kind
@@ -49,7 +49,11 @@ def locked(store: Store, name: str) -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _file_lock(path: Path, name: str) -> Iterator[None]:
+def file_lock(path: Path, name: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock on the file `path`, which is made; it is called `name`. The kernel ends it with its process.
+
+    Raises StoreError where another process holds it, unless that is to be waited for, and where there are no locks.
+    """
     import fcntl  # Windows has none; there, records can still be read
 
     try:
@@ -59,16 +63,18 @@ def _file_lock(path: Path, name: str) -> Iterator[None]:
         raise StoreError(f"{path}: the lock of {name} cannot be made ({error.strerror})") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise StoreError(
                 f"{name} runs already (process {holder}, lock {path}); wait for its end, or stop it with Ctrl-C there"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        except OSError as error:  # some network file systems have none
+            raise StoreError(f"{path}: the lock of {name} cannot be had ({error.strerror})") from None
+        with suppress(OSError):  # it is for others to read: a full disk does not matter
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield
 
 

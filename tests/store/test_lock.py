@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import multiprocessing
 import os
+import re
 import signal
 from contextlib import suppress
 from multiprocessing.synchronize import Event
@@ -13,8 +16,10 @@ import pytest
 
 from bench.errors import StoreError
 from bench.store import lock, open_store, spools
+from bench.store.compact import compact
 from bench.store.lock import locked
 from bench.store.s3 import S3Store
+from tests.support.builders import make_run
 from tests.support.s3_stub import Answer, S3Stub
 
 
@@ -67,6 +72,37 @@ def test_nothing_is_written_beside_the_spool(tmp_path: Path) -> None:
     with locked(open_store(tmp_path / "store"), "sweep-x"):
         assert [path.name for path in (tmp_path / "state").iterdir()] == ["spool"]
     assert spools() == []
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_file_system_without_locks_is_not_taken_for_another_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: bool
+) -> None:
+    def refuse(file: object, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    path = tmp_path / "x.lock"
+    with monkeypatch.context() as without:
+        without.setattr(fcntl, "flock", refuse)
+        with pytest.raises(StoreError) as error, lock.file_lock(path, "x", wait=wait):
+            pass
+    assert str(path) in str(error.value)
+    assert os.strerror(errno.ENOLCK) in str(error.value)
+    with lock.file_lock(path, "x", wait=wait):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_is_held_on_a_full_disk() -> None:
+    with lock.file_lock(Path("/dev/full"), "x"):
+        pass
+
+
+def test_a_compaction_that_may_not_lock_the_folder_says_so(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "store")
+    store.put(make_run())
+    (tmp_path / "store" / ".tmp" / "compact.lock").mkdir()
+    with pytest.raises(StoreError, match=re.escape("compact.lock")):
+        compact(store)
 
 
 def test_one_name_is_locked_on_a_host_whatever_the_store(tmp_path: Path) -> None:

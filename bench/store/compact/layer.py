@@ -25,6 +25,7 @@ from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
 from bench.store import ROOT, FolderStore, Leases, Store, is_record_key, open_store, parse
 from bench.store.files import leads_back
+from bench.store.lock import file_lock
 from bench.tracking import tracked
 
 # The layer's version history. Raise the number with any change of a column's name or meaning, or a new column: a layer
@@ -178,11 +179,8 @@ class FolderLayer:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Wait until no other compaction is at work in this folder."""
-        import fcntl  # Windows has none; there, the layer can still be read
-
         self._store.check_writable()
-        with (self._store.root / ".tmp" / "compact.lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed, or its holder dies
+        with file_lock(self._store.root / ".tmp" / "compact.lock", "compact", wait=True):
             yield
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
