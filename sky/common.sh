@@ -15,6 +15,14 @@ has_gpu() {
   nvidia-smi -L >/dev/null 2>&1
 }
 
+# A GPU that is paid for has to answer: without its driver the processor would train at the GPU's price. A machine with a
+# bench of its own, such as a node of a cluster, is left to that. Where nvidia-smi alone is missing, bench asks the driver.
+refuse_silent_gpus() {
+  local gpus=${SKYPILOT_NUM_GPUS_PER_NODE:-${SKYPILOT_SETUP_NUM_GPUS_PER_NODE:-0}}
+  [[ $gpus == 0 || $1 == installed || -e /dev/nvidia0 ]] || has_gpu ||
+    fail "$gpus GPUs were rented, and none answers nvidia-smi: its driver does not run here; sky down this machine"
+}
+
 # That a phase begins now, in seconds since the boot: a clock may be set at any time, and backwards too.
 mark() {
   echo "$1=$(uptime_s)" >>"$STATE/phases"

@@ -14,6 +14,7 @@ main() {
   # shellcheck source=/dev/null
   source "$STATE/runtime"
   refuse_several_machines
+  refuse_silent_gpus "$RUNTIME"
   unset_empty
   name_pod
   : "${BENCH_RECIPES:?is not set; give it recipes, such as myrtle}"

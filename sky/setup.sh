@@ -18,6 +18,7 @@ DOCKER=() IMAGE='' DIGEST='' DOWNLOAD=''
 
 main() {
   refuse_several_machines
+  refuse_silent_gpus "${BENCH_RUNTIME:-auto}"
   refuse_to_lose_records
   mkdir -p "$STATE"
   local until

@@ -56,6 +56,21 @@ def test_on_arm_with_a_gpu_torch_comes_with_cuda(machine: Machine) -> None:
     assert "--torch-backend cu128 .[train]" in machine.called("uv")[-1]
 
 
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="this machine has a GPU")
+@pytest.mark.parametrize("told", ["SKYPILOT_SETUP_NUM_GPUS_PER_NODE", "SKYPILOT_NUM_GPUS_PER_NODE"])
+def test_a_gpu_that_was_rented_and_does_not_answer_ends_the_set_up(machine: Machine, told: str) -> None:
+    machine.has(python3=PYTHON, uv=UV)
+    assert machine.call("setup.sh", 1, **{told: "2"}).startswith("sky/setup.sh: 2 GPUs ")
+    assert machine.calls == []
+    machine.call("setup.sh", **{told: "0"})
+    machine.has(nvidia_smi=GPU)
+    machine.call("setup.sh", **{told: "2"})
+    machine.has(nvidia_smi="#!/bin/bash\nexit 9\n")
+    machine.call("setup.sh", 1, **{told: "2"})
+    assert machine.call("run.sh", 1, **{told: "2"}).startswith("sky/run.sh: 2 GPUs ")
+    assert machine.called("bench") == []
+
+
 def test_without_uv_pip_installs_the_same(machine: Machine) -> None:
     machine.has(python3=PYTHON)
     machine.call("setup.sh")
