@@ -15,6 +15,7 @@ from bench.billing.offers.skypilot import installed
 from bench.cli.parts.common import complain, complete_files, confirm, refuse, store_option
 from bench.errors import BenchError, StoreError, UsageError
 from bench.store import Collected, Store, counting_collector, open_store, read_log
+from bench.store.files import gunzipped
 from bench.sweep.orchestration.clusters import collect_records, end, open_clusters, rows, select, store_for
 from bench.sweep.orchestration.progress import span
 from bench.sweep.provisioning.failure import failure_of_error
@@ -69,7 +70,8 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
     multiple=True,
     type=click.File("rb"),
     metavar="FILE",
-    help="In place of a machine: what a terminal, `sky logs` or `sky jobs logs` printed. - is stdin; may be repeated.",
+    help="In place of a machine: what a terminal, `sky logs` or `sky jobs logs` printed, or a .gz of it. - is stdin; "
+    "may be repeated.",
 )
 @store_option
 @click.pass_context
@@ -110,7 +112,7 @@ def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
         # As it comes: `sky logs` may go on for hours.
         chunks = iter(partial(log.read1, _CHUNK), b"")
         try:
-            collector.add(read_log(chunks), _log_name(log))
+            collector.add(read_log(gunzipped(chunks)), _log_name(log))
         except OSError as error:
             raise StoreError(f"{_log_name(log)}: cannot be read ({error.strerror}); name a job's log") from error
     return collector.result()

@@ -1,12 +1,16 @@
-"""Files as people and tools leave them in a folder: behind links, in circles, or no files at all."""
+"""Files as people and tools leave them: in a folder behind links, in circles, or no files at all; and packed."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+
+_GZIP = b"\x1f\x8b"
 
 
 def read_file(path: Path) -> bytes:
@@ -19,6 +23,35 @@ def read_file(path: Path) -> bytes:
 
 def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has none
+
+
+def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """What is in `chunks`, which gzip may have packed in any number of pieces: rotated logs are.
+
+    Raises OSError behind all that can be unpacked, where they are damaged or break off.
+    """
+    rest = iter(chunks)
+    start = b""
+    while len(start) < len(_GZIP) and (chunk := next(rest, b"")):
+        start += chunk
+    if not start.startswith(_GZIP):
+        yield from chain([start], rest)
+        return
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    for chunk in chain([start], rest):
+        data = chunk
+        while data.strip(b"\0") or not unpacker.eof:
+            if unpacker.eof:
+                unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            try:
+                yield unpacker.decompress(data)
+            except zlib.error as error:
+                raise OSError(errno.EINVAL, f"its gzip is damaged: {error}") from None
+            data = unpacker.unused_data
+            if not unpacker.eof:
+                break
+    if not unpacker.eof:
+        raise OSError(errno.EINVAL, "its gzip breaks off")
 
 
 def walk(folder: Path, unlistable: Callable[[OSError], None]) -> Iterator[tuple[str, list[str]]]:

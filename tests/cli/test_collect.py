@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from bench.cli import cli
 from bench.errors import BenchError
 from bench.record.documents import LeaseOpened, utc_now
 from bench.store import FolderStore
+from bench.store.files import gunzipped
 from bench.store.log import to_line
 from tests.support.builders import make_run
 from tests.support.command import runner
@@ -115,3 +117,31 @@ def test_records_are_stored_while_the_log_goes_on(folder: Path) -> None:
             time.sleep(0.02)
         assert process.poll() is None
         assert FolderStore(folder / "store").read(RUNS[0].key()) == RUNS[0]
+
+
+def _gz(text: str) -> bytes:
+    return gzip.compress(text.encode())
+
+
+PACKED = {
+    "whole": (_gz(saved(*LINES)), 0, 3),
+    "in pieces": (b"".join(_gz(f"{line}\n") for line in LINES), 0, 3),
+    "with zeros behind it, as a tape has": (_gz(saved(*LINES)) + bytes(512), 0, 3),
+    "cut off": (_gz("\n".join(LINES[:2]) + "\n") + _gz(LINES[2])[:-20], 1, 2),
+    "damaged": (_gz("\n".join(LINES[:2]) + "\n") + b"\x1f\x8b\x08 no more of it", 1, 2),
+}
+
+
+@pytest.mark.parametrize(("packed", "code", "came"), PACKED.values(), ids=PACKED)
+def test_a_rotated_log_is_unpacked_as_far_as_it_goes(folder: Path, packed: bytes, code: int, came: int) -> None:
+    (folder / "job.log.1.gz").write_bytes(packed)
+    done, result = collect("--log", "job.log.1.gz")
+    assert done == code, result.output
+    assert len(list(FolderStore(folder / "store").keys())) == came
+
+
+def test_a_packed_log_comes_in_pieces_of_any_length() -> None:
+    text = saved(*LINES).encode()
+    for data in (text, _gz(text.decode()), b"", b"\x1f"):
+        pieces = [data[at : at + 1] for at in range(len(data))]
+        assert b"".join(gunzipped(pieces)) == (text if len(data) > 1 else data)
