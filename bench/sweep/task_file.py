@@ -64,6 +64,12 @@ class Task:
     nodes: int = 1
 
 
+def envs_of(cell: Cell, envs: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a cell's task as text: those of its file, with the sweep's `envs` over them."""
+    given = {**read(cell.task).mapping(("envs",)), **envs}
+    return {str(name): "" if value is None else str(value) for name, value in given.items()}
+
+
 def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Task:
     """The task of a cell: its file, narrowed to the cell's cloud, with the sweep's `envs` over those of the file.
 
@@ -75,7 +81,7 @@ def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Ta
         raise UsageError(f"{file.at(('num_nodes',))}: bench trains recipes on one machine; leave it out")
     reading = _read_resources(file, cell.accelerators)
     requests = tuple(_narrowed(cell, file, list(reading.requests)))
-    ranks = _ranks(file, {**file.mapping(("envs",)), **envs})
+    ranks = _ranks(file, envs_of(cell, envs))
     alone = [name for name in recipes if not find(name).parallel]
     if ranks > 1 and alone:
         raise UsageError(
@@ -246,9 +252,9 @@ def _narrowed(cell: Cell, file: YamlFile, requests: list[ResourceRequest]) -> It
         yield replace(machine, provider=asked.provider or machine.provider, region=asked.region or machine.region)
 
 
-def _ranks(file: YamlFile, envs: Mapping[str, Any]) -> int:
+def _ranks(file: YamlFile, envs: Mapping[str, str]) -> int:
     try:
-        return GPUS.parse(str(envs.get(GPUS.name) or 1))
+        return GPUS.parse(envs.get(GPUS.name) or "1")
     except ValueError as error:
         raise UsageError(f"{file.at(_GPUS)}: {error}") from None
 

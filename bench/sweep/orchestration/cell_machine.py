@@ -11,7 +11,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.record.documents import time_of, utc_now
 from bench.store import Store
-from bench.sweep.orchestration.launch import refuse_expensive
+from bench.sweep.orchestration.launch import given_price_of, refuse_expensive
 from bench.sweep.orchestration.leases import LeasedMachine, close_lease, open_lease
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.records import RunIndex
@@ -44,6 +44,7 @@ class CellMachine:
         self.state, self._context = state, context
         self._provisioner, self._cluster = context.provisioner, state.cell.cluster
         self._request = context.request(state)
+        self._given_price = given_price_of(context.sweep, state.cell)
         self._begin(standing)
 
     def _begin(self, standing: ClusterStatus | None = None) -> None:
@@ -179,7 +180,7 @@ class CellMachine:
         state = self.state
         unknown = Instance((state.cell.cloud or "unknown").partition("/")[0], spot=state.cell.spot)
         tags = {SWEEP_TAG: state.cell.tag}
-        return LeasedMachine(state.lease_id, state.instance or unknown, tags, state.attempt)
+        return LeasedMachine(state.lease_id, state.instance or unknown, tags, state.attempt, self._given_price)
 
     def _first_run(self) -> datetime | None:
         """When the first run on this machine began, where one is recorded."""

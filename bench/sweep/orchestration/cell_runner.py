@@ -195,7 +195,7 @@ class CellRunner(CellMachine):
             uptime = self._patiently(lambda: self._provisioner.uptime(self._cluster, self._began))
             if uptime and self._request.program:
                 self._open_lease(uptime.started)
-            environment = machine_environment(instance, uptime.started if uptime else None)
+            environment = machine_environment(instance, self._given_price, uptime.started if uptime else None)
             self._may_have_records = True
             job = self._provisioner.run(self._request, instance, environment)
         self._enter(Stage.RUNNING)

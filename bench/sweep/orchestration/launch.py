@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import variables
+from bench.billing.prices import given_price
 from bench.errors import BenchError
+from bench.record.documents import Price
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, sweep_labels
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
-from bench.sweep.task_file import task_of
+from bench.sweep.task_file import envs_of, task_of
 
 # What a sweep's file may say in other words -> ours for it, which would outrank them on the machine.
 _OUTRANKED = {"AWS_ENDPOINT_URL": "AWS_ENDPOINT_URL_S3", "AWS_REGION": "AWS_DEFAULT_REGION"}
@@ -27,8 +29,9 @@ def launch_request(
     whatever has become of the sweep, unless the sweep's file says otherwise.
 
     `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
-    credentials for the store.
+    credentials for the store, UsageError for a price that is none.
     """
+    given_price_of(sweep, state.cell)
     settings, secrets = _access(store) if store else ({}, {})
     for general, name in _OUTRANKED.items():
         if general in sweep.envs:
@@ -69,13 +72,23 @@ def _access(store: str) -> tuple[dict[str, str], dict[str, str]]:
     return s3_client.store_settings(store), s3_client.store_credentials(store)
 
 
-def machine_environment(instance: Instance, started: datetime | None) -> dict[str, str]:
-    """What SkyPilot knows of the machine, and does not tell it, as variables."""
+def given_price_of(sweep: Sweep, cell: Cell) -> Price | None:
+    """What the sweep or the task file says that an hour of the machine costs. Raises UsageError for no price."""
+    given = envs_of(cell, sweep.envs)
+    amount = variables.PRICE_PER_HOUR.read(given)
+    if amount is None:
+        return None
+    return given_price(amount, variables.CURRENCY.read(given) or "USD", "Dynamic" if cell.spot else "Standard")
+
+
+def machine_environment(instance: Instance, given: Price | None, started: datetime | None) -> dict[str, str]:
+    """What SkyPilot knows of the machine, and does not tell it, as variables; a price that was `given` outranks its."""
     values: dict[variables.Variable[Any], str] = {variables.SPOT: "1"} if instance.spot else {}
-    if instance.price:
+    if price := instance.price:
         # Without a price of its own, the type is looked up in the price book, which does not hold all.
-        price = instance.price
-        values |= {variables.PRICE_PER_HOUR: f"{price.amount:f}", variables.PRICE_SOURCE: price.source}
+        if not given:
+            values |= {variables.PRICE_PER_HOUR: f"{price.amount:f}", variables.PRICE_SOURCE: price.source}
+            values[variables.CURRENCY] = price.currency
         if instance.instance_type:
             values[variables.INSTANCE] = f"{instance.provider}:{instance.instance_type}"
     if instance.accelerators:

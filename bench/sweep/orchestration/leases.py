@@ -17,6 +17,7 @@ from bench.record.documents import (
     LeaseClosed,
     LeaseOpened,
     Phase,
+    Price,
     lease_key,
     of_nodes,
     time_of,
@@ -33,12 +34,16 @@ _CLOCKS = timedelta(minutes=5)  # two clocks may be that far apart, and a machin
 
 @dataclass(frozen=True)
 class LeasedMachine:
-    """A machine as its launcher knows it, by the lease it was rented under. `attempt`: which one of its cell."""
+    """A machine as its launcher knows it, by the lease it was rented under.
+
+    `attempt` is which one of its cell it is, `price` what the user says that an hour of it costs.
+    """
 
     lease_id: str
     instance: Instance
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     attempt: int = 1
+    price: Price | None = None
 
     def opened(self, started: datetime, prepared: datetime) -> LeaseOpened:
         """Its lease: prepared from when the cloud had it running, and where nobody knows that, from its launch."""
@@ -51,7 +56,7 @@ class LeasedMachine:
             instance_type=instance.instance_type,
             resource_id=instance.resource_id,
             accelerators=instance.accelerators,
-            price=instance.price,
+            price=self.price or instance.price,
             started=started,
             started_source="launcher",
             attempt=self.attempt,
@@ -175,5 +180,5 @@ class EarlierLeases:
             yield f"{self.dollars:.2f} USD of earlier calls of {self._name} count against max_cost"
         for lease in self._leases:
             if lease.dollars is None and lease.cluster not in self._standing:
-                unknown = "its price" if lease.stopped else "when it ended"
+                unknown = "its price in USD" if lease.stopped else "when it ended"
                 yield f"lease {lease.opened.id} of an earlier call is not counted: {unknown} is not known"

@@ -12,7 +12,7 @@ from bench.recipes import find
 from bench.record.documents import LEASE_TAG, LeaseOpened, Run, utc_now
 from bench.store import Store, read_each
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
-from bench.sweep.yaml_file import read
+from bench.sweep.task_file import envs_of
 from bench.variables import IMAGE, RUNTIME
 
 _DAY, _MOST_DAYS = timedelta(days=1), 31  # which are listed one by one
@@ -109,8 +109,8 @@ def finished_runs(sweep: Sweep, cell: Cell, runs: Iterable[Run]) -> set[tuple[st
 
 def _has_own_recipes(cell: Cell, sweep: Sweep) -> bool:
     """Whether the machine runs a `bench` that does not come from here."""
-    given = {**read(cell.task).mapping(("envs",)), **sweep.envs}
-    return bool(given.get(IMAGE.name)) or given.get(RUNTIME.name) == "installed"
+    given = envs_of(cell, sweep.envs)
+    return IMAGE.read(given) is not None or RUNTIME.read(given) == "installed"
 
 
 def keys_of(store: Store, prefix: str) -> list[str]:

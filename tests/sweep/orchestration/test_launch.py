@@ -1,17 +1,23 @@
-"""What a machine is told when it is launched: which S3 its records go to, wherever this host's settings for it lie."""
+"""What a machine is told when it is launched: the S3 its records go to, whose settings may lie anywhere; its price."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
-from bench.record.documents import new_id
+from bench.errors import UsageError
+from bench.record.documents import LeaseOpened, new_id
+from bench.store import FolderStore, read_all
 from bench.sweep.orchestration.launch import launch_request
 from bench.sweep.orchestration.state import CellState
-from bench.sweep.provisioning.provisioner import LaunchRequest
+from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
 from bench.sweep.spec import Sweep
+from tests.support.fake_provisioner import FakeProvisioner, RunSweep
 
 PROFILE = """
 [profile lab]
@@ -91,3 +97,50 @@ def test_what_the_sweep_says_of_s3_outranks_what_is_used_here(
     request = _asked(sweep, **said)
     assert said.items() <= request.envs.items()
     assert outranked not in request.envs
+
+
+@pytest.mark.parametrize("where", ["sweep", "task file"])
+def test_a_price_that_the_user_gives_outranks_the_catalogue(
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore, where: str
+) -> None:
+    given = {"BENCH_PRICE_PER_HOUR": "1.25", "BENCH_CURRENCY": "EUR"}
+    cell = sweep.cells()[0]
+    task = {"resources": {"accelerators": "V100:1"}, "envs": {"BENCH_PRICE_PER_HOUR": 1.25, "BENCH_CURRENCY": "EUR"}}
+    if where == "task file":
+        cell.task.write_text(yaml.safe_dump(task))
+    seen: dict[str, str] = {}
+
+    class Noted(FakeProvisioner):
+        def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
+            seen.update(envs)
+            super().run(request, instance, envs)
+            self.up[request.cluster].opened = None  # it has nothing of bench: the launcher opens its lease
+            return 2
+
+    run_sweep(Noted(), machines=sweep.machines[:1], envs=given if where == "sweep" else {})
+    assert not seen.keys() & {"BENCH_PRICE_PER_HOUR", "BENCH_PRICE_SOURCE", "BENCH_CURRENCY"}
+    assert seen["BENCH_INSTANCE"] == "aws:p3.2xlarge"
+    (opened,) = (lease for lease in read_all(store, "leases")[0] if isinstance(lease, LeaseOpened))
+    assert opened.price is not None
+    assert (opened.price.amount, opened.price.currency) == (Decimal("1.25"), "EUR")
+
+
+def test_the_catalogue_s_dollars_are_dollars_whatever_currency_the_sweep_names(
+    run_sweep: RunSweep, sweep: Sweep
+) -> None:
+    seen: dict[str, str] = {}
+
+    class Noted(FakeProvisioner):
+        def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
+            seen.update(request.envs | envs)
+            return super().run(request, instance, envs)
+
+    run_sweep(Noted(), machines=sweep.machines[:1], envs={"BENCH_CURRENCY": "EUR"})
+    assert (seen["BENCH_PRICE_PER_HOUR"], seen["BENCH_CURRENCY"]) == ("3.60", "USD")
+
+
+def test_a_price_that_is_none_is_refused_before_anything_is_rented(run_sweep: RunSweep, sweep: Sweep) -> None:
+    provisioner = FakeProvisioner()
+    with pytest.raises(UsageError):
+        run_sweep(provisioner, envs={"BENCH_PRICE_PER_HOUR": "cheap"})
+    assert not any(call.startswith("launch") for call in provisioner.calls)
