@@ -28,7 +28,7 @@ from bench.store.base import (
     read_leases,
 )
 from bench.store.folder import FolderStore
-from bench.store.log import read_log
+from bench.store.log import read_log, read_log_text
 from bench.store.spool import GivenUp, Spool, SpooledWriter, drain, spool_folder, spools
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "read_each",
     "read_leases",
     "read_log",
+    "read_log_text",
     "spool_folder",
     "spools",
 ]

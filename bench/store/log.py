@@ -96,6 +96,11 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
     yield from reader.end()
 
 
+def read_log_text(pieces: Iterable[str]) -> Iterator[RawRecord | DamagedLine]:
+    """The same of a log that comes as text, which may hold what has no UTF-8."""
+    return read_log(piece.encode(errors="replace") for piece in pieces)
+
+
 class _Start(NamedTuple):
     """What may be the beginning of a record's line: its text so far, what stood before it, where it went on last."""
 

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from bench.record.documents import LeaseClosed, LeaseOpened, Run, to_bytes, utc_now
 from bench.store.base import RawRecord
-from bench.store.log import echo, read_log, to_line
+from bench.store.log import echo, read_log, read_log_text, to_line
 from tests.support.builders import make_run, runs
 from tests.support.logs import read
 
@@ -32,6 +32,12 @@ def test_a_line_is_short_and_says_which_record_it_is() -> None:
     assert re.fullmatch(r"bench-record: 1,\S+,\d+,[0-9a-f]{16},[A-Za-z0-9+/]+", line)
     assert RUNS[0].key() in line
     assert len(line) < 4096  # what a pipe takes in one piece
+
+
+def test_text_that_has_no_utf_8_does_no_harm() -> None:
+    line = to_line(RUNS[0])
+    pieces = ["half a letter: \ud83d ", line[:100], f"{line[100:]}\n", "\udcff\n"]
+    assert list(read_log_text(pieces)) == [RawRecord(RUNS[0].key(), to_bytes(RUNS[0]))]
 
 
 def test_leases_come_back_too() -> None:

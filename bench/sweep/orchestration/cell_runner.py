@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bench.errors import BenchError, StoreError
 from bench.record.documents import new_id, utc_now
-from bench.store import Collector, DamagedLine, RawRecord, Spool, Store, parse, read_log
+from bench.store import Collector, DamagedLine, RawRecord, Spool, Store, parse, read_log_text
 from bench.sweep.orchestration.cell_machine import CellMachine
 from bench.sweep.orchestration.launch import machine_environment
 from bench.sweep.orchestration.limited import Limited
@@ -52,7 +52,7 @@ class RecordFetcher:
         """Store the records in the last lines of a job that goes on."""
         self.log_was_read = True
         self.printed.update(key for line in lines for key in _KEY.findall(line))
-        self._put(read_log(f"{line}\n".encode() for line in lines), self._log)
+        self._put(read_log_text(f"{line}\n" for line in lines), self._log)
 
     def fetch_log(self) -> None:
         """Store what all jobs have printed."""

@@ -22,7 +22,7 @@ from bench.store import (
     counting_collector,
     read_each,
     read_leases,
-    read_log,
+    read_log_text,
 )
 from bench.sweep.orchestration.leases import LeasedMachine, close_lease
 from bench.sweep.provisioning.failure import error_line
@@ -135,7 +135,7 @@ def collect_records(cluster: str, provisioner: Provisioner, store: Store) -> Mac
         collector.add(records, source)
         return None
 
-    log_error = add(lambda: read_log(map(str.encode, provisioner.whole_log(cluster))), f"the log of {cluster}")
+    log_error = add(lambda: read_log_text(provisioner.whole_log(cluster)), f"the log of {cluster}")
     folder_error = add(lambda: provisioner.records(cluster), f"{cluster}:bench-results")
     return MachineRecords(collector.result(), log_error, folder_error)
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential
 
 from bench.errors import BenchError
-from bench.store import DamagedLine, RawRecord, read_log
+from bench.store import DamagedLine, RawRecord, read_log_text
 from bench.sweep.orchestration.state import StopSignal, SweepStopped
 from bench.sweep.provisioning.provisioner import (
     ClusterStatus,
@@ -153,7 +153,7 @@ class Limited:
         """The records in all that the jobs on the machine have printed."""
 
         def read() -> list[RawRecord | DamagedLine]:
-            return list(read_log(map(str.encode, self._provisioner.whole_log(cluster))))
+            return list(read_log_text(self._provisioner.whole_log(cluster)))
 
         return self._before_tear_down("whole log", self._limits.records, read, 2)
 
