@@ -191,7 +191,7 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Bu
         line += f", about {planned.dollars:.2f} USD, at most {most}"
     if planned.unknown:
         line += f"; the cost of {planned.unknown} is unknown"
-    budget = _bounded(budget, planned, loaded.parallel or len(queued))
+    budget = _bounded(budget, planned)
     bounds = [f"{budget.cost} USD"] if budget.cost else []
     if budget.duration:
         bounds.append(span(budget.duration))
@@ -200,14 +200,13 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Bu
     return budget
 
 
-def _bounded(budget: Budget, planned: Plan, at_once: int) -> Budget:
+def _bounded(budget: Budget, planned: Plan) -> Budget:
     """The budget, with twice the plan's upper bounds in place of those that nobody has given."""
     cost, seconds = planned.most_dollars, planned.most_seconds
     if budget.cost is None and cost and not planned.unknown:
         budget = replace(budget, cost=(2 * cost).quantize(Decimal("0.01"), ROUND_UP))
     if budget.duration is None and seconds:
-        rounds = ceil(len(planned.cells) / at_once)
-        budget = replace(budget, duration=timedelta(seconds=ceil(2 * rounds * seconds)))
+        budget = replace(budget, duration=timedelta(seconds=ceil(2 * seconds)))
     if budget.cost is None and budget.duration is None:
         raise UsageError(
             f"{planned.sweep.name}: its cost and its time are not known beforehand; give --max-cost or --max-duration"

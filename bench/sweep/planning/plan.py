@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from heapq import heapreplace
 from itertools import chain
+from math import ceil
 
 from bench.billing.estimate import Estimate
 from bench.billing.offers.query import Answer, Failure, Query, ranked
@@ -107,15 +109,21 @@ class Plan:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds until the last cell is done, as cells run side by side; None where one is unknown."""
-        times = [cell.time for cell in self.cells]
-        return None if None in times else max(time.expected for time in times if time)
+        """Seconds until the last cell is done, as many at once as the sweep says; None where one is unknown."""
+        expected = {each.cell: each.time.expected for each in self.cells if each.time}
+        if len(expected) < len(self.cells):
+            return None
+        ends = [0.0] * (self.sweep.parallel or len(self.cells))
+        for cell in self.sweep.cells():  # each begins where the first place is free
+            heapreplace(ends, ends[0] + expected.get(cell, 0.0))
+        return max(ends)
 
     @property
     def most_seconds(self) -> float | None:
         """The upper bound of that."""
-        times = [cell.most_s for cell in self.cells]
-        return None if None in times else max(seconds for seconds in times if seconds is not None)
+        known = [cell.most_s for cell in self.cells if cell.most_s is not None]
+        rounds = ceil(len(self.cells) / (self.sweep.parallel or len(self.cells)))
+        return rounds * max(known) if len(known) == len(self.cells) else None
 
     @property
     def keeps_cost(self) -> bool | None:
@@ -131,10 +139,11 @@ class Plan:
         """Whether the upper bound stays within `max_duration`. None: there is none, or it is unknown."""
         if self.sweep.max_duration is None:
             return None
-        known = [cell.most_s for cell in self.cells if cell.most_s is not None]
-        if max(known, default=0.0) > self.sweep.max_duration.total_seconds():
+        most = self.most_seconds
+        known = max((cell.most_s for cell in self.cells if cell.most_s is not None), default=0.0)
+        if (known if most is None else most) > self.sweep.max_duration.total_seconds():
             return False
-        return True if len(known) == len(self.cells) else None
+        return None if most is None else True
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:

@@ -24,7 +24,8 @@ def notes(plan: Plan, today: date | None) -> Iterator[str]:
         yield f"max_cost {sweep.max_cost:.2f} {CURRENCY}: {_kept(plan.keeps_cost, 'what a cell costs')}"
     if sweep.max_duration is not None:
         hours = sweep.max_duration.total_seconds() / 3600
-        yield f"max_duration {hours:g} h, all cells side by side: {_kept(plan.keeps_duration, 'the time of a cell')}"
+        how = f"{sweep.parallel} at once" if sweep.parallel else "all cells side by side"
+        yield f"max_duration {hours:g} h, {how}: {_kept(plan.keeps_duration, 'the time of a cell')}"
     yield from (f"{cell.cell.name}: {cell.why}" for cell in plan.cells if cell.why)
     yield from _bounds(plan)
     yield from (f"{cell.cell.name}: {whole_words(cell.whole)}" for cell in plan.cells if cell.whole)

@@ -165,6 +165,25 @@ def test_limits_are_held_against_the_upper_bound(task: WriteTask) -> None:
     assert broken.sweep.max_duration == timedelta(minutes=10)
 
 
+@pytest.mark.parametrize(("parallel", "rounds"), [(None, 1), (3, 1), (2, 2), (1, 3), (7, 1)])
+def test_cells_that_wait_for_each_other_take_longer(task: WriteTask, parallel: int | None, rounds: int) -> None:
+    for name in "abc":
+        task(name, V100)
+    one = planned(offer(), machines=["a"])
+    found = planned(offer(), machines=["a", "b", "c"], parallel=parallel, max_duration="1m")
+    assert one.seconds is not None
+    assert one.most_seconds is not None
+    assert found.seconds == pytest.approx(rounds * one.seconds)
+    assert found.most_seconds == pytest.approx(rounds * one.most_seconds)
+    minutes = int(rounds * one.most_seconds // 60)
+    bounds = [f"{minutes}m", f"{minutes + 1}m"]
+    kept = [
+        planned(offer(), machines=["a", "b", "c"], parallel=parallel, max_duration=bound).keeps_duration
+        for bound in bounds
+    ]
+    assert kept == [False, True]
+
+
 def test_an_unknown_cell_leaves_a_kept_limit_open_and_a_broken_one_broken(task: WriteTask) -> None:
     task("m", V100)
     assert planned(offer(), pricing=["spot", "on-demand"], max_cost=100).keeps_cost is None
