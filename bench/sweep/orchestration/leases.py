@@ -81,12 +81,12 @@ def close_lease(
     Where the machine never came to open it, it is opened with the launcher's facts: prepared up to `first_run`, where
     one is known. Raises BenchError where SkyPilot's books do not say when it ended, or the store does not take it.
     """
+    lease_id, key = machine.lease_id, lease_key(machine.lease_id, "closed")
+    if key in keys_of(store, key):
+        return
     if uptime.stopped is None:
         raise BenchError("SkyPilot's books do not say when its machine ended")
-    lease_id = machine.lease_id
     closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
-    if closed.key() in keys_of(store, closed.key()):
-        return
     prepared = uptime.stopped
     # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
     if first_run and uptime.started <= first_run <= uptime.stopped:
