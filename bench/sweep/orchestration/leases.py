@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from bench.billing.prices import machine_hourly, train_cost
-from bench.errors import BenchError
+from bench.errors import BenchError, RecordError
 from bench.record.documents import (
     LEASE_TAG,
     CloseReason,
@@ -28,6 +28,7 @@ from bench.sweep.orchestration.records import RunIndex, keys_of
 from bench.sweep.orchestration.state import Budget
 from bench.sweep.provisioning.provisioner import Instance, Uptime
 from bench.sweep.spec import SWEEP_TAG, cluster_of
+from bench.text import plural
 
 _CLOCKS = timedelta(minutes=5)  # two clocks may be that far apart, and a machine is opened after it is paid for
 
@@ -130,12 +131,15 @@ class EarlierLeases:
         self._name, self._store = name, store
         self._leases: list[_Lease] = []
         self._standing: Collection[str] = ()
+        self._damaged = 0
 
     def read(self) -> None:
-        """Read them. Those that cannot be trusted are skipped. Raises StoreError."""
+        """Read them. Those that cannot be trusted are skipped, and `notes` says so. Raises StoreError."""
         opened: dict[str, LeaseOpened] = {}
         closed: dict[str, datetime] = {}
+        self._damaged = 0
         for lease in read_each(self._store, keys_of(self._store, "v1/leases/")):
+            self._damaged += isinstance(lease, RecordError)
             if isinstance(lease, LeaseClosed):
                 closed[lease.id] = lease.stopped
             elif isinstance(lease, LeaseOpened) and lease.tags.get(SWEEP_TAG, "").startswith(f"{self._name}/"):
@@ -178,6 +182,9 @@ class EarlierLeases:
             return
         if self.dollars:
             yield f"{self.dollars:.2f} USD of earlier calls of {self._name} count against max_cost"
+        if self._damaged:
+            damaged = plural(self._damaged, "record")
+            yield f"{damaged} of leases cannot be trusted, and max_cost does not count them: bench store verify"
         for lease in self._leases:
             if lease.dollars is None and lease.cluster not in self._standing:
                 unknown = "its price in USD" if lease.stopped else "when it ended"

@@ -86,6 +86,17 @@ def test_max_cost_counts_what_earlier_calls_cost(run_sweep: RunSweep, store: Fol
     assert run_sweep(provisioner, cost="1.10")[0].exit_code == 0
 
 
+def test_a_lease_that_cannot_be_trusted_is_said_not_to_count(run_sweep: RunSweep, store: FolderStore) -> None:
+    _lease(store, "0.60")
+    opened = next(key for key in store.keys("v1/leases/") if key.endswith("opened.json"))
+    path = store.root / opened
+    path.write_text(path.read_text().replace('"0.60"', '"0.06"'))
+    result, shown = run_sweep(FakeProvisioner(), cost="0.50")
+    assert result.exit_code == 0
+    assert "1 record " in shown
+    assert "0 record" not in run_sweep(FakeProvisioner())[1]
+
+
 def test_no_more_cells_run_at_once_than_parallel_says(run_sweep: RunSweep) -> None:
     class Counting(FakeProvisioner):
         most = 0
