@@ -171,8 +171,9 @@ def recorded(
 
 def _close(writer: SpooledWriter, part: LeasePart, interrupts: Interrupts, reason: CloseReason) -> None:
     """Close the lease, or the one behind it where another call on the machine has ended first."""
-    lease_id, opened = part.lease_id, None
-    if part.later:
+    lease_id = part.lease_id
+    opened: LeaseOpened | None = None
+    if part.later and writer.reached:  # a store that is away would keep the end of the lease from the log
         with suppress(GivenUp), interrupts.waiting():
             lease_id, opened = part.later()
     if opened:

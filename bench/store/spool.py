@@ -150,7 +150,7 @@ class SpooledWriter:
     """Puts documents into a store by way of its spool, and loses none where the store fails.
 
     With `echo`, each goes to stdout first, as a line of the job's log. The store is waited for inside `waiting`, which
-    may raise GivenUp: then it is not asked again.
+    may raise GivenUp: then it is not asked again. `reached`: the store took the last one.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class SpooledWriter:
         self._given_up = False
         self._spool = Spool(store.locator)
         self._refused: list[Path | None] = []  # in the spool, or nowhere but on stderr
-        self._reached = False
+        self.reached = False
 
     def put(self, document: AnyDocument, *, joins: bool = False) -> str:
         """The document's key. What the store does not take stays in the spool, or at worst goes to stderr.
@@ -178,10 +178,10 @@ class SpooledWriter:
             self._ask(document)
         except BenchError as error:
             if not (joins and isinstance(error, ConflictError)):
-                self._reached = False
+                self.reached = False
                 self._refuse(document, error, spooled)
                 return document.key()
-        self._reached = True
+        self.reached = True
         if isinstance(spooled, Path):
             with suppress(OSError):  # it would be put again, which changes nothing
                 spooled.unlink(missing_ok=True)
@@ -200,7 +200,7 @@ class SpooledWriter:
 
     def drain(self) -> None:
         """Put what waits for this store, from this call or an earlier one, if the store was there just now."""
-        if not self._reached:
+        if not self.reached:
             return
         with suppress(StoreError):  # what stays in the spool is counted in the end
             if done := drain(self._spool, self._store).stored:
