@@ -38,7 +38,7 @@ def several_types(side: Side) -> str | None:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return (
-        f"{side.label} ran on {len(names)} types of machine, {', '.join(names[:_NAMED])}{more}: name one, as @MACHINE"
+        f"{side.label} ran on {len(names)} machine types, {', '.join(names[:_NAMED])}{more}: select one with @MACHINE"
     )
 
 

@@ -118,7 +118,7 @@ def _beside_earlier(read: Sequence[Bill], shown: Sequence[Bill], current: Sequen
         elif earlier is not None and earlier.billed_cost != bill.billed_cost:
             yield f"{month}: {said} replaces {_cost(earlier)} of an earlier export"
     if unread := len(counting.keys() - now.keys()):
-        yield f"{plural(unread, 'bill')} shown of earlier exports: nothing was read now for the same lease and month"
+        yield f"{plural(unread, 'bill')} from earlier exports shown: this call read none for the same lease and month"
 
 
 def _by_place(bills: Iterable[Bill]) -> dict[tuple[str, datetime, str, BillSource], Bill]:

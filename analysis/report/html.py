@@ -143,7 +143,7 @@ def as_html(report: Report) -> str:
 def _short(report: Report, costs: Table[Row]) -> PageTable:
     """The rows that the report is about first, in at most MOST_COLUMNS columns."""
     first = first_rows(report.rows)
-    title = "Our own runs" if any(row.kind == "measured" for row in first) else "What is published"
+    title = "Our own runs" if any(row.kind == "measured" for row in first) else "Published results"
     whole = _whole("costs", title, replace(costs, items=first), notes="row", kind=lambda row: row.kind, sortable=True)
     names = [column.sort for column in costs.columns]
     by_need = sorted(

@@ -123,7 +123,7 @@ def variance_of_median(runs: int) -> float:
 
 def _check(groups: Groups) -> None:
     if not groups or not all(len(group) for group in groups) or min(map(min, groups)) <= 0:
-        raise ValueError("it takes machines with positive values each")
+        raise ValueError("needs machines that all have positive values")
 
 
 def _resampled(groups: Groups) -> bool:

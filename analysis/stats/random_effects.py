@@ -39,7 +39,7 @@ def fit(shown: Sequence[float], variances: Sequence[float]) -> Fit:
     Raises ValueError for fewer than two machines, or lengths that differ.
     """
     if len(shown) < 2 or len(shown) != len(variances):
-        raise ValueError(f"{len(shown)} machines with {len(variances)} errors; it takes two, with an error each")
+        raise ValueError(f"{len(shown)} machines with {len(variances)} errors; needs two, each with an error")
     values, errors = np.asarray(shown, dtype=float), np.asarray(variances, dtype=float)
     freedom = len(values) - 1
 

@@ -63,7 +63,7 @@ def to_first_success(
     """
     total = math.fsum(spent)
     if len(spent) != len(hits) or not total > 0 or np.min(spent) < 0:
-        raise ValueError("each attempt needs what it took, 0 or more and not all 0, and whether it hit")
+        raise ValueError("each run needs its cost, 0 or more and not all 0, and whether it hit")
     n, hit = len(spent), int(np.count_nonzero(hits))
     if hit == 0:
         return math.inf, None

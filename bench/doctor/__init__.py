@@ -37,5 +37,5 @@ def findings(asked: Asked, probes: Mapping[str, Probe] = PROBES) -> Iterator[lis
         try:
             yield list(probe(asked))
         except Exception as error:  # a doctor must not die of what it finds
-            broken = f"could not be looked at ({type(error).__name__}: {error})"
-            yield [Finding(name, broken, "report this as a defect of bench, with the output of this command")]
+            broken = f"could not be checked ({type(error).__name__}: {error})"
+            yield [Finding(name, broken, "report this as a bug in bench, with the output of this command")]

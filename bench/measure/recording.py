@@ -169,7 +169,7 @@ def recorded(
 
 def _finish(writer: SpooledWriter, interrupts: Interrupts, left: int) -> None:
     """Say what is missing: runs that were not made, as a signal came, and records that the store did not take."""
-    missing = [f"{plural(left, 'run')} not made"] if left else []
+    missing = [f"{plural(left, 'run')} not executed"] if left else []
     try:
         writer.finish()
     except StoreError as error:

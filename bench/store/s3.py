@@ -45,7 +45,7 @@ class S3Store:
     def __init__(self, url: str) -> None:
         found = _URL.fullmatch(url)
         if found is None:  # not repeated: people put keys into URLs
-            raise StoreError("the store's URL is not right; write s3://bucket/prefix, without keys or a password")
+            raise StoreError("the store's URL is invalid; write s3://bucket/prefix, without keys or a password")
         self._bucket = found[1]
         self._above = "".join(f"{part}/" for part in (found[2] or "").split("/") if part)
         self._name = f"s3://{self._bucket}/{self._above}".rstrip("/")
@@ -69,12 +69,12 @@ class S3Store:
         if self._create(_PROBE, data) and self._create(_PROBE, data):
             raise StoreError(
                 f"store {self._name}: the server ignores If-None-Match, so records could be overwritten; "
-                "use one that knows conditional writes"
+                "use one that supports conditional writes"
             )
         # A 412 is believed once the object is seen: there are servers that refuse where nothing lies.
         if self._there(_PROBE) != data:
             raise StoreError(
-                f"store {self._name}: {_PROBE} reads back altered, as records would; look at what lies between, such "
+                f"store {self._name}: {_PROBE} reads back altered, as records would; check what is in between, such "
                 "as a gateway, or use another server"
             )
 
@@ -88,7 +88,7 @@ class S3Store:
         begun = self._mark_late(document, time_of(document.id))  # before: a mark alone does no harm
         if not self._create(key, data) and self._there(key) != data:
             raise ConflictError(
-                f"{self._name}/{key}: another document lies here, and records are never overwritten; "
+                f"{self._name}/{key}: another document is here already, and records are never overwritten; "
                 "compare them, then give another store with --store"
             )
         self._mark_late(document, begun)  # a machine may sleep in between
@@ -186,8 +186,8 @@ class S3Store:
             folders = [folder for _, below in listings for folder in below]
         if not keys and not any(page.keys or page.prefixes for page in self._pages("", MaxKeys=1)):
             raise StoreError(
-                f"store {self._name}: nothing lies below this prefix; `bench run RECIPE --store {quote(self._name)}` "
-                "begins a store there, or name the prefix that holds your records"
+                f"store {self._name}: nothing is stored below this prefix; `bench run RECIPE --store "
+                f"{quote(self._name)}` creates a store there, or name the prefix that holds your records"
             )
         return iter(sorted(keys))
 

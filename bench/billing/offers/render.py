@@ -91,7 +91,7 @@ def _footnotes(offers: Sequence[Offer], today: date) -> list[str]:
     old = any(offer.seen < since and offer.amount is not None for offer in offers)
     return [
         *(["stale: seen more than 30 days ago"] if stale else []),
-        *([f"seen before {since}: too old to be ranked with the newest, so they stand last"] if old else []),
+        *([f"seen before {since}: too old to be ranked with the newest, so listed last"] if old else []),
     ]
 
 

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-_MISSING = "no such program; is it spelled right, and on the PATH?"
+_MISSING = "no such program; check its spelling and the PATH"
 _NOT_EXECUTABLE = "not executable; start it with its interpreter, or chmod +x"
 
 

@@ -157,7 +157,7 @@ class FolderLayer:
                 return parts.to_table(columns=list(columns), memory_pool=POOL)
         except (OSError, pa.ArrowException) as error:
             raise StoreError(
-                f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact anew"
+                f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact again"
             ) from error
 
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:

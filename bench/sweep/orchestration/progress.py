@@ -69,7 +69,7 @@ def step(cell: CellState) -> str:
     if cell.stage.over:
         return f"{cell.stage.value}, {cell.runs} of {cell.planned} runs recorded"
     if cell.stage is Stage.TEARDOWN and cell.left:
-        return f"could not be given back yet, tried again: {cell.left_because}; by hand: {cell.left}"
+        return f"could not be given back yet, retrying: {cell.left_because}; by hand: {cell.left}"
     return str(cell.stage.value)
 
 

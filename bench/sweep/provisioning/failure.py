@@ -85,10 +85,10 @@ def failure_of_job(
         return Failure("PREEMPTED", f"the provider took the machine back ({taken_back})")
     if job is Job.GONE:
         return Failure(
-            "LOST", "the machine is gone, and nothing says why; its cost is counted to its last sign of life"
+            "LOST", "the machine is gone without evidence of why; its cost counts up to its last sign of life"
         )
     lines = [line for line in map(plain, log) if line]
-    last = shortened(lines[-1]) if lines else "it printed nothing"
+    last = shortened(lines[-1]) if lines else "without any output"
     where = "setup" if in_setup else "the job"
     return Failure("OOM" if any(map(_MEMORY.search, lines)) else "ERROR", f"{where} failed: {last}")
 
@@ -143,7 +143,7 @@ def machine_end(
         try:
             taken_back = ask_cloud(instance)
         except Exception as error:  # SkyPilot and its clouds raise what they like
-            note = f"the cloud could not be asked what ended the machine: {error_line(error)}"
+            note = f"the cloud could not be asked why the machine ended: {error_line(error)}"
             return MachineEnd(gone, None, last_sign, (note,))
     return MachineEnd(gone, taken_back, last_sign)
 

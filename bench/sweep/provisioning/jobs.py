@@ -137,7 +137,7 @@ def unpack(log: Iterable[str]) -> Iterator[RawRecord]:
             yield from _records("".join(text), content)
             return
         text.append(content)
-    raise BenchError("its log broke off before all of them had come; try again")
+    raise BenchError("its log broke off before all of them had arrived; try again")
 
 
 def _records(text: str, digest: str) -> Iterator[RawRecord]:
