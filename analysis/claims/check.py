@@ -1,4 +1,4 @@
-"""Claims held against everything at hand, published entries and our runs of each machine; and the table of it."""
+"""Checks claims against published entries and our runs on each machine; and the table of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims of the kind "A needs 2.5 times less time than B", and the rule of the verdict on each.
+"""Claims such as "A needs 2.5 times less time than B", and the rule of the verdict on each.
 
 `claims.toml` beside this file names them. A claim is supported where the factor found, rounded to the digits
 that were claimed, is at least the claimed one: "2.5x" takes 2.45. Where the factor has an interval, all of it

@@ -1,4 +1,4 @@
-"""Claims of one's own held against the runs of a store, and the table of it.
+"""Checks the user's own claims against the runs of a store; and the table of results.
 
 The verdict is that of every claim: of an interval, all of it counts. Two sides are put together, and qualified, as
 `bench compare` does it.

@@ -1,4 +1,4 @@
-"""A claim of one's own, and the TOML file that holds several.
+"""A claim of the user's own, and the TOML file that holds several.
 
 It is about one side, "gpt2 takes at most 3.04 h", or about two, "new needs 1.8 times less time than old". A side is a
 recipe or a program, as NAME or NAME@MACHINE.

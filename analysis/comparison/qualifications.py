@@ -1,4 +1,4 @@
-"""What qualifies a comparison of two sides: what differs beside the recipe, how runs were paired, which are in doubt.
+"""Qualifications of a comparison: what else differs, how runs were paired, which of them are doubtful.
 
 Comparisons and claims of one's own say it in the same words.
 """

@@ -1,4 +1,4 @@
-"""A side of a comparison: the runs that a name selects, what their times say by machine, and its numbers in a line.
+"""A side of a comparison: the runs that a name selects, their values by machine, and a summary line.
 
 A name is `recipe`, or `recipe@part of a machine's name`.
 """

@@ -1,4 +1,4 @@
-"""The four figures of a report: each drawing with its title, its description in words, its key and its numbers."""
+"""The four figures of a report: each plot with its title, its description in words, its key and its numbers."""
 
 from __future__ import annotations
 

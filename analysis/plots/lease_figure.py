@@ -1,4 +1,4 @@
-"""The figure of where the cost of a lease goes: bars of phases, their numbers and their description in words."""
+"""The figure of the cost of a lease by phase: bars, their numbers and a description in words."""
 
 from __future__ import annotations
 

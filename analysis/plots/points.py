@@ -1,4 +1,4 @@
-"""The points of a drawing: where each stands, which are on the front, and what its tip says."""
+"""The points of a plot: their positions, the Pareto front, and their tooltips."""
 
 from __future__ import annotations
 

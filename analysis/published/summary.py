@@ -1,4 +1,4 @@
-"""What published runs say of themselves: their clock and what it leaves out, means and spreads as authors give them."""
+"""A summary of published runs: their clock and what it leaves out, means and spreads as authors give them."""
 
 from __future__ import annotations
 

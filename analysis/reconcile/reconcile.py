@@ -1,4 +1,4 @@
-"""What `bench reconcile` does: charges read, matched to leases, stored as bills, and set beside the estimates."""
+"""The work of `bench reconcile`: charges read, matched to leases, stored as bills, and compared with the estimates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bill against the estimate, for people: a row a lease, and what stands on one side only."""
+"""The bill against the estimate, for people: one row per lease, and whatever has no counterpart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no network, no file beside it.
+"""A report as one self-contained HTML page: no network, no other file.
 
 First the answer and the verdicts, then time against dollars, then a table that fits; the rest folds away. What stands
 in records is text to the page and never markup: jinja2 escapes all of it. The page forbids itself every request, and

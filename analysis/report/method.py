@@ -1,4 +1,4 @@
-"""How what a report says was measured: clocks, prices, machines and software, and the runs that were left out."""
+"""How a report's numbers were measured: clocks, prices, machines and software, and the runs that were left out."""
 
 from __future__ import annotations
 

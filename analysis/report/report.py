@@ -1,4 +1,4 @@
-"""The cost report: from documents to rows with their footnotes, without any words of a format."""
+"""The cost report: from documents to rows with footnotes, independent of the output format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of samples as people read it: what a whole run would take and cost on each machine."""
+"""The table of samples for people: what a whole run would take and cost on each machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two tables of a report as people read them: three significant digits, intervals, units in the header.
+"""The two tables of a report for people: three significant digits, intervals, units in the header.
 
 Money in another currency than USD names it in its cell. Unknown is spelled out.
 """

@@ -1,4 +1,4 @@
-"""What a whole run of a sampled program would take and cost, a row for each machine and price; and which runs they are.
+"""What a whole run of a sampled program would take and cost, one row per machine and price.
 
 start-up + rate x steps, after waiting and set-up; then the provider's billing rule
 """

@@ -1,4 +1,4 @@
-"""Estimates with their 95 % intervals: shares, means, medians; and how two samples compare.
+"""Estimates with their 95 % intervals: fractions, means, medians; and comparisons of two samples.
 
 Pure functions of numbers. A positive difference says that the first sample's share or mean is the higher one.
 An interval that the data cannot carry is None, never a guess: no median interval from five values, no mean

@@ -1,4 +1,4 @@
-"""How many machines and runs it takes to see that two types of machine differ, before any is rented."""
+"""How many machines and runs it takes to show that two machine types differ, before any is rented."""
 
 from __future__ import annotations
 

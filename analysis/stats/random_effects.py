@@ -1,4 +1,4 @@
-"""A random-effects fit: the centre of machines that differ, from what each of them showed, with its standard error.
+"""A random-effects fit: the centre of a population of machines, with its standard error.
 
 Machine i shows centre + (its own deviation, variance tau^2) + (an error of variance error_i^2). tau^2 is that of Paule
 and Mandel; the standard error and its degrees of freedom are those of Hartung, Knapp, Sidik and Jonkman, which hold for

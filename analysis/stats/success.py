@@ -1,4 +1,4 @@
-"""P(hit), and what trying until one attempt hits takes: of the machines that ran, or of their type.
+"""P(hit), and the cost of repeating runs until one hits: for the machines that ran, or for their type.
 
 What is left out in turn is a single run, or all runs of a machine: that is the scheme, and the statistics know none of
 it. A machine that hits less often than the next then widens both intervals; one that merely looks alike by chance never

@@ -1,4 +1,4 @@
-"""Prices that the reader gives: every run of a cost table priced once more, and energy with what it costs.
+"""Prices given by the reader: every run of a cost table priced a second time, and energy with its cost.
 
 What if an hour of its machine had cost something else: the seconds stay those that were measured, and the prices of the
 records stay beside them, in columns of their own. Energy is that of the GPUs that the runs used, by their own counters:

@@ -1,4 +1,4 @@
-"""The table of leases: like machines together, with what they should cost, what was billed, and per success."""
+"""The table of leases: similar machines together, with estimate, bill, and cost per success."""
 
 from __future__ import annotations
 

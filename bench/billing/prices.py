@@ -1,4 +1,4 @@
-"""Prices: the book that comes with `bench`, what the user says a machine costs, and what seconds cost at a price.
+"""Prices: the price book included in `bench`, prices given by the user, and what seconds cost at a price.
 
 The book, `prices.csv`, holds one row an instance type and pricing category, each with the place it was read
 and the day. Accelerators are named as SkyPilot names them. A price read once grows old; a user's own price

@@ -1,4 +1,4 @@
-"""bench data: fetch or verify CIFAR-10."""
+"""bench data: download or verify CIFAR-10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bench doctor: what is missing on this machine, and how to get it."""
+"""bench doctor: what this machine lacks, and how to get it."""
 
 from __future__ import annotations
 

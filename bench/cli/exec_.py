@@ -1,4 +1,4 @@
-"""bench exec: your own program, run to its end, to a target, or for a few steps, and recorded."""
+"""bench exec: your own program, run to its end, to a target, or for some steps, and recorded."""
 
 from __future__ import annotations
 

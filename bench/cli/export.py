@@ -1,4 +1,4 @@
-"""bench export: the records of a store, in the formats that others read."""
+"""bench export: the records of a store, in other formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bench import: what others published, as records."""
+"""bench import: published results, as records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machines that sweeps rent: bench status lists them, collect fetches their records, down gives them back."""
+"""The machines that sweeps rent: bench status lists them, collect downloads their records, down gives them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bench metrics: what of a program's output is read as progress, by which source, and what is not."""
+"""bench metrics: which progress is read from a program's output, by which source, and what is not."""
 
 from __future__ import annotations
 

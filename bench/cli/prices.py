@@ -1,4 +1,4 @@
-"""bench prices: what machines cost, by every source that answers."""
+"""bench prices: what machines cost, from every available source."""
 
 from __future__ import annotations
 

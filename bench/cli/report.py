@@ -1,4 +1,4 @@
-"""bench report: what the records in a store say, as a table or a page."""
+"""bench report: the records in a store as a table or a page."""
 
 from __future__ import annotations
 

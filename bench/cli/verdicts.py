@@ -1,4 +1,4 @@
-"""bench compare and bench claims: comparisons of runs, and what was claimed of them; a verdict is an exit code."""
+"""bench compare and bench claims: comparisons of runs, and checks of claims; a verdict is an exit code."""
 
 from __future__ import annotations
 

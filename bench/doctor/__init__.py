@@ -1,4 +1,4 @@
-"""What is missing on this machine for a command to do its work, and how to get it.
+"""What this machine lacks for a command to work, and how to get it.
 
 A probe looks at one thing and reports findings. None measures anything, and none leaves anything behind but what
 every command leaves: an object in the bucket of an S3 store that shows that it takes one.

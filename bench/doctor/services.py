@@ -1,4 +1,4 @@
-"""Probes of what a command reads and asks: data, the store and its spool, credentials, SkyPilot."""
+"""Probes of a command's data and services: data set, store and spool, credentials, SkyPilot."""
 
 from __future__ import annotations
 

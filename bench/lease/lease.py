@@ -1,4 +1,4 @@
-"""The lease that runs on this machine belong to: joined where it is open already, else opened here; and closed.
+"""The lease that runs on this machine belong to: joined if it is open already, otherwise opened here; and closed.
 
 Machines of one launch have one lease each: the first has the id of the launch, each further one an id derived from
 it. Calls on one machine without a launch follow each other, so that no second is paid for twice.

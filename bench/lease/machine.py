@@ -1,4 +1,4 @@
-"""The rented machine this is, and the record of its lease as it would be opened now: price, start, tags.
+"""This rented machine, and the record of its lease as it would be opened now: price, start, tags.
 
 It is detected by its firmware, SkyPilot and the provider's metadata server.
 

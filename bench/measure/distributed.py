@@ -1,4 +1,4 @@
-"""A recipe on several GPUs: a process for each, which this one starts, listens to and ends, but never trains in."""
+"""A recipe on several GPUs: this process starts, supervises and ends one process per GPU, and never trains itself."""
 
 from __future__ import annotations
 

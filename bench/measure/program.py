@@ -1,4 +1,4 @@
-"""A series of runs of a program of one's own, each measured from outside and made a record."""
+"""A series of runs of a program, each measured from outside and recorded."""
 
 from __future__ import annotations
 

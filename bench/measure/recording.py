@@ -1,4 +1,4 @@
-"""The records of one call: its lease opened, each run stored as it ends, the lease closed; and the signals that end it.
+"""The records of one call: its lease opened, each run stored as it ends, the lease closed; and signal handling.
 
 SIGINT, SIGTERM and SIGHUP raise an exception only where nothing measured can be lost by it. The first ends the series
 once its records are stored; after a second one a store that stalls is not waited for, and they stay in the spool.

@@ -1,4 +1,4 @@
-"""`python3 bench-exec.pyz -- python train.py`: runs of a program on a machine that has nothing but Python.
+"""`python3 bench-exec.pyz -- python train.py`: runs of a program on a machine that has only Python.
 
 Each record is a line on stdout, which `bench collect --log` reads. Exit codes are those of `bench exec`, but that the
 record alone says where the program contradicts --total-steps. Of several nodes the first one measures; on the others

@@ -1,4 +1,4 @@
-"""What is to be run, the quality that it is to reach, and when it is to be stopped."""
+"""What to run, the target to reach, and when to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one run of a program counts: completed, failed or interrupted; and what is odd about it."""
+"""How one run of a program counts: completed, failed or interrupted; and its warnings."""
 
 from __future__ import annotations
 

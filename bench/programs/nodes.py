@@ -1,4 +1,4 @@
-"""Several machines that run one program together, as SkyPilot starts it on each: the first one measures.
+"""Several nodes that run one program together, as SkyPilot starts it on each: the first one measures.
 
 The head is the node of rank 0. It tells the others when a run begins and when it is over, through a connection to each,
 so that a program that waits for its peers is not waited for. A node whose program fails says so.

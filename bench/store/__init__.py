@@ -1,4 +1,4 @@
-"""Stores: where records live. Writing is create-only; nothing is overwritten and nothing is lost.
+"""Stores: where records are kept. Writing is create-only; nothing is overwritten and nothing is lost.
 
 Other packages import from here; the compact layer alone, which needs pandas, is in a module of its own.
 """

@@ -1,4 +1,4 @@
-"""What every store does, wherever it keeps its records, and how records from elsewhere are put into one."""
+"""What every store does, wherever it keeps its records, and how records from elsewhere are added to one."""
 
 from __future__ import annotations
 

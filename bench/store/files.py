@@ -1,4 +1,4 @@
-"""Files as people and tools leave them in a folder: behind links, in circles, or no files at all."""
+"""Files in a folder as people and tools leave them: behind links, in cycles, or not regular files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store in a folder: one file a record, crash-safe, for any number of writers at once."""
+"""A store in a folder: one file per record, crash-safe, and safe for concurrent writers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store below an S3 prefix: one object a record, created once, for any number of writers at once.
+"""A store below an S3 prefix: one object per record, created once, safe for concurrent writers.
 
 A record is put with `If-None-Match: *` and its SHA-256, so that S3 itself refuses to overwrite one and to take altered
 bytes. Credentials, region, endpoint, profile and role are boto3's own settings; docs/s3.md names them.

@@ -1,4 +1,4 @@
-"""The S3 client: boto3's, with boto3's settings and the few it has none for, and what its errors mean in one line."""
+"""The S3 client: boto3 with its settings and the few that it lacks, and its errors explained in one line."""
 
 from __future__ import annotations
 

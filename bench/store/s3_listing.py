@@ -1,4 +1,4 @@
-"""Listings of a bucket, believed only where they say that they are complete.
+"""Listings of a bucket, trusted only if they say that they are complete.
 
 Servers differ in what surrounds the keys: no KeyCount, capital letters, a login page in place of XML. So a listing is
 followed by the keys that it contains, and ends only where the server says so: fewer records than there are would be a

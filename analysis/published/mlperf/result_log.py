@@ -1,4 +1,4 @@
-"""The log of one MLPerf run: what its `:::MLLOG` lines say, whatever stands around them.
+"""The log of one MLPerf run: its `:::MLLOG` lines, with or without other text around them.
 
 `eval_accuracy` keeps that name in the logs where it is a loss.
 """

@@ -1,4 +1,4 @@
-"""A tree of MLPerf Training results, into records of published runs, one a system and benchmark.
+"""Imports a tree of MLPerf Training results as records of published runs, one per system and benchmark.
 
 `<submitter>/results/<system>/<benchmark>/result_*.txt` are the logs of the runs; `<submitter>/systems/<system>.json`
 says what they ran on. `targets.csv` beside this file says of a benchmark what its `eval_accuracy` is, and which way it

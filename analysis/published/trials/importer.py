@@ -1,4 +1,4 @@
-"""A file of trials, into one record of published runs.
+"""Imports a file of trials as one record of published runs.
 
 A run without a time or without a value is an attempt that failed; anything else that is not what its column is to hold
 refuses the file: runs that are left out would make another mean.

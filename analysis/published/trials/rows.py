@@ -1,4 +1,4 @@
-"""The rows of a file of trials: JSON objects, one a line, or CSV with a header; and which column holds what.
+"""The rows of a file of trials: JSON objects, one per line, or CSV with a header; and the mapping of columns.
 
 A mapping says so: `seconds=train_s`, `value=accuracy/100`, `machine=host`.
 """

@@ -1,4 +1,4 @@
-"""Prices for people, as a table, and for programs, as CSV and JSON. What no source knows is said to be unknown."""
+"""Prices for people, as a table, and for programs, as CSV and JSON. Unknown prices are called unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SkyPilot's catalogue, where SkyPilot is installed: a price of each GPU machine of each cloud it knows.
+"""SkyPilot's catalogue, if SkyPilot is installed: a price for each GPU machine of each cloud that it knows.
 
 It is asked in a process of its own (`skypilot_child`), which takes its seconds of imports and its downloads with
 it when time is up; clouds that had answered by then count.

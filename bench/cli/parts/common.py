@@ -1,4 +1,4 @@
-"""What commands share: options, and how they answer.
+"""What commands share: options and output.
 
 Text goes to stdout or a file, what could not be read to stderr; a question is asked there, too.
 """

@@ -1,4 +1,4 @@
-"""A node beside the first of several: it runs the program whenever the first one does, and measures nothing."""
+"""A node other than the first: it runs the program whenever the first one does, and measures nothing."""
 
 from __future__ import annotations
 

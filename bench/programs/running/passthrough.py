@@ -1,4 +1,4 @@
-"""The program's output, handed on byte for byte, and what is said between its lines."""
+"""The program's output, passed on byte for byte, and bench's own messages between its lines."""
 
 from __future__ import annotations
 

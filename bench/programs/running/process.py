@@ -1,4 +1,4 @@
-"""A program in a process group of its own: started, signalled, and brought to its end with all that it left behind.
+"""A program in a process group of its own: started, signalled, and terminated with everything that it left behind.
 
 It is asked by SIGTERM, then made to by SIGKILL.
 """

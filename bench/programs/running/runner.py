@@ -1,4 +1,4 @@
-"""Runs a program once: hands its output on, stamps its lines as they are read, and stops it when that is due."""
+"""Runs a program once: passes its output on, timestamps its lines, and stops it when due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user's own regular expressions find: `--metric NAME=REGEX`, one group the number.
+"""The user's own regular expressions: `--metric NAME=REGEX`, whose group is the number.
 
 NAME may be `step` or `total`, too. With several groups the one called `value` is the number, else the first.
 """

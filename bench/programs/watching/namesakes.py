@@ -1,4 +1,4 @@
-"""A target's metric that a program shows under another name only: `train_loss` where `loss` is waited for.
+"""A target's metric that a program shows only under another name: `train_loss` instead of `loss`.
 
 Else that would be said when the program is over, and a run that somebody pays for has failed.
 """

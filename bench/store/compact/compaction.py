@@ -1,4 +1,4 @@
-"""Runs from the compact layer where it holds them, from their records where not; and what the layer lacks, added."""
+"""Reads runs from the compact layer if it holds them, otherwise from their records; and adds what the layer lacks."""
 
 from __future__ import annotations
 

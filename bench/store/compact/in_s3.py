@@ -1,4 +1,4 @@
-"""The compact layer below an S3 prefix. Listing a million objects takes a thousand requests, so it is written down.
+"""The compact layer below an S3 prefix. Listing a million objects takes a thousand requests, so a manifest avoids it.
 
     v1/compact/3/runs/recipe=…/month=…/<part id>.parquet    as in a folder
     v1/compact/3/manifests/<id>                             what a compaction looked at, JSON

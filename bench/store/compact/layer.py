@@ -1,4 +1,4 @@
-"""The compact layer of one store, its rows, and that of a folder, where what is missing is seen by comparing names.
+"""The compact layer of a store and its rows; and that of a folder, where missing runs are found by comparing names.
 
 Its version is in its path, so that a layer of another meaning is never read.
 """

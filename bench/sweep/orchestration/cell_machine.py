@@ -1,4 +1,4 @@
-"""The machine of one cell: what is asked for, rented or taken over from an earlier call, given back; its lease."""
+"""The machine of one cell: requested, rented or taken over from an earlier call, given back; its lease."""
 
 from __future__ import annotations
 

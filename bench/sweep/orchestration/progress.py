@@ -1,4 +1,4 @@
-"""A line a cell on stderr: live on a terminal, elsewhere printed whenever it says something new."""
+"""One progress line per cell on stderr: live on a terminal, elsewhere printed whenever it changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a sweep: every cell in a thread of its own, and one eye on the money, the clock and Ctrl-C."""
+"""Runs a sweep: one thread per cell, while the main thread watches the budget, the clock and Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which offers fit a task file: those of each machine that it would take, and why one of them has no price."""
+"""Which offers fit a task file, for each machine that it permits, and why one of them has no price."""
 
 from __future__ import annotations
 

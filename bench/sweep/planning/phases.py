@@ -1,4 +1,4 @@
-"""The lease that a cell would be, and its phases: waiting, set-up, runs, idle; what each takes and costs."""
+"""The lease of a future cell and its phases: waiting, set-up, runs, idle; the time and cost of each."""
 
 from __future__ import annotations
 

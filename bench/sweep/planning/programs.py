@@ -1,4 +1,4 @@
-"""What a program of one's own was seen to take on a GPU, and what a sweep of it takes by that: samples, or whole runs.
+"""What a program takes on a GPU and in a sweep, according to its samples or whole runs.
 
     seconds of a run = start-up + seconds a step x steps
 

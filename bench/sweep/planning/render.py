@@ -1,4 +1,4 @@
-"""A plan for people, as a table or Markdown with its notes, and for programs, as CSV and JSON. Unknown is never 0."""
+"""A plan for people, as a table or Markdown with notes, and for programs, as CSV and JSON. Unknown is never 0."""
 
 from __future__ import annotations
 

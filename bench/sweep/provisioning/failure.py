@@ -1,4 +1,4 @@
-"""Why a cell failed and what ended its machine: what SkyPilot raised, or how its job ended, as a reason and in words.
+"""Why a cell failed and why its machine ended: SkyPilot's exception, or the end of its job, as a reason and in words.
 
 `cloud_errors.csv` has the clouds' own codes and what each means. A refusal whose code it does not hold is an ERROR, in
 the cloud's words: nothing is taken for a lack of capacity that may be a wrong image or a missing permission.

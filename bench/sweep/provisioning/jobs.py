@@ -1,4 +1,4 @@
-"""The jobs on a machine as SkyPilot is given them: set-up, runs, and the one that packs the records, unpacked here."""
+"""The jobs that SkyPilot runs on a machine: set-up, runs, and one that packs the records, which are unpacked here."""
 
 from __future__ import annotations
 

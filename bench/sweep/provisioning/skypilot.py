@@ -1,4 +1,4 @@
-"""SkyPilot's Python API, and nothing else of it: no type of SkyPilot leaves this file. Imported when it is needed."""
+"""The adapter to SkyPilot's Python API: no type of SkyPilot leaves this file. Imported when it is needed."""
 
 from __future__ import annotations
 
