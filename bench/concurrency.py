@@ -1,4 +1,4 @@
-"""Much work at once: in order and with bounded memory, or whatever answers by a deadline."""
+"""Concurrent work: in order and with bounded memory, or whatever answers by a deadline."""
 
 from __future__ import annotations
 

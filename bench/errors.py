@@ -1,4 +1,4 @@
-"""The errors a user can cause or meet, each with the exit code the command line ends with.
+"""The errors that a user can cause or encounter, each with the exit code of the command line.
 
 A message says what is wrong, where, and what to do. The command line prints it as one line, without a
 traceback; anything that is not a `BenchError` is a defect of ours and keeps its traceback.

@@ -1,4 +1,4 @@
-"""Facts of this host and process: its processors and what a container may use of them, its GPU, and when it started.
+"""Facts about this host and process: CPUs and what a container may use of them, the GPU, and when the process started.
 
 The affinity and the machine's memory do not show a limit of `docker --cpus` or of Kubernetes: the cgroup does, of
 version 1 or 2.

@@ -90,7 +90,7 @@ def duration(text: object) -> timedelta:
     """A whole number and its unit: `90s`, `45m`, `2h`, `1d`. Raises ValueError for anything else."""
     parts = DURATION.fullmatch(text) if isinstance(text, str) else None
     if parts is None:
-        raise ValueError(f"{text!r} is no duration; give a whole number with s, m, h or d: 90s, 45m, 2h, 1d")
+        raise ValueError(f"{text!r} is not a duration; give a whole number with s, m, h or d: 90s, 45m, 2h, 1d")
     try:
         return timedelta(**{_TIME_UNITS[parts[2]]: int(parts[1])})
     except OverflowError:

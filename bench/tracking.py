@@ -1,4 +1,4 @@
-"""How far a long work has come, told to whoever shows it. Nobody does, unless the command line listens.
+"""Progress of long work, reported to whoever shows it: nobody, unless the command line listens.
 
 As with a logger, the work need not know who that is, and what lies between the two need not pass it on.
 """

@@ -49,7 +49,7 @@ def lease_or_series_id(text: str) -> str:
     try:
         time_of(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no id; one looks like 019aab8c-6c00-7000-8000-000000000000") from None
+        raise ValueError(f"{text!r} is not an id, such as 019aab8c-6c00-7000-8000-000000000000") from None
     return text
 
 
@@ -59,7 +59,7 @@ def _accelerators(text: str) -> Accelerators:
 
 def _whole(text: str, least: int, digits: int) -> int:
     if not re.fullmatch(rf"[0-9]{{1,{digits}}}", text) or int(text) < least:
-        raise ValueError(f"{text!r} is no number; give one of {least} or more")
+        raise ValueError(f"{text!r} is not a number of at least {least}")
     return int(text)
 
 
@@ -81,13 +81,13 @@ def _instant(text: str) -> datetime:
         unix = _UNIX_SECONDS.fullmatch(text)
         at = datetime.fromtimestamp(float(text), UTC) if unix else datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is no time; {form}") from None
+        raise ValueError(f"{text!r} is not a time; {form}") from None
     if at.tzinfo is None:
-        raise ValueError(f"{text!r} is no time; {form}")
+        raise ValueError(f"{text!r} is not a time; {form}")
     if at < FIRST_RENTED:
-        raise ValueError(f"{text} is a time before {FIRST_RENTED:%Y}, when no machine was rented for this; {form}")
+        raise ValueError(f"{text} is before {FIRST_RENTED:%Y}, which cannot be right; {form}")
     if is_future(at):
-        raise ValueError(f"{text} has not come yet; is the clock of one machine wrong?")
+        raise ValueError(f"{text} is in the future; is the clock of one machine wrong?")
     return at.astimezone(UTC)
 
 

@@ -48,7 +48,7 @@ def test_the_table_of_measurements_is_the_report_of_the_committed_records() -> N
 def test_the_readme_has_the_runs_on_the_h100() -> None:
     rows = build_report(committed(), what_if=what_if_price("aws:p5.4xlarge")).rows
     lines = [
-        "| recipe | runs | hits | P(hit), % | mean accuracy, % | median time, s | USD a success |",
+        "| recipe | runs | hits | P(hit), % | mean accuracy, % | median time, s | USD per success |",
         "| :- | -: | -: | -: | -: | -: | -: |",
     ]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Claims held against everything at hand, published entries and our runs of each machine; and the table of it."""
+"""Checks claims against published entries and our runs on each machine; and the table of results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.text import NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, one_line, s
 # 1  2026-11-22  first version.
 SCHEMA_VERSION: Final = 1
 
-UNITS: dict[Metric, str] = {"time": "s", "cost": "USD", "gpus": "GPUs", "cost-per-success": "USD a success"}
+UNITS: dict[Metric, str] = {"time": "s", "cost": "USD", "gpus": "GPUs", "cost-per-success": "USD per success"}
 _TIMED: frozenset[Metric] = frozenset({"time", "cost", "cost-per-success"})
 _MACHINE = ["machine", "instance", "hourly", "currency", "pricing_category"]
 
@@ -110,7 +110,7 @@ def _nearest(claim: Claim, a: Operand, b: Operand, known: Mapping[str, Published
     assert b.value is not None
     factor = float(claim.factor)
     notes = [
-        f"{claim.factor}x would take {amount(b.value / factor, b.unit)} of A, or a baseline of "
+        f"{claim.factor}x would need {amount(b.value / factor, b.unit)} for A, or a baseline of "
         f"{amount(a.value * factor, a.unit)}"
     ]
     earlier = [entry for entry in known.values() if entry.submitted <= known[claim.a].submitted]
@@ -119,7 +119,7 @@ def _nearest(claim: Claim, a: Operand, b: Operand, known: Mapping[str, Published
     below = [baseline for baseline in ratios if baseline[0] < claim.least]
     above = [baseline for baseline in ratios if baseline[0] >= claim.least]
     near = [f"{ratio:.2f} ({author}, {amount(value, b.unit)})" for ratio, value, author in below[-1:] + above[:1]]
-    return [*notes, f"the nearest that earlier entries give: {' and '.join(near)}"]
+    return [*notes, f"closest factors with earlier entries as the baseline: {' and '.join(near)}"]
 
 
 def _clocks(claim: Claim, book: Book, entry: Published | None, factor: float | None) -> list[str]:
@@ -148,7 +148,7 @@ def _check_machine(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     if factor is None:
         notes.append("nothing to compare: a recipe never hit, or the machine's price is unknown")
     elif interval is None:
-        notes.append(f"no interval, so no verdict: it takes {MEDIAN_FROM} runs that hit on either side")
+        notes.append(f"no interval, so no verdict: each side needs at least {MEDIAN_FROM} runs that hit")
     else:
         notes += filter(None, (about(Side(label, runs[runs["hit"]])) for label, runs in (("A", a), ("B", b))))
     first = a.iloc[0]

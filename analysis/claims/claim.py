@@ -1,4 +1,4 @@
-"""Claims of the kind "A needs 2.5 times less time than B", and the rule of the verdict on each.
+"""Claims such as "A needs 2.5 times less time than B", and the rule of the verdict on each.
 
 `claims.toml` beside this file names them. A claim is supported where the factor found, rounded to the digits
 that were claimed, is at least the claimed one: "2.5x" takes 2.45. Where the factor has an interval, all of it
@@ -22,15 +22,15 @@ from bench.record.documents import Part
 Metric = Literal["time", "cost", "gpus", "cost-per-success"]
 Verdict = Literal["supported", "not supported", "inconclusive"]
 RULE = (
-    "supported: the factor found, rounded to the digits claimed, is at least the one claimed; of an interval, all "
-    "of it. not supported: it is less; of an interval, all of it. inconclusive: neither, or the factor is unknown."
+    "supported: the factor found, rounded to the digits of the claim, is at least the claimed one; for an interval, "
+    "all of it. not supported: it is less; for an interval, all of it. inconclusive: neither, or an unknown factor."
 )
 _FILE = Path(__file__).with_name("claims.toml")
 
 
 def _as_written(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("is to be text, as a number does not keep its digits: 2.50 claims more than 2.5")
+        raise ValueError("must be text, since a number loses its digits: 2.50 claims more than 2.5")
     return value
 
 
@@ -108,7 +108,7 @@ def chosen(book: Book, ids: tuple[str, ...]) -> list[Claim]:
     known = {claim.id: claim for claim in book.claims}
     for name in ids:
         if name not in known:
-            raise UsageError(f"{name!r} is no claim; there are {', '.join(known)}")
+            raise UsageError(f"{name!r} is not a claim; choose from {', '.join(known)}")
     return [known[name] for name in ids] if ids else list(book.claims)
 
 

@@ -1,4 +1,4 @@
-"""Claims of one's own held against the runs of a store, and the table of it.
+"""Checks the user's own claims against the runs of a store; and the table of results.
 
 The verdict is that of every claim: of an interval, all of it counts. Two sides are put together, and qualified, as
 `bench compare` does it.
@@ -32,8 +32,8 @@ _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 # Across clocks and price categories nothing is compared: a verdict, unlike a sentence, has no room for a mark.
 _NOT_ACROSS = ("counts", "pricing_category")
 RULE = (
-    "supported: the value found lies on the claimed side of the one claimed, taken with the digits that it has; of an "
-    "interval, all of it. not supported: it lies on the other; of an interval, all of it. inconclusive: neither, "
+    "supported: the value found, at the precision of the claim, is on the claimed side of the claimed value; for an "
+    "interval, all of it. not supported: it is on the other side; for an interval, all of it. inconclusive: neither, "
     "or there is no interval."
 )
 
@@ -77,7 +77,7 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
         for side, known, (_, why) in zip(sides, values, selected, strict=True)
     ]
     if claim.p is not None:
-        told.append(f"the interval misses the mean on either side with a chance of {100 * claim.p:g} %")
+        told.append(f"the interval misses the mean on each side with a probability of {100 * claim.p:g} %")
     ran = not any(side.runs.empty for side in sides)
     paired = claim.b is not None and ran and interleaved(*sides)
     if paired:
@@ -115,8 +115,8 @@ def _in_its_unit(claim: OwnClaim, side: Side, values: pd.Series[float]) -> None:
     """Raise UsageError where percent are claimed of a share of 1. A program may show percent: its values say it."""
     if is_share(claim.metric) and claim.claimed > 1 and len(values) and values.max() <= 1:
         raise UsageError(
-            f"claim {claim.id}: {claim.claimed} is no share of 1, as the {claim.metric} of {side.label} is; "
-            f"of percent write {claim.claimed / 100}"
+            f"claim {claim.id}: {claim.claimed} is not a fraction of 1, as the {claim.metric} of {side.label} is; "
+            f"instead of a percentage write {claim.claimed / 100}"
         )
 
 

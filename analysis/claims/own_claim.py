@@ -1,4 +1,4 @@
-"""A claim of one's own, and the TOML file that holds several.
+"""A claim of the user's own, and the TOML file that holds several.
 
 It is about one side, "gpt2 takes at most 3.04 h", or about two, "new needs 1.8 times less time than old". A side is a
 recipe or a program, as NAME or NAME@MACHINE.
@@ -40,21 +40,21 @@ class OwnClaim(Part):
     at_most: Claimed | None = None
     at_least: Claimed | None = None
     p: float | None = Field(
-        None, gt=0, lt=0.5, description="of a mean: the chance to call it supported where it is not"
+        None, gt=0, lt=0.5, description="for a mean: the probability of a false verdict `supported`"
     )
 
     @model_validator(mode="after")
     def _one_claim(self) -> OwnClaim:
         if [self.factor, self.at_most, self.at_least].count(None) != 2:
-            raise ValueError("claims exactly one of factor, at_most and at_least")
+            raise ValueError("needs exactly one of factor, at_most and at_least")
         if (self.factor is None) != (self.b is None):
-            raise ValueError("a factor, and nothing else, is claimed of A against B")
+            raise ValueError("factor needs B, and B needs factor")
         if self.factor is not None and self.metric not in ("time", "cost"):
-            raise ValueError("a factor is claimed of time or of cost")
+            raise ValueError("factor is for time or cost")
         if self.p is not None and self.metric in ("time", "cost"):
-            raise ValueError("p is of a mean, and of time and cost the median counts")
+            raise ValueError("p is for means, and time and cost are compared by medians")
         if self.p is not None and self.p < _LEAST_P:
-            raise ValueError(f"p is {_LEAST_P:g} at least")
+            raise ValueError(f"p must be at least {_LEAST_P:g}")
         return self
 
     @property
@@ -89,4 +89,4 @@ def read_claims(path: Path) -> list[OwnClaim]:
     except ValidationError as error:
         raise UsageError(f"{path}: {first_mistake(error)}; {_FORM}") from None
     except ValueError as error:  # no TOML, or no UTF-8
-        raise UsageError(f"{path}: no TOML ({error}); {_FORM}") from None
+        raise UsageError(f"{path}: not TOML ({error}); {_FORM}") from None

@@ -54,7 +54,7 @@ def compare(a: Side, b: Side, *, policy: Policy = DEFAULT_POLICY, metrics: Seque
         a, b = replace(a, label=f"{a.label} (A)"), replace(b, label=f"{b.label} (B)")
     for side in (a, b):
         if side.runs.empty:
-            raise UsageError(f"no run of {side.label} counts: clocks were read while the device was at work; run again")
+            raise UsageError(f"no valid run of {side.label}: clocks were read while the device was busy; run again")
     shared = in_common(a, b)
     if shared:
         raise UsageError(f"{shared}, or name another store with --baseline-store")
@@ -83,8 +83,8 @@ def slower(comparison: Comparison, share: float) -> bool | None:
 
 def _notes(a: Side, b: Side, policy: Clock, findings: Sequence[Finding]) -> Iterator[str]:
     yield (
-        f"intervals: {100 * LEVEL:g} %, in brackets; a difference is called one where its interval leaves out "
-        f'"none". time: {_clock(a, policy)}, medians. 2x faster: half the time. n: runs of each side, or pairs.'
+        f"intervals: {100 * LEVEL:g} %, in brackets; a difference counts as one where its interval excludes "
+        f'"none". time: {_clock(a, policy)}, medians. 2x faster: half the time. n: runs per side, or pairs.'
     )
     yield design(a, b, max((f.n[0] for f in findings if f.metric == "time"), default=0))
     yield from filter(None, map(about, (a, b)))
@@ -118,8 +118,8 @@ def _visible(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:
         if variance > _ROUNDING:
             seen = visible_difference(min(finding.n), math.sqrt(variance))
             yield (
-                f"accuracy: at this n and spread, a true difference of {100 * seen:.2g} points would be seen with a "
-                f"chance of {100 * POWER:g} %"
+                f"accuracy: at this n and spread, a true difference of {100 * seen:.2g} points would be detected with "
+                f"probability {100 * POWER:g} %"
             )
 
 
@@ -127,7 +127,7 @@ def render(comparison: Comparison, format: str) -> str:  # noqa: A002 -- the wor
     """The comparison as text, ending in a newline. Raises UsageError for a format not in FORMATS."""
     writers = {"table": as_sentences, "markdown": as_markdown, "json": as_json}
     if format not in writers:
-        raise UsageError(f"{format!r} is no format of a comparison; there are {', '.join(FORMATS)}")
+        raise UsageError(f"{format!r} is not a comparison format; choose from {', '.join(FORMATS)}")
     return writers[format](comparison)
 
 

@@ -1,4 +1,4 @@
-"""Types of machine on the two sides of a comparison: what both ran on, and why several at once say nothing of time.
+"""Machine types on the two sides of a comparison: those that both ran on, and why times of several are not mixed.
 
 A recipe takes a second on one type and ten minutes on another. A median over both is of neither, and what a success
 takes follows from how many runs there were of each.
@@ -38,7 +38,7 @@ def several_types(side: Side) -> str | None:
         return None
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return (
-        f"{side.label} ran on {len(names)} types of machine, {', '.join(names[:_NAMED])}{more}: name one, as @MACHINE"
+        f"{side.label} ran on {len(names)} machine types, {', '.join(names[:_NAMED])}{more}: select one with @MACHINE"
     )
 
 

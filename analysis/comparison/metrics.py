@@ -98,7 +98,7 @@ def _per_run(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
     n = len(values_a), len(values_b)
     reason = too_few(*n)
     if reason is None and min(values_a.min(), values_b.min()) <= 0:
-        reason = f"a {_WORDS[metric].of} of 0 has no ratio"
+        reason = f"a {_WORDS[metric].of} of 0 gives no ratio"
     if reason:
         return _inconclusive(metric, n, reason)
     ratio, interval = ratio_of(values_a, values_b, paired=paired)
@@ -113,9 +113,9 @@ def _per_success(metric: Metric, a: Side, b: Side, policy: Clock) -> Finding:
         if not side.runs["hit"].any():
             reason = reason or f"no run of {side.label} reached its target"
         if any(math.isnan(value) for value in spent):
-            reason = reason or f"what some runs of {side.label} took is unknown"
+            reason = reason or f"the time or cost of some runs of {side.label} is unknown"
         if not sum(spent) > 0:
-            reason = reason or f"a {_WORDS[metric].of} of 0 has no ratio"
+            reason = reason or f"a {_WORDS[metric].of} of 0 gives no ratio"
     if reason:
         return _inconclusive(metric, n, reason)
     ratio, interval = ratio_of_successes(a, b, spent_a, spent_b)
@@ -133,9 +133,7 @@ def _hits(a: Side, b: Side) -> Finding:
 
     def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:
-            return (
-                f"no difference in how often the target is reached is seen: {a.label} {shares} of {b.label}, {points}"
-            )
+            return f"no significant difference in hit rate: {a.label} {shares} of {b.label}, {points}"
         more = "more" if winner == "A" else "less"
         return f"{a.label} reaches its target {more} often than {b.label}: {shares}, {points}"
 
@@ -158,7 +156,7 @@ def _accuracy(a: Side, b: Side) -> Finding:
 
     def sentence(winner: Winner | None, points: str) -> str:
         if winner is None:
-            return f"no difference in mean {name} is seen: that of {a.label} minus that of {b.label} is {points}"
+            return f"no significant difference in mean {name}: {a.label} minus {b.label} is {points}"
         higher = "higher" if (winner == "A") != low_is_better else "lower"
         return f"the mean {name} of {a.label} is {higher} than that of {b.label}, by {points}"
 
@@ -188,7 +186,7 @@ def _ratio(metric: Metric, a: Side, b: Side, n: tuple[int, int], ratio: float, i
     winner = _winner(interval, 1)
     less, more, of = _WORDS[metric]
     if winner is None:
-        text = f"no difference in {of} is seen: {b.label} takes {_times(ratio)}x that of {a.label}"
+        text = f"no significant difference in {of}: {b.label} takes {_times(ratio)}x that of {a.label}"
         ends = interval.low, interval.high
     elif winner == "A":
         text, ends = f"{a.label} is {_times(ratio)}x {less} than {b.label}", (interval.low, interval.high)

@@ -1,4 +1,4 @@
-"""What qualifies a comparison of two sides: what differs beside the recipe, how runs were paired, which are in doubt.
+"""Qualifications of a comparison: what else differs, how runs were paired, which of them are doubtful.
 
 Comparisons and claims of one's own say it in the same words.
 """
@@ -91,9 +91,9 @@ def interleaved(a: Side, b: Side) -> bool:
 def design(a: Side, b: Side, pairs: int) -> str:
     """Whether the runs were interleaved, and of how many pairs the times are."""
     if not interleaved(a, b):
-        return "unpaired: the runs were not interleaved, so a drift of the machine would show as a difference"
+        return "unpaired: the runs were not interleaved, so drift of the machine would look like a difference"
     alone = max(len(a.runs), len(b.runs)) - pairs
-    left = f"; {alone} without a time for a partner are left out of time and cost" if alone and pairs else ""
+    left = f"; {alone} without a timed partner are left out of time and cost" if alone and pairs else ""
     return f"paired: the runs were interleaved in one series, and each is compared with its neighbour{left}"
 
 
@@ -108,8 +108,8 @@ def in_common(a: Side, b: Side) -> str | None:
 def doubts(side: Side) -> Iterator[str]:
     """What of the side's runs is not counted, and which may be copies of others."""
     if side.invalid:
-        yield f"{side.invalid} of {side.label} not counted: a clock was read while the device was still at work"
-    seeded = side.runs[side.runs["seed"].notna()]  # two seeds that nobody told are not the same
+        yield f"{side.invalid} of {side.label} excluded: a clock was read while the device was still busy"
+    seeded = side.runs[side.runs["seed"].notna()]  # two unknown seeds are not the same
     copies = int(seeded.duplicated(["seed", "machine", "source_sha256"]).sum())
     if copies:
-        yield f"{copies} of {side.label} repeat a seed: their accuracies may be copies, which n does not know"
+        yield f"{copies} of {side.label} repeat a seed: their accuracies may be copies, so n may be too large"

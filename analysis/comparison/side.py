@@ -1,4 +1,4 @@
-"""A side of a comparison: the runs that a name selects, what their times say by machine, and its numbers in a line.
+"""A side of a comparison: the runs that a name selects, their values by machine, and a summary line.
 
 A name is `recipe`, or `recipe@part of a machine's name`.
 """
@@ -86,7 +86,7 @@ def _nearest(recipe: str, recipes: pd.Series[str]) -> str:
     known = sorted(set(recipes))
     if near := did_you_mean(recipe, known):
         return near
-    return f"it has {', '.join(known[:5])}{' and more' if len(known) > 5 else ''}" if known else "it has no runs at all"
+    return f"it has {', '.join(known[:5])}{' and more' if len(known) > 5 else ''}" if known else "it has no runs"
 
 
 def by_run(runs: pd.DataFrame, values: Iterable[Any]) -> pd.Series[float]:
@@ -110,11 +110,11 @@ def about(side: Side) -> str | None:
     """What the runs of a side say something of, in words; None where that is its type of machine."""
     machines = machines_of(side.runs)
     if machines is None:
-        return f"{side.label}: not every run tells its machine; what is said of it is about what ran, not about a type"
+        return f"{side.label}: not every run identifies its machine, so results are about the runs, not a type"
     if machines >= TYPE_FROM:
         return None
     ran = plural(machines, "machine")
-    return f"{side.label} ran on {ran}: what is said of it is about what ran; of the type it takes {TYPE_FROM} machines"
+    return f"{side.label} ran on {ran}, so results describe those; the type needs {TYPE_FROM} machines"
 
 
 def ratio_of(a: pd.Series[float], b: pd.Series[float], *, paired: bool) -> tuple[float, Interval | None]:
@@ -233,7 +233,7 @@ def side_line(side: Side, policy: str) -> str:
 def _time(side: Side, policy: str) -> str:
     types = side.runs["machine"].nunique()
     if types > 1:
-        return f"no median over {types} types of machine"
+        return f"no median over {types} machine types"
     times = side.runs[f"{policy}_s"].dropna()
     median, interval = median_of(times.tolist(), by_machine(side.runs, times))
     if median is None:

@@ -1,4 +1,4 @@
-"""Which runs are of one machine: hosts and GPUs are told by hashes, and either of them may be missing."""
+"""Which runs are from one machine: hosts and GPUs are identified by hashes, either of which may be missing."""
 
 from __future__ import annotations
 

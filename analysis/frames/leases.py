@@ -1,4 +1,4 @@
-"""Leases with their estimates and bills, and as a tidy frame: one row a lease, with the runs it was for.
+"""Leases with their estimates and bills, and as a tidy frame: one row per lease, with its runs.
 
 A bill stands beside the estimate of its lease, currency by currency; nothing here reads a provider's files.
 """

@@ -1,4 +1,4 @@
-"""Records to a tidy frame: one row a run, one column a fact, units in COLUMNS."""
+"""Records as a tidy frame: one row per run, one column per fact, units in COLUMNS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the drawings share: logarithmic axes, an axis of seconds, and names beside the points."""
+"""What the plots share: logarithmic axes, an axis of seconds, and labels beside the points."""
 
 from __future__ import annotations
 

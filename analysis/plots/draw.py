@@ -1,4 +1,4 @@
-"""Three of the four plots, drawn; the fourth is in lease_figure.
+"""Draws three of the four plots; the fourth is in lease_figure.
 
 Points and lines carry their numbers, which the page tells at hover and by the keyboard, and short names beside them.
 """

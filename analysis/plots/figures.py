@@ -1,4 +1,4 @@
-"""The four figures of a report: each drawing with its title, its description in words, its key and its numbers."""
+"""The four figures of a report: each plot with its title, its description in words, its key and its numbers."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
         cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=time_of)
         cost = significant(cost_of(cheapest))
         description.append(
-            f"A scatter plot of {plural(len(placed), 'row')} on logarithmic axes: median time upwards, median train "
-            f"cost to the right. Leftmost is {cheapest.name} with {cost} USD ({_n(cheapest)}), "
+            f"Scatter plot of {plural(len(placed), 'row')} on logarithmic axes: median time on the y axis, median "
+            f"train cost on the x axis. Leftmost is {cheapest.name} with {cost} USD ({_n(cheapest)}), "
             f"lowest is {fastest.name} with {significant(time_of(fastest))} s ({_n(fastest)})."
         )
     if unpriced:
@@ -63,12 +63,12 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
         )
     return Figure(
         name="cost",
-        title="What a run costs and how long it takes: cheaper is to the left, faster is below",
+        title="Cost and time of a run: cheaper to the left, faster below",
         description=" ".join(description),
         svg=time_and_cost(shown, colours) if shown else None,
         narrow=time_and_cost(shown, colours, narrow=True) if shown else None,
         key=(
-            *([Key("our runs, a colour a row", -1)] if any(g.runs and not is_supposed(g) for g in shown) else []),
+            *([Key("our runs, one colour per row", -1)] if any(g.runs and not is_supposed(g) for g in shown) else []),
             *([Key("at the what-if price, which nobody paid", -1, ring=True)] if len(paid) < len(placed) else []),
             *([Key("published entries", -1, hollow=True)] if any(not group.runs for group in shown) else []),
         ),
@@ -82,14 +82,15 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
                 "median train cost, USD",
                 "interval",
                 "price",
-                "beaten in both by none",
+                "Pareto-optimal",
             ),
             (_placed_row(group, group.label in best) for group in shown),
         ),
         notes=(
-            "What is published is on its author's clock: of DAWNBench one run, on the dawnbench clock. A thick slanted "
-            "stroke is an interval: cost is time by a price, so both vary together. The thin line joins what no other "
-            "row to the same target beats in both time and cost. A name without room is left out.",
+            "Published rows are on their author's clock; a DAWNBench entry is one run on the dawnbench clock. A thick "
+            "slanted stroke is an interval: cost is time x price, so both vary together. The thin line is the Pareto "
+            "front: rows that no other row with the same target beats in both time and cost. Names that do not fit "
+            "are left out.",
             *_left_out(groups, {label: None if why == UNPRICED else why for label, why in reasons.items()}),
         ),
     )
@@ -130,13 +131,13 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
     description = "No run has an evaluation on this clock."
     if shown:
         description = (
-            f"A line for each of {plural(lines, 'run')} of {plural(len(shown), 'row')}: test accuracy upwards, "
-            f"seconds of the {policy} clock to the right, a dot where the run ended. Dashed: the "
+            f"One line for each of {plural(lines, 'run')} of {plural(len(shown), 'row')}: test accuracy on the y axis, "
+            f"seconds of the {policy} clock on the x axis, a dot where the run ended. Dashed: the "
             f"target{'' if len(targets) == 1 else 's'}, {' and '.join(f'{100 * target:.6g} %' for target in targets)}."
         )
     return Figure(
         name="accuracy",
-        title="How accuracy rises with time: one thin line a run, a dot at its last evaluation",
+        title="Accuracy over time: one thin line per run, a dot at its last evaluation",
         description=description,
         svg=accuracy_by_time(found, policy, targets, colours) if shown else None,
         key=tuple(_key(shown, colours)),
@@ -155,13 +156,13 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
         ),
         notes=(
             *(
-                [f"{lines} of {plural(runs, 'run')} are drawn, evenly chosen; the numbers are of all."]
+                [f"{lines} of {plural(runs, 'run')} are drawn, evenly chosen; the numbers cover all of them."]
                 if lines < runs
                 else []
             ),
             *(["The dashed lines are the targets."] if len(targets) > 1 else []),
             *_not_drawn(groups, shown, "no accuracy on this clock"),
-            "What is published is on another clock, and is not drawn.",
+            "Published results are on another clock and are not drawn.",
         ),
     )
 
@@ -187,9 +188,9 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
     ends = [f"{group.label} {len(h.seconds)} of {h.n}" for group, h in found]
     return Figure(
         name="hits",
-        title="What share of the runs has hit the target by a given time",
-        description=f"A rising staircase for each of {plural(len(shown), 'row')}: the share of all its runs that have "
-        f"hit, by seconds of the {policy} clock. In the end these hit: {', '.join(ends)}."
+        title="Share of runs that have hit the target by a given time",
+        description=f"A step curve for each of {plural(len(shown), 'row')}: the share of all its runs that have "
+        f"hit, by seconds of the {policy} clock. Final hits: {', '.join(ends)}."
         if shown
         else "There are no runs.",
         svg=share_of_hits(found, policy, colours) if shown else None,
@@ -207,8 +208,8 @@ def _hits(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figure:
             (_hits_row(group, h) for group, h in found),
         ),
         notes=(
-            "Runs that failed, were interrupted or missed count, and never hit: a line that ends below 100 % shows "
-            "them. What is published tells no times of evaluations, and is not drawn.",
+            "Failed, interrupted and missed runs count as runs that never hit: their line ends below 100 %. Published "
+            "results have no evaluation times and are not drawn.",
             *(
                 f"{label}: {h.unplaced} that hit have no time on this clock and are left out."
                 for label, h in hits_of.items()
@@ -243,7 +244,7 @@ def _not_drawn(groups: Sequence[Group], shown: Sequence[Group], why: str) -> lis
     left_out = _left_out(chosen, {group.label: None if group.label in labels else why for group in chosen})
     if len(chosen) == measured:
         return left_out
-    return [*left_out, f"Of {measured} rows of our runs the {len(chosen)} with the most runs are taken."]
+    return [*left_out, f"Only the {len(chosen)} rows with the most runs are drawn, of {measured} rows of our runs."]
 
 
 def _between(interval: Interval | None) -> str:

@@ -1,4 +1,4 @@
-"""The figure of where the cost of a lease goes: bars of phases, their numbers and their description in words."""
+"""The figure of the cost of a lease by phase: bars, their numbers and a description in words."""
 
 from __future__ import annotations
 
@@ -121,18 +121,18 @@ def lease_figure(groups: Sequence[Group], runs: Iterable[Run], leases: Iterable[
     parts = [part for part in PARTS if any(part in entry.seconds for entry in shown)]
     return Figure(
         name="phases",
-        title="Where the cost of a lease goes, phase by phase, from its start to its end",
+        title="Cost of a lease by phase, from its start to its end",
         description=_description(shown),
         svg=lease_bars(_panels(shown)) if shown else None,
         key=tuple(Key(_spelled(part), COLOURS[part].number, faint=COLOURS[part].faint) for part in parts),
         table=table_of(
-            ("rows", "leases", "runs in all", "in", *map(_spelled, parts), "whole"),
+            ("rows", "leases", "total runs", "unit", *map(_spelled, parts), "total"),
             (line for entry in shown for line in _rows(entry, parts)),
         ),
         notes=(
             *_notes(shown),
             *(
-                [f"{len(shown)} of {len(entries)} kinds of leases are shown, those with the most runs."]
+                [f"Only the {len(shown)} kinds of leases with the most runs are shown, of {len(entries)}."]
                 if len(shown) < len(entries)
                 else []
             ),
@@ -145,8 +145,8 @@ def _description(shown: Sequence[LeasePhases]) -> str:
         return "No run has phases."
     bars = [f"{bar_label(entry)}: {_total(entry)}, {_largest(entry)}" for entry in shown]
     return (
-        f"{plural(len(shown), 'bar')}, each the mean lease of the rows it names, divided by phase, with its whole "
-        f"cost and time behind it. The whole of each and its largest part: {'; '.join(bars)}."
+        f"{plural(len(shown), 'bar')}, each the mean lease of the rows it names, divided by phase, labelled with its "
+        f"total cost and time. The total of each and its largest part: {'; '.join(bars)}."
     )
 
 
@@ -177,13 +177,13 @@ def _rows(entry: LeasePhases, parts: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _notes(shown: Sequence[LeasePhases]) -> list[str]:
     notes = [
-        "A bar is the mean of the leases that served just these rows, all their runs in it. Cost is time x price, "
-        "before the provider's minimum and rounding. idle is what is left of the lease beside its phases and its "
-        "runs; between phases, what is left of a run beside its phases."
+        "A bar is the mean of the leases that served exactly these rows, with all their runs. Cost is time x price, "
+        "before the provider's minimum and rounding. idle is the time of the lease outside its phases and runs; "
+        "between phases, the time of a run outside its phases."
     ]
     for count, what in (
-        ("unlaunched", "count from the start of bench: when the machine itself was launched is not in the records"),
-        ("unclosed", "are not closed: they count up to the end of their last run"),
+        ("unlaunched", "count from the start of bench, since the machine's launch time is not recorded"),
+        ("unclosed", "are not closed and count up to the end of their last run"),
     ):
         labels = [
             bar_label(e) + (f" ({n} of {e.leases})" if n < e.leases else "") for e in shown if (n := getattr(e, count))

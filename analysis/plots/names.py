@@ -1,4 +1,4 @@
-"""Names of a report's rows, short ones for points and lines, and full ones: in one report no two are the same."""
+"""Names of a report's rows, short for points and lines, and full: unique within a report."""
 
 from __future__ import annotations
 

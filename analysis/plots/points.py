@@ -1,4 +1,4 @@
-"""The points of a drawing: where each stands, which are on the front, and what its tip says."""
+"""The points of a plot: their positions, the Pareto front, and their tooltips."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def cannot_be_placed(group: Group) -> str | None:
     if is_supposed(group):
         return None
     if row.price_per_hour is None or row.train_cost is None:
-        return UNPRICED if row.time_s else "takes no time, and a logarithmic scale has no 0"
+        return UNPRICED if row.time_s else "takes 0 s, which a logarithmic scale cannot show"
     if row.currency != "USD":
         return f"priced in {row.currency}"
     if not row.train_cost or not row.time_s:
-        return "costs nothing, and a logarithmic scale has no 0"
+        return "costs 0, which a logarithmic scale cannot show"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Matplotlib's figures as pieces of SVG that live inside a page and take their colours from it.
+"""Matplotlib figures as SVG fragments that are embedded in a page and take their colours from it.
 
 Each colour stands for a variable of the page's style, so that one drawing is right in light, dark and print.
 Nothing in it depends on the day, the machine or another drawing: the same numbers give the same bytes.

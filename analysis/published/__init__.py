@@ -1,1 +1,1 @@
-"""Published results as records, and runs in the formats of others."""
+"""Published results as records, and runs in other formats."""

@@ -1,4 +1,4 @@
-"""Files that others will read: names that every system takes, and nothing overwritten."""
+"""Files for other systems: portable names, and nothing overwritten."""
 
 from __future__ import annotations
 

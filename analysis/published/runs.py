@@ -1,4 +1,4 @@
-"""Published runs as a frame like that of measured ones, so that tables and comparisons take both."""
+"""Published runs as a frame like that of measured ones, so that tables and comparisons accept both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What published runs say of themselves: their clock and what it leaves out, means and spreads as authors give them."""
+"""A summary of published runs: their clock and what it leaves out, means and spreads as authors give them."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def hits_line(series: PublishedRuns) -> str:
 
 def _runs(series: PublishedRuns) -> str:
     failed = sum(not run.completed for run in series.runs)
-    on = "how many machines is not told" if series.machines is None else plural(series.machines, "machine")
+    on = "an unknown number of machines" if series.machines is None else plural(series.machines, "machine")
     together = f", each of {series.nodes} nodes" if series.nodes > 1 else ""
-    broken = f"; {failed} of them failed or did not tell a time or a value, and count as attempts" if failed else ""
+    broken = f"; {failed} of them failed or lack a time or a value, and count as misses" if failed else ""
     system = f"; system: {series.availability}" if series.availability else ""
     return f"{plural(len(series.runs), 'run')} as published, on {on}{together}{broken}{system}"
 
@@ -102,7 +102,7 @@ def _aborted(series: PublishedRuns) -> Iterator[str]:
     if last:
         shown = " ".join(significant(value, 5) for value in last[:_LISTED])
         more = f" and {len(last) - _LISTED} more" if len(last) > _LISTED else ""
-        yield f"aborted at {series.target.metric} {shown}{more}, which means leave out"
+        yield f"aborted at {series.target.metric} {shown}{more}, excluded from means"
 
 
 def _score(series: PublishedRuns) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _score(series: PublishedRuns) -> Iterator[str]:
     if score is None:
         return
     scaled = (
-        f"; x {significant(series.scaling, 5)}, by which MLPerf scales it: {score * series.scaling:.3f}"
+        f"; times MLPerf's scaling factor of {significant(series.scaling, 5)}: {score * series.scaling:.3f}"
         if series.scaling is not None
         else ""
     )
@@ -123,22 +123,20 @@ def _clock(series: PublishedRuns) -> str:
     for name in _ASKED:
         spent = [run.phases[name] for run in series.runs if name in run.phases and name not in series.counts]
         if spent:
-            told = "" if len(spent) == len(series.runs) else f" (told of {plural(len(spent), 'run')})"
+            told = "" if len(spent) == len(series.runs) else f" (known for {plural(len(spent), 'run')})"
             off.append(f"{name} {significant(statistics.median(spent))} s{told}")
     told_of = {name for run in series.runs for name in run.phases}
     untold = [name for name in _ASKED if name not in series.counts and name not in told_of]
     whose = f"the {series.clock} clock" if series.clock else "its author's clock"
-    left_out = f"; left out, in the median: {', '.join(off)}" if off else ""
-    unknown = f"; of {', '.join(untold)} nothing is told" if untold else ""
+    left_out = f"; left out (medians): {', '.join(off)}" if off else ""
+    unknown = f"; not reported: {', '.join(untold)}" if untold else ""
     return f"time: {whose}, which counts {', '.join(series.counts)}{left_out}{unknown}"
 
 
 def _price(series: PublishedRuns) -> str:
     price = series.price
     if price is None:
-        return "price: unknown, and so is every cost; bench import takes --instance, or a price an hour"
-    hourly = "unknown for the whole" if series.hourly is None else f"{series.hourly:f} {price.currency} an hour"
+        return "price: unknown, and so is every cost; give bench import --instance or a price per hour"
+    hourly = "unknown for the whole" if series.hourly is None else f"{series.hourly:f} {price.currency} per hour"
     category = f"{price.pricing_category} ({CATEGORIES[price.pricing_category]})"
-    return (
-        f"price: {hourly}, {category}; {price.source}, seen {price.seen}; set beside the times when they were imported"
-    )
+    return f"price: {hourly}, {category}; {price.source}, seen {price.seen}; added at import, not paid for these runs"

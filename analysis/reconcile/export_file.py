@@ -1,4 +1,4 @@
-"""A file of an exported bill, and by its path the run that it is a part of.
+"""A file of an exported bill, and the run that it belongs to, by its path.
 
 Azure writes each run of an export, the whole month to date, to a folder of its own below the billing period:
 `exports/daily/20261101-20261130/202611200512/<id>/part_0_0001.csv`; AWS the same below `BILLING_PERIOD=2026-11`,

@@ -1,4 +1,4 @@
-"""The files of exported bills, as they lie in folders and buckets.
+"""The files of exported bills, in the layouts of folders and buckets.
 
 A provider writes a manifest beside a run: it names the run's files, so that one that did not arrive is missed.
 """

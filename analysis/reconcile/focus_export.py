@@ -1,4 +1,4 @@
-"""Our own estimates as a FOCUS 1.0 file: a row for each lease and each part of it that has a price.
+"""Our own estimates as a FOCUS 1.0 file: a row for each lease and each priced part of it.
 
 A machine of one's own that has a price is among them, as in the report; its provider is called `own`.
 FOCUS has no word for an estimate: every cost column holds the same amount, no invoice is named, and the column

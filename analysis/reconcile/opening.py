@@ -1,4 +1,4 @@
-"""The bytes of an exported bill: of a file here or in S3, as it is or compressed."""
+"""The bytes of an exported bill: from a file or S3, compressed or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of exported bills, read as a stream: Parquet, JSON lines, and CSV in the encodings and separators in use.
+"""Streams rows of exported bills: Parquet, JSON lines, and CSV in the usual encodings and separators.
 
 JSON may be an array too, as `bq query --format=json` writes it, which is held in memory.
 """

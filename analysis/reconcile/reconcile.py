@@ -1,4 +1,4 @@
-"""What `bench reconcile` does: charges read, matched to leases, stored as bills, and set beside the estimates."""
+"""The work of `bench reconcile`: charges read, matched to leases, stored as bills, and compared with the estimates."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _beside_earlier(read: Sequence[Bill], shown: Sequence[Bill], current: Sequen
         elif earlier is not None and earlier.billed_cost != bill.billed_cost:
             yield f"{month}: {said} replaces {_cost(earlier)} of an earlier export"
     if unread := len(counting.keys() - now.keys()):
-        yield f"{plural(unread, 'bill')} shown of earlier exports: nothing was read now for the same lease and month"
+        yield f"{plural(unread, 'bill')} from earlier exports shown: this call read none for the same lease and month"
 
 
 def _by_place(bills: Iterable[Bill]) -> dict[tuple[str, datetime, str, BillSource], Bill]:

@@ -1,4 +1,4 @@
-"""The bill against the estimate, for people: a row a lease, and what stands on one side only."""
+"""The bill against the estimate, for people: one row per lease, and whatever has no counterpart."""
 
 from __future__ import annotations
 
@@ -60,23 +60,23 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
     for row in reconciliations:
         parts = [f"{word} {money(cost, row.currency)}" for word, kind in _NOT_ESTIMATED if (cost := _of(row, kind))]
         if parts:
-            yield f"{row.lease.id}: billed holds {' and '.join(parts)}, which no estimate does"
+            yield f"{row.lease.id}: billed holds {' and '.join(parts)}, which estimates leave out"
         yield from _commitments(row)
         if row.bills and row.estimate.currency not in (None, row.currency):
             yield f"{row.lease.id}: estimated in {row.estimate.currency}, billed in {row.currency}: not compared"
     for note, estimates in _notes(reconciliations).items():
         yield f"{plural(estimates, 'estimate')}: {note}"
     for tag, rows in sorted(matched.orphans.items()):
-        yield f"{_rows(rows)} tagged with the lease {tag}, of which this store has no record"
+        yield f"{_rows(rows)} tagged with the lease {tag}, which this store does not have"
     if matched.out_of_period:
-        yield f"{_rows(matched.out_of_period)} of a lease's machine, from another time than the lease"
+        yield f"{_rows(matched.out_of_period)} for a lease's machine, but outside the time of the lease"
     if matched.unrelated:
-        yield f"{_rows(matched.unrelated)} of nothing that bench leased"
+        yield f"{_rows(matched.unrelated)} unrelated to any lease"
     for what, rows in sorted(matched.skipped.items()):
         yield f"{plural(rows, 'row')}: {what}"
     yield from matched.notes
     if matched.until:
-        yield f"The charges go up to {matched.until:%Y-%m-%d %H:%M} UTC."
+        yield f"The charges reach to {matched.until:%Y-%m-%d %H:%M} UTC."
     columns = {(charge.source, charge.row.cost_column) for charge in matched.matched}
     if columns:
         yield f"Billed is {' and '.join(f'{column} of {FORMATS[source].title}' for source, column in sorted(columns))}."
@@ -88,10 +88,10 @@ def _state(row: Reconciliation, matched: MatchResult) -> str:
         return f"partial: {', '.join(words)}" if words else "complete"
     stopped, until = row.lease.stopped, matched.until_of(row.lease.opened.provider)
     if until is None and matched.until is not None:
-        return f"none: no charge of {one_line(row.lease.opened.provider)} was read"
+        return f"none: no charge from {one_line(row.lease.opened.provider)} was read"
     if stopped is None or until is None or until < stopped + LATE:
         return "none yet: charges come up to a day late"
-    return "none, though the charges go on after it"
+    return "none, although later charges were read"
 
 
 def _of(row: Reconciliation, kind: str) -> Decimal:
@@ -116,7 +116,7 @@ def _notes(reconciliations: Sequence[Reconciliation]) -> Counter[str]:
     for estimate in {row.lease.id: row.estimate for row in reconciliations if row.estimate.amount is not None}.values():
         found.update(estimate.notes)
         if estimate.unpriced:
-            found[f"without {', '.join(estimate.unpriced)}, which have no price"] += 1
+            found[f"without {', '.join(estimate.unpriced)}, whose price is unknown"] += 1
     return found
 
 

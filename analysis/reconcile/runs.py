@@ -1,4 +1,4 @@
-"""Which files of an export are read: of one file in several forms one, of several runs of a month the newest.
+"""Which files of an export are read: one of several formats of a file, the newest of several runs of a month.
 
 Where the folders of runs begin with a time, their names tell the newest. A run without a row, as one that was cut
 short leaves, hides no other.

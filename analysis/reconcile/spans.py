@@ -1,4 +1,4 @@
-"""The charge periods of each kind of charge: they tell that two files charge one use, by the hour and by the day.
+"""The charge periods of each kind of charge: they reveal two files with the same usage, by the hour and by the day.
 
 An hourly and a daily export of one month have no row in common. Nor have the runs of an export whose rows grow, because
 the provider writes when use began and how far it got.

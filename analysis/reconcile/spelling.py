@@ -1,4 +1,4 @@
-"""How a CSV file spells numbers and dates, where a cell alone does not tell: `1.234` and `05/11/2026` are two things.
+"""How a CSV file spells numbers and dates, if a cell alone is ambiguous, such as `1.234` and `05/11/2026`.
 
 Each column's other cells tell, or else those of the whole file: `0,50` has a decimal comma, `20/11/2026` its day first,
 and so has a billing period that begins `01/11/2026`.

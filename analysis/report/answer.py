@@ -82,8 +82,8 @@ def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
     if not enough and len(timed) > 1:
         most = max(row.timed for row in timed)
         return (
-            f"What was fastest {task(timed[0])} cannot be said: it takes {MEDIAN_FROM} runs with a time, and no row "
-            f"has more than {most}; medians go from {_seconds(timed[0])} to {_seconds(timed[-1])}."
+            f"Not enough runs to name the fastest {task(timed[0])}: that needs {MEDIAN_FROM} timed runs, and no row "
+            f"has more than {most}; medians range from {_seconds(timed[0])} to {_seconds(timed[-1])}."
         )
     row = (enough or timed)[0]
     share = "" if row.p_hit is None else f" ({percent(row.p_hit)} %{_between(row.p_hit_interval, percent)})"
@@ -112,7 +112,7 @@ def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
             for row in rows
             if row.what_if_cost_per_success is not None
         ]
-        price = f"at a what-if price of {report.what_if.price_per_hour:f} {currency} an hour, which nobody paid"
+        price = f"at a what-if price of {report.what_if.price_per_hour:f} {currency} per hour, which nobody paid"
         if supposed:
             said.append(f"{price}, {_cheapest(supposed, rows, names, ('would be', 'would cost'))}")
     return _sentence(said or [_no_cost(rows, report)])
@@ -122,12 +122,12 @@ def _no_cost(rows: Sequence[Row], report: Report) -> str:
     """Why there is no cost of a success in any of `rows`."""
     hit = [row for row in rows if row.hits]
     if not hit:
-        return "there is no cost of a success, as no run hit"
+        return "there is no cost per success, since no run hit"
     if report.what_if or any(row.price_per_hour is not None for row in hit):
-        return f"what a success cost is unknown, as what some runs took is not known on the {hit[0].clock} clock"
+        return f"the cost per success is unknown, since some runs have no time on the {hit[0].clock} clock"
     return (
-        "what a success cost is unknown, as no row that hit has a price: bench report --price-per-hour says what it "
-        "would be"
+        "the cost per success is unknown, since no row that hit has a price: bench report --price-per-hour shows what "
+        "it would be"
     )
 
 
@@ -138,12 +138,12 @@ def _cheapest(found: Sequence[_Success], rows: Sequence[Row], names: Names, verb
     enough = [success for success in ranked if success.row.runs >= SUCCESS_FROM]
     if not enough and len(ranked) > 1:
         return (
-            f"what {was} cheapest per success cannot be said: it takes {SUCCESS_FROM} runs, and no row with a cost has "
-            f"more than {max(success.row.runs for success in ranked)}; costs go from {significant(ranked[0].cost)} to "
-            f"{significant(ranked[-1].cost)} {ranked[0].currency}"
+            f"not enough runs to say what {was} cheapest per success: that needs {SUCCESS_FROM} runs, and no row with "
+            f"a cost has more than {max(success.row.runs for success in ranked)}; costs range from "
+            f"{significant(ranked[0].cost)} to {significant(ranked[-1].cost)} {ranked[0].currency}"
         )
     first = (enough or ranked)[0]
-    what = f"a cost of {SUCCESS_FROM} runs"
+    what = f"a cost from {SUCCESS_FROM} runs"
     if len(enough) < 2:
         in_currency = f"{what} in {first.currency}"
         return f"a success of {names[first.row]} {cost} {_amount(first)}{_no_rival(len(rows), in_currency)}"
@@ -157,7 +157,7 @@ def _next_cheapest(first: _Success, second: _Success, names: Names) -> str:
     """The second, where their intervals do not tell the two apart."""
     if not _overlap(first.interval, second.interval):
         return ""
-    return f", by an interval that overlaps with that of the next, {names[second.row]}: {_amount(second)}"
+    return f"; its interval overlaps that of the next, {names[second.row]}: {_amount(second)}"
 
 
 def _amount(success: _Success) -> str:
@@ -184,7 +184,7 @@ def _of(enough: Sequence[object], rows: Sequence[Row], what: str) -> str:
 
 def _no_rival(rows: int, what: str) -> str:
     """Why nothing is called the first of so many `rows`."""
-    return f"; no two of the {rows} rows have {what} or more to compare" if rows > 1 else ""
+    return f"; fewer than two of the {rows} rows have {what} or more" if rows > 1 else ""
 
 
 def _sentence(said: Sequence[str]) -> str:
@@ -197,17 +197,17 @@ def _sure(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) ->
     kinds = {row.machine for rows in tasks for row in rows}
     said = [
         f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})"
-        f"{', by an interval that overlaps' if _overlap(timed[0].time_s_interval, row.time_s_interval) else ''}"
+        f"{', with an overlapping interval' if _overlap(timed[0].time_s_interval, row.time_s_interval) else ''}"
         for row in timed[1:2]
     ]
     also = "; ".join(f"{_attempts(rows)} {_other(rows[0], tasks[0][0])}" for rows in tasks[1:])
     all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(kinds), 'kind')} of machine"
-    said.append(f"all in all {all_in_all}{f' ({also} among them)' if also else ''}")
+    said.append(f"in total {all_in_all}{f' (including {also})' if also else ''}")
     about = ""
     if timed and timed[0].time_s_interval:
         type_known = timed[0].machines is not None and timed[0].machines >= TYPE_FROM
         which = "the fastest" if len(timed) > 1 else "the time"
-        about = f", that of {which} about {'its type of machine' if type_known else 'the machines that ran'}"
+        about = f", that of {which} for {'its machine type' if type_known else 'the machines that ran'}"
     return _sentence([*said, f"brackets are {100 * LEVEL:g} % intervals{about}"])
 
 

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no network, no file beside it.
+"""A report as one self-contained HTML page: no network, no other file.
 
 First the answer and the verdicts, then time against dollars, then a table that fits; the rest folds away. What stands
 in records is text to the page and never markup: jinja2 escapes all of it. The page forbids itself every request, and
@@ -143,7 +143,7 @@ def as_html(report: Report) -> str:
 def _short(report: Report, costs: Table[Row]) -> PageTable:
     """The rows that the report is about first, in at most MOST_COLUMNS columns."""
     first = first_rows(report.rows)
-    title = "Our own runs" if any(row.kind == "measured" for row in first) else "What is published"
+    title = "Our own runs" if any(row.kind == "measured" for row in first) else "Published results"
     whole = _whole("costs", title, replace(costs, items=first), notes="row", kind=lambda row: row.kind, sortable=True)
     names = [column.sort for column in costs.columns]
     by_need = sorted(

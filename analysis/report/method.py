@@ -1,4 +1,4 @@
-"""How what a report says was measured: clocks, prices, machines and software, and the runs that were left out."""
+"""How a report's numbers were measured: clocks, prices, machines and software, and the runs that were left out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def method(report: Report, groups: Sequence[Group]) -> list[tuple[str, TextTable
 def clocks(policy: Policy) -> TextTable:
     """What each clock counts, the one of this report marked."""
     marked = [(f"{name} (this report)" if name == policy else name, CLOCKS[name]) for name in POLICIES]
-    return table_of(("clock", "counts"), (*marked, ("lease", "the whole lease of a machine, which no run has alone")))
+    return table_of(("clock", "counts"), (*marked, ("lease", "the whole lease of a machine, shared by its runs")))
 
 
 def counts(groups: Iterable[Group]) -> TextTable:
@@ -61,7 +61,7 @@ def prices(groups: Iterable[Group], what_if: WhatIf | None = None) -> TextTable:
     """Each row's price with its source, after the one of the what-if columns."""
     rows = []
     if what_if:
-        name = f"what-if{f', {what_if.instance}' if what_if.instance else ''}: paid for no row"
+        name = f"what-if{f', {what_if.instance}' if what_if.instance else ''}: nobody paid it"
         price = f"{what_if.price_per_hour:f} {what_if.currency}"
         seen = what_if.seen.isoformat() if what_if.seen else NOT_APPLICABLE
         rows.append((name, price, CATEGORIES[what_if.pricing_category], what_if.source, seen))
@@ -71,7 +71,7 @@ def prices(groups: Iterable[Group], what_if: WhatIf | None = None) -> TextTable:
         category = CATEGORIES.get(row.pricing_category or "", NOT_APPLICABLE)
         seen = row.price_seen.isoformat() if row.price_seen else NOT_APPLICABLE
         rows.append((group.name, price, category, row.price_source or NOT_APPLICABLE, seen))
-    return _limited(("row", "price an hour", "category", "source", "seen"), rows)
+    return _limited(("row", "price per hour", "category", "source", "seen"), rows)
 
 
 def broken(runs: Iterable[Run]) -> TextTable:

@@ -68,7 +68,7 @@ def render(report: Report, format: str, *, terminal: bool = False) -> str:  # no
         "html": _as_html,
     }
     if format not in writers:
-        raise UsageError(f"{format!r} is no format of a report; there are {', '.join(writers)}")
+        raise UsageError(f"{format!r} is not a report format; choose from {', '.join(writers)}")
     return writers[format](report)
 
 

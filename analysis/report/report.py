@@ -1,4 +1,4 @@
-"""The cost report: from documents to rows with their footnotes, without any words of a format."""
+"""The cost report: from documents to rows with footnotes, independent of the output format."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def build_report(
             "--published stored shows them, and so does every other format."
         )
     if unreadable:
-        footnotes.insert(0, f"records that could not be read, and so are not counted: {unreadable}.")
+        footnotes.insert(0, f"records that could not be read and are not counted: {unreadable}.")
     return Report(
         policy=policy,
         rows=tuple(rows),
@@ -207,7 +207,7 @@ def _headline(frame: pd.DataFrame, whole: pd.DataFrame, rows: list[Row]) -> str:
     if frame.empty:
         return f"{NO_RUNS} {UNTIL_THEN}" if rows else NO_RUNS
     if whole.empty:
-        return f"{plural(len(frame), 'sample')} and no whole run; bench {bench.__version__}."
+        return f"{plural(len(frame), 'sample')} and no complete run; bench {bench.__version__}."
     groups = sum(row.kind == "measured" for row in rows)
     runs = f"{plural(len(whole), 'run')} in {plural(groups, 'row')}"
     newest = whole["started"].max()

@@ -1,4 +1,4 @@
-"""The table of samples as people read it: what a whole run would take and cost on each machine."""
+"""The table of samples for people: what a whole run would take and cost on each machine."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from analysis.stats.intervals import LEVEL, Interval
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, significant
 
 FOOTNOTES = (
-    "s a step: of the whole window of the sample, pauses included; below it the 10th and the 90th percentile of single "
-    "stretches, as far as they were long enough to be timed.",
-    "to the end: waiting and set-up where they are known, start-up, and s a step x steps; dollars by the provider's "
+    "s per step: over the whole window of the sample, pauses included; below it the 10th and 90th percentile of the "
+    "intervals that were long enough to be timed.",
+    "to the end: waiting and set-up where known, start-up, and s per step x steps; dollars by the provider's billing "
     f"rule, or time x price where none is known. Brackets: {100 * LEVEL:g} %, block bootstrap over the window.",
-    "step at the target: the median of the runs of the same command that were there.",
+    "step at the target: the median over the runs of the same command that reached it.",
 )
 WHAT_IF = (
-    "what-if: time x the what-if price, without a provider's rule; nobody paid it, and another machine would take "
-    "another time."
+    "what-if: time x the what-if price, without a billing rule; nobody paid it, and another machine would take "
+    "a different time."
 )
 
 
@@ -27,7 +27,7 @@ def sample_table(rows: Sequence[SampleRow]) -> Table[SampleRow]:
         Column("program", lambda row: row.program, numeric=False),
         Column("machine", _machine, numeric=False),
         Column(("price,", "USD/h"), _price),
-        Column(("s a step", "[p10, p90]"), _step),
+        Column(("s per step", "[p10, p90]"), _step),
         Column(("USD per", "1,000 steps"), _per_1000),
         Column(("start-up,", "s"), lambda row: significant(row.start_up_s)),
         Column(("set-up,", "s"), lambda row: UNKNOWN if row.set_up_s is None else significant(row.set_up_s)),

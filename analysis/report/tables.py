@@ -1,4 +1,4 @@
-"""The two tables of a report as people read them: three significant digits, intervals, units in the header.
+"""The two tables of a report for people: three significant digits, intervals, units in the header.
 
 Money in another currency than USD names it in its cell. Unknown is spelled out.
 """
@@ -17,16 +17,16 @@ from analysis.tables.lease_table import LeaseRow
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, percent, plural, significant
 
 LEASE_FOOTNOTES = (
-    "time: the lease clock, from the start of a lease to its end, provision to teardown. time charged: what the "
-    "provider's rule makes of it. Both are sums over the leases of the row, as money is; (1 of 2): only one of two "
-    "is known.",
-    "estimate: time charged x price, and the parts beside the machine that have a price. billed: by the bills that "
-    "bench reconcile has stored, credits and tax included. difference: billed less estimate, of the leases whose "
-    "bill is complete.",
-    "lease cost per success: the estimate of all leases of the row, also of those without a run, / the hits in "
-    "them; unknown where the cost of one lease is. In brackets its 95 % interval, from 10 runs on: each run bears its "
-    "part of what its lease cost.",
-    "–: there is none, such as no bill yet.",  # noqa: RUF001 -- the dash that the cells hold
+    "time: the lease clock, from the start of a lease to its end, provision to teardown. time charged: the same "
+    "under the provider's billing rule. Times and amounts are sums over the leases of the row; (1 of 2): only one "
+    "of two is known.",
+    "estimate: time charged x price, plus the priced parts beside the machine. billed: according to the bills that "
+    "bench reconcile has stored, credits and tax included. difference: billed minus estimate, for leases with a "
+    "complete bill.",
+    "lease cost per success: the estimate of all leases of the row, including those without a run, / the hits in "
+    "them; unknown if the cost of any lease is. In brackets its 95 % interval, from 10 runs on: each run bears its "
+    "share of its lease's cost.",
+    "–: none, such as no bill yet.",  # noqa: RUF001 -- the dash that the cells hold
 )
 
 

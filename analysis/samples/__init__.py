@@ -1,1 +1,1 @@
-"""Programs that were sampled: what a whole run would take and cost. Derived from records, never stored."""
+"""Sampled programs: what a whole run would take and cost. Derived from records, never stored."""

@@ -64,7 +64,7 @@ def _start_up(run: Run, rate: float) -> float:
 def _too_few(shown: Sequence[StepProgress]) -> str | None:
     steps = sum(progress.points[-1][1] - progress.points[0][1] for progress in shown)
     if steps < FEWEST_STEPS:
-        return f"{steps} steps: too few for an interval, which takes {FEWEST_STEPS}"
+        return f"{steps} steps: too few for an interval, which needs {FEWEST_STEPS}"
     apart = max(map(_halves_apart, shown))
     if apart > HALVES_DIFFER:
         return f"the two halves of the window differ by {100 * apart:.0f} %: take a longer sample"

@@ -1,4 +1,4 @@
-"""What a whole run of a sampled program would take and cost, a row for each machine and price; and which runs they are.
+"""What a whole run of a sampled program would take and cost, one row per machine and price.
 
 start-up + rate x steps, after waiting and set-up; then the provider's billing rule
 """
@@ -208,12 +208,12 @@ def _notes(
         phase.name in ("evaluate", "final_evaluate") for run in like for phase in run.phases
     )
     if not evaluated:
-        yield "no evaluation was seen in the sample: pauses for evaluations and checkpoints may not be in the rate"
+        yield "no evaluation was seen in the sample: the rate may lack pauses for evaluations and checkpoints"
     if total is None:
-        yield "the total of steps is unknown: give --total-steps"
+        yield "the total number of steps is unknown: give --total-steps"
     if set_up is None:
-        yield "waiting and set-up of the machine are unknown, and come on top"
+        yield "waiting and set-up of the machine are unknown and not included"
     if lease is None or lease.price is None:
-        yield "no price: bench exec takes --instance or --price-per-hour"
+        yield "no price: give bench exec --instance or --price-per-hour"
     if len(like) > 1:
-        yield f"{plural(len(like), 'sample')} put together"
+        yield f"{plural(len(like), 'sample')} combined"

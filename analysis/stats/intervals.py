@@ -1,4 +1,4 @@
-"""Estimates with their 95 % intervals: shares, means, medians; and how two samples compare.
+"""Estimates with their 95 % intervals: fractions, means, medians; and comparisons of two samples.
 
 Pure functions of numbers. A positive difference says that the first sample's share or mean is the higher one.
 An interval that the data cannot carry is None, never a guess: no median interval from five values, no mean
@@ -56,7 +56,7 @@ def too_few(*counts: int, needed: int = MEDIAN_FROM) -> str | None:
 def wilson(hits: int, n: int) -> Interval:
     """Wilson's score interval of a share, 0..1, after `hits` in `n` trials. Raises ValueError for impossible counts."""
     if not 0 <= hits <= n or n == 0:
-        raise ValueError(f"n = {n}, hits = {hits}; it takes a trial, and as many hits at most")
+        raise ValueError(f"n = {n}, hits = {hits}; n must be at least 1 and hits at most n")
     return Interval(*score(hits / n, n, float(special.ndtri(1 - TAIL))), "Wilson")
 
 
@@ -119,7 +119,7 @@ def visible_difference(n: int, sd: float) -> float:
     Raises ValueError for fewer than two runs, or an `sd` that is not positive.
     """
     if n < 2 or not sd > 0:
-        raise ValueError(f"n = {n}, sd = {sd}; it takes two runs a side and a positive sd")
+        raise ValueError(f"n = {n}, sd = {sd}; needs two runs per side and a positive sd")
     from scipy.optimize import brentq  # here, as it takes a third of a second and few comparisons ask
 
     top = sd

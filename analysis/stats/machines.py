@@ -1,4 +1,4 @@
-"""What runs on several machines say of their type: medians and ratios, with intervals that hold for another machine.
+"""What runs on several machines say about their type: medians and ratios, with intervals that hold for another machine.
 
 From 3 to 8 machines a random-effects fit of what each showed; from 9 on a bootstrap of machines, then runs; of what is
 compared within machines the fit at any number. Fewer than 3 say nothing of a type. benchmarks/calibration.py shows how
@@ -123,7 +123,7 @@ def variance_of_median(runs: int) -> float:
 
 def _check(groups: Groups) -> None:
     if not groups or not all(len(group) for group in groups) or min(map(min, groups)) <= 0:
-        raise ValueError("it takes machines with positive values each")
+        raise ValueError("needs machines that all have positive values")
 
 
 def _resampled(groups: Groups) -> bool:

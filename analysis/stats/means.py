@@ -1,4 +1,4 @@
-"""Means of what runs ended with, and how two of them differ: of the machines that ran, or of their type.
+"""Means of final values, and their difference: for the machines that ran, or for their type.
 
 About a type, machines are left out in turn, each with all of its runs: the mean stays that of all runs. Fewer than 3
 machines say nothing of a type.

@@ -1,4 +1,4 @@
-"""How many machines and runs it takes to see that two types of machine differ, before any is rented."""
+"""How many machines and runs it takes to show that two machine types differ, before any is rented."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def question(text: str) -> Question:
     found = re.fullmatch(r"\s*(\S.*?)\s+vs?\.?\s+(\S.*?)\s+(\d{1,3}(?:\.\d{1,3})?)\s*%\s*", text, re.ASCII)
     if found is None or not float(found[3]):
         raise UsageError(
-            f"{one_line(text)!r} is no question; write two types and a difference, such as 'H100 v A100 5%'"
+            f"{one_line(text)!r} is not a question; write two types and a difference, such as 'H100 v A100 5%'"
         )
     return Question(one_line(found[1]), one_line(found[2]), float(found[3]) / 100)
 
@@ -76,19 +76,19 @@ def answers(asked: Question) -> list[Needed]:
 def power_table(asked: Question) -> Table[Needed]:
     """A row a number of runs on a machine."""
     columns: tuple[Column[Needed], ...] = (
-        Column("runs a machine", lambda row: str(row.runs)),
+        Column("runs per machine", lambda row: str(row.runs)),
         Column("machines of each type", lambda row: str(row.machines)),
-        Column("runs in all", lambda row: str(row.all_runs)),
+        Column("total runs", lambda row: str(row.all_runs)),
     )
     return Table(
-        title=f"{asked.a} against {asked.b}: what shows a difference of {100 * asked.share:g} % in time",
+        title=f"{asked.a} against {asked.b}: what it takes to show a difference of {100 * asked.share:g} % in time",
         columns=columns,
         items=answers(asked),
         footnotes=(
-            f"shown: with a chance of {100 * POWER:g} % the interval of the ratio at {100 * LEVEL:g} % leaves 1 out "
-            f"(Welch's t of the machines' medians). At least {TYPE_FROM} machines: fewer say nothing of a type.",
+            f"shown: with a probability of {100 * POWER:g} % the {100 * LEVEL:g} % interval of the ratio excludes 1 "
+            f"(Welch's t of the machines' medians). At least {TYPE_FROM} machines: fewer say nothing about a type.",
             f"assumed: both types spread as A100s did, {100 * BETWEEN:.2f} % between machines and {100 * WITHIN:.2f} % "
-            f"within one ({SOURCE}). More runs a machine help little: machines are the sample.",
+            f"within one ({SOURCE}). More runs per machine help little: machines are the sample.",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""A random-effects fit: the centre of machines that differ, from what each of them showed, with its standard error.
+"""A random-effects fit: the centre of a population of machines, with its standard error.
 
 Machine i shows centre + (its own deviation, variance tau^2) + (an error of variance error_i^2). tau^2 is that of Paule
 and Mandel; the standard error and its degrees of freedom are those of Hartung, Knapp, Sidik and Jonkman, which hold for
@@ -39,7 +39,7 @@ def fit(shown: Sequence[float], variances: Sequence[float]) -> Fit:
     Raises ValueError for fewer than two machines, or lengths that differ.
     """
     if len(shown) < 2 or len(shown) != len(variances):
-        raise ValueError(f"{len(shown)} machines with {len(variances)} errors; it takes two, with an error each")
+        raise ValueError(f"{len(shown)} machines with {len(variances)} errors; needs two, each with an error")
     values, errors = np.asarray(shown, dtype=float), np.asarray(variances, dtype=float)
     freedom = len(values) - 1
 

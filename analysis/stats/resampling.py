@@ -1,4 +1,4 @@
-"""Resampling of values that come from several machines: schemes of drawing, and statistics that know none of them.
+"""Resampling of values from several machines: resampling schemes, independent of the statistic.
 
 A scheme draws weights, one for each value; a statistic is a pure function of values and weights. Any of the one goes
 with any of the other. In every scheme each machine weighs as much as the next, however many runs it had. Of a ratio of

@@ -1,4 +1,4 @@
-"""P(hit), and what trying until one attempt hits takes: of the machines that ran, or of their type.
+"""P(hit), and the cost of repeating runs until one hits: for the machines that ran, or for their type.
 
 What is left out in turn is a single run, or all runs of a machine: that is the scheme, and the statistics know none of
 it. A machine that hits less often than the next then widens both intervals; one that merely looks alike by chance never
@@ -63,7 +63,7 @@ def to_first_success(
     """
     total = math.fsum(spent)
     if len(spent) != len(hits) or not total > 0 or np.min(spent) < 0:
-        raise ValueError("each attempt needs what it took, 0 or more and not all 0, and whether it hit")
+        raise ValueError("each run needs its cost, 0 or more and not all 0, and whether it hit")
     n, hit = len(spent), int(np.count_nonzero(hits))
     if hit == 0:
         return math.inf, None

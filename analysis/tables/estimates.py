@@ -1,4 +1,4 @@
-"""What the runs of a row say together, beside the median of their times: means, successes, what a clock leaves out."""
+"""Estimates over the runs of a row, beside the median time: means, successes, what a clock leaves out."""
 
 from __future__ import annotations
 

@@ -17,25 +17,24 @@ from analysis.stats.success import SUCCESS_FROM
 from bench.record.documents import COUNTED, ONCE, Policy
 from bench.text import CATEGORIES, one_line, plural, significant
 
-NO_RUNS = "No runs yet. Make some with: bench run RECIPE (bench recipes lists them; quick is the shortest)."
-UNTIL_THEN = "Until then, what is published:"
+NO_RUNS = "No runs yet. Start with: bench run RECIPE (bench recipes lists them; quick is the shortest)."
+UNTIL_THEN = "Until then, the published entries:"
 # Beside rows of several runs that others published.
 SEVERAL_PUBLISHED = (
-    "published, n > 1: runs as their author made and timed them, misses among them; a time stands under its author's "
-    "clock, and a note to its row says what that counts and leaves out; left out beside the time is what is told of "
-    "every run, and there may be more. From 3 machines on the median and its interval "
-    "are about machines of that type, each of which counts alike. What they cost is at the price that was set beside "
-    "them at import. bench did not see them run."
+    "published, n > 1: runs as executed and timed by their author, including misses. Times are on the author's clock; "
+    "a note to the row says what it counts and leaves out. Left-out seconds are those reported for every run; there "
+    "may be more. From 3 machines on, the median and its interval describe the machine type, with equal weight per "
+    "machine. Costs use the price given at import. bench did not observe these runs."
 )
 _SHOWN = 5e-4  # s: less is no more than the call of a function
 _UNTIMED = "; loading the data, building and warming up are not counted"
 CLOCKS: dict[Policy, str] = {
     "airbench": f"prepare, train and final_evaluate, to the end of the run{_UNTIMED}",
-    "dawnbench": "data, build, prepare and train, up to the first evaluation at the target; starting, warming up and "
-    "evaluation are not counted. A process loads the data and builds the network once: that counts in each of its runs",
-    "mlperf": "all from the start of prepare or train to the first evaluation at the target" + _UNTIMED,
+    "dawnbench": "data, build, prepare and train, up to the first evaluation at the target; start-up, warm-up and "
+    "evaluation are not counted. A process loads the data and builds the network once; that counts in each of its runs",
+    "mlperf": "everything from the start of prepare or train to the first evaluation at the target" + _UNTIMED,
     "cold": "everything from the start of the process to the final accuracy; only the first run of a "
-    "process has such a time",
+    "process has this time",
 }
 
 
@@ -53,36 +52,36 @@ def general_notes(
         notes += [
             f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of the completed runs, "
             "hits and misses alike. left out: the median of the seconds before the clock stops that it does not count; "
-            "what a process does once, such as starting and warming up, as if each run had done it.",
-            f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Cost per success: P(hit)'s, joined with what "
-            f"hits and misses took, from {SUCCESS_FROM} runs on. Mean accuracy: Student t. Median time "
+            "one-off work of a process, such as start-up and warm-up, is charged to each of its runs.",
+            f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Cost per success: P(hit)'s, combined with "
+            f"the cost of hits and misses, from {SUCCESS_FROM} runs on. Mean accuracy: Student t. Median time "
             f"and train cost: BCa bootstrap for {BOOTSTRAP_FROM} to {BOOTSTRAP_UNTIL} runs, order statistics for "
-            f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more: about the machines that ran. From {TYPE_FROM} "
-            "machines on all are about their type: times and train costs by random effects, each machine "
-            f"of equal weight, from {RESAMPLED_FROM} on by a bootstrap of machines, then runs; P(hit) and cost per "
-            "success with the machines' design effect; mean accuracy with Student t of machines.",
-            "runs: every attempt, failed and interrupted ones too. hits: runs that completed at or above the "
-            "target. train cost: time x price. cost per success: what the clock counted of all attempts, "
-            "misses and broken ones up to their end, x price / hits.",
-            "unknown: there is no price. –: there is no answer, such as a cost per success where no run hit.",  # noqa: RUF001 -- the dash that the cells hold
+            f"{MEDIAN_FROM} to {BOOTSTRAP_FROM - 1} and for more. They describe the machines that ran. From "
+            f"{TYPE_FROM} machines on, all intervals describe the machine type: times and train costs by random "
+            f"effects, with equal weight per machine, from {RESAMPLED_FROM} on by a bootstrap of machines, then runs; "
+            "P(hit) and cost per success with the machines' design effect; mean accuracy with Student t over machines.",
+            "runs: all of them, including failed and interrupted ones. hits: runs that completed at or above the "
+            "target. train cost: time x price. cost per success: the time that the clock counted over all runs, "
+            "misses and incomplete ones included, x price / hits.",
+            "unknown: the price is not known. –: not applicable, such as a cost per success where no run hit.",  # noqa: RUF001 -- the dash that the cells hold
         ]
     if programs:
         notes.append(
-            "programs: a hit was at its target once, or came to its end where it has none. Its time goes up to there, "
-            "by the cold clock where that stands beside it; a miss has none."
+            "programs: a run hits if it reached its target once or, without a target, if it completed. Its time is "
+            "measured up to that point, on the cold clock where a cell says so; a miss has no time."
         )
     if shown:
         notes.append(
             f"published: {f'{shown} of the' if shown < known else 'all'} {known} CIFAR-10 training entries of "
-            "DAWNBench, one run each, as chosen by its author; its dawnbench clock, its price of that day, no "
-            f"interval. Source: {dawnbench.SOURCE}."
+            "DAWNBench, one run each, chosen by its author; on the dawnbench clock, at the price of its day, without "
+            f"an interval. Source: {dawnbench.SOURCE}."
         )
     if compared:
         notes.append(
             "÷ Page's: the row's time or train cost divided by that of David Page's entry; below 1 is faster "
             "or cheaper. Only for CIFAR-10 to 94 % or more, where a run hit. †: the machines differ, so this "
             "compares machines and not only recipes. ‡: a spot or committed price against his on-demand one."
-            + ("" if policy == "dawnbench" else f" His time is of the dawnbench clock, not of {policy}.")
+            + ("" if policy == "dawnbench" else f" His time is on the dawnbench clock, not on {policy}.")
         )
     return notes
 
@@ -107,13 +106,13 @@ def _price(selected: pd.DataFrame) -> str:
     sources = selected[["price_source", "price_seen"]].dropna().drop_duplicates()
     if sources.empty:
         command = "bench exec" if selected["program"].any() else "bench run"
-        return f"price: unknown, and so is every cost; {command} takes --instance or --price-per-hour"
+        return f"price: unknown, and so is every cost; give {command} --instance or --price-per-hour"
     first = selected.iloc[0]
     category = f"{first['pricing_category']} ({CATEGORIES[first['pricing_category']]})"
     where = "; ".join(f"{source}, seen {seen}" for source, seen in sources.itertuples(index=False))
     if first["hourly"] is None:
-        return f"price: per GPU, and how many GPUs the machine has is unknown; {category}; {where}"
-    return f"price: {first['hourly']:f} {first['currency']} an hour, {category}; {where}"
+        return f"price: per GPU, number of GPUs unknown; {category}; {where}"
+    return f"price: {first['hourly']:f} {first['currency']} per hour, {category}; {where}"
 
 
 def _broken(runs: pd.DataFrame) -> Iterator[str]:
@@ -127,7 +126,7 @@ def _broken(runs: pd.DataFrame) -> Iterator[str]:
 
 def _invalid(count: int) -> Iterator[str]:
     if count:
-        yield f"{plural(count, 'run')} not counted anywhere: a clock was read while the device was still at work"
+        yield f"{plural(count, 'run')} excluded: a clock was read while the device was still busy"
 
 
 def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
@@ -135,7 +134,7 @@ def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
     series = selected[["planned", "series_index"]].groupby(pd.factorize(selected["series_id"])[0])
     missing = int((series["planned"].max() - series["series_index"].nunique()).clip(lower=0).sum())
     if missing:
-        yield f"{plural(missing, 'run')} planned but not in the records: a series was stopped early, or still goes on"
+        yield f"{plural(missing, 'run')} planned but not recorded: a series was stopped early, or is still running"
 
 
 def _left_out(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
@@ -149,7 +148,7 @@ def _left_out(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
     seconds = dict(zip(phases, once.median(), strict=True))
     parts = [f"{phase} {significant(spent)} s" for phase, spent in seconds.items() if spent >= _SHOWN]
     rest = float((timed[f"{policy}_left_out_s"] - once.sum(axis=1)).median())
-    parts += [f"{significant(rest)} s in the run between what counts"] if rest >= _SHOWN else []
+    parts += [f"{significant(rest)} s between the counted phases"] if rest >= _SHOWN else []
     if parts:
         yield f"left out of the time: {', '.join(parts)}"
 
@@ -164,10 +163,10 @@ def _untimed(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
 def _too_few(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
     timed = int(runs[f"{policy}_s"].notna().sum())
     if 0 < timed < MEDIAN_FROM:
-        yield f"n = {timed}: too few for an interval of the median, which takes {MEDIAN_FROM}"
+        yield f"n = {timed}: too few for an interval of the median, which needs {MEDIAN_FROM}"
 
 
-# What is told of an attempt that was interrupted and made again.
+# What is known of a run that was interrupted and repeated.
 _ATTEMPT = ["series_id", "seed", "started", "status", "last_step", "resumed_from"]
 
 
@@ -185,16 +184,16 @@ def _done_twice(selected: pd.DataFrame) -> Iterator[str]:
                 again, anew = again + 1, anew + (went_on == 0)
                 lost += max(0, int(earlier["last_step"]) - went_on)
     if again:
-        began = f"; {anew} began at step 0 or did not tell" if anew else ""
-        yield f"{plural(again, 'interrupted run')} made again: {lost} steps were done twice{began}"
+        began = f"; {anew} began at step 0 or did not show a step" if anew else ""
+        yield f"{plural(again, 'interrupted run')} repeated: {lost} steps were done twice{began}"
 
 
 def _fell_back(runs: pd.DataFrame) -> Iterator[str]:
     count = int(runs["fell_back"].sum())
     if count and runs["program"].any():
-        yield f"{plural(count, 'run')} reached the target and ended worse: counted as a hit"
+        yield f"{plural(count, 'run')} reached the target but ended worse: counted as a hit"
     elif count:
-        yield f"{plural(count, 'run')} crossed the target and ended below it: counted as a miss"
+        yield f"{plural(count, 'run')} crossed the target but ended below it: counted as a miss"
 
 
 def _mixed(runs: pd.DataFrame) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Prices that the reader gives: every run of a cost table priced once more, and energy with what it costs.
+"""Prices given by the reader: every run of a cost table priced a second time, and energy with its cost.
 
 What if an hour of its machine had cost something else: the seconds stay those that were measured, and the prices of the
 records stay beside them, in columns of their own. Energy is that of the GPUs that the runs used, by their own counters:
@@ -51,9 +51,9 @@ def what_if_price(
     """
     category: PricingCategory = "Dynamic" if spot else "Standard"
     if instance is not None and amount is not None:
-        raise UsageError("--instance and --price-per-hour are two prices; give one of them")
+        raise UsageError("--instance and --price-per-hour exclude each other; give one")
     if amount is None and currency is not None:
-        raise UsageError("--currency is that of --price-per-hour and --price-per-kwh; give one of them too")
+        raise UsageError("--currency needs --price-per-hour or --price-per-kwh")
     if amount is not None:
         price = given_price(amount, currency or "USD", category)
         return WhatIf(
@@ -61,7 +61,7 @@ def what_if_price(
         )
     if instance is None:
         if spot:
-            raise UsageError("--spot says which price: give --instance or --price-per-hour too")
+            raise UsageError("--spot needs --instance or --price-per-hour")
         return None
     offer = find_offer(instance, category, catalogue=True)
     if offer.hourly is None:
@@ -125,10 +125,10 @@ def what_if_note(what_if: WhatIf) -> str:
     of = f" of {what_if.instance} ({what_if.accelerators})" if what_if.instance else ""
     seen = f", seen {what_if.seen}" if what_if.seen else ""
     return (
-        f"what-if: the seconds that each row's machine took, x {what_if.price_per_hour:f} {what_if.currency} an hour"
+        f"what-if: the seconds that each row's machine took, x {what_if.price_per_hour:f} {what_if.currency} per hour"
         f"{of}, {what_if.pricing_category} ({CATEGORIES[what_if.pricing_category]}); {what_if.source}{seen}. Nobody "
-        "paid this price for these runs, and another machine would take another time. Every other figure, leases, "
-        "ratios and claims among them, keeps the prices of the records; published entries keep theirs."
+        "paid this price for these runs, and another machine would take a different time. All other figures, "
+        "including leases, ratios and claims, use the recorded prices; published entries keep theirs."
     )
 
 
@@ -166,11 +166,11 @@ def energy_note(electricity: Electricity | None) -> str:
     """The note to a table with energy: whose it is, and what it is without."""
     price = ""
     if electricity:
-        price = f" Electricity: {electricity.price_per_kwh:f} {electricity.currency} a kWh, given by the user."
+        price = f" Electricity: {electricity.price_per_kwh:f} {electricity.currency} per kWh, given by the user."
     return (
         "energy: of the GPUs that a run used, by their own counters, from its first step to its last evaluation, "
-        "without processors, memory, cooling, and what made a recipe ready. Of all attempts, / hits; where one did not "
-        f"tell it, it is unknown.{price}"
+        "without CPUs, memory, cooling and the recipe's warm-up. The energy of all runs / hits; unknown where a run "
+        f"has no reading.{price}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The table of leases: like machines together, with what they should cost, what was billed, and per success."""
+"""The table of leases: similar machines together, with estimate, bill, and cost per success."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def _notes(leases: pd.DataFrame, runs: pd.DataFrame) -> Iterator[str]:
     for why, count in _counts(leases["why_unknown"]):
         yield f"cost unknown of {plural(count, 'lease')}: {why}"
     for parts, _ in _counts(leases.loc[leases["estimate"].notna(), "unpriced"]):
-        yield f"not in the estimate, as their price or use is not known: {parts}"
+        yield f"not in the estimate, since price or usage is unknown: {parts}"
     for note, count in _counts(leases["notes"]):
         yield f"{plural(count, 'lease')} {note}"
     yield from _bills(leases)
@@ -163,9 +163,9 @@ def _prices(leases: pd.DataFrame) -> Iterator[str]:
     columns = ["hourly", "currency", "pricing_category", "price_source", "price_seen"]
     for hourly, currency, category, source, seen in leases[columns].drop_duplicates().itertuples(index=False):
         if pd.isna(source):
-            yield "price: unknown, and so is the cost; bench run takes --instance or --price-per-hour"
+            yield "price: unknown, and so is the cost; give bench run --instance or --price-per-hour"
         else:
-            amount = "per GPU, and how many GPUs is unknown" if hourly is None else f"{hourly:f} {currency} an hour"
+            amount = "per GPU, number of GPUs unknown" if hourly is None else f"{hourly:f} {currency} per hour"
             yield f"price: {amount}, {category} ({CATEGORIES[category]}); {source}, seen {seen}"
 
 
@@ -176,7 +176,7 @@ def _bills(leases: pd.DataFrame) -> Iterator[str]:
         yield f"bill of {plural(count, 'lease')} partial: {why.replace('-', ' ')}"
     other = leases["billed_currency"].where(leases["billed_currency"] != leases["currency"])
     for currencies, count in _counts(pd.concat([other, leases["billed_by_currency"]])):
-        yield f"{plural(count, 'lease')} billed in {currencies}: not added up"
+        yield f"{plural(count, 'lease')} billed in {currencies}: not summed"
 
 
 def _phases(leases: pd.DataFrame) -> Iterator[str]:

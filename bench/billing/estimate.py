@@ -115,7 +115,7 @@ def lease_cost(opened: LeaseOpened, closed: LeaseClosed | None, *, usage: Usage 
     if closed is None:
         return Estimate(rule=rule, why="the lease is not closed")
     if closed.stopped < opened.started:
-        return Estimate(rule=rule, why="the lease is closed before it is opened: the clock was set in between")
+        return Estimate(rule=rule, why="the lease is closed before it is opened: the clock was changed in between")
     if rule is None:
         return Estimate(why=f"no billing rule known for {opened.provider} ({category})")
     return _priced(opened, closed, rule, usage or Usage())
@@ -161,7 +161,7 @@ def _priced(opened: LeaseOpened, closed: LeaseClosed, rule: Rule, usage: Usage) 
     hourly = machine_hourly(opened.price, opened.accelerators)
     cost = train_cost(billed, hourly)
     if opened.price is None or hourly is None or cost is None:
-        why = "no price" if opened.price is None else "a price per GPU, and not known how many GPUs"
+        why = "no price" if opened.price is None else "a price per GPU, and the number of GPUs is unknown"
         return Estimate(billed_seconds=billed, rule=rule, parts=(PartCost("machine", None, why),), why=why, notes=notes)
     currency = opened.price.currency
     parts = [PartCost("machine", Amount(cost, currency))]
@@ -173,8 +173,8 @@ def _priced(opened: LeaseOpened, closed: LeaseClosed, rule: Rule, usage: Usage) 
     lower = None
     if length is not None and rule.lower and (less := billed - billed_seconds(length, rule.lower, ended_by)):
         lower = paid.value - hourly * less / SECONDS_PER_HOUR
-        reading = f"{rule.minimum_s} s, or {rule.lower_minimum_s} s by another reading, which costs less"
-        notes += (f"charged a minimum that is contested: {reading}",)
+        reading = f"{rule.minimum_s} s, or {rule.lower_minimum_s} s according to another source, which costs less"
+        notes += (f"charged a minimum on which sources disagree: {reading}",)
     return Estimate(paid.value, currency, billed, rule, tuple(parts), notes=notes, lower=lower)
 
 
@@ -197,7 +197,7 @@ def part_cost(provider: str, part: PartName, used: Decimal | None, seconds: Deci
     if price.amount == 0:
         return PartCost(part, Amount(Decimal(0), currency))
     if used is None:
-        return PartCost(part, None, "not known how much of it was used")
+        return PartCost(part, None, "usage unknown")
     asked = price.amount * used
     if price.per != "GB":
         asked = asked * seconds / (MONTH_S if price.per == "GB-month" else SECONDS_PER_HOUR)

@@ -1,4 +1,4 @@
-"""Prices: the book that comes with `bench`, what the user says a machine costs, and what seconds cost at a price.
+"""Prices: the price book included in `bench`, prices given by the user, and what seconds cost at a price.
 
 The book, `prices.csv`, holds one row an instance type and pricing category, each with the place it was read
 and the day. Accelerators are named as SkyPilot names them. A price read once grows old; a user's own price
@@ -207,7 +207,7 @@ def train_cost(seconds: float | Decimal | None, hourly: Decimal | None) -> Decim
         return None
     exact = Decimal(str(seconds))  # as printed: 2.59, not the double nearest to it
     if not exact.is_finite() or exact < 0:
-        raise ValueError(f"{seconds} s is no length of time")
+        raise ValueError(f"{seconds} s is not a duration")
     return exact * hourly / SECONDS_PER_HOUR
 
 
@@ -235,11 +235,11 @@ class Amount:
         if not isinstance(self.value, Decimal):
             raise TypeError(f"{self.value!r} is not a Decimal")
         if not self.value.is_finite() or self.value < 0:
-            raise ValueError(f"{self.value} is no amount of money")
+            raise ValueError(f"{self.value} is not an amount of money")
 
     def __add__(self, other: Amount) -> Amount:
         if self.currency != other.currency:
-            raise ValueError(f"{self.currency} and {other.currency} cannot be added: there is no rate between them")
+            raise ValueError(f"{self.currency} and {other.currency} cannot be added: no exchange rate")
         return Amount(self.value + other.value, self.currency)
 
 

@@ -1,4 +1,4 @@
-"""bench data: fetch or verify CIFAR-10."""
+"""bench data: download or verify CIFAR-10."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def data() -> None:
     "--data",
     "folder",
     metavar="FOLDER",
-    help="Where to put them; else CIFAR10_DIR, else the cache.",
+    help="Target folder; default: CIFAR10_DIR, else the cache.",
     envvar="CIFAR10_DIR",
     type=click.Path(path_type=Path),
 )
-@click.option("--url", metavar="URL", help="A mirror of cifar-10-binary.tar.gz.  [env var: CIFAR10_URL]")
+@click.option("--url", metavar="URL", help="Mirror of cifar-10-binary.tar.gz.  [env var: CIFAR10_URL]")
 @with_progress
 def fetch(folder: Path | None, url: str | None) -> None:
     """Download the official archive, check it and unpack it. Does nothing where verified files lie."""

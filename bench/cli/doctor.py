@@ -1,4 +1,4 @@
-"""bench doctor: what is missing on this machine, and how to get it."""
+"""bench doctor: what this machine lacks, and how to get it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLOURS = {"ok": "green", "note": "yellow", "fails": "red"}
     default="run",
     show_default=True,
     type=click.Choice(PURPOSES),
-    help="What is to be done here: train recipes, run a program of your own, read records, or rent machines.",
+    help="Purpose: train recipes, run your own program, read records, or rent machines.",
 )
 @data_option
 @store_option
@@ -52,7 +52,7 @@ def doctor(purpose: str, data: str | None, store: str, machine: MachineOptions, 
 def _text(found: list[Finding], command: str) -> str:
     """The answer, and a line for each finding, with what to do below it."""
     failing = list(dict.fromkeys(finding.name for finding in found if finding.fails))
-    answer = f"`{command}` would fail here: {', '.join(failing)}" if failing else f"`{command}` can be done here"
+    answer = f"`{command}` would fail here: {', '.join(failing)}" if failing else f"`{command}` would work here"
     width = max(len(finding.name) for finding in found)
     lines = [answer, ""]
     for finding in found:

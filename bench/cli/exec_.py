@@ -1,4 +1,4 @@
-"""bench exec: your own program, run to its end, to a target, or for a few steps, and recorded."""
+"""bench exec: your own program, run to its end, to a target, or for some steps, and recorded."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ from bench.text import duration
     metavar="-- COMMAND…",
     shell_complete=complete_files,
 )
-@click.option("--target", callback=parsed(parse_target), metavar="'METRIC <= VALUE'", help="Quality to reach.")
-@click.option("--stop-at-target", is_flag=True, help="Stop the program once it is at its target.")
-@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="How often to run it.")
+@click.option("--target", callback=parsed(parse_target), metavar="'METRIC <= VALUE'", help="Target.")
+@click.option("--stop-at-target", is_flag=True, help="Stop the program once it has reached its target.")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Number of runs.")
 @seed_option
-@click.option("--name", metavar="NAME", help="What reports call it.  [default: that of its script]")
-@click.option("--steps", type=click.IntRange(1), help="A sample: stop the program after so many steps.")
-@click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run, where the program does not say.")
-@click.option("--timeout", callback=parsed(duration), metavar="90m", help="A run that takes longer has failed.")
+@click.option("--name", metavar="NAME", help="Name in reports.  [default: the script's]")
+@click.option("--steps", type=click.IntRange(1), help="Take a sample: stop the program after this many steps.")
+@click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run, if the program does not show it.")
+@click.option("--timeout", callback=parsed(duration), metavar="90m", help="Fail a run that takes longer.")
 @click.option(
     "--grace",
     default=f"{GRACE_S:g}s",
     show_default=True,
     callback=parsed(duration),
     metavar="TIME",
-    help="From SIGTERM, which asks the program to end, to SIGKILL.",
+    help="Time from SIGTERM to SIGKILL when stopping the program.",
 )
 @metric_option
 @click.option(
@@ -62,10 +62,10 @@ from bench.text import duration
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Look there, too, for TensorBoard's files, trainer_state.json and CSV files. May be repeated.",
+    help="Also look there for TensorBoard files, trainer_state.json and CSV files. May be repeated.",
 )
 @recording_options
-@click.option("-q", "--quiet", is_flag=True, help="Nothing of bench's own on stderr but errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors on stderr, beside the program's own output.")
 def exec_(
     command: tuple[str, ...],
     target: Target | None,
@@ -97,7 +97,7 @@ def exec_(
     On several nodes of SkyPilot the first one measures, at the price of all; on the others the same line only runs it.
     """
     if stop_at_target and target is None:
-        raise UsageError("--stop-at-target needs a --target")
+        raise UsageError("--stop-at-target needs --target")
     job = Job(
         command,
         seed=seed,

@@ -1,4 +1,4 @@
-"""bench export: the records of a store, in the formats that others read."""
+"""bench export: the records of a store, in other formats."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ def export() -> None:
 
 @export.command("dawnbench")
 @store_option
-@_folder_option("Where to put CIFAR10/train; a checkout of dawn-bench-entries will do.")
-@click.option("--author", required=True, help="Who hands the entries in; records hold no names.")
-@click.option("--email", required=True, help="The author's address, which the entries' checker asks for.")
-@click.option("--code-url", metavar="URL", help="Where the code of these runs is.")
-@click.option("--all", "all_runs", is_flag=True, help="Every run that hit; else the first of each recipe and machine.")
+@_folder_option("Folder for CIFAR10/train, such as a checkout of dawn-bench-entries.")
+@click.option("--author", required=True, help="Submitter of the entries; records hold no names.")
+@click.option("--email", required=True, help="The author's email address, required by the entries' checker.")
+@click.option("--code-url", metavar="URL", help="URL of the code of these runs.")
+@click.option(
+    "--all", "all_runs", is_flag=True, help="Export every run that hit, not only the first of each recipe and machine."
+)
 @with_progress
 def export_dawnbench(store: str, output: Path, author: str, email: str, code_url: str | None, all_runs: bool) -> None:
     """Write runs that reached 94 % on CIFAR-10 as DAWNBench entries.
@@ -63,8 +65,8 @@ def export_dawnbench(store: str, output: Path, author: str, email: str, code_url
 
 @export.command("mllog")
 @store_option
-@_folder_option("Where to put the author's tree of results and systems.")
-@click.option("--author", required=True, help="Who hands the results in; records hold no names.")
+@_folder_option("Folder for the author's tree of results and systems.")
+@click.option("--author", required=True, help="Submitter of the results; records hold no names.")
 @with_progress
 def export_mllog(store: str, output: Path, author: str) -> None:
     """Write runs as results of MLPerf Training.
@@ -78,7 +80,7 @@ def export_mllog(store: str, output: Path, author: str) -> None:
     for path in write_results(results, author, output):
         click.echo(path)
     if left_out:
-        click.echo(f"bench: left out, as the mlperf clock cannot time them: {plural(left_out, 'run')}", err=True)
+        click.echo(f"bench: left out, since the mlperf clock cannot time them: {plural(left_out, 'run')}", err=True)
     refuse(errors)
 
 

@@ -1,4 +1,4 @@
-"""bench import: what others published, as records."""
+"""bench import: published results, as records."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from bench.tracking import tracked
 # No variables: BENCH_INSTANCE and the others say what this machine is, which has no part in what others ran.
 _price_options = together(
     click.option(
-        "--instance", metavar="PROVIDER:TYPE", help="Price the runs as this machine, such as aws:p5.48xlarge."
+        "--instance", metavar="PROVIDER:TYPE", help="Price the runs as if on this instance, such as aws:p5.48xlarge."
     ),
-    click.option("--price-per-hour", metavar="AMOUNT", help="Price them at this for an hour of one machine."),
-    click.option("--price-per-accelerator-hour", metavar="AMOUNT", help="Or at this for an hour of one accelerator."),
-    click.option("--spot", is_flag=True, help="It is a spot price (with one of these three)."),
-    click.option("--currency", metavar="CODE", help="Of an AMOUNT, ISO 4217.  [default: USD]"),
+    click.option("--price-per-hour", metavar="AMOUNT", help="Price per hour of one machine."),
+    click.option("--price-per-accelerator-hour", metavar="AMOUNT", help="Price per hour of one accelerator."),
+    click.option("--spot", is_flag=True, help="Use a spot price (with one of these three options)."),
+    click.option("--currency", metavar="CODE", help="Currency of AMOUNT, ISO 4217.  [default: USD]"),
 )
 
 
@@ -51,11 +51,11 @@ class PublishedPrice:
         amounts = [self.instance, self.per_hour, self.per_accelerator_hour]
         prices = sum(amount is not None for amount in amounts)
         if prices > 1:
-            raise UsageError("give one price: --instance, --price-per-hour or --price-per-accelerator-hour")
+            raise UsageError("give only one price: --instance, --price-per-hour or --price-per-accelerator-hour")
         if self.spot and not prices:
-            raise UsageError("--spot says which price: give one of the three too")
+            raise UsageError("--spot needs --instance, --price-per-hour or --price-per-accelerator-hour")
         if self.currency is not None and (not prices or self.instance is not None):
-            raise UsageError("--currency is that of an AMOUNT an hour; give both, or neither")
+            raise UsageError("--currency needs --price-per-hour or --price-per-accelerator-hour")
         return bool(prices)
 
     def of(self, series: PublishedRuns) -> Price | None:
@@ -72,7 +72,7 @@ class PublishedPrice:
             if self.per_hour is not None:
                 return price
             if series.accelerators is None:
-                raise UsageError(f"{series.label}: how many accelerators it had is not told; give --accelerators")
+                raise UsageError(f"{series.label}: the number of accelerators is unknown; give --accelerators")
             return price.model_copy(update={"unit": "gpu-hour"})
         offer = find_offer(self.instance, category, catalogue=True)
         if offer.hourly is None:
@@ -146,7 +146,7 @@ def _target(text: str) -> MetricTarget:
 
 
 _replace_option = click.option(
-    "--replace", is_flag=True, help="Take the place of other runs that were imported under the same name."
+    "--replace", is_flag=True, help="Replace other runs that were imported under the same name."
 )
 
 
@@ -161,14 +161,12 @@ _replace_option = click.option(
     help="Which column holds what: seconds and value; machine, seed, hardware; a phase's seconds, such as "
     "final_evaluate. COLUMN/1000 divides. May be repeated.",
 )
-@click.option("--counts", required=True, metavar="PHASE,…", help="The phases that the seconds hold: prepare,train.")
-@click.option(
-    "--target", required=True, callback=parsed(_target), metavar="'METRIC >= VALUE'", help="Quality to reach."
-)
-@click.option("--name", help="What ran.  [default: the file's name]")
-@click.option("--author", help="Who published it.")
-@click.option("--source", metavar="URL", help="Where it was published.  [default: the file's name]")
-@click.option("--hardware", metavar="NAME", help="What each run was on, where no column says it.")
+@click.option("--counts", required=True, metavar="PHASE,…", help="Phases included in the seconds: prepare,train.")
+@click.option("--target", required=True, callback=parsed(_target), metavar="'METRIC >= VALUE'", help="Target.")
+@click.option("--name", help="Name of what ran.  [default: the file's name]")
+@click.option("--author", help="Author.")
+@click.option("--source", metavar="URL", help="Source.  [default: the file's name]")
+@click.option("--hardware", metavar="NAME", help="Hardware of each run, if no column has it.")
 @click.option("--accelerators", type=click.IntRange(min=1), metavar="N", help="Accelerators that each run used.")
 @price_options
 @_replace_option
@@ -210,7 +208,7 @@ def import_trials(
 
 @import_.command("mlperf")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--source", metavar="URL", help="Where they were published.  [default: MLPerf Training]")
+@click.option("--source", metavar="URL", help="Source.  [default: MLPerf Training]")
 @click.option(
     "--target",
     callback=parsed(_target),
@@ -261,7 +259,7 @@ def _put_runs(found: Sequence[PublishedRuns], store: str, *, replace: bool) -> N
         if earlier is None or not earlier.same_as(series):
             target.put(series)
         known[series.place] = series
-        state = "was there already" if earlier and earlier.same_as(series) else "in the place of an earlier import"
+        state = "already imported" if earlier and earlier.same_as(series) else "replaces an earlier import"
         click.echo(f"{one_line(series.label)} on {one_line(series.machine)}{f' ({state})' if earlier else ''}")
         for line in (hits_line(series), *summary_lines(series)):
             click.echo(f"  {line}")

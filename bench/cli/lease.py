@@ -42,7 +42,7 @@ def show(machine: MachineOptions) -> None:
     required=True,
     metavar="TIME",
     type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
-    help="When the machine was given back, such as 2026-11-22T12:34:56Z.",
+    help="Time at which the machine was given back, such as 2026-11-22T12:34:56Z.",
 )
 @click.option(
     "--reason",
@@ -63,7 +63,9 @@ def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
 @lease.command()
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…", shell_complete=complete_recipes)
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
-@click.option("--gpus", default=1, show_default=True, type=click.IntRange(1), help="GPUs that train together.")
+@click.option(
+    "--gpus", default=1, show_default=True, type=click.IntRange(1), help="Number of GPUs that train together."
+)
 @machine_options
 def forecast(
     recipes: tuple[str, ...],
@@ -87,8 +89,8 @@ def forecast(
 
 
 _SOURCES = {
-    "launcher": "as the launcher says",
-    "provider": "launch time, as the provider says",
+    "launcher": "from the launcher",
+    "provider": "launch time, from the provider",
     "boot": "boot of the machine",
     "process": "start of this process",
 }

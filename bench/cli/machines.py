@@ -1,4 +1,4 @@
-"""The machines that sweeps rent: bench status lists them, collect fetches their records, down gives them back."""
+"""The machines that sweeps rent: bench status lists them, collect downloads their records, down gives them back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
     chosen = is_chosen(context)
     if not installed() and not open_clusters(open_store(place), name):
         click.echo(
-            f"nothing is rented, by the leases in {place}; SkyPilot, which knows of others, is not here", err=True
+            f"nothing is rented according to the leases in {place}; without SkyPilot, others are not visible", err=True
         )
         return
     with quietly():
@@ -70,7 +70,7 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
     multiple=True,
     type=click.File("rb"),
     metavar="FILE",
-    help="In place of a machine: what a terminal, `sky logs` or `sky jobs logs` printed, or a .gz of it. - is stdin; "
+    help="Read a saved terminal, `sky logs` or `sky jobs logs`, or a .gz of one, instead of a machine. - is stdin; "
     "may be repeated.",
 )
 @store_option
@@ -84,7 +84,7 @@ def collect(context: click.Context, cluster: str | None, logs: tuple[BufferedRea
     damaged lines only ends the command with exit code 5, as one does that is corrupt or in conflict.
     """
     if (cluster is None) == (not logs):
-        raise UsageError("bench collect takes the name of a cluster, or --log FILE")
+        raise UsageError("give bench collect the name of a cluster, or --log FILE")
     opened = open_store(store)
     errors: list[BenchError] = []
     if cluster is None:
@@ -144,8 +144,10 @@ def _from_machine(cluster: str, place: str, *, chosen: bool) -> tuple[Store, Col
 @click.argument("which", required=False, metavar="[SWEEP|CLUSTER]", shell_complete=complete_files)
 @click.option("--all", "everything", is_flag=True, help="The machines of all sweeps.")
 @store_option
-@click.option("--discard", is_flag=True, help="Also those whose records cannot be had: they are lost.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--discard", is_flag=True, help="Also give back machines whose records cannot be collected; these records are lost."
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_context
 def down(context: click.Context, which: str | None, everything: bool, store: str, discard: bool, yes: bool) -> None:
     """Give back the machines of SWEEP (its name or file), or the one called CLUSTER.
@@ -155,7 +157,7 @@ def down(context: click.Context, which: str | None, everything: bool, store: str
     or in conflict with another, is named on stderr; the exit code is then 5.
     """
     if (which is None) != everything:
-        raise UsageError("bench down takes a sweep or a cluster, or --all")
+        raise UsageError("give bench down a sweep or a cluster, or --all")
     name, cells, place = named(which, store)
     with quietly():
         provisioner = SkyPilot()

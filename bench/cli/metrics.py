@@ -1,4 +1,4 @@
-"""bench metrics: what of a program's output is read as progress, by which source, and what is not."""
+"""bench metrics: which progress is read from a program's output, by which source, and what is not."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _text(name: str, reading: LogReading) -> str:
         parts.append(table_of(headers, rows, more).as_text().strip("\n") + "\n")
     if reading.unread:
         parts.append(
-            "Lines with numbers in which nothing was read, # for digits; --metric NAME=REGEX reads them:\n"
+            "Lines with numbers that were not read, # for digits; --metric NAME=REGEX reads them:\n"
             + "".join(f"  {count:,} x  {one_line(kind)}\n" for kind, count in reading.unread[:_MOST_KINDS])
             + (
                 f"  and {plural(len(reading.unread) - _MOST_KINDS, 'more kind')}\n"
@@ -82,12 +82,12 @@ def _headlines(reading: LogReading) -> Iterator[str]:
         yield f"{each.source}: {plural(each.points, 'point')}{_steps(each)}{believed}"
     if mixed := reading.mixed():
         names = ", ".join(mixed[:_MOST_KINDS])
-        yield f"shown by lines of an evaluation and by others, which may be of training: {names}"
+        yield f"shown both by evaluation lines and by unmarked ones, which may be training: {names}"
     for each in reading.readings:
         if each.phases:
             yield f"{each.source}: phases in seconds: " + ", ".join(f"{n} {s:.1f}" for n, s in each.phases.items())
         if each.trained_s is not None:
-            yield f"{each.source}: first train to the end: {each.trained_s:.3f} s"
+            yield f"{each.source}: from the first train phase to the end: {each.trained_s:.3f} s"
 
 
 def _steps(reading: Reading) -> str:

@@ -1,4 +1,4 @@
-"""bench prices: what machines cost, by every source that answers."""
+"""bench prices: what machines cost, from every available source."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from bench.text import did_you_mean
 
 @click.command()
 @click.argument("name", metavar="[GPU]", required=False)
-@click.option("--gpu", metavar="NAME", help="The same as GPU: only machines with this one: H100, a100-80gb, V100:8, …")
-@click.option("--spot", is_flag=True, help="Spot prices, in place of on-demand ones.")
+@click.option(
+    "--gpu", metavar="NAME", help="Only machines with this GPU, same as the argument GPU: H100, a100-80gb, V100:8, …"
+)
+@click.option("--spot", is_flag=True, help="Spot prices instead of on-demand ones.")
 @click.option("--cloud", metavar="NAME", help="Only this provider: aws, gcp, lambda, …")
-@click.option("--region", metavar="NAME", help="Only this region, and prices whose source names none.")
+@click.option("--region", metavar="NAME", help="Only this region, and prices without a region.")
 @format_option("table", "csv", "json")
-@click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
+@click.option("--offline", is_flag=True, help="Use only the prices included in bench.")
 @with_progress
 def prices(
     name: str | None, gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool
@@ -34,7 +36,7 @@ def prices(
     named on stderr, and the others count; the exit code is 1 where all of them failed.
     """
     if name and gpu:
-        raise UsageError("the GPU is named twice; leave out --gpu")
+        raise UsageError("the GPU is given twice; leave out --gpu")
     asked = name or gpu or ""
     try:
         wanted = Accelerators.parse(asked) if ":" in asked else None
@@ -44,16 +46,16 @@ def prices(
     answer = collect(query, sources(query, offline=offline))
     write(render(answer.offers, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
     for failure in answer.failures:
-        click.echo(f"bench: {failure.source} gave no prices: {failure.why}", err=True)
+        click.echo(f"bench: no prices from {failure.source}: {failure.why}", err=True)
     if not answer.offers:
-        click.echo(f"bench: no price found for this; {_instead(query)}", err=True)
+        click.echo(f"bench: no matching price; {_instead(query)}", err=True)
 
 
 def _instead(query: Query) -> str:
     """What may have been meant where nothing was found: another cloud or GPU than was asked for."""
     clouds = sorted({offer.provider for offer in (*price_book(), *catalogue_extract())})
     if query.cloud is not None and query.cloud.casefold() not in clouds:
-        return did_you_mean(query.cloud, clouds) or f"prices are known of {', '.join(clouds)}"
+        return did_you_mean(query.cloud, clouds) or f"prices are known for {', '.join(clouds)}"
     gpus = [row["skypilot"] for row in gpu_table()]
     known = any((query.gpu or "").casefold() == gpu.casefold() for gpu in gpus)
     return (not known and did_you_mean(query.gpu or "", gpus)) or "see all with: bench prices"

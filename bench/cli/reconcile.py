@@ -22,13 +22,15 @@ from bench.store import open_store
     shell_complete=complete_files,
     help="Exported bill: FOCUS 1.0 to 1.4, AWS CUR 2.0, Azure actual cost; .csv, .csv.gz, .parquet. May be repeated.",
 )
-@click.option("--cost-explorer", is_flag=True, help="Ask AWS Cost Explorer, by the tag bench-lease; $0.01 a request.")
-@click.option("--runpod", is_flag=True, help="Ask RunPod for its billing by pod; the key is RUNPOD_API_KEY.")
+@click.option(
+    "--cost-explorer", is_flag=True, help="Query AWS Cost Explorer by the tag bench-lease; $0.01 per request."
+)
+@click.option("--runpod", is_flag=True, help="Query RunPod's billing by pod; the key is RUNPOD_API_KEY.")
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DAY",
-    help="With --cost-explorer or --runpod: from this day; else from the first lease on.",
+    help="With --cost-explorer or --runpod: first day.  [default: that of the first lease]",
 )
 @store_option
 @with_progress
@@ -39,9 +41,9 @@ def reconcile(exports: tuple[str, ...], cost_explorer: bool, runpod: bool, since
     read is named and skipped; the exit code is then 5.
     """
     if bool(exports) + cost_explorer + runpod != 1:
-        raise click.UsageError("name one bill: --export FILE, --cost-explorer or --runpod")
+        raise click.UsageError("give one source of bills: --export FILE, --cost-explorer or --runpod")
     if since and since.replace(tzinfo=UTC) > datetime.now(UTC):
-        raise click.UsageError(f"--since {since:%Y-%m-%d} has not come yet: no charge can be of that day")
+        raise click.UsageError(f"--since {since:%Y-%m-%d} is in the future: there are no charges yet")
     opened, first = open_store(store), since.date() if since else None
     if exports:
         result = from_exports(exports, opened)

@@ -1,4 +1,4 @@
-"""bench report: what the records in a store say, as a table or a page."""
+"""bench report: the records in a store as a table or a page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOST_PUBLISHED = 12
 
 @click.command()
 @stores_option
-@click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Which clock.")
+@click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Clock policy.")
 @click.option(
     "--published",
     type=click.Choice(["claim", "stored", "all", "none"]),
@@ -46,15 +46,17 @@ _MOST_PUBLISHED = 12
 @click.option(
     "--instance",
     metavar="PROVIDER:TYPE",
-    help="What if every run had been on a machine of this price, such as aws:p5.4xlarge? From the price book.",
+    help="What-if price: that of this instance in the price book, such as aws:p5.4xlarge.",
 )
-@click.option("--price-per-hour", metavar="AMOUNT", help="What if an hour of every run's machine had cost this?")
-@click.option("--spot", is_flag=True, help="The what-if price is a spot price (with either of these two).")
+@click.option("--price-per-hour", metavar="AMOUNT", help="What-if price per hour of every run's machine.")
+@click.option("--spot", is_flag=True, help="The what-if price is a spot price (with one of these two).")
+@click.option("--price-per-kwh", metavar="AMOUNT", help="Price of a kWh of electricity, for the energy per success.")
 @click.option(
-    "--price-per-kwh", metavar="AMOUNT", help="What a kWh of electricity costs: the energy of a success at it."
+    "--currency", metavar="CODE", help="Currency of --price-per-hour and --price-per-kwh, ISO 4217.  [default: USD]"
 )
-@click.option("--currency", metavar="CODE", help="Of --price-per-hour and --price-per-kwh, ISO 4217.  [default: USD]")
-@click.option("--open", "opened", is_flag=True, help="Show it in a browser; html, and a temporary file without -o.")
+@click.option(
+    "--open", "opened", is_flag=True, help="Open the report in a browser: html, in a temporary file unless -o is given."
+)
 @output_option
 @with_progress
 def report(
@@ -84,7 +86,7 @@ def report(
     """
     if opened:
         if style not in ("html", "table"):
-            raise UsageError(f"a browser shows html, not {style}; leave out --format or --open")
+            raise UsageError(f"--open needs html, not {style}; leave out --format or --open")
         style, output = "html", output or temporary_page()
     if style == "parquet":
         refuse_terminal(output)
@@ -122,4 +124,4 @@ def temporary_page() -> Path:
 def show(page: Path) -> None:
     """Show `page` in the user's browser. Raises BenchError where there is none."""
     if not webbrowser.open(page.resolve().as_uri()):
-        raise BenchError(f"{page}: no browser was found here that shows it; open it by hand, or name one in BROWSER")
+        raise BenchError(f"{page}: no browser found; open it by hand, or name one in BROWSER")

@@ -35,9 +35,11 @@ from bench.training import data as cifar10
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE…", shell_complete=complete_recipes)
 @click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="Runs of each recipe.")
-@click.option("--steps", default=3, show_default=True, type=click.IntRange(1), help="Steps to time of each kind.")
+@click.option(
+    "--steps", default=3, show_default=True, type=click.IntRange(1), help="Number of steps to time, of each kind."
+)
 @device_option
-@click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run of a program that was sampled.")
+@click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run of a sampled program.")
 @data_option
 @store_option
 @machine_options
@@ -92,7 +94,7 @@ def estimate(
 def _a_number(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
     """`value`, unless it is nan, which is in every range and would be found out after the first run."""
     if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is no number")
+        raise click.BadParameter("nan is not a number")
     return value
 
 
@@ -104,7 +106,7 @@ def _a_number(_context: click.Context, _option: click.Parameter, value: float | 
     "--target",
     type=click.FloatRange(0, 1, min_open=True),
     callback=_a_number,
-    help="Accuracy to reach, 0..1, in place of the recipe's own.",
+    help="Target accuracy, 0..1, instead of the recipe's own.",
 )
 @device_option
 @click.option(
@@ -112,18 +114,18 @@ def _a_number(_context: click.Context, _option: click.Parameter, value: float | 
     default=1,
     show_default=True,
     type=click.IntRange(1),
-    help="GPUs to train on together, a process each; with --device cpu that many processes on the processor.",
+    help="Number of GPUs to train on together, one process each; with --device cpu that many CPU processes.",
 )
 @data_option
 @click.option(
     "--held-out",
     is_flag=True,
-    help="Train on 40,000 of the training images and test on the other 10,000: to choose without the test set.",
+    help="Train on 40,000 of the training images and test on the other 10,000, to select without the test set.",
 )
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with the series of this launch: runs of it that the store holds are not made again.",
+    help="Continue the series of this launch: runs that the store already holds are not repeated.",
 )
 @click.option(
     "--fingerprint/--no-fingerprint",
@@ -133,7 +135,7 @@ def _a_number(_context: click.Context, _option: click.Parameter, value: float | 
     help="Measure the machine before the first run, off the clock: 20 s on a GPU, 1 s on a processor.",
 )
 @recording_options
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress on stderr.")
 def run(
     recipes: tuple[str, ...],
     runs: int,
@@ -161,7 +163,7 @@ def run(
     series = series_of(os.environ) if resume else None
     if resume and series is None:
         name = variables.SERIES_ID.name
-        click.echo(f"bench: --resume: neither a launch nor {name} names a series, so all runs are made", err=True)
+        click.echo(f"bench: --resume: neither a launch nor {name} names a series, so all runs are executed", err=True)
     request = Request(
         recipes=[find(name) for name in dict.fromkeys(recipes)],
         runs=runs,

@@ -33,7 +33,7 @@ def compact(store: str) -> None:
     if done.waiting:
         click.echo(f"{store}: {plural(done.waiting, 'run')} left until the record of their lease is there", err=True)
     if done.older:
-        click.echo(f"{done.older}: of an earlier version, which nothing reads any more; it may be deleted", err=True)
+        click.echo(f"{done.older}: of an earlier version and no longer used; it may be deleted", err=True)
     refuse(done.errors)
 
 
@@ -54,7 +54,7 @@ def verify(store: str) -> None:
             errors.append(found)
         else:
             sound += 1
-    click.echo(f"{opened.name}: {plural(sound, 'record')} checked, as they were written")
+    click.echo(f"{opened.name}: {plural(sound, 'record')} checked, all intact")
     different = list(differences(opened))
     for line in different:
         click.echo(f"bench: {line}; delete v1/compact and run `bench store compact`", err=True)
@@ -68,7 +68,7 @@ def verify(store: str) -> None:
     "--store",
     metavar="FOLDER|s3://…",
     shell_complete=complete_folders,
-    help="Only what waits for this store; else for every one.",
+    help="Only records that wait for this store.  [default: every store]",
 )
 @with_progress
 def drain(store: str | None) -> None:
@@ -86,7 +86,7 @@ def drain(store: str | None) -> None:
             errors.append(error)
             continue
         errors += done.errors
-        click.echo(f"{spool.locator}: {plural(done.stored, 'record')} put, {len(spool.waiting())} left")
+        click.echo(f"{spool.locator}: {plural(done.stored, 'record')} stored, {len(spool.waiting())} left")
     if not waiting:
         click.echo(f"no record waits in {spool_folder()}")
     complain(errors)

@@ -66,7 +66,7 @@ class _PlanCommand(click.Command):
         known = {recipe.name for recipe in RECIPES}
         if recipes := [word for word in args if word in known]:
             raise UsageError(
-                f"{recipes[0]} is a recipe, and bench plan takes a sweep file; for recipes on this machine: "
+                f"{recipes[0]} is a recipe, but bench plan needs a sweep file; for recipes on this machine: "
                 f"bench estimate {' '.join(recipes)}"
             )
         return super().parse_args(ctx, args)
@@ -80,14 +80,15 @@ class _PlanCommand(click.Command):
     multiple=True,
     metavar="FOLDER|s3://…",
     shell_complete=complete_folders,
-    help=f"Records to learn times from; may be repeated.  [default: results, results/local and {STORE.name}]",
+    help="Store with past runs to predict times from; may be repeated.  "
+    f"[default: results, results/local and {STORE.name}]",
 )
 @click.option(
     "--power",
     metavar="'H100 v A100 5%'",
-    help="In place of a sweep: how many machines and runs show such a difference in time between two types.",
+    help="Instead of a sweep: how many machines and runs it takes to show such a difference in time.",
 )
-@click.option("--offline", is_flag=True, help="Only the prices that come with bench.")
+@click.option("--offline", is_flag=True, help="Use only the prices included in bench.")
 @format_option("table", "markdown", "csv", "json")
 @with_progress
 def plan(path: str | None, stores: tuple[str, ...], power: str | None, offline: bool, style: str) -> None:
@@ -107,7 +108,7 @@ def plan(path: str | None, stores: tuple[str, ...], power: str | None, offline: 
     planned, errors = planned_from_records(load(path), stores, offline=offline)
     write(render(planned, style, datetime.now(UTC).date(), terminal=to_terminal(None)), None)
     for failure in planned.failures:
-        click.echo(f"bench: {failure.source} gave no prices: {failure.why}", err=True)
+        click.echo(f"bench: no prices from {failure.source}: {failure.why}", err=True)
     refuse(errors)
 
 
@@ -124,9 +125,15 @@ def _power(asked: str, style: str) -> str:
 @click.command()
 @click.argument("path", metavar="SWEEP.yaml", shell_complete=complete_files)
 @store_option
-@click.option("--max-cost", metavar="USD", help="Give all back at so many dollars, in place of the file's max_cost.")
-@click.option("--max-duration", metavar="TIME", help="Give all back after 90s, 45m, 2h, …, in place of the file's.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--max-cost", metavar="USD", help="Give all machines back at this cost in dollars; overrides the file's max_cost."
+)
+@click.option(
+    "--max-duration",
+    metavar="TIME",
+    help="Give all machines back after 90s, 45m, 2h, …; overrides the file's max_duration.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None, yes: bool) -> None:
     """Rent a machine for each cell of SWEEP.yaml through SkyPilot, make its runs, and give it back.
 
@@ -165,7 +172,7 @@ def _dollars(text: str) -> Decimal:
     except ArithmeticError:
         dollars = Decimal("NaN")
     if not dollars.is_finite() or dollars <= 0:
-        raise UsageError(f"--max-cost {text}: is no amount of dollars above 0, such as 20 or 2.50")
+        raise UsageError(f"--max-cost {text}: is not an amount of dollars above 0, such as 20 or 2.50")
     return dollars
 
 
@@ -187,7 +194,7 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Bu
     complain(errors)
     line = f"{len(queued)} of {len(loaded.cells())} cells to run"
     if planned.dollars is not None:
-        most = "an unknown sum" if planned.most_dollars is None else f"{planned.most_dollars:.2f}"
+        most = "an unknown amount" if planned.most_dollars is None else f"{planned.most_dollars:.2f}"
         line += f", about {planned.dollars:.2f} USD, at most {most}"
     if planned.unknown:
         line += f"; the cost of {planned.unknown} is unknown"
@@ -209,7 +216,7 @@ def _bounded(budget: Budget, planned: Plan) -> Budget:
         budget = replace(budget, duration=timedelta(seconds=ceil(2 * seconds)))
     if budget.cost is None and budget.duration is None:
         raise UsageError(
-            f"{planned.sweep.name}: its cost and its time are not known beforehand; give --max-cost or --max-duration"
+            f"{planned.sweep.name}: its cost and its time cannot be predicted; give --max-cost or --max-duration"
         )
     return budget
 
@@ -224,5 +231,5 @@ def _report(result: SweepResult) -> None:
     for state in result.cells:
         if state.left:
             click.echo(
-                f"bench: {state.cell.name}: its machine may still cost money; give it back: {state.left}", err=True
+                f"bench: {state.cell.name}: its machine may still cost money; give it back with: {state.left}", err=True
             )

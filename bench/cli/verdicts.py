@@ -1,4 +1,4 @@
-"""bench compare and bench claims: comparisons of runs, and what was claimed of them; a verdict is an exit code."""
+"""bench compare and bench claims: comparisons of runs, and checks of claims; a verdict is an exit code."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _share(text: str) -> float:
     """`5%` as 0.05. A bare 5 or 0.05 could mean either. Raises ValueError."""
     found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*%", text.strip(), re.ASCII)
     if found is None:
-        raise ValueError(f"{text!r} is no share; write a number and a per cent sign, such as 5%")
+        raise ValueError(f"{text!r} is not a percentage, such as 5%")
     return float(found[1]) / 100
 
 
@@ -67,21 +67,21 @@ def _share(text: str) -> float:
     "--baseline-store",
     metavar="FOLDER|s3://…",
     shell_complete=complete_folders,
-    help="Where the records of B live, if not in --store.",
+    help="Store with the records of B, if not --store.",
 )
-@click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Which clock.")
+@click.option("--policy", default=DEFAULT_POLICY, show_default=True, type=click.Choice(POLICIES), help="Clock policy.")
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     type=click.Choice(METRICS),
-    help="What to compare; may be repeated. Else all.",
+    help="Metric to compare; may be repeated.  [default: all]",
 )
 @click.option(
     "--fail-if-slower",
     callback=parsed(_share),
     metavar="5%",
-    help="Exit with 3 where A takes this much longer than B, with 4 where the runs do not say.",
+    help="Exit with 3 if A takes this much longer than B, with 4 if the runs are inconclusive.",
 )
 @format_option("table", "markdown", "json")
 @with_progress
@@ -126,7 +126,7 @@ def _verdict(is_slower: bool | None, label: str, share: float) -> int:
     """The exit code of --fail-if-slower, said on stderr as well."""
     limit = f"more than {100 * share:g} % slower"
     if is_slower is None:
-        click.echo(f"bench: inconclusive: the runs do not say whether {label} is {limit}; make more", err=True)
+        click.echo(f"bench: inconclusive: too few runs to say whether {label} is {limit}; make more", err=True)
         return INCONCLUSIVE
     if is_slower:
         click.echo(f"bench: regression: {label} is {limit}", err=True)
@@ -140,7 +140,7 @@ def _verdict(is_slower: bool | None, label: str, share: float) -> int:
 @format_option("table", "markdown", "json")
 @output_option
 @click.option(
-    "--fail", is_flag=True, help="Exit with 3 where a claim is not supported, else 4 where one is inconclusive."
+    "--fail", is_flag=True, help="Exit with 3 if a claim is not supported, otherwise with 4 if one is inconclusive."
 )
 @click.pass_context
 @with_progress
@@ -157,7 +157,7 @@ def claims(
     """
     files = [name for name in ids if name.endswith(".toml")]
     if files and len(files) < len(ids):
-        raise UsageError("name either files of claims of your own, or claims that come with bench")
+        raise UsageError("name either files with claims of your own, or claims included in bench")
     own = [claim for name in files for claim in read_claims(Path(name))]
     try:
         opened = [open_store(store) for store in stores]

@@ -1,4 +1,4 @@
-"""What is missing on this machine for a command to do its work, and how to get it.
+"""What this machine lacks for a command to work, and how to get it.
 
 A probe looks at one thing and reports findings. None measures anything, and none leaves anything behind but what
 every command leaves: an object in the bucket of an S3 store that shows that it takes one.
@@ -37,5 +37,5 @@ def findings(asked: Asked, probes: Mapping[str, Probe] = PROBES) -> Iterator[lis
         try:
             yield list(probe(asked))
         except Exception as error:  # a doctor must not die of what it finds
-            broken = f"could not be looked at ({type(error).__name__}: {error})"
-            yield [Finding(name, broken, "report this as a defect of bench, with the output of this command")]
+            broken = f"could not be checked ({type(error).__name__}: {error})"
+            yield [Finding(name, broken, "report this as a bug in bench, with the output of this command")]

@@ -1,4 +1,4 @@
-"""A finding of the doctor: what was looked at, how it stands, and what to do about it."""
+"""A finding of the doctor: what was checked, its state, and the remedy."""
 
 from __future__ import annotations
 

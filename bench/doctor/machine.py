@@ -67,10 +67,10 @@ def memory(asked: Asked) -> Iterator[Finding]:
     """Memory that is free, within the limit of a container."""
     free = free_memory()
     if free is None:
-        yield Finding("memory", "unknown: this system does not say")
+        yield Finding("memory", "unknown on this system")
     else:
         scarce = asked.purpose in ("run", "exec") and free < _MEMORY
-        remedy = "end what holds it; a training on the processor may need 4 GiB" if scarce else ""
+        remedy = "end the processes that use it; training on the CPU may need 4 GiB" if scarce else ""
         yield Finding("memory", f"{free / _GIB:.1f} GiB free", remedy)
 
 
@@ -78,7 +78,7 @@ def clock(asked: Asked) -> Iterator[Finding]:
     """Whether the clock is held right over the network: records and bills are joined by it."""
     right = clock_error()
     if right is None:
-        yield Finding("clock", "the system does not say whether it is synchronised")
+        yield Finding("clock", "unknown whether it is synchronised")
     elif right == float("inf"):
         yield Finding("clock", "not synchronised", "turn NTP on: timedatectl set-ntp true")
     else:
@@ -141,7 +141,7 @@ def training(asked: Asked) -> Iterator[Finding]:
     try:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:
-        needs = "bench run and bench estimate need it, and nothing else does"
+        needs = "only bench run and bench estimate need it"
         yield Finding("torch", f"not installed; {needs}", _TRAIN if needed else "", needed)
         return
     if not needed:  # its import takes seconds
@@ -165,7 +165,7 @@ def training(asked: Asked) -> Iterator[Finding]:
         yield from _gpu(compute)
     else:
         precision = str(compute.precision).removeprefix("torch.")
-        yield Finding("GPU", f"none; training takes the processor, {plural(cores(), 'core')}, {precision}")
+        yield Finding("GPU", f"none; training uses the CPU, {plural(cores(), 'core')}, {precision}")
     yield _compiler(compute, lacking_to_compile())
 
 
@@ -176,7 +176,7 @@ def _gpu(compute: Compute) -> Iterator[Finding]:
         torch.ones(64, 64, device=compute.device).mm(torch.ones(64, 64, device=compute.device)).sum().item()
         free, total = torch.cuda.mem_get_info(compute.device)
     except RuntimeError as error:  # out of memory, held by another process alone, broken
-        busy = "`nvidia-smi` says what holds it; or --device cpu"
+        busy = "see `nvidia-smi` for what is using it; or --device cpu"
         yield Finding("GPU", f"cannot compute: {_first_line(error)}", busy, fails=True)
         return
     properties = torch.cuda.get_device_properties(compute.device)
@@ -188,7 +188,7 @@ def _gpu(compute: Compute) -> Iterator[Finding]:
         "GPU",
         f"{name}, sm_{properties.major}{properties.minor}, driver {nvidia_driver() or 'unknown'}, "
         f"{free / _GIB:.0f} of {total / _GIB:.0f} GiB free{''.join(f'; {each}' for each in others)}",
-        "end them, or times are those of a shared GPU: `nvidia-smi` lists them" if others else "",
+        "end them (`nvidia-smi` lists them), or times are those of a shared GPU" if others else "",
     )
     yield _counters(gpu)
 
@@ -198,24 +198,24 @@ def _counters(gpu: Gpu) -> Finding:
     try:
         metadata.version("nvidia-ml-py")
     except metadata.PackageNotFoundError:
-        return Finding("NVML", "no Python package for it; energy stays unknown", f"{INSTALL} nvidia-ml-py")
+        return Finding("NVML", "no Python package for it, so energy stays unknown", f"{INSTALL} nvidia-ml-py")
     if gpu.energy_joules() is None:
         ask = "in a container, give it the driver's `utility` capability; a slice of a GPU (MIG) has no counter"
-        return Finding("NVML", "says nothing of this GPU's energy, which stays unknown", ask)
+        return Finding("NVML", "has no energy counter for this GPU, so energy stays unknown", ask)
     return Finding("NVML", "counts the GPU's energy")
 
 
 def _compiler(compute: Compute, lacking: Sequence[str]) -> Finding:
     if compute.compiles:
         return Finding("compiler", f"torch.compile finds what it needs ({compute.path})")
-    slower = f"steps are {compute.path}, not compiled, and slower"
+    slower = f"steps are {compute.path} instead of compiled, and slower"
     if compute.is_cuda:
         what = "Triton cannot build its launcher"
-        return Finding("compiler", f"{what}; {slower}", "apt-get install gcc python3-dev, or the same of your system")
+        return Finding("compiler", f"{what}; {slower}", "apt-get install gcc python3-dev, or your system's equivalent")
     return Finding(
         "compiler",
         f"no {' and '.join(lacking)}; {slower}",
-        "apt-get install g++ python3-dev, or the same of your system",
+        "apt-get install g++ python3-dev, or the equivalent on your system",
     )
 
 

@@ -1,4 +1,4 @@
-"""Probes of what a command reads and asks: data, the store and its spool, credentials, SkyPilot."""
+"""Probes of a command's data and services: data set, store and spool, credentials, SkyPilot."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def spool(asked: Asked) -> Iterator[Finding]:
     for locator, count in waiting.items():
         yield Finding("spool", f"{plural(count, 'record')} for {locator}", "bench store drain")
     if not waiting:
-        yield Finding("spool", "no record waits")
+        yield Finding("spool", "no records are waiting")
 
 
 def credentials(asked: Asked) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def skypilot(asked: Asked) -> Iterator[Finding]:
     """SkyPilot, which rents machines; for a sweep, whether it may use a cloud."""
     renting = asked.purpose == "sweep"
     if not installed():
-        remedy = f"{INSTALL} 'skypilot[aws]', or of another cloud" if renting else ""
+        remedy = f"{INSTALL} 'skypilot[aws]', or the extra of another cloud" if renting else ""
         yield Finding("SkyPilot", "not installed; sweeps on rented machines need it", remedy, renting)
         return
     version = metadata.version("skypilot")
@@ -109,4 +109,4 @@ def skypilot(asked: Asked) -> Iterator[Finding]:
         except BenchError as error:
             yield Finding.of_error("SkyPilot", error)
             return
-    yield Finding("SkyPilot", f"{version}{', which may use a cloud' if renting else ''}")
+    yield Finding("SkyPilot", f"{version}{', with a cloud enabled' if renting else ''}")

@@ -1,1 +1,1 @@
-"""The lease of the machine this runs on: which machine it is, since when it is paid for, at what price."""
+"""The lease of the machine this runs on: which machine, paid for since when, at what price."""

@@ -1,4 +1,4 @@
-"""The lease that runs on this machine belong to: joined where it is open already, else opened here; and closed.
+"""The lease that runs on this machine belong to: joined if it is open already, otherwise opened here; and closed.
 
 Machines of one launch have one lease each: the first has the id of the launch, each further one an id derived from
 it. Calls on one machine without a launch follow each other, so that no second is paid for twice.
@@ -76,9 +76,9 @@ def close_lease(lease_id: str, stopped: datetime, reason: CloseReason, store: St
     ConflictError where it was closed at another time.
     """
     if variables.is_future(stopped):
-        raise UsageError(f"--stopped {stopped.isoformat()} has not come yet; a record cannot be corrected afterwards")
+        raise UsageError(f"--stopped {stopped.isoformat()} is in the future; a record cannot be corrected afterwards")
     if stopped < variables.FIRST_RENTED:
-        raise UsageError(f"--stopped {stopped.isoformat()} is a time when no machine was rented for this")
+        raise UsageError(f"--stopped {stopped.isoformat()} is too early to be right")
     try:
         variables.lease_or_series_id(lease_id)
     except ValueError as error:

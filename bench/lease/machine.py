@@ -1,4 +1,4 @@
-"""The rented machine this is, and the record of its lease as it would be opened now: price, start, tags.
+"""This rented machine, and the record of its lease as it would be opened now: price, start, tags.
 
 It is detected by its firmware, SkyPilot and the provider's metadata server.
 
@@ -156,7 +156,7 @@ def lease_by_options(options: MachineOptions) -> LeaseOpened:
     price = _own_price(options, category)
     if instance is None:
         if options.spot and price is None:
-            raise UsageError("--spot says how a machine is paid for; give --instance or --price-per-hour with it")
+            raise UsageError("--spot needs --instance or --price-per-hour")
         return LeaseOpened(provider=OWN, price=price, started=utc_now())
     if price is None:
         offer = find_offer(instance, category)
@@ -197,7 +197,7 @@ def _own_price(options: MachineOptions, category: PricingCategory) -> Price | No
     if options.price_per_hour is not None:
         return given_price(options.price_per_hour, options.currency or "USD", category)
     if options.currency is not None:
-        raise UsageError("--currency is that of --price-per-hour; give it too")
+        raise UsageError("--currency needs --price-per-hour")
     return None
 
 

@@ -1,4 +1,4 @@
-"""The machine this is, by the metadata service of its cloud, asked over plain HTTP within a time limit.
+"""Identifies this machine by the metadata service of its cloud, queried over plain HTTP within a time limit.
 
 No proxy, no redirect, no error to handle: a service that does not answer in time, or not as it does, says nothing.
 """

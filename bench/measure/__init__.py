@@ -1,1 +1,1 @@
-"""Measuring: the clock, one run after another, and what machine they ran on."""
+"""Measuring: the clock, runs in series, and the machine they ran on."""

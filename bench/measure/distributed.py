@@ -1,4 +1,4 @@
-"""A recipe on several GPUs: a process for each, which this one starts, listens to and ends, but never trains in."""
+"""A recipe on several GPUs: this process starts, supervises and ends one process per GPU, and never trains itself."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Processes:
             raise min(failures, key=lambda failure: failure[0])[1]
         if busy:
             silent = ", ".join(str(each.rank) for each in busy)
-            raise WorkerFailed("ERROR", f"no sign of life from rank {silent} of {self.size} for {timeout:.0f} s")
+            raise WorkerFailed("ERROR", f"no heartbeat from rank {silent} of {self.size} for {timeout:.0f} s")
 
     def _exit_failure(self, each: _Rank) -> WorkerFailed:
         each.process.join(_SETTLE_S)
@@ -176,15 +176,15 @@ class Processes:
 def check(recipes: Sequence[Recipe], size: int, compute: Compute, *, device: str) -> None:
     """Raise UsageError where `recipes` cannot train on `size` GPUs of this machine; `device` is what was asked for."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        raise UsageError("torchrun would measure a run in each process; `bench run --gpus N` starts them itself")
+        raise UsageError("torchrun would measure one run per process; `bench run --gpus N` starts the processes itself")
     if size == 1:
         return
     if alone := [recipe.name for recipe in recipes if not recipe.parallel]:
         able = ", ".join(recipe.name for recipe in RECIPES if recipe.parallel)
-        raise UsageError(f"{', '.join(alone)} trains on one GPU only; several can be used by: {able}")
+        raise UsageError(f"{', '.join(alone)} trains on one GPU only; these can use several: {able}")
     if compute.is_cuda:
         usable = torch.cuda.device_count()
         if usable < size:
-            raise UsageError(f"{size} GPUs are asked for and {usable} can be used here (`nvidia-smi` lists them)")
+            raise UsageError(f"{size} GPUs requested, {usable} usable here (`nvidia-smi` lists them)")
     elif device != "cpu":
-        raise UsageError(f"no CUDA GPU is usable here; --device cpu trains with {size} processes on the processor")
+        raise UsageError(f"no CUDA GPU is usable here; --device cpu trains with {size} processes on the CPU")

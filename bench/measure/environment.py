@@ -1,4 +1,4 @@
-"""What a run ran on: the machine and the software. Nothing here names a person, host or path."""
+"""The environment of a run: machine and software. Nothing here names a person, host or path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GPU as NVML sees it: its driver, the energy it used, and what makes a time measured on it doubtful."""
+"""A GPU as NVML sees it: its driver, its energy, and whatever makes a time measured on it doubtful."""
 
 from __future__ import annotations
 

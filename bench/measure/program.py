@@ -1,4 +1,4 @@
-"""A series of runs of a program of one's own, each measured from outside and made a record."""
+"""A series of runs of a program, each measured from outside and recorded."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run_of(
         return Run.model_validate(content)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"][:2])
-        return Run.model_validate(_bare(content, f"what was read as progress did not fit the record at {where}"))
+        return Run.model_validate(_bare(content, f"the progress read does not fit the record's schema at {where}"))
 
 
 def _bare(content: Mapping[str, Any], warning: str) -> dict[str, Any]:
@@ -167,5 +167,5 @@ def outcome(run: Run) -> str:
         each = "an epoch" if progress.unit == "epoch" else f"a {progress.unit}"
         parts.append(f"{significant(progress.step_seconds.p50)} s {each} ({progress.source})")
     elif progress is None:
-        parts.append("no steps were seen: `bench metrics` shows what is read in a log")
+        parts.append("no steps were seen: `bench metrics` shows what is read from a log")
     return head + ", ".join([*parts, *run.warnings])

@@ -1,4 +1,4 @@
-"""One run as it is measured: its clock, the recorder of what the recipe reports, and why it failed."""
+"""One run while it is measured: its clock, the recorder of what the recipe reports, and why it failed."""
 
 from __future__ import annotations
 

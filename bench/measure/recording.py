@@ -1,4 +1,4 @@
-"""The records of one call: its lease opened, each run stored as it ends, the lease closed; and the signals that end it.
+"""The records of one call: its lease opened, each run stored as it ends, the lease closed; and signal handling.
 
 SIGINT, SIGTERM and SIGHUP raise an exception only where nothing measured can be lost by it. The first ends the series
 once its records are stored; after a second one a store that stalls is not waited for, and they stay in the spool.
@@ -183,7 +183,7 @@ def _close(writer: SpooledWriter, part: LeasePart, interrupts: Interrupts, reaso
 
 def _finish(writer: SpooledWriter, interrupts: Interrupts, left: int) -> None:
     """Say what is missing: runs that were not made, as a signal came, and records that the store did not take."""
-    missing = [f"{plural(left, 'run')} not made"] if left else []
+    missing = [f"{plural(left, 'run')} not executed"] if left else []
     try:
         writer.finish()
     except StoreError as error:

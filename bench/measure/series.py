@@ -133,7 +133,7 @@ class Measurement:
         ]
         if resumes:
             asked = n * len(recipes)
-            self.progress.note(f"--resume: {asked - len(missing)} of {plural(asked, 'run')} in the store already")
+            self.progress.note(f"--resume: {asked - len(missing)} of {plural(asked, 'run')} already in the store")
         try:
             for made, (recipe, index) in enumerate(missing, 1):
                 run = self._run(recipe, first_seed + index, Series(id=series_id, index=index, planned=n))
@@ -142,7 +142,9 @@ class Measurement:
                     return len(missing) - made
                 if run.status == "failed" and not self._answers():
                     left = plural(len(missing) - made, "run")
-                    raise BenchError(f"the GPU answers this process no more: {left} not made; call bench run for them")
+                    raise BenchError(
+                        f"the GPU no longer responds to this process: {left} not executed; start them again"
+                    )
             return 0
         finally:
             for recipe in recipes:

@@ -1,4 +1,4 @@
-"""One call of `bench run`: what it needs made ready, and its runs."""
+"""One call of `bench run`: its preparation and its runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process of `bench run --gpus N`: a rank that trains its share and, where it is the first, tells the parent.
+"""One process of `bench run --gpus N`: a rank that trains its share; the first rank also reports to the parent.
 
 It takes commands from the pipe it was given: ("build", recipe, data, compute), ("warm_up",), ("run", seed, zero), and
 answers each with ("done", compute, batch) or ("failed", reason, message, when). Before the first it says ("ready",). In

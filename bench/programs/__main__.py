@@ -1,4 +1,4 @@
-"""`python3 bench-exec.pyz -- python train.py`: runs of a program on a machine that has nothing but Python.
+"""`python3 bench-exec.pyz -- python train.py`: runs of a program on a machine that has only Python.
 
 Each record is a line on stdout, which `bench collect --log` reads. Exit codes are those of `bench exec`, but that the
 record alone says where the program contradicts --total-steps. Of several nodes the first one measures; on the others
@@ -38,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     try:
         if not command:
-            raise ValueError("no command; write it behind --")
+            raise ValueError("no command; write it after --")
         job = _job(options, tuple(command))
         patterns = patterns_of(options.metric)
         check(job, os.environ, patterns)
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 def _job(options: argparse.Namespace, command: tuple[str, ...]) -> Job:
     target: Target | None = parse_target(options.target) if options.target else None
     if options.stop_at_target and target is None:
-        raise ValueError("--stop-at-target needs a --target")
+        raise ValueError("--stop-at-target needs --target")
     for name, least in _LEAST.items():
         value = getattr(options, name)
         if value is not None and not least <= value < _TOO_MUCH:

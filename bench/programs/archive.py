@@ -1,4 +1,4 @@
-"""Everything of `bench.programs` in one file that any Python from 3.9 on runs: `python3 bench-exec.pyz -- COMMAND`."""
+"""Packs `bench.programs` into one file for any Python from 3.9 on: `python3 bench-exec.pyz -- COMMAND`."""
 
 from __future__ import annotations
 

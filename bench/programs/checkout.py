@@ -1,4 +1,4 @@
-"""The commit that is checked out in a folder, by git."""
+"""The git commit that is checked out in a folder."""
 
 from __future__ import annotations
 

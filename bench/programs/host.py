@@ -1,4 +1,4 @@
-"""This host: its processor, the GPUs that a program sees, and hashes by which the same machine is known again.
+"""This host: its CPU, the GPUs that a program sees, and hashes that identify the machine.
 
 GPUs are those of nvidia-smi, which comes with the driver. No name of the machine leaves it.
 """

@@ -1,4 +1,4 @@
-"""What is to be run, the quality that it is to reach, and when it is to be stopped."""
+"""What to run, the target to reach, and when to stop."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def parse_target(text: str) -> Target:
     """The target that `text` writes, such as `val_loss <= 3.28`. Raises ValueError where it has no direction."""
     match = _TARGET.fullmatch(text)
     if not match or match["sign"] not in (">=", "<="):
-        raise ValueError(f"{text!r} is no target; write METRIC >= VALUE or METRIC <= VALUE, such as 'val_loss <= 3.28'")
+        raise ValueError(f"{text!r} is not METRIC >= VALUE or METRIC <= VALUE, such as 'val_loss <= 3.28'")
     try:
         value = float(match["value"])
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"{text!r}: {match['value']!r} is no number; write it as the program shows it, 0.94 or 94")
+        raise ValueError(f"{text!r}: {match['value']!r} is not a number; write it as the program shows it, 0.94 or 94")
     return Target("_".join(match["metric"].split()), **{"at_least" if match["sign"] == ">=" else "at_most": value})
 
 

@@ -1,4 +1,4 @@
-"""How one run of a program counts: completed, failed or interrupted; and what is odd about it."""
+"""How one run of a program counts: completed, failed or interrupted; and its warnings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def judge(job: Job, watch: Watch, outcome: Outcome) -> tuple[str, str | None, st
     if outcome.elsewhere:
         return "failed", "ERROR", outcome.elsewhere
     if outcome.ended == "timeout":
-        return "failed", "TIMEOUT", f"not over after {job.timeout:g} s"
+        return "failed", "TIMEOUT", f"not finished after {job.timeout:g} s"
     if outcome.ended == "exited" and outcome.killed_by:
         return "failed", "ERROR", f"killed by {outcome.killed_by}"
     if outcome.ended == "exited" and outcome.exit_code:
@@ -45,10 +45,10 @@ def _judge_target(job: Job, watch: Watch) -> tuple[str, str | None, str | None]:
         seen = sorted(watch.latest(), key=lambda name: (not are_namesakes(metric, name), name))
         more = f" and {len(seen) - _NAMES_TOLD} more" if len(seen) > _NAMES_TOLD else ""
         names = f"metrics shown: {', '.join(seen[:_NAMES_TOLD])}{more}" if seen else "no metric was shown"
-        return "failed", "ERROR", f"{metric} was looked for and never shown; {names}"
+        return "failed", "ERROR", f"{metric} never appeared; {names}"
     value = best[1].target_value
     if value is None or not math.isfinite(value):
-        return "failed", "DIVERGED", f"{job.target.metric} was {value} when it was shown last"
+        return "failed", "DIVERGED", f"{job.target.metric} was {value} at its last appearance"
     return "completed", None, None
 
 
@@ -67,12 +67,12 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
     best = watch.steps()
     if job.steps and outcome.ended == "exited":
         found.append(
-            f"over before {job.steps} steps were seen" if best else "no step was seen: nothing to stop a sample by"
+            f"ended before {job.steps} steps were seen" if best else "no step was seen, so the sample was not stopped"
         )
     if best and best[1].went_back:
         found.append("steps went back from {} to {}".format(*best[1].went_back))
     if best and (said := contradiction(job, best[1])):
-        found.append(f"a total of {job.total_steps} steps was given, the program shows {said}")
+        found.append(f"a total of {job.total_steps} steps was given, but the program shows {said}")
     if job.target and (value := _in_per_cent(job.target, watch)) is not None:
         found.append(
             f"{job.target.metric} is shown in per cent, as {value:g}; its target of {job.target.at_least:g} is not"

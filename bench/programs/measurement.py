@@ -1,4 +1,4 @@
-"""What one run of a program amounts to, as plain content for JSON: the part of a run's record that was measured.
+"""The result of one run of a program as plain content for JSON: the measured part of a run's record.
 
 Times are seconds after `anchor`, the start of the program's process. Nothing of what the program printed is in it but
 numbers and the names of metrics; secrets are struck out of those and of the command.

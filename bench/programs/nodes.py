@@ -1,4 +1,4 @@
-"""Several machines that run one program together, as SkyPilot starts it on each: the first one measures.
+"""Several nodes that run one program together, as SkyPilot starts it on each: the first one measures.
 
 The head is the node of rank 0. It tells the others when a run begins and when it is over, through a connection to each,
 so that a program that waits for its peers is not waited for. A node whose program fails says so.
@@ -79,8 +79,8 @@ class Head:
                     other = server.accept()[0]
                 except OSError:
                     raise NodesApart(
-                        f"{len(self._others)} of {wanted} other nodes came within {self._patience:g} s; does one of "
-                        f"them not start bench, or does a firewall keep port {port} of {self._node.head} from it?"
+                        f"{len(self._others)} of {wanted} other nodes connected within {self._patience:g} s; does one "
+                        f"of them not start bench, or does a firewall block port {port} of {self._node.head}?"
                     ) from None
                 rank = _rank(other)
                 if rank is None or not 0 < rank <= wanted:  # anybody may knock at a port
@@ -97,7 +97,7 @@ class Head:
     def begin(self, job: Job) -> None:
         """Have every node begin its run of `job`. Raises NodesApart where one is gone: its peers would wait for it."""
         if self._gone:
-            raise NodesApart("a node went during the run before; no other begins without it")
+            raise NodesApart("a node was lost during the run before; no other starts without it")
         self._failed = None
         self._tell(f"{BEGIN} {job.seed}")
 
@@ -126,7 +126,7 @@ class Head:
                 elif word == ENDED:
                     self._ended.release()
         self._gone = True
-        self._failed = self._failed or "a node is gone"
+        self._failed = self._failed or "a node is lost"
         self._ended.release()
 
 

@@ -1,4 +1,4 @@
-"""What is watched and what it shows: one run of a program, and the points that names and values become.
+"""Progress of one run of a program: what to watch, and the points made of names and values.
 
 A point is one thing shown: when, at which step of how many, and the metrics by name. A source turns one form of output
 into points; the runner asks all of them, and the best that delivers is named in the record.

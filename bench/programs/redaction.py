@@ -1,4 +1,4 @@
-"""What must not be in a record is struck out: passwords, tokens and keys, the user's home folder, the host's name.
+"""Redacts what must not be in a record: passwords, tokens and keys, the user's home folder, the host name.
 
 A secret is known by the name that it is given under (`--api-key X`, `TOKEN=x`), by its form (`hf_…`), by its place in
 a URL, or because a variable of a secret's name holds it.

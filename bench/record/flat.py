@@ -1,4 +1,4 @@
-"""A run as one flat row with its lease beside it: what tables, Parquet files and frames are made of."""
+"""A run as one flat row with its lease: the form of tables, Parquet files and frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores: where records live. Writing is create-only; nothing is overwritten and nothing is lost.
+"""Stores: where records are kept. Writing is create-only; nothing is overwritten and nothing is lost.
 
 Other packages import from here; the compact layer alone, which needs pandas, is in a module of its own.
 """
@@ -71,7 +71,7 @@ def open_store(url: str | Path) -> Store:
     """
     text = str(url)
     if not text.strip():
-        raise StoreError("the store has no name; give a folder with --store, for example ./results/local")
+        raise StoreError("the store's name is empty; give a folder with --store, for example ./results/local")
     scheme = _SCHEME.match(text)
     if scheme is None:
         return FolderStore(text)
@@ -80,4 +80,4 @@ def open_store(url: str | Path) -> Store:
 
         return S3Store(text)
     # Only the scheme is repeated: what follows can hold a password.
-    raise StoreError(f"{scheme[1]}: is no kind of store known to bench; give a folder, or s3://bucket/prefix")
+    raise StoreError(f"{scheme[1]}: not a kind of store that bench knows; give a folder, or s3://bucket/prefix")

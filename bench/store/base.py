@@ -1,4 +1,4 @@
-"""What every store does, wherever it keeps its records, and how records from elsewhere are put into one."""
+"""What every store does, wherever it keeps its records, and how records from elsewhere are added to one."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def parse(raw: bytes, key: str, name: str) -> AnyDocument:
     document = from_bytes(raw, name)
     # Without this a record copied under a second name would be counted twice.
     if document.key() != key:
-        raise RecordError(f"{name}: holds the record whose place is {document.key()}; remove this copy")
+        raise RecordError(f"{name}: holds the record that belongs at {document.key()}; remove this copy")
     return document
 
 
@@ -136,7 +136,7 @@ def read_documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocume
 
 def other_content(record: str, first: str, second: str) -> RecordError:
     """The error of a record that differs between two stores."""
-    return RecordError(f"{record}: {second} holds other content than {first}, which counts; compare them")
+    return RecordError(f"{record}: {second} has other content than {first}, which counts; compare them")
 
 
 def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
@@ -161,7 +161,7 @@ def lease_edges(store: Store, lease_id: str) -> set[LeaseEdge]:
 def require_record_key(key: str) -> str:
     """`key`, if it can name a record. Raises StoreError for anything else, such as a way out of the store."""
     if not is_record_key(key):
-        raise StoreError(f"{key!r} names no record; keys look like {ROOT}/runs/2026/11/22/<id>.json")
+        raise StoreError(f"{key!r} is not the key of a record, such as {ROOT}/runs/2026/11/22/<id>.json")
     return key
 
 

@@ -1,4 +1,4 @@
-"""Files as people and tools leave them: in a folder behind links, in circles, or no files at all; and packed."""
+"""Files as people and tools leave them: in a folder behind links, in cycles, not regular files; and compressed."""
 
 from __future__ import annotations
 

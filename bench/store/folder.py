@@ -1,4 +1,4 @@
-"""A store in a folder: one file a record, crash-safe, for any number of writers at once."""
+"""A store in a folder: one file per record, crash-safe, and safe for concurrent writers."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class FolderStore:
             make_folders(final.parent)
             if not create_file(final, data, self._scratch) and read_file(final) != data:
                 raise ConflictError(
-                    f"{self._file(key)}: another document lies here, and records are never overwritten; "
+                    f"{self._file(key)}: another document is here already, and records are never overwritten; "
                     "compare them, then move the file away or give another folder with --store"
                 )
             self._sync(final.parent)
@@ -167,7 +167,7 @@ class FolderStore:
         if not missing:
             raise StoreError(f"store {self._name}: is not a folder; give a folder with --store")
         raise StoreError(
-            f"store {self._name}: there is no such folder; `bench run RECIPE --store {quote(self._name)}` makes it, "
+            f"store {self._name}: there is no such folder; `bench run RECIPE --store {quote(self._name)}` creates it, "
             "or name the folder that holds your records"
         )
 

@@ -68,7 +68,8 @@ def file_lock(path: Path, name: str, *, wait: bool = False) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise StoreError(
-                f"{name} runs already (process {holder}, lock {path}); wait for its end, or stop it with Ctrl-C there"
+                f"{name} is already running (process {holder}, lock {path}); "
+                "wait for it to finish, or stop it with Ctrl-C there"
             ) from None
         except OSError as error:  # some network file systems have none
             raise StoreError(f"{path}: the lock of {name} cannot be had ({error.strerror})") from None
@@ -153,8 +154,8 @@ def _acquire(store: S3Store, name: str) -> int:
             if last.holds:
                 where = f"process {last.pid} of this host" if last.host == _host() else "another host"
                 raise StoreError(
-                    f"store {store.name}: {name} runs already ({where}, at least until {last.until}); "
-                    "wait for its end, or stop it with Ctrl-C there"
+                    f"store {store.name}: {name} is already running ({where}, at least until {last.until}); "
+                    "wait for it to finish, or stop it with Ctrl-C there"
                 )
         if taken := _follow(store, name, number, _VALID):
             return taken

@@ -1,4 +1,4 @@
-"""A record whose line in a log has begun: its pieces, put together as what logs do to lines lets them be found.
+"""A record whose line in a log has begun, reassembled from its pieces in spite of what logs do to lines.
 
 Between the pieces may stand what other programs print, whole lines of it: those of another process by their prefix, and
 words that look like a piece by the characters that they are too many.

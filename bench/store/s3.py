@@ -1,4 +1,4 @@
-"""A store below an S3 prefix: one object a record, created once, for any number of writers at once.
+"""A store below an S3 prefix: one object per record, created once, safe for concurrent writers.
 
 A record is put with `If-None-Match: *` and its SHA-256, so that S3 itself refuses to overwrite one and to take altered
 bytes. Credentials, region, endpoint, profile and role are boto3's own settings; docs/s3.md names them.
@@ -48,7 +48,7 @@ class S3Store:
         # Every HTTP library resolves . and .. on the way, behind the signature.
         if found is None or {".", ".."}.intersection(parts):  # not repeated: people put keys into URLs
             raise StoreError(
-                "the store's URL is not right; write s3://bucket/prefix, without keys, a password, /./ or /../"
+                "the store's URL is invalid; write s3://bucket/prefix, without keys, a password, /./ or /../"
             )
         self._bucket = found[1]
         self._above = "".join(f"{part}/" for part in parts if part)
@@ -73,12 +73,12 @@ class S3Store:
         if self._create(_PROBE, data) and self._create(_PROBE, data):
             raise StoreError(
                 f"store {self._name}: the server ignores If-None-Match, so records could be overwritten; "
-                "use one that knows conditional writes"
+                "use one that supports conditional writes"
             )
         # A 412 is believed once the object is seen: there are servers that refuse where nothing lies.
         if self._there(_PROBE) != data:
             raise StoreError(
-                f"store {self._name}: {_PROBE} reads back altered, as records would; look at what lies between, such "
+                f"store {self._name}: {_PROBE} reads back altered, as records would; check what is in between, such "
                 "as a gateway, or use another server"
             )
 
@@ -92,7 +92,7 @@ class S3Store:
         begun = self._mark_late(document, time_of(document.id))  # before: a mark alone does no harm
         if not self._create(key, data) and self._there(key) != data:
             raise ConflictError(
-                f"{self._name}/{key}: another document lies here, and records are never overwritten; "
+                f"{self._name}/{key}: another document is here already, and records are never overwritten; "
                 "compare them, then give another store with --store"
             )
         self._mark_late(document, begun)  # a machine may sleep in between
@@ -190,8 +190,8 @@ class S3Store:
             folders = [folder for _, below in listings for folder in below]
         if not keys and not any(page.keys or page.prefixes for page in self._pages("", MaxKeys=1)):
             raise StoreError(
-                f"store {self._name}: nothing lies below this prefix; `bench run RECIPE --store {quote(self._name)}` "
-                "begins a store there, or name the prefix that holds your records"
+                f"store {self._name}: nothing is stored below this prefix; `bench run RECIPE --store "
+                f"{quote(self._name)}` creates a store there, or name the prefix that holds your records"
             )
         return iter(sorted(keys))
 

@@ -1,4 +1,4 @@
-"""The S3 client: boto3's, with boto3's settings and the few it has none for, and what its errors mean in one line."""
+"""The S3 client: boto3 with its settings and the few that it lacks, and its errors explained in one line."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ _KEYS = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile in AW
 _RENEW = "renew them, for example with `aws sso login`"
 _REGION = "the bucket is in another region; name it in AWS_DEFAULT_REGION"
 _FAILING = "the server is failing or busy; try again later"
-_SIGNED = f"the credentials are not right; {_KEYS}"
+_SIGNED = f"the credentials are invalid; {_KEYS}"
 _EXPIRED = f"the credentials have expired; {_RENEW}"
 ENDPOINT = "AWS_ENDPOINT_URL_S3"
 _AWS = re.compile(r"\.amazonaws\.com(\.cn)?$")
-_CLOCK = "this machine's clock is wrong by minutes, and S3 wants it right; set it, with NTP best"
+_CLOCK = "this machine's clock is off by minutes, which S3 rejects; set it, preferably by NTP"
 _DIGEST = "the bytes arrived altered and were refused; try again, and look at the network or a proxy"
 
 # The server's code for an error -> what it means. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _ANSWERS = {
     "NoSuchBucket": "there is no such bucket; make it, or name another one with --store",
-    "InvalidBucketName": "this is no name for a bucket; name another one with --store",
+    "InvalidBucketName": "this is not a valid bucket name; name another one with --store",
     "InvalidAccessKeyId": _SIGNED,
     "InvalidClientTokenId": _SIGNED,
     "SignatureDoesNotMatch": _SIGNED,
     "UnrecognizedClientException": _SIGNED,
-    "InvalidToken": f"the session token is not right; check AWS_SESSION_TOKEN, or {_RENEW}",
+    "InvalidToken": f"the session token is invalid; check AWS_SESSION_TOKEN, or {_RENEW}",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "RequestTimeTooSkewed": _CLOCK,
     "RequestExpired": _CLOCK,
     "PermanentRedirect": _REGION,
-    "TemporaryRedirect": "the bucket was made a moment ago, or is in another region; try later, or name its region in "
-    "AWS_DEFAULT_REGION",
+    "TemporaryRedirect": "the bucket was created a moment ago, or is in another region; try later, or name its region "
+    "in AWS_DEFAULT_REGION",
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
     "BadDigest": _DIGEST,
@@ -59,22 +59,22 @@ _TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         (boto.NoCredentialsError,),
         "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE",
     ),
-    ((boto.PartialCredentialsError,), f"the credentials are not complete; {_KEYS}"),
+    ((boto.PartialCredentialsError,), f"the credentials are incomplete; {_KEYS}"),
     ((boto.ProfileNotFound,), "there is no such profile; check AWS_PROFILE and ~/.aws/config"),
     (
         (boto.CredentialRetrievalError, boto.SSOError, boto.TokenRetrievalError),
-        f"the credentials cannot be had; {_RENEW}",
+        f"the credentials cannot be obtained; {_RENEW}",
     ),
-    ((boto.ConfigParseError, boto.InvalidConfigError), "boto3's configuration is not right; check ~/.aws/config"),
+    ((boto.ConfigParseError, boto.InvalidConfigError), "boto3's configuration is invalid; check ~/.aws/config"),
     ((boto.SSLError,), "the server's certificate is not trusted; name its authority's file in AWS_CA_BUNDLE"),
     (
         (boto.IncompleteReadError, boto.ResponseStreamingError),
-        "{server} broke off in the midst of an object; try again, and look at the network",
+        "{server} broke off in the middle of an object; try again, and look at the network",
     ),
     ((boto.ConnectionError, boto.HTTPClientError), f"{{server}} cannot be reached; check the network and {ENDPOINT}"),
     (
         (ValueError, boto.InvalidEndpointConfigurationError),
-        f"the endpoint's URL is not right; check {ENDPOINT} and AWS_DEFAULT_REGION",
+        f"the endpoint's URL is invalid; check {ENDPOINT} and AWS_DEFAULT_REGION",
     ),
 )
 # What a record is put with, beyond what every server does -> words by which an answer names it, and what to do.
@@ -85,16 +85,16 @@ _ASKED = {
     ),
     "ChecksumSHA256": (
         ("checksum",),
-        "the server does not take the record's checksum (x-amz-checksum-sha256), which bench needs; use one that does",
+        "the server rejects the record's checksum (x-amz-checksum-sha256), which bench needs; use one that accepts it",
     ),
     "IfNoneMatch": (
         ("if-none-match", "ifnonematch", "conditional"),
-        "the server does not know conditional writes (If-None-Match), which bench needs; use one that does",
+        "the server does not support conditional writes (If-None-Match), which bench needs; use one that does",
     ),
 }
 _UNSAID = (
     "a record is put with a condition (If-None-Match) and a checksum (x-amz-checksum-sha256), which bench needs; "
-    "use a server that knows both"
+    "use a server that supports both"
 )
 _NOT_DONE = (400, 405, 501)
 _PAGES = (401, 403, 404, 405, 407)
@@ -164,7 +164,7 @@ def _answered(operation: str, status: int | None, code: str, server: str) -> str
     if _is_page(status, code):
         return f"{not_s3(server)} (HTTP {status})"
     if code == "NotImplemented":
-        return f"the server does not know {operation}, which bench needs; use one that does (HTTP {status}, {code})"
+        return f"the server does not support {operation}, which bench needs; use one that does (HTTP {status}, {code})"
     if status == 403:
         return f"no permission for {operation} ({code}); docs/s3.md has the policy that bench needs"
     if status is not None and status >= 500:

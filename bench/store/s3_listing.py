@@ -1,4 +1,4 @@
-"""Listings of a bucket, believed only where they say that they are complete.
+"""Listings of a bucket, trusted only if they say that they are complete.
 
 Servers differ in what surrounds the keys: no KeyCount, capital letters, a login page in place of XML. So a listing is
 followed by the keys that it contains, and ends only where the server says so: fewer records than there are would be a
@@ -56,12 +56,12 @@ def _pages(store: str, client: Any, parameters: dict[str, Any]) -> Iterator[Page
         token = answer.get("NextContinuationToken", "")
         if not token:
             raise _DoubtError(
-                "the server cut a listing short without a token to go on with, so records would be missing; use one "
-                "that knows ListObjectsV2"
+                "the server truncated a listing without a continuation token, so records would be missing; use one "
+                "that supports ListObjectsV2"
             )
         if token in tokens:
             raise _DoubtError(
-                "the server gave the same continuation token twice, so its listing never ends; use one that knows "
+                "the server gave the same continuation token twice, so its listing never ends; use one that supports "
                 "ListObjectsV2"
             )
         tokens.add(token)
@@ -74,7 +74,7 @@ def _page(answer: dict[str, Any], prefix: str) -> Page:
     strange = next((name for name in (*keys, *prefixes) if not name.startswith(prefix)), None)
     if strange is not None:
         raise _DoubtError(
-            f"asked for what begins with {prefix!r}, the server lists {strange[:100]!r}; use one that knows S3"
+            f"asked for what begins with {prefix!r}, the server lists {strange[:100]!r}; use one that implements S3"
         )
     return Page(keys, prefixes)
 

@@ -196,7 +196,7 @@ class SpooledWriter:
                 return
         except GivenUp:
             self._given_up = True
-        raise StoreError(f"store {self._store.name}: is not waited for any longer")
+        raise StoreError(f"store {self._store.name}: no longer waited for")
 
     def drain(self) -> None:
         """Put what waits for this store, from this call or an earlier one, if the store was there just now."""

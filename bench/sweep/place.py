@@ -1,4 +1,4 @@
-"""Where a machine may be, as SkyPilot's `infra` says it: a cloud, a region of it, a zone of that."""
+"""Where a machine may be, in the notation of SkyPilot's `infra`: a cloud, a region, a zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of a sweep file that is about a program of one's own: the user's task, and how far it is to run."""
+"""The part of a sweep file about a program: the user's task, and how far to run it."""
 
 from __future__ import annotations
 

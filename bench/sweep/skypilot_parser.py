@@ -1,4 +1,4 @@
-"""SkyPilot's own reading of a task file's resources, where SkyPilot is installed: run as a process of its own.
+"""SkyPilot's own parser of a task file's resources, if SkyPilot is installed: run as a separate process.
 
     python -m bench.sweep.skypilot_parser '[{"accelerators": "V100:1"}]'
 

@@ -1,4 +1,4 @@
-"""What a task file asks for: the machines that fit, and what the plan needs beside them.
+"""What a task file requests: the machines that fit, and what else the plan needs.
 
 Resources are read by SkyPilot's own parser where it is installed, else as its documentation says.
 """

@@ -1,4 +1,4 @@
-"""YAML files that people write, read so that every mistake can be named with its line."""
+"""YAML files written by hand, read so that every mistake can be reported with its line."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_a_contested_minimum_makes_a_range(seconds: int, reason: CloseReason, am
     found = lease_cost(opened("azure", "3.60"), closed(seconds, reason))
     assert found.amount == Decimal(amount)
     assert found.lower == (None if lower is None else Decimal(lower))
-    said = "charged a minimum that is contested: 300 s, or 60 s by another reading, which costs less"
+    said = "charged a minimum on which sources disagree: 300 s, or 60 s according to another source, which costs less"
     assert (said in found.notes) == (lower is not None)
 
 
@@ -138,7 +138,7 @@ def test_parts_without_a_price_are_counted() -> None:
     assert found.priced == ("machine",)
     assert found.unpriced == ("disk", "public-ip", "egress")
     assert found.parts_priced == "1 of 4 parts priced"
-    assert {part.part: part.why for part in found.parts}["public-ip"] == "not known how much of it was used"
+    assert {part.part: part.why for part in found.parts}["public-ip"] == "usage unknown"
     assert {part.part: part.why for part in found.parts}["disk"] == "no price known"
 
 
@@ -179,7 +179,7 @@ def test_one_s_own_machine_has_no_parts_beside_it() -> None:
         (opened("own", category="Dynamic"), closed(254), "no billing rule known for own"),
         (opened(category="Committed"), closed(254), r"aws \(Committed\)"),
         (opened(price=None), closed(254), "no price"),
-        (opened(price=present(opened().price).model_copy(update={"unit": "gpu-hour"})), closed(254), "how many GPUs"),
+        (opened(price=present(opened().price).model_copy(update={"unit": "gpu-hour"})), closed(254), "number of GPUs"),
     ],
 )
 def test_what_is_not_known_is_said_and_never_nothing(lease: LeaseOpened, end: LeaseClosed | None, why: str) -> None:

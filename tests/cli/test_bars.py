@@ -122,5 +122,5 @@ def test_on_a_terminal_stdout_stays_what_it_is(tmp_path: Path, environment: dict
         except OSError:
             break
     os.close(terminal)
-    assert (done.returncode, done.stdout) == (0, "store: 1 record checked, as they were written\n")
+    assert (done.returncode, done.stdout) == (0, "store: 1 record checked, all intact\n")
     assert "records" in said.decode()

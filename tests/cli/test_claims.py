@@ -43,7 +43,7 @@ def test_a_store_that_is_named_has_to_be_there(bench: Bench) -> None:
 def test_an_unknown_claim_names_those_there_are(bench: Bench) -> None:
     result = bench("claims", "page")
     assert result.returncode == 2
-    assert result.stderr.startswith("bench: 'page' is no claim; there are page-time,")
+    assert result.stderr.startswith("bench: 'page' is not a claim; choose from page-time,")
 
 
 def test_an_altered_record_is_named_and_the_claims_are_shown(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:

@@ -70,14 +70,14 @@ def test_an_entry_that_changed_is_named_and_not_overwritten(bench: Bench, checko
     (checkout / "one.json").write_text(json.dumps(HEADER | {"hardware": "8 * V100"}))
     result = bench("import", "dawnbench", "entries", "--store", "store")
     assert (result.returncode, result.stdout) == (5, "1 of 2 entries are in store\n")
-    assert "another document lies here" in result.stderr
+    assert "another document is here already" in result.stderr
     assert files(tmp_path / "store") == before
 
 
 def test_a_folder_that_is_no_checkout(bench: Bench) -> None:
     result = bench("import", "dawnbench", "nowhere", "--store", "store")
     assert result.returncode == 2
-    assert "nowhere: no folder CIFAR10/train to read in it" in result.stderr
+    assert "nowhere: no readable folder CIFAR10/train in it" in result.stderr
 
 
 def test_a_run_is_exported_and_comes_back(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:

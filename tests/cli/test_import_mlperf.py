@@ -91,7 +91,7 @@ def test_mlperf_as_it_was_published(submitter: str, bench: Bench) -> None:
         (["mlperf", "empty"], 2, "empty: no result_*.txt"),
         (["mlperf", "acme", "--instance", "aws:p3.2xlarge"], 2, "has 1 accelerators"),
         (["mlperf", "acme", "--instance", "aws:p9"], 2, "no price for aws:p9"),
-        (["mlperf", "acme", "--target", "loss"], 2, "is no target"),
+        (["mlperf", "acme", "--target", "loss"], 2, "is not METRIC >= VALUE"),
         (["mlperf"], 2, "DIR"),
     ],
 )

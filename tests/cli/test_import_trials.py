@@ -50,7 +50,7 @@ def test_trials_become_a_row_with_a_share_intervals_and_what_is_left_out(bench: 
     assert row["left_out_s"] == 0.5
     assert round(row["train_cost"], 6) == 0.00219
     assert round(row["cost_per_success"], 6) == round(20 * 2.19 / 15 / 1000, 6)
-    assert any("left out, in the median: final_evaluate 0.500 s" in note for note in row["notes"])
+    assert any("left out (medians): final_evaluate 0.500 s" in note for note in row["notes"])
 
 
 def test_attempts_that_all_failed_are_a_row_without_a_time(bench: Bench, tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_importing_again_changes_nothing_and_another_price_takes_its_place(
     before = sorted((tmp_path / "store").rglob("*.json"))
     again = import_trials(bench)
     assert again.returncode == 0
-    assert again.stdout.startswith("fast on GPU-X (was there already)\n")
+    assert again.stdout.startswith("fast on GPU-X (already imported)\n")
     assert sorted((tmp_path / "store").rglob("*.json")) == before
     priced = import_trials(bench, "--price-per-hour", "3.6")
-    assert priced.stdout.startswith("fast on GPU-X (in the place of an earlier import)\n")
+    assert priced.stdout.startswith("fast on GPU-X (replaces an earlier import)\n")
     (row,) = rows(bench)
     assert row["price_per_hour"] == 3.6
     assert len(list((tmp_path / "store").rglob("*.json"))) == len(before) + 1
@@ -192,17 +192,17 @@ def test_times_of_unlike_clocks_are_not_compared(bench: Bench, fast: Path, tmp_p
         (["trials", "fast.jsonl", *WORDS, "--map", "build=build_s"], 2, "no column 'build_s'"),
         (["trials", "fast.jsonl", *WORDS[2:]], 2, "no column is mapped to seconds"),
         (["trials", "fast.jsonl", *MAP, "--counts", "train", "--target", "accuracy >= 0.94"], 2, "--hardware"),
-        (["trials", "fast.jsonl", *WORDS, "--target", "accuracy > 0.94"], 2, "is no target"),
+        (["trials", "fast.jsonl", *WORDS, "--target", "accuracy > 0.94"], 2, "is not METRIC >= VALUE"),
         (["trials", "fast.jsonl", *WORDS, "--counts", "traning"], 2, "did you mean train?"),
         (["trials", "fast.jsonl", *WORDS, "--price-per-accelerator-hour", "2"], 2, "give --accelerators"),
         (["trials", "fast.jsonl", *WORDS, "--price-per-hour", "-2"], 2, "is not a price per hour"),
         (["trials", "fast.jsonl", *WORDS, "--price-per-hour", "2", "--instance", "aws:p5.48xlarge"], 2, "one price"),
-        (["trials", "fast.jsonl", *WORDS, "--spot"], 2, "--spot says which price"),
+        (["trials", "fast.jsonl", *WORDS, "--spot"], 2, "--spot needs --instance"),
         (["trials", "fast.jsonl", *WORDS, "--currency", "EUR"], 2, "--currency"),
         (["trials", "fast.jsonl"], 2, "--map"),
-        (["trials", "empty.jsonl", *WORDS], 5, "holds no trial"),
-        (["trials", "text.jsonl", *WORDS], 5, "line 1 is no JSON object"),
-        (["trials", "below.jsonl", *WORDS], 5, "no time is below 0"),
+        (["trials", "empty.jsonl", *WORDS], 5, "holds no trials"),
+        (["trials", "text.jsonl", *WORDS], 5, "line 1 is not a JSON object"),
+        (["trials", "below.jsonl", *WORDS], 5, "cannot be negative"),
         (["trials", "percent.jsonl", *WORDS], 5, "--map value=graded/100"),
     ],
 )

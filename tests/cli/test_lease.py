@@ -22,7 +22,7 @@ def test_show_says_what_would_be_recorded_and_stores_nothing(bench: Bench, tmp_p
     said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
     assert (said["provider"], said["region"], said["zone"]) == ("aws", "us-east-1", "unknown")
     assert (said["instance type"], said["accelerators"]) == ("p3.2xlarge", "1 x V100")
-    assert said["began"] == "2026-11-22T11:00:00Z (as the launcher says)"
+    assert said["began"] == "2026-11-22T11:00:00Z (from the launcher)"
     assert "a-person" not in done.stdout
     assert not list(tmp_path.iterdir())
 
@@ -43,7 +43,7 @@ def test_a_variable_that_cannot_be_meant_is_one_line_and_exit_code_2(bench: Benc
     done = bench("lease", "show", BENCH_LEASE_STARTED="yesterday")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("bench: BENCH_LEASE_STARTED: 'yesterday' is no time")
+    assert line.startswith("bench: BENCH_LEASE_STARTED: 'yesterday' is not a time")
 
 
 def test_close_ends_a_lease_whose_machine_is_gone(bench: Bench, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_close_ends_a_lease_whose_machine_is_gone(bench: Bench, tmp_path: Path) 
     assert bench(*call).returncode == 0  # the same again is the same
     other = bench("lease", "close", lease.id, "--stopped", stopped, "--store", "store")
     assert other.returncode == 1
-    assert "another document lies here" in other.stderr
+    assert "another document is here already" in other.stderr
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_standard_input_is_read_for_a_dash(tmp_path: Path, environment: dict[str
         (["never.log"], 1, "never.log"),
         (["log", "--metric", "loss"], 2, "NAME=REGEX"),
         (["log", "--metric", "loss=became"], 2, "has no group"),
-        (["log", "--metric", "loss=("], 2, "is no regular expression"),
+        (["log", "--metric", "loss=("], 2, "is not a regular expression"),
         ([], 2, "FILE"),
     ],
 )

@@ -82,8 +82,8 @@ def test_programs_read_every_digit(bench: Bench, style: str) -> None:
 def test_nothing_found_is_said_and_is_no_error(bench: Bench) -> None:
     done = bench("prices", "--offline", "Z9")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "bench: no price found for this; see all with: bench prices\n"
-    assert bench("prices", "--offline", "4090").stderr == "bench: no price found for this; did you mean RTX4090?\n"
+    assert done.stderr == "bench: no matching price; see all with: bench prices\n"
+    assert bench("prices", "--offline", "4090").stderr == "bench: no matching price; did you mean RTX4090?\n"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_table_marks_what_is_stale_and_where_it_was_read() -> None:
 def test_a_table_says_from_which_day_on_it_ranks() -> None:
     since = TODAY - OLD_AFTER
     old = offer(seen=since - timedelta(days=1))
-    told = f"seen before {since}: too old to be ranked with the newest, so they stand last"
+    told = f"seen before {since}: too old to be ranked with the newest, so listed last"
     assert told in render([offer(), old], "table", TODAY, terminal=False).splitlines()
     assert "ranked" not in render([offer(), offer(seen=since)], "table", TODAY, terminal=False)
 

@@ -198,7 +198,7 @@ def test_a_bill_for_which_nothing_was_read_is_said(bench: Bench, november: Folde
     bench("reconcile", "--export", "november.csv")
     (tmp_path / "x.csv").write_text(f"{HEADER}\n{LATER}\n")
     result = bench("reconcile", "--export", "x.csv")
-    assert "1 bill shown of earlier exports" in result.stdout
+    assert "1 bill from earlier exports shown" in result.stdout
 
 
 def test_two_runs_of_an_export_in_a_folder_count_once(bench: Bench, november: FolderStore, tmp_path: Path) -> None:

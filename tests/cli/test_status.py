@@ -100,7 +100,7 @@ def test_without_skypilot_it_needs_it_only_where_a_lease_of_a_sweep_is_open(
         return (done.returncode, done.stdout, done.stderr) == (
             0,
             "",
-            "nothing is rented, by the leases in results/local; SkyPilot, which knows of others, is not here\n",
+            "nothing is rented according to the leases in results/local; without SkyPilot, others are not visible\n",
         )
 
     assert nothing()

@@ -71,4 +71,4 @@ def test_what_does_not_fit_costs_the_progress_and_not_the_run(changes: dict[str,
     record = run(**changes)
     assert (record.status, record.ended, record.progress, record.evaluations) == ("completed", "exited", None, ())
     assert [(phase.name, phase.start, phase.stop) for phase in record.phases] == [("process", 0, 9)]
-    assert record.warnings[-1] == f"what was read as progress did not fit the record at {where}"
+    assert record.warnings[-1] == f"the progress read does not fit the record's schema at {where}"

@@ -281,4 +281,4 @@ def test_a_gpu_that_answers_no_more_ends_the_series_after_the_record_of_the_run_
         (10, "completed", None),
         (11, "failed", "RuntimeError: CUDA error: unspecified launch failure"),
     ]
-    assert str(error.value) == "the GPU answers this process no more: 3 runs not made; call bench run for them"
+    assert str(error.value) == "the GPU no longer responds to this process: 3 runs not executed; start them again"

@@ -116,7 +116,7 @@ def test_a_second_signal_leaves_to_the_spool_what_a_store_stalls_on(
     made = ["LeaseClosed", "LeaseOpened", *["Run"] * (stalls is not LeaseOpened)]
     assert sorted(kinds(read_all(store)[0]) + kinds(waiting(store))) == made
     assert stalls.__name__ in kinds(waiting(store))
-    assert "is not waited for any longer" in capsys.readouterr().err
+    assert "no longer waited for" in capsys.readouterr().err
 
 
 def test_after_two_signals_a_store_has_a_moment_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_the_records_come_home_by_the_log(python: str, archive: Path, tmp_path: 
     [
         ([], 2, "no command"),
         (["--", "no-such-program"], 2, "no-such-program: no such program"),
-        (["--target", "loss", "--", "true"], 2, "'loss' is no target"),
+        (["--target", "loss", "--", "true"], 2, "'loss' is not METRIC >= VALUE"),
         (["--metric", "loss=.*", "--", "true"], 2, "has no group"),
         (["--steps", "0", "--", "true"], 2, "--steps 0 is not 1 or more"),
         (["--seed", "-1", "--", "true"], 2, "--seed -1 is not 0 or more"),

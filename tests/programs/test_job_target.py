@@ -45,7 +45,7 @@ def test_a_target_without_a_direction_or_a_part(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "3,28", "x"])
 def test_a_value_that_is_no_number(value: str) -> None:
-    with pytest.raises(ValueError, match=f"'{value}' is no number"):
+    with pytest.raises(ValueError, match=f"'{value}' is not a number"):
         parse_target(f"loss <= {value}")
 
 

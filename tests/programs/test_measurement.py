@@ -95,14 +95,14 @@ def test_its_seed_and_its_output_at_once(tmp_path: Path) -> None:
             {"target": LOSS},
             "failed",
             "ERROR",
-            "loss was looked for and never shown; no metric was shown",
+            "loss never appeared; no metric was shown",
         ),
         (
             'print(\'{"val_loss": 1, "acc": 2}\')',
             {"target": LOSS},
             "failed",
             "ERROR",
-            "loss was looked for and never shown; metrics shown: val_loss, acc",
+            "loss never appeared; metrics shown: val_loss, acc",
         ),
         (
             'print(\'{"loss": 1}\\n{"loss": NaN}\')',
@@ -140,7 +140,7 @@ def test_a_total_that_the_program_contradicts(total: int | None, contradicted_by
 
 def test_a_program_that_is_over_before_its_sample(tmp_path: Path) -> None:
     assert measured(TRAINING, tmp_path, steps=50)["warnings"] == ["over before 50 steps were seen"]
-    assert measured("", tmp_path, steps=50)["warnings"] == ["no step was seen: nothing to stop a sample by"]
+    assert measured("", tmp_path, steps=50)["warnings"] == ["no step was seen, so the sample could not be stopped"]
 
 
 @pytest.mark.parametrize(

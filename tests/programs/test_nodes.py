@@ -131,7 +131,7 @@ def test_no_run_begins_without_a_node_that_is_gone(tmp_path: Path) -> None:
         other.terminate()
 
     threading.Thread(target=end_it, daemon=True).start()
-    with pytest.raises(NodesApart, match="a node went"):
+    with pytest.raises(NodesApart, match="a node was lost"):
         measured(tmp_path, port, "waits", seeds=2, linger=0.2)
     assert other.wait(30) == 130
     assert not (tmp_path / "began-0-1").exists()
@@ -148,9 +148,9 @@ def test_what_a_program_leaves_behind_on_a_node_ends_with_its_run(tmp_path: Path
 
 def test_nodes_that_do_not_come_are_named() -> None:
     first, second = Node(0, 2, "127.0.0.1", free_port()), Node(1, 2, "127.0.0.1", free_port())
-    with pytest.raises(NodesApart, match=r"0 of 1 other nodes came within 0\.1 s"), Head(first, 0.1):
+    with pytest.raises(NodesApart, match=r"0 of 1 other nodes connected within 0\.1 s"), Head(first, 0.1):
         pass
-    with pytest.raises(NodesApart, match=r"node 1 did not reach the first node at 127\.0\.0\.1"):
+    with pytest.raises(NodesApart, match=r"node 1 could not reach the first node at 127\.0\.0\.1"):
         follow(second, Job((sys.executable,)), os.environ, 0.1)
 
 

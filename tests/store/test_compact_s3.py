@@ -142,7 +142,7 @@ def test_a_part_that_cannot_be_read_is_named_with_what_to_do(store: Store, s3: A
     layer.compact(store)
     part = next(iter(store.objects(layer.FOLDER)))  # type: ignore[attr-defined]  # S3's own
     spoil(s3, store, part, b"cut")
-    with pytest.raises(StoreError, match="delete v1/compact and compact anew") as caught:
+    with pytest.raises(StoreError, match="delete v1/compact and compact again") as caught:
         load([store])
     assert part in str(caught.value)
 
@@ -177,7 +177,7 @@ def test_a_manifest_that_cannot_be_read_hides_no_run(stub: S3Stub) -> None:
     stub.objects[f"p/{other.key()}"] = to_bytes(other)  # as another program copies it
     assert other.id not in ids(store)
     (line,) = layer.verify(store)
-    assert line.startswith(f"{store.name}/{other.key()}: reports do not see it")
+    assert line.startswith(f"{store.name}/{other.key()}: not visible in reports")
     for key in stub.objects:
         if "/manifests/" in key:
             stub.objects[key] = b"{"

@@ -58,7 +58,7 @@ def test_a_report_and_an_export_of_an_s3_store_are_those_of_a_folder_with_the_sa
 
 def test_verify_reads_every_record_and_names_one_that_was_altered(bench: Bench, url: str, s3: Any) -> None:
     done = bench("store", "verify", "--store", url)
-    assert (done.returncode, done.stdout) == (0, f"{url}: 14 records checked, as they were written\n")
+    assert (done.returncode, done.stdout) == (0, f"{url}: 14 records checked, all intact\n")
     key = next(open_store(url).keys("v1/runs/"))
     bucket = url.split("/")[2]
     body = s3.get_object(Bucket=bucket, Key=f"records/{key}")["Body"].read()

@@ -70,7 +70,7 @@ def test_a_folder_that_two_pages_name_is_listed_once(stub: S3Stub) -> None:
 
 CUT = "<IsTruncated>true</IsTruncated>"
 NO_LISTINGS: dict[str, tuple[str, str | Answer, str]] = {
-    "cut without a token": (r"<NextContinuationToken>.*</NextContinuationToken>", "", "ListObjectsV2"),
+    "without a continuation token": (r"<NextContinuationToken>.*</NextContinuationToken>", "", "ListObjectsV2"),
     "the same token again": (
         r"<IsTruncated>.*</NextContinuationToken>",
         f"{CUT}<NextContinuationToken>a</NextContinuationToken>",

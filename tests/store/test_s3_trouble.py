@@ -29,10 +29,10 @@ SECRETS = (
 READER = {"AWS_ACCESS_KEY_ID": seaweedfs.READER_KEY, "AWS_SECRET_ACCESS_KEY": seaweedfs.READER_SECRET}
 
 TROUBLE = {
-    "wrong key": ({"AWS_ACCESS_KEY_ID": "AKIAWRONG"}, "the credentials are not right; check AWS_ACCESS_KEY_ID"),
-    "wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong-secret"}, "the credentials are not right"),
-    "a token that is none": ({"AWS_SESSION_TOKEN": TOKEN}, "the credentials are not right"),
-    "half a credential": ({"AWS_SECRET_ACCESS_KEY": None}, "the credentials are not complete"),
+    "wrong key": ({"AWS_ACCESS_KEY_ID": "AKIAWRONG"}, "the credentials are invalid; check AWS_ACCESS_KEY_ID"),
+    "wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong-secret"}, "the credentials are invalid"),
+    "a token that is none": ({"AWS_SESSION_TOKEN": TOKEN}, "the credentials are invalid"),
+    "half a credential": ({"AWS_SECRET_ACCESS_KEY": None}, "the credentials are incomplete"),
     "no credentials": (
         {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
         "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in AWS_PROFILE",
@@ -40,7 +40,7 @@ TROUBLE = {
     "no permission": (READER, "no permission for PutObject (AccessDenied); docs/s3.md has the policy"),
     "no such profile": ({"AWS_PROFILE": "nobody"}, "there is no such profile; check AWS_PROFILE"),
     "nobody listens": ({"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9"}, "127.0.0.1:9 cannot be reached"),
-    "an endpoint that is none": ({"AWS_ENDPOINT_URL_S3": "s3.example"}, "the endpoint's URL is not right"),
+    "an endpoint that is none": ({"AWS_ENDPOINT_URL_S3": "s3.example"}, "the endpoint's URL is invalid"),
     "a password in the endpoint": (
         {"AWS_ENDPOINT_URL_S3": f"http://{seaweedfs.ACCESS_KEY}:{PASSWORD}@127.0.0.1:9"},
         "the endpoint's URL holds a user or a password; take them out of it",
@@ -93,7 +93,7 @@ def test_a_clock_that_is_an_hour_off_is_said(bucket: str, monkeypatch: pytest.Mo
     store = open_store(bucket)
     with pytest.raises(StoreError) as error:
         store.check_writable()
-    one_line_without_a_secret(error.value, store, "this machine's clock is wrong by minutes")
+    one_line_without_a_secret(error.value, store, "this machine's clock is off by minutes")
 
 
 def test_a_bucket_that_is_not_there_is_said_to_writers_and_readers(s3: Any) -> None:

@@ -59,7 +59,7 @@ def test_whatever_reads_two_stores_names_both(tmp_path: Path, a: AnyDocument, b:
         done = run_bench(*words, cwd=tmp_path, env={**os.environ})
         assert done.returncode == 5, (words, done.stderr)
         (line,) = [line for line in done.stderr.splitlines() if a.id in line]
-        assert "two holds other content than one" in line
+        assert "two has other content than one" in line
         assert done.stdout
 
 

@@ -132,7 +132,7 @@ def test_its_time_is_not_made_up(sweep: Sweep) -> None:
         ("task: train.yaml", "task: missing.yaml", "no task file missing.yaml here"),
         ("H100:1", "v100", "v100 is no GPU"),
         ("runs: 2", "runs: 2\nstore: s3://bucket/x", "come home by its log"),
-        ("<= 0.3", "0.3", "is no target"),
+        ("<= 0.3", "0.3", "is not METRIC >= VALUE"),
         ("runs: 2", "runs: 2\nsteps: 0", "steps"),
     ],
 )

@@ -169,7 +169,7 @@ def test_gpus_at_once_are_those_of_the_sweep_or_else_of_the_file(task: WriteTask
         ({"accelerators": "V100:0.0"}, {}, ("quick",), "resources", "accelerators"),
         ({"accelerators": True}, {}, ("quick",), "resources", "accelerators"),
         ({"accelerators": [8]}, {}, ("quick",), "resources", "accelerators"),
-        ({}, {"num_nodes": 0}, (), "num_nodes", "0 is no number of machines"),
+        ({}, {"num_nodes": 0}, (), "num_nodes", "0 is not a number of machines"),
         ({"any_of": ["aws"]}, {}, ("quick",), "resources.any_of", "list"),
         (["V100"], {}, ("quick",), "resources", "mapping"),
         ({}, {"envs": "A=1"}, ("quick",), "envs", "mapping"),

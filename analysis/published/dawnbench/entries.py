@@ -140,7 +140,7 @@ def read_entries(checkout: Path) -> tuple[list[Published], list[RecordError]]:
         headers = sorted(path for path in folder.iterdir() if path.suffix == ".json")
     except OSError as error:
         raise UsageError(
-            f"{checkout}: no folder {FOLDER} to read in it ({error.strerror}); name a checkout of {SOURCE}"
+            f"{checkout}: no readable folder {FOLDER} in it ({error.strerror}); name a checkout of {SOURCE}"
         ) from error
     entries: list[Published] = []
     errors: list[RecordError] = []
@@ -183,7 +183,7 @@ def _text(path: Path) -> str:
 def _published(content: dict[str, Any], curve: tuple[CurvePoint, ...], name: str) -> Published:
     submitted = datetime.strptime(_required(content, "timestamp"), "%Y-%m-%d").date()
     if submitted > datetime.now(UTC).date() + timedelta(days=1):  # in its author's zone it may be tomorrow
-        raise ValueError(f"timestamp {submitted} has not come yet")
+        raise ValueError(f"timestamp {submitted} is in the future")
     hourly = _price(content.get("costPerHour"))
     code = content.get("codeURL")
     hit = next((point for point in curve if point.accuracy >= TARGET), None)
@@ -211,7 +211,7 @@ def _published(content: dict[str, Any], curve: tuple[CurvePoint, ...], name: str
 def _required(content: dict[str, Any], key: str) -> str:
     value = content.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{key} is missing, or is no text")
+        raise ValueError(f"{key} is missing or not text")
     return value
 
 
@@ -222,9 +222,9 @@ def _price(value: Any) -> Decimal | None:
     try:
         amount = Decimal(str(value))
     except InvalidOperation as error:
-        raise ValueError(f"costPerHour is no price: {value!r}") from error
+        raise ValueError(f"costPerHour is not a price: {value!r}") from error
     if not amount.is_finite() or not 0 <= amount < 10**9:
-        raise ValueError(f"costPerHour is no price: {value!r}")
+        raise ValueError(f"costPerHour is not a price: {value!r}")
     return amount
 
 
@@ -232,7 +232,7 @@ def _curve(text: str) -> Iterator[CurvePoint]:
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     rows = [(number, [cell.strip() for cell in line.split("\t")]) for number, line in lines]
     if len(rows) < 2:
-        raise ValueError("the TSV holds no epoch")
+        raise ValueError("the TSV has no rows")
     (_, header), *body = rows
     missing = [column for column in COLUMNS if column not in header]
     if missing:
@@ -242,7 +242,7 @@ def _curve(text: str) -> Iterator[CurvePoint]:
     if _swapped(points):
         points = [(hours, epoch, percent) for epoch, hours, percent in points]
     if all(percent <= 1 for _, _, percent in points):
-        raise ValueError("top1Accuracy is a share; it is to be in percent")
+        raise ValueError("top1Accuracy is a fraction; it must be in percent")
     for epoch, hours, percent in points:
         yield CurvePoint(epoch=epoch, seconds=hours * 3600, accuracy=percent / 100)
 
@@ -253,7 +253,7 @@ def _numbers(cells: list[str], places: list[int], line: int) -> tuple[float, flo
     except (IndexError, ValueError) as error:
         raise ValueError(f"line {line} of the TSV is not three numbers") from error
     if not (epoch >= 0 and hours >= 0 and 0 <= percent <= 100):  # false for nan, too
-        raise ValueError(f"line {line} of the TSV has a number that cannot be")
+        raise ValueError(f"line {line} of the TSV has an impossible number")
     return epoch, hours, percent
 
 

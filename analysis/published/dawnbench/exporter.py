@@ -1,4 +1,4 @@
-"""Our runs as entries of DAWNBench: a JSON header and a TSV log each, as the entries' own checker wants them.
+"""Our runs as DAWNBench entries: a JSON header and a TSV log each, as the entries' own checker requires.
 
 The hours are those of the `dawnbench` clock (data, build, prepare and train, evaluation left out), so that the
 first line at 94 % or more is the run's time under that policy. An entry is one run: a header says in `misc` how

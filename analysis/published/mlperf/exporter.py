@@ -1,4 +1,4 @@
-"""Our runs as results of MLPerf Training: a log of `:::MLLOG` lines each, in the tree in which results are published.
+"""Our runs as MLPerf Training results: a log of `:::MLLOG` lines each, in the tree in which results are published.
 
 `<author>/results/<system>/<benchmark>/result_0.txt`, a benchmark for each recipe or program, and a description of the
 system in `<author>/systems/<system>.json`. Times are those of the mlperf clock: run_start is where preparing or

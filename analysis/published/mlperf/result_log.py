@@ -1,4 +1,4 @@
-"""The log of one MLPerf run: what its `:::MLLOG` lines say, whatever stands around them.
+"""The log of one MLPerf run: its `:::MLLOG` lines, with or without other text around them.
 
 `eval_accuracy` keeps that name in the logs where it is a loss.
 """
@@ -77,19 +77,19 @@ def read_result(path: Path) -> ResultLog:
         raise RecordError(f"{path.name}: {error}") from error
     events = log.events
     if "run_start" not in events:
-        raise RecordError(f"{path.name}: no {MARK} line with run_start, so it is no result of MLPerf")
+        raise RecordError(f"{path.name}: no {MARK} line with run_start, so not an MLPerf result")
     try:
         _ = log.day
     except (ValueError, OverflowError, OSError) as error:
-        raise RecordError(f"{path.name}: run_start is on no day of the calendar ({error})") from error
+        raise RecordError(f"{path.name}: run_start is not a valid date ({error})") from error
     if log.status == "success" and not log.values:
-        raise RecordError(f"{path.name}: the run succeeded, and no eval_accuracy says at what")
+        raise RecordError(f"{path.name}: the run succeeded, but there is no eval_accuracy")
     if len(log.metrics) > 1:
         names = one_line(", ".join(sorted(log.metrics)))
-        raise RecordError(f"{path.name}: eval_accuracy is of several metrics ({names}), and bench reads one")
+        raise RecordError(f"{path.name}: eval_accuracy holds several metrics ({names}), and bench reads only one")
     for begun, ended in (("init_start", "init_stop"), ("run_start", "run_stop")):
         if begun in events and events.get(ended, math.inf) < events[begun]:
-            raise RecordError(f"{path.name}: {ended} lies before {begun}")
+            raise RecordError(f"{path.name}: {ended} is before {begun}")
     return log
 
 
@@ -135,5 +135,5 @@ def _number(key: str, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError
     except (ValueError, OverflowError):  # an integer that no double holds
-        raise ValueError(f"{key} is no number: {one_line(str(value))[:_SHOWN]!r}") from None
+        raise ValueError(f"{key} is not a number: {one_line(str(value))[:_SHOWN]!r}") from None
     return float(value)

@@ -1,4 +1,4 @@
-"""A tree of MLPerf Training results, into records of published runs, one a system and benchmark.
+"""Imports a tree of MLPerf Training results as records of published runs, one per system and benchmark.
 
 `<submitter>/results/<system>/<benchmark>/result_*.txt` are the logs of the runs; `<submitter>/systems/<system>.json`
 says what they ran on. `targets.csv` beside this file says of a benchmark what its `eval_accuracy` is, and which way it
@@ -115,7 +115,7 @@ def target_of(benchmark: str, stated: float | None) -> MetricTarget:
     """
     known = _targets().get(benchmark)
     if known is None:
-        raise ValueError(f"which way {benchmark} is better is not known; say it with --target 'METRIC <= VALUE'")
+        raise ValueError(f"the target of {benchmark} is not known; give it with --target 'METRIC <= VALUE'")
     value = float(known["value"]) if stated is None else stated
     ends = {"at_least": None, "at_most": None, known["direction"]: value}
     return MetricTarget(metric=known["metric"], **ends)
@@ -139,16 +139,16 @@ def _json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{name} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name} is no JSON ({error})") from error
+        raise ValueError(f"{name} is not JSON ({error})") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{name} is no JSON object")
+        raise ValueError(f"{name} is not a JSON object")
     return content
 
 
 def _text(system: dict[str, Any], key: str) -> str:
     value = system.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"the system's {key} is missing, or is no text")
+        raise ValueError(f"the system's {key} is missing or not text")
     return one_line(value)
 
 
@@ -163,7 +163,7 @@ def _count(system: dict[str, Any], key: str) -> int:
     except ValueError:
         count = 0
     if count < 1:
-        raise ValueError(f"the system's {key} is no count: {system.get(key)!r}")
+        raise ValueError(f"the system's {key} is not a count: {system.get(key)!r}")
     return count
 
 

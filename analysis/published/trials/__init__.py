@@ -1,1 +1,1 @@
-"""Trials that others made: a file with a line or a row a run."""
+"""Published trials: a file with one line or row per run."""

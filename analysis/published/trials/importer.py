@@ -1,4 +1,4 @@
-"""A file of trials, into one record of published runs.
+"""Imports a file of trials as one record of published runs.
 
 A run without a time or without a value is an attempt that failed; anything else that is not what its column is to hold
 refuses the file: runs that are left out would make another mean.
@@ -39,11 +39,13 @@ def read_trials(path: Path, pairs: Iterable[str], given: Given) -> PublishedRuns
     """
     counts = parse_counts(given.counts)
     if is_share(given.target.metric) and not 0 < given.target.value <= 1:
-        raise UsageError(f"a target of {given.target.value:g} is no share of 1; write {given.target.metric} >= 0.94")
+        raise UsageError(
+            f"a target of {given.target.value:g} is not a fraction of 1; write {given.target.metric} >= 0.94"
+        )
     rows = read_rows(path)
     columns = parse_map(pairs, list(dict.fromkeys(name for row in rows for name in row.values)))
     if bool(given.hardware) == ("hardware" in columns):
-        raise UsageError("what the runs were on: give --hardware NAME, or --map hardware=COLUMN, one of the two")
+        raise UsageError("the hardware is missing: give either --hardware NAME or --map hardware=COLUMN")
     machines: dict[str, int] = {}
     try:
         return PublishedRuns(
@@ -75,7 +77,7 @@ def _run(
         seconds, value = (columns[field].number(row.values) for field in ("seconds", "value"))
         if value is not None and is_share(target.metric) and not 0 <= value <= 1:
             name = columns["value"].name
-            raise ValueError(f"{name} {value:g} is no share of 1; of percent write --map value={name}/100")
+            raise ValueError(f"{name} {value:g} is not a fraction of 1; for percentages write --map value={name}/100")
         phases: dict[Any, float] = {}
         for phase in PHASES:
             if phase in columns and (spent := columns[phase].number(row.values)) is not None:
@@ -96,7 +98,7 @@ def _run(
 
 def _time(column: MappedColumn, seconds: float) -> float:
     if seconds < 0:
-        raise ValueError(f"{column.text} is {seconds:g} s, and no time is below 0")
+        raise ValueError(f"{column.text} is {seconds:g} s, but a time cannot be negative")
     return seconds
 
 
@@ -105,7 +107,7 @@ def _seed(column: MappedColumn | None, values: dict[str, Any]) -> int | None:
     if number is None:
         return None
     if number < 0 or number != int(number):
-        raise ValueError(f"{number:g} is no seed")
+        raise ValueError(f"{number:g} is not a seed")
     return int(number)
 
 
@@ -121,5 +123,5 @@ def _one_value(rows: Sequence[TrialRow], column: MappedColumn) -> str:
     found = sorted({one_line(str(value)) for row in rows if (value := row.values.get(column.name)) not in (None, "")})
     if len(found) != 1:
         listed = ", ".join(found[:4]) or "nothing"
-        raise ValueError(f"{column.name} is to be one hardware for all runs, and is {listed}; import a file for each")
+        raise ValueError(f"{column.name} must be the same for all runs, not {listed}; import one file for each")
     return found[0]

@@ -1,4 +1,4 @@
-"""The rows of a file of trials: JSON objects, one a line, or CSV with a header; and which column holds what.
+"""The rows of a file of trials: JSON objects, one per line, or CSV with a header; and the mapping of columns.
 
 A mapping says so: `seconds=train_s`, `value=accuracy/100`, `machine=host`.
 """
@@ -44,7 +44,7 @@ def read_rows(path: Path) -> list[TrialRow]:
     except ValueError as error:
         raise RecordError(f"{path}: {error}") from error
     if not rows:
-        raise RecordError(f"{path}: holds no trial; it is to have a line or a row a run")
+        raise RecordError(f"{path}: holds no trials; it needs one line or row per run")
     return rows
 
 
@@ -57,7 +57,7 @@ def _json_lines(text: str) -> Iterator[TrialRow]:
         except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
-            raise ValueError(f"line {number} is no JSON object; give JSON lines, or CSV in a file that ends in .csv")
+            raise ValueError(f"line {number} is not a JSON object; give JSON lines, or CSV in a file that ends in .csv")
         yield TrialRow(number, dict(_flat(content)))
 
 
@@ -127,7 +127,7 @@ class MappedColumn:
             if math.isinf(float(found)):
                 raise ValueError
         except (ValueError, ArithmeticError):
-            raise ValueError(f"{self.name} is no number: {one_line(str(value))!r}") from None
+            raise ValueError(f"{self.name} is not a number: {one_line(str(value))!r}") from None
         return found
 
 
@@ -145,7 +145,7 @@ def parse_map(pairs: Iterable[str], columns: Collection[str]) -> dict[str, Mappe
             raise UsageError(f"--map {pair!r} is not FIELD=COLUMN, such as seconds=train_s")
         if field not in known:
             near = did_you_mean(field, known)
-            raise UsageError(f"--map {pair!r}: no field {field!r}; {near or 'there are ' + ', '.join(known)}")
+            raise UsageError(f"--map {pair!r}: no field {field!r}; {near or 'choose from ' + ', '.join(known)}")
         if field in mapped:
             raise UsageError(f"--map {field} is given twice")
         mapped[field] = _column(column, columns)
@@ -165,7 +165,7 @@ def _column(text: str, columns: Collection[str]) -> MappedColumn:
         except ArithmeticError:
             number = Decimal("nan")
         if not (number.is_finite() and number > 0):
-            raise UsageError(f"{text!r}: {divisor!r} is nothing to divide by")
+            raise UsageError(f"{text!r}: {divisor!r} is not a valid divisor")
         return MappedColumn(name, number)
     near = did_you_mean(name if sign else text, columns)
     raise UsageError(f"no column {text!r}; {near or 'the file has ' + _listed(columns)}")
@@ -181,5 +181,5 @@ def parse_counts(text: str) -> tuple[PhaseName, ...]:
     for name in names:
         if name not in PHASES:
             near = did_you_mean(name, PHASES)
-            raise UsageError(f"--counts {text!r}: no phase {name!r}; {near or 'there are ' + ', '.join(PHASES)}")
+            raise UsageError(f"--counts {text!r}: no phase {name!r}; {near or 'choose from ' + ', '.join(PHASES)}")
     return tuple(phase for phase in get_args(PhaseName) if phase in names)

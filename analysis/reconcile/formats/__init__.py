@@ -1,4 +1,4 @@
-"""The formats that bills come in: what a provider's rows say, each as the same charge."""
+"""The supported bill formats: each turns a provider's rows into the same type of charge."""
 
 from __future__ import annotations
 

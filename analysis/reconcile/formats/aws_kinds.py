@@ -1,4 +1,4 @@
-"""What a line of an AWS bill is, by its type in CUR and Cost Explorer: a kind of charge, and who else pays for it.
+"""The type of a line in CUR and Cost Explorer as a kind of charge, and who else pays for it.
 
 https://docs.aws.amazon.com/cur/latest/userguide/table-dictionary-cur2-line-item.html, read 2026-11-25. Cost Explorer
 writes some types in words: `Enterprise Discount Program Discount` for EdpDiscount.

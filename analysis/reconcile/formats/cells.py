@@ -1,4 +1,4 @@
-"""Cells of a bill as values: numbers, instants and words in the spellings that providers and spreadsheets use."""
+"""Parses cells of a bill: numbers, instants and words in the spellings of providers and spreadsheets."""
 
 from __future__ import annotations
 

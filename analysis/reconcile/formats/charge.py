@@ -1,4 +1,4 @@
-"""A charge, and what a format of bills has to know to read one."""
+"""A charge, and the interface of a bill format."""
 
 from __future__ import annotations
 

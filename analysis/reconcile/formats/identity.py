@@ -1,4 +1,4 @@
-"""What tells one charge from another, in a form that is the same in every export that holds the charge.
+"""What distinguishes one charge from another, the same in every export that holds the charge.
 
 Line ids, invoices, tags, the order and the number of columns change from run to run, so none of them is part of it.
 The cost is a part that a later run can correct: what is left without it is the charge's place.

@@ -1,4 +1,4 @@
-"""Documents of providers that are no export of what a machine was billed, and what to take in their place.
+"""Documents of providers that are not machine bills, and what to use instead.
 
 They are known by their columns. Some hold no machine, others no amount that was billed: Google's own export has the
 credits of a charge beside its cost.

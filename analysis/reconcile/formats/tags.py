@@ -1,4 +1,4 @@
-"""The lease that a row's tags name, in every form that providers write tags in."""
+"""The lease named by a row's tags, in every form in which providers write tags."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What machines cost today: one small adapter a source, asked side by side, each answer with its source and day."""
+"""What machines cost today: one small adapter per source, queried in parallel, each answer with its source and day."""

@@ -1,4 +1,4 @@
-"""A question for prices, and its answer: offers, and which sources failed.
+"""A query for prices, and its answer: offers, and which sources failed.
 
 Names of GPUs are matched as people write them: `H100`, `h100-80gb`, `NVIDIA A100 80 GB`, `Tesla V100`. `gpus.csv` has
 SkyPilot's name of each, what NVML calls it on the machine, and what some clouds and catalogues say.

@@ -1,4 +1,4 @@
-"""Prices for people, as a table, and for programs, as CSV and JSON. What no source knows is said to be unknown."""
+"""Prices for people, as a table, and for programs, as CSV and JSON. Unknown prices are called unknown."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _footnotes(offers: Sequence[Offer], today: date) -> list[str]:
     old = any(offer.seen < since and offer.amount is not None for offer in offers)
     return [
         *(["stale: seen more than 30 days ago"] if stale else []),
-        *([f"seen before {since}: too old to be ranked with the newest, so they stand last"] if old else []),
+        *([f"seen before {since}: too old to be ranked with the newest, so listed last"] if old else []),
     ]
 
 

@@ -1,4 +1,4 @@
-"""SkyPilot's catalogue, where SkyPilot is installed: a price of each GPU machine of each cloud it knows.
+"""SkyPilot's catalogue, if SkyPilot is installed: a price for each GPU machine of each cloud that it knows.
 
 It is asked in a process of its own (`skypilot_child`), which takes its seconds of imports and its downloads with
 it when time is up; clouds that had answered by then count.
@@ -67,7 +67,7 @@ def ask(query: Query, until: float) -> Answer:
     said = [json.loads(line, parse_float=Decimal) for line in child.stdout.splitlines()]
     if not said:
         if child.returncode < 0:
-            raise BenchError("its catalogue could not be loaded in time")
+            raise BenchError("its catalogue did not load in time")
         last = child.stderr.strip().splitlines()[-1:]
         raise BenchError(f"its catalogue could not be loaded: {''.join(last)}")
     return Answer(list(_cheapest(_offers(said[1:], query), query)), list(_failures(said)))

@@ -1,4 +1,4 @@
-"""Reads SkyPilot's catalogue and prints it, a line of JSON a cloud, the clouds to come in the first line.
+"""Reads SkyPilot's catalogue and prints one line of JSON per cloud; the first line lists the clouds.
 
 Run by `skypilot.ask` as a process of its own: `python -m bench.billing.offers.skypilot_child '{"model": "H100"}'`.
 """

@@ -1,4 +1,4 @@
-"""All sources of prices, asked at the same time for a few seconds. One that fails takes no other with it."""
+"""All sources of prices, queried in parallel for a few seconds. A failing one does not affect the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands share: options, and how they answer.
+"""What commands share: options and output.
 
 Text goes to stdout or a file, what could not be read to stderr; a question is asked there, too.
 """
@@ -77,7 +77,7 @@ store_option = click.option(
     show_envvar=True,
     metavar="FOLDER|s3://…",
     shell_complete=complete_folders,
-    help="Where records live.",
+    help="Store of records: a folder or s3://bucket/prefix.",
 )
 stores_option = click.option(
     "--store",
@@ -90,13 +90,13 @@ stores_option = click.option(
     show_envvar=True,
     metavar="FOLDER|s3://…",
     shell_complete=complete_folders,
-    help="Where records live; may be repeated.",
+    help="Store of records; may be repeated.",
 )
 data_option = click.option(
     "--data",
     metavar="FOLDER",
     shell_complete=complete_folders,
-    help="Folder with CIFAR-10's official binary batches; else CIFAR10_DIR, else the cache.",
+    help="Folder with CIFAR-10's official binary batches; default: CIFAR10_DIR, else the cache.",
 )
 
 
@@ -108,7 +108,7 @@ def format_option(*formats: str) -> Decorator:
         default="table",
         show_default=True,
         type=click.Choice(formats),
-        help="How to write it.",
+        help="Output format.",
     )
 
 
@@ -117,7 +117,7 @@ device_option = click.option(
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "cpu", "cuda"]),
-    help="What to compute on; auto takes a GPU where there is one.",
+    help="Device to train on; auto uses a GPU if there is one.",
 )
 
 
@@ -139,7 +139,7 @@ output_option = click.option(
     "-o",
     "--output",
     metavar="FILE",
-    help="Write it there, not to stdout, which is -.",
+    help="Output file; - is stdout.",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     callback=lambda _context, _option, path: None if path == Path("-") else path,
 )
@@ -155,7 +155,7 @@ _show_cost_option = click.option(
     is_flag=True,
     envvar=variables.SHOW_COST.name,
     show_envvar=True,
-    help="End with what each phase of the lease cost, on stderr.",
+    help="Print the cost of each phase of the lease at the end, on stderr.",
 )
 seed_option = click.option(
     "--seed",
@@ -170,28 +170,28 @@ _machine_options = together(
         envvar=variables.INSTANCE.name,
         show_envvar=True,
         metavar="PROVIDER:TYPE",
-        help="What this machine is, such as aws:p3.2xlarge: its price comes from the price book.",
+        help="Instance type of this machine, such as aws:p3.2xlarge, to look up its price in the price book.",
     ),
     click.option(
         "--spot",
         is_flag=True,
         envvar=variables.SPOT.name,
         show_envvar=True,
-        help="It is a spot machine (with --instance or --price-per-hour).",
+        help="This is a spot machine (with --instance or --price-per-hour).",
     ),
     click.option(
         "--price-per-hour",
         envvar=variables.PRICE_PER_HOUR.name,
         show_envvar=True,
         metavar="AMOUNT",
-        help="What an hour of this machine costs.",
+        help="Price of this machine per hour.",
     ),
     click.option(
         "--currency",
         envvar=variables.CURRENCY.name,
         show_envvar=True,
         metavar="CODE",
-        help="Of --price-per-hour, ISO 4217.  [default: USD]",
+        help="Currency of --price-per-hour, ISO 4217.  [default: USD]",
     ),
 )
 
@@ -252,7 +252,7 @@ def to_terminal(output: Path | None) -> bool:
 def refuse_terminal(output: Path | None) -> None:
     """Raise UsageError where Parquet would go to a terminal."""
     if to_terminal(output):
-        raise UsageError("parquet cannot be read on a terminal; name a file with -o")
+        raise UsageError("parquet is binary and not for a terminal; name a file with -o")
 
 
 def complain(errors: Iterable[BenchError]) -> None:
@@ -279,5 +279,5 @@ def end_unless_completed(statuses: Collection[str]) -> None:
 def confirm(question: str) -> None:
     """Ask on stderr. Raises Abort for a no, and UsageError where nobody is there to answer."""
     if sys.stdin is None or not sys.stdin.isatty():  # None: closed
-        raise UsageError("not a terminal, so the question cannot be asked; give --yes")
+        raise UsageError("not a terminal, so confirmation is impossible; give --yes")
     click.confirm(question, abort=True, err=True)

@@ -64,7 +64,7 @@ def lease_cost_text(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase
     try:
         opened = opened_lease(lease, store)
     except BenchError as error:
-        return f"bench: what the lease cost is unknown: {error}"
+        return f"bench: the cost of the lease is unknown: {error}"
     closed = LeaseClosed(id=lease.lease_id, stopped=utc_now())
     return cost_table(opened, closed, run_phases, variables.IDLE_MINUTES.read(os.environ))
 
@@ -89,7 +89,7 @@ def job_forecast(
     """What `runs` of each of `recipes` on `ranks` GPUs will make of the lease, which began in the past."""
     so_far = max(0.0, (now - opened.started).total_seconds())
     if opened.accelerators is None:
-        return JobForecast(so_far, why="no GPU of this machine is known, and without one no time is extrapolated")
+        return JobForecast(so_far, why="no GPU is known for this machine, so no time can be extrapolated")
     time = time_of_cell(recipes, runs, opened.accelerators.name, ranks, opened.provider, history, idle_s)
     if isinstance(time, str):
         return JobForecast(so_far, why=time)
@@ -113,13 +113,13 @@ def forecast_lines(forecast: JobForecast, opened: LeaseOpened, recipes: Sequence
         f"{time.expected:.0f}, at most {time.upper:.0f}, from the start of the lease ({time.basis}); "
         f"{forecast.so_far:.0f} are over"
         if time
-        else f"{UNKNOWN}; {forecast.so_far:.0f} are over"
+        else f"{UNKNOWN}; {forecast.so_far:.0f} have passed"
     )
     cost, most = forecast.cost, forecast.most
     if cost and most and cost.amount is not None and most.amount is not None:
         yield f"cost: {_money(cost.amount, cost.currency)}, at most {_money(most.amount, most.currency)}"
         if cost.unpriced:
-            yield f"unpriced, and on top: {', '.join(cost.unpriced)}"
+            yield f"unpriced and not included: {', '.join(cost.unpriced)}"
     else:
         yield f"cost: {UNKNOWN} ({forecast.why})"
 

@@ -1,4 +1,4 @@
-"""stdout and stderr as the world gives them: in an encoding that lacks characters, full, or closed.
+"""stdout and stderr under real conditions: with a limited encoding, full, or closed.
 
 What an encoding lacks is written in plainer characters. Where stdout cannot be written the command ends in one line
 and exit code 1; where stderr cannot, the command goes on without it: progress is not worth a measurement.

@@ -1,1 +1,1 @@
-"""The machine around a series: what it can do before it, and the memory that each run of it held."""
+"""The machine around a series: its fingerprint before it, and the peak memory of each run."""

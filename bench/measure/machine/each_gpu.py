@@ -1,4 +1,4 @@
-"""The fingerprints of several GPUs, taken all at once by a process each, as they train: none keeps memory on them."""
+"""Fingerprints of several GPUs, taken concurrently in a process each, as they train, without keeping memory on them."""
 
 from __future__ import annotations
 

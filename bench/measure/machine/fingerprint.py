@@ -1,4 +1,4 @@
-"""What the machine can do just before a series: a matrix product, a copy, and the GPU's clock, heat and power.
+"""What the machine can do just before a series: a matrix product, a copy, and the GPU's clock, temperature and power.
 
 Machines of one type differ by more than runs on one of them; the fingerprint says which kind a machine is. It is taken
 before the first run and off every clock.

@@ -1,4 +1,4 @@
-"""The most memory that a run held: of its processes by the kernel, of its GPU what torch's allocator took from it.
+"""The peak memory of a run: of its processes from the kernel, of its GPU from torch's allocator.
 
 What the allocator gave out would leave out what a captured step works in: a graph has that to itself, and to launch it
 asks the allocator for nothing.

@@ -1,4 +1,4 @@
-"""Processes that work for this one, on a GPU each: a pipe leads to each, and what Ctrl-C means is decided here."""
+"""Worker processes, one per GPU: a pipe leads to each, and Ctrl-C is handled here."""
 
 from __future__ import annotations
 

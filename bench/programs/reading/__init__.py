@@ -1,1 +1,1 @@
-"""What sources share: numbers, names of steps, files of a run. Standard library only, Python 3.9."""
+"""What sources share: numbers, step names, files of a run. Standard library only, Python 3.9."""

@@ -1,4 +1,4 @@
-"""Files that a program writes: found below some folders, and what was added to each since the last look.
+"""Files that a program writes: discovered below some folders, with what was appended since the last look.
 
 Both are bounded: a tree of any size costs the same at a time, and so does a file of any length.
 """

@@ -1,4 +1,4 @@
-"""Counts that stand before a line's values without a name of their own.
+"""Counts without a name of their own in front of a line's values.
 
 XGBoost's rounds and CatBoost's, `[10]\\ttrain-rmse:0.5`, `10:\\tlearn: 0.5`; JAX's steps, `[100] loss=0.5`; epoch and
 batch of PyTorch's tutorial, `[1,  2000] loss: 2.2`, and of many programs, `Train: [0/300][10/1251]`; DINO's step,

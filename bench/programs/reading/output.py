@@ -1,4 +1,4 @@
-"""A line of output as sources read it: without colours and cursor moves, and without the rank that a launcher adds.
+"""A line of output as sources read it: without colours, cursor moves and the rank prefix of a launcher.
 
 A program may print more lines than are worth a look. Of those beyond BURST, and then RATE a second, the newest are
 read and those in which something stands that is waited for: the cost is bounded, and what matters is not missed.

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, as far as scalars go: TFRecord's framing, and a little of protocol buffers.
+"""TensorBoard event files, scalars only: TFRecord framing and a small part of protocol buffers.
 
 A record is its length (8 bytes, little-endian), the length's checksum, the data and their checksum: CRC-32C, masked.
 The length's is always checked, the data's where they are short, as scalars are: pictures are passed over unread.

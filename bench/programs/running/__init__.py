@@ -1,1 +1,1 @@
-"""A program as a process: started, its output handed on, stopped, and nothing of it left behind."""
+"""A program as a process: started, its output passed on, stopped, and nothing of it left behind."""

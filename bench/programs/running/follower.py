@@ -1,4 +1,4 @@
-"""A node beside the first of several: it runs the program whenever the first one does, and measures nothing."""
+"""A node other than the first: it runs the program whenever the first one does, and measures nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _connected(node: Node, patience: float) -> socket.socket:
         except OSError as error:
             if time.monotonic() > end:
                 raise NodesApart(
-                    f"node {node.rank} did not reach the first node at {node.head}:{node.port} within {patience:g} s "
+                    f"node {node.rank} could not reach the first node at {node.head}:{node.port} within {patience:g} s "
                     f"({error})"
                 ) from None
             time.sleep(AGAIN_S)

@@ -1,4 +1,4 @@
-"""The program's output, handed on byte for byte, and what is said between its lines."""
+"""The program's output, passed on byte for byte, and bench's own messages between its lines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Passthrough:
             except BlockingIOError:  # somebody set it so; it is shared with others and stays as it is
                 select.select([], [self._descriptor], [], 1.0)
             except OSError as error:
-                self.warning = f"{self._name} was passed on up to byte {self._passed} only ({error.strerror})"
+                self.warning = f"{self._name} was passed on only up to byte {self._passed} ({error.strerror})"
             else:
                 rest = rest[written:]
                 self._passed += written

@@ -1,4 +1,4 @@
-"""A program in a process group of its own: started, signalled, and brought to its end with all that it left behind.
+"""A program in a process group of its own: started, signalled, and terminated with everything that it left behind.
 
 It is asked by SIGTERM, then made to by SIGKILL.
 """
@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-_MISSING = "no such program; is it spelled right, and on the PATH?"
+_MISSING = "no such program; check its spelling and the PATH"
 _NOT_EXECUTABLE = "not executable; start it with its interpreter, or chmod +x"
 
 

@@ -1,4 +1,4 @@
-"""Runs a program once: hands its output on, stamps its lines as they are read, and stops it when that is due."""
+"""Runs a program once: passes its output on, timestamps its lines, and stops it when due."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class _Loop:
             try:
                 read()
             except Exception as error:
-                self._defect = f"progress was read up to a defect of bench only ({type(error).__name__}): report it"
+                self._defect = f"a bug in bench stopped the reading of progress ({type(error).__name__}): report it"
 
     def round(self) -> None:
         """Wait for something to happen, and heed it."""

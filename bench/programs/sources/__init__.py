@@ -1,4 +1,4 @@
-"""The sources of progress, one module each: what a program shows is put to all of them, and the best counts."""
+"""The sources of progress, one module per output format: all of them see the output, and the best one counts."""
 
 from __future__ import annotations
 

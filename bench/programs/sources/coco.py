@@ -1,4 +1,4 @@
-"""COCO's summary of a detector, as pycocotools prints it after each evaluation, a line a figure:
+"""COCO's summary of a detector, as pycocotools prints it after each evaluation, one figure per line:
 
      Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.312
 

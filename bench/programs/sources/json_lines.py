@@ -1,4 +1,4 @@
-"""JSON objects, one a line: on stdout, behind a prefix such as `[tune-metric]:` too, and in the file of $BENCH_EVENTS.
+"""JSON objects, one per line: on stdout, also after a prefix such as `[tune-metric]:`, and in the file $BENCH_EVENTS.
 
 `{"step": 120, "total_steps": 400, "loss": 1.25, "time": 1764115200.5}`, `{"phase": "evaluate"}`: any part of it. The
 file is what a program writes for `bench`, in so many words.

@@ -1,4 +1,4 @@
-"""What the user's own regular expressions find: `--metric NAME=REGEX`, one group the number.
+"""The user's own regular expressions: `--metric NAME=REGEX`, whose group is the number.
 
 NAME may be `step` or `total`, too. With several groups the one called `value` is the number, else the first.
 """
@@ -34,10 +34,10 @@ def compiled(name: str, expression: str) -> tuple[re.Pattern[str], str | int]:
     try:
         pattern = re.compile(expression)
     except (re.error, RecursionError, OverflowError) as error:
-        raise BadPattern(f"--metric {name}: {expression!r} is no regular expression ({error})") from None
+        raise BadPattern(f"--metric {name}: {expression!r} is not a regular expression ({error})") from None
     if not pattern.groups:
         raise BadPattern(
-            f"--metric {name}: {expression!r} has no group; put round brackets around the number, "
+            f"--metric {name}: {expression!r} has no group; put parentheses around the number, "
             rf"as in {name}='{name} is (\S+)'"
         )
     return pattern, "value" if "value" in pattern.groupindex else 1

@@ -1,4 +1,4 @@
-"""Tables that are printed a row at a time, below a line of names: fastai's, skorch's, those of many scripts.
+"""Tables printed row by row below a line of names: fastai's, skorch's, those of many scripts.
 
     epoch     train_loss  valid_loss  accuracy  time
     0         1.508764    1.341220    0.512300  00:21

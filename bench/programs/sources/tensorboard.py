@@ -1,4 +1,4 @@
-"""TensorBoard's event files that were begun after the program was, at the times that they state.
+"""TensorBoard event files created after the program started, at the times that they state.
 
 Tags are names of metrics. Files in further folders, as for a validation, have their folder's name before the tag.
 """

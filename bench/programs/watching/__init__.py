@@ -1,1 +1,1 @@
-"""What a program shows, kept in bounded memory: its lines, and what each source read in them."""
+"""A program's output in bounded memory: its lines, and what each source read in them."""

@@ -1,4 +1,4 @@
-"""What of a log, or of a folder of files, is read as progress: by which source, and what of it is not read.
+"""Which progress is read from a log or a folder of files, by which source, and what is not read.
 
 Times are those that the program states, in seconds since 1970; of lines without one they are not known.
 """

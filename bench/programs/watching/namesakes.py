@@ -1,4 +1,4 @@
-"""A target's metric that a program shows under another name only: `train_loss` where `loss` is waited for.
+"""A target's metric that a program shows only under another name: `train_loss` instead of `loss`.
 
 Else that would be said when the program is over, and a run that somebody pays for has failed.
 """
@@ -61,8 +61,8 @@ class Namesakes:
             return None
         self._over = True
         return (
-            f"{self._metric}, the target, is not shown so far, but {', '.join(names)}; "
-            "if that is what is meant, name it in --target"
+            f"{self._metric}, the target, has not appeared so far, but {', '.join(names)} has; "
+            "if that is what you mean, name it in --target"
         )
 
     def _likely(self) -> list[str]:

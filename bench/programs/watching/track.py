@@ -1,4 +1,4 @@
-"""What one source has said so far, in bounded memory: steps, the target's metric, the last of each metric, phases.
+"""What one source has read so far, in bounded memory: steps, the target's metric, the last of each metric, phases.
 
 Of a stream whose length nobody knows beforehand a few are kept.
 """

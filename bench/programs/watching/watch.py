@@ -1,4 +1,4 @@
-"""Asks all sources about what a program shows, and says which of them is believed.
+"""Feeds a program's output to all sources and decides which of them counts.
 
 For steps that is the best one that has shown a step, for the target the best one that has shown its metric: the two
 can differ, as where a bar counts steps and a line says the loss.

@@ -1,4 +1,4 @@
-"""Runs from the compact layer where it holds them, from their records where not; and what the layer lacks, added."""
+"""Reads runs from the compact layer if it holds them, otherwise from their records; and adds what the layer lacks."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def compact(store: Store) -> Compaction:
     """
     layer = _layer(store)
     if layer is None:
-        raise StoreError(f"store {store.name}: has no place for a compact layer; give a folder or s3://bucket/prefix")
+        raise StoreError(f"store {store.name}: cannot hold a compact layer; give a folder or s3://bucket/prefix")
     next(store.keys(f"{ROOT}/leases/"), None)  # a store that is not there, as its name is misspelled, is not made
     with layer.alone():
         return _compact(store, layer)
@@ -159,7 +159,7 @@ def verify(store: Store) -> Iterator[str]:
             yield f"{store.name}/{key}: the compact layer holds another version of it"
     listed, seen_by_reports = (layer.missing(table["run_id"], all_listed=every) for every in (True, False))
     for key in sorted(set(listed).difference(seen_by_reports)):
-        yield f"{store.name}/{key}: reports do not see it, as it came after the compaction and not by bench"
+        yield f"{store.name}/{key}: not visible in reports, since another program added it after the compaction"
 
 
 def _layer(store: Store) -> Layer | None:

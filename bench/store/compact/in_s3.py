@@ -1,4 +1,4 @@
-"""The compact layer below an S3 prefix. Listing a million objects takes a thousand requests, so it is written down.
+"""The compact layer below an S3 prefix. Listing a million objects takes a thousand requests, so a manifest avoids it.
 
     v1/compact/3/runs/recipe=…/month=…/<part id>.parquet    as in a folder
     v1/compact/3/manifests/<id>                             what a compaction looked at, JSON
@@ -72,7 +72,7 @@ class S3Layer:
                 return pq.read_table(part, columns=list(columns), schema=READ_SCHEMA, read_dictionary=SHARED)
             except (OSError, pa.ArrowException) as error:
                 raise StoreError(
-                    f"{self._store.name}/{key}: cannot be read ({error}); delete {COMPACT} and compact anew"
+                    f"{self._store.name}/{key}: cannot be read ({error}); delete {COMPACT} and compact again"
                 ) from error
 
         return pa.concat_tables([nothing, *in_threads(read, parts)])
@@ -94,7 +94,7 @@ class S3Layer:
     def add(self, name: str, part: bytes) -> None:
         """Create a part. Raises StoreError where another compaction has begun, which would add the same runs."""
         if self._taken_over.is_set():
-            raise StoreError(f"store {self._store.name}: another compaction has begun; wait for its end")
+            raise StoreError(f"store {self._store.name}: another compaction is running; wait for it to finish")
         self._store.create_object(f"{FOLDER}/{name}", part)
 
     @contextmanager

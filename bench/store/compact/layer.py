@@ -1,4 +1,4 @@
-"""The compact layer of one store, its rows, and that of a folder, where what is missing is seen by comparing names.
+"""The compact layer of a store and its rows; and that of a folder, where missing runs are found by comparing names.
 
 Its version is in its path, so that a layer of another meaning is never read.
 """
@@ -158,7 +158,7 @@ class FolderLayer:
                 return parts.to_table(columns=list(columns), memory_pool=POOL)
         except (OSError, pa.ArrowException) as error:
             raise StoreError(
-                f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact anew"
+                f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact again"
             ) from error
 
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:

@@ -1,1 +1,1 @@
-"""A sweep run to its end: its cells, their state and their records."""
+"""Running a sweep to its end: its cells, their state and their records."""

@@ -1,4 +1,4 @@
-"""The machines that sweeps have rented and not given back: which they are, what they cost, and their end."""
+"""The machines that sweeps have rented and not given back: listing them, their cost, and giving them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A provisioner whose calls end: each runs in a thread that is left behind when its time is over or the sweep stops."""
+"""A provisioner with time limits: each call runs in a thread, abandoned when its time is over or the sweep stops."""
 
 from __future__ import annotations
 

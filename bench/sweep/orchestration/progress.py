@@ -1,4 +1,4 @@
-"""A line a cell on stderr: live on a terminal, elsewhere printed whenever it says something new."""
+"""One progress line per cell on stderr: live on a terminal, elsewhere printed whenever it changes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def step(cell: CellState) -> str:
     if cell.stage.over:
         return f"{cell.stage.value}, {cell.runs} of {cell.planned} runs recorded"
     if cell.stage is Stage.TEARDOWN and cell.left:
-        return f"could not be given back yet, tried again: {cell.left_because}; by hand: {cell.left}"
+        return f"could not be given back yet, retrying: {cell.left_because}; by hand: {cell.left}"
     return str(cell.stage.value)
 
 

@@ -1,4 +1,4 @@
-"""The state of a running sweep: where each cell stands, and whether and why the sweep stops."""
+"""The state of a running sweep: the stage of each cell, and whether and why the sweep stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a sweep: every cell in a thread of its own, and one eye on the money, the clock and Ctrl-C."""
+"""Runs a sweep: one thread per cell, while the main thread watches the budget, the clock and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class SweepRunner:
             for cell in budget.uncounted(cells):
                 if cell.cell.name not in unpriced:
                     unpriced.add(cell.cell.name)
-                    lines.say(f"{cell.cell.name}: no price is known, so max_cost does not count it")
+                    lines.say(f"{cell.cell.name}: no known price, so it does not count against max_cost")
             reason = self._context.stop.reason or budget.exceeded(cells, utc_now() - self._began)
             if reason and not stopping:
                 stopping = True

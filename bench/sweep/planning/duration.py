@@ -1,4 +1,4 @@
-"""How long a cell will take: from records where there are any, else extrapolated or assumed, and which of them.
+"""How long a cell will take: measured from records, or else extrapolated or assumed, and which of them.
 
     provision + set-up + for each recipe (start + runs x a run)
 

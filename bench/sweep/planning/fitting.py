@@ -1,4 +1,4 @@
-"""Which offers fit a task file: those of each machine that it would take, and why one of them has no price."""
+"""Which offers fit a task file, for each machine that it permits, and why one of them has no price."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _choice(cell: Cell, task: Task, answer: Answer, request: ResourceRequest) ->
     lowest = min(uncapped, key=lambda offer: offer.hourly or 0, default=None)
     if lowest is None:
         # The cheapest of its GPU may be too small, and how much the others cost cannot be told.
-        size = f", as no source tells the {' and the '.join(request.sized)} of a machine" if request.sized else ""
+        size = f", since no source has the {' and the '.join(request.sized)} of a machine" if request.sized else ""
         return Choice(request, (), f"no {kind} price known{which}{size}")
     why = (
         f"the lowest {kind} price{which}, {lowest.hourly} {CURRENCY}/h of {lowest.provider}:{lowest.instance_type}, "

@@ -1,4 +1,4 @@
-"""The lease that a cell would be, and its phases: waiting, set-up, runs, idle; what each takes and costs."""
+"""The lease of a future cell and its phases: waiting, set-up, runs, idle; the time and cost of each."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ def phase_table(cells: Sequence[tuple[str, tuple[CellPhase, ...]]]) -> Table[Any
     for name, phases in cells:
         known = {phase.name: phase for phase in phases}
         rows.append((name, *(_words(known.get(column)) for column in columns)))
-    notes = ["idle: at most; the machine is given back after it", "rule: charged beyond that time, such as a minimum"]
+    notes = [
+        "idle: an upper bound; the machine is given back after it",
+        "rule: charged beyond the time used, such as a minimum",
+    ]
     return table_of(("cell", *(f"{column}, {CURRENCY}" for column in columns)), rows, notes)
 
 

@@ -220,7 +220,7 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
             here = program_on(gpu, gpus * task.nodes, programs)
             return time_of_program(sweep, here, provider, history, task.idle_s)
         if gpu is None:
-            return "no time and no price is known for a machine without a GPU"
+            return "neither time nor price is known for a machine without a GPU"
         return time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
 
     time = time_on(gpu, gpus, provider)

@@ -1,4 +1,4 @@
-"""What a program of one's own was seen to take on a GPU, and what a sweep of it takes by that: samples, or whole runs.
+"""What a program takes on a GPU and in a sweep, according to its samples or whole runs.
 
     seconds of a run = start-up + seconds a step x steps
 
@@ -52,12 +52,12 @@ def time_of_program(
     """What the sweep's runs of its task take in a cell, or why it is unknown."""
     program = sweep.program or ""
     if seen is None:
-        return f"how long {program} takes is not known beforehand; a sweep with steps: samples it"
+        return f"the duration of {program} cannot be predicted; a sweep with `steps` samples it"
     steps = sweep.steps or sweep.total_steps or seen.total_steps
     if sweep.steps is None and (whole := measured(seen.whole)):
         run = whole
     elif steps is None:
-        return f"{program} was sampled, and how many steps a whole run has is not known: give total_steps"
+        return f"{program} was sampled, but the number of steps of a whole run is unknown: give total_steps"
     else:
         run = _run(seen, seen.step, steps)
     return _cell_time(program, run, sweep.runs, provider, history, idle_s)

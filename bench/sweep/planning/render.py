@@ -1,4 +1,4 @@
-"""A plan for people, as a table or Markdown with its notes, and for programs, as CSV and JSON. Unknown is never 0."""
+"""A plan for people, as a table or Markdown with notes, and for programs, as CSV and JSON. Unknown is never 0."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _bounds(plan: Plan) -> Iterator[str]:
         if cell.dearest and cell.dearest != cell.offer and cell.most_dollars is not None:
             machine = f"{cell.dearest.provider}:{cell.dearest.instance_type}"
             hourly = f"{cell.dearest.hourly} {CURRENCY}/h of {cell.dearest.seen}"
-            yield f"{cell.cell.name}: at most that of {machine}, {hourly}, where others have no capacity"
+            yield f"{cell.cell.name}: at most that of {machine}, {hourly}, if others have no capacity"
 
 
 def is_stale(offer: Offer, today: date | None) -> bool:
@@ -68,7 +68,7 @@ def _total(plan: Plan) -> str:
     total += f"{'at least ' if plan.unknown else ''}{three_digits(plan.dollars)} {CURRENCY}"
     total += f", upper bound {three_digits(plan.most_dollars)} {CURRENCY}"
     if plan.unknown:
-        total += f", and what {plan.unknown} of them cost is unknown and not in it"
+        total += f"; the cost of {plan.unknown} of them is unknown and not included"
     return total
 
 
@@ -78,24 +78,24 @@ def _times(plan: Plan) -> Iterator[str]:
         return
     runs = [recipe.run for time in times for recipe in time.recipes]
     if any(run.basis == "measured" for run in runs):
-        yield "measured: the median of the recorded runs on the same GPU, at most the slowest of them"
+        yield "measured: the median of the recorded runs on the same GPU, with the slowest as the upper bound"
     if any(run.basis == "extrapolated" for run in runs):
         yield (
             f"extrapolated: the recipe's TFLOP at {EXPECTED:.0%} of the GPU's peak, at most at {LEAST:.0%}; less of it "
-            "where memory is slow for the arithmetic"
+            "on GPUs whose memory is slow for the arithmetic"
         )
     if any(run.basis == "sampled" for run in runs):
         yield (
-            "sampled: start-up + seconds a step x steps, at most at the slow end of the interval, or where there is "
-            "none at a pace that nine of ten steps keep"
+            "sampled: start-up + seconds per step x steps; upper bound from the slow end of the interval or, without "
+            "one, from the 90th percentile of the steps"
         )
-    yield f"until a machine is there: {_stretch([time.provision for time in times], PROVISION)}"
-    yield f"its set-up: {_stretch([time.setup for time in times], SETUP)}"
+    yield f"waiting for a machine: {_stretch([time.provision for time in times], PROVISION)}"
+    yield f"set-up: {_stretch([time.setup for time in times], SETUP)}"
     if plan.sweep.program:
         return
     yield (
         f"a recipe's start: {_stretch([recipe.start for time in times for recipe in time.recipes], START)}, "
-        "where assumed a warm-up run on top"
+        "plus a warm-up run if assumed"
     )
 
 
@@ -113,7 +113,7 @@ def _parts(plan: Plan) -> Iterator[str]:
         {(cell.offer.provider, cell.cost.unpriced) for cell in plan.cells if cell.offer and cell.cost}
     ):
         if parts:
-            yield f"unpriced at {provider}, and on top: {', '.join(parts)}"
+            yield f"unpriced at {provider} and not included: {', '.join(parts)}"
     without = {cell.offer.provider for cell in plan.cells if cell.offer and cell.cost and not cell.cost.rule}
     yield from (f"no billing rule known for {provider}: time x price" for provider in sorted(without))
     rules = {cell.cost.rule for cell in plan.cells if cell.cost and cell.cost.rule}
@@ -121,18 +121,18 @@ def _parts(plan: Plan) -> Iterator[str]:
         kind = "spot" if rule.category == "Dynamic" else "on-demand"
         yield f"{rule.provider} charges {kind} machines {rule.words}"
     if any(cell.cell.spot for cell in plan.cells):
-        yield "spot: what is lost to a pre-emption and made again is not counted"
+        yield "spot: work repeated after a preemption is not counted"
 
 
 def _successes(plan: Plan) -> Iterator[str]:
     if len(plan.sweep.recipes) > 1:
-        yield "USD per success: none, as several recipes share a machine"
+        yield "USD per success: none, since several recipes share a machine"
         return
-    yield "USD per success: the dollars of the machine by the runs that should hit, at the rate of the recorded runs"
+    yield "USD per success: the dollars of the machine / the expected hits, at the hit rate of the recorded runs"
     if any(cell.per_success is not None and cell.hit_rate and cell.hit_rate.elsewhere for cell in plan.cells):
-        yield "*: the rate of runs on other machines, as none on this GPU is recorded"
+        yield "*: the hit rate of runs on other machines, since none on this GPU is recorded"
     if any(cell.per_success is None and cell.per_run is not None for cell in plan.cells):
-        yield "unknown, from: no recorded run tells how many hit; a success costs that of a run at least"
+        yield "unknown, from: no recorded runs to estimate the hit rate; a success costs at least as much as a run"
 
 
 def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:

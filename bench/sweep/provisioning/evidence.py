@@ -1,4 +1,4 @@
-"""Evidence from outside a machine: what its cloud says ended it, and what SkyPilot's server wrote down of its launch.
+"""Evidence from outside a machine: why its cloud says it ended, and what SkyPilot's server logged of its launch.
 
 A cloud is asked after the machine is gone, from where the sweep runs. EC2 keeps the reason on the terminated instance
 for about an hour, Compute Engine in the operations of the zone. Azure and the others have no such answer: there only

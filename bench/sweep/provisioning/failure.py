@@ -1,4 +1,4 @@
-"""Why a cell failed and what ended its machine: what SkyPilot raised, or how its job ended, as a reason and in words.
+"""Why a cell failed and why its machine ended: SkyPilot's exception, or the end of its job, as a reason and in words.
 
 `cloud_errors.csv` has the clouds' own codes and what each means. A refusal whose code it does not hold is an ERROR, in
 the cloud's words: nothing is taken for a lack of capacity that may be a wrong image or a missing permission.
@@ -80,14 +80,14 @@ def failure_of_job(
         return Failure("PREEMPTED", f"the provider took the machine back ({taken_back})")
     if job is Job.GONE and not complete:
         return Failure(
-            "LOST", "the machine is gone, and nothing says why; its cost is counted to its last sign of life"
+            "LOST", "the machine is gone without evidence of why; its cost counts up to its last sign of life"
         )
     if failed := [run for run in runs if run.status == "failed"]:
         return Failure("OOM" if any(run.reason == "OOM" for run in failed) else "ERROR", _failed_runs(failed))
     if job is not Job.FAILED or taken_back:
         return None
     lines = [line for line in map(plain, log) if line]
-    last = shortened(lines[-1]) if lines else "it printed nothing"
+    last = shortened(lines[-1]) if lines else "without any output"
     where = "setup" if in_setup else "the job"
     return Failure("OOM" if any(map(_MEMORY.search, lines)) else "ERROR", f"{where} failed: {last}")
 
@@ -142,7 +142,7 @@ def machine_end(
         try:
             taken_back = ask_cloud(instance)
         except Exception as error:  # SkyPilot and its clouds raise what they like
-            note = f"the cloud could not be asked what ended the machine: {error_line(error)}"
+            note = f"the cloud could not be asked why the machine ended: {error_line(error)}"
             return MachineEnd(gone, None, last_sign, (note,))
     return MachineEnd(gone, taken_back, last_sign)
 

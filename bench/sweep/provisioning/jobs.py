@@ -1,4 +1,4 @@
-"""The jobs on a machine as SkyPilot is given them: set-up, runs, and the one that packs the records, unpacked here."""
+"""The jobs that SkyPilot runs on a machine: set-up, runs, and one that packs the records, which are unpacked here."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def unpack(log: Iterable[str]) -> Iterator[RawRecord]:
             yield from _records("".join(text), content)
             return
         text.append(content)
-    raise BenchError("its log broke off before all of them had come; try again")
+    raise BenchError("its log broke off before all of them had arrived; try again")
 
 
 def _records(text: str, digest: str) -> Iterator[RawRecord]:

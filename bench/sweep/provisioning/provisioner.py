@@ -1,4 +1,4 @@
-"""What a sweep asks of whoever rents the machines, `skypilot.py` or a test's stand-in, and the labels they carry."""
+"""The interface to whoever rents the machines, `skypilot.py` or a test's stand-in, and the labels of machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SkyPilot's Python API, and nothing else of it: no type of SkyPilot leaves this file. Imported when it is needed."""
+"""The adapter to SkyPilot's Python API: no type of SkyPilot leaves this file. Imported when it is needed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SkyPilot:
                 f"SkyPilot's API server does not answer ({error_line(error)}); see `sky api info`"
             ) from None
         if not clouds:
-            raise BenchError("SkyPilot may use no cloud yet; `sky check` says what each of them needs")
+            raise BenchError("no cloud is enabled in SkyPilot; `sky check` says what each of them needs")
 
     def launch(self, request: LaunchRequest) -> Instance:
         """Rent the machine, and begin to prepare it. Returns once it is there."""
@@ -193,7 +193,7 @@ class SkyPilot:
         if self._status(cluster):
             sky.get(sky.down(cluster))
         if self._status(cluster):
-            raise BenchError("SkyPilot still has it in its list")
+            raise BenchError("SkyPilot still lists it")
 
     def uptime(self, cluster: str, since: datetime) -> Uptime | None:
         """When the newest cluster of that name was paid for; None where none was launched since then."""

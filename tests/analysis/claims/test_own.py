@@ -117,7 +117,7 @@ def priced(found: list[Run], price: str, currency: str = "USD") -> list[AnyDocum
             [*runs("new", 30, 3.2), *elsewhere(runs("new", 90, 3.2))],
             {"A": "new", "at_most": "31"},
             (16,),
-            "new ran on 2 types of machine, A100, Tesla V100: name one, as @MACHINE",
+            "new ran on 2 machine types, A100, Tesla V100: select one with @MACHINE",
         ),
         (
             [*(make_run(seed=seed) for seed in range(8)), *runs("old", 60, 3.2)],
@@ -151,7 +151,7 @@ def test_p_is_that_of_a_one_sided_t_test() -> None:
         check(A="new", metric="val_loss", at_most="3.200", p=p).verdict for p in (one_sided * 1.01, one_sided * 0.99)
     ]
     assert verdicts == ["supported", "inconclusive"]
-    with pytest.raises(ValueError, match="p is of a mean"):
+    with pytest.raises(ValueError, match="p is for means"):
         check(A="new", at_most="31", p=0.01)
 
 
@@ -164,7 +164,7 @@ def test_at_any_p_there_is_a_verdict_with_finite_ends(p: float) -> None:
 
 def test_percent_are_not_claimed_of_a_share() -> None:
     claim = OwnClaim(**{"id": "x", "text": "x", "A": "myrtle", "metric": "accuracy", "at_least": "93.5"})
-    with pytest.raises(UsageError, match=re.escape("claim x: 93.5 is no share of 1")) as refused:
+    with pytest.raises(UsageError, match=re.escape("claim x: 93.5 is not a fraction of 1")) as refused:
         check_own([claim], runs_frame([make_run(seed=seed) for seed in range(8)]), "store")
     assert "0.935" in str(refused.value)
 
@@ -203,15 +203,18 @@ def test_what_was_found_is_in_the_table_and_in_json() -> None:
     ("text", "said"),
     [
         ("", "claim: Field required"),
-        ("x = ", "no TOML"),
+        ("x = ", "not TOML"),
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"', "exactly one of factor, at_most and at_least"),
-        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = 3.2', "is to be text"),
-        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nfactor = "2"', "of A against B"),
-        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nB = "b"\nfactor = "2"\nmetric = "loss"', "of time or of cost"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = 3.2', "must be text"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nfactor = "2"', "factor needs B"),
+        (
+            '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nB = "b"\nfactor = "2"\nmetric = "loss"',
+            "factor is for time or cost",
+        ),
         ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nwhat = 1', "claim.0.what: Extra inputs"),
         (
             '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nmetric = "loss"\np = 1e-300',
-            "claim.0: p is 1e-15 at least",
+            "claim.0: p must be at least 1e-15",
         ),
         (2 * '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\n', "two claims have the id a"),
     ],

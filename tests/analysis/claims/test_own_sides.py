@@ -120,4 +120,4 @@ def test_of_one_side_the_notes_say_what_it_mixes() -> None:
     claim = OwnClaim(**{"id": "x", "text": "x", "A": "fast", "metric": "cost", "at_most": "1"})
     (found,) = check_own([claim], runs_frame(documents), "store")
     assert "mixes more than one price category: on-demand, spot" in found.notes
-    assert "12 of fast repeat a seed: their accuracies may be copies, which n does not know" in found.notes
+    assert "12 of fast repeat a seed: their accuracies may be copies, so n may be too large" in found.notes

@@ -69,7 +69,7 @@ def test_several_types_at_once_say_nothing_of_time_or_cost_unless_interleaved() 
     fast = [*series("fast", 100, SLOW[:3]), *series("fast", 300, [10 * value for value in SLOW], device=XEON)]
     slow = [*series("slow", 200, SLOW), *series("slow", 400, [10 * value for value in SLOW[:3]], device=XEON)]
     comparison = compared([*fast, *slow])
-    reason = "fast ran on 2 types of machine, 2 x Xeon, Tesla V100-SXM2-16GB: name one, as @MACHINE"
+    reason = "fast ran on 2 machine types, 2 x Xeon, Tesla V100-SXM2-16GB: select one with @MACHINE"
     assert [finding(comparison, metric).inconclusive for metric in ("time", "time-per-success")] == [reason] * 2
     assert finding(comparison, "hits").inconclusive is None
     assert "; no median over 2 types of machine; 15 of 15 reached" in side_line(comparison.a, comparison.policy)
@@ -201,7 +201,7 @@ def test_a_run_whose_clock_cannot_be_trusted_is_left_out() -> None:
     bad = a.a_run(300, phases=loose, recipe=named("fast"))
     comparison = compared([*series("fast", 100, SLOW), bad, *series("slow", 200, SLOW)])
     assert finding(comparison, "hits").n == (12, 12)
-    assert note(comparison, "1 of fast not counted")
+    assert note(comparison, "1 of fast excluded")
     with pytest.raises(UsageError, match="fast"):
         compared([bad, *series("slow", 200, SLOW)])
 

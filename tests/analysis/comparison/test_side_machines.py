@@ -9,7 +9,7 @@ from tests.support.pairs import compared, finding, on
 def test_on_one_machine_a_comparison_is_about_that_machine_and_says_so() -> None:
     comparison = compared([*on(1, "fast", 100, 1), *on(1, "slow", 300, 1.01)])
     assert finding(comparison, "time").winner == "A"
-    assert [note for note in comparison.notes if note.startswith("fast ran on 1 machine: ")]
+    assert [note for note in comparison.notes if note.startswith("fast ran on 1 machine, ")]
 
 
 def test_pairs_within_each_of_several_machines_are_about_the_type() -> None:

@@ -119,7 +119,7 @@ def test_no_more_than_eight_kinds_are_drawn() -> None:
     recipes = [RecipeRef(name=f"recipe {k}", source_sha256="0" * 64) for k in range(10)]
     said = figure(*(a.a_run(10 + k, recipe=recipe) for k, recipe in enumerate(recipes)))
     assert len(said.table.items) == 16
-    assert said.notes[-1] == "8 of 10 kinds of leases are shown, those with the most runs."
+    assert said.notes[-1] == "Only the 8 kinds of leases with the most runs are shown, of 10."
 
 
 def test_without_phases_there_is_nothing_to_draw() -> None:

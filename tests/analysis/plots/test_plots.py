@@ -76,7 +76,7 @@ def test_other_targets_are_no_rivals() -> None:
         ([a.a_run(10, accuracy=0.93)], "no run reached the target"),
         ([a.a_run(10)], "price unknown"),
         ([a.a_lease(1, currency="EUR"), a.a_run(10, lease_id=a.an_id(1))], "priced in EUR"),
-        ([a.a_lease(1, "0"), a.a_run(10, lease_id=a.an_id(1))], "costs nothing, and a logarithmic scale has no 0"),
+        ([a.a_lease(1, "0"), a.a_run(10, lease_id=a.an_id(1))], "costs 0, which a logarithmic scale cannot show"),
         ([a.a_lease(1), a.a_run(10, lease_id=a.an_id(1))], None),
     ],
 )

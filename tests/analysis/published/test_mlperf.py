@@ -73,15 +73,15 @@ def test_what_a_result_says_of_itself(tmp_path: Path) -> None:
     folder = mlperf_tree(tmp_path, [result(60, 0.92), result(120, 0.91), result(180, 0.9), result(None, 0.95)])
     (folder / "scaling.json").write_text('{"scaling_factor": 1.25}')
     assert summary_lines(only(tmp_path)) == [
-        "4 runs as published, on how many machines is not told; 1 of them failed or did not tell a time or a value, "
-        "and count as attempts; system: Available cloud",
+        "4 runs as published, on an unknown number of machines; 1 of them failed or lack a time or a value, "
+        "and count as misses; system: Available cloud",
         "mean 120.00 s, sd 49.0 s; mean loss 0.91000, sd 0.00816 (divisor n, as authors give them)",
         "minutes: 1.000 2.000 3.000 failed",
-        "MLPerf's score: 2.500 minutes, the mean without the fastest and the slowest; x 1.2500, by which MLPerf scales "
-        "it: 3.125",
-        "time: the mlperf clock, which counts prepare, train, evaluate, final_evaluate; left out, in the median: build "
-        "40.0 s; of data, warmup nothing is told",
-        "price: unknown, and so is every cost; bench import takes --instance, or a price an hour",
+        "MLPerf's score: 2.500 minutes, the mean without the fastest and the slowest; times MLPerf's scaling "
+        "factor of 1.2500: 3.125",
+        "time: the mlperf clock, which counts prepare, train, evaluate, final_evaluate; left out (medians): build "
+        "40.0 s; not reported: data, warmup",
+        "price: unknown, and so is every cost; give bench import --instance or a price per hour",
     ]
 
 
@@ -89,7 +89,7 @@ def test_an_aborted_run_is_an_attempt_with_the_time_that_it_took(tmp_path: Path)
     mlperf_tree(tmp_path, [result(60, 0.92, status="aborted")])
     series = only(tmp_path)
     assert [(run.completed, run.seconds, series.hit(run)) for run in series.runs] == [(False, 60.0, False)]
-    assert summary_lines(series)[1] == "aborted at loss 0.92000, which means leave out"
+    assert summary_lines(series)[1] == "aborted at loss 0.92000, excluded from means"
 
 
 def test_runs_are_in_the_order_of_their_numbers_and_several_trees_are_read(tmp_path: Path) -> None:
@@ -113,10 +113,10 @@ def test_several_nodes_are_one_machine_of_all_their_accelerators(tmp_path: Path)
         (["no line of it is MLLOG"], "result_1.txt: no :::MLLOG line with run_start"),
         (result(60), "no eval_accuracy"),
         ([*result(60, 0.92)[:5], mllog(90, "run_start"), mllog(60, "run_stop", status="success")], "eval_accuracy"),
-        ([mllog(9, "run_start"), mllog(9, "eval_accuracy", "low")], "eval_accuracy is no number: 'low'"),
-        ([mllog(90, "run_start"), mllog(60, "run_stop", status="aborted")], "run_stop lies before run_start"),
-        ([':::MLLOG {"key": "run_start", "time_ms": null}'], "time_ms is no number"),
-        ([f':::MLLOG {{"key": "run_start", "time_ms": 1{"0" * 400}}}'], "time_ms is no number"),
+        ([mllog(9, "run_start"), mllog(9, "eval_accuracy", "low")], "eval_accuracy is not a number: 'low'"),
+        ([mllog(90, "run_start"), mllog(60, "run_stop", status="aborted")], "run_stop is before run_start"),
+        ([':::MLLOG {"key": "run_start", "time_ms": null}'], "time_ms is not a number"),
+        ([f':::MLLOG {{"key": "run_start", "time_ms": 1{"0" * 400}}}'], "time_ms is not a number"),
         ([f':::MLLOG {{"key": "run_start", "time_ms": 1{"0" * 30}}}'], "result_1.txt"),  # no calendar has that day
         (
             [
@@ -125,7 +125,7 @@ def test_several_nodes_are_one_machine_of_all_their_accelerators(tmp_path: Path)
                 mllog(50, "eval_accuracy", 0.15, metric="CLIP"),
                 mllog(60, "run_stop", status="success"),
             ],
-            "eval_accuracy is of several metrics (CLIP, FID)",
+            "eval_accuracy holds several metrics (CLIP, FID)",
         ),
     ],
 )
@@ -188,8 +188,8 @@ def test_a_copy_of_a_log_is_no_run(tmp_path: Path) -> None:
     [
         ({}, "division is missing"),
         (SYSTEM | {"submitter": None}, "submitter is missing"),
-        (SYSTEM | {"accelerators_per_node": "many"}, "accelerators_per_node is no count: 'many'"),
-        (SYSTEM | {"number_of_nodes": "0"}, "number_of_nodes is no count"),
+        (SYSTEM | {"accelerators_per_node": "many"}, "accelerators_per_node is not a count: 'many'"),
+        (SYSTEM | {"number_of_nodes": "0"}, "number_of_nodes is not a count"),
         (SYSTEM | {"accelerator_model_name": ""}, "accelerator_model_name is missing"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_benchmark_that_is_not_known_wants_a_target(tmp_path: Path) -> None:
     mlperf_tree(tmp_path, [result(60, 0.92, benchmark="new_net")])
     found, (error,) = read_results(tmp_path)
     assert found == []
-    assert "which way new_net is better is not known" in str(error)
+    assert "the target of new_net is not known" in str(error)
     (series,), errors = read_results(tmp_path, target=LOSS)
     assert errors == []
     assert series.target == LOSS

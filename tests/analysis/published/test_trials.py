@@ -92,9 +92,9 @@ def test_what_trials_say_of_themselves(tmp_path: Path) -> None:
         "3 runs as published, on 2 machines",
         "mean 3.6667 s, sd 1.70 s; sd of the means of 2 machines 1.75 s; mean accuracy 0.94333, sd 0.00471 "
         "(divisor n, as authors give them)",
-        "time: its author's clock, which counts prepare, train; left out, in the median: build 12.0 s (told of 1 run), "
-        "final_evaluate 0.500 s; of data, warmup, evaluate nothing is told",
-        "price: unknown, and so is every cost; bench import takes --instance, or a price an hour",
+        "time: its author's clock, which counts prepare, train; left out (medians): build 12.0 s (known for 1 run), "
+        "final_evaluate 0.500 s; not reported: data, warmup, evaluate",
+        "price: unknown, and so is every cost; give bench import --instance or a price per hour",
     ]
 
 
@@ -109,18 +109,18 @@ def test_what_is_left_out_is_what_is_told_of_every_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("not json", "line 2 is no JSON object"),
-        ("[1, 2]", "line 2 is no JSON object"),
+        ("not json", "line 2 is not a JSON object"),
+        ("[1, 2]", "line 2 is not a JSON object"),
         (json.dumps(trial(1, -0.5, 0.94)), "line 2: time_s is -0.5 s"),
         (
             json.dumps(trial(1, 2, 94.1)),
-            "line 2: graded 94.1 is no share of 1; of percent write --map value=graded/100",
+            "line 2: graded 94.1 is not a fraction of 1; for percentages write --map value=graded/100",
         ),
-        (json.dumps(trial(1, 2, 0.94) | {"time_s": "fast"}), "line 2: time_s is no number: 'fast'"),
-        (json.dumps(trial(1, 2, 0.94) | {"time_s": True}), "line 2: time_s is no number"),
-        (json.dumps(trial(1, 2, 0.94) | {"time_s": math.inf}), "line 2: time_s is no number"),
+        (json.dumps(trial(1, 2, 0.94) | {"time_s": "fast"}), "line 2: time_s is not a number: 'fast'"),
+        (json.dumps(trial(1, 2, 0.94) | {"time_s": True}), "line 2: time_s is not a number"),
+        (json.dumps(trial(1, 2, 0.94) | {"time_s": math.inf}), "line 2: time_s is not a number"),
         (json.dumps(trial(1, 2, 0.94) | {"eval_s": -1}), "line 2: eval_s is -1 s"),
-        (json.dumps(trial(1, 2, 0.94) | {"seed": 1.5}), "line 2: 1.5 is no seed"),
+        (json.dumps(trial(1, 2, 0.94) | {"seed": 1.5}), "line 2: 1.5 is not a seed"),
         (json.dumps(trial(1, 2, 0.94) | {"seed": 1e300}), "line 2: seed"),
         (json.dumps(trial(1, 1e300, 0.94)), "line 2: seconds"),
         (json.dumps(trial(1, 2, 0.94) | {"eval_s": 1e300}), "line 2: "),
@@ -143,10 +143,10 @@ def test_phases_that_take_longer_than_the_run_are_mapped_wrong(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("f.jsonl", b"", "holds no trial"),
-        ("f.jsonl", b"\n \n", "holds no trial"),
-        ("f.csv", b"", "holds no trial"),
-        ("f.csv", b"time_s,graded\n", "holds no trial"),
+        ("f.jsonl", b"", "holds no trials"),
+        ("f.jsonl", b"\n \n", "holds no trials"),
+        ("f.csv", b"", "holds no trials"),
+        ("f.csv", b"time_s,graded\n", "holds no trials"),
         ("f.csv", b"time_s,graded\n1,2,3\n", "line 2 has 3 cells, the header 2"),
         ("f.csv", b"time_s,time_s\n1,2\n", "two columns 'time_s'"),
         ("f.csv", b'time_s\n"1\n', "not CSV"),
@@ -166,8 +166,8 @@ def test_a_file_that_is_none(name: str, content: bytes, said: str, tmp_path: Pat
         ([], "no column is mapped to seconds: --map seconds=COLUMN; the file has time_s, graded"),
         (["seconds=time_s"], "no column is mapped to value"),
         (["seconds=time"], "no column 'time'; did you mean time_s?"),
-        (["seconds=time_s/0"], "'0' is nothing to divide by"),
-        (["seconds=time_s/ms"], "'ms' is nothing to divide by"),
+        (["seconds=time_s/0"], "'0' is not a valid divisor"),
+        (["seconds=time_s/ms"], "'ms' is not a valid divisor"),
         (["seconds"], "is not FIELD=COLUMN"),
         (["second=time_s"], "no field 'second'; did you mean seconds?"),
         (["seconds=time_s", "seconds=graded"], "--map seconds is given twice"),
@@ -184,8 +184,8 @@ def test_a_map_that_does_not_fit_the_file(pairs: list[str], said: str) -> None:
     [
         ({"counts": "prepare,trian"}, "no phase 'trian'; did you mean train?"),
         ({"counts": ""}, "no phase ''"),
-        ({"hardware": None}, "give --hardware NAME, or --map hardware=COLUMN"),
-        ({"target": MetricTarget(metric="accuracy", at_least=94, at_most=None)}, "no share of 1"),
+        ({"hardware": None}, "give either --hardware NAME or --map hardware=COLUMN"),
+        ({"target": MetricTarget(metric="accuracy", at_least=94, at_most=None)}, "not a fraction of 1"),
     ],
 )
 def test_words_that_do_not_fit(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_what_no_utf_8_can_hold_is_in_no_record(tmp_path: Path) -> None:
 
 def test_two_kinds_of_hardware_are_two_results(tmp_path: Path) -> None:
     file = trials_file(tmp_path / "f.jsonl", [trial(0, 2, 0.94), trial(1, 2, 0.94) | {"gpu": "GPU-Y"}])
-    with pytest.raises(RecordError, match="is GPU-X, GPU-Y"):
+    with pytest.raises(RecordError, match="not GPU-X, GPU-Y"):
         read(file, "hardware=gpu", given=Given(target=TARGET, counts="train"))
 
 

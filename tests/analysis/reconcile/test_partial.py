@@ -93,7 +93,7 @@ def test_how_far_one_provider_charged_says_nothing_of_another(name: str) -> None
     (one,) = compared(joined(row() | row_of(name, "Google Cloud"), later, documents=[opened(provider="gcp"), closed()]))
     assert one.partial == ("not-final",)
     result = joined(later, documents=[opened(provider="gcp"), closed()])
-    assert "none: no charge of gcp was read" in as_text(compared(result), result)
+    assert "none: no charge from gcp was read" in as_text(compared(result), result)
 
 
 def row_of(name: str, cell: str) -> dict[str, Any]:

@@ -153,10 +153,10 @@ def test_what_has_no_counterpart_is_said_on_either_side() -> None:
     documents: list[AnyDocument] = [opened(), closed(), opened(1, resource_id="i-0def"), closed(1)]
     result = joined(row(), row(Tags=tagged("gone")), LATER, documents=documents)
     text = as_text(compared(result), result)
-    assert "1 row is tagged with the lease gone, of which this store has no record" in text
-    assert "1 row is of nothing that bench leased" in text
-    assert "none, though the charges go on after it" in text
-    assert "The charges go up to 2026-11-23 13:00 UTC." in text
+    assert "1 row is tagged with the lease gone, which this store does not have" in text
+    assert "1 row is unrelated to any lease" in text
+    assert "none, although later charges were read" in text
+    assert "The charges reach to 2026-11-23 13:00 UTC." in text
 
 
 def test_a_lease_without_a_bill_may_still_get_one() -> None:
@@ -192,4 +192,4 @@ def test_what_estimates_leave_out_is_said_once() -> None:
     result = joined(row(), documents=[opened(), opened(1, resource_id="i-0def"), *left])
     text = as_text(compared(result), result)
     assert "2 estimates: counted until the process ended: the machine was given back later" in text
-    assert "2 estimates: without disk, public-ip, egress, which have no price" in text
+    assert "2 estimates: without disk, public-ip, egress, whose price is unknown" in text

@@ -270,7 +270,7 @@ def test_ten_thousand_runs_make_a_small_page() -> None:
         )
     )
     assert len(written) < 400_000
-    assert "240 of 10,000 runs are drawn, evenly chosen; the numbers are of all." in written
+    assert "240 of 10,000 runs are drawn, evenly chosen; the numbers cover all of them." in written
 
 
 @pytest.mark.slow

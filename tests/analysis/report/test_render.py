@@ -151,7 +151,7 @@ def test_another_currency_is_named_in_the_cell() -> None:
 
 def test_records_that_could_not_be_read_are_counted_in_a_footnote() -> None:
     report = build_report([], unreadable=2)
-    assert "records that could not be read, and so are not counted: 2." in render(report, "table", terminal=False)
+    assert "records that could not be read and are not counted: 2." in render(report, "table", terminal=False)
 
 
 def test_no_torch_and_no_matplotlib_to_write_a_report() -> None:

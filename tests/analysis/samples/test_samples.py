@@ -67,7 +67,7 @@ def test_less_than_thirty_steps_have_no_interval() -> None:
     row = row_of(sample(progress=progress([(5 + step, step) for step in range(1, 31)])))
     assert (row.hours_interval, row.cost_interval) == (None, None)
     assert row.hours is not None
-    assert "29 steps: too few for an interval, which takes 30" in row.notes
+    assert "29 steps: too few for an interval, which needs 30" in row.notes
 
 
 def test_halves_that_differ_have_no_interval() -> None:

@@ -54,7 +54,7 @@ def test_wilson_at_the_ends_is_exact() -> None:
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 0), (-1, 3), (4, 3)])
 def test_wilson_refuses_impossible_counts(hits: int, n: int) -> None:
-    with pytest.raises(ValueError, match="takes a trial"):
+    with pytest.raises(ValueError, match="at least 1"):
         wilson(hits, n)
 
 

@@ -84,7 +84,7 @@ def test_a_run_not_synchronised_is_counted_nowhere_and_said() -> None:
     loose = (Phase(name="train", start=0, stop=1, synchronised=False),)
     row = only_row(a.a_run(10), a.a_run(11, phases=loose))
     assert (row.runs, row.hits, row.invalid, row.time_s) == (1, 1, 1, 60)
-    assert noted(row, "1 run not counted")
+    assert noted(row, "1 run excluded")
     alone = only_row(a.a_run(11, phases=loose))
     assert (alone.runs, alone.p_hit, alone.p_hit_interval, alone.time_s) == (0, None, None, None)
 
@@ -254,15 +254,15 @@ def test_programs_have_rows_of_their_own_clock_and_target() -> None:
         ("gpt2", None): (1, 1, "cold", 60.0),
         ("myrtle", 0.94): (1, 1, "airbench", 15.0),
     }
-    assert "1 run reached the target and ended worse: counted as a hit" in rows["gpt2", 3.28].notes
+    assert "1 run reached the target but ended worse: counted as a hit" in rows["gpt2", 3.28].notes
     assert (rows["gpt2", 3.28].accuracy, rows["gpt2", 3.28].final) == (None, 3.35)
 
 
 @pytest.mark.parametrize(
     ("resumed_from", "said"),
     [
-        (80, "1 interrupted run made again: 20 steps were done twice"),
-        (None, "1 interrupted run made again: 100 steps were done twice; 1 began at step 0 or did not tell"),
+        (80, "1 interrupted run repeated: 20 steps were done twice"),
+        (None, "1 interrupted run repeated: 100 steps were done twice; 1 began at step 0 or did not show a step"),
     ],
 )
 def test_what_an_interrupted_program_did_twice(resumed_from: int | None, said: str) -> None:
@@ -277,7 +277,9 @@ def test_a_report_of_programs_alone_is_under_their_clock() -> None:
     assert report.policy == "cold"
     assert report.headline.startswith("1 run in 1 row")
     assert len(report.samples) == 1
-    assert build_report([make_program_run(ended="sampled")], which="none").headline.startswith("1 sample and no whole")
+    assert build_report([make_program_run(ended="sampled")], which="none").headline.startswith(
+        "1 sample and no complete"
+    )
     assert build_report([make_program_run(), make_run()], which="none").policy == "airbench"
     of_programs = [note for note in report.footnotes if note.startswith("programs: ")]
     assert len(of_programs) == 1

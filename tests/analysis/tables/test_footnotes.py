@@ -28,7 +28,7 @@ def test_the_note_on_warnings_counts_the_runs_of_each_kind() -> None:
     ("policy", "note"),
     [
         ("airbench", "left out of the time: setup 1.00 s, data 1.00 s, build 1.00 s, warmup 5.00 s"),
-        ("dawnbench", "left out of the time: setup 1.00 s, warmup 5.00 s, 2.00 s in the run between what counts"),
+        ("dawnbench", "left out of the time: setup 1.00 s, warmup 5.00 s, 2.00 s between the counted phases"),
         ("cold", None),
     ],
 )

@@ -173,8 +173,8 @@ def test_what_is_not_like_shares_no_row(other: dict[str, Any]) -> None:
 def test_two_prices_of_one_machine_share_a_row_that_names_both() -> None:
     (row,) = rows(ls.opened(1), ls.opened(2, "3.82", region="eu-west-1"))
     assert [note for note in row.notes if note.startswith("price: ")] == [
-        "price: 3.06 USD an hour, Standard (on-demand); price list, seen 2026-11-01",
-        "price: 3.82 USD an hour, Standard (on-demand); price list, seen 2026-11-01",
+        "price: 3.06 USD per hour, Standard (on-demand); price list, seen 2026-11-01",
+        "price: 3.82 USD per hour, Standard (on-demand); price list, seen 2026-11-01",
     ]
 
 

@@ -125,7 +125,7 @@ def test_nothing_given_is_no_price() -> None:
     ("instance", "amount", "currency", "spot", "said"),
     [
         ("aws:p5.5xlarge", None, None, False, "aws:p5.4xlarge"),
-        ("aws:p5.4xlarge", "3", None, False, "give one of them"),
+        ("aws:p5.4xlarge", "3", None, False, "--instance and --price-per-hour"),
         ("aws:p5.4xlarge", None, "EUR", False, "--currency"),
         (None, None, None, True, "--spot"),
         (None, None, "EUR", False, "--currency"),

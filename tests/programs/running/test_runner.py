@@ -87,7 +87,7 @@ def test_how_a_program_ended(script: str, code: int | None, killed_by: str | Non
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("no-such-program-here",), "no-such-program-here: no such program; is it spelled right, and on the PATH?"),
+        (("no-such-program-here",), "no-such-program-here: no such program; check its spelling and the PATH"),
         (("./plain",), "./plain: not executable; start it with its interpreter, or chmod +x"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_full_disk_does_not_end_the_measurement() -> None:
         os.close(full)
     steps = watch.steps()
     assert outcome.exit_code == 0
-    assert outcome.warnings == ["stdout was passed on up to byte 0 only (No space left on device)"]
+    assert outcome.warnings == ["stdout was passed on only up to byte 0 (No space left on device)"]
     assert steps is not None
     assert steps[1].last is not None
     assert steps[1].last.step == 8
@@ -251,7 +251,7 @@ def test_a_defect_of_ours_does_not_end_the_program(tmp_path: Path) -> None:
 
     ran = run_program(python("print('secret'); print('step 2')"), tmp_path, sources=[Words(fail)])
     assert (ran.outcome.exit_code, ran.stdout) == (0, b"secret\nstep 2\n")
-    assert ran.outcome.warnings == ["progress was read up to a defect of bench only (ZeroDivisionError): report it"]
+    assert ran.outcome.warnings == ["a bug in bench stopped the reading of progress (ZeroDivisionError): report it"]
 
 
 @given(st.floats(ROUND_S, LONGEST_ROUND_S), st.integers(0, 1 << 20), st.integers(1 << 13, 1 << 18), st.floats(0, 1e6))

@@ -19,7 +19,7 @@ from tests.skypilot import loopback
 
 GPUS = ("V100", "A100", "H100")
 NODES = {"v100": "V100", "v100-2": "V100", "a100": "A100", "h100": "H100"}
-PRICES = {"V100": "3.06", "A100": "3.67", "H100": "3.29"}  # USD an hour, as any cluster may charge its users
+PRICES = {"V100": "3.06", "A100": "3.67", "H100": "3.29"}  # USD per hour, as any cluster may charge its users
 _HOSTS = Path("/etc/hosts")
 _MARK = "# of the tests of bench"
 _PROGRAMS = {"slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "munged": "munge"}

@@ -16,7 +16,7 @@ from tests.support.fake_provisioner import RunSweep
 from tests.support.sweeps import closed_leases, runs_in
 from tests.support.task_machines import TaskMachines
 
-# Goes on from its checkpoint, which outlives the machine. On one GPU its loss is no number.
+# Goes on from its checkpoint, which outlives the machine. On one GPU its loss is not a number.
 TASK = """
 run: |
   python3 - <<'END'
@@ -50,7 +50,7 @@ def test_three_gpu_types(run_sweep: RunSweep, sweep: Sweep, store: FolderStore, 
     assert len(runs) == 6
     of_h100 = [run for (_, cell), run in runs.items() if "h100" in cell]
     others = [run for (_, cell), run in runs.items() if "h100" not in cell]
-    # The first run there diverged; the second went on behind the step at which a loss is no number, and so did it.
+    # The first run there diverged; the second went on behind the step at which a loss is not a number, and so did it.
     assert {(run.status, run.reason) for run in of_h100} == {("failed", "DIVERGED")}
     assert {(run.status, run.hit) for run in others} == {("completed", True)}
     # Ten steps were lost with their record, and the machine that came after went on behind them.

@@ -130,7 +130,7 @@ def test_without_a_billing_rule_the_dollars_are_time_by_price_and_at_most_starte
 def test_where_nothing_is_known_the_total_is_none(task: WriteTask) -> None:
     task("m", {"cpus": "8+", "infra": "aws"})
     found = planned(offer(), max_cost=1, max_duration="1h")
-    assert only(found).why == "no time and no price is known for a machine without a GPU"
+    assert only(found).why == "neither time nor price is known for a machine without a GPU"
     assert (found.dollars, found.most_dollars, found.seconds, found.most_seconds) == (None, None, None, None)
     assert (found.keeps_cost, found.keeps_duration) == (None, None)
 

@@ -80,7 +80,10 @@ def test_whole_runs_outrank_samples(task: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"total_steps": None}, "train was sampled, and how many steps a whole run has is not known: give total_steps"),
+        (
+            {"total_steps": None},
+            "train was sampled, but the number of steps of a whole run is unknown: give total_steps",
+        ),
         ({"task_sha256": "0" * 64}, "how long train takes is not known beforehand; a sweep with steps: samples it"),
         ({"gpu": "NVIDIA A100"}, "how long train takes is not known beforehand; a sweep with steps: samples it"),
         ({"count": 8}, "how long train takes is not known beforehand; a sweep with steps: samples it"),
