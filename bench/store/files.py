@@ -10,14 +10,19 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+# Bytes: a hundred times what a run has, and what a published series of a million runs may have.
+LARGEST_RUN, LARGEST_RECORD = 1 << 24, 1 << 28
 _GZIP = b"\x1f\x8b"
 
 
 def read_file(path: Path) -> bytes:
-    """What is in the file `path`. Raises OSError; at once for a pipe, which would keep its reader waiting."""
+    """The record in the file `path`. Raises OSError: at once for a pipe, and for what is far too large to be one."""
     with open(path, "rb", opener=_open_at_once) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if found.st_size > LARGEST_RECORD:
+            raise OSError(errno.EFBIG, f"{found.st_size} bytes, more than a record has", str(path))
         return file.read()
 
 

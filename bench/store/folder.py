@@ -29,6 +29,13 @@ _ADVICE = {
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
 }
+# What to do about a record that cannot be read.
+_UNREADABLE = {
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.ENOENT: "it went, or is a link that leads nowhere",
+    errno.EIO: "restore it from a copy, and look at the disk",
+}
 
 
 class FolderStore:
@@ -123,7 +130,8 @@ class FolderStore:
         try:
             return read_file(self._root / require_record_key(key))
         except OSError as error:
-            raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror}); check its permissions") from error
+            advice = _UNREADABLE.get(error.errno or 0, "move it out of the store")
+            raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror}); {advice}") from error
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
         """The files under `keys`, in that order, or why one cannot be read."""

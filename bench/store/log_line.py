@@ -18,10 +18,10 @@ from bench.errors import RecordError
 from bench.record.documents import from_bytes
 from bench.sealed import line_digest
 from bench.store.base import DamagedLine, RawRecord
+from bench.store.files import LARGEST_RUN
 
 PAYLOAD = re.compile(r"[A-Za-z0-9+/]*")
 LINES_BETWEEN = 8  # of other text, one after the other, before a line that was broken off is given up
-_LARGEST_RECORD = 1 << 24
 # How often the pieces of a line are put together before it counts as damaged; and where its length is unknown.
 _TRIES, _TRIES_BLIND = 32, 256
 _TRIES_OF_OTHERS = 512  # with pieces of other writers
@@ -166,7 +166,7 @@ def _unpacked(payload: str) -> bytes | None:
     whole = payload[: len(payload) - (len(payload) % 4 == 1)]
     try:
         inflater = zlib.decompressobj()
-        raw = inflater.decompress(b64decode(whole + "=" * (-len(whole) % 4)), _LARGEST_RECORD)
+        raw = inflater.decompress(b64decode(whole + "=" * (-len(whole) % 4)), LARGEST_RUN)
     except (ValueError, zlib.error):  # binascii.Error is a ValueError
         return None
     return raw if inflater.eof else None

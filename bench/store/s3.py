@@ -22,6 +22,7 @@ from bench.concurrency import in_processes, in_threads
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, Run, new_id, time_of, to_bytes, utc_now
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
+from bench.store.files import LARGEST_RECORD
 from bench.store.s3_client import S3Error, encryption, make_client, server, translate_errors, tries
 from bench.store.s3_listing import Page, list_pages
 from bench.tracking import tracked
@@ -105,14 +106,14 @@ class S3Store:
     def read_bytes(self, key: str) -> bytes:
         """The object under `key`, unread. Raises RecordError, naming it, if it is missing; StoreError if S3 fails."""
         try:
-            return self.read_object(require_record_key(key))
+            return self.read_object(require_record_key(key), LARGEST_RECORD)
         except S3Error as error:
             if error.code != "NoSuchKey":
                 raise
             raise RecordError(f"{self._name}/{key}: cannot be read (no such object)") from None
 
-    def read_object(self, key: str) -> bytes:
-        """The object under `key`, which need be no record. Raises StoreError.
+    def read_object(self, key: str, most: int | None = None) -> bytes:
+        """The object under `key`, which need be no record. Raises StoreError; RecordError for one of more bytes.
 
         One that breaks off midway is asked for again, as boto3 does with what fails before.
         """
@@ -120,7 +121,11 @@ class S3Store:
         left = tries(client)
         while True:
             with translate_errors(self._name, server(client)):
-                body = client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"]
+                answer = client.get_object(Bucket=self._bucket, Key=self._above + key)
+            body, length = answer["Body"], answer.get("ContentLength") or 0
+            if most is not None and length > most:
+                body.close()
+                raise RecordError(f"{self._name}/{key}: {length} bytes, more than a record has; move it elsewhere")
             left -= 1
             try:
                 with translate_errors(self._name, server(client)):

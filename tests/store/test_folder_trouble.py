@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import RecordError, StoreError
+from bench.record.documents import new_id
 from bench.store import FolderStore, Spool, Store, drain, open_store, read_all
 from tests.support.builders import make_run
 
@@ -135,6 +136,25 @@ def test_records_behind_links_to_folders_count_and_circles_have_an_end(tmp_path:
 
 
 @pytest.mark.parametrize("reader", ["keys", "put", "spool"])
+@pytest.mark.parametrize("what", ["a hole of gigabytes", "a link that leads nowhere", "a folder"])
+def test_what_can_be_no_record_is_named_and_the_others_are_read(tmp_path: Path, what: str) -> None:
+    store, run = FolderStore(tmp_path / "store"), make_run()
+    odd = tmp_path / "store" / store.put(run)
+    odd = odd.with_name(f"{new_id()}.json")
+    if what == "a link that leads nowhere":
+        odd.symlink_to("nowhere")
+    elif what == "a folder":
+        odd.mkdir()
+    else:
+        with odd.open("wb") as file:
+            file.truncate(1 << 36)
+    documents, errors = read_all(store)
+    assert documents == [run]
+    # What is in a folder counts, and nothing is in it.
+    assert [odd.name in str(error) for error in errors] == [True] * (what != "a folder")
+    assert "permissions" not in str(errors)
+
+
 def test_a_pipe_in_the_place_of_a_record_keeps_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:

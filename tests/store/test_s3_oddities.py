@@ -11,7 +11,7 @@ import pytest
 
 from bench.errors import StoreError
 from bench.record.documents import to_bytes
-from bench.store import open_store
+from bench.store import open_store, read_all
 from bench.store.spool import Spool, SpooledWriter
 from tests.support.builders import make_run
 from tests.support.checkouts import an_entry
@@ -53,6 +53,18 @@ def test_a_listing_is_followed_by_what_it_contains(stub: S3Stub, pattern: str, p
     stub.on_list = lambda xml: re.sub(pattern, put, xml)
     assert list(open_store(URL).keys()) == keys
     assert list(open_store(URL).keys("v1/leases/")) == []
+
+
+def test_an_object_that_is_too_large_to_be_a_record_is_named_and_not_read(
+    stub: S3Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = fill(stub)
+    monkeypatch.setattr("bench.store.s3.LARGEST_RECORD", 1 << 16)
+    stub.objects[f"p/{keys[2]}"] = b" " * (1 << 17)
+    documents, errors = read_all(open_store(URL))
+    assert sorted(document.key() for document in documents) == [*keys[:2], *keys[3:]]
+    assert [keys[2] in str(error) for error in errors] == [True]
+    assert str(1 << 17) in str(errors[0])
 
 
 def test_an_empty_bucket_without_a_key_count_holds_no_store(stub: S3Stub) -> None:

@@ -22,6 +22,7 @@ from bench.errors import BenchError, RecordError, UsageError
 from bench.programs.archive import build
 from bench.record.documents import LEASE_TAG, from_bytes
 from bench.store import RawRecord, is_record_key
+from bench.store.files import LARGEST_RUN
 from bench.sweep.place import narrowed_infra, place
 from bench.sweep.provisioning.provisioner import LaunchRequest
 from bench.sweep.task_file import on_gpus
@@ -48,7 +49,6 @@ echo "bench-sha256:$(sha256sum < "$package" | cut -d ' ' -f 1)"
 """
 _SPOOLED = re.compile(r"spool/[0-9a-f]+/[0-9a-f]{64}\.json")
 _LINE = re.compile(r"bench-(none|part|sha256):([A-Za-z0-9+/=]*)")
-_LARGEST = 16 * 1024 * 1024  # bytes of a record; they are a thousandth of this
 
 
 def task_config(request: LaunchRequest) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _records(text: str, digest: str) -> Iterator[RawRecord]:
     with tarfile.open(fileobj=io.BytesIO(package), mode="r:gz") as archive:
         for member in archive:
             spooled = _SPOOLED.fullmatch(member.name) is not None
-            if member.isfile() and (spooled or is_record_key(member.name)) and member.size <= _LARGEST:
+            if member.isfile() and (spooled or is_record_key(member.name)) and member.size <= LARGEST_RUN:
                 content = archive.extractfile(member)
                 assert content is not None  # only a folder or a link has none
                 raw = content.read()
