@@ -24,7 +24,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def told_to(listener: Listener) -> Iterator[None]:
+def reporting_to(listener: Listener) -> Iterator[None]:
     """Tell `listener` of every work in this thread meanwhile."""
     token = _LISTENER.set(listener)
     try:

@@ -168,15 +168,15 @@ def _machine_hourly(amount: str, unit: PriceUnit, accelerators: int) -> Decimal 
 
 def counted(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that count: all but those that completed with a clock read while the device was at work."""
-    return _those(frame, (frame["status"] != "completed") | frame["valid"])
+    return _selected(frame, (frame["status"] != "completed") | frame["valid"])
 
 
 def whole_runs(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that were to go to their end: all but samples."""
-    return _those(frame, frame["ended"] != "sampled")
+    return _selected(frame, frame["ended"] != "sampled")
 
 
-def _those(frame: pd.DataFrame, kept: pd.Series[bool]) -> pd.DataFrame:
+def _selected(frame: pd.DataFrame, kept: pd.Series[bool]) -> pd.DataFrame:
     """The rows that are `kept`; where all are, the frame itself: a million rows of all columns take long to copy."""
     return frame if kept.all() else frame[kept]
 

@@ -18,7 +18,7 @@ from analysis.plots.points import (
     UNPRICED,
     cannot_be_placed,
     cost_of,
-    is_supposed,
+    is_what_if,
     of_group,
     of_hits,
     of_point,
@@ -78,7 +78,7 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
     """
     placed = [group for group in groups if cannot_be_placed(group) is None]
     unpriced = [group for group in groups if cannot_be_placed(group) == UNPRICED]
-    fronts = pareto_fronts(group for group in placed if not is_supposed(group))
+    fronts = pareto_fronts(group for group in placed if not is_what_if(group))
 
     def draw(figure: Figure) -> Tips:
         shares = [2.6 if narrow else 4.5] * bool(placed) + [1.0] * bool(unpriced)
@@ -213,7 +213,7 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> N
     colour = SERIES[number] if number >= 0 else MUTED
     if row.time_s_interval:
         # Cost is time by a constant: both ends of the interval lie on one slanted line.
-        interval = row.what_if_train_cost_interval if is_supposed(group) else row.train_cost_interval
+        interval = row.what_if_train_cost_interval if is_what_if(group) else row.train_cost_interval
         across = interval[:2] if interval else (x, x)
         axes.plot(across, row.time_s_interval[:2], color=colour, linewidth=2.4)
     published = row.kind == "published"
@@ -224,6 +224,6 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> N
         markersize=6.5,
         markeredgewidth=1.5,
         markeredgecolor=colour,
-        markerfacecolor=PAPER if published or is_supposed(group) else colour,
+        markerfacecolor=PAPER if published or is_what_if(group) else colour,
         gid=told,
     )

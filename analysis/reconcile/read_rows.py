@@ -21,7 +21,7 @@ from analysis.reconcile.formats.cells import blank, column
 from analysis.reconcile.formats.charge import Format, Row, RowError
 from analysis.reconcile.formats.tags import is_lease_tag
 from analysis.reconcile.opening import opened, unpacked
-from analysis.reconcile.spelling import mends_of
+from analysis.reconcile.spelling import repairs_of
 from bench.errors import BenchError, UsageError
 
 _ROWS = 10_000  # of Parquet, held at a time
@@ -120,7 +120,7 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
     places = _places(header, form)
     names = (column(name) for either in form.required for name in either)
     sample = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    mends = mends_of(sample[before + 1 :], places)
+    repairs = repairs_of(sample[before + 1 :], places)
     heads = frozenset(header)
     dated = [places[name] for name in names if name in places and ("date" in name or "period" in name)]
     for cells in reader:
@@ -141,7 +141,7 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
             yield Row(where, form, error)
         else:
             row = {name: cells[place] for name, place in places.items()}
-            row.update({name: mend(row[name]) for name, mend in mends.items()})
+            row.update({name: mend(row[name]) for name, mend in repairs.items()})
             yield Row(where, form, row)
 
 

@@ -10,7 +10,7 @@ from typing import cast
 import click
 
 from bench.cli.parts.common import data_option, format_option, machine_options, store_option, with_progress
-from bench.doctor import PROBES, PURPOSES, Asked, Finding, Purpose, findings
+from bench.doctor import PROBES, PURPOSES, Context, Finding, Purpose, findings
 from bench.lease.machine import MachineOptions
 from bench.text import one_line
 
@@ -39,8 +39,8 @@ def doctor(purpose: str, data: str | None, store: str, machine: MachineOptions, 
 
     Exit codes: 0 the command would work here, even if something could be better; 1 it would fail.
     """
-    asked = Asked(cast(Purpose, purpose), store, data, machine)
-    found = [finding for several in findings(asked, PROBES) for finding in several]
+    context = Context(cast(Purpose, purpose), store, data, machine)
+    found = [finding for several in findings(context, PROBES) for finding in several]
     if style == "json":
         click.echo(json.dumps([{**asdict(each), "state": each.state} for each in found], indent=1))
     else:

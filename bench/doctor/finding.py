@@ -17,7 +17,7 @@ INSTALL = f"{sys.executable} -m pip install"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Context:
     """What the doctor is asked: whether `purpose` can be done, with the records of `store` and the images in `data`.
 
     `store`, `data` and `machine` are as the options of a run have them.

@@ -132,12 +132,12 @@ _ARM = {
 
 def cpu_name() -> str:
     """The processor's own name for itself, or one for the numbers that it has in place of a name."""
-    name = _said_of_cpu("model name", "Hardware") or _arm_name()
+    name = _cpuinfo("model name", "Hardware") or _arm_name()
     return name or platform.processor() or platform.machine() or UNKNOWN
 
 
 def _arm_name() -> str:
-    maker, part = _said_of_cpu("CPU implementer"), _said_of_cpu("CPU part")
+    maker, part = _cpuinfo("CPU implementer"), _cpuinfo("CPU part")
     if not (maker and part):
         return ""
     return _ARM.get((maker.lower(), part.lower()), f"ARM implementer {maker} part {part}")
@@ -145,10 +145,10 @@ def _arm_name() -> str:
 
 def cpu_features() -> str:
     """What the processor has of instructions, in the kernel's words; "" where it does not say."""
-    return _said_of_cpu("flags", "Features")
+    return _cpuinfo("flags", "Features")
 
 
-def _said_of_cpu(*keys: str) -> str:
+def _cpuinfo(*keys: str) -> str:
     with suppress(OSError):
         for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
@@ -203,7 +203,7 @@ def host_id(
     inside = bool(environ.get("container") or environ.get("KUBERNETES_SERVICE_HOST")) or any(
         mark.exists() for mark in container
     )
-    told = (_told(file) for file in ([product] if inside else [machine_id, product]))
+    told = (_read_id(file) for file in ([product] if inside else [machine_id, product]))
     return next((hashed("host", number) for number in told if number), None)
 
 
@@ -220,7 +220,7 @@ def hashed(kind: str, number: str) -> str:
     return hashlib.sha256(f"bench {kind} {number}".encode()).hexdigest()[:16]
 
 
-def _told(file: Path) -> str | None:
+def _read_id(file: Path) -> str | None:
     try:
         number = file.read_text().strip().lower()
     except (OSError, ValueError):

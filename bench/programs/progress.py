@@ -197,7 +197,7 @@ _MOST_METRICS = 200
 def as_number(value: object) -> float | None:
     """The number that a value is or spells; None for anything else, truth values too."""
     if isinstance(value, str):
-        return _spelt(value)
+        return _parsed_number(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
@@ -206,7 +206,7 @@ def as_number(value: object) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def _spelt(text: str) -> float | None:
+def _parsed_number(text: str) -> float | None:
     if (
         len(text) >= _LONGEST_NUMBER or not text.isascii() or "_" in text
     ):  # float takes digits of all scripts, and 1_000

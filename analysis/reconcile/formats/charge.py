@@ -38,7 +38,7 @@ class ChargeRow:
     unreadable: tuple[str, ...] = ()  # optional columns whose cell could not be read
 
 
-class Glance(NamedTuple):
+class Preview(NamedTuple):
     """What is read of every row, before it is known whether it belongs to a lease."""
 
     tag: str | None
@@ -74,7 +74,7 @@ class Format(Protocol):
     def identity(self) -> tuple[tuple[str, ...], ...]:
         """The columns that, with the resource, tell one charge from another; of each tuple the first that is filled."""
 
-    def glance(self, cells: Cells) -> Glance:
+    def preview(self, cells: Cells) -> Preview:
         """Whose charge it may be. Never raises."""
 
     def charge(self, cells: Cells) -> ChargeRow:

@@ -139,10 +139,10 @@ class _Loop:
         if self._ending.ended is not None:
             return
         for pipe in self._pipes:  # held by a process that is out of reach
-            self._heed(partial(self._watch.end, pipe, time.monotonic()))
-        self._heed(lambda: self._watch.poll_all(time.monotonic()))
+            self._read_safely(partial(self._watch.end, pipe, time.monotonic()))
+        self._read_safely(lambda: self._watch.poll_all(time.monotonic()))
 
-    def _heed(self, read: Callable[[], object]) -> None:
+    def _read_safely(self, read: Callable[[], object]) -> None:
         """Read progress. A defect of ours ends that, and not a training that somebody pays for."""
         if self._defect is None:
             try:
@@ -162,7 +162,7 @@ class _Loop:
         if now >= self._next_poll:
             self._poll(now)
         self._decide(now)
-        self._heed(self._tell)
+        self._read_safely(self._print_notice)
         self._ending.advance(now)
         if not full and now - self._read_at < ROUND_S and self._group.exited_at is None:
             self._pause = next_pause(self._pause, self._read_bytes, self._room, now - self._group.started_at)
@@ -188,16 +188,16 @@ class _Loop:
         key.data.write(data)
         # What is shown after we stopped the program is not the work that is measured.
         if self._ending.ended is None:
-            self._heed(lambda: self._watch.feed(key.fd, data, at) if data else self._watch.end(key.fd, at))
+            self._read_safely(lambda: self._watch.feed(key.fd, data, at) if data else self._watch.end(key.fd, at))
         return len(data) == _READ
 
     def _poll(self, now: float) -> None:
         if self._ending.ended is None:
-            self._heed(lambda: self._watch.poll(now))
+            self._read_safely(lambda: self._watch.poll(now))
         age = now - self._group.started_at
         self._next_poll = now + min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, age / _POLLS))
 
-    def _tell(self) -> None:
+    def _print_notice(self) -> None:
         """Say what cannot wait until the program is over."""
         if not self._job.quiet and self._ending.ended is None and (text := self._watch.notice()):
             self._outputs[1].say(text, beside=self._outputs[0])

@@ -15,7 +15,7 @@ from bench.programs.progress import UNITS, Point
 T = TypeVar("T")
 
 
-class Thinned(Generic[T]):
+class Subsampled(Generic[T]):
     """Of all items the first, the last, and evenly spaced ones between: at most `most`, at least half of that."""
 
     def __init__(self, most: int) -> None:
@@ -115,14 +115,14 @@ class Track:
         self.totals_differ = False
         self.went_back: tuple[int, int] | None = None
         self.shown = 0  # steps since the count began, each once
-        self.steps: Thinned[StepAt] = Thinned(MOST_POINTS)
+        self.steps: Subsampled[StepAt] = Subsampled(MOST_POINTS)
         self.stretches = Sample(_SAMPLE)
         self._stretch: StepAt | None = None
         self._gap: int | None = None
         self._standing = False  # whether the first step was shown before one was taken
         self._began: int | None = None  # the step that it began after, before it went back
         self._fell: StepAt | None = None  # a step below the last one, which may be a late line
-        self.evaluations: Thinned[ValueAt] = Thinned(MOST_POINTS - 1)
+        self.evaluations: Subsampled[ValueAt] = Subsampled(MOST_POINTS - 1)
         self.evaluated = self.other = 0  # values of the target's metric: of an evaluation, or of who knows what
         self.values = 0  # of the target's metric, that are numbers
         self.first_hit: ValueAt | None = None
@@ -191,7 +191,7 @@ class Track:
         """A count begins, perhaps anew: a rate across a fall would be none."""
         self._standing = standing
         self.first = self.last = self._stretch = now
-        self.steps, self.stretches, self._gap, self._fell = Thinned(MOST_POINTS), Sample(_SAMPLE), None, None
+        self.steps, self.stretches, self._gap, self._fell = Subsampled(MOST_POINTS), Sample(_SAMPLE), None, None
         self.shown = 1
         self.steps.add(now)
 
