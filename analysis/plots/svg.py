@@ -127,7 +127,7 @@ def _with_tooltips(body: str, name: str, tips: Tips) -> str:
 
 def _tooltip_attributes(text: str) -> str:
     """The attributes of an element that is reached and says `text`, line by line."""
-    return f'class="told" tabindex="-1" role="img" aria-label="{html.escape(text)}"'.replace("\n", "&#10;")
+    return f'class="has-tip" tabindex="-1" role="img" aria-label="{html.escape(text)}"'.replace("\n", "&#10;")
 
 
 @dataclass(frozen=True)
