@@ -110,7 +110,7 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     """
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
     if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
-        # By number: text would be looked at anew for each grouping, and runs can be a series each.
+        # By number: text would be hashed again for each grouping, and every run may be a series of its own.
         series, recipe = pd.factorize(frame["series_id"])[0], frame["recipe"].cat.codes.to_numpy()
         process = own["setup_s"].notna().groupby(series).cumsum()
         for phase, of in (("setup", []), ("data", []), ("build", [recipe]), ("warmup", [recipe])):

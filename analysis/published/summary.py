@@ -97,7 +97,7 @@ def _spread(series: PublishedRuns) -> Iterator[str]:
 
 
 def _aborted(series: PublishedRuns) -> Iterator[str]:
-    """What runs that have their time and missed were at last, of which nobody says whether it was their end."""
+    """The last values of runs that have a time but missed: whether these are final is unknown."""
     last = [run.value for run in series.runs if not run.completed and run.seconds is not None and run.value is not None]
     if last:
         shown = " ".join(significant(value, 5) for value in last[:_LISTED])

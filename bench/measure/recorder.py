@@ -49,7 +49,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: PhaseName, epoch: float | None = None) -> Iterator[None]:
-        """Time a phase. One that is broken off is kept too, marked as not synchronised where that failed."""
+        """Time a phase. An interrupted one is kept too, marked as not synchronised where that failed."""
         self._synchronise()
         start, finished = self.now(), False
         try:

@@ -92,9 +92,9 @@ def _each_once(words: Iterable[str]) -> str:
 
 
 def _is_exportable(run: Run) -> bool:
-    """Whether a log can tell the run; one that failed before its clock began is told beside others.
+    """Whether a log can represent the run; one that failed before its clock began is represented beside others.
 
-    Of a run that broke off nobody waited for the device: it is a miss, as it is in every table.
+    The device was not synchronised at the end of an interrupted run: it is a miss, as in every table.
     """
     if run.target is None or run.ended == "sampled":
         return False

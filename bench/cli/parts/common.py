@@ -48,7 +48,7 @@ def together(*options: Decorator) -> Decorator:
 
 class _Name(click.types.StringParamType):
     def split_envvar_value(self, rv: str) -> list[str]:
-        """One name, as it stands: a folder's may hold spaces."""
+        """One name, verbatim: a folder name may contain spaces."""
         return [rv]
 
 

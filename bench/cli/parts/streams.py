@@ -1,7 +1,7 @@
 """stdout and stderr under real conditions: with a limited encoding, full, or closed.
 
 What an encoding lacks is written in plainer characters. Where stdout cannot be written the command ends in one line
-and exit code 1; where stderr cannot, the command goes on without it: progress is not worth a measurement.
+and exit code 1; if stderr cannot be written, the command continues without it: progress is not worth a measurement.
 """
 
 from __future__ import annotations

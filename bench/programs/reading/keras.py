@@ -61,7 +61,7 @@ class Bars:
         self.begun, self._training, self._of = True, True, None
 
     def is_training(self, bar: Bar) -> bool:
-        """Whether the bar is of training, as it stands now."""
+        """Whether the bar is of training at the moment."""
         again = self._of is not None and bar.step == bar.of == self._of  # with the results of its validation
         if not again and (not self._training or (self._of is not None and bar.of != self._of)):
             # One of the same length is an evaluation, if it is drawn from its beginning; others come between.

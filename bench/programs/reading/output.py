@@ -34,7 +34,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def without_ansi(text: str) -> str:
-    """`text` as a terminal would show it, in one colour, and without the backspaces before a line is drawn anew."""
+    """`text` as a terminal would show it, in one colour, and without the backspaces before a line is redrawn."""
     text = text.replace("\b", "") if "\b" in text else text
     return _ANSI.sub("", text) if "\x1b" in text else text
 

@@ -77,7 +77,7 @@ class _File:
         yield from lines[first:]
 
     def _passed(self, data: bytes) -> int:
-        """How many bytes of `data` are of before the run; none once it writes the file anew, even with the same."""
+        """How many bytes of `data` are from before the run; none once the program rewrites the file, even identically."""
         if self._before is None:
             return 0
         length, checksum = self._before

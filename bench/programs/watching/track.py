@@ -1,6 +1,6 @@
 """What one source has read so far, in bounded memory: steps, the target's metric, the last of each metric, phases.
 
-Of a stream whose length nobody knows beforehand a few are kept.
+Keeps a few items of a stream of unknown length.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Track:
             return
         if self._gap is None:
             before = max((step for step in self.saved if step < now.step), default=0) if last.step == 0 else 0
-            if before:  # a bar that stands at 0 leaps to where the program goes on
+            if before:  # a bar at 0 jumps to where the program resumes
                 self._begin(now)
                 self._gap = now.step - before
                 return
@@ -188,7 +188,7 @@ class Track:
             self._stretch = now
 
     def _begin(self, now: StepAt, *, standing: bool = False) -> None:
-        """A count begins, perhaps anew: a rate across a fall would be none."""
+        """A count starts or restarts: a rate across the restart would be meaningless."""
         self._standing = standing
         self.first = self.last = self._stretch = now
         self.steps, self.stretches, self._gap, self._fell = Subsampled(MOST_POINTS), Sample(_SAMPLE), None, None
@@ -239,7 +239,7 @@ class Track:
 
     @property
     def resumed_from(self) -> int | None:
-        """The step that the program went on from; None where it began at 0, or where its steps do not tell."""
+        """The step that the program resumed from; None if it began at 0, or if its steps do not show it."""
         return (self._origin if self._began is None else self._began) or None
 
     @property
@@ -255,6 +255,6 @@ class Track:
     def done(self) -> int:
         """Steps that are known to have been taken since the program began: none before two of them were shown.
 
-        One alone gives no rate, and may be that of a program that went on from the step before it.
+        One alone gives no rate, and may come from a program that resumed from the step before it.
         """
         return self.last.step - (self.resumed_from or 0) if self.last and self._gap else 0

@@ -188,7 +188,9 @@ def test_tab_reaches_every_note_and_every_drawing_and_each_says_what_it_holds(sh
 
 def test_arrows_go_from_point_to_point_and_escape_takes_the_numbers_away(shown: WebDriver) -> None:
     at_width(shown, 1280)
-    points = shown.execute_script("return [...document.querySelectorAll('#cost svg.wide .has-tip')].map(p => p.ariaLabel)")
+    points = shown.execute_script(
+        "return [...document.querySelectorAll('#cost svg.wide .has-tip')].map(p => p.ariaLabel)"
+    )
     assert len(points) > 3
     shown.execute_script("document.querySelector('#cost svg.wide .has-tip').focus()")
     said = [tip(shown)]
