@@ -91,7 +91,7 @@ def logarithmic(axes: Axes, name: Literal["x", "y"], values: Sequence[float]) ->
 
 
 class Named(NamedTuple):
-    """A point with its name; `id` is that of the artist whose numbers the name stands for."""
+    """A point with its label; `id` is that of the artist with the label's tooltip."""
 
     axes: Axes
     x: float

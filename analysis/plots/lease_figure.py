@@ -51,7 +51,7 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: what stands above it, the length of each part, what stands behind it, and what each part says."""
+    """A bar: its label above, the length of each part, its total behind, and the tooltip of each part."""
 
     label: str
     parts: dict[str, float]

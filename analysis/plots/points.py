@@ -14,13 +14,13 @@ UNPRICED = "price unknown"
 
 
 def is_what_if(group: Group) -> bool:
-    """Whether the row stands among times and dollars at a price that nobody paid, for want of its own."""
+    """Whether the row is plotted at the what-if price, because it has no price of its own."""
     row = group.row
     return row.price_per_hour is None and row.what_if_currency == "USD" and bool(row.what_if_train_cost)
 
 
 def cost_of(group: Group) -> float:
-    """The row's median train cost: at its own price, at the one that nobody paid where it has none, or else 0."""
+    """The row's median train cost: at its own price, otherwise at the what-if price, otherwise 0."""
     row = group.row
     return float((row.what_if_train_cost if is_what_if(group) else row.train_cost) or 0)
 

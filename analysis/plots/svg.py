@@ -132,7 +132,7 @@ def _tooltip_attributes(text: str) -> str:
 
 @dataclass(frozen=True)
 class Key:
-    """What a colour of the drawing stands for; `colour` is a number of the page's series, -1 the muted one.
+    """A legend entry; `colour` is an index into the page's series, -1 the muted colour.
 
     It is a filled circle, a `hollow` diamond or a `ring`.
     """

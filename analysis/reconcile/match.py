@@ -246,7 +246,7 @@ def _match_row(portion: Portion, row: Row, preview: Preview, index: LeaseIndex, 
 def _charged(
     portion: Portion, row: Row, cells: Cells, candidates: list[Lease], by: JoinedBy
 ) -> tuple[Lease, ChargeRow] | None:
-    """The charge and which of these leases it is of; None, and why stands in `portion`, where it is of none."""
+    """The charge and the lease that it belongs to; None if it belongs to none, with the reason in `portion`."""
     try:
         charge = row.format.charge(cells)
     except (ValueError, OverflowError) as error:  # there is no month after the last of all years

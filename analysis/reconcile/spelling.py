@@ -33,7 +33,7 @@ class _Kind(NamedTuple):
 
 
 def repairs_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[str, Repair]:
-    """What makes the cells of a column plain, for each column of these rows that needs it."""
+    """How to repair the cells of a column, for each column of these rows that needs it."""
     heads = {name: [row[place].strip() for row in rows if place < len(row)] for name, place in places.items()}
     repairs: dict[str, Repair] = {}
     currencies = {cell.upper() for name in heads if "currency" in name for cell in heads[name]} - {""}
@@ -99,7 +99,7 @@ def _year_first(cell: str) -> str:
 
 
 def _refused(cell: str) -> str:
-    """As it is where it tells its own way; else with a word that no date has, so that it is refused."""
+    """Unchanged if its own style is clear; otherwise with a word that makes it invalid, so that it is refused."""
     date = _DATE.fullmatch(cell.strip())
     return cell if date is None or _date_style(cell.strip()) == "month" else f"{cell} (day or month first?)"
 

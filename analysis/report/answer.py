@@ -97,7 +97,7 @@ def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
 
 
 def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
-    """What a success cost at least, at the prices of the records and at the one that nobody paid."""
+    """The lowest cost per success, at the recorded prices and at the what-if price."""
     said = []
     paid = [
         _Success(row.cost_per_success, row.cost_per_success_interval, row, row.currency, _paid_as(row, names))
@@ -195,7 +195,7 @@ def _sentence(said: Sequence[str]) -> str:
 
 
 def _evidence(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> str:
-    """What comes next, and what all that rests on."""
+    """The second fastest, and the number of runs behind the answer."""
     kinds = {row.machine for rows in tasks for row in rows}
     said = [
         f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})"

@@ -176,7 +176,7 @@ def _whole(
     kind: Callable[[Any], str] = lambda item: "",
     sortable: bool = False,
 ) -> PageTable:
-    """The whole of `table`; the numbers of its notes stand apart from its cells."""
+    """All of `table`, with the numbers of its notes separate from its cells."""
     numbers = table.numbered()
     rows = [
         PageRow(

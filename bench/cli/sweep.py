@@ -208,7 +208,7 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Bu
 
 
 def _bounded(budget: Budget, planned: Plan, at_once: int) -> Budget:
-    """The budget, with twice the plan's upper bounds in place of those that nobody has given."""
+    """The budget, with twice the plan's upper bounds for whatever was not given."""
     cost, seconds = planned.most_dollars, planned.most_seconds
     if budget.cost is None and cost and not planned.unknown:
         budget = replace(budget, cost=(2 * cost).quantize(Decimal("0.01"), ROUND_UP))

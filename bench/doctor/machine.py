@@ -194,7 +194,7 @@ def _gpu(compute: Compute) -> Iterator[Finding]:
 
 
 def _counters(gpu: Gpu) -> Finding:
-    """Whether NVML, the driver's library, tells what the GPU uses."""
+    """Whether NVML, the driver's library, reports the GPU's energy."""
     try:
         metadata.version("nvidia-ml-py")
     except metadata.PackageNotFoundError:

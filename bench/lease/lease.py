@@ -113,7 +113,7 @@ def series_of(environ: Mapping[str, str]) -> str | None:
 
 
 def _of_launch(launch: Launch, opened: LeaseOpened, store: Store) -> LeaseHandle:
-    """This machine's lease in `launch`: its own, or the first that nobody has."""
+    """This machine's lease in `launch`: its own, or the first unclaimed one."""
     machine = _fingerprint(opened)
     for attempt in count(1):
         lease_id = launch.id if attempt == 1 else derived_id(time_of(launch.id).date(), f"{launch.id} {attempt}")

@@ -131,7 +131,7 @@ class Head:
 
 
 def _server(port: int, end: float) -> socket.socket:
-    """A server at `port`, once nobody else has it. Raises NodesApart."""
+    """A server at `port`, once the port is free. Raises NodesApart."""
     while True:
         try:
             return socket.create_server(("", port))

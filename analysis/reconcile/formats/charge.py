@@ -39,7 +39,7 @@ class ChargeRow:
 
 
 class Preview(NamedTuple):
-    """What is read of every row, before it is known whether it belongs to a lease."""
+    """The part of a row that is read before it is known whether the row belongs to a lease."""
 
     tag: str | None
     resource_id: str | None
@@ -75,14 +75,14 @@ class Format(Protocol):
         """The columns that, with the resource, tell one charge from another; of each tuple the first that is filled."""
 
     def preview(self, cells: Cells) -> Preview:
-        """Whose charge it may be. Never raises."""
+        """Which lease it may belong to. Never raises."""
 
     def charge(self, cells: Cells) -> ChargeRow:
         """The charge. Raises ValueError, naming the column, for what it cannot hold."""
 
 
 class Row(NamedTuple):
-    """One row of a source of charges: where it stands, and its cells, what is wrong with it, or why it is none."""
+    """One row of a source of charges: its position, and its cells, its error, or why it is not a charge."""
 
     where: str
     format: Format

@@ -47,7 +47,7 @@ def parse(name: str) -> Gpu:
 
 
 def exactly(name: str) -> Gpu:
-    """The parts of a name, with the usual memory where the name says none: what tells A100 from A100-80GB."""
+    """The parts of a name, with the default memory if the name has none: distinguishes A100 from A100-80GB."""
     gpu = parse(name)
     return replace(gpu, memory_gb=gpu.memory_gb or _usual_gb().get(gpu.model))
 

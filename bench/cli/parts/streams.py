@@ -27,7 +27,7 @@ class OutputError(StoreError, OSError):
 
 
 def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands in place of the characters that an encoding lacks. Bytes of a file's name stay what they are."""
+    """The replacement for characters that an encoding lacks. Bytes of a file name are kept."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     characters = error.object[error.start : error.end]

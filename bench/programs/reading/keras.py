@@ -23,7 +23,7 @@ _EPOCH = re.compile(r"\W*(?:start of )?epoch\W{0,3}[0-9]{1,9}\W{0,6}", re.IGNORE
 
 
 class Bar(NamedTuple):
-    """Where a bar stands, `of` how many where that is known; `text` is the line behind it.
+    """The position of a bar, `of` how many if known; `text` is the rest of the line.
 
     `named`: it begins with `step`, as lines of many programs do that draw no bars.
     """

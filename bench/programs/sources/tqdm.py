@@ -70,7 +70,7 @@ class _Bar:
         return self.of is None or self.count >= self.of
 
     def draw(self, count: int, of: int | None, elapsed: int) -> bool:
-        """It stands at `count` of `of` now; False where it is a late line of another rank's, which is not as far."""
+        """Set it to `count` of `of`; False for a late line of another rank, which is not as far."""
         if self.of is not None and self.of <= self.count > count:
             if of == self.of and elapsed >= self.elapsed and 2 * count > self.of:
                 return False
