@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The tests of a file on one worker, for their fixtures, in the order of tests/conftest.py. Not by xdist_group: from 9.2
-# on, pytest keeps the names of tests where pytest-xdist does not look for groups, which then are silently none.
+# The tests of a file run on one worker, for their fixtures, in the order of tests/conftest.py. Not by xdist_group: from 9.2
+# on, pytest keeps test names where pytest-xdist does not look for groups, which are then silently ignored.
 WORKERS := --numprocesses auto --dist loadfile --no-loadscope-reorder
 # SkyPilot keeps click below 8.2 and so has an environment of its own, as has the validator of FOCUS files.
 CLOUD_VENV ?= .venv-cloud
@@ -22,12 +22,12 @@ run: setup data  ## train airbench94-muon, then report
 	$(BIN)/bench run airbench94-muon --runs $(RUNS) --store $(STORE)
 	$(BIN)/bench report --store $(STORE)
 
-quick: setup data  ## the same road in about a minute and a half
+quick: setup data  ## the same with the recipe quick, in about a minute and a half
 	$(BIN)/bench run quick --runs $(RUNS) --store $(STORE)
 	$(BIN)/bench report --store $(STORE)
 
-# Called again, it goes on where it was broken off.
-gpu: setup data  ## half an hour on a GPU: what it computes, how fast by each path, real runs; then report
+# Called again, it resumes.
+gpu: setup data  ## half an hour on a GPU: correctness, speed of each path, real runs; then report
 	$(BIN)/python benchmarks/gpu_half_hour.py $(HALF_HOUR)$(if $(CIFAR10_DIR), --data '$(CIFAR10_DIR)')
 	$(BIN)/bench report --store $(HALF_HOUR)/store
 
@@ -51,24 +51,24 @@ check: setup  ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# What needs no torch, with the lowest versions that pyproject.toml admits; few examples, as `make test` has tried many.
+# Everything that needs no torch, with the lowest versions that pyproject.toml permits; few hypothesis examples, since `make test` tries many.
 test-floors: floors-venv
 	$(FLOORS_VENV)/bin/python -m pytest $(WORKERS) -m 'not slow' \
 		--hypothesis-profile few $(PYTEST_ARGS) \
 		tests/analysis tests/billing tests/cli tests/lease tests/record tests/store tests/sweep
 
 # A Docker engine on this machine, as root; tests/container says what it needs.
-test-container: setup  ## what needs an engine: the image built, runs inside it
+test-container: setup  ## tests that need a container engine: build the image, run in it
 	BENCH_TEST_CONTAINER=1 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/container
 
 # SkyPilot's own `sky launch` on this machine, as root; tests/skypilot says what they need. Slurm and AWS at once: either
 # waits for half of its time.
-test-cloud: setup cloud-venv  ## what needs SkyPilot: task files, local AWS, local Slurm
+test-cloud: setup cloud-venv  ## tests that need SkyPilot: task files, local AWS, local Slurm
 	BENCH_TEST_CLOUD=1 BENCH_TEST_PYTHON=$(abspath $(BIN)/python) \
 		$(CLOUD_VENV)/bin/python -m pytest $(WORKERS) $(PYTEST_ARGS) tests/skypilot
 
 # BUILD_ARGS="--build-arg BASE=…" for another base; the Dockerfile says what it must bring.
-image:  ## the Dockerfile, built as IMAGE
+image:  ## build the Dockerfile as IMAGE
 	DOCKER_BUILDKIT=1 docker build -t $(IMAGE) $(BUILD_ARGS) \
 		--build-arg GIT_COMMIT=$$(git describe --always --dirty --abbrev=40 --exclude='*') .
 
@@ -81,7 +81,7 @@ lock: setup  ## requirements.lock, from pyproject.toml and what PyPI has today
 
 setup: $(VENV)/.ready
 
-# Made again whenever the dependencies change.
+# Rebuilt whenever the dependencies change.
 $(VENV)/.ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
@@ -104,7 +104,7 @@ $(FOCUS_VENV)/.ready: Makefile
 
 trainer-venv: $(TRAINER_VENV)/.ready  ## an environment with Hugging Face's Trainer, on the torch of VENV
 
-# By its path: torch takes minutes and gigabytes to install once more.
+# By a .pth file: installing torch again would take minutes and gigabytes.
 $(TRAINER_VENV)/.ready: Makefile | setup
 	test -x $(TRAINER_VENV)/bin/python || $(PYTHON) -m venv $(TRAINER_VENV)
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' \

@@ -60,6 +60,6 @@ def _in_order(pool: Executor, work: Callable[[A], B], items: Iterable[A], ahead:
         while begun:
             yield begun.popleft().result()
             begun.extend(pool.submit(work, item) for item in islice(rest, 1))
-    finally:  # it broke off, or its consumer did
+    finally:  # it failed, or its consumer did
         for future in begun:
             future.cancel()

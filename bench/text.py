@@ -56,7 +56,7 @@ def one_line(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """`text` as it stands, in a cell of a Markdown table: no markup, no new column, no link, no formula, no HTML."""
+    """`text` verbatim in a cell of a Markdown table: no markup, no new column, no link, no formula, no HTML."""
     return _MARKDOWN.sub(lambda found: "\\" + found[0], text)
 
 

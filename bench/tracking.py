@@ -17,14 +17,14 @@ class Listener(Protocol):
     """Shows works in hand."""
 
     def task(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """A work that takes as long as the context: what is called with so many items done of `total`, if known."""
+        """A task that lasts as long as the context: yields what to call with the number of items done, of `total`."""
 
 
 _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def told_to(listener: Listener) -> Iterator[None]:
+def reporting_to(listener: Listener) -> Iterator[None]:
     """Tell `listener` of every work in this thread meanwhile."""
     token = _LISTENER.set(listener)
     try:
@@ -36,7 +36,7 @@ def told_to(listener: Listener) -> Iterator[None]:
 def tracked(
     items: Iterable[A], what: str, total: int | None = None, size: Callable[[A], int] = lambda _: 1
 ) -> Iterator[A]:
-    """`items` as they are, each told of once it was dealt with: `what` they are, such as `records`.
+    """`items` as they are, each reported once it is processed; `what` they are, such as `records`.
 
     An item counts as `size` of `total`; without a total no remaining time can be told.
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.tracking import told_to, tracked
+from bench.tracking import reporting_to, tracked
 from tests.support.told import Told
 
 
@@ -16,7 +16,7 @@ def test_nobody_need_listen() -> None:
 
 def test_each_item_is_told_of_once_it_was_dealt_with() -> None:
     told = Told()
-    with told_to(told):
+    with reporting_to(told):
         items = tracked(["ab", "c"], "words", size=len)
         assert next(items) == "ab"
         assert told.lines == [("words", None)]
@@ -33,6 +33,6 @@ def test_a_work_that_breaks_has_ended() -> None:
         yield 1
         raise ZeroDivisionError
 
-    with told_to(told), pytest.raises(ZeroDivisionError):
+    with reporting_to(told), pytest.raises(ZeroDivisionError):
         list(tracked(broken(), "things", 2))
     assert told.lines == [("things", 2), 1, "end"]

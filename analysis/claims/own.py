@@ -82,10 +82,10 @@ def _check(claim: OwnClaim, frame: pd.DataFrame, store: str) -> OwnCheck:
     paired = claim.b is not None and ran and interleaved(*sides)
     if paired:
         values = [*partners(*values)]
-    hindrance = _hindrance(claim, sides, values, currencies, paired=paired) if ran else None
-    found, interval = (None, None) if hindrance else _found(claim, values, paired=paired)
+    obstacle = _why_not_comparable(claim, sides, values, currencies, paired=paired) if ran else None
+    found, interval = (None, None) if obstacle else _found(claim, values, paired=paired)
     # What an interval says something of, where that is not a type of machine.
-    of = map(about, sides) if interval else [hindrance or _few(claim, values)]
+    of = map(about, sides) if interval else [obstacle or _few(claim, values)]
     unit = claim.unit if claim.metric == "time" else currencies[0] if len(currencies) == 1 else ""
     return OwnCheck(
         claim=claim,
@@ -129,7 +129,7 @@ def _qualified(sides: Sequence[Side], values: Sequence[pd.Series[float]]) -> Ite
         yield from doubts(side)
 
 
-def _hindrance(
+def _why_not_comparable(
     claim: OwnClaim,
     sides: Sequence[Side],
     values: Sequence[pd.Series[float]],

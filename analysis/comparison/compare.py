@@ -1,4 +1,4 @@
-"""A against B: two recipes, machines or stores compared metric by metric, with what qualifies it, and told."""
+"""A against B: two recipes, machines or stores compared metric by metric, with qualifications, and rendered."""
 
 from __future__ import annotations
 

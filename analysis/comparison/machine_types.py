@@ -32,7 +32,7 @@ def on_shared_types(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
 
 
 def several_types(side: Side) -> str | None:
-    """Why the side has no time and no cost, in words: it is of several types; None where it is of one."""
+    """Why the side has no time and no cost, in words: it has several machine types; None if it has one."""
     names = _names(side.runs["machine"])
     if len(names) < 2:
         return None

@@ -107,7 +107,7 @@ def partners(a: pd.Series[float], b: pd.Series[float]) -> tuple[pd.Series[float]
 
 
 def about(side: Side) -> str | None:
-    """What the runs of a side say something of, in words; None where that is its type of machine."""
+    """Which machines the results of a side describe, in words; None if that is the machine type."""
     machines = machines_of(side.runs)
     if machines is None:
         return f"{side.label}: not every run identifies its machine, so results are about the runs, not a type"
@@ -213,7 +213,7 @@ def unpriced(a: Side, b: Side) -> str | None:
 
 
 def distinct(side: Side, column: str) -> set[object]:
-    """What stands in a column of the runs, each once; None among them where one does not tell it."""
+    """The distinct values in a column of the runs, with None for unknown."""
     values = side.runs.reindex(columns=[column])[column].drop_duplicates().astype(object)
     return set(values.where(values.notna(), None))  # unknown is like unknown, which nan is not
 

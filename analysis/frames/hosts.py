@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def one_host(host_ids: pd.Series[Any], gpu_ids: pd.Series[Any]) -> pd.Series[Any]:
-    """One id for each run of a machine; missing where neither its host nor its GPUs are told.
+    """The machine of each run, as an id; missing if neither its host nor its GPUs are known.
 
     `gpu_ids` have spaces between. Runs that share a host, or a GPU, are of one machine: a run in a container may tell
     its GPUs alone.

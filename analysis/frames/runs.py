@@ -110,7 +110,7 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     """
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
     if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
-        # By number: text would be looked at anew for each grouping, and runs can be a series each.
+        # By number: text would be hashed again for each grouping, and every run may be a series of its own.
         series, recipe = pd.factorize(frame["series_id"])[0], frame["recipe"].cat.codes.to_numpy()
         process = own["setup_s"].notna().groupby(series).cumsum()
         for phase, of in (("setup", []), ("data", []), ("build", [recipe]), ("warmup", [recipe])):
@@ -168,15 +168,15 @@ def _machine_hourly(amount: str, unit: PriceUnit, accelerators: int) -> Decimal 
 
 def counted(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that count: all but those that completed with a clock read while the device was at work."""
-    return _those(frame, (frame["status"] != "completed") | frame["valid"])
+    return _selected(frame, (frame["status"] != "completed") | frame["valid"])
 
 
 def whole_runs(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that were to go to their end: all but samples."""
-    return _those(frame, frame["ended"] != "sampled")
+    return _selected(frame, frame["ended"] != "sampled")
 
 
-def _those(frame: pd.DataFrame, kept: pd.Series[bool]) -> pd.DataFrame:
+def _selected(frame: pd.DataFrame, kept: pd.Series[bool]) -> pd.DataFrame:
     """The rows that are `kept`; where all are, the frame itself: a million rows of all columns take long to copy."""
     return frame if kept.all() else frame[kept]
 

@@ -91,7 +91,7 @@ def logarithmic(axes: Axes, name: Literal["x", "y"], values: Sequence[float]) ->
 
 
 class Named(NamedTuple):
-    """A point with its name; `id` is that of the artist whose numbers the name stands for."""
+    """A point with its label; `id` is that of the artist with the label's tooltip."""
 
     axes: Axes
     x: float
@@ -106,7 +106,7 @@ class _Box(NamedTuple):
     low: float
     high: float
 
-    def meets(self, other: _Box) -> bool:
+    def overlaps(self, other: _Box) -> bool:
         return self.left < other.right and other.left < self.right and self.low < other.high and other.low < self.high
 
 
@@ -129,7 +129,7 @@ def write_names(figure: Figure, points: Sequence[Named], levels: Sequence[float]
         for side, rise, box in _candidates(x, y, cell_len(point.text) * _LETTER):
             if box.left < left or box.right > right or box.low < floor or box.high > ceiling + _HALF_LINE:
                 continue
-            if any(box.meets(other) for other in taken):
+            if any(box.overlaps(other) for other in taken):
                 continue
             taken.append(box)
             point.axes.annotate(

@@ -18,7 +18,7 @@ from analysis.plots.points import (
     UNPRICED,
     cannot_be_placed,
     cost_of,
-    is_supposed,
+    is_what_if,
     of_group,
     of_hits,
     of_point,
@@ -78,14 +78,14 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
     """
     placed = [group for group in groups if cannot_be_placed(group) is None]
     unpriced = [group for group in groups if cannot_be_placed(group) == UNPRICED]
-    fronts = pareto_fronts(group for group in placed if not is_supposed(group))
+    fronts = pareto_fronts(group for group in placed if not is_what_if(group))
 
     def draw(figure: Figure) -> Tips:
         shares = [2.6 if narrow else 4.5] * bool(placed) + [1.0] * bool(unpriced)
         found = figure.subplots(1, len(shares), sharey=True, squeeze=False, width_ratios=shares)[0]
         leave(figure, Margins())
         axes, strip = found[0], found[-1]
-        ids = {group.label: f"told-{number}" for number, group in enumerate([*placed, *unpriced])}
+        ids = {group.label: f"tip-{number}" for number, group in enumerate([*placed, *unpriced])}
         for best in fronts:
             axes.plot(
                 [cost_of(g) for g in best], [time_of(g) for g in best], color=MUTED, linewidth=1, drawstyle="steps-post"
@@ -133,14 +133,14 @@ def accuracy_by_time(
         seconds, ends = [], []
         tips: dict[str, str | Sequence[str]] = {}
         for number, (group, of_runs) in enumerate(curves):
-            colour, told = SERIES[colours[group.label]], f"told-{number}"
+            colour, gid = SERIES[colours[group.label]], f"tip-{number}"
             both = list(zip(group.runs, of_runs, strict=True))
             drawn = [(run, curve) for run, curve in subsample(both, lines_for(len(curves))) if curve]
             lines = [[(r.seconds, 100 * r.accuracy) for r in curve] for _, curve in drawn]
             if not lines:
                 continue
             long = [line for line in lines if len(line) > 1]
-            axes.add_collection(LineCollection(long, colors=colour, linewidths=0.7, alpha=0.55, gid=told))
+            axes.add_collection(LineCollection(long, colors=colour, linewidths=0.7, alpha=0.55, gid=gid))
             axes.plot(
                 *zip(*(line[-1] for line in lines), strict=True),
                 "o",
@@ -148,12 +148,12 @@ def accuracy_by_time(
                 markersize=3.4,
                 linewidth=0,
                 markeredgewidth=0,
-                gid=f"{told}-ends",
+                gid=f"{gid}-ends",
             )
-            tips[told] = of_group(group)
-            tips[f"{told}-ends"] = [of_reading(group, run, curve[-1]) for run, curve in drawn]
+            tips[gid] = of_group(group)
+            tips[f"{gid}-ends"] = [of_reading(group, run, curve[-1]) for run, curve in drawn]
             seconds += [second for line in lines for second, _ in line]
-            ends.append(Named(axes, *max(line[-1] for line in lines), group.label, told))
+            ends.append(Named(axes, *max(line[-1] for line in lines), group.label, gid))
         for target in targets:
             axes.axhline(100 * target, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.autoscale_view()
@@ -195,10 +195,10 @@ def share_of_hits(hits: Sequence[tuple[Group, Hits]], policy: Policy, colours: C
                 drawstyle="steps-post",
                 linewidth=1.6,
                 linestyle=dash,
-                gid=f"told-{index}",
+                gid=f"tip-{index}",
             )
-            tips[f"told-{index}"] = of_hits(group, hit)
-            ends.append(Named(axes, max(hit.until, start), last, group.label, f"told-{index}"))
+            tips[f"tip-{index}"] = of_hits(group, hit)
+            ends.append(Named(axes, max(hit.until, start), last, group.label, f"tip-{index}"))
         axes.set_ylim(-4, 108)
         time_axis(axes, [start, *edges], policy)
         above(axes, "share of all runs that have hit, %")
@@ -208,12 +208,12 @@ def share_of_hits(hits: Sequence[tuple[Group, Hits]], policy: Policy, colours: C
     return svg_of("hits", draw, *_SIZE)
 
 
-def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> None:
+def _point(axes: Axes, group: Group, x: float, colours: Colours, gid: str) -> None:
     row, number = group.row, colours[group.label]
     colour = SERIES[number] if number >= 0 else MUTED
     if row.time_s_interval:
         # Cost is time by a constant: both ends of the interval lie on one slanted line.
-        interval = row.what_if_train_cost_interval if is_supposed(group) else row.train_cost_interval
+        interval = row.what_if_train_cost_interval if is_what_if(group) else row.train_cost_interval
         across = interval[:2] if interval else (x, x)
         axes.plot(across, row.time_s_interval[:2], color=colour, linewidth=2.4)
     published = row.kind == "published"
@@ -224,6 +224,6 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, told: str) -> N
         markersize=6.5,
         markeredgewidth=1.5,
         markeredgecolor=colour,
-        markerfacecolor=PAPER if published or is_supposed(group) else colour,
-        gid=told,
+        markerfacecolor=PAPER if published or is_what_if(group) else colour,
+        gid=gid,
     )

@@ -16,7 +16,7 @@ from analysis.plots.draw import (
     time_and_cost,
 )
 from analysis.plots.lease_figure import lease_figure
-from analysis.plots.points import UNPRICED, cannot_be_placed, cost_of, is_supposed, pareto_fronts, time_of
+from analysis.plots.points import UNPRICED, cannot_be_placed, cost_of, is_what_if, pareto_fronts, time_of
 from analysis.plots.svg import Figure, Key
 from analysis.stats.intervals import Interval
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run
@@ -44,7 +44,7 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
     placed = [group for group in groups if reasons[group.label] is None]
     unpriced = [group for group in groups if reasons[group.label] == UNPRICED]
     shown = [group for group in groups if reasons[group.label] in (None, UNPRICED)]
-    paid = [group for group in placed if not is_supposed(group)]
+    paid = [group for group in placed if not is_what_if(group)]
     best = {group.label for front in pareto_fronts(paid) for group in front}
     description = [] if shown else ["No row has a run that hit and a time."]
     if placed:
@@ -68,7 +68,7 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
         svg=time_and_cost(shown, colours) if shown else None,
         narrow=time_and_cost(shown, colours, narrow=True) if shown else None,
         key=(
-            *([Key("our runs, one colour per row", -1)] if any(g.runs and not is_supposed(g) for g in shown) else []),
+            *([Key("our runs, one colour per row", -1)] if any(g.runs and not is_what_if(g) for g in shown) else []),
             *([Key("at the what-if price, which nobody paid", -1, ring=True)] if len(paid) < len(placed) else []),
             *([Key("published entries", -1, hollow=True)] if any(not group.runs for group in shown) else []),
         ),
@@ -113,7 +113,7 @@ def _placed_row(group: Group, best: bool) -> tuple[str, ...]:
     row = group.row
     category = CATEGORIES.get(row.pricing_category or "", "published" if row.kind == "published" else UNKNOWN)
     money, between, known = UNKNOWN, row.train_cost_interval, NOT_APPLICABLE
-    if is_supposed(group):
+    if is_what_if(group):
         category, money, between = "what-if", significant(cost_of(group)), row.what_if_train_cost_interval
     elif row.train_cost is not None:
         money, known = significant(cost_of(group)), "yes" if best else "no"

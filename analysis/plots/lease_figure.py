@@ -51,7 +51,7 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: what stands above it, the length of each part, what stands behind it, and what each part says."""
+    """A bar: its label above, the length of each part, its total behind, and the tooltip of each part."""
 
     label: str
     parts: dict[str, float]
@@ -82,8 +82,8 @@ def lease_bars(panels: Sequence[Panel]) -> Svg:
                 left = 0.0
                 for part, length in bar.parts.items():
                     number, faint = COLOURS[part]
-                    told = f"told-{len(tips)}"
-                    tips[told] = bar.tips[part]
+                    gid = f"tip-{len(tips)}"
+                    tips[gid] = bar.tips[part]
                     axes.barh(
                         place + 0.15,
                         length,
@@ -93,7 +93,7 @@ def lease_bars(panels: Sequence[Panel]) -> Svg:
                         alpha=FAINT if faint else 1,
                         edgecolor=PAPER,
                         linewidth=0.8,
-                        gid=told,
+                        gid=gid,
                     )
                     left += length
                 axes.annotate(

@@ -37,7 +37,7 @@ def short_names(rows: Sequence[Row]) -> list[str]:
         else _joined(row.recipe, machines[row.machine] if several and row.kind == "measured" else "")
         for row in rows
     ]
-    return _numbered(_cut(name) for name in told_apart(names, rows, [machines[row.machine] for row in rows]))
+    return _numbered(_cut(name) for name in disambiguated(names, rows, [machines[row.machine] for row in rows]))
 
 
 def full_names(rows: Sequence[Row]) -> list[str]:
@@ -48,10 +48,10 @@ def full_names(rows: Sequence[Row]) -> list[str]:
         category = CATEGORIES[row.pricing_category] if row.pricing_category in ("Dynamic", "Committed") else ""
         how = (row.precision, row.path, convolution, category)
         names.append(_joined(row.recipe, row.machine, *(part or "" for part in how)))
-    return _numbered(told_apart(names, rows))
+    return _numbered(disambiguated(names, rows))
 
 
-def told_apart(names: Sequence[str], rows: Sequence[Row], machines: Sequence[str] | None = None) -> list[str]:
+def disambiguated(names: Sequence[str], rows: Sequence[Row], machines: Sequence[str] | None = None) -> list[str]:
     """`names` of `rows`, those that several have with what differs between them, as far as anything does.
 
     `machines`: as they are to be called where the machine differs, which is not asked without them.

@@ -13,16 +13,16 @@ from bench.text import UNKNOWN, percent, plural, significant
 UNPRICED = "price unknown"
 
 
-def is_supposed(group: Group) -> bool:
-    """Whether the row stands among times and dollars at a price that nobody paid, for want of its own."""
+def is_what_if(group: Group) -> bool:
+    """Whether the row is plotted at the what-if price, because it has no price of its own."""
     row = group.row
     return row.price_per_hour is None and row.what_if_currency == "USD" and bool(row.what_if_train_cost)
 
 
 def cost_of(group: Group) -> float:
-    """The row's median train cost: at its own price, at the one that nobody paid where it has none, or else 0."""
+    """The row's median train cost: at its own price, otherwise at the what-if price, otherwise 0."""
     row = group.row
-    return float((row.what_if_train_cost if is_supposed(group) else row.train_cost) or 0)
+    return float((row.what_if_train_cost if is_what_if(group) else row.train_cost) or 0)
 
 
 def time_of(group: Group) -> float:
@@ -37,7 +37,7 @@ def cannot_be_placed(group: Group) -> str | None:
         return "no run reached the target"
     if row.time_s is None:
         return "no time under this clock"
-    if is_supposed(group):
+    if is_what_if(group):
         return None
     if row.price_per_hour is None or row.train_cost is None:
         return UNPRICED if row.time_s else "takes 0 s, which a logarithmic scale cannot show"
@@ -71,7 +71,7 @@ def of_point(group: Group) -> str:
     """Of a row among times and dollars: time, cost, and how often it hit."""
     row = group.row
     cost = f"median train cost: {UNKNOWN}"
-    if is_supposed(group):
+    if is_what_if(group):
         cost = (
             f"what-if train cost: {_estimate(cost_of(group), row.what_if_train_cost_interval)} USD, which nobody paid"
         )

@@ -100,7 +100,7 @@ def _inside(svg: str, name: str, tips: Tips) -> Svg:
     meant = {*re.findall(r'(?:href="|url\()#([\w-]+)', body), *tips, *(f"{gid}-name" for gid in tips)}
     # Tags alone: a name that stands between two of them is anybody's text.
     body = re.sub("<[^>]*>", lambda tag: _tag(tag[0], name, meant), body)
-    return Svg(view_box[1], _spoken(re.sub(r"\n\s*", "\n", body).strip(), name, tips))
+    return Svg(view_box[1], _with_tooltips(re.sub(r"\n\s*", "\n", body).strip(), name, tips))
 
 
 def _tag(tag: str, name: str, meant: Set[str]) -> str:
@@ -111,28 +111,28 @@ def _tag(tag: str, name: str, meant: Set[str]) -> str:
     return _COLOUR.sub(lambda found: _VARIABLES[found[0]], tag)
 
 
-def _spoken(body: str, name: str, tips: Tips) -> str:
+def _with_tooltips(body: str, name: str, tips: Tips) -> str:
     """The drawing with the `tips` in it."""
     for gid, said in tips.items():
         opening = f'<g id="{name}-{gid}"'
         before, found, after = body.partition(opening)
         if isinstance(said, str):
-            body = f"{before}{found} {_says(said)}{after}" if found else before
+            body = f"{before}{found} {_tooltip_attributes(said)}{after}" if found else before
         elif found:
-            markers = map(_says, said)
+            markers = map(_tooltip_attributes, said)
             body = before + found + re.sub("<use", lambda _, says=markers: f"<use {next(says)}", after, count=len(said))  # type: ignore[misc]  # a default binds the loop's variable
     # A name stands for what it stands beside.
     return re.sub(r'<g id="([\w-]+)-name"', r'<g class="name" data-of="\1"', body)
 
 
-def _says(text: str) -> str:
+def _tooltip_attributes(text: str) -> str:
     """The attributes of an element that is reached and says `text`, line by line."""
-    return f'class="told" tabindex="-1" role="img" aria-label="{html.escape(text)}"'.replace("\n", "&#10;")
+    return f'class="has-tip" tabindex="-1" role="img" aria-label="{html.escape(text)}"'.replace("\n", "&#10;")
 
 
 @dataclass(frozen=True)
 class Key:
-    """What a colour of the drawing stands for; `colour` is a number of the page's series, -1 the muted one.
+    """A legend entry; `colour` is an index into the page's series, -1 the muted colour.
 
     It is a filled circle, a `hollow` diamond or a `ring`.
     """

@@ -86,6 +86,6 @@ def _rows(series: PublishedRuns) -> Iterator[dict[str, Any]]:
 
 
 def _policies(series: PublishedRuns, run: PublishedRun) -> dict[str, float | None]:
-    """The run's times under our clocks, where what its author tells says them; of a miss what it used is not told."""
+    """The run's times on our clocks, if they follow from what its author reports; that of a miss is unknown."""
     times = {policy: series.seconds_under(run, policy) for policy in POLICIES}
     return {f"{policy}_{what}": seconds for policy, seconds in times.items() for what in ("s", "attempt_s")}

@@ -22,7 +22,7 @@ def times_of(series: PublishedRuns) -> list[float]:
 
 
 def times_by_machine(series: PublishedRuns) -> list[list[float]]:
-    """The seconds of each machine's runs; none where it is not told of all runs on which they ran."""
+    """The seconds of each machine's runs; none unless the machine of every run is known."""
     by_machine: defaultdict[int | None, list[float]] = defaultdict(list)
     for run in series.runs:
         if run.completed and run.seconds is not None:
@@ -31,7 +31,7 @@ def times_by_machine(series: PublishedRuns) -> list[list[float]]:
 
 
 def left_out(series: PublishedRuns) -> float | None:
-    """The median of the seconds that the clock leaves out, of those phases that are told of every run; None: of none.
+    """The median of the seconds that the clock leaves out, in phases known for every run; None if there are none.
 
     What is told of none or of some of the runs comes on top: the lines of the summary say of what phases.
     """
@@ -97,7 +97,7 @@ def _spread(series: PublishedRuns) -> Iterator[str]:
 
 
 def _aborted(series: PublishedRuns) -> Iterator[str]:
-    """What runs that have their time and missed were at last, of which nobody says whether it was their end."""
+    """The last values of runs that have a time but missed: whether these are final is unknown."""
     last = [run.value for run in series.runs if not run.completed and run.seconds is not None and run.value is not None]
     if last:
         shown = " ".join(significant(value, 5) for value in last[:_LISTED])

@@ -32,7 +32,7 @@ class ExportFile:
 
 
 def form_of(name: str) -> tuple[str, str]:
-    """The name without the ending that tells its form, and that ending; empty where it is no export's."""
+    """The name without its extension, and the extension; empty if it is not that of an export."""
     endings = (form + packed for form in FORMS for packed in PACKED)
     ending = next((ending for ending in endings if name.lower().endswith(ending)), "")
     return name[: len(name) - len(ending)], ending

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from analysis.frames.leases import NEAR, Lease
 from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.formats.cells import Cells
-from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
+from analysis.reconcile.formats.charge import ChargeRow, Preview, Row, RowError
 from analysis.reconcile.formats.identity import coarse_of, digest_of, place_of
 from analysis.reconcile.overlap import Covered, Run, runs_that_count
 from analysis.reconcile.spans import Spans
@@ -64,17 +64,17 @@ class Portion(Covered):
         """When the file was made; now at the latest, or its bill would count over any correction for years."""
         return datetime.fromtimestamp(min(self.file.modified, datetime.now(UTC).timestamp()), UTC)
 
-    def extend(self, glance: Glance) -> None:
+    def extend(self, preview: Preview) -> None:
         """See how far the charges go."""
-        since, until = glance.since, glance.until
+        since, until = preview.since, preview.until
         if since is not None and (self.since is None or since < self.since):
             self.since = since
         if until is not None:
             if self.until is None or until > self.until:
                 self.until = until
-            known = self.reach.get(glance.provider)
+            known = self.reach.get(preview.provider)
             if known is None or until > known:
-                self.reach[glance.provider] = until
+                self.reach[preview.provider] = until
 
 
 @dataclass
@@ -117,11 +117,11 @@ class LeaseIndex:
             if lease.opened.resource_id:
                 self.by_resource.setdefault(lease.opened.resource_id.casefold(), []).append(lease)
 
-    def candidates(self, glance: Glance) -> tuple[list[Lease], JoinedBy]:
+    def candidates(self, preview: Preview) -> tuple[list[Lease], JoinedBy]:
         """The leases that a charge can be of, and why."""
-        if glance.tag is not None:
-            return self.by_tag.get(glance.tag, []), "tag"
-        return self.by_resource.get((glance.resource_id or "").casefold(), []), "resource-id"
+        if preview.tag is not None:
+            return self.by_tag.get(preview.tag, []), "tag"
+        return self.by_resource.get((preview.resource_id or "").casefold(), []), "resource-id"
 
 
 def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str, Lease]) -> MatchResult:
@@ -181,10 +181,10 @@ def _each_once(runs: Iterable[Run], notes: list[str]) -> Iterator[Matched]:
         counted |= own
         places |= {place_of(digest) for digest in own}
         spans.merge(own_spans)
-        notes += _said_of(run.name, otherwise, alike)
+        notes += _overlap_notes(run.name, otherwise, alike)
 
 
-def _said_of(name: str, otherwise: int, alike: int) -> Iterator[str]:
+def _overlap_notes(name: str, otherwise: int, alike: int) -> Iterator[str]:
     if otherwise:
         rows = plural(otherwise, "row")
         yield f"not counted: {rows} of {name}, whose use a newer file charges by longer or shorter times"
@@ -212,33 +212,33 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex, several:
         elif isinstance(row.cells, str):
             portion_of(_NO_PERIOD).skipped[row.cells] += 1
         else:
-            glance = row.format.glance(row.cells)
-            if glance.refused is not None:
-                refusal = RowError(f"{row.where}: {glance.refused}; nothing of this file is counted")
+            preview = row.format.preview(row.cells)
+            if preview.refused is not None:
+                refusal = RowError(f"{row.where}: {preview.refused}; nothing of this file is counted")
                 return [Portion(file, _NO_PERIOD, errors=[refusal])]
-            portion = portion_of(glance.period)
+            portion = portion_of(preview.period)
             portion.sources.add(row.format.source)
             # Of no resource, two accounts have rows that are alike.
-            if several and (glance.resource_id or glance.tag) and portion.sketch.takes(coarse_of(glance)):
-                portion.sketch.add(digest_of(row.format, row.cells, glance), glance.since)
-            portion.extend(glance)
-            _match_row(portion, row, glance, index, several)
+            if several and (preview.resource_id or preview.tag) and portion.sketch.takes(coarse_of(preview)):
+                portion.sketch.add(digest_of(row.format, row.cells, preview), preview.since)
+            portion.extend(preview)
+            _match_row(portion, row, preview, index, several)
     return portions.values()
 
 
-def _match_row(portion: Portion, row: Row, glance: Glance, index: LeaseIndex, several: bool) -> None:
-    candidates, by = index.candidates(glance)
+def _match_row(portion: Portion, row: Row, preview: Preview, index: LeaseIndex, several: bool) -> None:
+    candidates, by = index.candidates(preview)
     assert not isinstance(row.cells, str | RowError)
     charged = _charged(portion, row, row.cells, candidates, by) if candidates else None
     if charged is not None:
-        digest = digest_of(row.format, row.cells, glance) if several else hash(glance.period)
-        portion.matched.append(Matched(*charged, by, row.format.source, digest, glance.since, portion.exported))
-    elif glance.tag_error is not None:
-        portion.errors.append(RowError(f"{row.where}: {glance.tag_error}; the row is not counted"))
+        digest = digest_of(row.format, row.cells, preview) if several else hash(preview.period)
+        portion.matched.append(Matched(*charged, by, row.format.source, digest, preview.since, portion.exported))
+    elif preview.tag_error is not None:
+        portion.errors.append(RowError(f"{row.where}: {preview.tag_error}; the row is not counted"))
     elif candidates:
         return  # `_charged` said why
-    elif glance.tag is not None:
-        portion.orphans[glance.tag] += 1
+    elif preview.tag is not None:
+        portion.orphans[preview.tag] += 1
     else:
         portion.unrelated += 1
 
@@ -246,7 +246,7 @@ def _match_row(portion: Portion, row: Row, glance: Glance, index: LeaseIndex, se
 def _charged(
     portion: Portion, row: Row, cells: Cells, candidates: list[Lease], by: JoinedBy
 ) -> tuple[Lease, ChargeRow] | None:
-    """The charge and which of these leases it is of; None, and why stands in `portion`, where it is of none."""
+    """The charge and the lease that it belongs to; None if it belongs to none, with the reason in `portion`."""
     try:
         charge = row.format.charge(cells)
     except (ValueError, OverflowError) as error:  # there is no month after the last of all years

@@ -106,7 +106,7 @@ class Run:
 
     @property
     def series(self) -> str | None:
-        """The export that it is a run of, where its folder tells."""
+        """The export that it is a run of, if known from its folder."""
         return self.parts[0].file.series
 
     @property
@@ -155,7 +155,7 @@ def runs_that_count(covered: Iterable[Covered]) -> tuple[list[Run], list[str]]:
 
 
 def _without_left_over(parts: list[Covered]) -> list[Run]:
-    """The parts of one run, and each that mostly stands in the others on its own."""
+    """The parts of one run; a part that is mostly contained in the others is separate."""
     own: list[Covered] = []
     left_over: list[Run] = []
     rows = Sketch()

@@ -21,7 +21,7 @@ from analysis.reconcile.formats.cells import blank, column
 from analysis.reconcile.formats.charge import Format, Row, RowError
 from analysis.reconcile.formats.tags import is_lease_tag
 from analysis.reconcile.opening import opened, unpacked
-from analysis.reconcile.spelling import mends_of
+from analysis.reconcile.spelling import repairs_of
 from bench.errors import BenchError, UsageError
 
 _ROWS = 10_000  # of Parquet, held at a time
@@ -60,7 +60,7 @@ def _text(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
 
 
 def _objects(found: Iterator[dict[str, object] | None], source: str) -> Iterator[Row]:
-    """The rows that these objects are; of None it is said that it is none."""
+    """These objects as rows; None becomes a row that is not a charge."""
     head = list(islice(found, _OBJECTS))
     names = list(dict.fromkeys(name for cells in head if cells for name in cells))
     form = format_of(names)
@@ -100,7 +100,7 @@ def _array(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[dict[str, o
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """The object of these pairs. Raises ValueError where a key stands twice: which of two costs counts is not told."""
+    """The object with these pairs. Raises ValueError for a duplicate key, since either of two costs could count."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key stands twice")
@@ -120,7 +120,7 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
     places = _places(header, form)
     names = (column(name) for either in form.required for name in either)
     sample = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    mends = mends_of(sample[before + 1 :], places)
+    repairs = repairs_of(sample[before + 1 :], places)
     heads = frozenset(header)
     dated = [places[name] for name in names if name in places and ("date" in name or "period" in name)]
     for cells in reader:
@@ -141,7 +141,7 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
             yield Row(where, form, error)
         else:
             row = {name: cells[place] for name, place in places.items()}
-            row.update({name: mend(row[name]) for name, mend in mends.items()})
+            row.update({name: mend(row[name]) for name, mend in repairs.items()})
             yield Row(where, form, row)
 
 
@@ -155,7 +155,7 @@ def _encoding(head: bytes) -> str:
 
 
 def _header(head: str, source: str) -> tuple[str, int]:
-    """The separator, and how many rows stand before the header. Raises UsageError where there is none."""
+    """The separator, and the number of rows before the header. Raises UsageError if there is no header."""
     first: list[str] = []
     for delimiter in ",;\t|":
         rows = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), _PREAMBLE))
@@ -206,7 +206,7 @@ def _cell(scalar: Any) -> Any:
 
 
 def _places(header: Sequence[str], form: Format) -> dict[str, int]:
-    """Where each column that is read stands; of two of a name the first."""
+    """The position of each column that is read; the first of two with the same name."""
     wanted = {column(name) for names in (*form.required, *form.identity, form.optional) for name in names}
     places: dict[str, int] = {}
     for place, name in enumerate(header):

@@ -60,7 +60,7 @@ def _newest_runs(files: list[ExportFile], notes: list[str]) -> list[ExportFile]:
 
 
 def _holds_rows(file: ExportFile) -> bool:
-    """Whether a row stands below its header; of one that is broken, reading it says so."""
+    """Whether it has a row below its header; a broken file is reported when it is read."""
     if file.size > _SMALL:
         return True
     try:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-Mend = Callable[[str], str]
+Repair = Callable[[str], str]
 
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+(E[+-]?\d+)?", re.IGNORECASE)
 _POINT = re.compile(r"[+-]?(\d*|\d{1,3}(,\d{3})+)\.\d+(E[+-]?\d+)?", re.IGNORECASE)
@@ -28,32 +28,32 @@ class _Kind(NamedTuple):
     """A kind of columns that can be spelled in two ways."""
 
     words: tuple[str, ...]  # one of them is in the name of such a column
-    told: Callable[[str], str]  # by a cell, which way; empty: it does not tell
-    mends: Mapping[frozenset[str], Mend]  # what makes cells plain, by what the others tell
+    style: Callable[[str], str]  # by a cell, which way; empty: it does not tell
+    repairs: Mapping[frozenset[str], Repair]  # what makes cells plain, by what the others tell
 
 
-def mends_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[str, Mend]:
-    """What makes the cells of a column plain, for each column of these rows that needs it."""
+def repairs_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[str, Repair]:
+    """How to repair the cells of a column, for each column of these rows that needs it."""
     heads = {name: [row[place].strip() for row in rows if place < len(row)] for name, place in places.items()}
-    mends: dict[str, Mend] = {}
+    repairs: dict[str, Repair] = {}
     currencies = {cell.upper() for name in heads if "currency" in name for cell in heads[name]} - {""}
     for kind in (_NUMBERS, _DATES):
         names = [name for name in heads if any(word in name for word in kind.words)]
-        told = {name: frozenset(kind.told(cell) for cell in heads[name]) - {""} for name in names}
-        of_file = frozenset[str]().union(*told.values())
+        styles = {name: frozenset(kind.style(cell) for cell in heads[name]) - {""} for name in names}
+        of_file = frozenset[str]().union(*styles.values())
         if kind is _DATES and not of_file:
             starts = [cell for name in names if "billingperiodstart" in name for cell in heads[name]]
-            of_file = frozenset(map(_told_month, starts)) - {""}
+            of_file = frozenset(map(_period_style, starts)) - {""}
         if kind is _NUMBERS and not of_file and currencies & _WHOLE:
-            mends |= dict.fromkeys(names, _refused_number)
+            repairs |= dict.fromkeys(names, _refused_number)
         for name in names:
-            mend = kind.mends.get(told[name] or of_file)
-            if mend is not None and (mend is not _without_commas or any("," in cell for cell in heads[name])):
-                mends[name] = mend
-    return mends
+            repair = kind.repairs.get(styles[name] or of_file)
+            if repair is not None and (repair is not _without_commas or any("," in cell for cell in heads[name])):
+                repairs[name] = repair
+    return repairs
 
 
-def _told_number(cell: str) -> str:
+def _number_style(cell: str) -> str:
     if _EITHER.fullmatch(cell):
         return ""
     if groups := _GROUPS.fullmatch(cell):
@@ -80,13 +80,13 @@ def _refused_number(cell: str) -> str:
     return f"{cell} (decimals, or thousands?)" if "." in cell and _EITHER.fullmatch(cell.strip()) else cell
 
 
-def _told_date(cell: str) -> str:
+def _date_style(cell: str) -> str:
     date = _DATE.fullmatch(cell)
     return "" if date is None else "day" if int(date[1]) > 12 else "month" if int(date[2]) > 12 else ""
 
 
-def _told_month(cell: str) -> str:
-    """As `_told_date`, of a period that begins on the first of a month, as nearly all do."""
+def _period_style(cell: str) -> str:
+    """As `_date_style`, of a period that begins on the first of a month, as nearly all do."""
     date = _DATE.fullmatch(cell)
     first = date is not None and int(date[1]) == 1, date is not None and int(date[2]) == 1
     return {(True, False): "day", (False, True): "month"}.get(first, "")
@@ -99,14 +99,16 @@ def _year_first(cell: str) -> str:
 
 
 def _refused(cell: str) -> str:
-    """As it is where it tells its own way; else with a word that no date has, so that it is refused."""
+    """Unchanged if its own style is clear; otherwise with a word that makes it invalid, so that it is refused."""
     date = _DATE.fullmatch(cell.strip())
-    return cell if date is None or _told_date(cell.strip()) == "month" else f"{cell} (day or month first?)"
+    return cell if date is None or _date_style(cell.strip()) == "month" else f"{cell} (day or month first?)"
 
 
 _NUMBERS = _Kind(
     ("cost", "amount", "quantity"),
-    _told_number,
+    _number_style,
     {frozenset({"comma"}): _with_point, frozenset({"point"}): _without_commas},
 )
-_DATES = _Kind(("date", "period"), _told_date, {frozenset({"day"}): _year_first, frozenset({"day", "month"}): _refused})
+_DATES = _Kind(
+    ("date", "period"), _date_style, {frozenset({"day"}): _year_first, frozenset({"day", "month"}): _refused}
+)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 
-from analysis.plots.names import told_apart
+from analysis.plots.names import disambiguated
 from analysis.report.report import Report
 from analysis.stats.intervals import LEVEL, MEDIAN_FROM, Interval
 from analysis.stats.machines import TYPE_FROM
@@ -51,7 +51,7 @@ def answer(report: Report) -> list[str]:
         if timed
         else f"No run {task(rows[0])} hit with a time on the {report.policy} clock, out of {_attempts(rows)}."
     )
-    return [first, _cost(rows, names, report), _sure(enough or timed[:1], names, tasks)]
+    return [first, _cost(rows, names, report), _evidence(enough or timed[:1], names, tasks)]
 
 
 def first_rows(rows: Sequence[Row]) -> list[Row]:
@@ -91,11 +91,13 @@ def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
     if len(enough) < 2:
         others = _no_rival(len(timed), f"{MEDIAN_FROM} runs with a time")
         return f"{names[row]} took {_seconds(row)} {task(row)} {facts}{others}."
-    return f"Fastest {task(row)} was {names[row]}: {_seconds(row)} {facts}{_of(enough, timed, f'{MEDIAN_FROM} runs')}."
+    return (
+        f"Fastest {task(row)} was {names[row]}: {_seconds(row)} {facts}{_among(enough, timed, f'{MEDIAN_FROM} runs')}."
+    )
 
 
 def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
-    """What a success cost at least, at the prices of the records and at the one that nobody paid."""
+    """The lowest cost per success, at the recorded prices and at the what-if price."""
     said = []
     paid = [
         _Success(row.cost_per_success, row.cost_per_success_interval, row, row.currency, _paid_as(row, names))
@@ -148,7 +150,7 @@ def _cheapest(found: Sequence[_Success], rows: Sequence[Row], names: Names, verb
         in_currency = f"{what} in {first.currency}"
         return f"a success of {names[first.row]} {cost} {_amount(first)}{_no_rival(len(rows), in_currency)}"
     return (
-        f"cheapest per success {was} {names[first.row]}: {_amount(first)}{_of(enough, rows, what)}"
+        f"cheapest per success {was} {names[first.row]}: {_amount(first)}{_among(enough, rows, what)}"
         f"{_next_cheapest(first, enough[1], names)}"
     )
 
@@ -177,7 +179,7 @@ def _paid_as(row: Row, names: Names) -> str:
     return f"{category}, " if category and not names[row].endswith(f", {category}") else ""
 
 
-def _of(enough: Sequence[object], rows: Sequence[Row], what: str) -> str:
+def _among(enough: Sequence[object], rows: Sequence[Row], what: str) -> str:
     """Among how many of `rows` one was the first, where that is not all."""
     return f", of the {len(enough)} of {len(rows)} rows with {what} or more" if len(enough) < len(rows) else ""
 
@@ -192,8 +194,8 @@ def _sentence(said: Sequence[str]) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _sure(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> str:
-    """What comes next, and what all that rests on."""
+def _evidence(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> str:
+    """The second fastest, and the number of runs behind the answer."""
     kinds = {row.machine for rows in tasks for row in rows}
     said = [
         f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})"
@@ -229,7 +231,7 @@ def _other(row: Row, first: Row) -> str:
 
 def _names(rows: Sequence[Row]) -> Names:
     """What the sentences call each of `rows`: what ran where, and how, where several ran there."""
-    return dict(zip(rows, told_apart([f"{row.recipe} on {row.machine}" for row in rows], rows), strict=True))
+    return dict(zip(rows, disambiguated([f"{row.recipe} on {row.machine}" for row in rows], rows), strict=True))
 
 
 def _attempts(rows: Sequence[Row]) -> str:

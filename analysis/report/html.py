@@ -120,7 +120,7 @@ def as_html(report: Report) -> str:
         verdicts=[(check, " ".join(cells[4])) for check, cells in zip(claims.items, claims.rows(), strict=True)],
         costs=costs,
         short=_short(report, costs),
-        full=_whole("all-rows", "Every row and column", costs, notes="row", kind=lambda row: row.kind, sortable=True),
+        full=_whole("all-rows", "All rows and columns", costs, notes="row", kind=lambda row: row.kind, sortable=True),
         more_tables=[
             (table, _whole(f"{name}s", table.title, table, notes=name))
             for name, table in (("sample", samples), ("lease", leases))
@@ -176,7 +176,7 @@ def _whole(
     kind: Callable[[Any], str] = lambda item: "",
     sortable: bool = False,
 ) -> PageTable:
-    """The whole of `table`; the numbers of its notes stand apart from its cells."""
+    """All of `table`, with the numbers of its notes separate from its cells."""
     numbers = table.numbered()
     rows = [
         PageRow(

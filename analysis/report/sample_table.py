@@ -48,7 +48,7 @@ def sample_table(rows: Sequence[SampleRow]) -> Table[SampleRow]:
 
 
 def _what_if_columns(rows: Sequence[SampleRow]) -> tuple[Column[SampleRow], ...]:
-    """At a price that nobody paid: none unless the rows have one, which is then the same."""
+    """The what-if columns: none unless the rows have a what-if price, which is then the same for all."""
     if not rows or rows[0].what_if_currency is None:
         return ()
     currency = rows[0].what_if_currency

@@ -84,14 +84,14 @@ _RATIOS: tuple[Column[Row], ...] = (
 
 
 def _energy_columns(report: Report) -> tuple[Column[Row], ...]:
-    """Of a success, with its cost below it: none where no GPU told its energy and nobody asked for it."""
+    """The energy per success, with its cost below; none if no GPU reported energy and none was asked for."""
     if report.electricity is None and all(row.energy_kwh is None for row in report.rows):
         return ()
     return (Column(("energy per", "success, kWh"), _energy, "energy_kwh_per_success"),)
 
 
 def _what_if_columns(report: Report) -> tuple[Column[Row], ...]:
-    """At a price that nobody paid, apart from those that were: none unless it was asked for."""
+    """The what-if columns, separate from the recorded prices: none unless asked for."""
     if report.what_if is None:
         return ()
     currency = report.what_if.currency

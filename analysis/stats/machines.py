@@ -40,7 +40,7 @@ def median_of_type(groups: Groups) -> tuple[float, Interval | None]:
     if len(groups) < TYPE_FROM:
         return estimate(median, groups), None
     if not _resampled(groups):
-        return _told(_fit(groups))
+        return _from_logarithms(_fit(groups))
     drawn = replicates(median, groups, machines_then_runs)
     return _within(estimate(median, groups), expanded_percentile(drawn, len(groups) - 1))
 
@@ -70,7 +70,7 @@ def _ratio_of_types(above: Groups, below: Groups) -> tuple[float, Interval | Non
     if not (_resampled(above) and _resampled(below)):
         if min(len(above), len(below)) < TYPE_FROM:
             return estimate(median, above) / estimate(median, below), None
-        return _told(difference(_fit(above), _fit(below)))
+        return _from_logarithms(difference(_fit(above), _fit(below)))
     drawn = [np.log(replicates(median, side, machines_then_runs, seed)) for seed, side in enumerate((above, below))]
     freedom = welch(float(drawn[0].var()), len(above) - 1, float(drawn[1].var()), len(below) - 1)
     interval = expanded_percentile(np.exp(drawn[0] - drawn[1]), freedom)
@@ -90,7 +90,7 @@ def paired_ratio_of_types(pairs: Sequence[tuple[Sequence[float], Sequence[float]
     if len(ratios) < TYPE_FROM:
         return estimate(median, ratios), None
     # Fitted at any number: ratios vary by their runs more than by their machines, and redrawing both counts runs twice.
-    value, interval = _told(_fit(ratios))
+    value, interval = _from_logarithms(_fit(ratios))
     return value, interval._replace(method=f"paired, {interval.method}")
 
 
@@ -109,7 +109,7 @@ def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) 
             strict=True,
         )
     ]
-    ratio, interval = _told(fit(shown, variances))
+    ratio, interval = _from_logarithms(fit(shown, variances))
     return ratio, interval._replace(method=f"within machines, {interval.method}")
 
 
@@ -149,7 +149,7 @@ def _variances(groups: Groups) -> list[float]:
     return [within * variance_of_median(len(group)) for group in logs]
 
 
-def _told(fitted: Fit) -> tuple[float, Interval]:
+def _from_logarithms(fitted: Fit) -> tuple[float, Interval]:
     """A fit of logarithms as the value and its interval."""
     low, high = (math.exp(fitted.centre + sign * fitted.reach) for sign in (-1, 1))
     return math.exp(fitted.centre), Interval(low, high, _FITTED)

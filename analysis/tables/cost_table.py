@@ -104,7 +104,7 @@ class Row:
 
     @property
     def single_entry(self) -> bool:
-        """Whether it is of a published entry: one run, chosen by its author."""
+        """Whether it is a published entry: one run, chosen by its author."""
         return self.kind == "published" and not self.run_ids
 
 

@@ -175,16 +175,16 @@ def _done_twice(selected: pd.DataFrame) -> Iterator[str]:
     shown = selected.loc[selected["program"] & selected["last_step"].notna(), _ATTEMPT].sort_values("started")
     if shown.empty:
         return
-    lost = again = anew = 0
+    lost = again = from_zero = 0
     for _, attempts in shown.groupby(["series_id", "seed"], observed=True):
         made: list[dict[Hashable, Any]] = attempts[["status", "last_step", "resumed_from"]].to_dict("records")
         for earlier, later in pairwise(made):
             if earlier["status"] == "interrupted":
-                went_on = 0 if pd.isna(later["resumed_from"]) else int(later["resumed_from"])
-                again, anew = again + 1, anew + (went_on == 0)
-                lost += max(0, int(earlier["last_step"]) - went_on)
+                resumed = 0 if pd.isna(later["resumed_from"]) else int(later["resumed_from"])
+                again, from_zero = again + 1, from_zero + (resumed == 0)
+                lost += max(0, int(earlier["last_step"]) - resumed)
     if again:
-        began = f"; {anew} began at step 0 or did not show a step" if anew else ""
+        began = f"; {from_zero} began at step 0 or did not show a step" if from_zero else ""
         yield f"{plural(again, 'interrupted run')} repeated: {lost} steps were done twice{began}"
 
 

@@ -26,7 +26,7 @@ from bench.text import CATEGORIES
 
 @dataclass(frozen=True, kw_only=True)
 class WhatIf:
-    """A price that nobody paid: `price_per_hour` for the whole machine, in `currency` (ISO 4217).
+    """A what-if price: `price_per_hour` for the whole machine, in `currency` (ISO 4217).
 
     `instance` is whose price it is, `accelerators` what GPUs that has; None, as is `seen`, for a price that the user
     gives.

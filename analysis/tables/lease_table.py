@@ -39,7 +39,7 @@ _BILLS = {
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseRow:
-    """Like leases. A sum is over as many of them as stands beside it: `time_s` is of `timed` leases, and so on.
+    """Similar leases. Each sum has its number of leases beside it: `time_s` is over `timed` leases, and so on.
 
     None: of no lease; `cost_per_success` is None too where the cost of one lease is unknown. Times are seconds of
     the lease clock, money is in `currency`. `billed` is of `billed_leases`, of which `billed_partial` have a bill

@@ -4,7 +4,7 @@
 
 Where the price, the rule or the end of the lease is unknown, so is the cost, and the estimate says why. What a lease
 costs beside the machine (disk, public address, egress) has prices of its own, data in `parts.toml`; a part that has no
-price, or of which nobody knows how much was used, is unpriced and never counts as 0.
+price, or with unknown usage, is unpriced and never counts as 0.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def cli() -> None:
     """How long and how many dollars it takes to train a model to a quality, and how sure we are."""
 
 
-def _tell(error: click.ClickException) -> None:
+def _print_error(error: click.ClickException) -> None:
     """Say on stderr what is wrong, in a line that names the command and its help; of a group alone, its help."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None or error.message == context.get_help():
@@ -131,7 +131,7 @@ def main() -> None:
         try:
             cli(standalone_mode=False, prog_name="bench")
         except click.ClickException as error:
-            _tell(error)
+            _print_error(error)
             sys.exit(error.exit_code)
         except click.Abort:
             click.echo("bench: interrupted", err=True)

@@ -12,7 +12,7 @@ from bench.training import data as cifar10
 
 @click.group()
 def data() -> None:
-    """CIFAR-10's official binary batches: fetch them, or verify those that are here."""
+    """CIFAR-10's official binary batches: download or verify them."""
 
 
 @data.command()
@@ -27,7 +27,10 @@ def data() -> None:
 @click.option("--url", metavar="URL", help="Mirror of cifar-10-binary.tar.gz.  [env var: CIFAR10_URL]")
 @with_progress
 def fetch(folder: Path | None, url: str | None) -> None:
-    """Download the official archive, check it and unpack it. Does nothing where verified files lie."""
+    """Download the official archive, verify and unpack it.
+
+    Does nothing if the folder already holds verified files.
+    """
     cifar10.fetch(folder, url, say=lambda line: click.echo(line, err=True))
 
 

@@ -10,7 +10,7 @@ from typing import cast
 import click
 
 from bench.cli.parts.common import data_option, format_option, machine_options, store_option, with_progress
-from bench.doctor import PROBES, PURPOSES, Asked, Finding, Purpose, findings
+from bench.doctor import PROBES, PURPOSES, Context, Finding, Purpose, findings
 from bench.lease.machine import MachineOptions
 from bench.text import one_line
 
@@ -32,15 +32,15 @@ _COLOURS = {"ok": "green", "note": "yellow", "fails": "red"}
 @format_option("table", "json")
 @with_progress
 def doctor(purpose: str, data: str | None, store: str, machine: MachineOptions, style: str) -> None:
-    """Look at all that a run needs on this machine: how it stands, and what to do about it.
+    """Check everything that a run needs on this machine, and show a remedy for whatever is missing.
 
-    Python, torch, the GPU and its driver, a compiler, NVML, data, disk, memory, the store, credentials (which there
-    are, never what they are), the lease and its price, SkyPilot, the clock. It needs no torch, and measures nothing.
+    Python, torch, the GPU and its driver, a compiler, NVML, data, disk, memory, the store, credentials (which exist,
+    never their values), the lease and its price, SkyPilot, the clock. It needs no torch, and measures nothing.
 
-    Exit codes: 0 it can be done here, whatever could be better; 1 it would fail.
+    Exit codes: 0 the command would work here, even if something could be better; 1 it would fail.
     """
-    asked = Asked(cast(Purpose, purpose), store, data, machine)
-    found = [finding for several in findings(asked, PROBES) for finding in several]
+    context = Context(cast(Purpose, purpose), store, data, machine)
+    found = [finding for several in findings(context, PROBES) for finding in several]
     if style == "json":
         click.echo(json.dumps([{**asdict(each), "state": each.state} for each in found], indent=1))
     else:

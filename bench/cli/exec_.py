@@ -85,16 +85,16 @@ def exec_(
     machine: MachineOptions,
     quiet: bool,
 ) -> None:
-    """Run COMMAND, your own training, and store a record of each run: its time, steps, metrics and price.
+    """Run COMMAND, your own training program, and store a record of each run: its time, steps, metrics and price.
 
-    Its output is passed on as it is, and progress is read from it: JSON lines, :::MLLOG, key: value, tables, tqdm,
-    files of TensorBoard or CSV, or the file that $BENCH_EVENTS names. `bench metrics` shows what is read and what not.
+    Its output is passed through unchanged, and progress is read from it: JSON lines, :::MLLOG, key: value, tables,
+    tqdm, TensorBoard or CSV files, or the file $BENCH_EVENTS. `bench metrics` shows what is read and what is not.
 
-    The seed of a run is in $BENCH_SEED, and stands for {seed} in COMMAND. With --steps the program is stopped after so
-    many, and `bench estimate` tells what the rest would take. What bench has to say goes to stderr. Where a run failed
-    the exit code is 6, and its record says why.
+    The seed of a run is in $BENCH_SEED, and replaces {seed} in COMMAND. With --steps the program is stopped after that
+    many steps, and `bench estimate` predicts a whole run. bench's own messages go to stderr. If a run failed the exit
+    code is 6, and its record says why.
 
-    On several nodes of SkyPilot the first one measures, at the price of all; on the others the same line only runs it.
+    On several nodes of SkyPilot the first one measures, at the price of all; the others only run COMMAND.
     """
     if stop_at_target and target is None:
         raise UsageError("--stop-at-target needs --target")

@@ -35,7 +35,7 @@ def _folder_option(words: str) -> Callable[[F], F]:
 
 @click.group()
 def export() -> None:
-    """Write the records of a store in the formats that others read."""
+    """Write the records of a store in other formats."""
 
 
 @export.command("dawnbench")
@@ -71,9 +71,9 @@ def export_dawnbench(store: str, output: Path, author: str, email: str, code_url
 def export_mllog(store: str, output: Path, author: str) -> None:
     """Write runs as results of MLPerf Training.
 
-    A log of :::MLLOG lines each, in the open division. Runs that missed, failed or were interrupted are aborted
-    ones. `bench import mlperf` reads them. Nothing is overwritten. A record that cannot be read is named on stderr;
-    exit code 5 then.
+    Each run is a log of :::MLLOG lines, in the open division. Runs that missed, failed or were interrupted are marked
+    as aborted. `bench import mlperf` reads them. Nothing is overwritten. A record that cannot be read is named on
+    stderr; the exit code is then 5.
     """
     documents, errors = read_all(open_store(store))
     results, left_out = export_results(documents)
@@ -117,8 +117,8 @@ def parquet(store: str, output: Path | None) -> None:
 def focus(store: str, output: Path | None) -> None:
     """Write the estimates of all leases as FOCUS 1.0 (CSV).
 
-    Machines of your own are among them where they have a price; a lease whose cost is unknown is left out and named
-    on stderr. A record that cannot be read is named too; the exit code is then 5.
+    They include your own machines if these have a price. A lease whose cost is unknown is left out and named on
+    stderr. A record that cannot be read is named too; the exit code is then 5.
     """
     documents, errors = read_all(open_store(store))
     text, unknown = as_focus(documents)

@@ -112,7 +112,7 @@ def price_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group(name="import")
 def import_() -> None:
-    """Read what others published into a store, as records."""
+    """Import published results into a store, as records."""
 
 
 @import_.command("dawnbench")
@@ -120,7 +120,7 @@ def import_() -> None:
 @store_option
 @with_progress
 def import_dawnbench(folder: Path, store: str) -> None:
-    """Read DAWNBench's CIFAR-10 training entries from DIR.
+    """Import DAWNBench's CIFAR-10 training entries from DIR.
 
     DIR is a checkout of dawn-bench-entries. Importing again changes nothing. An entry that cannot be read, or that
     differs from the one in the store, is named on stderr and skipped; the exit code is then 5.
@@ -186,12 +186,12 @@ def import_trials(
     replace: bool,
     store: str,
 ) -> None:
-    """Read FILE, a trial a line, as published runs with n > 1.
+    """Import FILE, one trial per line, as published runs with n > 1.
 
-    FILE holds JSON lines, or CSV where its name ends in .csv. What its clock leaves out is said in its row of
-    `bench report`, as far as the file tells it. A file with one line that cannot be right is refused whole, and
-    that line named; the exit code is then 5, and 2 where an option does not fit the file. Importing again changes
-    nothing; at another price or target it takes the place of the one before.
+    FILE holds JSON lines, or CSV if its name ends in .csv. Its row in `bench report` shows what its clock leaves out,
+    as far as the file has it. One impossible line rejects the whole file and is named; the exit code is then 5, or 2
+    if an option does not fit the file. Importing again changes nothing; with another price or target it replaces the
+    earlier import.
     """
     given = Given(
         target=target,
@@ -213,7 +213,7 @@ def import_trials(
     "--target",
     callback=parsed(_target),
     metavar="'METRIC <= VALUE'",
-    help="Quality to reach, for a benchmark that bench does not know; of those it knows it has the rules' own.",
+    help="Target of a benchmark that bench does not know; for known ones it is MLPerf's own.",
 )
 @price_options
 @_replace_option
@@ -227,12 +227,12 @@ def import_mlperf(
     replace: bool,
     store: str,
 ) -> None:
-    """Read the MLPerf Training results in DIR and below it.
+    """Import the MLPerf Training results in and below DIR.
 
-    They lie in results/<system>/<benchmark>/result_*.txt and systems/*.json. Each benchmark of a system is one
+    These are results/<system>/<benchmark>/result_*.txt and systems/*.json. Each benchmark of a system is one
     published result, with its times, MLPerf's score and, at a price, its dollars. One that cannot be read is named
-    on stderr and skipped; the exit code is then 5. Importing again changes nothing; at another price it takes the
-    place of the one before.
+    on stderr and skipped; the exit code is then 5. Importing again changes nothing; with another price it replaces
+    the earlier import.
     """
     found, errors = read_results(folder, source=source or SOURCE, target=target)
     _put_runs([series.model_copy(update={"price": price.of(series)}) for series in found], store, replace=replace)

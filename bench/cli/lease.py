@@ -21,15 +21,15 @@ from bench.variables import IDLE_MINUTES
 
 @click.group()
 def lease() -> None:
-    """What lease this machine is on, and what a job will cost; close one from outside."""
+    """Show the lease of this machine, forecast the cost of a job, or close a lease."""
 
 
 @lease.command()
 @machine_options
 def show(machine: MachineOptions) -> None:
-    """Print what `bench run` finds out here. Nothing is stored.
+    """Print what `bench run` would detect here. Nothing is stored.
 
-    That is the machine, when its lease began and who says so, its price.
+    That is the machine, the start of its lease with its source, and its price.
     """
     for line in in_words(machine, os.environ):
         click.echo(line)
@@ -53,9 +53,9 @@ def show(machine: MachineOptions) -> None:
 )
 @store_option
 def close(lease_id: str, stopped: datetime, reason: str, store: str) -> None:
-    """Close the lease ID, whose machine went away before it could.
+    """Close the lease ID, whose machine disappeared before doing so.
 
-    It is open in the store, and stays so until somebody says when the machine was given back.
+    It stays open in the store until its end is known.
     """
     click.echo(close_lease(lease_id, stopped, reason, open_store(store)))  # type: ignore[arg-type]  # click.Choice allows just these
 
@@ -73,9 +73,9 @@ def forecast(
     gpus: int,
     machine: MachineOptions,
 ) -> None:
-    """Say what RECIPE… will make of this machine's lease.
+    """Forecast the cost of RECIPE… on this machine's lease.
 
-    In seconds and dollars, before anything runs. Times come from the records in results and results/local, else
+    In seconds and dollars, before anything runs. Times come from the records in results and results/local, otherwise
     from the GPU's data sheet.
     """
     names = list(dict.fromkeys(find(name).name for name in recipes))

@@ -35,8 +35,8 @@ _CHUNK = 1 << 16  # bytes of a log at once
 def status(context: click.Context, sweep: str | None, store: str) -> None:
     """List the machines of SWEEP, by its name or file, or of all sweeps: state, age, price, dollars so far.
 
-    The runs are those that the sweep's store has from each, or the one that --store names. Without SkyPilot nothing
-    can be said but that no lease of a sweep is open in the store.
+    Runs are counted in the sweep's store, or in --store. Without SkyPilot it only shows whether the store has open
+    leases of sweeps.
     """
     name, cells, place = named(sweep, store)
     chosen = is_chosen(context)
@@ -76,12 +76,12 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
 @store_option
 @click.pass_context
 def collect(context: click.Context, cluster: str | None, logs: tuple[BufferedReader, ...], store: str) -> None:
-    """Put the records of CLUSTER, as `sky status` calls it, into the store: from its jobs' logs and its folder.
+    """Download the records of CLUSTER, its name in `sky status`, into the store: from its jobs' logs and its folder.
 
-    A machine of a sweep has its sweep's store, unless --store names another.
+    The records of a sweep's machine go into the sweep's store, unless --store is given.
 
-    Each is checked, and none overwrites another; what is there already stays as it is. A record of which a log holds
-    damaged lines only ends the command with exit code 5, as one does that is corrupt or in conflict.
+    Each record is verified, and none is overwritten. The exit code is 5 if a record is corrupt, in conflict, or only
+    has damaged lines in a log.
     """
     if (cluster is None) == (not logs):
         raise UsageError("give bench collect the name of a cluster, or --log FILE")
@@ -152,9 +152,9 @@ def _from_machine(cluster: str, place: str, *, chosen: bool) -> tuple[Store, Col
 def down(context: click.Context, which: str | None, everything: bool, store: str, discard: bool, yes: bool) -> None:
     """Give back the machines of SWEEP (its name or file), or the one called CLUSTER.
 
-    First their records come home, into the store of their sweep unless --store names another; then the machines end,
-    and their leases are closed. A machine that does not answer stays: it may hold records. A record that is damaged,
-    or in conflict with another, is named on stderr; the exit code is then 5.
+    First their records are collected, into the store of their sweep unless --store is given; then the machines are
+    terminated, and their leases closed. A machine that does not answer is kept, since it may hold records. A record
+    that is damaged, or in conflict with another, is named on stderr; the exit code is then 5.
     """
     if (which is None) != everything:
         raise UsageError("give bench down a sweep or a cluster, or --all")

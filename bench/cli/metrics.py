@@ -27,7 +27,7 @@ _MOST_METRICS, _MOST_KINDS = 30, 10
 def metrics(files: tuple[Path, ...], patterns: dict[str, str], style: str, output: Path | None) -> None:
     """Show what `bench exec` would read as progress in FILE, and what it would not.
 
-    FILE is a log of a program's output (- for stdin), a file of TensorBoard, a trainer_state.json, a CSV file, or a
+    FILE is a log of a program's output (- for stdin), a TensorBoard file, a trainer_state.json, a CSV file, or a
     folder of such files. Nothing is run or stored.
     """
     readings = {str(path): _read(path, patterns) for path in files}

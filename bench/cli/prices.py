@@ -30,10 +30,10 @@ from bench.text import did_you_mean
 def prices(
     name: str | None, gpu: str | None, spot: bool, cloud: str | None, region: str | None, style: str, offline: bool
 ) -> None:
-    """What machines with a GPU cost, the cheapest GPU first: the price book, AWS, and SkyPilot where it is installed.
+    """List prices of machines with a GPU, the cheapest first: the price book, AWS, and SkyPilot if it is installed.
 
-    Every price says where it was read and when; one older than 30 days is marked stale. A source that fails is
-    named on stderr, and the others count; the exit code is 1 where all of them failed.
+    Every price has its source and day; one older than 30 days is marked stale. A source that fails is named on stderr,
+    and the others count; the exit code is 1 if all of them fail.
     """
     if name and gpu:
         raise UsageError("the GPU is given twice; leave out --gpu")

@@ -35,9 +35,9 @@ from bench.store import open_store
 @store_option
 @with_progress
 def reconcile(exports: tuple[str, ...], cost_explorer: bool, runpod: bool, since: datetime | None, store: str) -> None:
-    """Join what the provider charged to the leases in the store, and show it beside the estimates.
+    """Match the provider's charges to the leases in the store, and show them beside the estimates.
 
-    Each lease's charges are stored as a bill; the same charges read again change nothing. A row that cannot be
+    Each lease's charges are stored as a bill; reading the same charges again changes nothing. A row that cannot be
     read is named and skipped; the exit code is then 5.
     """
     if bool(exports) + cost_explorer + runpod != 1:

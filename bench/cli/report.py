@@ -72,15 +72,15 @@ def report(
     opened: bool,
     output: Path | None,
 ) -> None:
-    """Cost table of the runs in a store, by recipe and machine, beside published entries.
+    """Report time, quality and cost of the runs in a store, by recipe and machine, beside published entries.
 
-    Leases of rented machines follow in a table of their own: time, estimate, bill, and cost per success. `html` is
-    one page to open or send: the answer, the claims, plots, tables and how everything was measured. `json` has the
-    claims, too; `csv` and `parquet` have the cost table alone.
+    Leases of rented machines follow in a separate table: time, estimate, bill, and cost per success. `html` is one
+    page to open or send: the answer, the claims, plots, tables and how everything was measured. `json` has the
+    claims, too; `csv` and `parquet` have only the cost table.
 
-    With --instance or --price-per-hour every run is priced once more, at that price: in columns marked as what-if,
-    apart from the prices of the records. Leases are not. With --price-per-kwh the energy of a success, which stands in
-    the table where GPUs told it, has its cost as well.
+    --instance or --price-per-hour prices every run a second time, in columns marked what-if, separate from the
+    recorded prices. Leases are not repriced. --price-per-kwh adds the cost of the energy per success, which the table
+    has if GPUs reported it.
 
     A record that fails its checksum or schema is named on stderr and not counted; the exit code is then 5.
     """

@@ -53,13 +53,13 @@ def estimate(
     store: str,
     machine: MachineOptions,
 ) -> None:
-    """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars where there is a price.
+    """Extrapolate RECIPE… on this machine from a few measured steps each: seconds, and dollars if there is a price.
 
-    Nothing is recorded: an extrapolation says nothing of accuracy. Compilation and loading are not counted. What a
-    sweep would take and cost on rented machines is said by `bench plan SWEEP.yaml`.
+    Nothing is recorded, since an extrapolation says nothing about accuracy. Compilation and loading are not counted.
+    For the time and cost of a sweep on rented machines, see `bench plan SWEEP.yaml`.
 
-    In place of a recipe the name of a program of which the store holds samples (`bench exec --steps`): what a whole run
-    would take and cost on the machines that it was sampled on.
+    RECIPE may also be the name of a program with samples in the store (`bench exec --steps`): then the output is what
+    a whole run would take and cost on the machines that it was sampled on.
     """
     if unknown := not_recipes(recipes):
         from bench.cli.parts.sampled import sampled_table  # pandas is for those who sampled something
@@ -155,7 +155,7 @@ def run(
 ) -> None:
     """Train RECIPE… from scratch, --runs times each, and store a record of every run as it ends.
 
-    Several recipes are interleaved round by round. Without a price, cost stays unknown. Where a run failed the exit
+    Several recipes are interleaved round by round. Without a price, the cost stays unknown. If a run failed the exit
     code is 6, and its record says why.
     """
     opened_store = open_store(store)

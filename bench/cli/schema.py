@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("what", metavar="[record|sweep]", default="record", type=click.Choice(["record", "sweep"]))
 def schema(what: str) -> None:
-    """Print the JSON Schema of every document a store holds, or of a sweep file, for editors and other readers."""
+    """Print the JSON Schema of all records in a store, or of a sweep file, for editors and other programs."""
     if what == "sweep":
         from bench.sweep.spec import Sweep
 

@@ -14,7 +14,7 @@ from bench.text import plural
 
 @click.group()
 def store() -> None:
-    """Look after a store: check it, make a fast copy of it, put into it what it could not take before."""
+    """Maintain a store: verify it, compact it, or upload records that wait in the spool."""
 
 
 @store.command()
@@ -23,7 +23,7 @@ def store() -> None:
 def compact(store: str) -> None:
     """Copy the runs of a store into Parquet, below v1/compact.
 
-    It reads a hundred times faster. Only what is new is added; the records stay as they are, and the copy may be
+    Reading it is a hundred times faster. Only new runs are added; the records are not changed, and the copy may be
     deleted at any time. A record that cannot be read is named on stderr and left out; the exit code is then 5.
     """
     from bench.store.compact import compact as add
@@ -41,9 +41,9 @@ def compact(store: str) -> None:
 @store_option
 @with_progress
 def verify(store: str) -> None:
-    """Check every record, and the compact layer against them.
+    """Verify every record, and the compact layer against them.
 
-    A record by its schema and its checksum. What is not as it should be is named on stderr; the exit code is then 5.
+    Records are checked by schema and checksum. Defects are named on stderr; the exit code is then 5.
     """
     from bench.store.compact import verify as differences
 
@@ -72,10 +72,10 @@ def verify(store: str) -> None:
 )
 @with_progress
 def drain(store: str | None) -> None:
-    """Put the records that wait in the spool into their stores.
+    """Upload the records that wait in the spool to their stores.
 
-    A record leaves the spool once its store has confirmed it. One in conflict with another, or damaged, stays and is
-    named, and the exit code is then 5. Draining twice, or from several processes at once, changes nothing.
+    A record leaves the spool once its store has confirmed it. A damaged record, or one in conflict with another, is
+    kept and named, and the exit code is then 5. Draining is idempotent and safe from several processes at once.
     """
     errors: list[BenchError] = []
     waiting = spools() if store is None else [Spool(open_store(store).locator)]

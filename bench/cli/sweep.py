@@ -94,8 +94,8 @@ class _PlanCommand(click.Command):
 def plan(path: str | None, stores: tuple[str, ...], power: str | None, offline: bool, style: str) -> None:
     """Show what SWEEP.yaml would rent, for how long and for how many dollars, with an upper bound.
 
-    It needs no account, no network (see --offline) and no SkyPilot, whose prices it uses where it is installed. Times
-    come from records where there are any of the recipe, or of the task, on that GPU. For a recipe on this machine:
+    It needs no account, no network (see --offline) and no SkyPilot, whose prices it uses if it is installed. Times
+    come from records of the recipe, or of the task, on that GPU if there are any. For a recipe on this machine, see
     `bench estimate`.
 
     A record that cannot be read is named on stderr and not counted; the exit code is then 5.
@@ -135,13 +135,13 @@ def _power(asked: str, style: str) -> str:
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def sweep(path: str, store: str, max_cost: str | None, max_duration: str | None, yes: bool) -> None:
-    """Rent a machine for each cell of SWEEP.yaml through SkyPilot, make its runs, and give it back.
+    """Rent a machine for each cell of SWEEP.yaml through SkyPilot, execute its runs, and give it back.
 
-    All cells go on at once; one that fails does not stop the others. Cells whose runs are in the store already are
-    skipped: the same command goes on with a sweep that broke off, on its machines where they still stand. Records go to
-    the sweep's own s3:// store; without one they come home into --store as they appear. Ctrl-C gives all machines back.
-    Without max_cost and max_duration, all is given back at twice the plan's upper bounds. Where a cell failed, or the
-    budget was reached, the exit code is 6.
+    All cells run concurrently; one that fails does not stop the others. Cells whose runs are already in the store are
+    skipped: the same command resumes an interrupted sweep, on its machines if they still exist. Records go to the
+    sweep's own s3:// store; without one they are collected into --store as they appear. Ctrl-C gives all machines
+    back. Without max_cost and max_duration, all are given back at twice the plan's upper bounds. If a cell failed, or
+    the budget was reached, the exit code is 6.
     """
     loaded = load(path)
     budget = Budget(
@@ -208,7 +208,7 @@ def _show_plan(loaded: Sweep, queued: Sequence[CellState], budget: Budget) -> Bu
 
 
 def _bounded(budget: Budget, planned: Plan) -> Budget:
-    """The budget, with twice the plan's upper bounds in place of those that nobody has given."""
+    """The budget, with twice the plan's upper bounds for whatever was not given."""
     cost, seconds = planned.most_dollars, planned.most_seconds
     if budget.cost is None and cost and not planned.unknown:
         budget = replace(budget, cost=(2 * cost).quantize(Decimal("0.01"), ROUND_UP))

@@ -95,12 +95,13 @@ def compare(
     fail_if_slower: float | None,
     style: str,
 ) -> None:
-    """Compare the runs of A with those of B: faster, cheaper, more often at the target, in words with intervals.
+    """Compare the runs of A with those of B: faster, cheaper, more often at the target, in sentences with intervals.
 
     A and B are recipes, programs or published results of several runs, by their name in `bench report`, as RECIPE or
-    as RECIPE@MACHINE, where MACHINE is any part of a machine's name; without it, on the types of machine that both ran
-    on, where there are any. To compare one recipe with its own past, name an older store with --baseline-store. Runs
-    interleaved in one call of `bench run` are compared in pairs. On fewer than 6 runs a side nothing is called better.
+    as RECIPE@MACHINE, where MACHINE is any part of a machine's name; without it, on the machine types that both ran
+    on, if there are any. To compare a recipe with its own past, give an older store with --baseline-store. Runs
+    interleaved in one call of `bench run` are compared in pairs. With fewer than 6 runs per side nothing is called
+    better.
 
     Exit codes: 0 compared, 2 A or B is not in the store, 3 and 4 see --fail-if-slower, 5 a record failed its
     checksum or schema and was not counted, or has other content in the two stores.
@@ -152,8 +153,8 @@ def claims(
     A CLAIM that ends in .toml is a file of claims of your own, which are checked against the runs and against
     published results of several runs.
 
-    The published entries come with bench; those that the store holds take their place. Without --store, a store
-    that is not there is no error. A record that cannot be read is named on stderr; the exit code is then 5.
+    The published entries are included in bench; those in the store take precedence. Without --store, a missing store
+    is not an error. A record that cannot be read is named on stderr; the exit code is then 5.
     """
     files = [name for name in ids if name.endswith(".toml")]
     if files and len(files) < len(ids):

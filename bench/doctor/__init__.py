@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from bench.doctor import machine, services
-from bench.doctor.finding import PURPOSES, Asked, Finding, Purpose
+from bench.doctor.finding import PURPOSES, Context, Finding, Purpose
 from bench.tracking import tracked
 
-__all__ = ["PROBES", "PURPOSES", "Asked", "Finding", "Purpose", "findings"]
+__all__ = ["PROBES", "PURPOSES", "Context", "Finding", "Purpose", "findings"]
 
-Probe = Callable[[Asked], Iterator[Finding]]
+Probe = Callable[[Context], Iterator[Finding]]
 PROBES: dict[str, Probe] = {
     "Python": machine.python,
     "training": machine.training,
@@ -31,11 +31,11 @@ PROBES: dict[str, Probe] = {
 }
 
 
-def findings(asked: Asked, probes: Mapping[str, Probe] = PROBES) -> Iterator[list[Finding]]:
+def findings(context: Context, probes: Mapping[str, Probe] = PROBES) -> Iterator[list[Finding]]:
     """The findings of each of `probes` in turn. One that breaks is a finding itself, and the others are asked too."""
     for name, probe in tracked(probes.items(), "checks", len(probes)):
         try:
-            yield list(probe(asked))
+            yield list(probe(context))
         except Exception as error:  # a doctor must not die of what it finds
             broken = f"could not be checked ({type(error).__name__}: {error})"
             yield [Finding(name, broken, "report this as a bug in bench, with the output of this command")]

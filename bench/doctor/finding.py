@@ -17,8 +17,8 @@ INSTALL = f"{sys.executable} -m pip install"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the doctor is asked: whether `purpose` can be done, with the records of `store` and the images in `data`.
+class Context:
+    """The question to the doctor: would `purpose` work, with the records of `store` and the images in `data`?
 
     `store`, `data` and `machine` are as the options of a run have them.
     """
@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Finding:
-    """How one thing stands. `remedy` is empty where nothing is to be done; `fails`: without it the purpose would."""
+    """The state of one thing. `remedy` is empty if nothing is to be done; `fails`: the command would fail."""
 
     name: str
     found: str

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bench
-from bench.doctor.finding import INSTALL, Asked, Finding
+from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, UsageError
 from bench.host import cores, free_memory, nvidia_driver
 from bench.lease.lease import launch_of
@@ -43,7 +43,7 @@ _TRAIN = f"in the folder of bench: {INSTALL} '.[train]'"
 _TIMEX_BYTES, _MAXERROR_AT, _UNSYNCHRONISED = 512, 24, 5
 
 
-def python(asked: Asked) -> Iterator[Finding]:
+def python(context: Context) -> Iterator[Finding]:
     """The version of Python, and of bench."""
     found = f"{platform.python_version()}, bench {bench.__version__}"
     if sys.version_info < _OLDEST:
@@ -52,29 +52,29 @@ def python(asked: Asked) -> Iterator[Finding]:
         yield Finding("Python", found)
 
 
-def disk(asked: Asked) -> Iterator[Finding]:
+def disk(context: Context) -> Iterator[Finding]:
     """Free space where records go, and where compilers and downloads put their files."""
     places = {"temporary files": Path(tempfile.gettempdir())}
     with suppress(OSError, BenchError):  # the probe of the store says what is wrong
-        if isinstance(store := open_store(asked.store), FolderStore):
+        if isinstance(store := open_store(context.store), FolderStore):
             places["the store"] = store.nearest()
     free = {what: shutil.disk_usage(place).free for what, place in places.items()}
     found = ", ".join(f"{count / _GIB:.1f} GiB for {what}" for what, count in free.items())
     yield Finding("disk", f"free: {found}", "free some space; 2 GiB are enough" if min(free.values()) < _DISK else "")
 
 
-def memory(asked: Asked) -> Iterator[Finding]:
+def memory(context: Context) -> Iterator[Finding]:
     """Memory that is free, within the limit of a container."""
     free = free_memory()
     if free is None:
         yield Finding("memory", "unknown on this system")
     else:
-        scarce = asked.purpose in ("run", "exec") and free < _MEMORY
+        scarce = context.purpose in ("run", "exec") and free < _MEMORY
         remedy = "end the processes that use it; training on the CPU may need 4 GiB" if scarce else ""
         yield Finding("memory", f"{free / _GIB:.1f} GiB free", remedy)
 
 
-def clock(asked: Asked) -> Iterator[Finding]:
+def clock(context: Context) -> Iterator[Finding]:
     """Whether the clock is held right over the network: records and bills are joined by it."""
     right = clock_error()
     if right is None:
@@ -100,15 +100,15 @@ def clock_error() -> float | None:
     return float("inf") if state == _UNSYNCHRONISED else most / 1e6
 
 
-def lease(asked: Asked) -> Iterator[Finding]:
+def lease(context: Context) -> Iterator[Finding]:
     """Which rented machine this is, and at what price: what a run would open a lease by."""
-    if asked.purpose in ("report", "sweep"):
+    if context.purpose in ("report", "sweep"):
         return
     try:
         check_variables(os.environ)
         launch_of(os.environ)
         machine = find_machine(os.environ)
-        opened = describe(asked.machine, machine, lease_start(machine, os.environ), os.environ)
+        opened = describe(context.machine, machine, lease_start(machine, os.environ), os.environ)
     except UsageError as error:
         yield Finding.of_error("lease", error)
         return
@@ -121,7 +121,7 @@ def lease(asked: Asked) -> Iterator[Finding]:
     )
 
 
-def settings(asked: Asked) -> Iterator[Finding]:
+def settings(context: Context) -> Iterator[Finding]:
     """The BENCH_* variables that are set, and which of them cannot be meant."""
     wrong = False
     for variable in VARIABLES.values():
@@ -135,9 +135,9 @@ def settings(asked: Asked) -> Iterator[Finding]:
         yield Finding("variables", f"set: {named}")
 
 
-def training(asked: Asked) -> Iterator[Finding]:
+def training(context: Context) -> Iterator[Finding]:
     """torch, and what it finds here: a GPU or the processor, a compiler, counters of energy."""
-    needed = asked.purpose == "run"
+    needed = context.purpose == "run"
     try:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:
@@ -194,7 +194,7 @@ def _gpu(compute: Compute) -> Iterator[Finding]:
 
 
 def _counters(gpu: Gpu) -> Finding:
-    """Whether NVML, the driver's library, tells what the GPU uses."""
+    """Whether NVML, the driver's library, reports the GPU's energy."""
     try:
         metadata.version("nvidia-ml-py")
     except metadata.PackageNotFoundError:

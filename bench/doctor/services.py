@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from bench.billing.offers.skypilot import installed
-from bench.doctor.finding import INSTALL, Asked, Finding
+from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, DataError
 from bench.programs.host import home
 from bench.store import ROOT, FolderStore, open_store, spool_folder, spools
@@ -34,14 +34,14 @@ _FILES = {
 }
 
 
-def data(asked: Asked) -> Iterator[Finding]:
+def data(context: Context) -> Iterator[Finding]:
     """CIFAR-10, every file by its checksum."""
-    if asked.purpose != "run":
+    if context.purpose != "run":
         return
     from bench.training import data as cifar10
 
     try:
-        folder = cifar10.find(asked.data)
+        folder = cifar10.find(context.data)
         cifar10.verify(folder)
     except DataError as error:
         yield Finding.of_error("data", error)
@@ -49,11 +49,11 @@ def data(asked: Asked) -> Iterator[Finding]:
         yield Finding("data", f"CIFAR-10, six files, verified ({folder})")
 
 
-def store(asked: Asked) -> Iterator[Finding]:
+def store(context: Context) -> Iterator[Finding]:
     """Whether the store takes records; for a report, whether it can be read."""
     try:
-        opened = open_store(asked.store)
-        if asked.purpose == "report":
+        opened = open_store(context.store)
+        if context.purpose == "report":
             next(opened.keys(f"{ROOT}/leases/"), None)
         elif isinstance(opened, FolderStore):
             opened.check_place()
@@ -62,18 +62,18 @@ def store(asked: Asked) -> Iterator[Finding]:
     except BenchError as error:
         yield Finding.of_error("store", error)
         return
-    yield Finding("store", f"{opened.name} {'can be read' if asked.purpose == 'report' else 'takes records'}")
+    yield Finding("store", f"{opened.name} {'can be read' if context.purpose == 'report' else 'takes records'}")
 
 
-def spool(asked: Asked) -> Iterator[Finding]:
+def spool(context: Context) -> Iterator[Finding]:
     """Records that wait for a store which could not take them, and whether they could; a sweep has its lock there."""
     try:
-        if asked.purpose != "report":
+        if context.purpose != "report":
             FolderStore(spool_folder()).check_place()
         waiting = {spool.locator: len(spool.waiting()) for spool in spools()}
     except BenchError as error:
         found = str(error).partition("; ")[0].removeprefix("store ")
-        yield Finding("spool", found, f"name another folder in {SPOOL.name}", asked.purpose == "sweep")
+        yield Finding("spool", found, f"name another folder in {SPOOL.name}", context.purpose == "sweep")
         return
     for locator, count in waiting.items():
         yield Finding("spool", f"{plural(count, 'record')} for {locator}", "bench store drain")
@@ -81,7 +81,7 @@ def spool(asked: Asked) -> Iterator[Finding]:
         yield Finding("spool", "no records are waiting")
 
 
-def credentials(asked: Asked) -> Iterator[Finding]:
+def credentials(context: Context) -> Iterator[Finding]:
     """Which clouds have credentials here, by the names of variables and files alone."""
     folder = home()
     found = {
@@ -90,13 +90,13 @@ def credentials(asked: Asked) -> Iterator[Finding]:
         for cloud in _VARIABLES
     }
     words = "; ".join(f"{cloud} ({', '.join(names)})" for cloud, names in found.items() if names)
-    needed = asked.purpose == "sweep" and not words
+    needed = context.purpose == "sweep" and not words
     yield Finding("credentials", words or "none", "`sky check` says what each cloud needs" if needed else "")
 
 
-def skypilot(asked: Asked) -> Iterator[Finding]:
+def skypilot(context: Context) -> Iterator[Finding]:
     """SkyPilot, which rents machines; for a sweep, whether it may use a cloud."""
-    renting = asked.purpose == "sweep"
+    renting = context.purpose == "sweep"
     if not installed():
         remedy = f"{INSTALL} 'skypilot[aws]', or the extra of another cloud" if renting else ""
         yield Finding("SkyPilot", "not installed; sweeps on rented machines need it", remedy, renting)

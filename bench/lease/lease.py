@@ -119,7 +119,7 @@ def series_of(environ: Mapping[str, str]) -> str | None:
 
 
 def _of_launch(launch: Launch, opened: LeaseOpened, store: Store) -> LeaseHandle:
-    """This machine's lease in `launch`: its own, or the first that nobody has."""
+    """This machine's lease in `launch`: its own, or the first unclaimed one."""
     machine = _fingerprint(opened)
     for attempt in count(1):
         lease_id = launch.id if attempt == 1 else derived_id(time_of(launch.id).date(), f"{launch.id} {attempt}")
@@ -140,7 +140,7 @@ def _of_launch(launch: Launch, opened: LeaseOpened, store: Store) -> LeaseHandle
 def _following(opened: LeaseOpened, start: LeaseStart, store: Store) -> LeaseHandle:
     """The lease of this call among those of the same machine.
 
-    The first call opens one. A later call goes on where the one before closed it, with a lease of its own that
+    The first call opens one. A later call continues where the one before closed it, with a lease of its own that
     begins there; a lease left open, by a process that was killed, is joined and closed.
     """
     # Firmware and boot ids are hashed into the id, and cannot be read out of it.

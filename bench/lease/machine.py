@@ -67,7 +67,7 @@ def preempted(environ: Mapping[str, str], dmi: Path = DMI) -> bool:
 
 
 def _from_skypilot(environ: Mapping[str, str]) -> Machine | None:
-    """What SkyPilot tells the tasks it runs: the cloud, the region and the zone."""
+    """The cloud, region and zone that SkyPilot passes to its tasks."""
     cluster = json_object(environ.get("SKYPILOT_CLUSTER_INFO"))
     cloud = valid_name(text_of(cluster, "cloud"))
     if cloud is None:
@@ -97,7 +97,7 @@ def _read(file: Path) -> str:
 
 
 class LeaseStart(NamedTuple):
-    """The beginning of a lease; `key` tells one beginning from another on the same machine."""
+    """The start of a lease; `key` distinguishes starts on the same machine."""
 
     at: datetime
     source: StartedSource

@@ -118,7 +118,7 @@ class Processes:
                 recorder.end_open_phase()
 
     def _listen(self, timeout: float, hear: Callable[..., None] | None = None) -> None:
-        """Until every process has answered, passing on to `hear` what the first one tells."""
+        """Wait until every process has answered, passing on to `hear` what the first one reports."""
         busy, failures = list(self._ranks), list[tuple[float, WorkerFailed]]()
         while busy and (ready := wait([each.connection for each in busy], timeout)):
             for each in [each for each in busy if each.connection in ready]:

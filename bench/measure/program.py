@@ -56,10 +56,12 @@ def run_of(
         return Run.model_validate(content)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"][:2])
-        return Run.model_validate(_bare(content, f"the progress read does not fit the record's schema at {where}"))
+        return Run.model_validate(
+            _without_progress(content, f"the progress read does not fit the record's schema at {where}")
+        )
 
 
-def _bare(content: Mapping[str, Any], warning: str) -> dict[str, Any]:
+def _without_progress(content: Mapping[str, Any], warning: str) -> dict[str, Any]:
     """The content without what was read of the program's output; the process itself stays."""
     phases = content["phases"]
     whole = [{"name": "process", "start": phases[0]["start"], "stop": phases[-1]["stop"]}] if phases else []

@@ -20,7 +20,7 @@ def _span(seconds: float) -> str:
 
 
 class _Console(Console):
-    """Falls silent where nobody reads any more. On a machine that shuts down the reader may go first."""
+    """Stops printing when its reader is gone. On a machine that shuts down the reader may go first."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

@@ -49,7 +49,7 @@ class Clock:
 
     @contextmanager
     def phase(self, name: PhaseName, epoch: float | None = None) -> Iterator[None]:
-        """Time a phase. One that is broken off is kept too, marked as not synchronised where that failed."""
+        """Time a phase. An interrupted one is kept too, marked as not synchronised where that failed."""
         self._synchronise()
         start, finished = self.now(), False
         try:
@@ -145,12 +145,12 @@ def explain(error: Exception, batch: int | None = None) -> tuple[Reason, str]:
     """
     if isinstance(error, Diverged):
         return "DIVERGED", str(error)
-    if _ran_out(error):
+    if _is_out_of_memory(error):
         return "OOM", f"{_needed(batch)}{first_line(error)}"
     return "ERROR", f"{type(error).__name__}: {first_line(error)}"
 
 
-def _ran_out(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)

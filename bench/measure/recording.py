@@ -56,7 +56,7 @@ class Interrupts:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside, the signals are heeded."""
+        """Inside, the signals are handled."""
         alarm = signal.signal(signal.SIGALRM, self._give_up)
         try:
             with handled_by(self._handle):
@@ -89,7 +89,7 @@ class Interrupts:
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """Inside `armed`: a signal waits for the end of what is inside, such as an import that cannot be broken off."""
+        """Inside `armed`: a signal waits for the end of the block, such as an import that must not be interrupted."""
         armed, self._armed = self._armed, False
         try:
             yield

@@ -93,7 +93,7 @@ class Measurement:
         self.machine = self.machine.model_copy(update=found)
         if self.compute.is_cuda and self._answers():
             torch.cuda.empty_cache()
-        self.progress.end(_told(taken))
+        self.progress.end(_fingerprint_text(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
         pause = time.perf_counter() - began
         self.early = [(name, start + pause, stop + pause) for name, start, stop in self.early]
@@ -270,7 +270,7 @@ class Measurement:
         return [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
 
 
-def _told(taken: Fingerprint) -> str:
+def _fingerprint_text(taken: Fingerprint) -> str:
     rates = ((taken.matmul_tflops, "TFLOP/s in a matrix product"), (taken.copy_gb_per_s, "GB/s in a copy"))
     return ", ".join(f"{rate:.3g} {unit}" for rate, unit in rates if rate is not None) or "broken off"
 

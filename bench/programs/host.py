@@ -29,7 +29,7 @@ _DEVICES = Path("/dev")
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU, or a slice of one; `uuid` begins with `GPU-` or `MIG-`. One that is not told is NOT_TOLD."""
+    """One GPU, or a slice of one; `uuid` begins with `GPU-` or `MIG-`. UNIDENTIFIED if it cannot be identified."""
 
     index: str
     uuid: str
@@ -37,21 +37,21 @@ class Gpu:
     driver: str | None
 
 
-NOT_TOLD = Gpu("", "", UNKNOWN, None)
+UNIDENTIFIED = Gpu("", "", UNKNOWN, None)
 
 
 def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
-    """Those that a program with `environ` sees; none where the host has none. Of one that cannot be told: NOT_TOLD."""
+    """The GPUs that a program with `environ` sees; none if the host has none. An unidentified one is UNIDENTIFIED."""
     gpus = _all_gpus()
     wanted = environ.get("CUDA_VISIBLE_DEVICES")
     # As CUDA reads it: up to the first that names none; a UUID may be cut short.
     words = list(takewhile(_DEVICE.fullmatch, (word.strip() for word in (wanted or "").split(","))))
     if gpus is None:
-        return [NOT_TOLD] * (max(1, len(_device_files())) if wanted is None else len(words))
+        return [UNIDENTIFIED] * (max(1, len(_device_files())) if wanted is None else len(words))
     slices = _slices(gpus)
     if wanted is None:
         # Of all slices CUDA shows a program one, and beside whole GPUs perhaps none.
-        return gpus if not slices else [_seen(gpus[0], slices) if len(gpus) == 1 else NOT_TOLD]
+        return gpus if not slices else [_seen(gpus[0], slices) if len(gpus) == 1 else UNIDENTIFIED]
     # CUDA counts from the fastest, nvidia-smi along the bus, and slices among whole GPUs are counted in no order told.
     alike = len({gpu.name for gpu in gpus}) < 2 and (not slices or len(gpus) == 1)
     ordered = alike or (environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID" and not slices)
@@ -60,17 +60,17 @@ def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
     for word in words:
         named = [gpu for gpu in all_devices if gpu.index == word or gpu.uuid.startswith(word)]
         if word.startswith("MIG-") and not named and gpus:
-            named = [NOT_TOLD]
+            named = [UNIDENTIFIED]
         if len(named) != 1:
             break
-        found += [_seen(named[0], slices)] if ordered or not word.isdecimal() else [NOT_TOLD]
+        found += [_seen(named[0], slices)] if ordered or not word.isdecimal() else [UNIDENTIFIED]
     return found
 
 
 def _seen(gpu: Gpu, slices: Sequence[tuple[Gpu, Gpu]]) -> Gpu:
-    """What a program sees that is given `gpu`: of one in slices its only slice, or one that is not told."""
+    """What a program that uses `gpu` sees: of a sliced GPU its only slice, otherwise an unidentified one."""
     parts = [part for part, whole in slices if whole == gpu]
-    return gpu if not parts else parts[0] if len(parts) == 1 else NOT_TOLD
+    return gpu if not parts else parts[0] if len(parts) == 1 else UNIDENTIFIED
 
 
 def _all_gpus() -> list[Gpu] | None:
@@ -87,11 +87,11 @@ def _all_gpus() -> list[Gpu] | None:
 def _slices(gpus: Sequence[Gpu]) -> list[tuple[Gpu, Gpu]]:
     """The slices of `gpus` (MIG), each with its whole, below which nvidia-smi lists it; none where it does not."""
     found: list[tuple[Gpu, Gpu]] = []
-    whole = NOT_TOLD
+    whole = UNIDENTIFIED
     with suppress(OSError, ValueError, subprocess.SubprocessError):
         for line in _lines_of(_LIST) if gpus else []:
             if line.startswith("GPU "):
-                whole = next((gpu for gpu in gpus if gpu.uuid in line), NOT_TOLD)
+                whole = next((gpu for gpu in gpus if gpu.uuid in line), UNIDENTIFIED)
             elif part := _SLICE.match(line):
                 found.append((Gpu("", part[2], f"{whole.name} MIG {part[1]}", whole.driver), whole))
     return found
@@ -132,12 +132,12 @@ _ARM = {
 
 def cpu_name() -> str:
     """The processor's own name for itself, or one for the numbers that it has in place of a name."""
-    name = _said_of_cpu("model name", "Hardware") or _arm_name()
+    name = _cpuinfo("model name", "Hardware") or _arm_name()
     return name or platform.processor() or platform.machine() or UNKNOWN
 
 
 def _arm_name() -> str:
-    maker, part = _said_of_cpu("CPU implementer"), _said_of_cpu("CPU part")
+    maker, part = _cpuinfo("CPU implementer"), _cpuinfo("CPU part")
     if not (maker and part):
         return ""
     return _ARM.get((maker.lower(), part.lower()), f"ARM implementer {maker} part {part}")
@@ -145,10 +145,10 @@ def _arm_name() -> str:
 
 def cpu_features() -> str:
     """What the processor has of instructions, in the kernel's words; "" where it does not say."""
-    return _said_of_cpu("flags", "Features")
+    return _cpuinfo("flags", "Features")
 
 
-def _said_of_cpu(*keys: str) -> str:
+def _cpuinfo(*keys: str) -> str:
     with suppress(OSError):
         for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
@@ -195,7 +195,7 @@ def host_id(
     product: Path = _PRODUCT,
     container: Iterable[Path] = _CONTAINER,
 ) -> str | None:
-    """The hash of this machine's own number, of a rented one that of the virtual machine; None where it tells none.
+    """The hash of this machine's own id, on a rented one that of the virtual machine; None if it has none.
 
     The system's machine-id, or else the board's UUID, which root may read. In a container only the latter: a
     machine-id there is the image's, and alike on all machines.
@@ -203,7 +203,7 @@ def host_id(
     inside = bool(environ.get("container") or environ.get("KUBERNETES_SERVICE_HOST")) or any(
         mark.exists() for mark in container
     )
-    told = (_told(file) for file in ([product] if inside else [machine_id, product]))
+    told = (_read_id(file) for file in ([product] if inside else [machine_id, product]))
     return next((hashed("host", number) for number in told if number), None)
 
 
@@ -220,7 +220,7 @@ def hashed(kind: str, number: str) -> str:
     return hashlib.sha256(f"bench {kind} {number}".encode()).hexdigest()[:16]
 
 
-def _told(file: Path) -> str | None:
+def _read_id(file: Path) -> str | None:
     try:
         number = file.read_text().strip().lower()
     except (OSError, ValueError):

@@ -49,7 +49,7 @@ class Job:
 
     Of a sample `steps` are taken and then it is stopped: by SIGTERM, and by SIGKILL `grace` seconds later. So is one
     that is not over after `timeout`, and with `stops_at_target` one that has reached its target. `linger` is how long
-    processes that the program leaves behind may go on. `quiet`: nothing is said while it runs.
+    processes that the program leaves behind may continue. `quiet`: no messages while it runs.
     """
 
     argv: tuple[str, ...]

@@ -99,11 +99,11 @@ class Head:
         if self._gone:
             raise NodesApart("a node was lost during the run before; no other starts without it")
         self._failed = None
-        self._tell(f"{BEGIN} {job.seed}")
+        self._broadcast(f"{BEGIN} {job.seed}")
 
     def end(self, job: Job, *, now: bool) -> None:
         """The run of `job` is over here: wait until it is so on every node, by itself within the grace, or `now`."""
-        self._tell(STOP if now else OVER)
+        self._broadcast(STOP if now else OVER)
         until = time.monotonic() + 2 * job.grace + CONNECT_S
         for _ in self._others:
             self._ended.acquire(timeout=max(until - time.monotonic(), 0.0))
@@ -112,7 +112,7 @@ class Head:
         """Which node's program failed in this run, and how; None where none has said so."""
         return self._failed
 
-    def _tell(self, words: str) -> None:
+    def _broadcast(self, words: str) -> None:
         for other in self._others.values():
             with suppress(OSError):  # it is gone, which its listener sees
                 other.sendall(f"{words}\n".encode())
@@ -131,7 +131,7 @@ class Head:
 
 
 def _server(port: int, end: float) -> socket.socket:
-    """A server at `port`, once nobody else has it. Raises NodesApart."""
+    """A server at `port`, once the port is free. Raises NodesApart."""
     while True:
         try:
             return socket.create_server(("", port))

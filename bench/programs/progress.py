@@ -72,7 +72,7 @@ class Point:
     saved: int | None = None
     # The step that the metrics are of, where it is told afterwards and so is no sign of progress at `at`.
     measured_at: int | None = None
-    # Whether the step was shown before the program took one: it is 0, or that from which it goes on.
+    # Whether the step was shown before the program took one: it is 0, or the one from which it resumed.
     standing: bool = False
     # What the line that showed it says it is of: training, evaluation, or nothing.
     part: str | None = field(default=None, compare=False)
@@ -101,7 +101,7 @@ class Source(Protocol):
 class Steps:
     """Turns the counts of one line after another into absolute steps and their total.
 
-    Steps that do not rise though the epoch does are counted anew in each epoch; those of the epochs before are added.
+    If the epoch rises but the step does not, steps restart in each epoch, and those of earlier epochs are added.
     Steps that fall within an epoch are a program that went back, and stay as they are.
     """
 
@@ -114,7 +114,7 @@ class Steps:
         self._last: int | None = None  # as shown
         self._length = 0  # of an epoch, in steps: as said, or as far as seen
         self._base = 0  # steps of the epochs before
-        self._anew: bool | None = None  # whether each epoch counts anew; None: not seen yet
+        self._restarts: bool | None = None  # whether steps restart in each epoch; None: not known yet
 
     def absolute(self, counts: Mapping[str, int]) -> tuple[int | None, int | None, str]:
         """Step, total, and what is counted: the best of step, sample and epoch that was shown so far.
@@ -145,8 +145,8 @@ class Steps:
         if self._last is not None and self._risen:
             # `step 80`, then `epoch 2, step 80`: the end of an epoch whose steps were shown without it.
             again = step == self._last and "epoch" in counts and not self._told
-            self._anew = bool(self._anew) or (step <= self._last and not again)
-            if self._anew:
+            self._restarts = bool(self._restarts) or (step <= self._last and not again)
+            if self._restarts:
                 self._base += self._length * self._risen
                 self._length = 0
         self._risen, self._last, self._told = 0, step, "epoch" in counts
@@ -155,9 +155,9 @@ class Steps:
 
     def _total(self, counts: Mapping[str, int]) -> int | None:
         """What was said, unless it may be that of an epoch out of several."""
-        if self._anew:
+        if self._restarts:
             return self._length * self._epochs if self._epochs and "of" in counts else counts.get("total")
-        alone = self._epoch is None or self._anew is False or self._epochs == 1
+        alone = self._epoch is None or self._restarts is False or self._epochs == 1
         return counts.get("total", counts.get("of") if alone else None)
 
 
@@ -197,7 +197,7 @@ _MOST_METRICS = 200
 def as_number(value: object) -> float | None:
     """The number that a value is or spells; None for anything else, truth values too."""
     if isinstance(value, str):
-        return _spelt(value)
+        return _parsed_number(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
@@ -206,7 +206,7 @@ def as_number(value: object) -> float | None:
         return math.inf if value > 0 else -math.inf
 
 
-def _spelt(text: str) -> float | None:
+def _parsed_number(text: str) -> float | None:
     if (
         len(text) >= _LONGEST_NUMBER or not text.isascii() or "_" in text
     ):  # float takes digits of all scripts, and 1_000

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TextIO
 
 from bench.billing.offers.query import in_short
-from bench.billing.offers.skypilot import installed, run_child, way_out
+from bench.billing.offers.skypilot import answer_stream, installed, run_child
 
 _PATIENCE_S = 60.0
 # What SkyPilot raises for words that it does not take; anything else, such as a catalogue that cannot be had, says
@@ -92,5 +92,5 @@ def _machines(resources: Any) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    with way_out() as answers:
+    with answer_stream() as answers:
         main(json.loads(sys.argv[1]), answers)

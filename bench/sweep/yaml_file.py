@@ -17,14 +17,14 @@ _SECOND = "but found another document"  # PyYAML's words
 
 @dataclass(frozen=True)
 class YamlFile:
-    """The content of a file whose outermost thing is a mapping, and where in it things stand."""
+    """The content of a file with a mapping at the top level, and the line of each part."""
 
     path: Path
     content: dict[str, Any]
     root: yaml.MappingNode
 
     def at(self, place: Sequence[str | int]) -> str:
-        """Where `place` stands, such as `sweep.yaml:4: machines[1]`; the line of what holds it if it is missing."""
+        """The position of `place`, such as `sweep.yaml:4: machines[1]`; that of its parent if it is missing."""
         node: yaml.Node = self.root
         line = node.start_mark.line
         words = ""

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bench.cli.parts.bars import Bars
 from bench.store import FolderStore
-from bench.tracking import told_to, tracked
+from bench.tracking import reporting_to, tracked
 from tests.support.builders import make_run
 from tests.support.types import Bench
 
@@ -40,7 +40,7 @@ def bars(screen: Screen, patience: float) -> Bars:
 
 def test_what_is_done_soon_shows_nothing() -> None:
     screen = Screen()
-    with told_to(bars(screen, patience=60)):
+    with reporting_to(bars(screen, patience=60)):
         assert list(tracked(range(3), "things", 3)) == [0, 1, 2]
     assert screen.getvalue() == ""
 
@@ -53,7 +53,7 @@ def test_what_takes_long_shows_how_far_it_is_and_leaves_nothing() -> None:
         assert screen.written.wait(30)
         yield 1
 
-    with told_to(bars(screen, patience=0)):
+    with reporting_to(bars(screen, patience=0)):
         assert list(tracked(slow(), "things", 2)) == [0, 1]
     assert "things" in screen.getvalue()
     assert "/2" in screen.getvalue()
@@ -67,7 +67,7 @@ def test_what_things_are_is_shown_as_it_stands() -> None:
         assert screen.written.wait(30)
         yield 1234
 
-    with told_to(bars(screen, patience=0)):
+    with reporting_to(bars(screen, patience=0)):
         list(tracked(slow(), "things of [bold]x[/bold].csv\x1b[2J", None, size=lambda count: count))
     assert "things of [bold]x[/bold].csv [2J" in screen.getvalue()
     assert "1,234/?" in screen.getvalue() or "0/?" in screen.getvalue()
@@ -82,7 +82,7 @@ def test_a_work_that_breaks_takes_its_bar_along() -> None:
             assert screen.written.wait(30)
             raise ZeroDivisionError
 
-    with told_to(shown), pytest.raises(ZeroDivisionError):
+    with reporting_to(shown), pytest.raises(ZeroDivisionError):
         work()
     shown.stop()
     assert screen.getvalue().endswith("\x1b[2K")

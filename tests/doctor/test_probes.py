@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.doctor import Asked, Finding, findings
+from bench.doctor import Context, Finding, findings
 from bench.doctor.finding import Purpose
 from bench.doctor.machine import clock, clock_error, disk, memory, training
 from bench.doctor.services import credentials, spool
@@ -30,11 +30,11 @@ def test_an_error_is_a_finding_and_what_to_do() -> None:
 
 
 def test_a_probe_that_breaks_is_a_finding_and_the_others_are_asked() -> None:
-    def broken(asked: Asked) -> Iterator[Finding]:
+    def broken(asked: Context) -> Iterator[Finding]:
         raise ZeroDivisionError("oh")
         yield
 
-    found = list(findings(Asked(), {"broken": broken, "clock": clock}))
+    found = list(findings(Context(), {"broken": broken, "clock": clock}))
     assert [each.name for several in found for each in several] == ["broken", "clock"]
     assert found[0][0].state == "note"
 
@@ -43,7 +43,7 @@ def test_a_gpu_that_torch_cannot_use_fails_with_the_remedy_that_a_run_names(monk
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(device, "nvidia_driver", lambda: "535.216.01")
-    found = of(training(Asked("run")))
+    found = of(training(Context("run")))
     assert set(found) == {"torch", "GPU"}
     assert found["GPU"].fails
     assert found["GPU"].remedy.startswith("update the driver, or pip install 'torch==")
@@ -53,7 +53,7 @@ def test_without_a_compiler_a_run_is_slower_and_goes_on(monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(device, "nvidia_driver", lambda: None)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    found = of(training(Asked("run")))
+    found = of(training(Context("run")))
     assert found["compiler"].state == "note"
     assert found["compiler"].found.startswith("no C++ compiler;")
     assert found["GPU"].state == "ok"
@@ -61,23 +61,23 @@ def test_without_a_compiler_a_run_is_slower_and_goes_on(monkeypatch: pytest.Monk
 
 def test_torch_that_cannot_be_imported_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    found = of(training(Asked("run")))
+    found = of(training(Context("run")))
     assert (set(found), found["torch"].state) == ({"torch"}, "fails")
 
 
 @pytest.mark.parametrize(("free", "state"), [(None, "ok"), (1 << 30, "note"), (64 << 30, "ok")])
 def test_scarce_memory_is_a_note(monkeypatch: pytest.MonkeyPatch, free: int | None, state: str) -> None:
     monkeypatch.setattr("bench.doctor.machine.free_memory", lambda: free)
-    assert [finding.state for finding in memory(Asked("run"))] == [state]
-    assert [finding.state for finding in memory(Asked("report"))] == ["ok"]
+    assert [finding.state for finding in memory(Context("run"))] == [state]
+    assert [finding.state for finding in memory(Context("report"))] == ["ok"]
 
 
 def test_a_full_disk_is_a_note(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("bench.doctor.machine.shutil.disk_usage", lambda place: type("Usage", (), {"free": 1 << 20}))
-    (finding,) = disk(Asked("run", str(tmp_path / "not" / "there")))
+    (finding,) = disk(Context("run", str(tmp_path / "not" / "there")))
     assert finding.state == "note"
     assert "for the store" in finding.found
-    (finding,) = disk(Asked("run", "ftp://nowhere"))
+    (finding,) = disk(Context("run", "ftp://nowhere"))
     assert "for the store" not in finding.found
 
 
@@ -88,7 +88,7 @@ def test_a_clock_that_nothing_holds_right_is_a_note(
     monkeypatch: pytest.MonkeyPatch, error: float | None, state: str
 ) -> None:
     monkeypatch.setattr("bench.doctor.machine.clock_error", lambda: error)
-    assert [finding.state for finding in clock(Asked())] == [state]
+    assert [finding.state for finding in clock(Context())] == [state]
 
 
 def test_the_kernel_knows_how_far_its_clock_may_be_off() -> None:
@@ -102,7 +102,7 @@ def test_a_spool_that_takes_no_records_is_told(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("BENCH_SPOOL", str(tmp_path / "file" / "spool"))
-    found = of(spool(Asked(purpose)))["spool"]
+    found = of(spool(Context(purpose)))["spool"]
     assert found.state == state
     assert state == "ok" or (str(tmp_path) in found.found and "BENCH_SPOOL" in found.remedy)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -114,4 +114,4 @@ def test_a_user_without_a_home_has_credentials_in_variables_only(monkeypatch: py
 
     monkeypatch.setattr(Path, "home", homeless)
     monkeypatch.setenv("RUNPOD_API_KEY", "x")
-    assert "RunPod (RUNPOD_API_KEY)" in of(credentials(Asked()))["credentials"].found
+    assert "RunPod (RUNPOD_API_KEY)" in of(credentials(Context()))["credentials"].found

@@ -8,7 +8,7 @@ import pytest
 
 from bench.programs import host
 from bench.programs.document import hardware_of
-from bench.programs.host import NOT_TOLD, cores, cpu_features, cpu_name, visible_gpus
+from bench.programs.host import UNIDENTIFIED, cores, cpu_features, cpu_name, visible_gpus
 
 LINES = "0, GPU-aaaa-1, NVIDIA H100 80GB HBM3, 570.86\n1, GPU-aabb-2, NVIDIA H100 80GB HBM3, 570.86\n"
 SLICES = """GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-aaaa-1)
@@ -157,9 +157,9 @@ def test_devices_that_nvidia_smi_does_not_tell_are_unknown_and_no_processor(
     visible: str | None, count: int, machine: Host
 ) -> None:
     machine.shows(2)
-    assert visible_gpus(asked_for(visible)) == [NOT_TOLD] * count
+    assert visible_gpus(asked_for(visible)) == [UNIDENTIFIED] * count
     if count:
-        found = hardware_of([NOT_TOLD] * count, 8, None, {})
+        found = hardware_of([UNIDENTIFIED] * count, 8, None, {})
         assert found["device"] | {"kind": "cuda", "name": "unknown", "count": count} == found["device"]
         assert found["machine"]["gpus"] == ()
 
@@ -167,7 +167,7 @@ def test_devices_that_nvidia_smi_does_not_tell_are_unknown_and_no_processor(
 def test_an_nvidia_smi_that_does_not_come_back_has_a_gpu(machine: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.says("exec sleep 60")
     monkeypatch.setattr(host, "_LIMIT_S", 0.1)
-    assert visible_gpus({}) == [NOT_TOLD]
+    assert visible_gpus({}) == [UNIDENTIFIED]
 
 
 GRAVITON3 = "BogoMIPS\t: 2100.00\nFeatures\t: fp sve bf16\nCPU implementer\t: 0x41\nCPU part\t: {part}\n"

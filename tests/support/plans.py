@@ -38,7 +38,7 @@ def offer(hourly: str | None = "3.06", **changes: Any) -> Offer:
 
 def planned(*offers: Offer, history: History | None = None, **words: object) -> Plan:
     def ask(query: Query) -> Answer:
-        return Answer([each for each in offers if query.admits(each)], [Failure("gone", "no answer")])
+        return Answer([each for each in offers if query.accepts(each)], [Failure("gone", "no answer")])
 
     return plan_sweep(Sweep.model_validate(WORDS | words), history or History(), ask)
 

@@ -1,4 +1,4 @@
-"""A listener to works in hand, for `told_to`."""
+"""A listener to works in hand, for `reporting_to`."""
 
 from __future__ import annotations
 

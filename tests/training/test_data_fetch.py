@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bench.errors import DataError
-from bench.tracking import told_to
+from bench.tracking import reporting_to
 from bench.training import data
 from tests.support.ports import free_port
 from tests.support.told import Told
@@ -85,7 +85,7 @@ def test_fetch_downloads_verifies_and_unpacks_after_a_failure(archive: Path, tmp
 
 def test_a_download_tells_how_far_it_is(archive: Path, tmp_path: Path, no_waiting: None) -> None:
     told = Told()
-    with told_to(told):
+    with reporting_to(told):
         data.fetch(tmp_path / "cache", Mirror(archive.parent).url, md5=md5(archive))
     size = archive.stat().st_size
     (work, *steps, end) = told.lines

@@ -37,7 +37,7 @@ def export_results(documents: Iterable[AnyDocument]) -> tuple[list[Result], int]
     """
     runs = [run for run, _ in runs_and_leases(documents)]
     kinds: dict[tuple[Any, ...], list[Run]] = {}
-    for run in filter(_told, runs):
+    for run in filter(_is_exportable, runs):
         kinds.setdefault((run.label, run.device.alike, run.device_name, run.target), []).append(run)
     results: dict[tuple[str, str], Result] = {}
     for alike in kinds.values():
@@ -91,10 +91,10 @@ def _each_once(words: Iterable[str]) -> str:
     return ", ".join(sorted(set(map(one_line, words))))
 
 
-def _told(run: Run) -> bool:
-    """Whether a log can tell the run; one that failed before its clock began is told beside others.
+def _is_exportable(run: Run) -> bool:
+    """Whether a log can represent the run; one that failed before its clock began is represented beside others.
 
-    Of a run that broke off nobody waited for the device: it is a miss, as it is in every table.
+    The device was not synchronised at the end of an interrupted run: it is a miss, as in every table.
     """
     if run.target is None or run.ended == "sampled":
         return False

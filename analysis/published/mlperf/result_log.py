@@ -20,7 +20,7 @@ from bench.text import one_line
 
 _DIGITS = 3  # of a second: they log milliseconds
 _SHOWN = 40  # characters of what is no number
-# Of these events the first counts: a log that goes on behind run_stop is of something else.
+# Of these events the first counts: a log that continues after run_stop is about something else.
 _EVENTS = ("init_start", "init_stop", "run_start", "run_stop")
 
 

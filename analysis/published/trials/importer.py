@@ -66,7 +66,7 @@ def read_trials(path: Path, pairs: Iterable[str], given: Given) -> PublishedRuns
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share of 1 by its name: an accuracy, whatever stands around it."""
+    """Whether a metric is a fraction of 1 by its name: any accuracy."""
     return "acc" in metric.casefold()
 
 

@@ -29,13 +29,13 @@ def missing(form: Format, header: Iterable[str]) -> list[str]:
 
 
 def format_of(header: Iterable[str]) -> Format | None:
-    """The format of a file with this header; None where it is of none."""
+    """The format of a file with this header; None if there is none."""
     names = list(header)
     return next((form for form in FILES if not missing(form, names)), None)
 
 
 def complaint(header: Iterable[str]) -> str:
-    """Why a file with this header is of no format: what it lacks for the nearest one, and which there are."""
+    """Why a file with this header has no known format: what it lacks for the closest one, and the known ones."""
     names = list(header)
     if known := advice_for(names):
         return known

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
+from analysis.reconcile.formats.charge import ChargeRow, Preview, resource_of
 from analysis.reconcile.formats.tags import lease_of
 from bench.record.documents import BillSource, ChargeCategory
 
@@ -67,7 +67,7 @@ class Azure:
         _RESOURCES,
     )
 
-    def glance(self, cells: read.Cells) -> Glance:
+    def preview(self, cells: read.Cells) -> Preview:
         """By the tag: on Azure a bill does not carry the id that a machine knows itself by."""
         tag, error = lease_of(cells, "tags")
         since = until = None
@@ -76,7 +76,7 @@ class Azure:
             with suppress(ValueError, OverflowError):
                 since = read.instant(read.text(cells, *_DATES))
                 until = since + _DAY
-        return Glance(
+        return Preview(
             tag=tag,
             tag_error=error,
             resource_id=resource_of(read.text(cells, *_RESOURCES)),

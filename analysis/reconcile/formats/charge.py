@@ -38,8 +38,8 @@ class ChargeRow:
     unreadable: tuple[str, ...] = ()  # optional columns whose cell could not be read
 
 
-class Glance(NamedTuple):
-    """What is read of every row, before it is known whether it belongs to a lease."""
+class Preview(NamedTuple):
+    """The part of a row that is read before it is known whether the row belongs to a lease."""
 
     tag: str | None
     resource_id: str | None
@@ -74,15 +74,15 @@ class Format(Protocol):
     def identity(self) -> tuple[tuple[str, ...], ...]:
         """The columns that, with the resource, tell one charge from another; of each tuple the first that is filled."""
 
-    def glance(self, cells: Cells) -> Glance:
-        """Whose charge it may be. Never raises."""
+    def preview(self, cells: Cells) -> Preview:
+        """Which lease it may belong to. Never raises."""
 
     def charge(self, cells: Cells) -> ChargeRow:
         """The charge. Raises ValueError, naming the column, for what it cannot hold."""
 
 
 class Row(NamedTuple):
-    """One row of a source of charges: where it stands, and its cells, what is wrong with it, or why it is none."""
+    """One row of a source of charges: its position, and its cells, its error, or why it is not a charge."""
 
     where: str
     format: Format

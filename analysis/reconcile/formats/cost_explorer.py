@@ -15,7 +15,7 @@ from typing import Any
 
 from analysis.reconcile.formats import cells as read
 from analysis.reconcile.formats.aws_kinds import category_of, commitment_of, is_negation, is_offset
-from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError
+from analysis.reconcile.formats.charge import ChargeRow, Preview, Row, RowError
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, BillSource
 
@@ -30,12 +30,12 @@ class CostExplorer:
     optional: tuple[str, ...] = ("Unit", "NetAmortizedCost", "Estimated")
     identity: tuple[tuple[str, ...], ...] = ()  # it is asked once, not exported again
 
-    def glance(self, cells: read.Cells) -> Glance:
+    def preview(self, cells: read.Cells) -> Preview:
         """By the tag: an answer by day names no resource."""
         until = None
         if category_of(cells["recordtype"]) == "Usage":
             until = read.shown_until(cells["start"], cells["end"])
-        return Glance(cells["tag"] or None, None, str(cells["start"])[:7], "aws", until=until)
+        return Preview(cells["tag"] or None, None, str(cells["start"])[:7], "aws", until=until)
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the metric, for what it cannot hold."""

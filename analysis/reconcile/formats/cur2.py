@@ -18,7 +18,7 @@ from analysis.reconcile.formats.aws_kinds import (
     is_negation,
     is_offset,
 )
-from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
+from analysis.reconcile.formats.charge import ChargeRow, Preview, resource_of
 from analysis.reconcile.formats.tags import lease_of
 from bench.record.documents import BillSource
 
@@ -73,12 +73,12 @@ class Cur2:
         ("line_item_usage_account_id",),
     )
 
-    def glance(self, cells: read.Cells) -> Glance:
+    def preview(self, cells: read.Cells) -> Preview:
         """By the tag, in its own column or among the others, and the resource."""
         tag, error = lease_of(cells, "resource_tags", "tags")
         start, end = (cells.get(read.column(f"line_item_usage_{edge}_date")) for edge in ("start", "end"))
         until = read.shown_until(start, end) if category_of(_kind(cells)) == "Usage" else None
-        return Glance(
+        return Preview(
             tag=tag,
             tag_error=error,
             resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Glance, resource_of
+from analysis.reconcile.formats.charge import ChargeRow, Preview, resource_of
 from analysis.reconcile.formats.tags import lease_of
 from bench.record.documents import BillSource
 
@@ -63,14 +63,14 @@ class Focus:
         ("ResourceId",),
     )
 
-    def glance(self, cells: read.Cells) -> Glance:
+    def preview(self, cells: read.Cells) -> Preview:
         """By the tag in Tags, or in a column of its own, and the resource in ResourceId."""
         tag, error = lease_of(cells, "Tags")
         # A purchase or tax of a whole month or year is there from the first day of it.
         usage = str(cells.get("chargecategory")).strip().casefold() == "usage"
         start, end = cells.get("chargeperiodstart"), cells.get("chargeperiodend")
         until = read.shown_until(start, end) if usage else None
-        return Glance(
+        return Preview(
             tag=tag,
             tag_error=error,
             resource_id=resource_of(cells.get("resourceid")),

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from analysis.reconcile.formats.cells import Cells, blank, column, instant, number
-from analysis.reconcile.formats.charge import Format, Glance
+from analysis.reconcile.formats.charge import Format, Preview
 
 _NOISE = 12  # decimals of a cost; beyond them, binary fractions differ from what is written
 _COST_BITS = 32  # the lowest of a digest
@@ -24,9 +24,9 @@ _PRICE = re.compile(r"([$€£¥]|\busd )\s?\d[\d.,]*")
 _GROUP = re.compile(r"/resourcegroups/([^/]+)/", re.IGNORECASE)
 
 
-def coarse_of(glance: Glance) -> int:
-    """What digests begin with: whose charge it is and when, by the glance at it, which every row gets anyway."""
-    return hash((glance.period, (glance.resource_id or glance.tag or "").casefold(), glance.since, glance.until))
+def coarse_of(preview: Preview) -> int:
+    """What digests begin with: whose charge it is and when, by the preview at it, which every row gets anyway."""
+    return hash((preview.period, (preview.resource_id or preview.tag or "").casefold(), preview.since, preview.until))
 
 
 def begins(digest: int) -> int:
@@ -34,7 +34,7 @@ def begins(digest: int) -> int:
     return digest >> (_REST_BITS + _COST_BITS)
 
 
-def digest_of(form: Format, cells: Cells, glance: Glance) -> int:
+def digest_of(form: Format, cells: Cells, preview: Preview) -> int:
     """Equal for the same charge in another export."""
     place: list[Any] = []
     cost, named = "", False
@@ -53,7 +53,7 @@ def digest_of(form: Format, cells: Cells, glance: Glance) -> int:
             named = named or (names_kind and said != "")
     # What names no kind is told by its cost alone; and what takes money back is another charge than what takes it.
     place.append(cost[:1] == "-" if named else cost)
-    digest = coarse_of(glance)
+    digest = coarse_of(preview)
     for part, bits in ((tuple(place), _REST_BITS), (cost, _COST_BITS)):
         digest = (digest << bits) | (hash(part) & ((1 << bits) - 1))
     return digest

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Glance, Row, RowError, resource_of
+from analysis.reconcile.formats.charge import ChargeRow, Preview, Row, RowError, resource_of
 from bench.errors import BenchError
 from bench.record.documents import BillSource
 
@@ -39,11 +39,11 @@ class RunPod:
     optional: tuple[str, ...] = ()
     identity: tuple[tuple[str, ...], ...] = ()  # it is asked once, not exported again
 
-    def glance(self, cells: read.Cells) -> Glance:
+    def preview(self, cells: read.Cells) -> Preview:
         """By the pod."""
         until = read.shown_until(cells.get("starttime"), cells.get("endtime"))
         period = str(cells.get("starttime"))[:7]
-        return Glance(None, resource_of(cells.get("podid")), period, "runpod", until=until)
+        return Preview(None, resource_of(cells.get("podid")), period, "runpod", until=until)
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the field, for what it cannot hold."""

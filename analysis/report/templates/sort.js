@@ -1,5 +1,5 @@
-// Sorts a table by the column whose header is pressed. A cell without a value comes last, both ways. Numbers within
-// names count as such: 2 x H100 stands before 10 x H100.
+// Sorts a table by the column whose header is clicked. A cell without a value comes last in both orders. Numbers within
+// names are compared as numbers: 2 x H100 comes before 10 x H100.
 const { compare } = new Intl.Collator(undefined, { numeric: true });
 for (const table of document.querySelectorAll("table.sortable")) {
   const headers = [...table.tHead.rows[0].cells];

@@ -47,7 +47,7 @@ def parse(name: str) -> Gpu:
 
 
 def exactly(name: str) -> Gpu:
-    """The parts of a name, with the usual memory where the name says none: what tells A100 from A100-80GB."""
+    """The parts of a name, with the default memory if the name has none: distinguishes A100 from A100-80GB."""
     gpu = parse(name)
     return replace(gpu, memory_gb=gpu.memory_gb or _usual_gb().get(gpu.model))
 
@@ -120,14 +120,14 @@ class Query:
         """On-demand and spot prices are never mixed."""
         return "Dynamic" if self.spot else "Standard"
 
-    def wants(self, provider: str) -> bool:
+    def covers_provider(self, provider: str) -> bool:
         """Whether prices of `provider` are asked for."""
         return self.cloud is None or self.cloud.casefold() == provider.casefold()
 
-    def admits(self, offer: Offer) -> bool:
+    def accepts(self, offer: Offer) -> bool:
         """Whether `offer` answers this. One whose source names no region answers for every region."""
         return (
-            self.wants(offer.provider)
+            self.covers_provider(offer.provider)
             and offer.category == self.category
             and (self.gpu is None or matches(self.gpu, offer.accelerators.name))
             and self.gpus in (None, offer.accelerators.count)

@@ -53,7 +53,7 @@ def run_child(module: str, words: str, seconds: float) -> subprocess.CompletedPr
 
 
 @contextmanager
-def way_out() -> Iterator[TextIO]:
+def answer_stream() -> Iterator[TextIO]:
     """Where such a process answers: SkyPilot prints to stdout as well, which becomes stderr."""
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
@@ -97,7 +97,7 @@ def _offers(said: Iterable[dict[str, Any]], query: Query) -> Iterator[Offer]:
 def _cheapest(offers: Iterable[Offer], query: Query) -> Iterator[Offer]:
     """One region of each machine: the catalogue has dozens."""
     found: dict[tuple[str, str], Offer] = {}
-    for offer in sorted(filter(query.admits, offers), key=lambda q: (q.hourly is None, q.hourly or 0, q.region or "")):
+    for offer in sorted(filter(query.accepts, offers), key=lambda q: (q.hourly is None, q.hourly or 0, q.region or "")):
         found.setdefault((offer.provider, offer.instance_type), offer)
     yield from found.values()
 

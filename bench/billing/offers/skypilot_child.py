@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bench.billing.offers.query import in_short
-from bench.billing.offers.skypilot import way_out
+from bench.billing.offers.skypilot import answer_stream
 
 # Machines that one has already: no catalogue prices them.
 _OWN = {"kubernetes", "ssh", "slurm", "vsphere"}
@@ -65,5 +65,5 @@ def _text(price: float) -> str | None:
 
 
 if __name__ == "__main__":
-    with way_out() as answers:
+    with answer_stream() as answers:
         main(json.loads(sys.argv[1]), answers)

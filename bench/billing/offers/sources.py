@@ -29,7 +29,7 @@ def sources(query: Query, *, offline: bool) -> dict[str, Ask]:
     Where SkyPilot is not there to ask, the extract of its catalogue answers.
     """
     asked: dict[str, Ask] = {"price book": _ask_book}
-    if query.wants("aws") and not offline:
+    if query.covers_provider("aws") and not offline:
         asked |= {"aws spot": aws.ask_spot} if query.spot else {"aws pricing": aws.ask_on_demand}
     if skypilot.installed() and not offline:
         asked["skypilot"] = skypilot.ask
@@ -51,7 +51,7 @@ def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S)
     failures = [*(failure for answer in answers.values() for failure in answer.failures), *late]
     if not any(answer.offers or not answer.failures for answer in answers.values()):
         raise BenchError("no source of prices answered: " + "; ".join(f"{f.source}: {f.why}" for f in failures))
-    offers = [offer for offer in _told(answers) if query.admits(offer)]
+    offers = [offer for offer in _merged(answers) if query.accepts(offer)]
     since = ranked_since(offers)
     offers.sort(
         key=lambda q: (
@@ -67,7 +67,7 @@ def collect(query: Query, asked: Mapping[str, Ask], seconds: float = DEADLINE_S)
     return Answer(offers, failures)
 
 
-def _told(answers: Mapping[str, Answer]) -> Iterator[Offer]:
+def _merged(answers: Mapping[str, Answer]) -> Iterator[Offer]:
     """What the sources have; of the extract only the machines that no other source has a word on."""
     known = [offer for name, answer in answers.items() if name != _EXTRACT for offer in answer.offers]
     machines = {(offer.provider, offer.instance_type, offer.category) for offer in known}

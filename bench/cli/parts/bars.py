@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bench.text import one_line
-from bench.tracking import told_to
+from bench.tracking import reporting_to
 
 # What is done sooner needs no bar.
 _PATIENCE_S = 1.0
@@ -75,7 +75,7 @@ def showing_bars() -> Iterator[None]:
     """Show a bar on stderr for each work in hand in this thread meanwhile."""
     bars = Bars(Console(stderr=True))
     try:
-        with told_to(bars):
+        with reporting_to(bars):
             yield
     finally:
         bars.stop()

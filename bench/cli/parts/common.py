@@ -48,7 +48,7 @@ def together(*options: Decorator) -> Decorator:
 
 class _Name(click.types.StringParamType):
     def split_envvar_value(self, rv: str) -> list[str]:
-        """One name, as it stands: a folder's may hold spaces."""
+        """One name, verbatim: a folder name may contain spaces."""
         return [rv]
 
 
@@ -277,7 +277,7 @@ def end_unless_completed(statuses: Collection[str]) -> None:
 
 
 def confirm(question: str) -> None:
-    """Ask on stderr. Raises Abort for a no, and UsageError where nobody is there to answer."""
+    """Ask on stderr. Raises Abort for a no, and UsageError if stdin is not a terminal."""
     if sys.stdin is None or not sys.stdin.isatty():  # None: closed
         raise UsageError("not a terminal, so confirmation is impossible; give --yes")
     click.confirm(question, abort=True, err=True)

@@ -1,7 +1,7 @@
 """stdout and stderr under real conditions: with a limited encoding, full, or closed.
 
 What an encoding lacks is written in plainer characters. Where stdout cannot be written the command ends in one line
-and exit code 1; where stderr cannot, the command goes on without it: progress is not worth a measurement.
+and exit code 1; if stderr cannot be written, the command continues without it: progress is not worth a measurement.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class OutputError(StoreError, OSError):
 
 
 def _plainer(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands in place of the characters that an encoding lacks. Bytes of a file's name stay what they are."""
+    """The replacement for characters that an encoding lacks. Bytes of a file name are kept."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     characters = error.object[error.start : error.end]

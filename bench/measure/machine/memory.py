@@ -19,7 +19,7 @@ _PROC = Path("/proc")
 
 
 class MemoryMeter:
-    """From its making to `peak`; where the kernel cannot be told to forget what was before, the host's is unknown.
+    """From its creation to `peak`; if the kernel cannot reset its counter, the host's peak is unknown.
 
     `pids` are the processes that train beside this one. Each of them has an allocator of its own, and this one does
     not know what theirs held: the GPU's peak is then unknown.

@@ -129,11 +129,11 @@ class Tail:
             status = os.fstat(descriptor)
             if not S_ISREG(status.st_mode):
                 return b"", False
-            anew = status.st_ino != self._inode or status.st_size < self._offset
-            if anew:
+            restarted = status.st_ino != self._inode or status.st_size < self._offset
+            if restarted:
                 self._inode, self._offset = status.st_ino, 0
             if status.st_size == self._offset:
-                return b"", anew
+                return b"", restarted
             os.lseek(descriptor, self._offset, os.SEEK_SET)
             data = os.read(descriptor, MOST_BYTES)
         except OSError:
@@ -141,4 +141,4 @@ class Tail:
         finally:
             os.close(descriptor)
         self._offset += len(data)
-        return data, anew
+        return data, restarted

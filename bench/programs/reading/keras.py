@@ -23,7 +23,7 @@ _EPOCH = re.compile(r"\W*(?:start of )?epoch\W{0,3}[0-9]{1,9}\W{0,6}", re.IGNORE
 
 
 class Bar(NamedTuple):
-    """Where a bar stands, `of` how many where that is known; `text` is the line behind it.
+    """The position of a bar, `of` how many if known; `text` is the rest of the line.
 
     `named`: it begins with `step`, as lines of many programs do that draw no bars.
     """
@@ -61,7 +61,7 @@ class Bars:
         self.begun, self._training, self._of = True, True, None
 
     def is_training(self, bar: Bar) -> bool:
-        """Whether the bar is of training, as it stands now."""
+        """Whether the bar is of training at the moment."""
         again = self._of is not None and bar.step == bar.of == self._of  # with the results of its validation
         if not again and (not self._training or (self._of is not None and bar.of != self._of)):
             # One of the same length is an evaluation, if it is drawn from its beginning; others come between.

@@ -34,7 +34,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def without_ansi(text: str) -> str:
-    """`text` as a terminal would show it, in one colour, and without the backspaces before a line is drawn anew."""
+    """`text` as a terminal would show it, in one colour, and without the backspaces before a line is redrawn."""
     text = text.replace("\b", "") if "\b" in text else text
     return _ANSI.sub("", text) if "\x1b" in text else text
 
@@ -50,7 +50,7 @@ class Ranks:
         self._numbered = False
 
     def split(self, text: str) -> tuple[int | None, str]:
-        """The rank that stands before a line, None where none does, and the line without it."""
+        """The rank in front of a line, or None, and the line without it."""
         if text[:1] not in _BEFORE_A_RANK:
             return None, text
         found = _RANK.match(text)
@@ -74,7 +74,7 @@ class Chooser:
     """Which of many lines are read."""
 
     def __init__(self, wanted: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
-        """What stands in lines that are always read, such as the target's metric: as words, or as expressions."""
+        """Words or expressions that mark lines to read in any case, such as the target's metric."""
         self._wanted = tuple(dict.fromkeys((*_MARKS, *(word for name in wanted for word in _spellings(name)))))
         self._patterns = tuple(re.compile(pattern) for pattern in patterns)
         self._room, self._looked_at = float(BURST), 0.0
@@ -112,7 +112,7 @@ class Chooser:
 
 
 def _spellings(name: str) -> Iterable[str]:
-    """How a metric's name may stand in a line: `val_loss`, `val loss`; `"eval": {"loss": …}` for `eval/loss`."""
+    """The forms of a metric's name in a line: `val_loss`, `val loss`; `"eval": {"loss": …}` for `eval/loss`."""
     outer = name.partition("/")[0]
     return (name, name.replace("_", " "), *([f'"{outer}"'] if outer != name else []))
 

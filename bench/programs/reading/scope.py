@@ -1,4 +1,4 @@
-"""What a line is of: training, or an evaluation, whose steps and batches are its own.
+"""The scope of a line: training, or an evaluation, whose steps and batches are its own.
 
 A logger's words stand before what a program says: `2026-11-26 10:00:00 main INFO: Test: [10/98]`.
 """
@@ -82,13 +82,13 @@ def part_of(text: str) -> str | None:
 
 
 def part_of_object(values: Mapping[str, object]) -> str | None:
-    """What an object says it is of, as in `{"mode": "val"}`."""
+    """The scope that an object states, as in `{"mode": "val"}`."""
     said = (_PART.fullmatch(value) for name in _PARTS if isinstance(value := values.get(name), str))
     return next((_part(found) for found in said if found), None)
 
 
 def part_before(text: str) -> str | None:
-    """What stands before an object in its line says it is of; nothing where that is a bar, which was there before."""
+    """The scope stated in front of an object in its line; none after a bar, which was there before."""
     return None if "%|" in text else part_of(message(text))
 
 

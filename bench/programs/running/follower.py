@@ -88,7 +88,7 @@ class _Follower:
                     if lines is None:
                         return 0
                     for line in lines:
-                        self._heed(line)
+                        self._handle(line)
                 self._look()
         return INTERRUPTED
 
@@ -101,7 +101,7 @@ class _Follower:
         *lines, self._unread = (self._unread + data).split(b"\n")
         return [line.decode() for line in lines] if data else None
 
-    def _heed(self, line: str) -> None:
+    def _handle(self, line: str) -> None:
         word, _, seed = line.partition(" ")
         if word == BEGIN:
             self._begin(seed)

@@ -151,8 +151,8 @@ def handled_by(handler: Callable[[int, FrameType | None], None], names: tuple[st
     """Inside, `handler` is called at the signals of these names; the old handlers come back after it."""
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     # Ignored stays ignored, as SIGHUP is under nohup.
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = [(number, signal.signal(number, handler)) for number in heeded]
+    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [(number, signal.signal(number, handler)) for number in handled]
     try:
         yield
     finally:
@@ -212,11 +212,11 @@ class Ending:
             return True
         return False
 
-    def heeding_signals(self) -> AbstractContextManager[None]:
-        """Inside, signals that we get are handed on; the first that asks for an end begins the grace."""
-        return handled_by(self._heed, (*ENDING, *_HANDED_ON))
+    def forwarding_signals(self) -> AbstractContextManager[None]:
+        """Inside, signals are forwarded to the program; the first that asks for its end starts the grace period."""
+        return handled_by(self._forward, (*ENDING, *_HANDED_ON))
 
-    def _heed(self, number: int, frame: FrameType | None) -> None:
+    def _forward(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         self._group.send(number)
         if name in ENDING:

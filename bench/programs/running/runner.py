@@ -67,7 +67,7 @@ def run(
     outputs: tuple[int, int] = (1, 2),
     elsewhere: Callable[[], str | None] = lambda: None,
 ) -> Outcome:
-    """Run `job` to its end, in the main thread, its stdout and stderr handed on to the descriptors `outputs`.
+    """Run `job` to its end, in the main thread, its stdout and stderr passed on to the descriptors `outputs`.
 
     `elsewhere` says what has failed on another machine that runs it too. Raises CannotStart; whatever happens later is
     in the outcome.
@@ -75,7 +75,7 @@ def run(
     group = Group(job.command, environ, job.folder)
     ending = Ending(group, job.grace, job.linger)
     try:
-        with selectors.DefaultSelector() as selector, ending.heeding_signals():
+        with selectors.DefaultSelector() as selector, ending.forwarding_signals():
             loop = _Loop(job, watch, group, ending, selector, outputs, elsewhere)
             while not ending.over(time.monotonic(), piped=loop.piped):
                 loop.round()
@@ -131,7 +131,7 @@ class _Loop:
 
     @property
     def warnings(self) -> list[str]:
-        """What could not be handed on, or read."""
+        """What could not be passed on, or read."""
         return [warning for warning in (*(output.warning for output in self._outputs), self._defect) if warning]
 
     def end(self) -> None:
@@ -139,11 +139,11 @@ class _Loop:
         if self._ending.ended is not None:
             return
         for pipe in self._pipes:  # held by a process that is out of reach
-            self._heed(partial(self._watch.end, pipe, time.monotonic()))
-        self._heed(lambda: self._watch.poll_all(time.monotonic()))
+            self._read_safely(partial(self._watch.end, pipe, time.monotonic()))
+        self._read_safely(lambda: self._watch.poll_all(time.monotonic()))
 
-    def _heed(self, read: Callable[[], object]) -> None:
-        """Read progress. A defect of ours ends that, and not a training that somebody pays for."""
+    def _read_safely(self, read: Callable[[], object]) -> None:
+        """Read progress. A bug of ours ends the reading, not a training that costs money."""
         if self._defect is None:
             try:
                 read()
@@ -151,7 +151,7 @@ class _Loop:
                 self._defect = f"a bug in bench stopped the reading of progress ({type(error).__name__}): report it"
 
     def round(self) -> None:
-        """Wait for something to happen, and heed it."""
+        """Wait for the next event and handle it."""
         full = False
         for key, _ in self._selector.select(max(0.0, self._next_at() - time.monotonic())):
             if key.fd in self._pipes:
@@ -162,7 +162,7 @@ class _Loop:
         if now >= self._next_poll:
             self._poll(now)
         self._decide(now)
-        self._heed(self._tell)
+        self._read_safely(self._print_notice)
         self._ending.advance(now)
         if not full and now - self._read_at < ROUND_S and self._group.exited_at is None:
             self._pause = next_pause(self._pause, self._read_bytes, self._room, now - self._group.started_at)
@@ -188,17 +188,17 @@ class _Loop:
         key.data.write(data)
         # What is shown after we stopped the program is not the work that is measured.
         if self._ending.ended is None:
-            self._heed(lambda: self._watch.feed(key.fd, data, at) if data else self._watch.end(key.fd, at))
+            self._read_safely(lambda: self._watch.feed(key.fd, data, at) if data else self._watch.end(key.fd, at))
         return len(data) == _READ
 
     def _poll(self, now: float) -> None:
         if self._ending.ended is None:
-            self._heed(lambda: self._watch.poll(now))
+            self._read_safely(lambda: self._watch.poll(now))
         age = now - self._group.started_at
         self._next_poll = now + min(_LONGEST_POLL_S, max(_SHORTEST_POLL_S, age / _POLLS))
 
-    def _tell(self) -> None:
-        """Say what cannot wait until the program is over."""
+    def _print_notice(self) -> None:
+        """Print what cannot wait until the program ends."""
         if not self._job.quiet and self._ending.ended is None and (text := self._watch.notice()):
             self._outputs[1].say(text, beside=self._outputs[0])
 

@@ -63,7 +63,7 @@ class _File:
         self._before: tuple[int, int] | None = None  # length and checksum of what is of before the run
 
     def leave(self) -> None:
-        """What is in it now is of before the run."""
+        """Its present content is from before the run."""
         data = self._data()
         self._before = len(data), zlib.crc32(data)
 
@@ -77,7 +77,7 @@ class _File:
         yield from lines[first:]
 
     def _passed(self, data: bytes) -> int:
-        """How many bytes of `data` are of before the run; none once it writes the file anew, even with the same."""
+        """How many bytes of `data` are from before the run; none once the program rewrites the file."""
         if self._before is None:
             return 0
         length, checksum = self._before

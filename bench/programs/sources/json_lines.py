@@ -92,8 +92,8 @@ class Events:
         """See Source."""
         if self._tail is None:
             return
-        data, anew = self._tail.read()
-        *lines, rest = ((b"" if anew else self._rest) + data).split(b"\n")
+        data, restarted = self._tail.read()
+        *lines, rest = ((b"" if restarted else self._rest) + data).split(b"\n")
         if as_object(rest.decode("utf-8", "replace")) is not None:  # it is whole; its end of line may never come
             lines, rest = [*lines, rest], b""
         self._rest = rest if len(rest) <= _LONGEST_LINE else b""  # the end of a longer one is no object

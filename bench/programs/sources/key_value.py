@@ -133,7 +133,7 @@ class KeyValue:
 
 
 def _pairs(text: str) -> tuple[str | None, Pairs]:
-    """What a line is of, and its names and values; counts by `step`, `of`, `epoch` and `epochs`."""
+    """The scope of a line, and its names and values; counts as `step`, `of`, `epoch` and `epochs`."""
     text = message(text)
     part = part_of(text)
     tested, bar = _TESTED.match(text), _BAR.search(text) if " [" in text else None
@@ -163,7 +163,7 @@ def _read(text: str, part: str | None, *, bar: bool, tested: bool) -> Pairs:
 
 
 def _of_something(text: str) -> Pairs:
-    """The result that a line tells of, with the step at which it was measured, if that is said."""
+    """The result in a sentence, with the step at which it was measured, if given."""
     found = _ON.match(text.strip()) or _AT_STEP.match(text.strip())
     if not found or not is_result(found["name"]):
         return []

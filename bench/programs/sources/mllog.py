@@ -30,7 +30,7 @@ _TOTAL, _BATCH = "max_steps", "global_batch_size"
 
 
 def entry_of(text: str) -> dict[str, Any] | None:
-    """The entry in a line, whatever stands before the mark, such as a rank; its `key` is text. None: there is none."""
+    """The entry in a line, with or without a prefix such as a rank; its `key` is text. None if there is none."""
     start = text.find(MARK)
     if start < 0:
         return None

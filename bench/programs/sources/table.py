@@ -33,7 +33,7 @@ _SHORT = {"#": "step", "E": "epoch"}
 
 
 class _Header(NamedTuple):
-    """The names of a table's columns, and what stands between them: one of _PARTED. `once`: for one row."""
+    """The names of a table's columns, and their separator: one of _PARTED. `once`: for one row."""
 
     mark: str
     names: list[str]
@@ -124,7 +124,7 @@ def _values(name: str, cell: str) -> list[tuple[str, object]]:
 
 
 def _sideways(text: str) -> list[tuple[str, object]]:
-    """The name and the value of a line such as `| ep_rew_mean | 22.1 |`; none where it is of another form."""
+    """The name and the value of a line such as `| ep_rew_mean | 22.1 |`; none for any other line."""
     if not (text.startswith("|") and text.endswith("|") and text.count("|") == 3):
         return []
     name, value = _cells(text, "|")

@@ -63,8 +63,8 @@ class _File:
         """The events that were added, up to damage."""
         if self._broken or self.begun is False:
             return
-        data, anew = self._tail.read()
-        if anew:
+        data, restarted = self._tail.read()
+        if restarted:
             self._records = Records()
         try:
             for record in self._records.feed(data):

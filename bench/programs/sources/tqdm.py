@@ -46,7 +46,7 @@ _WITHIN = 2
 class _Bar:
     """A bar, and those of the epochs before that look like it. `elapsed`: seconds, as the bar says.
 
-    `form`: its title, with numbers left open. `rounds`: how often it began anew after its end. `outer`: the bar of
+    `form`: its title, with numbers left open. `rounds`: how often it restarted after its end. `outer`: the bar of
     epochs around it.
     """
 
@@ -70,7 +70,7 @@ class _Bar:
         return self.of is None or self.count >= self.of
 
     def draw(self, count: int, of: int | None, elapsed: int) -> bool:
-        """It stands at `count` of `of` now; False where it is a late line of another rank's, which is not as far."""
+        """Set it to `count` of `of`; False for a late line of another rank, which is not as far."""
         if self.of is not None and self.of <= self.count > count:
             if of == self.of and elapsed >= self.elapsed and 2 * count > self.of:
                 return False
@@ -173,7 +173,7 @@ class Tqdm:
 
 
 def _is_within(bar: _Bar, outer: _Bar) -> bool:
-    """Whether `bar` is drawn anew for each step of `outer`: it is that of an epoch.
+    """Whether `bar` restarts for each step of `outer`, as one within an epoch does.
 
     A shorter one may be an evaluation before training. It is known by its second time, after the first step of `outer`.
     """

@@ -27,7 +27,7 @@ class TrainerState:
         self._watched = watched
         self._finder = Finder(watched.folders, lambda name: name == FILE)
         self._read: dict[Path, int] = {}  # as of which change each was read
-        self._known: list[Any] = []  # the history so far, of this run or of the one that it goes on from
+        self._known: list[Any] = []  # the history so far, of this run or of the one that it resumed from
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
@@ -54,7 +54,7 @@ class TrainerState:
         at = self._watched.at_change(modified, now)
         common = _common(entries, self._known)
         if at is None:
-            # Of an earlier run: what a run that goes on from it repeats. The longest says most.
+            # Of an earlier run: what a resumed run repeats. The longest has the most information.
             self._known = max(self._known, entries, key=len)
             saved = as_count(state.get("global_step"))
             if saved is not None:

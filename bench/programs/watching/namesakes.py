@@ -41,7 +41,7 @@ class Namesakes:
         self._seen: Counter[str] = Counter()
         self._over = False
 
-    def heed(self, names: Iterable[str]) -> None:
+    def add(self, names: Iterable[str]) -> None:
         """These were shown at once."""
         if self._over:
             return

@@ -1,6 +1,6 @@
 """What one source has read so far, in bounded memory: steps, the target's metric, the last of each metric, phases.
 
-Of a stream whose length nobody knows beforehand a few are kept.
+Keeps a few items of a stream of unknown length.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bench.programs.progress import UNITS, Point
 T = TypeVar("T")
 
 
-class Thinned(Generic[T]):
+class Subsampled(Generic[T]):
     """Of all items the first, the last, and evenly spaced ones between: at most `most`, at least half of that."""
 
     def __init__(self, most: int) -> None:
@@ -115,14 +115,14 @@ class Track:
         self.totals_differ = False
         self.went_back: tuple[int, int] | None = None
         self.shown = 0  # steps since the count began, each once
-        self.steps: Thinned[StepAt] = Thinned(MOST_POINTS)
+        self.steps: Subsampled[StepAt] = Subsampled(MOST_POINTS)
         self.stretches = Sample(_SAMPLE)
         self._stretch: StepAt | None = None
         self._gap: int | None = None
         self._standing = False  # whether the first step was shown before one was taken
         self._began: int | None = None  # the step that it began after, before it went back
         self._fell: StepAt | None = None  # a step below the last one, which may be a late line
-        self.evaluations: Thinned[ValueAt] = Thinned(MOST_POINTS - 1)
+        self.evaluations: Subsampled[ValueAt] = Subsampled(MOST_POINTS - 1)
         self.evaluated = self.other = 0  # values of the target's metric: of an evaluation, or of who knows what
         self.values = 0  # of the target's metric, that are numbers
         self.first_hit: ValueAt | None = None
@@ -175,7 +175,7 @@ class Track:
             return
         if self._gap is None:
             before = max((step for step in self.saved if step < now.step), default=0) if last.step == 0 else 0
-            if before:  # a bar that stands at 0 leaps to where the program goes on
+            if before:  # a bar at 0 jumps to where the program resumes
                 self._begin(now)
                 self._gap = now.step - before
                 return
@@ -188,10 +188,10 @@ class Track:
             self._stretch = now
 
     def _begin(self, now: StepAt, *, standing: bool = False) -> None:
-        """A count begins, perhaps anew: a rate across a fall would be none."""
+        """A count starts or restarts: a rate across the restart would be meaningless."""
         self._standing = standing
         self.first = self.last = self._stretch = now
-        self.steps, self.stretches, self._gap, self._fell = Thinned(MOST_POINTS), Sample(_SAMPLE), None, None
+        self.steps, self.stretches, self._gap, self._fell = Subsampled(MOST_POINTS), Sample(_SAMPLE), None, None
         self.shown = 1
         self.steps.add(now)
 
@@ -239,7 +239,7 @@ class Track:
 
     @property
     def resumed_from(self) -> int | None:
-        """The step that the program went on from; None where it began at 0, or where its steps do not tell."""
+        """The step that the program resumed from; None if it began at 0, or if its steps do not show it."""
         return (self._origin if self._began is None else self._began) or None
 
     @property
@@ -255,6 +255,6 @@ class Track:
     def done(self) -> int:
         """Steps that are known to have been taken since the program began: none before two of them were shown.
 
-        One alone gives no rate, and may be that of a program that went on from the step before it.
+        One alone gives no rate, and may come from a program that resumed from the step before it.
         """
         return self.last.step - (self.resumed_from or 0) if self.last and self._gap else 0

@@ -162,7 +162,7 @@ class Watch:
                 each.saved.add(point.saved)
             return
         if point.metrics and self._namesakes:
-            self._namesakes.heed(point.metrics)
+            self._namesakes.add(point.metrics)
         track.add(point, self._elsewhere(track, point) if point.metrics else None)
 
     def _elsewhere(self, track: Track, point: Point) -> tuple[int, str] | None:

@@ -71,7 +71,7 @@ def _fitting(cell: Cell, answer: Answer, request: ResourceRequest) -> Iterator[O
 
 def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
     return (
-        query.admits(offer)
+        query.accepts(offer)
         and offer.hourly is not None
         and offer.currency == CURRENCY
         and not machine.sized

@@ -165,7 +165,7 @@ def test_lines_and_single_markers_say_their_numbers_and_a_name_stands_for_its_po
         return {"line": 'two\nlines & "<b>', "points": ["1", "2", "3"], "absent": "nothing"}
 
     drawn = parse(f"<svg>{svg_of('one', draw, 4, 3).body}</svg>")
-    told = [element for element in drawn.every() if element.attributes.get("class") == "told"]
+    told = [element for element in drawn.every() if element.attributes.get("class") == "has-tip"]
     assert [(e.tag, e.attributes["aria-label"]) for e in told] == [
         ("g", 'two\nlines & "<b>'),
         ("use", "1"),

@@ -16,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from analysis.frames.leases import leases_of
 from analysis.reconcile import match
 from analysis.reconcile.formats.cells import Cells
-from analysis.reconcile.formats.charge import Format, Glance
+from analysis.reconcile.formats.charge import Format, Preview
 from analysis.reconcile.formats.identity import begins, digest_of
 from analysis.reconcile.match import MatchResult
 from analysis.reconcile.overlap import Sketch
@@ -243,11 +243,11 @@ def test_a_sketch_refuses_by_its_beginning_only_what_it_would_not_keep() -> None
 def test_of_most_rows_of_nothing_that_was_leased_the_identity_is_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_at: list[Glance] = []
+    looked_at: list[Preview] = []
 
-    def counted(form: Format, cells: Cells, glance: Glance) -> int:
-        looked_at.append(glance)
-        return digest_of(form, cells, glance)
+    def counted(form: Format, cells: Cells, preview: Preview) -> int:
+        looked_at.append(preview)
+        return digest_of(form, cells, preview)
 
     monkeypatch.setattr(match, "digest_of", counted)
     for name in ("a.csv", "b.csv"):

@@ -155,7 +155,7 @@ def test_four_figures_with_text_for_those_who_do_not_see_them_and_their_numbers(
             assert svg.attributes["aria-label"] == title.text
             assert svg.attributes["aria-describedby"] == description.attributes["id"]
             assert len(description.text) > 60
-            told = [element for element in svg.every() if element.attributes.get("class") == "told"]
+            told = [element for element in svg.every() if element.attributes.get("class") == "has-tip"]
             assert told
             assert all(element.attributes["aria-label"] for element in told)
         (details,) = figure.all("details")

@@ -172,7 +172,7 @@ def test_tab_reaches_every_note_and_every_drawing_and_each_says_what_it_holds(sh
                 "return arguments[0].map(id => document.getElementById(id).textContent)", ids.split()
             )
             described.update(ids.split())
-        elif active(shown, "class") == "told":
+        elif active(shown, "class") == "has-tip":
             assert tip(shown) == str(active(shown, "aria-label")).split("\n")
             drawings.add(shown.execute_script("return document.activeElement.closest('figure').id"))
         if shown.switch_to.active_element.tag_name == "body":
@@ -188,9 +188,11 @@ def test_tab_reaches_every_note_and_every_drawing_and_each_says_what_it_holds(sh
 
 def test_arrows_go_from_point_to_point_and_escape_takes_the_numbers_away(shown: WebDriver) -> None:
     at_width(shown, 1280)
-    points = shown.execute_script("return [...document.querySelectorAll('#cost svg.wide .told')].map(p => p.ariaLabel)")
+    points = shown.execute_script(
+        "return [...document.querySelectorAll('#cost svg.wide .has-tip')].map(p => p.ariaLabel)"
+    )
     assert len(points) > 3
-    shown.execute_script("document.querySelector('#cost svg.wide .told').focus()")
+    shown.execute_script("document.querySelector('#cost svg.wide .has-tip').focus()")
     said = [tip(shown)]
     for _ in points[1:]:
         shown.switch_to.active_element.send_keys(keys().ARROW_RIGHT)
@@ -205,7 +207,7 @@ def test_arrows_go_from_point_to_point_and_escape_takes_the_numbers_away(shown: 
 
 
 @pytest.mark.parametrize(
-    "target", ["#cost svg.wide .told", "#cost svg.wide .name", "#accuracy use.told", "#costs-table .mark"]
+    "target", ["#cost svg.wide .has-tip", "#cost svg.wide .name", "#accuracy use.has-tip", "#costs-table .mark"]
 )
 def test_a_pointer_over_it_tells_and_elsewhere_it_does_not(shown: WebDriver, target: str) -> None:
     chains = pytest.importorskip("selenium.webdriver.common.action_chains")

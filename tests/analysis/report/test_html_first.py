@@ -172,7 +172,7 @@ def test_rows_without_a_price_stand_at_the_what_if_price_as_rings_and_beat_nobod
     ]
     first, *_ = page.parse(as_html(build_report(runs, what_if=what_if_price(None, "12", currency="USD")))).all("figure")
     said = [
-        e.attributes["aria-label"] or "" for e in first.all("svg")[0].every() if e.attributes.get("class") == "told"
+        e.attributes["aria-label"] or "" for e in first.all("svg")[0].every() if e.attributes.get("class") == "has-tip"
     ]
     (supposed,) = (text for text in said if "what-if" in text)
     assert "other" in supposed

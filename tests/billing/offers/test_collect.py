@@ -117,16 +117,16 @@ def test_sources_without_a_fitting_price_have_still_answered() -> None:
     [Query(), Query(gpu="h100"), Query(cloud="ACME"), Query(region="EAST"), Query("h100", False, "acme", "east")],
 )
 def test_a_price_that_fits_is_given(query: Query) -> None:
-    assert query.admits(offer())
+    assert query.accepts(offer())
 
 
 @pytest.mark.parametrize("query", [Query(gpu="A100"), Query(spot=True), Query(cloud="aws"), Query(region="west")])
 def test_a_price_that_does_not_fit_is_left_out(query: Query) -> None:
-    assert not query.admits(offer())
+    assert not query.accepts(offer())
 
 
 def test_a_price_whose_source_names_no_region_is_given_for_each() -> None:
-    assert Query(region="west").admits(offer(region=None))
+    assert Query(region="west").accepts(offer(region=None))
 
 
 @pytest.mark.parametrize(("seen", "stale"), [(date(2026, 10, 23), False), (date(2026, 10, 22), True)])

@@ -9,7 +9,7 @@ def noticed(metric: str, *shown: str) -> list[str]:
     """The names that are said to be shown in place of `metric`, each time that something is said."""
     namesakes, said = Namesakes(metric), []
     for name in shown:
-        namesakes.heed([name])
+        namesakes.add([name])
         said.append(namesakes.notice() or "")
     return [text.partition(", but ")[2].partition(";")[0] for text in said if text]
 

@@ -4,12 +4,12 @@ from itertools import pairwise
 
 from hypothesis import given, strategies as st
 
-from bench.programs.watching.track import Sample, Thinned
+from bench.programs.watching.track import Sample, Subsampled
 
 
 @given(st.integers(1, 3000), st.integers(4, 100))
 def test_first_last_and_evenly_spaced_ones_are_kept(n: int, most: int) -> None:
-    thinned: Thinned[tuple[int]] = Thinned(most)
+    thinned: Subsampled[tuple[int]] = Subsampled(most)
     for number in range(n):
         thinned.add((number,))
     kept = [number for (number,) in thinned.items()]

@@ -36,7 +36,9 @@ def task(tmp_path: Path) -> str:
 def plan_of(task: str, *programs: ProgramTime, **words: Any) -> Plan:
     content = {"name": "s", "task": task, "runs": 3, "machines": ["H100:1"]} | words
     return plan_sweep(
-        Sweep.model_validate(content), History(programs=programs), lambda query: Answer([H100] * query.admits(H100), [])
+        Sweep.model_validate(content),
+        History(programs=programs),
+        lambda query: Answer([H100] * query.accepts(H100), []),
     )
 
 
