@@ -11,12 +11,16 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.programs.host import cores as allowed_cores
 
 _PROC = Path("/proc/self")
+# What CUDA_VISIBLE_DEVICES is where no GPU is to be seen; the last is Slurm's, for a job that asked for none.
+_HIDE_ALL = ("", "-1", "NoDevFiles")
+_VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
 
 
 def cpu_quota(proc: Path = _PROC) -> float | None:
@@ -121,17 +125,40 @@ def nvidia_driver(
 
     CUDA_VISIBLE_DEVICES may hide all of them: that is the user's wish.
     """
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+    if _gpus_are_hidden():
         return None
     question = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
+    with suppress(OSError, subprocess.SubprocessError):  # an image may lack it
         answer = subprocess.run(question, capture_output=True, text=True, timeout=60, check=True)
-        return answer.stdout.split()[0]
-    except (OSError, subprocess.SubprocessError, IndexError):  # an image may lack it
-        if not device.exists():
-            return None
-    found = re.search(r"\d+\.\d+(\.\d+)?", " ".join(_lines(version)[:1]))
+        if told := _VERSION.match(answer.stdout.strip()):
+            return told[0]
+    if not device.exists():
+        return None
+    found = _VERSION.search(" ".join(_lines(version)[:1]))
     return found[0] if found else "unknown"
+
+
+def _gpus_are_hidden() -> bool:
+    # CUDA reads no further than to the first word that names none.
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip() in _HIDE_ALL
+
+
+_NVIDIA, _DISPLAYS = "0x10de", "0x03"  # a vendor and a class of devices on the PCI bus: display controllers
+
+
+def nvidia_on_bus(devices: Path = Path("/sys/bus/pci/devices")) -> bool:
+    """Whether an NVIDIA GPU is on this machine's PCI bus (in a container: the host's), with a driver or without.
+
+    One that CUDA_VISIBLE_DEVICES hides is not.
+    """
+    with suppress(OSError):
+        if _gpus_are_hidden():
+            return False
+        for each in devices.iterdir():
+            vendor, kind = (_lines(each / name) for name in ("vendor", "class"))
+            if vendor == [_NVIDIA] and "".join(kind).startswith(_DISPLAYS):
+                return True
+    return False
 
 
 def boot_time() -> datetime | None:

@@ -19,14 +19,14 @@ _PROC = Path("/proc")
 _FIRST_NAMESPACE = "pid:[4026531836]"  # that of the host: the kernel's PROC_PID_INIT_INO
 
 
-def _others(running: Sequence[int], ours: Collection[int]) -> int:
+def _others(running: Sequence[int], ours: Collection[int], *, trains: bool) -> int:
     """How many of the processes that NVML lists are not of `ours`. In a container it has the host's numbers for them.
 
-    Where numbers cannot be compared, one is taken to be ours: on each GPU one process trains.
+    Where numbers cannot be compared, one is taken to be ours if one of ours `trains`: on each GPU one does.
     """
     strangers = [pid for pid in running if pid not in ours]
     comparable = len(strangers) < len(running) or _numbers_of_host(running)
-    return len(strangers) if comparable else max(0, len(running) - 1)
+    return len(strangers) if comparable else max(0, len(running) - trains)
 
 
 def _numbers_of_host(pids: Sequence[int]) -> bool:
@@ -40,23 +40,30 @@ def _numbers_of_host(pids: Sequence[int]) -> bool:
 
 
 class Gpu:
-    """NVML's view of one GPU. Where NVML is missing or refuses, every answer is None or empty: unknown."""
+    """NVML's view of one GPU. Where NVML is missing or refuses, every answer is None or empty: unknown.
 
-    def __init__(self, uuid: str) -> None:
+    `trains`: whether a process of the measurement may be computing on it when it is asked for `warnings`.
+    """
+
+    def __init__(self, uuid: str, *, trains: bool = True) -> None:
         self._nvml: Any = None
         self._handle: Any = None
+        self._trains = trains
         try:
             import pynvml
 
             pynvml.nvmlInit()
-            # torch counts the visible GPUs, NVML all of them: the UUID is what both agree on.
-            self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}".encode())
             self._nvml = pynvml
-            # What all slices of a GPU use is not what one of them does (MIG; CUDA may tell the UUID of the whole).
-            if (self._ask("nvmlDeviceGetMigMode", self._handle) or [0])[0]:
-                self._handle = None
-        except Exception:  # noqa: S110 -- any failure of an optional library means: unknown
-            pass
+        except Exception:  # any failure of an optional library means: unknown
+            return
+        # torch counts the visible GPUs, NVML all of them: the UUID is what both agree on. A slice's has no such GPU.
+        self._handle = self._ask("nvmlDeviceGetHandleByUUID", f"GPU-{uuid}".encode())
+        # What all slices of a GPU use is not what one of them does (MIG; CUDA may tell the UUID of the whole).
+        if (self._ask_gpu("nvmlDeviceGetMigMode") or [0])[0]:
+            self._handle = None
+
+    def _ask_gpu(self, question: str, *arguments: Any) -> Any:
+        return None if self._handle is None else self._ask(question, self._handle, *arguments)
 
     def _ask(self, question: str, *arguments: Any) -> Any:
         if self._nvml is None:
@@ -74,35 +81,33 @@ class Gpu:
 
     def energy_joules(self) -> float | None:
         """Energy used since the driver was loaded, J."""
-        millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._handle)
+        millijoules = self._ask_gpu("nvmlDeviceGetTotalEnergyConsumption")
         return None if millijoules is None else millijoules / 1000
 
     def sm_mhz(self) -> float | None:
         """The clock of its multiprocessors at the moment, MHz."""
-        mhz = self._ask("nvmlDeviceGetClockInfo", self._handle, _SM_CLOCK)
+        mhz = self._ask_gpu("nvmlDeviceGetClockInfo", _SM_CLOCK)
         return None if mhz is None else float(mhz)
 
     def temperature_c(self) -> float | None:
         """Its temperature, degrees Celsius."""
-        celsius = self._ask("nvmlDeviceGetTemperature", self._handle, _ITS_OWN_SENSOR)
+        celsius = self._ask_gpu("nvmlDeviceGetTemperature", _ITS_OWN_SENSOR)
         return None if celsius is None else float(celsius)
 
     def power_w(self) -> float | None:
         """What it draws, W."""
-        milliwatts = self._ask("nvmlDeviceGetPowerUsage", self._handle)
+        milliwatts = self._ask_gpu("nvmlDeviceGetPowerUsage")
         return None if milliwatts is None else milliwatts / 1000
 
     def slowed_seconds(self) -> dict[str, float]:
         """Seconds in which it was kept below its clocks since the driver was loaded, by what did that."""
-        asked = {
-            why: self._ask("nvmlDeviceGetViolationStatus", self._handle, policy) for policy, why in _SLOWED.items()
-        }
+        asked = {why: self._ask_gpu("nvmlDeviceGetViolationStatus", policy) for policy, why in _SLOWED.items()}
         return {why: status.violationTime / 1e9 for why, status in asked.items() if status is not None}
 
     def warnings(self, ours: Collection[int] = ()) -> list[str]:
         """What makes a time measured now doubtful. `ours` are ids of processes that belong to the measurement."""
-        running = self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle) or []
-        others = _others([process.pid for process in running], {os.getpid(), *ours})
+        running = self._ask_gpu("nvmlDeviceGetComputeRunningProcesses") or []
+        others = _others([process.pid for process in running], {os.getpid(), *ours}, trains=self._trains)
         return [f"{others} other processes on the GPU"] if others else []
 
 
@@ -110,6 +115,11 @@ class _Counters(NamedTuple):
     at: float  # s on perf_counter, when the reading began
     joules: float | None
     slowed: dict[str, float]
+
+
+def _grown(before: float | None, after: float | None) -> float | None:
+    """What a counter grew by; None where it did not tell, or was set back, as when a driver is loaded anew."""
+    return None if before is None or after is None or after < before else after - before
 
 
 class Meter:
@@ -131,7 +141,7 @@ class Meter:
     def __exit__(self, *_: object) -> None:
         used: list[float | None] = []
         for before, after in zip(self._before, self._read(), strict=True):
-            used.append(None if before.joules is None or after.joules is None else after.joules - before.joules)
+            used.append(_grown(before.joules, after.joules))
             for why, slowed in after.slowed.items():
                 # A step of the counter that began before the run is no more of it than the whole.
                 share = min(1.0, (slowed - before.slowed.get(why, slowed)) / (after.at - before.at))

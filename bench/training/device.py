@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import sysconfig
 import tempfile
@@ -141,8 +142,20 @@ def _remedy(driver: str) -> str:
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        return f"driver {driver}, CUDA {cuda}: {str(error).partition('.')[0]}"
+        return f"driver {driver}, CUDA {cuda}: {_why(str(error))}"
     return f"driver {driver}, CUDA {cuda}; CUDA_VISIBLE_DEVICES may name no GPU"
+
+
+# What to do about an error of CUDA's, by its number.
+_ABOUT = {"802": "the GPUs' NVLink is not up: start nvidia-fabricmanager, of the driver's own version, or wait for it"}
+
+
+def _why(message: str) -> str:
+    """What CUDA says in torch's message, which may ask a question of its own first; else the first sentence of that."""
+    said = re.search(r"Error (\d+): .*", message)
+    if not said:
+        return message.partition(".")[0]
+    return "; ".join(filter(None, (said[0].rstrip("."), _ABOUT.get(said[1]))))
 
 
 def _check_kernels(device: torch.device) -> None:
@@ -170,6 +183,8 @@ def _cuda(device: torch.device) -> Compute:
     """Half precision, whole steps captured; compiled where Triton finds all it needs."""
     _check_kernels(device)
     torch.backends.cudnn.benchmark = True
+    # float32 is float32, also in NVIDIA's images, whose TORCH_ALLOW_TF32_CUBLAS_OVERRIDE makes it TF32.
+    torch.set_float32_matmul_precision("highest")
     return Compute(device, torch.float16, "compiled-captured" if _triton_compiles() else "captured")
 
 

@@ -55,6 +55,13 @@ def test_processes_of_others_are_counted_where_numbers_can_be_compared(
     assert [warning.split()[0] for warning in warnings] == ([str(others)] if others else [])
 
 
+def test_before_a_program_starts_nothing_on_its_gpu_is_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a container what an earlier program left behind would be taken for it."""
+    gpu_with(monkeypatch, tmp_path, CONTAINER, [3271845])
+    assert Gpu("x").warnings() == []
+    assert Gpu("x", trains=False).warnings() == ["1 other processes on the GPU"]
+
+
 class MismatchError(Exception):
     """What nvidia-ml-py raises where the library is of another version: no NVMLError."""
 
@@ -136,6 +143,29 @@ def test_what_a_gpu_in_slices_uses_is_not_that_of_one_slice(
     sys.modules["pynvml"].__dict__.update(nvmlDeviceGetMigMode=lambda handle: mode)
     assert metered(monkeypatch, Gpu("x"), seconds=1).joules == joules
     assert counters.read == (2 if joules else 0)
+
+
+def test_a_counter_that_was_set_back_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the driver is loaded anew. A record with less than no energy would not be written."""
+    counters = Counters(monkeypatch, joules=-40, slowed=-2.5)
+    meter = metered(monkeypatch, counters.gpu, seconds=10)
+    assert (meter.joules, meter.warnings) == (None, [])
+
+
+class UnknownError(Exception):
+    """What NVML raises for the UUID of a slice, which is no GPU's."""
+
+
+def test_of_a_slice_that_is_no_gpu_to_nvml_the_driver_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(uuid: bytes) -> int:
+        raise UnknownError(uuid)
+
+    Counters(monkeypatch, joules=40, slowed=2.5)
+    sys.modules["pynvml"].__dict__.update(
+        nvmlDeviceGetHandleByUUID=find, nvmlSystemGetDriverVersion=lambda: "580.159.04"
+    )
+    gpu = Gpu("x")
+    assert (gpu.driver, gpu.energy_joules(), gpu.slowed_seconds(), gpu.warnings()) == ("580.159.04", None, {}, [])
 
 
 def test_a_library_that_fails_in_any_way_leaves_all_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -100,6 +102,64 @@ def test_a_gpu_that_torch_does_not_see_is_no_reason_to_train_on_the_processor(
         device.choose(choice)
     assert words <= set(str(refusal.value).split())
     assert ("torch==" in str(refusal.value)) == any("torch==" in word for word in words)
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "remedy"),
+    [
+        # As torch puts it where the switches between GPUs are not up, on a machine with eight of them.
+        (
+            "Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before calling "
+            "NumCudaDevices() that might have already set an error? Error 802: system not yet initialized",
+            "CUDA 13.0: Error 802: system not yet initialized; ",
+            "nvidia-fabricmanager",
+        ),
+        (
+            "Unexpected error from cudaGetDeviceCount(). Did you …? Error 304: OS call failed",
+            "CUDA 13.0: Error 304: OS call failed; ",
+            "--device cpu",
+        ),
+        (
+            "CUDA driver initialization failed, you might …. More.",
+            "initialization failed, you might …; ",
+            "--device cpu",
+        ),
+    ],
+)
+def test_a_gpu_whose_driver_does_not_work_is_refused_with_what_cuda_says(
+    monkeypatch: pytest.MonkeyPatch, message: str, said: str, remedy: str
+) -> None:
+    def fails() -> None:
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "init", fails)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(device, "nvidia_driver", lambda: "580.95.05")
+    with pytest.raises(UsageError) as refusal:
+        device.choose()
+    assert said in str(refusal.value)
+    assert remedy in str(refusal.value)
+
+
+TF32 = """
+import torch
+from bench.training import device
+torch.cuda.is_available, torch.cuda.current_device = lambda: True, lambda: 0
+device._check_kernels = device._triton_compiles = lambda *of: True
+print(torch.backends.cuda.matmul.allow_tf32)
+device.choose()
+print(torch.backends.cuda.matmul.allow_tf32, torch.backends.cuda.matmul.fp32_precision)
+with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+    print(torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+"""
+
+
+def test_float32_is_no_tf32_in_an_image_that_makes_it_so() -> None:
+    """As NVIDIA's own images do."""
+    environment = {**os.environ, "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}
+    done = subprocess.run([sys.executable, "-c", TF32], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["True", "False ieee", "False False"]
 
 
 def test_the_processor_is_taken_where_it_is_asked_for_or_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
