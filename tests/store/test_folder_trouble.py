@@ -135,7 +135,6 @@ def test_records_behind_links_to_folders_count_and_circles_have_an_end(tmp_path:
     assert read_all(store) == ([run], [])
 
 
-@pytest.mark.parametrize("reader", ["keys", "put", "spool"])
 @pytest.mark.parametrize("what", ["a hole of gigabytes", "a link that leads nowhere", "a folder"])
 def test_what_can_be_no_record_is_named_and_the_others_are_read(tmp_path: Path, what: str) -> None:
     store, run = FolderStore(tmp_path / "store"), make_run()
@@ -155,6 +154,7 @@ def test_what_can_be_no_record_is_named_and_the_others_are_read(tmp_path: Path, 
     assert "permissions" not in str(errors)
 
 
+@pytest.mark.parametrize("reader", ["keys", "put", "spool"])
 def test_a_pipe_in_the_place_of_a_record_keeps_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
