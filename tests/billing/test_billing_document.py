@@ -149,8 +149,9 @@ Spot:
 {table(head, *scenarios(SPOT))}
 
 Boot and set-up make the lease {ratio:.1f} times as expensive as the training alone. One public address for the
-{BOOT + RUN} s would add USD {address:.4f}. With a spot machine preempted in its first hour a success costs USD {four(each)}:
-what is lost is time. An interruption costs money only after the first hour, or where its user ends it first."""
+{BOOT + RUN} s would add USD {address:.4f}. With a spot machine preempted in its first hour a success costs
+USD {four(each)}: what is lost is time. An interruption costs money only after the first hour, or if its user ends it
+first."""
 
 
 @pytest.mark.parametrize("block", [rules, parts, example])
