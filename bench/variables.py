@@ -109,12 +109,12 @@ def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:
     return starts
 
 
-STORE = Variable("BENCH_STORE", "where records live: a folder, or s3://bucket/prefix", str)
-INSTANCE = Variable("BENCH_INSTANCE", "what the machine is, such as aws:p3.2xlarge", str)
+STORE = Variable("BENCH_STORE", "where records are stored: a folder, or s3://bucket/prefix", str)
+INSTANCE = Variable("BENCH_INSTANCE", "the instance type of the machine, such as aws:p3.2xlarge", str)
 SPOT = Variable("BENCH_SPOT", "1: it is a spot machine", str)
-PRICE_PER_HOUR = Variable("BENCH_PRICE_PER_HOUR", "what an hour of the machine costs", str)
-CURRENCY = Variable("BENCH_CURRENCY", "of BENCH_PRICE_PER_HOUR, ISO 4217", str)
-ECHO = Variable("BENCH_ECHO", "1: each record is a line of the job's log too", str)
+PRICE_PER_HOUR = Variable("BENCH_PRICE_PER_HOUR", "the price of the machine per hour", str)
+CURRENCY = Variable("BENCH_CURRENCY", "the currency of BENCH_PRICE_PER_HOUR, ISO 4217", str)
+ECHO = Variable("BENCH_ECHO", "1: each record is also a line of the job's log", str)
 FINGERPRINT = Variable("BENCH_FINGERPRINT", "0: `bench run` does not measure the machine before its runs", str)
 
 LEASE_ID = Variable("BENCH_LEASE_ID", "the launch that rented this machine", lease_or_series_id)
@@ -124,31 +124,31 @@ LEASE_PHASES = Variable("BENCH_LEASE_PHASES", "when each phase before the run be
 LEASE_ATTEMPT = Variable("BENCH_LEASE_ATTEMPT", "which machine of the same task this is, from 1", _count)
 SERIES_ID = Variable("BENCH_SERIES_ID", "the series that `bench run --resume` continues", lease_or_series_id)
 RESOURCE_ID = Variable("BENCH_RESOURCE_ID", "the provider's name for the machine, as on its bill", str)
-ACCELERATORS = Variable("BENCH_ACCELERATORS", "as SkyPilot writes them: V100:8", _accelerators)
-PRICE_SOURCE = Variable("BENCH_PRICE_SOURCE", "where BENCH_PRICE_PER_HOUR was read", str)
+ACCELERATORS = Variable("BENCH_ACCELERATORS", "accelerators in SkyPilot's notation: V100:8", _accelerators)
+PRICE_SOURCE = Variable("BENCH_PRICE_SOURCE", "the source of BENCH_PRICE_PER_HOUR", str)
 
 SPOOL = Variable("BENCH_SPOOL", "where records wait for a store that cannot be reached", str)
 S3_SSE = Variable("BENCH_S3_SSE", "how S3 is to encrypt records: AES256, aws:kms or aws:kms:dsse", str)
 S3_SSE_KMS_KEY_ID = Variable("BENCH_S3_SSE_KMS_KEY_ID", "the key for it, with aws:kms", str)
 GIT_COMMIT = Variable("BENCH_GIT_COMMIT", "the commit an image was built from, as `git describe --dirty` has it", str)
-IMAGE_DIGEST = Variable("BENCH_IMAGE_DIGEST", "which image this is", str)
+IMAGE_DIGEST = Variable("BENCH_IMAGE_DIGEST", "the digest of the image", str)
 
 EVENTS = Variable("BENCH_EVENTS", "the file in which a program may show its progress; `bench exec` names it", str)
 SEED = Variable("BENCH_SEED", "the seed of a program's run; `bench exec` gives it", _seed)
-NODES_PORT = Variable("BENCH_NODES_PORT", "where the first of several nodes is reached by the others", _count)
+NODES_PORT = Variable("BENCH_NODES_PORT", "the TCP port at which the other nodes reach the first", _count)
 
-RECIPES = Variable("BENCH_RECIPES", "what is run", str)
+RECIPES = Variable("BENCH_RECIPES", "the recipes to run", str)
 RUNS = Variable("BENCH_RUNS", "runs of each recipe", _count)
 GPUS = Variable("BENCH_GPUS", "GPUs that train together", _count)
 IMAGE = Variable("BENCH_IMAGE", "an image to pull and to run in", str)
-RUNTIME = Variable("BENCH_RUNTIME", "how bench runs there: auto, venv, docker, docker-build or installed", str)
+RUNTIME = Variable("BENCH_RUNTIME", "how bench runs on the machine: auto, venv, docker, docker-build or installed", str)
 DEADLINE = Variable("BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", str)
 SHOW_COST = Variable("BENCH_SHOW_COST", "1: `bench run` ends with what each phase of the lease cost", str)
-IDLE_MINUTES = Variable("BENCH_IDLE_MINUTES", "how long the machine stands idle before it is given back", _count)
+IDLE_MINUTES = Variable("BENCH_IDLE_MINUTES", "idle minutes before the machine is given back", _count)
 
 
 def check(environ: Mapping[str, str]) -> None:
-    """Raise UsageError where one that is set cannot be meant: before anything is paid for that it would end."""
+    """Raise UsageError for one that is invalid, before anything is paid for that it would end."""
     for variable in VARIABLES.values():
         variable.read(environ)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the recipes of a task file on a machine that setup.sh has made ready, and says where their records are.
-# A call on a machine that has made some of the runs, or in place of one that was taken back, makes only the rest.
+# A call on a machine that has made some of the runs, or in place of a preempted one, makes only the rest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=sky/common.sh

@@ -29,7 +29,7 @@ class Rule(Part):
     starts: Literal["created", "starting", "running"]
     stops: Literal["stopped", "deallocated", "off", "terminated"]
     interruption_free_s: Decimal | None = Field(
-        None, gt=0, description="taken back by the provider sooner than this: no charge; null: no such rule known"
+        None, gt=0, description="preempted sooner than this: no charge; null: no such rule known"
     )
     source: str | None = Field(None, pattern=r"^https://", description="null for a machine that nobody bills")
     read: date | None = None
@@ -49,7 +49,7 @@ class Rule(Part):
         minimum = f", at least {self.minimum_s} s{contested}" if self.minimum_s else ""
         free = ""
         if self.interruption_free_s is not None:
-            free = f"; no charge if taken back in the first {self.interruption_free_s} s"
+            free = f"; no charge if preempted in the first {self.interruption_free_s} s"
         return f"by {self.increment_s} s{minimum}, from {self.starts} to {self.stops}{free}"
 
 

@@ -102,7 +102,7 @@ class Lazy(click.Group):
 @click.group(
     cls=Lazy,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="To begin with: bench doctor, then bench run quick, then bench report.",
+    epilog="Start with: bench doctor, then bench run quick, then bench report.",
 )
 @click.version_option(bench.__version__, prog_name="bench")
 def cli() -> None:

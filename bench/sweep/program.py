@@ -24,12 +24,12 @@ class OfProgram(BaseModel):
     """What a sweep says in place of `recipes`: a SkyPilot task whose set-up and run stay as they are."""
 
     task: Annotated[StrictStr, Field(min_length=1)] | None = Field(
-        None, description="your own SkyPilot task file, in place of recipes; its set-up and run stay as they are"
+        None, description="your own SkyPilot task file instead of recipes; its set-up and run commands stay unchanged"
     )
-    steps: StrictInt | None = Field(None, ge=1, description="of a task: a sample, stopped after so many steps")
-    total_steps: StrictInt | None = Field(None, ge=1, description="of a task: steps of a whole run")
+    steps: StrictInt | None = Field(None, ge=1, description="for a task: take a sample, stopped after this many steps")
+    total_steps: StrictInt | None = Field(None, ge=1, description="for a task: steps of a whole run")
     target: Annotated[StrictStr, AfterValidator(_target)] | None = Field(
-        None, description="of a task: METRIC <= VALUE or METRIC >= VALUE"
+        None, description="for a task: METRIC <= VALUE or METRIC >= VALUE"
     )
 
     @property

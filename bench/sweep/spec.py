@@ -166,12 +166,12 @@ class Sweep(OfProgram):
         description="GPUs such as B300:1; v100 for sky/v100.yaml in the working directory; or the path of a task file",
     )
     clouds: tuple[Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9]*(/\S+)?$")], ...] = Field(
-        (), description="aws, aws/us-east-1, slurm/ci, …: SkyPilot's `infra`; left out: what the task files allow"
+        (), description="aws, aws/us-east-1, slurm/ci, …: SkyPilot's `infra`; default: what the task files allow"
     )
     pricing: tuple[Pricing, ...] = Field(("on-demand",), min_length=1, description="on-demand, spot, or both")
     store: Annotated[StrictStr, Field(pattern=r"^s3://[^/\s]+(/\S*)?$")] | None = Field(
         None,
-        description="s3://bucket/prefix, where the machines write; left out: records come home by bench collect",
+        description="s3://bucket/prefix, where the machines write; default: records are collected from the jobs' logs",
     )
     max_cost: _Dollars | None = Field(
         None, description="USD for all cells together, at which every machine is given back"
@@ -183,10 +183,10 @@ class Sweep(OfProgram):
         3,
         ge=1,
         le=100,
-        description="machines for a cell in one call, as each spot machine that is taken back is replaced, "
-        "and each node of a cluster of your own that goes",
+        description="machines per cell in one call: a preempted spot machine is replaced, "
+        "and so is a lost node of your own cluster",
     )
-    parallel: StrictInt | None = Field(None, ge=1, description="cells that run at once; left out: all")
+    parallel: StrictInt | None = Field(None, ge=1, description="concurrent cells; default: all")
     envs: dict[_Variable, _Value] = Field(
         default_factory=dict, description=f"variables for every cell, such as {variables.IMAGE.name}"
     )

@@ -34,7 +34,7 @@ def table(*rows: Sequence[str]) -> str:
 
 
 def rules() -> str:
-    head = ("provider", "category", "increment, s", "minimum, s", "charged from", "until", "taken back by the provider")
+    head = ("provider", "category", "increment, s", "minimum, s", "charged from", "until", "if preempted")
     book = rule_book().rules
     cells = [
         (named(rule), rule.category, str(rule.increment_s), minimum(rule), rule.starts, rule.stops, free(rule))
@@ -112,7 +112,7 @@ def scenarios(price: Price) -> Iterator[tuple[str, ...]]:
             lease(price, lost, whole, reason="interrupted"),
         )
         return
-    yield row(f"taken back by EC2 {LOST_AFTER} s into the training", lost, lease(price, lost, reason="preempted"))
+    yield row(f"preempted by EC2 {LOST_AFTER} s into the training", lost, lease(price, lost, reason="preempted"))
     yield row(
         "the same, and a second machine trains to the end",
         f"{lost} + {whole}",
@@ -123,7 +123,7 @@ def scenarios(price: Price) -> Iterator[tuple[str, ...]]:
         f"{lost} + {whole}",
         lease(price, lost, whole, reason="interrupted"),
     )
-    yield row("taken back by EC2 after its first hour", 3700, lease(price, 3700, reason="preempted"))
+    yield row("preempted by EC2 after its first hour", 3700, lease(price, 3700, reason="preempted"))
 
 
 def example() -> str:
@@ -149,8 +149,9 @@ Spot:
 {table(head, *scenarios(SPOT))}
 
 Boot and set-up make the lease {ratio:.1f} times as expensive as the training alone. One public address for the
-{BOOT + RUN} s would add USD {address:.4f}. With a spot machine lost in its first hour a success costs USD {four(each)}:
-what is lost is time. An interruption costs money only after the first hour, or where its user ends it first."""
+{BOOT + RUN} s would add USD {address:.4f}. With a spot machine preempted in its first hour a success costs
+USD {four(each)}: what is lost is time. An interruption costs money only after the first hour, or if its user ends it
+first."""
 
 
 @pytest.mark.parametrize("block", [rules, parts, example])

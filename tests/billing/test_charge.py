@@ -130,5 +130,5 @@ def test_providers_are_found_in_any_case() -> None:
 
 
 def test_a_rule_can_be_said_in_words() -> None:
-    assert SPOT.words == "by 1 s, at least 60 s, from running to stopped; no charge if taken back in the first 3600 s"
+    assert SPOT.words == "by 1 s, at least 60 s, from running to stopped; no charge if preempted in the first 3600 s"
     assert present(rule_for("runpod", "Standard")).words == "by 1 s, from running to stopped"

@@ -218,7 +218,7 @@ def test_a_signal_while_a_record_is_put_is_an_interruption_too(
         _, err = process.communicate(timeout=300)
         made = [key for key in stub.objects if "/runs/" in key]
     assert process.returncode == 130
-    assert err.splitlines()[-1] == f"bench: stopped by SIGINT: {3 - len(made)} runs not made"
+    assert err.splitlines()[-1] == f"bench: stopped by SIGINT: {3 - len(made)} runs not executed"
     assert len(made) == (edge == "/runs/")
 
 

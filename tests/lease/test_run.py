@@ -1,4 +1,4 @@
-"""A call of `bench run` on a machine that says it is EC2: its lease, and its end by a pre-emption."""
+"""A call of `bench run` on a machine that says it is EC2: its lease, and its end by a preemption."""
 
 from __future__ import annotations
 

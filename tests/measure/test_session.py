@@ -134,7 +134,7 @@ def test_the_runs_that_a_signal_keeps_a_series_from_are_counted(tmp_path: Path) 
 
     runs = session(Signalled(tmp_path / "there"), runs=3)
     assert next(runs)[0].status == "completed"
-    with pytest.raises(StoppedError, match=r"^stopped by SIGTERM: 2 runs not made$"):
+    with pytest.raises(StoppedError, match=r"^stopped by SIGTERM: 2 runs not executed$"):
         next(runs)
 
 
@@ -229,7 +229,7 @@ def test_a_series_that_is_resumed_says_how_many_of_its_runs_there_are(
     capsys.readouterr()
     list(session(store, runs=3, series=series, progress=Progress()))
     assert [line for line in capsys.readouterr().err.splitlines() if "--resume" in line] == [
-        f"bench: --resume: {said} in the store already"
+        f"bench: --resume: {said} already in the store"
     ]
 
 

@@ -67,7 +67,7 @@ def test_a_signal_while_a_record_is_put_ends_the_series_and_says_what_was_not_ma
             return super().put(document)
 
     store = Signalled(tmp_path / "there")
-    with pytest.raises(StoppedError, match=f"^stopped by SIGTERM: {left} not made$"):
+    with pytest.raises(StoppedError, match=f"^stopped by SIGTERM: {left} not executed$"):
         call(store)
     found = read_all(store)[0]
     assert kinds(found) == ["LeaseClosed", "LeaseOpened", *["Run"] * (puts - 1)]
@@ -92,7 +92,7 @@ def test_records_that_a_store_did_not_take_are_named_beside_the_runs_not_made(tm
                 raise StoreError("store there: cannot be reached")
             return super().put(document)
 
-    words = "^stopped by SIGTERM: 2 runs not made; 1 record of this call is not in .*`bench store drain`"
+    words = "^stopped by SIGTERM: 2 runs not executed; 1 record of this call is not in .*`bench store drain`"
     with pytest.raises(StoppedError, match=words):
         call(Failing(tmp_path / "there"))
 
@@ -137,7 +137,7 @@ def test_after_two_signals_a_store_has_a_moment_and_no_more(tmp_path: Path, monk
         return 1
 
     part = LeasePart(lease_id=opened.id, opened=opened, closes=True, preempted=lambda: False)
-    with pytest.raises(StoppedError, match=r"^stopped by SIGTERM: 1 run not made; 1 record"):
+    with pytest.raises(StoppedError, match=r"^stopped by SIGTERM: 1 run not executed; 1 record"):
         list(recorded(runs, part, store, interrupts, echo=False))
     assert kinds(read_all(store)[0]) == ["LeaseClosed", "LeaseOpened", "Run"]
     assert kinds(waiting(store)) == ["LeaseClosed"]

@@ -139,7 +139,7 @@ def test_a_total_that_the_program_contradicts(total: int | None, contradicted_by
 
 
 def test_a_program_that_is_over_before_its_sample(tmp_path: Path) -> None:
-    assert measured(TRAINING, tmp_path, steps=50)["warnings"] == ["over before 50 steps were seen"]
+    assert measured(TRAINING, tmp_path, steps=50)["warnings"] == ["ended before 50 steps were seen"]
     assert measured("", tmp_path, steps=50)["warnings"] == ["no step was seen, so the sample could not be stopped"]
 
 

@@ -26,7 +26,7 @@ from bench.record.flat import warning_kinds
             ("Acc@1 is shown in per cent, as 55.1; its target of 0.94 is not",),
             ["a target that is a share of 1, of what is shown in per cent"],
         ),
-        (("over before 50 steps were seen", ""), ["other warnings"]),
+        (("ended before 50 steps were seen", ""), ["other warnings"]),
     ],
 )
 def test_kinds(warnings: tuple[str, ...], kinds: list[str]) -> None:

@@ -188,7 +188,7 @@ def test_a_manifest_that_cannot_be_read_hides_no_run(stub: S3Stub) -> None:
 def test_two_compactions_at_once_do_not_add_the_same_runs(stub: S3Stub) -> None:
     store = open_store(URL)
     store.put(make_run())
-    with layer.compaction._layer(store).alone(), pytest.raises(StoreError, match="runs already"):  # type: ignore[union-attr]  # has one
+    with layer.compaction._layer(store).alone(), pytest.raises(StoreError, match="is already running"):  # type: ignore[union-attr]  # has one
         layer.compact(store)
     assert layer.compact(store).added == 1
 

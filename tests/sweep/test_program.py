@@ -120,7 +120,7 @@ def test_its_time_is_not_made_up(sweep: Sweep) -> None:
     plan = plan_sweep(sweep, History([], []), lambda query: Answer([], []))
     assert [(cell.runs, cell.time) for cell in plan.cells] == [(2, None), (2, None)]
     assert plan.cells[0].why is not None
-    assert plan.cells[0].why.startswith("how long train takes is not known")
+    assert plan.cells[0].why.startswith("the duration of train cannot be predicted")
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ class CellRunner(CellMachine):
             self._run_once()
 
     def _relaunches(self) -> bool:
-        """Whether another machine takes the place of one that was taken back."""
+        """Whether another machine replaces one that was preempted."""
         state = self.state
         return (
             state.failure is not None

@@ -1,4 +1,4 @@
-"""What ended a machine: pre-empted only by evidence, else lost, and charged to its last sign of life."""
+"""What ended a machine: preempted only by evidence, else lost, and charged to its last sign of life."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_a_machine_of_a_size_that_no_source_tells_has_no_known_price(
     cell = only(planned(offer("3.06")))
     assert (cell.offer, cell.dollars, cell.most_dollars) == (None, None, None)
     assert cell.time is not None
-    assert cell.why == f"no on-demand price known, as no source tells {what} of a machine"
+    assert cell.why == f"no on-demand price known, since no source has {what} of a machine"
     task("m", {"any_of": [V100, V100 | size]})
     cell = only(planned(offer("3.06")))
     assert (cell.dollars is None, cell.most_dollars) == (False, None)

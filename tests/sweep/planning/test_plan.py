@@ -82,7 +82,7 @@ def test_a_price_of_another_market_is_not_ranked_but_bounds(task: WriteTask) -> 
     dear = offer("9.00", seen=date(2024, 12, 13), provider="gcp", instance_type="n2")
     plan = planned(of_two_years_ago, dear, new)
     assert (only(plan).offer, only(plan).dearest) == (new, dear)
-    bound = "m: at most that of gcp:n2, 9.00 USD/h of 2024-12-13, where others have no capacity"
+    bound = "m: at most that of gcp:n2, 9.00 USD/h of 2024-12-13, if others have no capacity"
     assert bound in list(notes(plan, None))
     assert only(planned(of_two_years_ago)).offer is of_two_years_ago  # the only one known
     task("m", {"ordered": [{"infra": "gcp"}, {"infra": "aws"}], "accelerators": "V100:1"})

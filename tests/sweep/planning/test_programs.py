@@ -86,9 +86,9 @@ def test_whole_runs_outrank_samples(task: str) -> None:
             {"total_steps": None},
             "train was sampled, but the number of steps of a whole run is unknown: give total_steps",
         ),
-        ({"task_sha256": "0" * 64}, "how long train takes is not known beforehand; a sweep with steps: samples it"),
-        ({"gpu": "NVIDIA A100"}, "how long train takes is not known beforehand; a sweep with steps: samples it"),
-        ({"count": 8}, "how long train takes is not known beforehand; a sweep with steps: samples it"),
+        ({"task_sha256": "0" * 64}, "the duration of train cannot be predicted; a sweep with `steps` samples it"),
+        ({"gpu": "NVIDIA A100"}, "the duration of train cannot be predicted; a sweep with `steps` samples it"),
+        ({"count": 8}, "the duration of train cannot be predicted; a sweep with `steps` samples it"),
     ],
 )
 def test_what_is_not_known_is_not_made_up(task: str, changes: dict[str, Any], why: str) -> None:
