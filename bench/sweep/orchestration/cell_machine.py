@@ -91,11 +91,12 @@ class CellMachine:
         self._may_have_records = True
         if self._standing.state != "UP":
             self._standing = self._awaited(self._standing)
-        instance = self._standing and self._standing.instance
-        if self._standing is None or instance is None:
+        standing = self._standing
+        if standing is None or standing.instance is None:
             self._begin()
             return None
-        self._update(started=self._standing.launched, instance=instance)
+        instance = standing.instance
+        self._update(started=standing.launched, instance=instance)
         self._adopt(instance)
         return instance
 

@@ -132,7 +132,7 @@ def test_the_catalogue_s_dollars_are_dollars_whatever_currency_the_sweep_names(
 
     class Noted(FakeProvisioner):
         def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
-            seen.update(request.envs | envs)
+            seen.update({**request.envs, **envs})
             return super().run(request, instance, envs)
 
     run_sweep(Noted(), machines=sweep.machines[:1], envs={"BENCH_CURRENCY": "EUR"})
