@@ -62,9 +62,9 @@ def test_a_gpu_that_was_rented_and_does_not_answer_ends_the_set_up(machine: Mach
     machine.has(python3=PYTHON, uv=UV)
     assert machine.call("setup.sh", 1, **{told: "2"}).startswith("sky/setup.sh: 2 GPUs ")
     assert machine.calls == []
-    machine.call("setup.sh", **{told: "0"})
+    machine.call("setup.sh", 0, **{told: "0"})
     machine.has(nvidia_smi=GPU)
-    machine.call("setup.sh", **{told: "2"})
+    machine.call("setup.sh", 0, **{told: "2"})
     machine.has(nvidia_smi="#!/bin/bash\nexit 9\n")
     machine.call("setup.sh", 1, **{told: "2"})
     assert machine.call("run.sh", 1, **{told: "2"}).startswith("sky/run.sh: 2 GPUs ")
