@@ -11,8 +11,16 @@ fail() {
   exit 1
 }
 
+# A driver that is broken may not answer at all.
 has_gpu() {
-  nvidia-smi -L >/dev/null 2>&1
+  timeout 60 nvidia-smi -L >/dev/null 2>&1
+}
+
+# A driver that is broken shows no GPU, and bench would train on the processor, at the GPU's price. $1: how many SkyPilot
+# says were rented, $2: the runtime. Who has bench installed already answers for the driver too.
+refuse_missing_gpu() {
+  [[ ${1:-0} == 0 || $2 == installed ]] || has_gpu ||
+    fail "GPUs that are paid for: $1, and nvidia-smi lists none, so the driver does not work; sky down, and launch anew"
 }
 
 # When what began last begins to be paid for: docs/lease.md.

@@ -19,6 +19,7 @@ DOCKER=() IMAGE='' DIGEST='' DOWNLOAD=''
 main() {
   refuse_several_machines
   refuse_to_lose_records
+  refuse_missing_gpu "${SKYPILOT_SETUP_NUM_GPUS_PER_NODE:-0}" "${BENCH_RUNTIME:-auto}"
   mkdir -p "$STATE"
   local until
   until=$(deadline)
