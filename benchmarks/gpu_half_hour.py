@@ -112,13 +112,22 @@ def run(arguments: list[str], file: Path, until: float) -> None:
         return
     command = [sys.executable, "-P", "-m", "bench", "run", *arguments]
     with subprocess.Popen(command, env=this_checkout()) as process:
-        try:
-            code = process.wait(left)
-        except subprocess.TimeoutExpired:
-            process.terminate()  # bench records what it breaks off
-            code = process.wait(30)
+        code = end_by(process, left)
     if code in (0, 6):  # 6: some runs failed, and their records say why
         write({"part": arguments, "exit": code}, file)
+
+
+def end_by(process: subprocess.Popen[bytes], seconds: float, grace: float = 30) -> int:
+    """The exit code of `process`; what lasts longer than `seconds` is told to end, and then is made to."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # bench records what it breaks off
+    try:
+        return process.wait(grace)
+    except subprocess.TimeoutExpired:  # a call of the driver that does not come back
+        process.kill()
+        return process.wait()
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ fail() {
   exit 1
 }
 
+# A driver that is broken may not answer at all.
 has_gpu() {
-  nvidia-smi -L >/dev/null 2>&1
+  timeout 60 nvidia-smi -L >/dev/null 2>&1
 }
 
 # A GPU that is paid for has to answer: without its driver the processor would train at the GPU's price. A machine with a

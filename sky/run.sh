@@ -83,7 +83,7 @@ the_runs() {
 # What NVML calls the GPUs; the task file may have said it in SkyPilot's words.
 name_gpus() {
   local gpus
-  mapfile -t gpus < <(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null)
+  mapfile -t gpus < <(timeout 60 nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null)
   ((${#gpus[@]} == 0)) || export BENCH_ACCELERATORS=${BENCH_ACCELERATORS:-${gpus[0]// /-}:${#gpus[@]}}
 }
 

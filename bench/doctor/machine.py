@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import bench
 from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, UsageError
-from bench.host import cores, free_memory, nvidia_driver
+from bench.host import cores, free_memory, nvidia_driver, nvidia_on_bus
 from bench.lease.lease import launch_of
 from bench.lease.machine import describe, find_machine, lease_start
 from bench.measure.gpu import Gpu
@@ -37,7 +37,10 @@ _GIB = 1 << 30
 # Below these a run may fail half-way: CIFAR-10 and what torch.compile makes take about 1 GiB, a training of the
 # smaller networks on a processor about 4.
 _DISK, _MEMORY = 2 * _GIB, 4 * _GIB
+# What the largest recipe takes of a GPU's memory: docs/gpu.md.
+_GPU_MEMORY = 7 * _GIB
 _OLDEST = (3, 11)
+_DRIVER = "install NVIDIA's driver, or start the container with --gpus all"
 _TRAIN = f"in the folder of bench: {INSTALL} '.[train]'"
 # struct timex of Linux on 64 bits, as ntp_adjtime fills it: `maxerror`, in microseconds, after three longs.
 _TIMEX_BYTES, _MAXERROR_AT, _UNSYNCHRONISED = 512, 24, 5
@@ -165,7 +168,9 @@ def training(context: Context) -> Iterator[Finding]:
         yield from _gpu(compute)
     else:
         precision = str(compute.precision).removeprefix("torch.")
-        yield Finding("GPU", f"none; training uses the CPU, {plural(cores(), 'core')}, {precision}")
+        # It may be what is paid for: a driver that is broken shows no device.
+        there, remedy = ("on the PCI bus, without a driver", _DRIVER) if nvidia_on_bus() else ("none", "")
+        yield Finding("GPU", f"{there}; training uses the CPU, {plural(cores(), 'core')}, {precision}", remedy)
     yield _compiler(compute, lacking_to_compile())
 
 
@@ -184,11 +189,14 @@ def _gpu(compute: Compute) -> Iterator[Finding]:
     name = f"{count} x {properties.name}" if count > 1 else properties.name
     gpu = Gpu(str(properties.uuid))
     others = gpu.warnings()
+    remedy = "recipes take up to 7 GiB: `nvidia-smi` lists what holds the rest" if free < _GPU_MEMORY else ""
+    if others:
+        remedy = "end them, or times are those of a shared GPU: `nvidia-smi` lists them"
     yield Finding(
         "GPU",
         f"{name}, sm_{properties.major}{properties.minor}, driver {nvidia_driver() or 'unknown'}, "
         f"{free / _GIB:.0f} of {total / _GIB:.0f} GiB free{''.join(f'; {each}' for each in others)}",
-        "end them (`nvidia-smi` lists them), or times are those of a shared GPU" if others else "",
+        remedy,
     )
     yield _counters(gpu)
 

@@ -68,3 +68,9 @@ def describe(
         git_dirty=dirty,
         image_digest=IMAGE_DIGEST.read(os.environ),
     )
+
+
+def load() -> list[str]:
+    """A warning where others keep this machine busy."""
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return [f"load average {busy:.1f} before the run: others use this machine"] if busy > 0.5 else []

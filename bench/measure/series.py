@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,10 +12,10 @@ import torch
 from bench.errors import BenchError
 from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
-from bench.measure.environment import describe
+from bench.measure.environment import describe, load
 from bench.measure.gpu import Gpu, Meter
 from bench.measure.machine.each_gpu import fingerprints, slowest
-from bench.measure.machine.fingerprint import fingerprint
+from bench.measure.machine.fingerprint import fingerprint, told
 from bench.measure.machine.memory import MemoryMeter
 from bench.measure.progress import Progress, outcome
 from bench.measure.recorder import Clock, Recorder, explain
@@ -66,9 +65,9 @@ class Measurement:
         properties = [torch.cuda.get_device_properties(each) for each in used] if self.compute.is_cuda else []
         self.gpu = [Gpu(str(each.uuid)) for each in properties]
         self.machine = Machine(host=host_id(), gpus=gpu_ids(str(each.uuid) for each in properties))
+        self.notes: list[str] = []  # of the machine, for the record of each run
         # Read now: the files of a checkout can change while it trains.
         self.environment = self._environment()
-        self.notes: list[str] = []  # of the fingerprint, for the record of each run
         self.sources: dict[str, str] = {}
         self.trainers: dict[str, Trainer | Processes] = {}
 
@@ -88,12 +87,12 @@ class Measurement:
                 taken = fingerprint(self.compute, next(iter(self.gpu), None), self._interrupted)
         except Exception as error:  # what keeps a machine from training is told by the run that follows
             taken = Fingerprint(seconds=time.perf_counter() - began)
-            self.notes = [f"no fingerprint of the machine: {explain(error)[1]}"]
+            self.notes.append(f"no fingerprint of the machine: {explain(error)[1]}")
         found = {"fingerprint": taken, "gpu_fingerprints": tuple(of_each)}
         self.machine = self.machine.model_copy(update=found)
         if self.compute.is_cuda and self._answers():
             torch.cuda.empty_cache()
-        self.progress.end(_fingerprint_text(taken))
+        self.progress.end(told(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
         pause = time.perf_counter() - began
         self.early = [(name, start + pause, stop + pause) for name, start, stop in self.early]
@@ -147,8 +146,7 @@ class Measurement:
                     )
             return 0
         finally:
-            for recipe in recipes:
-                self._release(recipe)
+            self._release(*(recipe.name for recipe in recipes))
 
     def _run(self, recipe: Recipe, seed: int, series: Series) -> Run:
         process_start = self.early[0][1] if self.early else None
@@ -162,7 +160,7 @@ class Measurement:
         self.progress.begin(f"{recipe.name} seed {seed} [{series.index + 1}/{series.planned}]")
         meter, warnings = Meter(self.gpu), [*self.notes, *self._warnings()]
         if process_start is not None:  # later the load is our own
-            warnings += _load()
+            warnings += load()
         memory = MemoryMeter(self.compute, self._pids())
         status, reason, message = self._attempt(recipe, seed, recorder, meter)
         run = Run(
@@ -186,7 +184,7 @@ class Measurement:
             **recorder.fields(),
         )
         if status == "failed":
-            self._release(recipe)
+            self._release(recipe.name)
         self.progress.end(outcome(run))
         return run
 
@@ -212,10 +210,23 @@ class Measurement:
         """The recipe made ready: built and warmed up once, in the record of the run that needed it."""
         if recipe.name not in self.trainers:
             with recorder.phase("build"):
-                self.trainers[recipe.name] = trainer = self._build(recipe)
+                self.trainers[recipe.name] = self._build(recipe)
             with recorder.phase("warmup"):
-                trainer.warm_up()
+                self._warm_up(recipe)
         return self.trainers[recipe.name]
+
+    def _warm_up(self, recipe: Recipe) -> None:
+        """Warm a recipe up. Where the GPU has no room beside others that are ready, they are made ready anew later."""
+        try:
+            return self.trainers[recipe.name].warm_up()
+        except torch.OutOfMemoryError:
+            if len(self.trainers) == 1:
+                raise
+        # Here, where the error has let go of what was tried.
+        self.progress.note(f"the GPU has no room for {recipe.name} beside others, which are made ready anew later")
+        self._release(*self.trainers)
+        self.trainers[recipe.name] = self._build(recipe)
+        self.trainers[recipe.name].warm_up()
 
     def _build(self, recipe: Recipe) -> Trainer | Processes:
         if self.gpus > 1:
@@ -224,12 +235,13 @@ class Measurement:
         with self.interrupts.held_back():
             return recipe.build(self.data, self.compute)
 
-    def _release(self, recipe: Recipe) -> None:
-        """Forget a trainer, give its memory back and end its processes: the next run starts afresh."""
-        trainer = self.trainers.pop(recipe.name, None)
-        if isinstance(trainer, Processes):
-            trainer.stop()
-        del trainer
+    def _release(self, *recipes: str) -> None:
+        """Forget their trainers, give their memory back and end their processes: the next run of each starts afresh."""
+        for recipe in recipes:
+            trainer = self.trainers.pop(recipe, None)
+            if isinstance(trainer, Processes):
+                trainer.stop()
+            del trainer
         gc.collect()
         if torch.cuda.is_initialized() and self._answers():
             torch.cuda.empty_cache()
@@ -261,7 +273,16 @@ class Measurement:
     def _environment(self) -> Environment:
         if not self.gpu:
             return describe()
-        return describe(self._name(), self.gpu[0].driver, torch.version.cuda, torch.backends.cudnn.version())
+        return describe(self._name(), self.gpu[0].driver, torch.version.cuda, self._cudnn())
+
+    def _cudnn(self) -> int | None:
+        """cuDNN's version. Where torch objects to it, be it for another GPU here, what it says is a note."""
+        try:
+            version: int | None = torch.backends.cudnn.version()
+        except RuntimeError as error:
+            self.notes.append(f"torch on its cuDNN: {explain(error)[1]}")
+            return None
+        return version
 
     def _warnings(self) -> list[str]:
         return [warning for each in self.gpu for warning in each.warnings(self._pids())]
@@ -270,18 +291,8 @@ class Measurement:
         return [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
 
 
-def _fingerprint_text(taken: Fingerprint) -> str:
-    rates = ((taken.matmul_tflops, "TFLOP/s in a matrix product"), (taken.copy_gb_per_s, "GB/s in a copy"))
-    return ", ".join(f"{rate:.3g} {unit}" for rate, unit in rates if rate is not None) or "broken off"
-
-
 def _notes(trainer: Trainer | Processes | None) -> list[str]:
     return trainer.notes if isinstance(trainer, Training) else []
-
-
-def _load() -> list[str]:
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return [f"load average {load:.1f} before the run: others use this machine"] if load > 0.5 else []
 
 
 def _drift(clock: Clock) -> list[str]:

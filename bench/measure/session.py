@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
-from bench.host import cores, process_start
+from bench.host import cores, nvidia_on_bus, process_start
 from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts, LeasePart, Runs, recorded
 from bench.recipes import Recipe
@@ -20,6 +21,13 @@ from bench.training import data as cifar10
 
 if TYPE_CHECKING:
     from bench.training.device import Choice, Compute
+
+_COMPILERS = 32  # the most that torch starts by itself
+# A driver that is broken shows no device: a machine with a GPU then looks as one without.
+_UNDRIVEN = (
+    "an NVIDIA GPU is on this machine's bus and has no driver here, so this trains on the processor: "
+    "install the driver, or start the container with --gpus all; --device cpu if it is meant"
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ def measure(request: Request, store: Store, progress: Progress) -> Generator[tup
     process_started = process_start()
     with _timed("setup", early, since=process_started):
         compute = prepare_device(request.device)
+        if request.device == "auto" and not compute.is_cuda and nvidia_on_bus():
+            progress.note(_UNDRIVEN)
         from bench.measure.distributed import check
         from bench.measure.series import Measurement
 
@@ -104,7 +114,9 @@ def prepare_device(device: Choice) -> Compute:
     except ImportError as error:
         raise BenchError(f"training needs torch ({error}); pip install 'trainbench[train]'") from error
     keep_freed_memory()
-    torch.set_num_threads(min(torch.get_num_threads(), cores()))  # it knows of the affinity only
+    # Both know of the affinity only. As many compilers as the host has cores would take a small container's memory.
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(min(cores(), _COMPILERS)))
+    torch.set_num_threads(min(torch.get_num_threads(), cores()))
     return choose(device)
 
 

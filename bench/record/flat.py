@@ -26,6 +26,7 @@ _KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\d+ other processes on the GPU"), "other processes on the GPU"),
     (re.compile(r"load average "), "load of others on the machine"),
     (re.compile(r"the path \S+ fails here"), "a path that fails here"),
+    (re.compile(r"torch on its cuDNN: "), "a version of cuDNN that torch objects to"),
     (re.compile(r"the wall clock moved "), "a wall clock that moved"),
     (re.compile(r".* is shown in per cent, "), "a target that is a share of 1, of what is shown in per cent"),
 )

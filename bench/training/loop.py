@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.record.documents import ExecutionPath
-from bench.text import one_line
 from bench.training.augment import Augmented, normalise
 from bench.training.data import Cifar10
 from bench.training.device import Compute
@@ -24,7 +23,7 @@ from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
 from bench.training.events import Events, Silent
 from bench.training.layers import Whitening
 from bench.training.optimisers import Optimiser
-from bench.training.paths.way import Timer, Way, candidates, compare
+from bench.training.paths.way import Timer, Way, agreeing, candidates, compare, failing
 from bench.training.weights import unchanged
 
 B = TypeVar("B", bound=Augmented)
@@ -141,12 +140,12 @@ class Training(ABC):
                     # Where memory does not suffice for the first, the batch is too large for any.
                     if not tried and (option is options[-1] or isinstance(error, torch.OutOfMemoryError)):
                         raise
-                    name = type(error).__name__
-                    self.notes.append(f"the path {option.path} fails here: {one_line(f'{name}: {error}')}")
+                    self.notes.append(failing(option.path, f"{type(error).__name__}: {error}"))
             self._choose(tried)
 
     def _choose(self, tried: Sequence[tuple[Way, Timer]]) -> None:
         """Take the fastest of what works."""
+        tried = agreeing(tried, self.notes.append)
         self.compared = seconds = compare(tried, self._take)
         self._take(min((way for way, _ in tried), key=lambda way: seconds.get(way.name, 0.0)))
 
@@ -168,7 +167,9 @@ class Training(ABC):
             self.network.train()
             self.set_stage(step / steps)
             optimiser.schedule(step, steps)
-            self.way.meet(variant, partial(self._work, batches, optimiser), batches.rewind)
+            work = partial(self._work, batches, optimiser)
+            self.way.meet(variant, work, batches.rewind)
+            self.way.prove(variant, work, self.mean_loss)
         with self.way.meeting():
             for last in (False, True):
                 self._evaluate(Silent(), 0, last=last)

@@ -44,13 +44,16 @@ def _batched(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> l
     for matrix in matrices:
         width[len(matrix)] = max(width.get(len(matrix), 0), matrix.shape[1])
     batches = {
-        rows: solve(
-            torch.stack([F.pad(each, (0, columns - each.shape[1])) for each in matrices if len(each) == rows])
-        ).unbind()
+        rows: solve(torch.stack([_filled(each, columns) for each in matrices if len(each) == rows])).unbind()
         for rows, columns in width.items()
     }
     solved = {rows: iter(batch) for rows, batch in batches.items()}
     return [next(solved[len(matrix)])[:, : matrix.shape[1]] for matrix in matrices]
+
+
+def _filled(matrix: Tensor, columns: int) -> Tensor:
+    """`matrix` with zero columns up to `columns`. Where it has as many, torch would copy it, which is a launch."""
+    return matrix if matrix.shape[1] == columns else F.pad(matrix, (0, columns - matrix.shape[1]))
 
 
 class Muon:
@@ -94,8 +97,10 @@ class Muon:
         torch._foreach_add_(momenta, gradients)
         ahead = torch._foreach_add(gradients, momenta, alpha=self.momentum)
         if rescale:
-            for weight, norm in zip(weights, torch._foreach_norm(weights), strict=True):
-                weight.mul_(len(weight) ** 0.5 / norm)
+            factors = torch._foreach_reciprocal(torch._foreach_norm(weights))
+            torch._foreach_mul_(factors, [len(weight) ** 0.5 for weight in weights])
+            for weight, factor in zip(weights, factors, strict=True):
+                weight.mul_(factor)
         solved = self._each([as_matrix(each) for each in ahead], self._solve)
         updates = [like_filters(each, weight) for each, weight in zip(solved, weights, strict=True)]
         # The rate is a float, or a number on the device.

@@ -52,11 +52,22 @@ def test_a_gpu_that_torch_cannot_use_fails_with_the_remedy_that_a_run_names(monk
 def test_without_a_compiler_a_run_is_slower_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(device, "nvidia_driver", lambda: None)
+    monkeypatch.setattr("bench.doctor.machine.nvidia_on_bus", lambda: False)
     monkeypatch.setattr("shutil.which", lambda name: None)
     found = of(training(Context("run")))
     assert found["compiler"].state == "note"
     assert found["compiler"].found.startswith("no C++ compiler;")
     assert found["GPU"].state == "ok"
+
+
+def test_a_gpu_that_nothing_drives_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(device, "nvidia_driver", lambda: None)
+    states = []
+    for there in (False, True):
+        monkeypatch.setattr("bench.doctor.machine.nvidia_on_bus", lambda there=there: there)
+        states.append(of(training(Asked("run")))["GPU"].state)
+    assert states == ["ok", "note"]
 
 
 def test_torch_that_cannot_be_imported_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,12 @@ def test_gpus_are_named_with_what_they_have(machine: Machine, tmp_path: Path) ->
     assert found["NVML"]["state"] == "note"  # there is none
 
 
+def test_a_gpu_with_little_memory_is_a_note(machine: Machine, tmp_path: Path) -> None:
+    found = findings(replace(machine, gib=5), tmp_path, XDG_CACHE_HOME=str(tmp_path), CIFAR10_DIR="")
+    assert found["GPU"]["state"] == "note"
+    assert "of 5 GiB free" in found["GPU"]["found"]
+
+
 def test_a_gpu_that_torch_has_no_kernels_for_fails(machine: Machine, tmp_path: Path) -> None:
     found = findings(replace(machine, capability=70), tmp_path, XDG_CACHE_HOME=str(tmp_path), CIFAR10_DIR="")
     assert found["GPU"]["state"] == "fails"

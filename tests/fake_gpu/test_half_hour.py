@@ -67,3 +67,15 @@ def test_lines_that_come_together_are_not_waited_for() -> None:
         lines = list(islice(half_hour._lines(process, time.monotonic() + 60), 2))
         process.kill()
     assert lines == [b"one\n", b"two\n"]
+
+
+@pytest.mark.parametrize(
+    ("told", "grace", "code"), [("sys.exit(3)", 60, 3), ("None", 0.5, -9)], ids=["hears SIGTERM", "is deaf"]
+)
+def test_a_call_that_lasts_too_long_is_ended(told: str, grace: float, code: int) -> None:
+    program = f"import signal, sys, time; signal.signal(signal.SIGTERM, lambda *of: {told}); print('ready', flush=True)"
+    program += "\nwhile True: time.sleep(0.1)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert half_hour.end_by(process, 0.1, grace) == code

@@ -248,6 +248,20 @@ def test_the_record_of_each_run_says_which_paths_were_tried_and_what_fell_out() 
     assert all("the path compiled fails here" in run.warnings for run in runs)
 
 
+def test_a_cudnn_that_torch_objects_to_is_a_note_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As to any newer one where an old GPU is beside the one that trains."""
+
+    def objects() -> int:
+        raise RuntimeError("cuDNN version 92400 is not compatible with devices with SM < 7.5.")
+
+    measurement = Measurement(NO_IMAGES, CPU, Progress(quiet=True), Interrupts())
+    monkeypatch.setattr(torch.backends.cudnn, "version", objects)
+    assert measurement._cudnn() is None
+    (run,) = measurement.runs([Scripted("a", "", 0.94)], 1, first_seed=0)
+    assert run.status == "completed"
+    assert any("cuDNN version 92400" in warning for warning in run.warnings)
+
+
 def test_a_recipe_that_compares_nothing_leaves_the_record_without() -> None:
     (run,) = series(Scripted("a", "", 0.94))
     assert run.device.compared == {}

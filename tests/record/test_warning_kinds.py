@@ -21,6 +21,7 @@ from bench.record.flat import warning_kinds
             ["load of others on the machine", "other processes on the GPU"],
         ),
         (("the path captured fails here: RuntimeError: {x}",), ["a path that fails here"]),
+        (("torch on its cuDNN: RuntimeError: cuDNN version",), ["a version of cuDNN that torch objects to"]),
         (("the wall clock moved by +1.5 s against the monotonic one",), ["a wall clock that moved"]),
         (
             ("Acc@1 is shown in per cent, as 55.1; its target of 0.94 is not",),

@@ -113,6 +113,20 @@ def test_a_gpu_that_is_paid_for_is_asked_for(installed: Machine) -> None:
     assert "--device cuda" in installed.calls[-1]
 
 
+def test_a_gpu_that_is_paid_for_and_not_there_is_no_reason_to_train_on_the_processor(containers: Machine) -> None:
+    made = containers.calls
+    assert "1 GPUs were rented" in containers.call("run.sh", status=1, SKYPILOT_NUM_GPUS_PER_NODE="1")
+    assert containers.calls == made
+    containers.has(nvidia_smi=GPU)
+    containers.call("run.sh", SKYPILOT_NUM_GPUS_PER_NODE="1")
+    assert "--device cuda" in containers.calls[-1]
+
+
+def test_who_has_bench_installed_answers_for_the_gpu(installed: Machine) -> None:
+    installed.call("run.sh", SKYPILOT_NUM_GPUS_PER_NODE="1")
+    assert "--device cuda" not in installed.calls[-1]
+
+
 def test_what_the_job_costs_is_asked_for_and_no_reason_to_fail(installed: Machine) -> None:
     installed.has(bench='#!/bin/bash\necho "$1 $BENCH_SHOW_COST $BENCH_IDLE_MINUTES" >>"$CALLS"; [[ $1 != lease ]]\n')
     installed.call("run.sh", CIFAR10_DIR="/data")

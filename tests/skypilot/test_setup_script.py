@@ -129,6 +129,16 @@ def test_a_gpu_that_torch_does_not_reach_ends_the_set_up(machine: Machine) -> No
     machine.call("setup.sh", status=1, FAIL="driver")
 
 
+def test_a_gpu_that_is_paid_for_and_not_there_ends_the_set_up_before_it_begins(machine: Machine) -> None:
+    machine.has(python3=PYTHON, uv=UV, nvidia_smi="#!/bin/bash\nexit 9\n")
+    machine.call("setup.sh", SKYPILOT_SETUP_NUM_GPUS_PER_NODE="0")
+    before = machine.calls
+    assert "8 GPUs were rented" in machine.call("setup.sh", status=1, SKYPILOT_SETUP_NUM_GPUS_PER_NODE="8")
+    assert machine.calls == before
+    machine.has(nvidia_smi=GPU)
+    machine.call("setup.sh", SKYPILOT_SETUP_NUM_GPUS_PER_NODE="8")
+
+
 def test_the_archive_of_the_data_comes_beside_the_set_up(machine: Machine) -> None:
     machine.has(python3=PYTHON, uv=UV, curl=CURL)
     machine.call("setup.sh")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import NoReturn
 
@@ -11,13 +12,17 @@ import torch
 from torch import nn
 
 from bench.measure.recording import Interrupted
+from bench.recipes import airbench94_muon
 from bench.record.documents import ExecutionPath
 from bench.training.augment import Augmented
 from bench.training.data import Cifar10
 from bench.training.device import Compute
+from bench.training.events import Diverged
 from bench.training.loop import Training
 from bench.training.optimisers import Optimiser
 from bench.training.paths.way import Timer, candidates, paths
+from tests.support.learning import CPU
+from tests.support.small_recipes import small
 
 IMAGES, LABELS = np.zeros((4, 3, 8, 8), np.uint8), np.zeros(4, np.uint8)
 
@@ -89,6 +94,49 @@ def test_a_path_that_raises_falls_to_the_next_with_a_note() -> None:
     assert "compiled-captured" in note
     assert "RuntimeError: no ptxas" in note
     assert "\n" not in note
+
+
+@pytest.mark.parametrize(
+    ("compiled", "captured", "path"),
+    [
+        (1.90, 1.91, "compiled-captured"),
+        (0.0, 0.0, "compiled-captured"),
+        (1.90, 2.05, "captured"),
+        (2.05, 1.90, "captured"),
+    ],
+)
+def test_a_faster_path_with_another_loss_after_the_same_steps_is_not_taken(
+    compiled: float, captured: float, path: ExecutionPath
+) -> None:
+    losses: dict[ExecutionPath, float] = {"compiled-captured": compiled, "captured": captured}
+
+    class Losing(Rehearsed):
+        def _rehearse(self) -> Timer:
+            self.way.loss = losses[self.way.compute.path]
+            return super()._rehearse()
+
+    training = Losing("compiled-captured", {"compiled-captured": 1.0, "captured": 2.0})
+    training.warm_up()
+    assert training.compute.path == path
+    assert (training.compared == {}, len(training.notes)) == (path == "captured",) * 2
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_path_whose_loss_is_no_number_after_a_few_steps_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, loss: float
+) -> None:
+    """Else every run would end as diverged. A processor plays the GPU, and takes plain steps."""
+    monkeypatch.setattr(Compute, "is_cuda", property(lambda compute: True))
+    monkeypatch.setattr(Compute, "synchronise", lambda compute: None)
+    monkeypatch.setattr(Compute, "newton_schulz_dtype", torch.float32)
+    training = small(airbench94_muon, CPU)
+    training.warm_up(["eager"])
+    assert training.way.loss is not None
+    assert 0 < training.way.loss < 3
+    training = small(airbench94_muon, CPU)
+    monkeypatch.setattr(training, "mean_loss", lambda _: loss)
+    with pytest.raises(Diverged):
+        training.warm_up(["eager"])
 
 
 def test_the_last_resort_is_eager_and_it_keeps_no_memory() -> None:

@@ -102,3 +102,29 @@ def test_filters_are_brought_back_to_their_norm_only_where_that_is_asked_for() -
         muon.step(rescale=rescale)
         norms.append(weight.norm().item())
     assert norms == pytest.approx([2, 4, 8, 2])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_filters_taken_together_are_brought_back_to_their_norm_as_each_by_itself(dtype: torch.dtype) -> None:
+    """To the last bit, where the root of their number is a power of two, as of 64 and 256."""
+    torch.manual_seed(0)
+    weights = [torch.randn(shape, dtype=dtype) for shape in [(16, 3, 3, 3), (64, 8, 3, 3), (16, 8, 3, 3)]]
+    each = [weight * (len(weight) ** 0.5 / torch._foreach_norm([weight])[0]) for weight in weights]
+    for weight in weights:
+        weight.grad = torch.zeros_like(weight)
+    Muon(weights, CPU, lr=0.0, momentum=0.6).step()
+    assert [torch.equal(*pair) for pair in zip(weights, each, strict=True)] == [True] * 3
+
+
+def test_matrices_of_one_width_are_put_side_by_side_as_they_are() -> None:
+    matrices = [torch.randn(4, columns) for columns in (6, 9, 9)]
+    seen: list[torch.Tensor] = []
+
+    def solve(batch: torch.Tensor) -> torch.Tensor:
+        seen.append(batch)
+        return batch
+
+    solved = _batched(matrices, solve)
+    assert [torch.equal(*pair) for pair in zip(solved, matrices, strict=True)] == [True] * 3
+    assert [batch.shape for batch in seen] == [(3, 4, 9)]
+    assert not seen[0][0, :, 6:].any()

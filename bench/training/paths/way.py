@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.record.documents import ExecutionPath
+from bench.text import one_line
 from bench.training.device import Compute
 from bench.training.evaluate import View, logits
+from bench.training.events import Diverged
 from bench.training.paths.blocked import Blocked, can_block
 from bench.training.paths.captured import Graphs, Memory
 
@@ -22,6 +24,8 @@ Timer = Callable[[], float]  # seconds of a step, by the way that is taken
 
 # How often each way that works is timed before the fastest is chosen.
 _TURNS = 3
+# A share of the loss that two ways may differ by after the same few steps. On an H100 it was below 1 % after twelve.
+_APART = 0.03
 
 
 class Way:
@@ -43,6 +47,7 @@ class Way:
         self.forward, winograd = forward_function(network, compute)
         self.compute = replace(compute, winograd=winograd, memory=Memory() if compute.captures else None)
         self.graphs = Graphs(generator) if compute.captures and compute.is_cuda else None
+        self.loss: float | None = None  # an image, in the last of the first few steps; None: not asked for
         self._meeting = False
         # In one piece, so that the loss is fused with the network's end. Winograd compiles itself.
         whole = compute.path == "compiled-captured"
@@ -54,13 +59,29 @@ class Way:
         self.image_losses = torch.compile(image_losses, dynamic=False) if whole else image_losses
 
     def meet(self, variant: Hashable, work: Callable[[], Tensor], before: Callable[[], object]) -> None:
-        """Do `work` a few times, each after `before`, and capture it for `variant` where steps are captured."""
+        """Do `work` a few times, each after `before`, and capture it for `variant` where steps are captured.
+
+        What comes next begins as each of them did.
+        """
         if self.graphs is not None:
             self.graphs.capture(variant, work, before)
             return
         for _ in range(3):
             before()
             work()
+        before()
+
+    def prove(self, variant: Hashable, work: Callable[[], Tensor], mean: Callable[[Tensor], float]) -> None:
+        """Take one more step of what was met first, and keep its `mean` loss.
+
+        It depends on all gradients of those before it. Raises Diverged where it is no number: a compiler can make such,
+        and every run would end by it.
+        """
+        if self.loss is None:
+            loss = mean(self.step(variant, work))
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss is {loss} after a few steps")
+            self.loss = loss
 
     def step(self, variant: Hashable, work: Callable[[], Tensor]) -> Tensor:
         """The loss of one step's `work`, by the graph of its `variant` where there is one."""
@@ -123,6 +144,26 @@ def compare(tried: Sequence[tuple[Way, Timer]], take: Callable[[Way], None]) -> 
             take(way)
             seconds[way.name] = min(seconds.get(way.name, math.inf), timer())
     return seconds
+
+
+def agreeing(tried: Sequence[tuple[Way, Timer]], say: Callable[[str], None]) -> list[tuple[Way, Timer]]:
+    """Those of `tried` whose loss after the same steps is that of the last, which leaves a compiler least to do.
+
+    `say` is told of the others. Where no loss is known all of them agree.
+    """
+    sure = tried[-1][0]
+    agreed: list[tuple[Way, Timer]] = []
+    for way, timer in tried:
+        if way.loss is None or sure.loss is None or math.isclose(way.loss, sure.loss, rel_tol=_APART):
+            agreed.append((way, timer))
+        else:
+            say(failing(way.compute.path, f"the loss is {way.loss:.4g}, and by {sure.name} {sure.loss:.4g}"))
+    return agreed
+
+
+def failing(path: ExecutionPath, why: str) -> str:
+    """What a record says of a path that is not taken for what it does here."""
+    return f"the path {path} fails here: {one_line(why)}"
 
 
 def _has_bfloat16() -> bool:

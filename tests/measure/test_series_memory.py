@@ -1,0 +1,75 @@
+"""Recipes for which a GPU has no room at once: each is made ready all the same, and alone if it must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+from weakref import WeakSet
+
+import torch
+
+from bench.measure.progress import Progress
+from bench.measure.recording import Interrupts
+from bench.measure.series import Measurement
+from bench.recipes import Trainer
+from bench.record.documents import Run
+from bench.training.data import Cifar10
+from bench.training.device import Compute
+from bench.training.events import Events
+from tests.support.scripted import CPU, NO_IMAGES, Scripted, train
+
+
+@dataclass
+class Gpu:
+    """Has room for so many recipes that are ready."""
+
+    room: int
+    ready: WeakSet[Ready] = field(default_factory=WeakSet)
+    warmed: list[str] = field(default_factory=list)
+
+
+class Ready:
+    """A recipe made ready, which it is as long as somebody holds it."""
+
+    compute, batch = CPU, 100
+
+    def __init__(self, name: str, gpu: Gpu) -> None:
+        self.name, self.gpu = name, gpu
+        gpu.ready.add(self)
+
+    def warm_up(self) -> None:
+        self.gpu.warmed.append(self.name)
+        if len(self.gpu.ready) > self.gpu.room:
+            raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB")
+
+    def run(self, seed: int, events: Events) -> None:
+        train(events)
+
+
+@dataclass(frozen=True)
+class Hungry(Scripted):
+    """A recipe for that GPU."""
+
+    gpu: Gpu = field(default_factory=lambda: Gpu(1))
+
+    def build(self, data: Cifar10, compute: Compute) -> Trainer:
+        return cast(Trainer, Ready(self.name, self.gpu))
+
+
+def series(gpu: Gpu, names: str, n: int) -> list[Run]:
+    measurement = Measurement(NO_IMAGES, CPU, Progress(quiet=True), Interrupts())
+    return list(measurement.runs([Hungry(name, "", 0.94, gpu=gpu) for name in names], n, first_seed=0))
+
+
+def test_a_recipe_without_room_beside_others_is_made_ready_without_them() -> None:
+    gpu = Gpu(2)
+    runs = series(gpu, "abc", 2)
+    assert "".join(run.label for run in runs) == "abcabc"
+    assert [(run.status, run.valid) for run in runs] == [("completed", True)] * 6
+    assert "".join(gpu.warmed) == "abccabbc"
+
+
+def test_a_recipe_without_room_of_its_own_fails_at_once() -> None:
+    gpu = Gpu(0)
+    (run,) = series(gpu, "a", 1)
+    assert (run.status, run.reason, gpu.warmed) == ("failed", "OOM", ["a"])
