@@ -159,7 +159,7 @@ def _next_cheapest(first: _Success, second: _Success, names: Names) -> str:
     """The second, where their intervals do not tell the two apart."""
     if not _overlap(first.interval, second.interval):
         return ""
-    return f"; its interval overlaps that of the next, {names[second.row]}: {_amount(second)}"
+    return f", with an interval that overlaps that of the next, {names[second.row]}: {_amount(second)}"
 
 
 def _amount(success: _Success) -> str:
