@@ -199,7 +199,7 @@ def _evidence(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]
     kinds = {row.machine for rows in tasks for row in rows}
     said = [
         f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})"
-        f"{', with an overlapping interval' if _overlap(timed[0].time_s_interval, row.time_s_interval) else ''}"
+        f"{', with an interval that overlaps' if _overlap(timed[0].time_s_interval, row.time_s_interval) else ''}"
         for row in timed[1:2]
     ]
     also = "; ".join(f"{_attempts(rows)} {_other(rows[0], tasks[0][0])}" for rows in tasks[1:])
