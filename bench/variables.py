@@ -49,7 +49,7 @@ def lease_or_series_id(text: str) -> str:
     try:
         time_of(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not an id, such as 019aab8c-6c00-7000-8000-000000000000") from None
+        raise ValueError(f"{text!r} is not an id; one looks like 019aab8c-6c00-7000-8000-000000000000") from None
     return text
 
 
@@ -59,7 +59,7 @@ def _accelerators(text: str) -> Accelerators:
 
 def _whole(text: str, least: int, digits: int) -> int:
     if not re.fullmatch(rf"[0-9]{{1,{digits}}}", text) or int(text) < least:
-        raise ValueError(f"{text!r} is not a number of at least {least}")
+        raise ValueError(f"{text!r} is not a number; give one of {least} or more")
     return int(text)
 
 

@@ -159,7 +159,7 @@ def _next_cheapest(first: _Success, second: _Success, names: Names) -> str:
     """The second, where their intervals do not tell the two apart."""
     if not _overlap(first.interval, second.interval):
         return ""
-    return f"; its interval overlaps that of the next, {names[second.row]}: {_amount(second)}"
+    return f", with an interval that overlaps that of the next, {names[second.row]}: {_amount(second)}"
 
 
 def _amount(success: _Success) -> str:
@@ -199,7 +199,7 @@ def _evidence(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]
     kinds = {row.machine for rows in tasks for row in rows}
     said = [
         f"the next, {names[row]}, took {_seconds(row)} ({_median(row)})"
-        f"{', with an overlapping interval' if _overlap(timed[0].time_s_interval, row.time_s_interval) else ''}"
+        f"{', with an interval that overlaps' if _overlap(timed[0].time_s_interval, row.time_s_interval) else ''}"
         for row in timed[1:2]
     ]
     also = "; ".join(f"{_attempts(rows)} {_other(rows[0], tasks[0][0])}" for rows in tasks[1:])

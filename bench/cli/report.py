@@ -38,8 +38,8 @@ _MOST_PUBLISHED = 12
 @click.option(
     "--published",
     type=click.Choice(["claim", "stored", "all", "none"]),
-    help="Which published entries to show: the four of the claim; and those in the stores, which stand alone beside "
-    "programs of your own or other published runs; and all 31 of DAWNBench; none.  "
+    help="Published entries to show: claim, the four of the claim; stored, those and the ones in the stores, or only "
+    "the latter beside your own programs or other published runs; all 31 of DAWNBench; or none.  "
     f"[default: stored; in a table {_MOST_PUBLISHED} of them]",
 )
 @format_option("table", "markdown", "csv", "json", "parquet", "html")

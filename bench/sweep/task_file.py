@@ -99,7 +99,7 @@ def _nodes(file: YamlFile) -> int:
     if nodes is None:
         return 1
     if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 1:
-        raise UsageError(f"{file.at(('num_nodes',))}: {nodes!r} is no number of machines, such as 2")
+        raise UsageError(f"{file.at(('num_nodes',))}: {nodes!r} is not a number of machines, such as 2")
     return nodes
 
 

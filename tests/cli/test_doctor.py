@@ -45,7 +45,7 @@ def test_where_everything_is_there_a_run_can_be_done(bench: Bench, monkeypatch: 
     monkeypatch.setattr(data, "verify", lambda folder: None)
     done = bench("doctor")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0] == "`bench run` can be done here"
+    assert done.stdout.splitlines()[0] == "`bench run` would work here"
     assert {line.split()[0] for line in done.stdout.splitlines()[2:]} <= {"ok", "note", "to"}
 
 

@@ -148,7 +148,7 @@ def test_echoed_records_and_the_cost_of_the_lease(bench_process: Bench) -> None:
         (
             ["--timeout", "1s", "--", sys.executable, "-c", "import time; time.sleep(600)"],
             6,
-            "failed (TIMEOUT): not over after 1 s",
+            "failed (TIMEOUT): not finished after 1 s",
         ),
         (
             ["--total-steps", "20000", "--", sys.executable, "train.py"],

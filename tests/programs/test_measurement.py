@@ -89,7 +89,7 @@ def test_its_seed_and_its_output_at_once(tmp_path: Path) -> None:
     [
         ("raise SystemExit(3)", {}, "failed", "ERROR", "exited with 3"),
         ("import os; os.kill(os.getpid(), 9)", {}, "failed", "ERROR", "killed by SIGKILL"),
-        ("import time; time.sleep(600)", {"timeout": 0.2}, "failed", "TIMEOUT", "not over after 0.2 s"),
+        ("import time; time.sleep(600)", {"timeout": 0.2}, "failed", "TIMEOUT", "not finished after 0.2 s"),
         (
             "print('no metric')",
             {"target": LOSS},
@@ -109,14 +109,14 @@ def test_its_seed_and_its_output_at_once(tmp_path: Path) -> None:
             {"target": LOSS},
             "failed",
             "DIVERGED",
-            "loss was nan when it was shown last",
+            "loss was nan at its last appearance",
         ),
         (
             "print('{\"loss\": Infinity}')",
             {"target": LOSS},
             "failed",
             "DIVERGED",
-            "loss was inf when it was shown last",
+            "loss was inf at its last appearance",
         ),
         ("print('{\"loss\": 1}')", {"target": LOSS}, "completed", None, None),
         ("raise SystemExit(3)", {"target": LOSS}, "failed", "ERROR", "exited with 3"),
@@ -140,7 +140,7 @@ def test_a_total_that_the_program_contradicts(total: int | None, contradicted_by
 
 def test_a_program_that_is_over_before_its_sample(tmp_path: Path) -> None:
     assert measured(TRAINING, tmp_path, steps=50)["warnings"] == ["ended before 50 steps were seen"]
-    assert measured("", tmp_path, steps=50)["warnings"] == ["no step was seen, so the sample could not be stopped"]
+    assert measured("", tmp_path, steps=50)["warnings"] == ["no step was seen, so the sample was not stopped"]
 
 
 @pytest.mark.parametrize(

@@ -104,14 +104,14 @@ def test_drain_puts_what_waits_for_each_store_where_it_was_meant_to_go(
         SpooledWriter(open_store(elsewhere)).put(runs[2])
         elsewhere.unlink()
         done = bench("store", "drain", "--store", bucket)
-        assert (done.returncode, done.stdout) == (1, f"{bucket}: 0 records put, 2 left\n")
+        assert (done.returncode, done.stdout) == (1, f"{bucket}: 0 records stored, 2 left\n")
         assert done.stderr == (
             f"bench: store {bucket}: 127.0.0.1:9 cannot be reached; check the network and AWS_ENDPOINT_URL_S3\n"
         )
     done = bench("store", "drain")
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == sorted(
-        [f"{elsewhere}: 1 record put, 0 left", f"{bucket}: 2 records put, 0 left"]
+        [f"{elsewhere}: 1 record stored, 0 left", f"{bucket}: 2 records stored, 0 left"]
     )
     assert set(open_store(bucket).keys()) == {run.key() for run in runs[:2]}
     assert list(open_store(elsewhere).keys()) == [runs[2].key()]

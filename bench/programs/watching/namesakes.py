@@ -61,7 +61,7 @@ class Namesakes:
             return None
         self._over = True
         return (
-            f"{self._metric}, the target, has not appeared so far, but {', '.join(names)} has; "
+            f"{self._metric}, the target, has not been shown so far, but {', '.join(names)}; "
             "if that is what you mean, name it in --target"
         )
 

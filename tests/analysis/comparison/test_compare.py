@@ -72,7 +72,7 @@ def test_several_types_at_once_say_nothing_of_time_or_cost_unless_interleaved() 
     reason = "fast ran on 2 machine types, 2 x Xeon, Tesla V100-SXM2-16GB: select one with @MACHINE"
     assert [finding(comparison, metric).inconclusive for metric in ("time", "time-per-success")] == [reason] * 2
     assert finding(comparison, "hits").inconclusive is None
-    assert "; no median over 2 types of machine; 15 of 15 reached" in side_line(comparison.a, comparison.policy)
+    assert "; no median over 2 machine types; 15 of 15 reached" in side_line(comparison.a, comparison.policy)
     on_both = [*a_pair(), *series("fast", 300, SLOW, device=XEON), *series("slow", 400, SLOW, shared=300, device=XEON)]
     assert finding(compared(on_both), "time").n == (24, 24)
 

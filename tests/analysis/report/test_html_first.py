@@ -146,7 +146,7 @@ def test_a_what_if_price_is_told_apart_from_what_was_paid(lease: list[LeaseOpene
     [
         (None, "12 runs),", "the machines that ran"),
         (1, "on 1 machine", "the machines that ran"),
-        (3, "on 3 machines", "its type"),
+        (3, "on 3 machines", "its machine type"),
     ],
 )
 def test_the_answer_says_on_how_many_machines_and_what_its_interval_is_about(
@@ -257,7 +257,7 @@ def test_authors_who_counted_other_phases_are_on_other_clocks() -> None:
     fastest, _, sure = answer(build_report([published("slow", 20.0), published("fast", 10.0), less]))
     assert "fast on GPU-X" in fastest
     assert "slow on GPU-X" in sure
-    assert "10 runs to accuracy ≥ 0.94 on another clock, which counts train among them" in sure
+    assert "10 runs to accuracy ≥ 0.94 on another clock, which counts train" in sure
 
 
 @pytest.mark.slow
