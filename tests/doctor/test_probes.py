@@ -66,7 +66,7 @@ def test_a_gpu_that_nothing_drives_is_a_note(monkeypatch: pytest.MonkeyPatch) ->
     states = []
     for there in (False, True):
         monkeypatch.setattr("bench.doctor.machine.nvidia_on_bus", lambda there=there: there)
-        states.append(of(training(Asked("run")))["GPU"].state)
+        states.append(of(training(Context("run")))["GPU"].state)
     assert states == ["ok", "note"]
 
 
