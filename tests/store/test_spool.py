@@ -178,7 +178,7 @@ def test_a_store_whose_name_is_none_any_more_keeps_no_other_from_being_drained(r
         Spool(locator).add(run)
     done = run_bench("store", "drain", cwd=tmp_path, env={**os.environ})
     assert done.returncode == 1
-    assert done.stdout == f"{root}: 1 record put, 0 left\n"
+    assert done.stdout == f"{root}: 1 record stored, 0 left\n"
     assert FolderStore(root).read(run.key()) == run
     assert sorted(spool.locator for spool in spools()) == ["s3://bucket/../a", "s3://bucket/../b"]
 
