@@ -70,7 +70,7 @@ def describe(
     )
 
 
-def load() -> list[str]:
+def load_warnings() -> list[str]:
     """A warning where others keep this machine busy."""
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return [f"load average {busy:.1f} before the run: others use this machine"] if busy > 0.5 else []

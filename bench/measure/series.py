@@ -12,10 +12,10 @@ import torch
 from bench.errors import BenchError
 from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
-from bench.measure.environment import describe, load
+from bench.measure.environment import describe, load_warnings
 from bench.measure.gpu import Gpu, Meter
 from bench.measure.machine.each_gpu import fingerprints, slowest
-from bench.measure.machine.fingerprint import fingerprint, told
+from bench.measure.machine.fingerprint import fingerprint, rates_text
 from bench.measure.machine.memory import MemoryMeter
 from bench.measure.progress import Progress, outcome
 from bench.measure.recorder import Clock, Recorder, explain
@@ -92,7 +92,7 @@ class Measurement:
         self.machine = self.machine.model_copy(update=found)
         if self.compute.is_cuda and self._answers():
             torch.cuda.empty_cache()
-        self.progress.end(told(taken))
+        self.progress.end(rates_text(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
         pause = time.perf_counter() - began
         self.early = [(name, start + pause, stop + pause) for name, start, stop in self.early]
@@ -160,7 +160,7 @@ class Measurement:
         self.progress.begin(f"{recipe.name} seed {seed} [{series.index + 1}/{series.planned}]")
         meter, warnings = Meter(self.gpu), [*self.notes, *self._warnings()]
         if process_start is not None:  # later the load is our own
-            warnings += load()
+            warnings += load_warnings()
         memory = MemoryMeter(self.compute, self._pids())
         status, reason, message = self._attempt(recipe, seed, recorder, meter)
         run = Run(

@@ -67,7 +67,7 @@ def fingerprint(
     )
 
 
-def told(taken: Fingerprint) -> str:
+def rates_text(taken: Fingerprint) -> str:
     """The rates, for a line of progress."""
     rates = ((taken.matmul_tflops, "TFLOP/s in a matrix product"), (taken.copy_gb_per_s, "GB/s in a copy"))
     return ", ".join(f"{rate:.3g} {unit}" for rate, unit in rates if rate is not None) or "broken off"

@@ -43,8 +43,8 @@ class CellMachine:
     def __init__(self, state: CellState, context: SweepContext, standing: ClusterStatus | None = None) -> None:
         self.state, self._context = state, context
         self._provisioner, self._cluster = context.provisioner, state.cell.cluster
-        self._request = context.request(state)
         self._given_price = given_price_of(context.sweep, state.cell)
+        self._request = context.request(state)
         self._begin(standing)
 
     def _begin(self, standing: ClusterStatus | None = None) -> None:

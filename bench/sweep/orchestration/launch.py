@@ -29,9 +29,8 @@ def launch_request(
     whatever has become of the sweep, unless the sweep's file says otherwise.
 
     `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
-    credentials for the store, UsageError for a price that is none.
+    credentials for the store.
     """
-    given_price_of(sweep, state.cell)
     settings, secrets = _access(store) if store else ({}, {})
     for general, name in _OUTRANKED.items():
         if general in sweep.envs:

@@ -67,11 +67,13 @@ class LeasedMachine:
         return of_nodes(one, instance.nodes)
 
 
-def open_lease(store: Store, machine: LeasedMachine, started: datetime, prepared: datetime) -> None:
-    """Open a lease, if it is not open, that began with the launch at `started`. Raises StoreError."""
+def open_lease(store: Store, machine: LeasedMachine, started: datetime, prepared: datetime) -> bool:
+    """Open a lease that began with the launch at `started`; False where it is open already. Raises StoreError."""
     opened = machine.opened(started, max(started, prepared))
-    if opened.key() not in keys_of(store, opened.key()):
-        store.put(opened)
+    if opened.key() in keys_of(store, opened.key()):
+        return False
+    store.put(opened)
+    return True
 
 
 def close_lease(
@@ -87,16 +89,16 @@ def close_lease(
         return
     if uptime.stopped is None:
         raise BenchError("SkyPilot's books do not say when its machine ended")
-    closed = LeaseClosed(id=lease_id, stopped=uptime.stopped, stopped_source="launcher", reason=reason)
-    prepared = uptime.stopped
+    stopped = prepared = uptime.stopped
     # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
     if first_run and uptime.started <= first_run <= uptime.stopped:
         prepared = first_run
-    open_lease(store, machine, uptime.started, prepared)
-    opened = store.read(lease_key(lease_id, "opened"))
-    if isinstance(opened, LeaseOpened):  # by the machine, with another clock: nothing ends before it began
-        closed = closed.model_copy(update={"stopped": max(closed.stopped, opened.started)})
-    store.put(closed)
+    # Nothing ends before it began: the machine may have opened it, with another clock.
+    if open_lease(store, machine, uptime.started, prepared):
+        stopped = max(stopped, uptime.started)
+    elif isinstance(opened := store.read(lease_key(lease_id, "opened")), LeaseOpened):
+        stopped = max(stopped, opened.started)
+    store.put(LeaseClosed(id=lease_id, stopped=stopped, stopped_source="launcher", reason=reason))
 
 
 def _phases(started: datetime, prepared: datetime, running: datetime | None) -> list[Phase]:
