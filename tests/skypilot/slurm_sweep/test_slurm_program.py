@@ -88,7 +88,7 @@ def test_a_task_of_ones_own_over_three_kinds_of_gpu(
     out = call.ended(6)
     assert "v100: done, 2 of 2 runs recorded" in out
     assert "a100: done, 2 of 2 runs recorded" in out
-    assert "h100: failed ERROR: 2 runs failed (DIVERGED): val_loss was nan when it was shown last" in out
+    assert "h100: failed ERROR: 2 runs failed (DIVERGED): val_loss was nan at its last appearance" in out
     assert slurm.jobs() == []
 
     opened, closed, runs = records_in(open_store(str(home)))
