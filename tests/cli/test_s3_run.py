@@ -49,7 +49,7 @@ def test_a_series_outlives_its_store_and_is_drained_and_reported(
         key = out.strip()
         server.start()
         drained = bench("store", "drain", **settings)
-        assert drained.stdout == f"{STORE}: 2 records put, 0 left\n", drained.stderr
+        assert drained.stdout == f"{STORE}: 2 records stored, 0 left\n", drained.stderr
         verified = bench("store", "verify", **settings)
         assert verified.stdout.startswith(f"{STORE}: 4 records"), verified.stderr
         report = bench("report", "--format", "json", **settings)
