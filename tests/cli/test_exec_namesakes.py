@@ -11,13 +11,14 @@ import pytest
 def test_a_target_that_is_shown_under_another_name_only_is_said_while_the_program_runs(
     words: tuple[str, ...], lines: int, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """The program waits for what is said, up to a while."""
+    """The program waits for what is said, up to a while, and then says whether it was."""
     (tmp_path / "mine.py").write_text(
         "import sys, time\n"
         "for step in range(9):\n    print(f'Train: step {step}, loss: 0.4', flush=True)\n"
         "print('open', end='', file=sys.stderr, flush=True)\n"
         f"end = time.monotonic() + {30 * lines}\n"
-        "while 'not shown so far' not in open('said').read() and time.monotonic() < end:\n    time.sleep(0.01)\n"
+        "while not (heard := 'shown so far' in open('said').read()) and time.monotonic() < end:\n    time.sleep(0.01)\n"
+        "print(int(heard), end='', file=open('heard', 'w'))\n"
     )
     command = [sys.executable, "-m", "bench", "exec", "--store", "store", "--target", "loss <= 0.5", *words, "--"]
     with (tmp_path / "said").open("wb") as said:
@@ -30,6 +31,7 @@ def test_a_target_that_is_shown_under_another_name_only_is_said_while_the_progra
             check=False,
         ).returncode
     assert code == 6
+    assert (tmp_path / "heard").read_text() == str(lines)
     told = [line for line in (tmp_path / "said").read_text().splitlines() if "train_loss" in line]
     assert [line.startswith("bench: loss") for line in told] == [
         *[True] * lines,
