@@ -1,4 +1,7 @@
-"""Which path is taken with a compiler for Triton, without one, and with one that fails."""
+"""Which path is taken with a compiler for Triton, without one, and with one that fails.
+
+That a whole recipe is compiled without one, tests/container shows.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_gpu.conftest import Machine, compiled, without_compilers
+from tests.fake_gpu.conftest import Machine, without_compilers
 
 pytestmark = pytest.mark.slow
 CHOOSE = "from bench.training.api import choose; print(choose().path)"
@@ -42,9 +45,3 @@ def test_an_assembler_that_fails_costs_the_path_and_not_the_run(machine: Machine
     assert "error" not in told, told["error"]
     assert told["path"] == "captured", told
     assert {step["graphs"] for epoch in told["steps"] for step in epoch} == {1}
-
-
-def test_with_triton_s_launcher_in_its_cache_nothing_else_needs_a_compiler(machine: Machine, tmp_path: Path) -> None:
-    chosen(machine, TRITON_CACHE_DIR=str(tmp_path / "triton"))
-    told = compiled(machine, tmp_path, "speedrun", PATH=without_compilers(tmp_path / "bin"))
-    assert told["path"] == "compiled-captured"
