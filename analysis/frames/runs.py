@@ -28,7 +28,7 @@ from bench.record.documents import (
     of_machine,
 )
 from bench.store import Store
-from bench.store.compact import POOL, read_tables
+from bench.store.compact import in_order, read_tables
 
 # Names in place of types: pandas' own, each of which can hold a missing value where the fact can be missing.
 DTYPES: dict[str, Any] = {
@@ -247,11 +247,8 @@ def _frame(tables: list[pa.Table]) -> pd.DataFrame:
 
 def _each_once(table: pa.Table) -> pa.Table:
     """The rows by id; of several of one id the first."""
-    # In Arrow, not in pandas, which takes seconds for a million; and not at all where one recipe wrote them in order.
+    table = in_order(table)
     ids = table["run_id"].combine_chunks()
-    if pc.any(pc.less(ids[1:], ids[:-1])).as_py():
-        table = pc.take(table, pc.sort_indices(ids), memory_pool=POOL)  # the sort is stable
-        ids = table["run_id"].combine_chunks()
     repeated = pc.equal(ids[1:], ids[:-1])
     if not pc.any(repeated).as_py():
         return table

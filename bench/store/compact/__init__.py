@@ -11,16 +11,16 @@ that `verify` can tell whether the layer still says what the records say.
 """
 
 from bench.store.compact.compaction import Compaction, compact, read_compact, read_runs, read_tables, verify
-from bench.store.compact.layer import FILE_SHA256, FOLDER, POOL, SCHEMA, Rows
+from bench.store.compact.layer import FILE_SHA256, FOLDER, SCHEMA, Rows, in_order
 
 __all__ = [
     "FILE_SHA256",
     "FOLDER",
-    "POOL",
     "SCHEMA",
     "Compaction",
     "Rows",
     "compact",
+    "in_order",
     "read_compact",
     "read_runs",
     "read_tables",

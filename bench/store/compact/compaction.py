@@ -23,6 +23,7 @@ from bench.store.compact.layer import (
     FolderLayer,
     Layer,
     Rows,
+    in_order,
     read_rows,
 )
 from bench.text import short_name
@@ -54,7 +55,7 @@ def read_runs(store: Store, without: Collection[str] = (FILE_SHA256,)) -> Rows:
     """
     shown = [name for name in SCHEMA.names if name not in without]
     layer = _layer(store)
-    compacted = layer.table(shown) if layer else READ_SCHEMA.empty_table().select(shown)
+    compacted = in_order(layer.table(shown)) if layer else READ_SCHEMA.empty_table().select(shown)
     keys = layer.missing(compacted["run_id"], all_listed=False) if layer else list(store.keys(RUNS))
     if not keys:
         return Rows(compacted, [])
