@@ -17,7 +17,7 @@ from bench.recipes import RECIPES
 from tests.fake_gpu.conftest import Machine
 
 NAMES = [recipe.name for recipe in RECIPES]
-PATHS = ("eager", "captured")
+PATHS = (pytest.param("eager", marks=pytest.mark.slow), "captured")
 # Of the older one, what is not slow asks for its memory alone.
 CAPABILITIES = (pytest.param(75, marks=pytest.mark.slow), 90)
 # Of a captured step beside its graph: what no budget may be raised to.

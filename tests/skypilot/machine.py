@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 SKY = Path(__file__).parents[2] / "sky"
@@ -119,9 +120,18 @@ class Machine:
         return [line.partition("=")[0] for line in (self.checkout / ".machine" / "phases").read_text().splitlines()]
 
 
-def lives(pid: str) -> bool:
-    """Whether a process runs. One that ended counts as gone, though nobody has asked how it ended."""
+def ends(pid: str, seconds: float = 30) -> bool:
+    """Whether a process that was sent a signal ends. One that nobody has asked how it ended counts as gone."""
+    stop = time.monotonic() + seconds
+    while alive := _lives(pid):
+        if time.monotonic() > stop:
+            break
+        time.sleep(0.01)
+    return not alive
+
+
+def _lives(pid: str) -> bool:
     try:
         return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False

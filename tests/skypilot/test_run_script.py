@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.skypilot.machine import BENCH, DOCKER, GPU, SLOW_BENCH, Machine, lives
+from tests.skypilot.machine import BENCH, DOCKER, GPU, SLOW_BENCH, Machine, ends
 
 # Notes how long it is asked to sleep, and wakes as soon as what it waits for has begun.
 SLEEP = """\
@@ -256,7 +256,7 @@ def test_what_does_not_stop_is_killed_a_minute_later_with_all_its_processes(inst
     *_, left, grace = installed.called("sleep")  # the forecast's wait for the deadline may have begun before it ended
     assert 7190 < int(left.split()[1]) <= 7200
     assert grace == "sleep 60"
-    assert not lives(installed.called("worker")[0].split()[1])
+    assert ends(installed.called("worker")[0].split()[1])
 
 
 def test_a_container_that_does_not_stop_is_killed_by_the_engine(containers: Machine) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.training import data
-from tests.skypilot.machine import CURL, DOCKER, GPU, PYTHON, SKY, UV, Machine, lives
+from tests.skypilot.machine import CURL, DOCKER, GPU, PYTHON, SKY, UV, Machine, ends
 
 IMAGE = "example.org/bench:1"
 TORCH = "torch==2.10.* torchvision==0.25.*"
@@ -164,7 +164,7 @@ def test_the_deadline_ends_a_set_up_that_stalls_and_all_of_it(machine: Machine) 
     out = machine.call("setup.sh", status=124, BENCH_DEADLINE="4s")
     assert time.monotonic() - began < 20
     assert "BENCH_DEADLINE" in out
-    assert not lives(machine.called("stalled")[0].split()[1])
+    assert ends(machine.called("stalled")[0].split()[1])
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("45m", 2700), ("2h", 7200), ("1d", 86400)])
