@@ -16,7 +16,7 @@ import pytest
 from analysis.report.render import render
 from analysis.report.report import build_report
 from analysis.stats.intervals import Interval
-from analysis.tables.given_prices import what_if_price
+from analysis.tables.given_prices import WhatIf, what_if_price
 from bench.recipes import RECIPES, Recipe
 from bench.record.documents import AnyDocument
 from bench.store import open_store, read_all
@@ -46,17 +46,23 @@ def test_the_table_of_measurements_is_the_report_of_the_committed_records() -> N
     )
 
 
-def test_the_readme_has_the_runs_on_the_h100() -> None:
-    rows = build_report(committed(), what_if=what_if_price("aws:p5.4xlarge")).rows
+@pytest.mark.parametrize(
+    ("place", "machine", "price"),
+    [
+        ("the H100", "NVIDIA H100 80GB HBM3", what_if_price("aws:p5.4xlarge")),
+        ("two cores", "2 x AMD EPYC", what_if_price(amount="0.10")),
+    ],
+)
+def test_the_readme_has_the_runs_on(place: str, machine: str, price: WhatIf | None) -> None:
     lines = [
         "| recipe | runs | hits | P(hit), % | mean accuracy, % | median time, s | USD per success |",
         "| :- | -: | -: | -: | -: | -: | -: |",
     ]
-    for row in rows:
-        if row.machine == "NVIDIA H100 80GB HBM3":
+    for row in build_report(committed(), what_if=price).rows:
+        if row.machine == machine and row.recipe != "quick":
             assert row.what_if_cost_per_success is not None
             cells = (
-                f"`{row.recipe}`",
+                f"`{row.recipe}`" if row.precision == "float16" else f"`{row.recipe}`, {row.precision}",
                 row.runs,
                 row.hits,
                 _within(row.p_hit, row.p_hit_interval, percent),
@@ -65,9 +71,8 @@ def test_the_readme_has_the_runs_on_the_h100() -> None:
                 _within(float(row.what_if_cost_per_success), row.what_if_cost_per_success_interval, significant),
             )
             lines.append(f"| {' | '.join(map(str, cells))} |")
-    assert_between(
-        ROOT / "README.md", "<!-- runs on the H100 -->\n", "<!-- end of runs on the H100 -->\n", "\n".join([*lines, ""])
-    )
+    begin, end = (f"<!-- {words} -->\n" for words in (f"runs on {place}", f"end of runs on {place}"))
+    assert_between(ROOT / "README.md", begin, end, "\n".join([*lines, ""]))
 
 
 def test_the_page_on_gpus_has_what_a_step_may_ask() -> None:
