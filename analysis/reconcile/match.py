@@ -261,6 +261,8 @@ def _charged(
             lease for lease in candidates if (lease.opened.resource_id or resource).casefold() == resource
         ] or candidates
     lease = _nearest(charge, candidates)
+    if sum(_overlap(charge, other) > timedelta(0) for other in candidates) > 1:
+        portion.skipped["charges the time of several leases: counted for the one that has most of it"] += 1
     if by == "resource-id" and _overlap(charge, lease) < -NEAR:
         portion.out_of_period += 1
         return None

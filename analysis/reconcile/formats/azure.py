@@ -20,6 +20,7 @@ _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
 _CURRENCIES = ("billingCurrency", "billingCurrencyCode", "Currency")
 _DATES = ("date", "usageDateTime", "usageDate")
 _RESOURCES = ("resourceId", "instanceId", "instanceName")
+_METERS = ("meterId", "meterName", "meterCategory")  # no other provider's
 _CATEGORIES: dict[str, ChargeCategory] = {
     "purchase": "Purchase",
     "refund": "Credit",
@@ -40,14 +41,13 @@ class Azure:
 
     source: BillSource = "azure"
     title: str = "Azure actual cost"
-    required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"))
+    required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"), _METERS)
     optional: tuple[str, ...] = (
         "billingPeriodStartDate",
         "billingPeriodEndDate",
         "chargeType",
         "invoiceId",
-        "meterName",
-        "meterCategory",
+        *_METERS,
         "product",
         "productName",
         "pricingModel",

@@ -85,10 +85,6 @@ class Focus:
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the column, for what it cannot hold."""
-        start = read.required(cells, "ChargePeriodStart", read.instant)
-        end = read.required(cells, "ChargePeriodEnd", read.instant)
-        if end <= start:
-            raise ValueError("ChargePeriodEnd is not after ChargePeriodStart")
         period = tuple(read.required(cells, f"BillingPeriod{edge}", read.instant) for edge in ("Start", "End"))
         if period[1] <= period[0]:
             raise ValueError("BillingPeriodEnd is not after BillingPeriodStart")
@@ -99,7 +95,7 @@ class Focus:
             resource_id=resource_of(cells.get("resourceid")),
             currency=read.required(cells, "BillingCurrency", read.currency),
             billing_period=(period[0], period[1]),
-            charge_period=(start, end),
+            charge_period=read.charge_period(cells, "ChargePeriodStart", "ChargePeriodEnd"),
             category=read.required(cells, "ChargeCategory", read.category),
             description=read.description(cells, "ChargeDescription"),
             billed_cost=read.required(cells, "BilledCost", read.number),

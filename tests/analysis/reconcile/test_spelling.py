@@ -39,6 +39,11 @@ def charges(file: Path, *rows: dict[str, str]) -> list[ChargeRow]:
         (["12,345,678", "1,234", "56"], ["12345678", "1234", "56"]),
         (["1,234", "0.50"], ["1234", "0.50"]),
         (["1,234", "-1,234.5"], ["1234", "-1234.5"]),
+        (["€1.234", "€0,50"], ["1234", "0.50"]),
+        (["1.234 €", "-0,50 €"], ["1234", "-0.50"]),
+        (["(1.234)", "0,50"], ["-1234", "0.50"]),
+        (["\u22121.234", "0,50"], ["-1234", "0.50"]),
+        (["$1,234", "-$0.50"], ["1234", "-0.50"]),
     ],
 )
 def test_a_decimal_comma_is_told_by_the_other_costs(tmp_path: Path, costs: list[str], read: list[str]) -> None:
@@ -74,6 +79,25 @@ def test_a_point_in_a_currency_without_decimals_is_refused_where_nothing_tells(t
     assert yen("56", "7890") == [56, 7890]
     assert yen("0.5", "1.234") == [Decimal("0.5"), Decimal("1.234")]
     assert yen("1.234.567", "1.234") == [1234567, 1234]
+
+
+LONG = 900  # rows, more than what is read to tell how a file is spelled
+
+
+@pytest.mark.parametrize(("told", "read"), [("0,5", 1234), ("0.5", Decimal("1.234"))])
+def test_what_tells_may_stand_at_the_end_of_a_long_file(tmp_path: Path, told: str, read: Decimal) -> None:
+    rows = charges(tmp_path / "x.csv", *[focus_row(BilledCost="1.234")] * LONG, focus_row(BilledCost=told))
+    assert {row.billed_cost for row in rows[:-1]} == {read}
+
+
+def test_a_mark_of_thousands_may_be_far_from_the_decimal_points(tmp_path: Path) -> None:
+    rows = charges(tmp_path / "x.csv", *[focus_row(BilledCost="0.5")] * LONG, focus_row(BilledCost="1,234"))
+    assert rows[-1].billed_cost == 1234
+
+
+def test_the_day_that_tells_may_be_the_last_of_a_long_file(tmp_path: Path) -> None:
+    rows = [dated("05/11/2026", "06/11/2026")] * LONG + [dated("13/11/2026", "14/11/2026")]
+    assert {row.charge_period[0].month for row in charges(tmp_path / "x.csv", *rows)} == {11}
 
 
 def dated(start: str, end: str, **changes: str) -> dict[str, str]:

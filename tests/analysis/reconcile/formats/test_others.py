@@ -26,6 +26,7 @@ GOOGLE = "service.id,sku.id,usage_start_time,usage_end_time,resource.global_name
         ("lineItem/referenceNo,lineItem/intervalUsageStart,product/resourceId,cost/myCost", "FOCUS"),
         ("time,podId,amount,diskSpaceBilledGb", "--runpod"),
         ("Date,Instance type,Hours,Amount", "FOCUS 1\\.0"),
+        ("Date,Product,Resource ID,Labels,Quantity,Cost,Currency", "lacks meterId"),
         ("账单月份,实例ID,应付金额", "FOCUS 1\\.0"),
     ],
 )
