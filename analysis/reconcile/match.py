@@ -55,6 +55,7 @@ class Portion(Covered):
     unrelated: int = 0  # rows of nothing that bench rented
     errors: list[RowError] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)  # leases of which a row could not be read
+    shared: set[str] = field(default_factory=set)  # leases whose time a row charges together with that of others
     skipped: Counter[str] = field(default_factory=Counter)  # rows that are no charges, by what they are
     sources: set[BillSource] = field(default_factory=set)
     reach: dict[str, datetime] = field(default_factory=dict)  # up to where each provider's usage is charged
@@ -91,6 +92,7 @@ class MatchResult:
     unrelated: int = 0
     errors: list[RowError] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
     skipped: Counter[str] = field(default_factory=Counter)
     sources: set[BillSource] = field(default_factory=set)
     reach: dict[str, datetime] = field(default_factory=dict)
@@ -147,6 +149,7 @@ def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str
         result.unrelated += portion.unrelated
         result.errors += portion.errors
         result.damaged |= portion.damaged
+        result.shared |= portion.shared
         result.skipped += portion.skipped
         result.sources |= portion.sources
         for provider, until in portion.reach.items():
@@ -261,7 +264,9 @@ def _charged(
             lease for lease in candidates if (lease.opened.resource_id or resource).casefold() == resource
         ] or candidates
     lease = _nearest(charge, candidates)
-    if sum(_overlap(charge, other) > timedelta(0) for other in candidates) > 1:
+    sharing = {other.id for other in candidates if _overlap(charge, other) > timedelta(0)}
+    if len(sharing) > 1:
+        portion.shared |= sharing
         portion.skipped["charges the time of several leases: counted for the one that has most of it"] += 1
     if by == "resource-id" and _overlap(charge, lease) < -NEAR:
         portion.out_of_period += 1

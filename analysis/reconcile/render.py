@@ -89,6 +89,8 @@ def _state(row: Reconciliation, matched: MatchResult) -> str:
         return f"partial: {', '.join(words)}" if words else "complete"
     if row.lease.id in matched.damaged:
         return f"none: {_WORDS['row-unreadable']}"
+    if row.lease.id in matched.shared:
+        return "none: charged together with another lease"
     stopped, until = row.lease.stopped, matched.until_of(row.lease.opened.provider)
     if until is None and matched.until is not None:
         return f"none: no charge from {one_line(row.lease.opened.provider)} was read"

@@ -125,7 +125,9 @@ def test_a_charge_for_the_time_of_two_leases_counts_for_one_and_is_said() -> Non
     documents = [opened(), closed(), opened(1, started=START + timedelta(minutes=20)), closed(1, after=1300)]
     result = joined(row(), LATER, documents=documents)
     assert [one.billed for one in compared(result)] == [Decimal("0.1921"), None]
-    assert "1 row: charges the time of several leases" in as_text(compared(result), result)
+    text = as_text(compared(result), result)
+    assert "1 row: charges the time of several leases" in text
+    assert text.count("none: charged together with another lease") == 1
 
 
 def test_a_credit_of_no_length_counts() -> None:
