@@ -20,7 +20,9 @@ _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
 _CURRENCIES = ("billingCurrency", "billingCurrencyCode", "Currency")
 _DATES = ("date", "usageDateTime", "usageDate")
 _RESOURCES = ("resourceId", "instanceId", "instanceName")
-_METERS = ("meterId", "meterName", "meterCategory")  # no other provider's
+_METERS = ("meterId", "meterName", "meter", "meterCategory")
+# Columns of no other provider: many a bill has a date, a cost, a currency and a resource.
+_OWN = (*_METERS, "subscriptionId", "resourceGroup", "resourceGroupName", "costInBillingCurrency", "PreTaxCost")
 _CATEGORIES: dict[str, ChargeCategory] = {
     "purchase": "Purchase",
     "refund": "Credit",
@@ -41,7 +43,7 @@ class Azure:
 
     source: BillSource = "azure"
     title: str = "Azure actual cost"
-    required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"), _METERS)
+    required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"), _OWN)
     optional: tuple[str, ...] = (
         "billingPeriodStartDate",
         "billingPeriodEndDate",
@@ -100,7 +102,7 @@ class Azure:
             billing_period=_period(cells, start),
             charge_period=(start, start + _DAY),
             category=_CATEGORIES.get((read.text(cells, "chargeType") or "").casefold(), "Usage"),
-            description=read.description(cells, "meterName", "productName", "product", "meterCategory"),
+            description=read.description(cells, "meterName", "meter", "productName", "product", "meterCategory"),
             billed_cost=billed,
             cost_column=cost,
             # What a commitment covers costs nothing here; what it was worth, only the amortized export says.
