@@ -120,6 +120,8 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
     places = _places(header, form)
     names = (column(name) for either in form.required for name in either)
     sample = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    if len(head) == _HEAD:
+        del sample[-1]  # it may be cut off, and `1.23` tell what `1.234` does not
     lines.seek(0)
     repairs = repairs_of(sample[before + 1 :], places, islice(csv.reader(lines, delimiter=delimiter), before + 1, None))
     lines.seek(0)

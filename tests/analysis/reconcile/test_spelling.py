@@ -81,13 +81,23 @@ def test_a_point_in_a_currency_without_decimals_is_refused_where_nothing_tells(t
     assert yen("1.234.567", "1.234") == [1234567, 1234]
 
 
-LONG = 900  # rows, more than what is read to tell how a file is spelled
+HEAD = 1 << 16  # bytes that are read first to tell how a file is spelled
+LONG = 900  # rows that are more
 
 
 @pytest.mark.parametrize(("told", "read"), [("0,5", 1234), ("0.5", Decimal("1.234"))])
 def test_what_tells_may_stand_at_the_end_of_a_long_file(tmp_path: Path, told: str, read: Decimal) -> None:
     rows = charges(tmp_path / "x.csv", *[focus_row(BilledCost="1.234")] * LONG, focus_row(BilledCost=told))
     assert {row.billed_cost for row in rows[:-1]} == {read}
+
+
+def test_a_cell_that_is_cut_off_where_the_beginning_ends_tells_nothing(tmp_path: Path) -> None:
+    file, rows = tmp_path / "x.csv", [focus_row(BilledCost=cost) for cost in (*["1.234"] * LONG, "0,5")]
+    charges(file, *rows)
+    last = file.read_bytes().rindex(b"1.234", 0, HEAD)
+    rows[0] |= {"ChargeDescription": rows[0]["ChargeDescription"] + "x" * (HEAD - len("1.23") - last)}
+    assert {row.billed_cost for row in charges(file, *rows)[:-1]} == {1234}
+    assert file.read_bytes()[:HEAD].endswith(b"1.23")
 
 
 def test_a_mark_of_thousands_may_be_far_from_the_decimal_points(tmp_path: Path) -> None:
