@@ -103,9 +103,14 @@ def bare(written: str) -> str:
     """A number without a currency's sign, and with a plain minus: `-0,05` for `(€ 0,05)`."""
     written = written.strip().replace("\u2212", "-").replace("\u00a0", " ")
     written = written.replace("\u202f", " ").replace("\u2019", "'")
-    if written.startswith("(") and written.endswith(")"):  # a book-keeper's minus
-        written = f"-{written[1:-1]}"
-    return _SIGN.sub(lambda sign: sign[1] or "", written)
+    unsigned = _unsigned(written)
+    if unsigned.startswith("(") and unsigned.endswith(")"):  # a book-keeper's minus
+        return f"-{_unsigned(unsigned[1:-1])}"
+    return "0" if unsigned == "-" and unsigned != written else unsigned  # a book-keeper's nothing, `- €`
+
+
+def _unsigned(written: str) -> str:
+    return _SIGN.sub(lambda sign: sign[1] or "", written).strip()
 
 
 def _plain(written: str) -> str:

@@ -122,7 +122,12 @@ def test_rows_that_are_there_twice_all_count_and_are_said() -> None:
 
 
 def test_a_charge_for_the_time_of_two_leases_counts_for_one_and_is_said() -> None:
-    documents = [opened(), closed(), opened(1, started=START + timedelta(minutes=20)), closed(1, after=1300)]
+    documents: list[AnyDocument] = [
+        opened(),
+        closed(),
+        opened(1, started=START + timedelta(minutes=20)),
+        closed(1, after=1300),
+    ]
     result = joined(row(), LATER, documents=documents)
     assert [one.billed for one in compared(result)] == [Decimal("0.1921"), None]
     text = as_text(compared(result), result)

@@ -38,6 +38,10 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ("-1.234,50 €", "-1234.50"),
         ("US$0.05", "0.05"),
         ("(R$ 0,05)", "-0.05"),
+        (" $(1,234.50) ", "-1234.50"),
+        ("(0,05) €", "-0.05"),
+        (" $-   ", "0"),
+        (" -   € ", "0"),
         ("-0.00", "0"),
         ("1E-7", "0.0000001"),
         (1e-7, "1E-7"),
@@ -65,6 +69,9 @@ def test_a_number_is_read_however_it_is_written(cell: Any, value: str) -> None:
         "$",
         "0.1 USD",
         "$-$1",
+        "-",
+        "($)",
+        "()",
     ],
 )
 def test_what_is_no_number_or_could_be_two_is_refused(cell: str) -> None:
