@@ -135,6 +135,16 @@ def test_a_charge_for_the_time_of_two_leases_counts_for_one_and_is_said() -> Non
     assert text.count("none: charged together with another lease") == 1
 
 
+def test_charges_of_the_machines_of_one_launch_are_not_shared() -> None:
+    launch = {"bench-lease": IDS[0]}
+    documents: list[AnyDocument] = [opened(tags=launch), closed(), opened(1, tags=launch, resource_id="i-1"), closed(1)]
+    rows = [row(Tags=tagged(IDS[0]), ResourceId=resource) for resource in ("i-0abc", "i-1")]
+    result = joined(*rows, LATER, documents=documents)
+    assert [one.billed for one in compared(result)] == [Decimal("0.1921")] * 2
+    assert not result.shared
+    assert not result.skipped
+
+
 def test_a_credit_of_no_length_counts() -> None:
     instant = dict.fromkeys(("ChargePeriodStart", "ChargePeriodEnd"), "2026-11-20T12:05:00Z")
     credit = row(ChargeCategory="Credit", BilledCost="-0.05", **instant)
@@ -158,6 +168,8 @@ def test_a_row_whose_tags_cannot_be_read_is_named_and_never_called_somebody_else
     assert not joined(row(Tags='{"bench-lease"')).errors  # its resource tells
     elsewhere = joined(row(Tags='{"bench-lease"', ChargePeriodStart="2026-11-23T12", ChargePeriodEnd="2026-11-23T13"))
     assert [str(error).partition(": ")[0] for error in elsewhere.errors] == ["x.csv:2"]
+    assert elsewhere.out_of_period == 0
+    assert len(joined(row(Tags='{"bench-lease"', BilledCost="oops")).errors) == 1
 
 
 @pytest.mark.parametrize(
