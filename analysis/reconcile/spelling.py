@@ -1,7 +1,7 @@
 """How a CSV file spells numbers and dates, if a cell alone is ambiguous, such as `1.234` and `05/11/2026`.
 
 Each column's other cells tell, or else those of the whole file: `0,50` has a decimal comma, `20/11/2026` its day first,
-and so has a billing period that begins `01/11/2026`.
+and so has a billing period that begins or ends on `01/11/2026`.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def repairs_of(
         styles = {name: frozenset(kind.style(cell) for cell in heads[name]) - {""} for name in names}
         of_file = frozenset[str]().union(*styles.values())
         if kind is _DATES and not of_file:
-            starts = [cell for name in names if "billingperiodstart" in name for cell in heads[name]]
-            of_file = frozenset(map(_period_style, starts)) - {""}
+            edges = [cell for name in names if "billingperiod" in name for cell in heads[name]]
+            of_file = frozenset(map(_period_style, edges)) - {""}
         if not of_file and (kind is _NUMBERS or any(_DATE.fullmatch(cell) for name in names for cell in heads[name])):
             of_file = _first_style(kind, whole, [places[name] for name in names])
         if kind is _NUMBERS and not of_file and currencies & _WHOLE:
@@ -105,7 +105,7 @@ def _date_style(cell: str) -> str:
 
 
 def _period_style(cell: str) -> str:
-    """As `_date_style`, of a period that begins on the first of a month, as nearly all do."""
+    """As `_date_style`, of an edge of a period, which nearly always is the first of a month."""
     date = _DATE.fullmatch(cell)
     first = date is not None and int(date[1]) == 1, date is not None and int(date[2]) == 1
     return {(True, False): "day", (False, True): "month"}.get(first, "")

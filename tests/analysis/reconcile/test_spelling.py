@@ -123,6 +123,8 @@ AMERICAN = {"BillingPeriodStart": "11/01/2026", "BillingPeriodEnd": "12/01/2026"
     [
         (dated("05/11/2026 12:00:00", "05/11/2026 13:00:00", **NOVEMBER), 5, 11),
         (dated("05/11/2026", "20/11/2026"), 5, 11),
+        (dated("05/01/2026", "06/01/2026", BillingPeriodStart="01/01/2026", BillingPeriodEnd="01/02/2026"), 5, 1),
+        (dated("01/05/2026", "01/06/2026", BillingPeriodStart="01/01/2026", BillingPeriodEnd="02/01/2026"), 5, 1),
         (dated("05/11/2026", "05/20/2026"), 11, 5),
         (dated("05/11/2026", "05/12/2026"), 11, 5),  # nothing tells: as the United States do
         (dated("11/05/2026", "11/06/2026", **AMERICAN), 5, 11),
