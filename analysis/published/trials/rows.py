@@ -65,7 +65,8 @@ def _json_lines(text: str) -> Iterator[TrialRow]:
 def _csv(text: str) -> Iterator[TrialRow]:
     try:
         # By hand, not by DictReader: what is in no column, or is in two, is to be told.
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        separator = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets write others in many countries
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         header = [name.strip() for name in next(reader, [])]
         twice = next((name for name in header if header.count(name) > 1), None)
         if twice is not None:

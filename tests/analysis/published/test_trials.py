@@ -54,6 +54,10 @@ def test_csv_says_the_same(tmp_path: Path) -> None:
     )
     lines = trials_file(tmp_path / "fast.jsonl", [trial(7, 2.5, 0.941, "b"), trial(8, 2.25, 0.939, "a")])
     assert read(tmp_path / "fast.csv").runs == read(lines).runs
+    for separator in (b";", b"\t"):
+        content = (tmp_path / "fast.csv").read_bytes()
+        (tmp_path / "other.csv").write_bytes(content.replace(b",", separator))
+        assert read(tmp_path / "other.csv").runs == read(lines).runs
 
 
 def test_other_units_are_divided_and_what_lies_within_is_reached(tmp_path: Path) -> None:
