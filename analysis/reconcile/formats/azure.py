@@ -136,7 +136,7 @@ def _period(cells: read.Cells, day: datetime) -> read.Period:
 def _period_name(cells: read.Cells) -> str:
     """Its first day, or else that of the charge's month: the same, for a column that only some runs have."""
     first = read.text(cells, "billingPeriodStartDate")
-    return read.day_of(first) if first else f"{read.day_of(read.text(cells, *_DATES) or '')[:7]}-01"
+    return read.period_of(first or f"{read.period_of(read.text(cells, *_DATES) or '')[:7]}-01")
 
 
 def _pricing(cells: read.Cells) -> str | None:

@@ -19,7 +19,7 @@ _NULLS = frozenset({"", "null", "(null)", "<null>", "none", "nil", "\\n"})
 _NO_NAMES = _NULLS | {"nan", "n/a", "#n/a", "<na>", "na", "-"}  # as spreadsheets and data frames write nothing
 _UTC = re.compile(r"\s*(Z|UTC|GMT|Etc/UTC)$", re.IGNORECASE)
 # Azure writes dates as the United States do.
-_AMERICAN = tuple(f"%m/%d/%Y{time}" for time in ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"))
+_AMERICAN = tuple(f"%m/%d/%Y{hour}" for hour in ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"))
 # A spreadsheet counts days from 1899-12-30; pandas and Spark count seconds from 1970, or a thousandth, … of them.
 _DAYS = re.compile(r"\d{5}([.,]\d+)?")
 _SINCE_1970 = re.compile(r"(\d{10})(\d{3}|\d{6}|\d{9})?(\.\d+)?")
@@ -34,6 +34,7 @@ _DOTTED, _SLASHED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})"), re.compile(r"(
 _LARGEST, _SMALLEST = 15, Decimal("1e-30")  # powers of ten of a cost; smaller ones are noise of binary fractions
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(hours=25)  # the longest there is
+_ZONES = timedelta(hours=13)  # from UTC+13 to UTC-10, a day has begun so long after its midnight, and not yet ended
 
 
 @lru_cache(1024)
@@ -234,21 +235,29 @@ def seen_instant(cell: Any) -> datetime:
     return instant(cell)
 
 
-def day_of(cell: Any) -> str:
-    """The day of an instant, `2026-11-01`; of anything else what is written."""
-    return _seen_day(cell) if isinstance(cell, str) else _day(cell)
+def period_of(cell: Any) -> str:
+    """The day on which a billing period begins, `2026-11-01`; of what is no date what is written."""
+    return _seen_period(cell) if isinstance(cell, str) else _period(cell)
 
 
 @lru_cache(64)
-def _seen_day(cell: str) -> str:
-    return _day(cell)
+def _seen_period(cell: str) -> str:
+    return _period(cell)
 
 
-def _day(cell: Any) -> str:
+def _period(cell: Any) -> str:
     try:
-        return f"{instant(cell):%Y-%m-%d}"
+        return f"{period_start(cell):%Y-%m-%d}"
     except (ValueError, TypeError, OverflowError):
         return str(cell)
+
+
+def period_start(cell: Any) -> datetime:
+    """The day on which a billing period begins: one that begins at midnight in whatever zone is the same period.
+
+    Google bills by the months of California, and a file may have been shifted to the local time of its author.
+    """
+    return (instant(cell) + _ZONES).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def currency(cell: Any) -> str:

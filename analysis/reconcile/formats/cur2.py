@@ -82,7 +82,7 @@ class Cur2:
             tag=tag,
             tag_error=error,
             resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),
-            period=read.day_of(cells.get(read.column("bill_billing_period_start_date"))),
+            period=read.period_of(cells.get(read.column("bill_billing_period_start_date"))),
             provider="aws",
             since=read.shown_since(start, until),
             until=until,
@@ -95,7 +95,7 @@ class Cur2:
         name = commitment_of(kind)
         effective = read.optional(cells, _EFFECTIVE.get(name, "line_item_net_unblended_cost"), unreadable)
         plan = resource_of(cells.get(read.column(_ARNS.get(name, ""))))
-        period = read.required(cells, "bill_billing_period_start_date", read.instant)
+        period = read.required(cells, "bill_billing_period_start_date", read.period_start)
         spot = "spotusage" in (read.text(cells, "line_item_usage_type") or "").casefold()
         return ChargeRow(
             resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),

@@ -179,3 +179,20 @@ def test_a_charge_of_no_length_is_of_its_day_or_a_second(start: str, end: str, l
     assert read.shown_until(start, end) == ends
     with pytest.raises(ValueError, match="b is before a"):
         read.charge_period({"a": end, "b": "2026-11-19"}, "a", "b")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2026-11-01",
+        "11/01/2026",
+        "2026-11-01T07:00:00Z",
+        "2026-11-01T00:00:00-10:00",
+        "2026-11-01T00:00:00+13:00",
+        "2026-10-31 23:00:00",
+        datetime(2026, 11, 1, 8, tzinfo=UTC),
+    ],
+)
+def test_a_billing_period_begins_on_its_day_in_any_zone(cell: Any) -> None:
+    assert read.period_start(cell) == datetime(2026, 11, 1, tzinfo=UTC)
+    assert read.period_of(cell) == "2026-11-01"
