@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 
 from analysis.frames.leases import NEAR, Lease
 from analysis.reconcile.export_file import ExportFile
-from analysis.reconcile.formats.cells import Cells
 from analysis.reconcile.formats.charge import ChargeRow, Preview, Row, RowError
 from analysis.reconcile.formats.identity import coarse_of, digest_of, place_of
 from analysis.reconcile.overlap import Covered, Run, runs_that_count
@@ -55,6 +54,7 @@ class Portion(Covered):
     unrelated: int = 0  # rows of nothing that bench rented
     errors: list[RowError] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)  # leases of which a row could not be read
+    shared: set[str] = field(default_factory=set)  # leases whose time a row charges together with that of others
     skipped: Counter[str] = field(default_factory=Counter)  # rows that are no charges, by what they are
     sources: set[BillSource] = field(default_factory=set)
     reach: dict[str, datetime] = field(default_factory=dict)  # up to where each provider's usage is charged
@@ -91,6 +91,7 @@ class MatchResult:
     unrelated: int = 0
     errors: list[RowError] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
     skipped: Counter[str] = field(default_factory=Counter)
     sources: set[BillSource] = field(default_factory=set)
     reach: dict[str, datetime] = field(default_factory=dict)
@@ -147,6 +148,7 @@ def match(files: Iterable[tuple[ExportFile, Iterable[Row]]], leases: Mapping[str
         result.unrelated += portion.unrelated
         result.errors += portion.errors
         result.damaged |= portion.damaged
+        result.shared |= portion.shared
         result.skipped += portion.skipped
         result.sources |= portion.sources
         for provider, until in portion.reach.items():
@@ -227,44 +229,49 @@ def _portions(file: ExportFile, rows: Iterable[Row], index: LeaseIndex, several:
 
 
 def _match_row(portion: Portion, row: Row, preview: Preview, index: LeaseIndex, several: bool) -> None:
+    """Count the row once: for a lease, or for what it is instead."""
     candidates, by = index.candidates(preview)
     assert not isinstance(row.cells, str | RowError)
-    charged = _charged(portion, row, row.cells, candidates, by) if candidates else None
-    if charged is not None:
-        digest = digest_of(row.format, row.cells, preview) if several else hash(preview.period)
-        portion.matched.append(Matched(*charged, by, row.format.source, digest, preview.since, portion.exported))
-    elif preview.tag_error is not None:
+    if candidates:
+        try:
+            charge = row.format.charge(row.cells)
+        except (ValueError, OverflowError) as error:  # there is no month after the last of all years
+            portion.errors.append(RowError(f"{row.where}: {error}; the row is not counted"))
+            portion.damaged |= {lease.id for lease in candidates}
+            return
+        if by == "tag":
+            candidates = _on_its_resource(charge, candidates)
+        lease = _nearest(charge, candidates)
+        if by == "tag" or _overlap(charge, lease) >= -NEAR:
+            _note(portion, charge, candidates)
+            digest = digest_of(row.format, row.cells, preview) if several else hash(preview.period)
+            of_row = row.format.source, digest, preview.since, portion.exported
+            portion.matched.append(Matched(lease, charge, by, *of_row))
+            return
+    if preview.tag_error is not None:
         portion.errors.append(RowError(f"{row.where}: {preview.tag_error}; the row is not counted"))
     elif candidates:
-        return  # `_charged` said why
+        portion.out_of_period += 1
     elif preview.tag is not None:
         portion.orphans[preview.tag] += 1
     else:
         portion.unrelated += 1
 
 
-def _charged(
-    portion: Portion, row: Row, cells: Cells, candidates: list[Lease], by: JoinedBy
-) -> tuple[Lease, ChargeRow] | None:
-    """The charge and the lease that it belongs to; None if it belongs to none, with the reason in `portion`."""
-    try:
-        charge = row.format.charge(cells)
-    except (ValueError, OverflowError) as error:  # there is no month after the last of all years
-        portion.errors.append(RowError(f"{row.where}: {error}; the row is not counted"))
-        portion.damaged |= {lease.id for lease in candidates}
-        return None
+def _on_its_resource(charge: ChargeRow, leases: list[Lease]) -> list[Lease]:
+    """Of the leases with one tag, those on the charge's resource where there are any."""
+    resource = (charge.resource_id or "").casefold()
+    return [lease for lease in leases if (lease.opened.resource_id or resource).casefold() == resource] or leases
+
+
+def _note(portion: Portion, charge: ChargeRow, candidates: Iterable[Lease]) -> None:
+    """What is to be said of a charge that counts."""
     for name in charge.unreadable:
         portion.skipped[f"{name} that cannot be read: it is unknown, the row is counted"] += 1
-    resource = (charge.resource_id or "").casefold()
-    if by == "tag":
-        candidates = [
-            lease for lease in candidates if (lease.opened.resource_id or resource).casefold() == resource
-        ] or candidates
-    lease = _nearest(charge, candidates)
-    if by == "resource-id" and _overlap(charge, lease) < -NEAR:
-        portion.out_of_period += 1
-        return None
-    return lease, charge
+    sharing = {lease.id for lease in candidates if _overlap(charge, lease) > timedelta(0)}
+    if len(sharing) > 1:
+        portion.shared |= sharing
+        portion.skipped["charges the time of several leases: counted for the one that has most of it"] += 1
 
 
 def _nearest(row: ChargeRow, leases: Sequence[Lease]) -> Lease:

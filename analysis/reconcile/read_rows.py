@@ -113,14 +113,20 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
     encoding = _encoding(head)
     text = head.decode(encoding, errors="ignore")
     delimiter, before = _header(text, source)
-    reader = csv.reader(io.TextIOWrapper(file, encoding=encoding, newline=""), delimiter=delimiter)
-    header = next(islice(reader, before, None))
+    lines = io.TextIOWrapper(file, encoding=encoding, newline="")
+    header = next(islice(csv.reader(lines, delimiter=delimiter), before, None))
     form = format_of(header)
     assert form is not None  # `_header` looked
     places = _places(header, form)
     names = (column(name) for either in form.required for name in either)
     sample = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    repairs = repairs_of(sample[before + 1 :], places)
+    if len(head) == _HEAD:
+        del sample[-1]  # it may be cut off, and `1.23` tell what `1.234` does not
+    lines.seek(0)
+    repairs = repairs_of(sample[before + 1 :], places, islice(csv.reader(lines, delimiter=delimiter), before + 1, None))
+    lines.seek(0)
+    reader = csv.reader(lines, delimiter=delimiter)
+    next(islice(reader, before, None))
     heads = frozenset(header)
     dated = [places[name] for name in names if name in places and ("date" in name or "period" in name)]
     for cells in reader:
@@ -136,7 +142,7 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
             and all(len(cells) <= place or blank(cells[place]) for place in dated)
         ):
             yield Row(where, form, "a line of totals, which is no charge")
-        elif len(cells) != len(header):
+        elif len(cells) < len(header) or any(cells[len(header) :]):
             error = RowError(f"{where}: has {len(cells)} cells where the header has {len(header)}; it is not counted")
             yield Row(where, form, error)
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from analysis.frames.leases import NEAR, Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
 from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.exports import export_files
-from analysis.reconcile.formats.charge import ChargeRow, Row
+from analysis.reconcile.formats.charge import ChargeRow, Row, RowError
 from analysis.reconcile.formats.cost_explorer import daily_charges
 from analysis.reconcile.formats.runpod import hourly_charges
 from analysis.reconcile.match import Matched, MatchResult, match
@@ -24,6 +24,7 @@ from bench.tracking import tracked
 
 # Charges come up to a day late; two days after a lease ended they are taken to be complete.
 LATE = timedelta(hours=48)
+_MOST_NAMED = 20  # rows that cannot be read
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,14 @@ def _reconciled(
     # Another source counts the same money again, so the two are never added.
     shown = of_one_source(bill for bill in [*stored, *bills] if not matched.sources or bill.source in matched.sources)
     matched.notes += _beside_earlier(read, shown, current)
-    return ReconcileResult(reconcile(matched.leases, shown), matched, [*errors, *matched.errors])
+    return ReconcileResult(reconcile(matched.leases, shown), matched, [*errors, *_named(matched.errors)])
+
+
+def _named(errors: Sequence[RowError]) -> Iterator[RowError]:
+    """Some of them, and how many there are: where a whole file cannot be read, one line a row hides the cause."""
+    yield from errors[:_MOST_NAMED]
+    if more := errors[_MOST_NAMED:]:
+        yield RowError(f"{plural(len(more), 'more row')} cannot be read; not counted either")
 
 
 def _charged(bill: Bill) -> str:

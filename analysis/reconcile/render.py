@@ -74,6 +74,7 @@ def lines(reconciliations: Sequence[Reconciliation], matched: MatchResult) -> It
         yield f"{_rows(matched.unrelated)} unrelated to any lease"
     for what, rows in sorted(matched.skipped.items()):
         yield f"{plural(rows, 'row')}: {what}"
+    yield from _repeated(matched)
     yield from matched.notes
     if matched.until:
         yield f"The charges reach to {matched.until:%Y-%m-%d %H:%M} UTC."
@@ -86,6 +87,10 @@ def _state(row: Reconciliation, matched: MatchResult) -> str:
     if row.bills:
         words = [_WORDS[reason] for reason in row.partial]
         return f"partial: {', '.join(words)}" if words else "complete"
+    if row.lease.id in matched.damaged:
+        return f"none: {_WORDS['row-unreadable']}"
+    if row.lease.id in matched.shared:
+        return "none: charged together with another lease"
     stopped, until = row.lease.stopped, matched.until_of(row.lease.opened.provider)
     if until is None and matched.until is not None:
         return f"none: no charge from {one_line(row.lease.opened.provider)} was read"
@@ -108,6 +113,16 @@ def _commitments(row: Reconciliation) -> Iterator[str]:
     for name, costs in sorted(by_name.items()):
         named = f" ({one_line(name)})" if name else ""
         yield f"{row.lease.id}: paid by a commitment{named}: effective cost {money(sum_known(costs), row.currency)}"
+
+
+def _repeated(matched: MatchResult) -> Iterator[str]:
+    """How many charges are there twice, as in a file that was joined from two: they can be two, so all count."""
+    times = Counter((charge.lease.id, charge.row) for charge in matched.matched if charge.row.billed_cost)
+    again: Counter[str] = Counter()
+    for (lease, _), number in times.items():
+        again[lease] += number - 1
+    for lease, rows in sorted((+again).items()):
+        yield f"{lease}: {plural(rows, 'row')} of the same resource, time, kind and cost as another: all count"
 
 
 def _notes(reconciliations: Sequence[Reconciliation]) -> Counter[str]:

@@ -1,14 +1,17 @@
 """How a CSV file spells numbers and dates, if a cell alone is ambiguous, such as `1.234` and `05/11/2026`.
 
 Each column's other cells tell, or else those of the whole file: `0,50` has a decimal comma, `20/11/2026` its day first,
-and so has a billing period that begins `01/11/2026`.
+and so has a billing period that begins or ends on `01/11/2026`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
+
+from analysis.reconcile.formats.cells import bare
 
 Repair = Callable[[str], str]
 
@@ -32,8 +35,13 @@ class _Kind(NamedTuple):
     repairs: Mapping[frozenset[str], Repair]  # what makes cells plain, by what the others tell
 
 
-def repairs_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict[str, Repair]:
-    """How to repair the cells of a column, for each column of these rows that needs it."""
+def repairs_of(
+    rows: Sequence[Sequence[str]], places: Mapping[str, int], whole: Iterable[Sequence[str]] = ()
+) -> dict[str, Repair]:
+    """How to repair the cells of a column, for each column of these rows that needs it.
+
+    The rows of the `whole` file are read where its first rows tell nothing.
+    """
     heads = {name: [row[place].strip() for row in rows if place < len(row)] for name, place in places.items()}
     repairs: dict[str, Repair] = {}
     currencies = {cell.upper() for name in heads if "currency" in name for cell in heads[name]} - {""}
@@ -42,18 +50,27 @@ def repairs_of(rows: Iterable[Sequence[str]], places: Mapping[str, int]) -> dict
         styles = {name: frozenset(kind.style(cell) for cell in heads[name]) - {""} for name in names}
         of_file = frozenset[str]().union(*styles.values())
         if kind is _DATES and not of_file:
-            starts = [cell for name in names if "billingperiodstart" in name for cell in heads[name]]
-            of_file = frozenset(map(_period_style, starts)) - {""}
+            edges = [cell for name in names if "billingperiod" in name for cell in heads[name]]
+            of_file = frozenset(map(_period_style, edges)) - {""}
+        if not of_file and (kind is _NUMBERS or any(_DATE.fullmatch(cell) for name in names for cell in heads[name])):
+            of_file = _first_style(kind, whole, [places[name] for name in names])
         if kind is _NUMBERS and not of_file and currencies & _WHOLE:
             repairs |= dict.fromkeys(names, _refused_number)
         for name in names:
             repair = kind.repairs.get(styles[name] or of_file)
-            if repair is not None and (repair is not _without_commas or any("," in cell for cell in heads[name])):
+            if repair is not None:
                 repairs[name] = repair
     return repairs
 
 
+def _first_style(kind: _Kind, rows: Iterable[Sequence[str]], places: Sequence[int]) -> frozenset[str]:
+    """That of the first cell that tells."""
+    cells = (row[place].strip() for row in rows for place in places if place < len(row))
+    return frozenset(islice(filter(None, map(kind.style, cells)), 1))
+
+
 def _number_style(cell: str) -> str:
+    cell = bare(cell)
     if _EITHER.fullmatch(cell):
         return ""
     if groups := _GROUPS.fullmatch(cell):
@@ -63,7 +80,7 @@ def _number_style(cell: str) -> str:
 
 def _with_point(cell: str) -> str:
     """`1.234` as `1234`, `1,234` as `1.234`."""
-    plain = cell.strip()
+    plain = bare(cell)
     if _THOUSANDS.fullmatch(plain):
         return plain.replace(".", "")
     return plain.replace(".", "").replace(",", ".") if _COMMA.fullmatch(plain) else cell
@@ -71,13 +88,15 @@ def _with_point(cell: str) -> str:
 
 def _without_commas(cell: str) -> str:
     """`1,234` as `1234`."""
-    plain = cell.strip()
+    if "," not in cell:
+        return cell
+    plain = bare(cell)
     return plain.replace(",", "") if _EITHER.fullmatch(plain) else cell
 
 
 def _refused_number(cell: str) -> str:
     """`1.234` with words that no number has, so that it is refused as `1,234` is."""
-    return f"{cell} (decimals, or thousands?)" if "." in cell and _EITHER.fullmatch(cell.strip()) else cell
+    return f"{cell} (decimals, or thousands?)" if "." in cell and _EITHER.fullmatch(bare(cell)) else cell
 
 
 def _date_style(cell: str) -> str:
@@ -86,7 +105,7 @@ def _date_style(cell: str) -> str:
 
 
 def _period_style(cell: str) -> str:
-    """As `_date_style`, of a period that begins on the first of a month, as nearly all do."""
+    """As `_date_style`, of an edge of a period, which nearly always is the first of a month."""
     date = _DATE.fullmatch(cell)
     first = date is not None and int(date[1]) == 1, date is not None and int(date[2]) == 1
     return {(True, False): "day", (False, True): "month"}.get(first, "")

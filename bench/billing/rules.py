@@ -75,13 +75,13 @@ def rule_book() -> RuleBook:
 
 
 def rule_for(provider: str, category: PricingCategory, instance_type: str | None = None) -> Rule | None:
-    """The rule of `provider` (in any case) for `category`. None: not known, and so neither is what it charges.
+    """The rule of `provider` for `category`. None: not known, and so neither is what it charges.
 
-    Where rules differ by instance type, that must be known too.
+    Names are in any case. Where rules differ by instance type, that must be known too.
     """
-    named = provider.casefold()
+    named, machine = provider.casefold(), (instance_type or "").casefold()
     rules = [r for r in rule_book().rules if r.provider == named and r.category == category]
-    matches = [r for r in rules if not r.machines or (instance_type and fnmatchcase(instance_type, r.machines))]
+    matches = [r for r in rules if not r.machines or fnmatchcase(machine, r.machines.casefold())]
     return matches[0] if matches else None
 
 

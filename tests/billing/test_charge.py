@@ -118,7 +118,8 @@ def test_a_rule_that_nobody_knows_is_none(provider: str, category: PricingCatego
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "billed"), [("BM.GPU3.8", 3600), ("VM.GPU3.1", 840), (None, None), ("X", None)]
+    ("instance_type", "billed"),
+    [("BM.GPU3.8", 3600), ("VM.GPU3.1", 840), ("bm.gpu3.8", 3600), (None, None), ("X", None)],
 )
 def test_bare_metal_has_a_rule_of_its_own(instance_type: str | None, billed: int | None) -> None:
     rule = rule_for("oci", "Standard", instance_type)

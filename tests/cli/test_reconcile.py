@@ -79,6 +79,17 @@ def test_a_row_that_cannot_be_read_is_named_and_the_exit_code_is_5(
     assert "partial: a row could not be read" in result.stdout
 
 
+def test_of_many_rows_that_cannot_be_read_twenty_are_named(bench: Bench, november: FolderStore, tmp_path: Path) -> None:
+    file = tmp_path / "november.csv"
+    header, charge, *others = file.read_text().replace("0.1921", "much").splitlines()
+    file.write_text("\n".join([header, *[charge] * 30, *others]) + "\n")
+    result = bench("reconcile", "--focus", "november.csv")
+    assert result.returncode == 5
+    *named, last = result.stderr.splitlines()
+    assert [line.split(":")[2] for line in named] == [str(number) for number in range(2, 22)]
+    assert last == "bench: 10 more rows cannot be read; not counted either"
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -142,6 +142,8 @@ def read_entries(checkout: Path) -> tuple[list[Published], list[RecordError]]:
         raise UsageError(
             f"{checkout}: no readable folder {FOLDER} in it ({error.strerror}); name a checkout of {SOURCE}"
         ) from error
+    if not headers:
+        raise UsageError(f"{folder}: no entry in it; name a checkout of {SOURCE}")
     entries: list[Published] = []
     errors: list[RecordError] = []
     for path in headers:

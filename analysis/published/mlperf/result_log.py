@@ -49,6 +49,7 @@ class ResultLog:
     def run(self) -> PublishedRun:
         """The run: run_stop less run_start, what of it was evaluation, and before it the time of initialisation."""
         start, stop = self.events["run_start"], self.events.get("run_stop")
+        value = self.values[-1] if self.values and math.isfinite(self.values[-1]) else None  # not of one that diverged
         phases: dict[Any, float] = {}
         if "init_start" in self.events and "init_stop" in self.events:
             phases["build"] = self.events["init_stop"] - self.events["init_start"]
@@ -57,9 +58,9 @@ class ResultLog:
             phases["train"] = stop - start - phases["evaluate"]
         return PublishedRun(
             seed=self.seed,
-            completed=self.status == "success",
+            completed=self.status == "success" and value is not None,
             seconds=None if stop is None else round(stop - start, _DIGITS),
-            value=self.values[-1] if self.values else None,
+            value=value,
             phases={name: round(seconds, _DIGITS) for name, seconds in phases.items()},
         )
 
@@ -98,9 +99,13 @@ def _read(lines: Iterable[str]) -> ResultLog:
     evaluation: float | None = None
     for line in lines:
         entry = entry_of(line)
-        if entry is None or "run_stop" in log.events:
+        if entry is None:
             continue
         key, value = entry["key"], entry.get("value")
+        if "run_stop" in log.events:  # what follows can be another rank's of this run, but no other run's
+            if key == "run_start" and _at(entry) > log.events["run_stop"]:
+                raise ValueError("holds a second run; make a file of each")
+            continue
         if key in _EVENTS:
             log.events.setdefault(key, _at(entry))
         if key == "run_stop":
@@ -112,7 +117,7 @@ def _read(lines: Iterable[str]) -> ResultLog:
             log.evaluations.append((evaluation, max(evaluation, _at(entry))))
             evaluation = None
         elif key == "eval_accuracy":
-            log.values.append(_number(key, value))
+            log.values.append(value if isinstance(value, float) else _number(key, value))
             metadata = entry.get("metadata")
             log.metrics.add(str(metadata.get("metric")) if isinstance(metadata, dict) else "")
         elif key == "target_accuracy":

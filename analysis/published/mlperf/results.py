@@ -56,7 +56,7 @@ def read_results(
 
 def read_benchmark(folder: Path, *, source: str = SOURCE, target: MetricTarget | None = None) -> PublishedRuns:
     """The runs in `folder`, of one system and benchmark. Raises RecordError, naming the place and what is wrong."""
-    submitter = folder.parents[2]
+    submitter = folder.parents[min(2, len(folder.parents) - 1)]  # / where there are not as many
     place = folder.relative_to(submitter.parent).as_posix()
     try:
         logs = {path.name: read_result(path) for path in sorted(folder.glob(RESULTS), key=_number_of)}

@@ -78,6 +78,8 @@ def _run(
         if value is not None and is_share(target.metric) and not 0 <= value <= 1:
             name = columns["value"].name
             raise ValueError(f"{name} {value:g} is not a fraction of 1; for percentages write --map value={name}/100")
+        if seconds == 0:
+            raise ValueError(f"{columns['seconds'].text} is 0 s; leave it empty where the time is not known")
         phases: dict[Any, float] = {}
         for phase in PHASES:
             if phase in columns and (spent := columns[phase].number(row.values)) is not None:
@@ -113,14 +115,14 @@ def _seed(column: MappedColumn | None, values: dict[str, Any]) -> int | None:
 
 def _machine(column: MappedColumn | None, values: dict[str, Any], machines: dict[str, int]) -> int | None:
     """The machine's number: names of hosts go into no record."""
-    name = values.get(column.name) if column else None
-    if name is None or name == "":
+    name = column.said(values) if column else None
+    if name is None:
         return None
     return machines.setdefault(str(name), len(machines))
 
 
 def _one_value(rows: Sequence[TrialRow], column: MappedColumn) -> str:
-    found = sorted({one_line(str(value)) for row in rows if (value := row.values.get(column.name)) not in (None, "")})
+    found = sorted({one_line(str(value)) for row in rows if (value := column.said(row.values)) is not None})
     if len(found) != 1:
         listed = ", ".join(found[:4]) or "nothing"
         raise ValueError(f"{column.name} must be the same for all runs, not {listed}; import one file for each")

@@ -21,7 +21,7 @@ from bench.text import did_you_mean, one_line
 
 
 class TrialRow(NamedTuple):
-    """One row: its line in the file, from 1, and its values by column; what lies within an object is `outer.inner`."""
+    """One row: its line in the file, from 1, and its values by column; what lies within objects is `outer.inner`."""
 
     line: int
     values: dict[str, Any]
@@ -54,17 +54,19 @@ def _json_lines(text: str) -> Iterator[TrialRow]:
             continue
         try:
             content = json.loads(line)
+            values = dict(_flat(content)) if isinstance(content, dict) else None
         except (ValueError, RecursionError):
-            content = None
-        if not isinstance(content, dict):
+            values = None
+        if values is None:
             raise ValueError(f"line {number} is not a JSON object; give JSON lines, or CSV in a file that ends in .csv")
-        yield TrialRow(number, dict(_flat(content)))
+        yield TrialRow(number, values)
 
 
 def _csv(text: str) -> Iterator[TrialRow]:
     try:
         # By hand, not by DictReader: what is in no column, or is in two, is to be told.
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        separator = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets write others in many countries
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         header = [name.strip() for name in next(reader, [])]
         twice = next((name for name in header if header.count(name) > 1), None)
         if twice is not None:
@@ -80,8 +82,8 @@ def _csv(text: str) -> Iterator[TrialRow]:
 
 def _flat(content: dict[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in content.items():
-        if isinstance(value, dict) and not outer:
-            yield from _flat(value, f"{name}.")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{outer}{name}.")
         else:
             yield outer + name, value
 
@@ -90,7 +92,7 @@ PHASES: tuple[str, ...] = get_args(PhaseName)
 # What a column can be, beside the seconds of a phase.
 FIELDS = ("seconds", "value", "machine", "seed", "hardware")
 _NEEDED = ("seconds", "value")
-# What stands where there is no value.
+# What is written where there is no value.
 _MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
 
 
@@ -106,20 +108,25 @@ class MappedColumn:
         """As it is written behind the `=`."""
         return self.name if self.divisor == 1 else f"{self.name}/{self.divisor:g}"
 
+    def said(self, values: dict[str, Any]) -> Any:
+        """What this column holds; None where that is nothing or NaN, as a data frame writes nothing."""
+        value = values.get(self.name)
+        return None if str("" if value is None else value).strip().casefold() in _MISSING else value
+
     def number(self, values: dict[str, Any]) -> float | None:
-        """The number in this column; None where it is missing or NaN. Raises ValueError for what is no number."""
+        """The number in this column; None where there is none. Raises ValueError for what is no number."""
         exact = self.exact(values)
         return None if exact is None else float(exact)
 
     def exact(self, values: dict[str, Any]) -> Decimal | None:
         """The same with all the digits that are written: 94.02 % is 0.9402, and not the number below it."""
-        value = values.get(self.name)
-        if value is None or (isinstance(value, str) and value.strip().casefold() in _MISSING):
+        value = self.said(values)
+        if value is None:
             return None
         try:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
                 raise ValueError
-            if math.isnan(float(value)):
+            if math.isnan(float(value)):  # `-nan`, as C prints it
                 return None
             # By the text of a float, which has the digits of the file.
             found = Decimal(str(value) if isinstance(value, float) else value)

@@ -40,5 +40,7 @@ def complaint(header: Iterable[str]) -> str:
     if known := advice_for(names):
         return known
     near = min(FILES, key=lambda form: len(missing(form, names)) / len(form.required))
-    lacking = ", ".join(missing(near, names))
-    return f"no export of {_TITLES}: as {near.title} it lacks {lacking}"
+    lacking = missing(near, names)
+    if 2 * len(lacking) > len(near.required):
+        return f"no export of {_TITLES}, which are the bills that can be read"
+    return f"no export of {_TITLES}: as {near.title} it lacks {', '.join(lacking)}"

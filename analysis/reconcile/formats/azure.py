@@ -20,6 +20,9 @@ _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")
 _CURRENCIES = ("billingCurrency", "billingCurrencyCode", "Currency")
 _DATES = ("date", "usageDateTime", "usageDate")
 _RESOURCES = ("resourceId", "instanceId", "instanceName")
+_METERS = ("meterId", "meterName", "meter", "meterCategory")
+# Columns of no other provider: many a bill has a date, a cost, a currency and a resource.
+_OWN = (*_METERS, "subscriptionId", "resourceGroup", "resourceGroupName", "costInBillingCurrency", "PreTaxCost")
 _CATEGORIES: dict[str, ChargeCategory] = {
     "purchase": "Purchase",
     "refund": "Credit",
@@ -40,14 +43,13 @@ class Azure:
 
     source: BillSource = "azure"
     title: str = "Azure actual cost"
-    required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"))
+    required: tuple[tuple[str, ...], ...] = (_COSTS, _CURRENCIES, _DATES, (*_RESOURCES, "tags"), _OWN)
     optional: tuple[str, ...] = (
         "billingPeriodStartDate",
         "billingPeriodEndDate",
         "chargeType",
         "invoiceId",
-        "meterName",
-        "meterCategory",
+        *_METERS,
         "product",
         "productName",
         "pricingModel",
@@ -100,7 +102,7 @@ class Azure:
             billing_period=_period(cells, start),
             charge_period=(start, start + _DAY),
             category=_CATEGORIES.get((read.text(cells, "chargeType") or "").casefold(), "Usage"),
-            description=read.description(cells, "meterName", "productName", "product", "meterCategory"),
+            description=read.description(cells, "meterName", "meter", "productName", "product", "meterCategory"),
             billed_cost=billed,
             cost_column=cost,
             # What a commitment covers costs nothing here; what it was worth, only the amortized export says.
@@ -134,7 +136,7 @@ def _period(cells: read.Cells, day: datetime) -> read.Period:
 def _period_name(cells: read.Cells) -> str:
     """Its first day, or else that of the charge's month: the same, for a column that only some runs have."""
     first = read.text(cells, "billingPeriodStartDate")
-    return read.day_of(first) if first else f"{read.day_of(read.text(cells, *_DATES) or '')[:7]}-01"
+    return read.period_of(first or f"{read.period_of(read.text(cells, *_DATES) or '')[:7]}-01")
 
 
 def _pricing(cells: read.Cells) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, TypeVar, get_args
@@ -19,18 +19,22 @@ _NULLS = frozenset({"", "null", "(null)", "<null>", "none", "nil", "\\n"})
 _NO_NAMES = _NULLS | {"nan", "n/a", "#n/a", "<na>", "na", "-"}  # as spreadsheets and data frames write nothing
 _UTC = re.compile(r"\s*(Z|UTC|GMT|Etc/UTC)$", re.IGNORECASE)
 # Azure writes dates as the United States do.
-_AMERICAN = ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p")
+_AMERICAN = tuple(f"%m/%d/%Y{hour}" for hour in ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p"))
+# A spreadsheet counts days from 1899-12-30; pandas and Spark count seconds from 1970, or a thousandth, … of them.
+_DAYS = re.compile(r"\d{5}([.,]\d+)?")
+_SINCE_1970 = re.compile(r"(\d{10})(\d{3}|\d{6}|\d{9})?(\.\d+)?")
 _CATEGORIES: dict[str, ChargeCategory] = {str(name).casefold(): name for name in get_args(ChargeCategory)}
 _PRICING = {name.casefold(): name for name in ("Standard", "Dynamic", "Committed", "Other")}
 # An AWS account, or an Azure subscription: nobody else's business.
 _ACCOUNT = re.compile(r"\b(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?P<mark>[,.' ])\d{3}((?P=mark)\d{3})*")
 # Of any currency: which one it is stands in a column of its own.
-_SIGN = re.compile(r"^([+-]?)\s*[$€£¥₹]\s*")
+_SIGN = re.compile(r"^([+-]?)\s*[A-Z]{0,2}[$€£¥₹]\s*|\s*[$€£¥₹]$")
 _DOTTED, _SLASHED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})"), re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})")
 _LARGEST, _SMALLEST = 15, Decimal("1e-30")  # powers of ten of a cost; smaller ones are noise of binary fractions
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(hours=25)  # the longest there is
+_ZONES = timedelta(hours=13)  # from UTC+13 to UTC-10, a day has begun so long after its midnight, and not yet ended
 
 
 @lru_cache(1024)
@@ -89,19 +93,29 @@ def optional(cells: Cells, name: str, unreadable: list[str]) -> Decimal | None:
 
 def number(cell: Any) -> Decimal:
     """A finite number. `1,234.50`, `1.234,50` and `0,1921` are read; `1,234` could be two numbers and is refused."""
-    value = Decimal(_plain(cell.strip()) if isinstance(cell, str) else str(cell))  # of a float, as it prints
+    value = Decimal(_plain(bare(cell)) if isinstance(cell, str) else str(cell))  # of a float, as it prints
     if not value.is_finite() or (value and value.adjusted() > _LARGEST):
         raise ValueError("not a number that a cost can be")
     exponent = value.as_tuple().exponent
     return value.quantize(_SMALLEST) if isinstance(exponent, int) and exponent < _SMALLEST.adjusted() else value
 
 
+def bare(written: str) -> str:
+    """A number without a currency's sign, and with a plain minus: `-0,05` for `(€ 0,05)`."""
+    written = written.strip().replace("\u2212", "-").replace("\u00a0", " ")
+    written = written.replace("\u202f", " ").replace("\u2019", "'")
+    unsigned = _unsigned(written)
+    if unsigned.startswith("(") and unsigned.endswith(")"):  # a book-keeper's minus
+        return f"-{_unsigned(unsigned[1:-1])}"
+    return "0" if unsigned == "-" and unsigned != written else unsigned  # a book-keeper's nothing, `- €`
+
+
+def _unsigned(written: str) -> str:
+    return _SIGN.sub(lambda sign: sign[1] or "", written).strip()
+
+
 def _plain(written: str) -> str:
     """A number as Python writes it."""
-    written = written.replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ").replace("\u2019", "'")
-    if written.startswith("(") and written.endswith(")"):  # a book-keeper's minus
-        written = f"-{written[1:-1]}"
-    written = _SIGN.sub(r"\1", written)
     if "," not in written and written.count(".") < 2 and not re.search(r"[' _]", written):
         return written
     if scaled := re.fullmatch(r"(.*\d)(E[+-]?\d+)", written, re.IGNORECASE):
@@ -132,6 +146,10 @@ def instant(cell: Any) -> datetime:
 
 def _parsed(written: str) -> datetime:
     plain = _with_dashes(_UTC.sub("", written.strip()))
+    if _DAYS.fullmatch(plain):
+        return datetime(1899, 12, 30) + timedelta(seconds=round(float(plain.replace(",", ".")) * 86400))
+    if counted := _SINCE_1970.fullmatch(plain):
+        return datetime.fromtimestamp(int(counted[1]), UTC)
     if "/" not in plain:
         return datetime.fromisoformat(plain)
     for form in _AMERICAN:
@@ -166,6 +184,24 @@ def month_of(at: datetime) -> Period:
     return first, next_month(first)
 
 
+def charge_period(cells: Cells, first: str, last: str) -> Period:
+    """The time between two columns, which hold its beginning and its end. Raises ValueError, naming them."""
+    start, end = required(cells, first, instant), required(cells, last, instant)
+    if end < start:
+        raise ValueError(f"{last} is before {first}")
+    return start, _after(start, end)
+
+
+def _after(start: datetime, end: datetime) -> datetime:
+    """The end of a charge; of one that ends as it begins, as credits do, that of the day that it names, or of a second.
+
+    A day's charge is also written so, with its last day for its end.
+    """
+    if end != start:
+        return end
+    return start + (timedelta(days=1) if start.time() == time() else timedelta(seconds=1))
+
+
 def shown_until(start: Any, end: Any) -> datetime | None:
     """Up to where a row of usage shows that charges have come: of one longer than a day, only its start."""
     return _seen_until(start, end) if isinstance(start, str) and isinstance(end, str) else _until(start, end)
@@ -173,7 +209,8 @@ def shown_until(start: Any, end: Any) -> datetime | None:
 
 def _until(start: Any, end: Any) -> datetime | None:
     try:
-        first, last = instant(start), instant(end)
+        first = instant(start)
+        last = _after(first, instant(end))
         return last if first < last <= first + _DAY else first
     except (ValueError, TypeError, OverflowError):
         return None
@@ -198,21 +235,29 @@ def seen_instant(cell: Any) -> datetime:
     return instant(cell)
 
 
-def day_of(cell: Any) -> str:
-    """The day of an instant, `2026-11-01`; of anything else what is written."""
-    return _seen_day(cell) if isinstance(cell, str) else _day(cell)
+def period_of(cell: Any) -> str:
+    """The day on which a billing period begins, `2026-11-01`; of what is no date what is written."""
+    return _seen_period(cell) if isinstance(cell, str) else _period(cell)
 
 
 @lru_cache(64)
-def _seen_day(cell: str) -> str:
-    return _day(cell)
+def _seen_period(cell: str) -> str:
+    return _period(cell)
 
 
-def _day(cell: Any) -> str:
+def _period(cell: Any) -> str:
     try:
-        return f"{instant(cell):%Y-%m-%d}"
+        return f"{period_start(cell):%Y-%m-%d}"
     except (ValueError, TypeError, OverflowError):
         return str(cell)
+
+
+def period_start(cell: Any) -> datetime:
+    """The day on which a billing period begins: one that begins at midnight in whatever zone is the same period.
+
+    Google bills by the months of California, and a file may have been shifted to the local time of its author.
+    """
+    return (instant(cell) + _ZONES).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def currency(cell: Any) -> str:

@@ -82,7 +82,7 @@ class Cur2:
             tag=tag,
             tag_error=error,
             resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),
-            period=read.day_of(cells.get(read.column("bill_billing_period_start_date"))),
+            period=read.period_of(cells.get(read.column("bill_billing_period_start_date"))),
             provider="aws",
             since=read.shown_since(start, until),
             until=until,
@@ -90,22 +90,18 @@ class Cur2:
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the column, for what it cannot hold."""
-        start = read.required(cells, "line_item_usage_start_date", read.instant)
-        end = read.required(cells, "line_item_usage_end_date", read.instant)
-        if end <= start:
-            raise ValueError("line_item_usage_end_date is not after line_item_usage_start_date")
         kind, unreadable = _kind(cells), list[str]()
         billed = read.required(cells, "line_item_unblended_cost", read.number)
         name = commitment_of(kind)
         effective = read.optional(cells, _EFFECTIVE.get(name, "line_item_net_unblended_cost"), unreadable)
         plan = resource_of(cells.get(read.column(_ARNS.get(name, ""))))
-        period = read.required(cells, "bill_billing_period_start_date", read.instant)
+        period = read.required(cells, "bill_billing_period_start_date", read.period_start)
         spot = "spotusage" in (read.text(cells, "line_item_usage_type") or "").casefold()
         return ChargeRow(
             resource_id=resource_of(cells.get(read.column("line_item_resource_id"))),
             currency=read.required(cells, "line_item_currency_code", read.currency),
             billing_period=(period, read.next_month(period)),
-            charge_period=(start, end),
+            charge_period=read.charge_period(cells, "line_item_usage_start_date", "line_item_usage_end_date"),
             category=category_of(kind),
             description=read.description(cells, "line_item_line_item_description") or kind,
             billed_cost=Decimal(0) if is_offset(kind) else billed,

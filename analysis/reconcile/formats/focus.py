@@ -74,7 +74,7 @@ class Focus:
             tag=tag,
             tag_error=error,
             resource_id=resource_of(cells.get("resourceid")),
-            period=read.day_of(cells.get("billingperiodstart")),
+            period=read.period_of(cells.get("billingperiodstart")),
             provider=_provider(read.text(cells, *_PROVIDER_COLUMNS)),
             since=read.shown_since(start, until),
             until=until,
@@ -85,12 +85,9 @@ class Focus:
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the column, for what it cannot hold."""
-        start = read.required(cells, "ChargePeriodStart", read.instant)
-        end = read.required(cells, "ChargePeriodEnd", read.instant)
-        if end <= start:
-            raise ValueError("ChargePeriodEnd is not after ChargePeriodStart")
-        period = tuple(read.required(cells, f"BillingPeriod{edge}", read.instant) for edge in ("Start", "End"))
-        if period[1] <= period[0]:
+        period = read.required(cells, "BillingPeriodStart", read.period_start)
+        period_end = read.required(cells, "BillingPeriodEnd", read.instant)
+        if period_end <= period:
             raise ValueError("BillingPeriodEnd is not after BillingPeriodStart")
         unreadable: list[str] = []
         # An invoice can be provisional until its period is over, so an id says only that charges got that far.
@@ -98,8 +95,8 @@ class Focus:
         return ChargeRow(
             resource_id=resource_of(cells.get("resourceid")),
             currency=read.required(cells, "BillingCurrency", read.currency),
-            billing_period=(period[0], period[1]),
-            charge_period=(start, end),
+            billing_period=(period, period_end),
+            charge_period=read.charge_period(cells, "ChargePeriodStart", "ChargePeriodEnd"),
             category=read.required(cells, "ChargeCategory", read.category),
             description=read.description(cells, "ChargeDescription"),
             billed_cost=read.required(cells, "BilledCost", read.number),

@@ -12,7 +12,7 @@ from analysis.reconcile.formats.cells import column
 
 _OTHERS: tuple[tuple[tuple[str, ...], str], ...] = (
     (
-        ("usage_start_time", "cost", "credits"),
+        ("usage_start_time", "cost"),
         "is Google's billing export, with credits apart from costs; export FOCUS from BigQuery",
     ),
     (

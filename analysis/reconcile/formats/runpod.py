@@ -47,15 +47,12 @@ class RunPod:
 
     def charge(self, cells: read.Cells) -> ChargeRow:
         """Raises ValueError, naming the field, for what it cannot hold."""
-        start = read.required(cells, "startTime", read.instant)
-        end = read.required(cells, "endTime", read.instant)
-        if end <= start:
-            raise ValueError("endTime is not after startTime")
+        hour = read.charge_period(cells, "startTime", "endTime")
         return ChargeRow(
             resource_id=resource_of(cells.get("podid")),
             currency="USD",  # RunPod bills in no other
-            billing_period=read.month_of(start),
-            charge_period=(start, end),
+            billing_period=read.month_of(hour[0]),
+            charge_period=hour,
             category="Usage",
             description="pod",
             billed_cost=read.required(cells, "totalAmount", read.number),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -81,10 +82,16 @@ def _of_text(cell: str) -> str | None:
     # Nearly always, in a big file; the pattern alone takes ten times as long.
     if "lease" not in cell.casefold() or not _NAMED.search(cell):
         return None
-    for written in (cell, f"{{{cell}}}", f"[{cell}]", cell.replace('\\"', '"')):
+    for parse, written in (
+        (json.loads, cell),
+        (json.loads, f"{{{cell}}}"),
+        (json.loads, f"[{cell}]"),
+        (json.loads, cell.replace('\\"', '"')),
+        (literal_eval, cell),  # `[('bench-lease', 'x')]`: what pandas makes of Parquet's mappings in CSV
+    ):
         try:
-            parsed = json.loads(written)
-        except (ValueError, RecursionError):
+            parsed = parse(written)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(parsed, str):  # JSON in JSON
             return None if parsed == cell else _of_text(parsed)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
-from analysis.published.mlperf.results import read_results, target_of
+from analysis.published.mlperf.results import read_benchmark, read_results, target_of
 from analysis.published.summary import mlperf_score, summary_lines
-from bench.errors import UsageError
+from bench.errors import RecordError, UsageError
 from bench.record.documents import MetricTarget, PublishedRuns
 from tests.support.published_trees import SYSTEM, mllog, mlperf_tree, result
 
@@ -90,6 +91,31 @@ def test_an_aborted_run_is_an_attempt_with_the_time_that_it_took(tmp_path: Path)
     series = only(tmp_path)
     assert [(run.completed, run.seconds, series.hit(run)) for run in series.runs] == [(False, 60.0, False)]
     assert summary_lines(series)[1] == "aborted at loss 0.92000, excluded from means"
+
+
+@pytest.mark.parametrize("status", ["aborted", "success"])
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_run_that_diverged_is_a_miss_and_refuses_no_other(loss: float, status: str, tmp_path: Path) -> None:
+    mlperf_tree(tmp_path, [result(60, 0.92), result(70, 0.93, loss, status=status)])
+    series = only(tmp_path)
+    assert [(run.completed, run.value, series.hit(run)) for run in series.runs] == [
+        (True, 0.92, True),
+        (False, None, False),
+    ]
+
+
+def test_what_follows_a_run_may_be_another_ranks_of_it_but_no_other_run(tmp_path: Path) -> None:
+    mlperf_tree(tmp_path, [[*result(60, 0.92), *result(60, 0.92)]])
+    assert [run.seconds for run in only(tmp_path).runs] == [60]
+    mlperf_tree(tmp_path, [[*result(60, 0.92), mllog(500, "run_start"), mllog(560, "run_stop", status="success")]])
+    found, (error,) = read_results(tmp_path)
+    assert found == []
+    assert "result_0.txt: holds a second run" in str(error)
+
+
+def test_a_folder_that_lies_in_no_tree_is_no_result() -> None:
+    with pytest.raises(RecordError, match="cannot be read"):
+        read_benchmark(Path("/nowhere"))
 
 
 def test_runs_are_in_the_order_of_their_numbers_and_several_trees_are_read(tmp_path: Path) -> None:

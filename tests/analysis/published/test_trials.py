@@ -54,12 +54,16 @@ def test_csv_says_the_same(tmp_path: Path) -> None:
     )
     lines = trials_file(tmp_path / "fast.jsonl", [trial(7, 2.5, 0.941, "b"), trial(8, 2.25, 0.939, "a")])
     assert read(tmp_path / "fast.csv").runs == read(lines).runs
+    for separator in (b";", b"\t"):
+        content = (tmp_path / "fast.csv").read_bytes()
+        (tmp_path / "other.csv").write_bytes(content.replace(b",", separator))
+        assert read(tmp_path / "other.csv").runs == read(lines).runs
 
 
 def test_other_units_are_divided_and_what_lies_within_is_reached(tmp_path: Path) -> None:
-    line = {"time": {"ms": 2500}, "top1": 94.1, "eval/ms": 1}
+    line = {"time": {"train": {"ms": 2500}}, "top1": 94.1, "eval/ms": 1}
     file = trials_file(tmp_path / "f.jsonl", [line])
-    series = read_trials(file, ["seconds=time.ms/1000", "value=top1/100", "final_evaluate=eval/ms"], GIVEN)
+    series = read_trials(file, ["seconds=time.train.ms/1000", "value=top1/100", "final_evaluate=eval/ms"], GIVEN)
     (run,) = series.runs
     assert (run.seconds, run.phases) == (2.5, {"final_evaluate": 1})
     assert run.value == pytest.approx(0.941)
@@ -69,6 +73,14 @@ def test_the_hardware_is_that_of_a_column(tmp_path: Path) -> None:
     file = trials_file(tmp_path / "f.jsonl", [trial(0, 2, 0.94), trial(1, 2, 0.94)])
     given = Given(target=TARGET, counts="train", accelerators=8)
     assert read(file, "hardware=gpu", given=given).machine == "8 x GPU-X"
+
+
+@pytest.mark.parametrize("name", [None, "", " ", math.nan, "NaN", "N/A", "null"])
+def test_a_machine_without_a_name_is_no_machine(name: Any, tmp_path: Path) -> None:
+    trials = [trial(0, 2, 0.94, "a"), trial(1, 2, 0.94, name), trial(2, 2, 0.94, name), trial(3, 2, 0.94, "b")]
+    series = read(trials_file(tmp_path / "f.jsonl", trials))
+    assert [run.machine for run in series.runs] == [0, None, None, 1]
+    assert series.machines is None
 
 
 @pytest.mark.parametrize(("seconds", "accuracy"), [(None, 0.95), (2.0, None), (math.nan, 0.95), (2.0, math.nan)])
@@ -112,6 +124,8 @@ def test_what_is_left_out_is_what_is_told_of_every_run(tmp_path: Path) -> None:
         ("not json", "line 2 is not a JSON object"),
         ("[1, 2]", "line 2 is not a JSON object"),
         (json.dumps(trial(1, -0.5, 0.94)), "line 2: time_s is -0.5 s"),
+        (json.dumps(trial(1, 0, 0.94)), "line 2: time_s is 0 s"),
+        ('{"time_s": ' + '{"x": ' * 5000 + "0" + "}" * 5000 + "}", "line 2 is not a JSON object"),
         (
             json.dumps(trial(1, 2, 94.1)),
             "line 2: graded 94.1 is not a fraction of 1; for percentages write --map value=graded/100",

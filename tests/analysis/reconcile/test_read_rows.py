@@ -189,7 +189,7 @@ def test_json_that_is_cut_off_costs_its_last_line_or_is_refused(there: Path) -> 
     with pytest.raises(BenchError, match="fetch the export again"):
         read(there)
     there.write_text('{"BilledCost": 1}\n')
-    with pytest.raises(UsageError, match="lacks BillingCurrency"):
+    with pytest.raises(UsageError, match="no export of FOCUS"):
         read(there)
 
 
@@ -212,6 +212,15 @@ def test_a_row_of_another_length_is_named_and_the_next_is_read(there: Path) -> N
     check(first)
     assert str(second) == f"{there}:3: has 2 cells where the header has 12; it is not counted"
     check(third)
+
+
+def test_empty_cells_beyond_the_header_are_no_cells(there: Path) -> None:
+    header, line = written(CELLS).splitlines()
+    there.write_bytes(b"\r\n".join([header, line + b",", line + b",,", line + b",x"]))
+    first, second, third = read(there)
+    check(first)
+    check(second)
+    assert isinstance(third, RowError)
 
 
 @pytest.mark.parametrize("name", [" or ".join(names) for names in Focus().required])

@@ -92,7 +92,7 @@ def test_currencies_are_never_added_up() -> None:
         ({"BilledCost": "NaN"}, "BilledCost cannot be"),
         ({"BilledCost": None}, "BilledCost is empty"),
         ({"BillingCurrency": "dollars"}, "BillingCurrency cannot be"),
-        ({"ChargePeriodEnd": "2026-11-20T12:00:00Z"}, "not after ChargePeriodStart"),
+        ({"ChargePeriodEnd": "2026-11-20T11:00:00Z"}, "ChargePeriodEnd is before ChargePeriodStart"),
         ({"BillingPeriodEnd": "2026-11-01T00:00:00Z"}, "not after BillingPeriodStart"),
         ({"ChargePeriodStart": "last week"}, "ChargePeriodStart cannot be"),
         ({"ChargeCategory": "Lunch"}, "ChargeCategory cannot be"),
@@ -104,6 +104,52 @@ def test_a_row_that_cannot_be_read_is_named_and_skipped(changes: dict[str, Any],
     assert str(error).startswith("x.csv:3: ")
     assert said in str(error)
     assert next(iter(bills_of(result))).billed_cost == Decimal("0.1921")
+
+
+def test_a_lease_of_which_no_row_can_be_read_is_not_called_one_without_charges() -> None:
+    result = joined(row(BilledCost="oops"), LATER)
+    assert "none: a row could not be read" in as_text(compared(result), result)
+
+
+def test_rows_that_are_there_twice_all_count_and_are_said() -> None:
+    free, other = row(BilledCost="0"), row(BilledCost="0.01")
+    result = joined(row(), row(), other, free, free, LATER)
+    (one,) = compared(result)
+    assert one.billed == Decimal("0.3942")
+    assert f"{IDS[0]}: 1 row of the same resource" in as_text([one], result)
+    result = joined(row(), other, LATER)
+    assert "of the same resource" not in as_text(compared(result), result)
+
+
+def test_a_charge_for_the_time_of_two_leases_counts_for_one_and_is_said() -> None:
+    documents: list[AnyDocument] = [
+        opened(),
+        closed(),
+        opened(1, started=START + timedelta(minutes=20)),
+        closed(1, after=1300),
+    ]
+    result = joined(row(), LATER, documents=documents)
+    assert [one.billed for one in compared(result)] == [Decimal("0.1921"), None]
+    text = as_text(compared(result), result)
+    assert "1 row: charges the time of several leases" in text
+    assert text.count("none: charged together with another lease") == 1
+
+
+def test_charges_of_the_machines_of_one_launch_are_not_shared() -> None:
+    launch = {"bench-lease": IDS[0]}
+    documents: list[AnyDocument] = [opened(tags=launch), closed(), opened(1, tags=launch, resource_id="i-1"), closed(1)]
+    rows = [row(Tags=tagged(IDS[0]), ResourceId=resource) for resource in ("i-0abc", "i-1")]
+    result = joined(*rows, LATER, documents=documents)
+    assert [one.billed for one in compared(result)] == [Decimal("0.1921")] * 2
+    assert not result.shared
+    assert not result.skipped
+
+
+def test_a_credit_of_no_length_counts() -> None:
+    instant = dict.fromkeys(("ChargePeriodStart", "ChargePeriodEnd"), "2026-11-20T12:05:00Z")
+    credit = row(ChargeCategory="Credit", BilledCost="-0.05", **instant)
+    (one,) = compared(joined(row(), credit, LATER))
+    assert (one.billed, one.partial) == (Decimal("0.1421"), ())
 
 
 @pytest.mark.parametrize("column", ["EffectiveCost", "ListCost", "ConsumedQuantity"])
@@ -122,6 +168,8 @@ def test_a_row_whose_tags_cannot_be_read_is_named_and_never_called_somebody_else
     assert not joined(row(Tags='{"bench-lease"')).errors  # its resource tells
     elsewhere = joined(row(Tags='{"bench-lease"', ChargePeriodStart="2026-11-23T12", ChargePeriodEnd="2026-11-23T13"))
     assert [str(error).partition(": ")[0] for error in elsewhere.errors] == ["x.csv:2"]
+    assert elsewhere.out_of_period == 0
+    assert len(joined(row(Tags='{"bench-lease"', BilledCost="oops")).errors) == 1
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ def charges(file: Path, *rows: dict[str, str]) -> list[ChargeRow]:
         (["12,345,678", "1,234", "56"], ["12345678", "1234", "56"]),
         (["1,234", "0.50"], ["1234", "0.50"]),
         (["1,234", "-1,234.5"], ["1234", "-1234.5"]),
+        (["€1.234", "€0,50"], ["1234", "0.50"]),
+        (["1.234 €", "-0,50 €"], ["1234", "-0.50"]),
+        (["(1.234)", "0,50"], ["-1234", "0.50"]),
+        (["\u22121.234", "0,50"], ["-1234", "0.50"]),
+        (["$1,234", "-$0.50"], ["1234", "-0.50"]),
     ],
 )
 def test_a_decimal_comma_is_told_by_the_other_costs(tmp_path: Path, costs: list[str], read: list[str]) -> None:
@@ -76,6 +81,35 @@ def test_a_point_in_a_currency_without_decimals_is_refused_where_nothing_tells(t
     assert yen("1.234.567", "1.234") == [1234567, 1234]
 
 
+HEAD = 1 << 16  # bytes that are read first to tell how a file is spelled
+LONG = 900  # rows that are more
+
+
+@pytest.mark.parametrize(("told", "read"), [("0,5", 1234), ("0.5", Decimal("1.234"))])
+def test_what_tells_may_stand_at_the_end_of_a_long_file(tmp_path: Path, told: str, read: Decimal) -> None:
+    rows = charges(tmp_path / "x.csv", *[focus_row(BilledCost="1.234")] * LONG, focus_row(BilledCost=told))
+    assert {row.billed_cost for row in rows[:-1]} == {read}
+
+
+def test_a_cell_that_is_cut_off_where_the_beginning_ends_tells_nothing(tmp_path: Path) -> None:
+    file, rows = tmp_path / "x.csv", [focus_row(BilledCost=cost) for cost in (*["1.234"] * LONG, "0,5")]
+    charges(file, *rows)
+    last = file.read_bytes().rindex(b"1.234", 0, HEAD)
+    rows[0] |= {"ChargeDescription": rows[0]["ChargeDescription"] + "x" * (HEAD - len("1.23") - last)}
+    assert {row.billed_cost for row in charges(file, *rows)[:-1]} == {1234}
+    assert file.read_bytes()[:HEAD].endswith(b"1.23")
+
+
+def test_a_mark_of_thousands_may_be_far_from_the_decimal_points(tmp_path: Path) -> None:
+    rows = charges(tmp_path / "x.csv", *[focus_row(BilledCost="0.5")] * LONG, focus_row(BilledCost="1,234"))
+    assert rows[-1].billed_cost == 1234
+
+
+def test_the_day_that_tells_may_be_the_last_of_a_long_file(tmp_path: Path) -> None:
+    rows = [dated("05/11/2026", "06/11/2026")] * LONG + [dated("13/11/2026", "14/11/2026")]
+    assert {row.charge_period[0].month for row in charges(tmp_path / "x.csv", *rows)} == {11}
+
+
 def dated(start: str, end: str, **changes: str) -> dict[str, str]:
     return focus_row(ChargePeriodStart=start, ChargePeriodEnd=end) | changes
 
@@ -89,6 +123,8 @@ AMERICAN = {"BillingPeriodStart": "11/01/2026", "BillingPeriodEnd": "12/01/2026"
     [
         (dated("05/11/2026 12:00:00", "05/11/2026 13:00:00", **NOVEMBER), 5, 11),
         (dated("05/11/2026", "20/11/2026"), 5, 11),
+        (dated("05/01/2026", "06/01/2026", BillingPeriodStart="01/01/2026", BillingPeriodEnd="01/02/2026"), 5, 1),
+        (dated("01/05/2026", "01/06/2026", BillingPeriodStart="01/01/2026", BillingPeriodEnd="02/01/2026"), 5, 1),
         (dated("05/11/2026", "05/20/2026"), 11, 5),
         (dated("05/11/2026", "05/12/2026"), 11, 5),  # nothing tells: as the United States do
         (dated("11/05/2026", "11/06/2026", **AMERICAN), 5, 11),

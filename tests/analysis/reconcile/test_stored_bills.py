@@ -51,6 +51,17 @@ def test_a_corrected_month_counts_over_one_that_was_read_with_the_month_after_it
     assert billed(from_exports([str(corrected)], store)) == ["0.1921"]
 
 
+def test_a_month_that_begins_at_the_midnight_of_another_zone_is_the_same_month(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for number, zone in enumerate(("Z", "-08:00", "+01:00")):
+        period = {
+            f"BillingPeriod{edge}": f"2026-{month}-01T00:00:00{zone}" for edge, month in (("Start", 11), ("End", 12))
+        }
+        file = export(tmp_path / f"{number}.csv", focus_row(**period), other(11, 28, **period), modified=MADE + number)
+        assert billed(from_exports([str(file)], store)) == ["0.1921"]
+    assert bills_in(tmp_path) == 1
+
+
 def test_a_file_from_the_future_is_no_older_than_its_correction(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     first = export(tmp_path / "a.csv", focus_row(BilledCost="9"), other(11, 28), modified=int(time.time()) + 10**7)

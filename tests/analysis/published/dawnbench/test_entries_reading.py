@@ -159,6 +159,9 @@ def test_logs_without_a_header_are_ignored(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_checkout_is_a_mistake_of_the_call(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"github\.com/stanford"):
         read_entries(tmp_path)
+    (tmp_path / FOLDER).mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"github\.com/stanford"):
+        read_entries(tmp_path)
 
 
 def test_thirty_one_long_entries_are_imported_in_about_a_second(tmp_path: Path) -> None:

@@ -112,3 +112,14 @@ def test_the_columns_of_each_agreement_are_read(tmp_path: Path, names: dict[str,
     write_csv(tmp_path / "x.csv", {names.get(name, name): cell for name, cell in ROW.items()})
     result = from_exports([str(tmp_path / "x.csv")], store)
     assert (result.reconciliations[0].billed, result.errors) == (Decimal("0.1921"), [])
+
+
+@pytest.mark.parametrize("own", ["Meter", "ResourceGroupName", "PreTaxCost"])
+def test_a_download_of_cost_analysis_is_azures(own: str, tmp_path: Path) -> None:
+    cells = {"UsageDate": "20261120", "ResourceId": VM, "Tags": ROW["tags"], "Currency": "USD"}
+    write_csv(tmp_path / "x.csv", cells | {"Cost": "0.1921"} | {own: "0.1921"})
+    store = FolderStore(str(tmp_path / "store"))
+    for document in (opened(provider="azure"), closed()):
+        store.put(document)
+    (one,) = from_exports([str(tmp_path / "x.csv")], store).reconciliations
+    assert one.billed == Decimal("0.1921")

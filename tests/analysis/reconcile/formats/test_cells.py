@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +35,13 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ("1.234.567", "1234567"),
         ("(0.05)", "-0.05"),
         ("\u22120.05", "-0.05"),
+        ("-1.234,50 €", "-1234.50"),
+        ("US$0.05", "0.05"),
+        ("(R$ 0,05)", "-0.05"),
+        (" $(1,234.50) ", "-1234.50"),
+        ("(0,05) €", "-0.05"),
+        (" $-   ", "0"),
+        (" -   € ", "0"),
         ("-0.00", "0"),
         ("1E-7", "0.0000001"),
         (1e-7, "1E-7"),
@@ -62,6 +69,9 @@ def test_a_number_is_read_however_it_is_written(cell: Any, value: str) -> None:
         "$",
         "0.1 USD",
         "$-$1",
+        "-",
+        "($)",
+        "()",
     ],
 )
 def test_what_is_no_number_or_could_be_two_is_refused(cell: str) -> None:
@@ -99,6 +109,13 @@ def test_what_names_nothing_is_no_name_and_no_optional_cost_but_no_empty_cost_ei
         "2026-11-20T04:00:00-08:00",
         "11/20/2026 12:00:00",
         "11/20/2026 12:00:00 PM",
+        "11/20/2026 12:00 PM",
+        "46346.5",
+        "46346,5000000001",
+        "1795176000",
+        1795176000000,
+        "1795176000000000",
+        Decimal("1795176000.0"),
         "20.11.2026 12:00",
         "2026/11/20 12:00:00",
         "2026/11/20 12:00:00 UTC",
@@ -121,8 +138,9 @@ def test_an_instant_is_read_however_it_is_written(cell: Any) -> None:
         "0001-01-01T00:00:00+14:00",
         "11.20.2026",
         "2026/20/11",
-        "46346.5",
-        "46346",
+        "1234.5",
+        "463461",
+        "179517600012",
         "20.11.20261",
     ],
 )
@@ -145,3 +163,36 @@ def test_usage_of_more_than_a_day_shows_only_its_start() -> None:
     assert read.shown_until(start, "2026-11-21T00:00:00Z") == datetime(2026, 11, 21, tzinfo=UTC)
     assert read.shown_until(start, "2026-12-20T00:00:00Z") == datetime(2026, 11, 20, tzinfo=UTC)
     assert read.shown_until(start, "soon") is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "lasts"),
+    [
+        ("2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z", timedelta(hours=1)),
+        ("2026-11-20", "2026-11-20", timedelta(days=1)),
+        ("2026-11-20T12:00:00Z", "2026-11-20T12:00:00Z", timedelta(seconds=1)),
+    ],
+)
+def test_a_charge_of_no_length_is_of_its_day_or_a_second(start: str, end: str, lasts: timedelta) -> None:
+    begins, ends = read.charge_period({"a": start, "b": end}, "a", "b")
+    assert ends - begins == lasts
+    assert read.shown_until(start, end) == ends
+    with pytest.raises(ValueError, match="b is before a"):
+        read.charge_period({"a": end, "b": "2026-11-19"}, "a", "b")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2026-11-01",
+        "11/01/2026",
+        "2026-11-01T07:00:00Z",
+        "2026-11-01T00:00:00-10:00",
+        "2026-11-01T00:00:00+13:00",
+        "2026-10-31 23:00:00",
+        datetime(2026, 11, 1, 8, tzinfo=UTC),
+    ],
+)
+def test_a_billing_period_begins_on_its_day_in_any_zone(cell: Any) -> None:
+    assert read.period_start(cell) == datetime(2026, 11, 1, tzinfo=UTC)
+    assert read.period_of(cell) == "2026-11-01"

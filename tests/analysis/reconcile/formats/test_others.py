@@ -20,12 +20,14 @@ GOOGLE = "service.id,sku.id,usage_start_time,usage_end_time,resource.global_name
     [
         (GOOGLE, "FOCUS"),
         ('{"usage_start_time": "2026-11-20 12:00:00 UTC", "cost": "0.25", "credits": [], "labels": []}', "FOCUS"),
+        ("billing_account_id,usage_start_time,usage_end_time,labels_key,labels_value,cost,currency", "BigQuery"),
         ("Billing account ID,SKU description,SKU ID,Credit type,Cost type,Cost ($)", "FOCUS"),
         ('"InvoiceID","RecordType","ItemDescription","UsageStartDate","CostBeforeTax","TotalCost"', "CUR 2\\.0"),
         ('"Service","EC2-Instances($)","Total costs($)"', "--cost-explorer"),
         ("lineItem/referenceNo,lineItem/intervalUsageStart,product/resourceId,cost/myCost", "FOCUS"),
         ("time,podId,amount,diskSpaceBilledGb", "--runpod"),
         ("Date,Instance type,Hours,Amount", "FOCUS 1\\.0"),
+        ("Date,Product,Resource ID,Labels,Quantity,Cost,Currency", "lacks meterId"),
         ("账单月份,实例ID,应付金额", "FOCUS 1\\.0"),
     ],
 )

@@ -32,6 +32,7 @@ LEASE = "019aa163-e400-7000-8000-000000000000"
         f'[{{"key": "bench-lease", "value": "{LEASE}", "x_type": "label"}}]',
         f'[["bench-lease", "{LEASE}"]]',
         f'["bench-lease:{LEASE}"]',
+        f"[('env', 'dev'), ('user:bench-lease', '{LEASE}')]",
         f'"{{\\"bench-lease\\": \\"{LEASE}\\"}}"',
         f'{{\\"bench-lease\\": \\"{LEASE}\\"}}',
         f'{{"Operations.bench-lease": "{LEASE}"}}',
