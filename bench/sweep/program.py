@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -13,6 +14,17 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, Field, StrictInt, StrictStr
 
 from bench.programs.job import parse_target
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`numbers`, which are sorted, in short: 0,2-4."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in ranges)
 
 
 def _target(text: str) -> str:
@@ -45,8 +57,8 @@ class OfProgram(BaseModel):
         """
         return hashlib.sha256(Path(self.task).read_bytes()).hexdigest() if self.task else None
 
-    def program_words(self, runs: int, first: int, deadline: datetime | None) -> tuple[str, ...]:
-        """The words for `bench.programs` that measure runs `first` to `runs` of the task; none for recipes.
+    def program_words(self, runs: int, made: Collection[int], deadline: datetime | None) -> tuple[str, ...]:
+        """The words for `bench.programs` that measure those of `runs` runs that are not `made`; none for recipes.
 
         At `deadline` the machine ends them by itself, however long it was waited for.
         """
@@ -55,7 +67,7 @@ class OfProgram(BaseModel):
         options = {
             "--name": self.program,
             "--runs": runs,
-            "--first": first,
+            "--only": _ranges([index for index in range(runs) if index not in made]) if made else None,
             "--task-sha256": self.task_sha256,
             "--steps": self.steps,
             "--total-steps": self.total_steps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -21,21 +22,27 @@ _OUTRANKED = {"AWS_ENDPOINT_URL": "AWS_ENDPOINT_URL_S3", "AWS_REGION": "AWS_DEFA
 
 
 def launch_request(
-    sweep: Sweep, state: CellState, store: str, locator: str, records: Path | None, deadline: datetime | None = None
+    sweep: Sweep,
+    state: CellState,
+    store: str,
+    locator: str,
+    records: Path | None,
+    deadline: datetime | None = None,
+    made: Collection[int] = (),
 ) -> LaunchRequest:
     """What is asked for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
 
     `locator` is the store of the sweep, as it travels with the machine; at `deadline` it ends its job by itself,
     whatever has become of the sweep, unless the sweep's file says otherwise.
 
-    `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
-    credentials for the store.
+    `records` is a folder of earlier records that go to the machine, `made` the indices of the runs of a task that are
+    not repeated. Raises StoreError where the machine would have no credentials for the store.
     """
     settings, secrets = _access(store) if store else ({}, {})
     for general, name in _OUTRANKED.items():
         if general in sweep.envs:
             settings.pop(name, None)
-    program = sweep.program_words(sweep.runs, state.runs, deadline)
+    program = sweep.program_words(sweep.runs, made, deadline)
     what = {} if program else {variables.RECIPES.name: " ".join(sweep.recipes), variables.RUNS.name: str(sweep.runs)}
     envs = {
         **settings,

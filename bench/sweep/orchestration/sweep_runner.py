@@ -187,13 +187,15 @@ class SweepRunner:
     def _request(self, state: CellState) -> LaunchRequest:
         """The launch of a cell. Its earlier runs go with it, so that `bench run --resume` knows what is left."""
         collects = is_folder(self._context.store)
-        earlier = self._context.index.runs(state.series) if collects else []
+        there = self._context.index.runs(state.series)
+        earlier = there if collects else []
         records = self._folder / state.lease_id if earlier else None
         for run in earlier:
             FolderStore(self._folder / state.lease_id).put(run)
         store = "" if collects else self._context.store.name
         locator = self._context.store.locator
-        return launch_request(self._sweep, state, store, locator, records, self._deadline)
+        made = {seed for _, seed in finished_runs(self._sweep, state.cell, there)} if self._sweep.task else set()
+        return launch_request(self._sweep, state, store, locator, records, self._deadline, made)
 
     def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
         unpriced: set[str] = set()
