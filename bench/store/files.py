@@ -6,8 +6,10 @@ import errno
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from functools import partial
+from gzip import BadGzipFile, GzipFile
+from io import BufferedReader
 from pathlib import Path
 
 # Bytes: a hundred times what a run has, and what a published series of a million runs may have.
@@ -30,33 +32,16 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has none
 
 
-def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """What is in `chunks`, which gzip may have packed in any number of pieces: rotated logs are.
+def unpacked(file: BufferedReader, size: int) -> Iterator[bytes]:
+    """The content of `file` in chunks of up to `size` bytes, as they arrive; unpacked if it begins as gzip's.
 
-    Raises OSError behind all that can be unpacked, where they are damaged or break off.
+    Raises OSError behind all that can be read or unpacked, where it is damaged or breaks off.
     """
-    rest = iter(chunks)
-    start = b""
-    while len(start) < len(_GZIP) and (chunk := next(rest, b"")):
-        start += chunk
-    if not start.startswith(_GZIP):
-        yield from chain([start], rest)
-        return
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    for chunk in chain([start], rest):
-        data = chunk
-        while data.strip(b"\0") or not unpacker.eof:
-            if unpacker.eof:
-                unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            try:
-                yield unpacker.decompress(data)
-            except zlib.error as error:
-                raise OSError(errno.EINVAL, f"its gzip is damaged: {error}") from None
-            data = unpacker.unused_data
-            if not unpacker.eof:
-                break
-    if not unpacker.eof:
-        raise OSError(errno.EINVAL, "its gzip breaks off")
+    content = GzipFile(fileobj=file) if file.peek(len(_GZIP)).startswith(_GZIP) else file
+    try:
+        yield from iter(partial(content.read1, size), b"")
+    except (BadGzipFile, EOFError, zlib.error) as error:
+        raise OSError(errno.EINVAL, f"its gzip is damaged: {error}") from None
 
 
 def walk(folder: Path, unlistable: Callable[[OSError], None]) -> Iterator[tuple[str, list[str]]]:
