@@ -213,8 +213,7 @@ def lease_start(machine: Machine | None, environ: Mapping[str, str]) -> LeaseSta
     """
     now = datetime.now(UTC)
     if stated := variables.LEASE_STARTED.read(environ):
-        at = min(stated, now)
-        return LeaseStart(at, "launcher", at.isoformat())
+        return LeaseStart(min(stated, now), "launcher", stated.isoformat())
     if machine and machine.launched and variables.FIRST_RENTED <= machine.launched <= now:
         return LeaseStart(machine.launched, "provider", machine.launched.isoformat())
     booted = boot_time() if machine and not machine.container else None
