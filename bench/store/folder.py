@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
@@ -14,7 +16,7 @@ from bench.store.atomic_write import create_file, make_folders, sweep, sync_fold
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
 from bench.store.files import read_file, walk
 
-_SCRATCH = ".tmp"
+_SCRATCH, _IDENTITY = ".tmp", ".id"
 _PROBE_BYTES = 64 * 1024  # more than a record takes
 
 _FULL = "the disk is full; free some space, or give another folder with --store"
@@ -63,6 +65,17 @@ class FolderStore:
     def root(self) -> Path:
         """The folder itself."""
         return self._root
+
+    def identity(self) -> str:
+        """Tells this folder from one of the same path on another host; made at the first call. Raises StoreError."""
+        file = self._root / _IDENTITY
+        try:
+            make_folders(self._scratch)
+            if not file.exists():
+                create_file(file, secrets.token_bytes(16), self._scratch)
+            return hashlib.sha256(read_file(file)).hexdigest()[:16]
+        except OSError as error:
+            raise self._trouble(error) from error
 
     def nearest(self) -> Path:
         """The folder itself or, where it is missing, the nearest one above it that is there. Raises OSError."""

@@ -50,7 +50,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
 def config_of(sweep: Sweep, deadline: datetime | None = None, made: Collection[int] = ()) -> dict[str, Any]:
     """What SkyPilot is given for the first cell."""
     cell = CellState(sweep.cells()[0], planned=2, lease_id=new_id())
-    return task_config(launch_request(sweep, cell, "", "/store", None, deadline, made))
+    return task_config(launch_request(sweep, cell, "", {}, None, deadline, made))
 
 
 def recorded(printed: str, store: FolderStore) -> list[Run]:

@@ -17,7 +17,13 @@ from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.records import RunIndex
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
 from bench.sweep.provisioning.failure import MachineEnd, error_line, failure_of_error
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, Uptime
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    ForeignMachineError,
+    Instance,
+    LaunchRequest,
+    Uptime,
+)
 from bench.sweep.spec import SWEEP_TAG, Sweep
 
 
@@ -58,22 +64,24 @@ class CellMachine:
     def provisioned(self) -> Iterator[Instance]:
         """The cell's machine. Whatever happens inside, it is given back and its lease closed.
 
-        It stays only where `left` says so, as records on it would go with it. What is raised is the failure, unless
-        the sweep stops.
+        It stays only where `left` says so, as records on it would go with it, or it is another sweep's. What is raised
+        is the failure, unless the sweep stops.
         """
+        foreign = False
         try:
             self._enter(Stage.PROVISIONING)
             yield self._attach() or self._launch()
         except SweepStopped:
             raise
         except Exception as error:  # SkyPilot and its clouds raise what they like
+            foreign = isinstance(error, ForeignMachineError)
             if self._context.stop.reason is None:
                 self._update(failure=failure_of_error(error))
             raise
         finally:
-            if not self.state.left:
+            if not (self.state.left or foreign):
                 self._give_back()
-            if not self.state.left and not self.state.never_provisioned:
+            if not (self.state.left or foreign or self.state.never_provisioned):
                 self._close_lease()
 
     def _launch(self) -> Instance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -13,7 +13,7 @@ from bench.billing.prices import given_price
 from bench.errors import BenchError
 from bench.record.documents import Price
 from bench.sweep.orchestration.state import CellState
-from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, sweep_labels
+from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.sweep.task_file import envs_of, task_of
 
@@ -25,15 +25,15 @@ def launch_request(
     sweep: Sweep,
     state: CellState,
     store: str,
-    locator: str,
+    labels: Mapping[str, str],
     records: Path | None,
     deadline: datetime | None = None,
     made: Collection[int] = (),
 ) -> LaunchRequest:
     """What is asked for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
 
-    `locator` is the store of the sweep, as it travels with the machine; at `deadline` it ends its job by itself,
-    whatever has become of the sweep, unless the sweep's file says otherwise.
+    `labels` are those of the sweep's machines; at `deadline` the machine ends its job by itself, whatever has become of
+    the sweep, unless the sweep's file says otherwise.
 
     `records` is a folder of earlier records that go to the machine, `made` the indices of the runs of a task that are
     not repeated. Raises StoreError where the machine would have no credentials for the store.
@@ -66,7 +66,7 @@ def launch_request(
         secrets=secrets,
         records=records,
         accelerators=str(state.cell.accelerators) if state.cell.accelerators else None,
-        labels=sweep_labels(sweep.name, locator),
+        labels=labels,
         program=program,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +26,16 @@ from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.records import RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
-from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner, store_of, sweep_of
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    LaunchRequest,
+    Provisioner,
+    is_foreign,
+    refuse_foreign,
+    store_of,
+    sweep_labels,
+    sweep_of,
+)
 from bench.sweep.spec import Sweep
 
 _WATCH_S = 0.5
@@ -112,11 +122,14 @@ class SweepRunner:
                     f"{machine.cluster} stands, and its records go to {other}: call the sweep with that store, or end "
                     f"it with bench down {machine.cluster}"
                 )
+            refuse_foreign(machine.cluster, machine.instance, self._labels)
             self._context.index.reach_back(machine.launched)
         self._strays = [
             machine.cluster
             for machine in clusters.values()
-            if sweep_of(machine.instance) == self._sweep.name and machine.cluster not in self._standing
+            if sweep_of(machine.instance) == self._sweep.name
+            and machine.cluster not in self._standing
+            and not is_foreign(machine.instance, self._labels)
         ]
         self.earlier.close_vanished(clusters, self._context.provisioner, self._context.index)
 
@@ -184,6 +197,14 @@ class SweepRunner:
         # Daemons: after a second signal nothing waits for them.
         return [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(queue)))]
 
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        """Those of the sweep's machines, by which another call knows them."""
+        store = self._context.store
+        return sweep_labels(
+            self._sweep.name, store.locator, store.identity() if isinstance(store, FolderStore) else None
+        )
+
     def _request(self, state: CellState) -> LaunchRequest:
         """The launch of a cell. Its earlier runs go with it, so that `bench run --resume` knows what is left."""
         collects = is_folder(self._context.store)
@@ -193,9 +214,8 @@ class SweepRunner:
         for run in earlier:
             FolderStore(self._folder / state.lease_id).put(run)
         store = "" if collects else self._context.store.name
-        locator = self._context.store.locator
         made = {seed for _, seed in finished_runs(self._sweep, state.cell, there)} if self._sweep.task else set()
-        return launch_request(self._sweep, state, store, locator, records, self._deadline, made)
+        return launch_request(self._sweep, state, store, self._labels, records, self._deadline, made)
 
     def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
         unpriced: set[str] = set()

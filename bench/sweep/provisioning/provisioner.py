@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from bench.errors import BenchError
 from bench.record.documents import Accelerators, Price, utc_now
 from bench.store import RawRecord
 from bench.sweep.spec import SWEEP_TAG
@@ -82,6 +83,10 @@ class Instance:
         )
 
 
+class ForeignMachineError(BenchError):
+    """The machine of that name was rented by another sweep: it is neither used nor given back."""
+
+
 class Job(Enum):
     """The state of a job on a machine. GONE: there is no such machine any more, by the cloud's own word."""
 
@@ -132,7 +137,10 @@ class Provisioner(Protocol):
         """Raise BenchError, with what to do, where nothing can be rented from here."""
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """Rent the machine, and begin to prepare it. Returns once it is there."""
+        """Rent the machine, and begin to prepare it. Returns once it is there.
+
+        Raises ForeignMachineError where another sweep's has that name.
+        """
 
     def cancel_launch(self, cluster: str) -> None:
         """Cancel a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
@@ -171,11 +179,30 @@ class Provisioner(Protocol):
         """Every machine that there is, not only those of sweeps."""
 
 
-def sweep_labels(sweep: str, store: str) -> dict[str, str]:
-    """The labels for the machines of `sweep`, whose records go to the store at the locator `store`."""
+def sweep_labels(sweep: str, store: str, identity: str | None = None) -> dict[str, str]:
+    """The labels for the machines of `sweep`, whose records go to the store at the locator `store`.
+
+    `identity` tells that store from others with the same locator, on other hosts.
+    """
     text = b32encode(store.encode()).decode().rstrip("=").lower()
     parts = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
-    return {SWEEP_TAG: sweep, **{f"{_STORE}{number}": part for number, part in enumerate(parts, 1)}}
+    labels = {SWEEP_TAG: sweep, **{f"{_STORE}{number}": part for number, part in enumerate(parts, 1)}}
+    return labels | ({f"{_STORE}id": identity} if identity else {})
+
+
+def is_foreign(instance: Instance | None, labels: Mapping[str, str]) -> bool:
+    """Whether the labels of the machine say that it is not of the sweep with these `labels`."""
+    theirs = instance.labels if instance else {}
+    return any(theirs.get(name, value) != value for name, value in labels.items())
+
+
+def refuse_foreign(cluster: str, instance: Instance | None, labels: Mapping[str, str]) -> None:
+    """Raise ForeignMachineError for a machine of another sweep than that with these `labels`."""
+    if is_foreign(instance, labels):
+        raise ForeignMachineError(
+            f"{cluster} was rented by another sweep, perhaps on another host or by another user of this SkyPilot API "
+            "server; give this sweep another name, or wait until that one has ended"
+        )
 
 
 def sweep_of(instance: Instance | None) -> str | None:

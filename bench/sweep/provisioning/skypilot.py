@@ -29,6 +29,7 @@ from bench.sweep.provisioning.provisioner import (
     LaunchRequest,
     StandingJobs,
     Uptime,
+    refuse_foreign,
 )
 
 _JOBS = {
@@ -97,6 +98,9 @@ class SkyPilot:
             if request.cluster in self._cancelled:
                 raise BenchError("cancelled before it began")
         task = sky.Task.from_yaml_config(setup_config(task_config(request)))
+        # It would run on any machine of that name, whoever rented it.
+        for record in sky.get(sky.status([request.cluster], refresh=sky.StatusRefreshMode.NONE, all_users=True)):
+            refuse_foreign(request.cluster, record["handle"] and _instance(record["handle"], None), request.labels)
         request_id = sky.launch(task, cluster_name=request.cluster)
         with self._lock:
             self._launches[request.cluster] = request_id
@@ -109,7 +113,9 @@ class SkyPilot:
             for line in refusals(request.cluster):
                 error.add_note(line)
             raise
-        return replace(_instance(handle, setup), running=running_since(request.cluster))
+        instance = _instance(handle, setup)
+        refuse_foreign(request.cluster, instance, request.labels)  # theirs may have come first
+        return replace(instance, running=running_since(request.cluster))
 
     def cancel_launch(self, cluster: str) -> None:
         """Cancel a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
