@@ -111,6 +111,15 @@ def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:
     return starts
 
 
+def _deadline(text: str) -> str:
+    """`text`, if the scripts in sky/ can read it. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,12}[smhd]?", text):
+        raise ValueError(
+            f"{text!r} is no deadline; give Unix seconds (date +%s), or a time from now on such as 45m or 2h"
+        )
+    return text
+
+
 STORE = Variable("BENCH_STORE", "where records are stored: a folder, or s3://bucket/prefix", str)
 INSTANCE = Variable("BENCH_INSTANCE", "the instance type of the machine, such as aws:p3.2xlarge", str)
 SPOT = Variable("BENCH_SPOT", "1: it is a spot machine", str)
@@ -144,7 +153,9 @@ RUNS = Variable("BENCH_RUNS", "runs of each recipe", _count)
 GPUS = Variable("BENCH_GPUS", "GPUs that train together", _count)
 IMAGE = Variable("BENCH_IMAGE", "an image to pull and to run in", str)
 RUNTIME = Variable("BENCH_RUNTIME", "how bench runs on the machine: auto, venv, docker, docker-build or installed", str)
-DEADLINE = Variable("BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", str)
+DEADLINE = Variable(
+    "BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", _deadline
+)
 SHOW_COST = Variable("BENCH_SHOW_COST", "1: `bench run` ends with what each phase of the lease cost", str)
 IDLE_MINUTES = Variable("BENCH_IDLE_MINUTES", "idle minutes before the machine is given back", _count)
 

@@ -193,8 +193,13 @@ def down(context: click.Context, which: str | None, everything: bool, store: str
 
 
 def named(sweep: str | None, store: str) -> tuple[str | None, frozenset[str], str]:
-    """The name of a sweep that is given by name or by file, the clusters that the file names, and its store."""
+    """The name of a sweep that is given by name or by file, the clusters that the file names, and its store.
+
+    Raises UsageError for a file that is not there.
+    """
     if sweep is None or not is_file(Path(sweep)):
+        if sweep and Path(sweep).suffix in (".yaml", ".yml"):  # what costs money would be passed over
+            raise UsageError(f"{sweep}: no such file; give a sweep's file or its name")
         return sweep, frozenset(), store
     loaded = load(sweep)
     return loaded.name, frozenset(cell.cluster for cell in loaded.cells()), loaded.store or store

@@ -20,10 +20,12 @@ from pydantic import (
     StrictStr,
     ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
 from bench import variables
+from bench.billing.offers.query import gpu_table
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
 from bench.record.documents import Accelerators
@@ -200,6 +202,15 @@ class Sweep(OfProgram):
         """What runs: the recipes, or the program."""
         return self.recipes if self.program is None else (self.program,)
 
+    @field_validator("envs")
+    @classmethod
+    def _readable(cls, envs: dict[str, str]) -> dict[str, str]:
+        try:
+            variables.check(envs)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return envs
+
     @model_validator(mode="after")
     def _recipes_or_task(self) -> Sweep:
         if not self.recipes and self.task is None:
@@ -274,5 +285,8 @@ def _instead(cell: Cell) -> str:
     """What to do about a task file that is not there."""
     if not is_folder(cell.task.parent):
         return f", nor a folder {cell.task.parent}; call bench where the task files lie"
+    names = (row["skypilot"] for row in gpu_table())
+    if gpu := next((name for name in names if name.lower() == cell.machine.lower()), None):
+        return f"; GPUs are given with their number: {gpu}:1"
     near = did_you_mean(cell.task.stem, (path.stem for path in cell.task.parent.glob("*.y*ml")))
     return f"; {near or f'see {cell.task.parent} for what there is'}"
