@@ -33,7 +33,7 @@ def _target(text: str) -> str:
 
 
 class OfProgram(BaseModel):
-    """What a sweep says in place of `recipes`: a SkyPilot task whose set-up and run stay as they are."""
+    """What a sweep contains in place of `recipes`: a SkyPilot task, whose set-up and run commands stay unchanged."""
 
     task: Annotated[StrictStr, Field(min_length=1)] | None = Field(
         None, description="your own SkyPilot task file instead of recipes; its set-up and run commands stay unchanged"
@@ -46,21 +46,21 @@ class OfProgram(BaseModel):
 
     @property
     def program(self) -> str | None:
-        """What the task is called: the name of its file; None for a sweep of recipes."""
+        """The name of the task: that of its file; None for a sweep of recipes."""
         return Path(self.task).stem if self.task else None
 
     @cached_property
     def task_sha256(self) -> str | None:
-        """The hash of the task file, by which runs of the same task are known; None for a sweep of recipes.
+        """The hash of the task file, which identifies runs of the same task; None for a sweep of recipes.
 
-        It is that of the first look: the file may be edited while its runs are made.
+        It is taken once: the file may be edited while its runs are made.
         """
         return hashlib.sha256(Path(self.task).read_bytes()).hexdigest() if self.task else None
 
     def program_words(self, runs: int, made: Collection[int], deadline: datetime | None) -> tuple[str, ...]:
-        """The words for `bench.programs` that measure those of `runs` runs that are not `made`; none for recipes.
+        """The arguments of `bench.programs` that measure those of `runs` runs that are not `made`; none for recipes.
 
-        At `deadline` the machine ends them by itself, however long it was waited for.
+        At `deadline` the machine ends them by itself, however late it was rented.
         """
         if self.program is None:
             return ()

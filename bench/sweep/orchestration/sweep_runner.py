@@ -42,7 +42,7 @@ _WATCH_S = 0.5
 
 
 def is_folder(store: Store) -> bool:
-    """Whether machines cannot write to the store themselves: their records are collected."""
+    """Whether the store is a folder, to which machines cannot write themselves: their records are collected."""
     return isinstance(store, FolderStore)
 
 
@@ -64,7 +64,7 @@ class SweepResult:
 
 
 class SweepRunner:
-    """A sweep over `store`, on machines that `provisioner` rents and that earlier calls have left standing."""
+    """A sweep over `store`, on machines that `provisioner` rents and those still standing from earlier calls."""
 
     def __init__(self, sweep: Sweep, provisioner: Provisioner, store: Store, patience: Patience | None = None) -> None:
         self._sweep, self._provisioner = sweep, provisioner
@@ -75,7 +75,7 @@ class SweepRunner:
         self._states: Sequence[CellState] = ()  # before the launch
         self._runners: dict[str, CellRunner] = {}  # by cell
         self._standing: dict[str, ClusterStatus] = {}  # by cluster
-        self._strays: list[str] = []  # clusters of the sweep that are no cell's
+        self._strays: list[str] = []  # clusters of the sweep without a cell
         self.earlier = EarlierLeases(sweep.name, store)
         self._signals = 0
         self._lost = threading.Event()
@@ -84,14 +84,14 @@ class SweepRunner:
 
     @property
     def cells(self) -> list[CellState]:
-        """Every cell as it is now, in the order of the file."""
+        """Every cell in its current state, in the order of the file."""
         return [
             self._runners[state.cell.name].state if state.cell.name in self._runners else state
             for state in self._states
         ]
 
     def load_state(self) -> Sequence[CellState]:
-        """Every cell, as the store has it: a cell with enough runs is skipped. Raises StoreError."""
+        """Every cell according to the store: a cell with enough runs is skipped. Raises StoreError."""
         store, index = self._context.store, self._context.index
         store.check_writable()
         index.refresh()
@@ -106,9 +106,9 @@ class SweepRunner:
         return self.cells
 
     def check(self) -> None:
-        """Raise BenchError where nothing can be rented, or a machine stands whose records go to another store.
+        """Raise BenchError if nothing can be rented, or a standing machine belongs to another store or sweep.
 
-        Machines that an earlier call has left standing are kept, and its leases closed whose machines are gone.
+        Machines still standing from an earlier call are remembered, and leases whose machines are gone are closed.
         """
         self._provisioner.check()
         clusters = {machine.cluster: machine for machine in self._context.provisioner.clusters()}
@@ -136,8 +136,8 @@ class SweepRunner:
     def run(self, budget: Budget, lines: Lines, lost: threading.Event | None = None) -> SweepResult:
         """Run every cell that is queued or standing, and return when every machine is given back.
 
-        A second signal returns at once, and so does `lost`: another call has the sweep then. Machines that are not
-        given back by then are named. Raises StoreError before anything is rented where the machines could not write.
+        A second signal returns at once, as does `lost`: then another call runs the sweep. Machines that are not given
+        back by then are named. Raises StoreError before anything is rented if the machines could not write.
         """
         self._lost = lost or self._lost
         budget = replace(budget, spent=self.earlier.dollars)
@@ -167,7 +167,7 @@ class SweepRunner:
             return self.result()
 
     def result(self) -> SweepResult:
-        """How the sweep ended; what a cell that has not ended may have rented is `left`."""
+        """How the sweep ended; the machine of a cell that has not ended is `left`."""
         cells = [
             cell if cell.stage.over or cell.left else replace(cell, left=f"bench down {cell.cell.cluster}")
             for cell in self.cells
@@ -175,7 +175,7 @@ class SweepRunner:
         return SweepResult(cells, self._context.stop.reason)
 
     def _make_runners(self) -> None:
-        """A runner for each cell that is queued, or whose machine stands."""
+        """Make a runner for each cell that is queued, or whose machine stands."""
         for state in self._states:
             standing = self._standing.get(state.cell.cluster)
             if state.stage is Stage.QUEUED or standing:
@@ -184,7 +184,7 @@ class SweepRunner:
                 self._runners[state.cell.name] = CellRunner(queued, self._context, standing)
 
     def _threads(self) -> list[threading.Thread]:
-        """As many as cells may run at once, and one at least for each machine that stands and costs money already."""
+        """As many as cells may run concurrently, but at least one per standing machine, which already costs money."""
         runners = sorted(self._runners.values(), key=lambda runner: runner.state.cell.cluster not in self._standing)
         queue = deque(runners)
 
@@ -199,14 +199,14 @@ class SweepRunner:
 
     @cached_property
     def _labels(self) -> dict[str, str]:
-        """Those of the sweep's machines, by which another call knows them."""
+        """The labels of the sweep's machines, by which another call recognises them."""
         store = self._context.store
         return sweep_labels(
             self._sweep.name, store.locator, store.identity() if isinstance(store, FolderStore) else None
         )
 
     def _request(self, state: CellState) -> LaunchRequest:
-        """The launch of a cell. Its earlier runs go with it, so that `bench run --resume` knows what is left."""
+        """The launch request for a cell, with its earlier runs, so that `bench run --resume` knows what is missing."""
         collects = is_folder(self._context.store)
         there = self._context.index.runs(state.series)
         earlier = there if collects else []
