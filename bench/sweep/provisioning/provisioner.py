@@ -201,7 +201,8 @@ def refuse_foreign(cluster: str, instance: Instance | None, labels: Mapping[str,
     if is_foreign(instance, labels):
         raise ForeignMachineError(
             f"{cluster} was rented by another sweep, perhaps on another host or by another user of this SkyPilot API "
-            "server; give this sweep another name, or wait until that one has ended"
+            "server; give this sweep another name, or wait until that one has ended; if it was yours, and its store is "
+            f"deleted: bench down {cluster}"
         )
 
 
