@@ -143,6 +143,7 @@ def _gpus_are_hidden() -> bool:
     return os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip() in _HIDE_ALL
 
 
+DRIVER_REMEDY = "install NVIDIA's driver, or start the container with --gpus all"  # for a GPU that has none here
 _NVIDIA, _DISPLAYS = "0x10de", "0x03"  # a vendor and a class of devices on the PCI bus: display controllers
 
 

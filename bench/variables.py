@@ -19,7 +19,9 @@ from bench.record.documents import Accelerators, PhaseName, time_of
 
 T = TypeVar("T")
 _TAG = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})=([A-Za-z0-9][A-Za-z0-9._/-]{0,254})", re.ASCII)
-_MINUTE = timedelta(minutes=1)
+# How far two clocks may be apart: where a person types a time, and where a launcher passes one, which must end no job
+# whose machine is paid for. S3 refuses clocks that are further off.
+_MINUTE, _LAUNCHERS_CLOCK = timedelta(minutes=1), timedelta(minutes=15)
 # Nobody rented a machine for this before: an earlier time is a date without its dashes, or a clock that was never set.
 FIRST_RENTED = datetime(2015, 1, 1, tzinfo=UTC)
 _UNIX_SECONDS = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,9})?", re.ASCII)
@@ -86,14 +88,14 @@ def _instant(text: str) -> datetime:
         raise ValueError(f"{text!r} is not a time; {form}")
     if at < FIRST_RENTED:
         raise ValueError(f"{text} is before {FIRST_RENTED:%Y}, which cannot be right; {form}")
-    if is_future(at):
+    if is_future(at, _LAUNCHERS_CLOCK):
         raise ValueError(f"{text} is in the future; is the clock of one machine wrong?")
     return at.astimezone(UTC)
 
 
-def is_future(at: datetime) -> bool:
+def is_future(at: datetime, tolerance: timedelta = _MINUTE) -> bool:
     """Whether `at` has not come yet: such a time is refused wherever one is typed, as records cannot be put right."""
-    return at > datetime.now(UTC) + _MINUTE  # two clocks may be that far apart
+    return at > datetime.now(UTC) + tolerance
 
 
 def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:
@@ -107,6 +109,15 @@ def _phase_starts(text: str) -> list[tuple[PhaseName, datetime]]:
     if any(later < earlier for (_, earlier), (_, later) in pairwise(starts)):
         raise ValueError("the phases are not in order of time")
     return starts
+
+
+def _deadline(text: str) -> str:
+    """`text`, if the scripts in sky/ can read it. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,12}[smhd]?", text):
+        raise ValueError(
+            f"{text!r} is no deadline; give Unix seconds (date +%s), or a time from now on such as 45m or 2h"
+        )
+    return text
 
 
 STORE = Variable("BENCH_STORE", "where records are stored: a folder, or s3://bucket/prefix", str)
@@ -142,7 +153,9 @@ RUNS = Variable("BENCH_RUNS", "runs of each recipe", _count)
 GPUS = Variable("BENCH_GPUS", "GPUs that train together", _count)
 IMAGE = Variable("BENCH_IMAGE", "an image to pull and to run in", str)
 RUNTIME = Variable("BENCH_RUNTIME", "how bench runs on the machine: auto, venv, docker, docker-build or installed", str)
-DEADLINE = Variable("BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", str)
+DEADLINE = Variable(
+    "BENCH_DEADLINE", "when the job is ended: Unix seconds, or a time from now on such as 45m", _deadline
+)
 SHOW_COST = Variable("BENCH_SHOW_COST", "1: `bench run` ends with what each phase of the lease cost", str)
 IDLE_MINUTES = Variable("BENCH_IDLE_MINUTES", "idle minutes before the machine is given back", _count)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from io import BufferedReader
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from bench.billing.offers.skypilot import installed
 from bench.cli.parts.common import complain, complete_files, confirm, refuse, store_option
 from bench.errors import BenchError, StoreError, UsageError
 from bench.store import Collected, Store, counting_collector, open_store, read_log
-from bench.store.files import gunzipped
+from bench.store.files import unpacked
 from bench.sweep.orchestration.clusters import collect_records, end, open_clusters, rows, select, store_for
 from bench.sweep.orchestration.progress import span
 from bench.sweep.provisioning.failure import failure_of_error
@@ -109,10 +108,8 @@ def _log_name(log: BufferedReader) -> str:
 def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
     collector = counting_collector(store)
     for log in logs:
-        # As it comes: `sky logs` may go on for hours.
-        chunks = iter(partial(log.read1, _CHUNK), b"")
         try:
-            collector.add(read_log(gunzipped(chunks)), _log_name(log))
+            collector.add(read_log(unpacked(log, _CHUNK)), _log_name(log))
         except OSError as error:
             raise StoreError(f"{_log_name(log)}: cannot be read ({error.strerror}); name a job's log") from error
     return collector.result()
@@ -196,8 +193,13 @@ def down(context: click.Context, which: str | None, everything: bool, store: str
 
 
 def named(sweep: str | None, store: str) -> tuple[str | None, frozenset[str], str]:
-    """The name of a sweep that is given by name or by file, the clusters that the file names, and its store."""
+    """The name of a sweep that is given by name or by file, the clusters that the file names, and its store.
+
+    Raises UsageError for a file that is not there.
+    """
     if sweep is None or not is_file(Path(sweep)):
+        if sweep and Path(sweep).suffix in (".yaml", ".yml"):  # what costs money would be passed over
+            raise UsageError(f"{sweep}: no such file; give a sweep's file or its name")
         return sweep, frozenset(), store
     loaded = load(sweep)
     return loaded.name, frozenset(cell.cluster for cell in loaded.cells()), loaded.store or store

@@ -54,7 +54,8 @@ def verify(store: str) -> None:
             errors.append(found)
         else:
             sound += 1
-    click.echo(f"{opened.name}: {plural(sound, 'record')} checked, all intact")
+    intact = f"{sound} intact, {len(errors)} not" if errors else "all intact"
+    click.echo(f"{opened.name}: {plural(sound + len(errors), 'record')} checked, {intact}")
     different = list(differences(opened))
     for line in different:
         click.echo(f"bench: {line}; delete v1/compact and run `bench store compact`", err=True)

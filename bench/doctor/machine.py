@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import bench
 from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, UsageError
-from bench.host import cores, free_memory, nvidia_driver, nvidia_on_bus
+from bench.host import DRIVER_REMEDY, cores, free_memory, nvidia_driver, nvidia_on_bus
 from bench.lease.lease import launch_of
 from bench.lease.machine import describe, find_machine, lease_start
 from bench.measure.gpu import Gpu
@@ -40,7 +40,6 @@ _DISK, _MEMORY = 2 * _GIB, 4 * _GIB
 # What the largest recipe takes of a GPU's memory: docs/gpu.md.
 _GPU_MEMORY = 7 * _GIB
 _OLDEST = (3, 11)
-_DRIVER = "install NVIDIA's driver, or start the container with --gpus all"
 _TRAIN = f"in the folder of bench: {INSTALL} '.[train]'"
 # struct timex of Linux on 64 bits, as ntp_adjtime fills it: `maxerror`, in microseconds, after three longs.
 _TIMEX_BYTES, _MAXERROR_AT, _UNSYNCHRONISED = 512, 24, 5
@@ -169,7 +168,7 @@ def training(context: Context) -> Iterator[Finding]:
     else:
         precision = str(compute.precision).removeprefix("torch.")
         # It may be what is paid for: a driver that is broken shows no device.
-        there, remedy = ("on the PCI bus, without a driver", _DRIVER) if nvidia_on_bus() else ("none", "")
+        there, remedy = ("on the PCI bus, without a driver", DRIVER_REMEDY) if nvidia_on_bus() else ("none", "")
         yield Finding("GPU", f"{there}; training uses the CPU, {plural(cores(), 'core')}, {precision}", remedy)
     yield _compiler(compute, lacking_to_compile())
 

@@ -1,7 +1,7 @@
-"""The lease that runs on this machine belong to: joined if it is open already, otherwise opened here; and closed.
+"""The lease that runs on this machine belong to: joined if already open, otherwise opened here; closed at the end.
 
 Machines of one launch have one lease each: the first has the id of the launch, each further one an id derived from
-it. Calls on one machine without a launch follow each other, so that no second is paid for twice.
+it. Calls on one machine without a launch follow each other, so that no second is counted twice.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _DAY = re.compile(r"20\d\d-\d\d-\d\d")
 
 
 class LeaseHandle(NamedTuple):
-    """How a call takes part in a lease. `opened` is to be stored first; None: it is open already.
+    """How a call takes part in a lease. `opened` is to be stored first; None: the lease is already open.
 
-    `later`, of a lease that all calls on the machine share: which one is open as this call ends, and what opens it.
+    `later`, for a lease that all calls on the machine share: which one is open when this call ends, and what opens it.
     """
 
     lease_id: str
@@ -48,15 +48,15 @@ class LeaseHandle(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """A launch by its `id`. `closes`: whoever launched closes its leases too."""
+    """A launch and its `id`. `closes`: the launcher closes its leases as well."""
 
     id: str
     closes: bool
 
 
 def acquire_lease(options: MachineOptions, store: Store, environ: Mapping[str, str]) -> LeaseHandle:
-    """The lease of this call. Raises UsageError where an option or a variable cannot be meant."""
-    variables.check(environ)  # all of them: some are read in the end only
+    """The lease of this call. Raises UsageError for an invalid option or variable."""
+    variables.check(environ)  # all of them: some are not read until the end
     launch = launch_of(environ)
     machine = find_machine(environ)
     start = lease_start(machine, environ)
@@ -70,10 +70,10 @@ def acquire_lease(options: MachineOptions, store: Store, environ: Mapping[str, s
 
 
 def close_lease(lease_id: str, stopped: datetime, reason: CloseReason, store: Store) -> str:
-    """Close the lease at `stopped`, as the user knows it, and return the record's key.
+    """Close the lease at `stopped`, as stated by the user, and return the record's key.
 
-    Raises UsageError where the store holds no such lease, the lease began later, or `stopped` cannot be meant;
-    ConflictError where it was closed at another time.
+    Raises UsageError if the store holds no such lease, the lease began later, or `stopped` is not plausible;
+    ConflictError if it was closed at another time.
     """
     if variables.is_future(stopped):
         raise UsageError(f"--stopped {stopped.isoformat()} is in the future; a record cannot be corrected afterwards")
@@ -93,12 +93,12 @@ def close_lease(lease_id: str, stopped: datetime, reason: CloseReason, store: St
 
 
 def launch_of(environ: Mapping[str, str]) -> Launch | None:
-    """What the launcher calls this launch; in a managed job of SkyPilot, the task, which stays when it recovers.
+    """The launch that this machine belongs to; in a managed job of SkyPilot its task, whose id survives a recovery.
 
-    Raises UsageError for an id that is none.
+    Raises UsageError for an invalid id.
     """
     if launch := variables.LEASE_ID.read(environ):
-        # The machines of a managed job are the controller's: whoever launched it cannot see when they end.
+        # The machines of a managed job belong to its controller: the launcher cannot see when they end.
         return Launch(launch, closes=not environ.get(_MANAGED))
     task = environ.get(_TASK)
     if not task or not environ.get(_MANAGED):
@@ -111,7 +111,7 @@ def launch_of(environ: Mapping[str, str]) -> Launch | None:
 
 
 def series_of(environ: Mapping[str, str]) -> str | None:
-    """The series that `bench run --resume` continues: the one that is named, else the launch's own."""
+    """The series that `bench run --resume` continues: the one that is named, otherwise that of the launch."""
     if series := variables.SERIES_ID.read(environ):
         return series
     launch = launch_of(environ)
@@ -127,11 +127,11 @@ def _of_launch(launch: Launch, opened: LeaseOpened, store: Store) -> LeaseHandle
         own = opened.model_copy(update={"id": lease_id, "tags": tags, "attempt": opened.attempt or attempt})
         try:
             stored = store.read(own.key()) if "opened" in lease_edges(store, lease_id) else None
-        except (StoreError, RecordError):  # no such store yet, or away: the spool will keep what it refuses
+        except (StoreError, RecordError):  # no such store yet, or unreachable: the spool keeps what it refuses
             stored = None
         if not isinstance(stored, LeaseOpened):
             return LeaseHandle(lease_id, own, closes=not launch.closes)
-        # One that the launcher opened, or that knows no machine, is taken to be ours.
+        # A lease that the launcher opened, or that names no machine, is taken to be ours.
         if stored.tags.get(_MACHINE_TAG, machine) == machine:
             return LeaseHandle(lease_id, None, closes=not launch.closes)
     raise AssertionError("count() does not end")
@@ -141,9 +141,9 @@ def _following(opened: LeaseOpened, start: LeaseStart, store: Store) -> LeaseHan
     """The lease of this call among those of the same machine.
 
     The first call opens one. A later call continues where the one before closed it, with a lease of its own that
-    begins there; a lease left open, by a process that was killed, is joined and closed.
+    begins there; a lease that a killed process left open is joined and closed.
     """
-    # Firmware and boot ids are hashed into the id, and cannot be read out of it.
+    # Firmware and boot ids are hashed into the id, and cannot be recovered from it.
     machine = f"{opened.provider} {opened.resource_id or boot_id()} {start.key}"
     for number in count():
         lease_id = derived_id(start.at.date(), f"{machine} {number}")
@@ -155,9 +155,9 @@ def _following(opened: LeaseOpened, start: LeaseStart, store: Store) -> LeaseHan
             if "closed" not in edges:
                 return LeaseHandle(lease_id, None, closes=True)
             previous = store.read(lease_key(lease_id, "closed"))
-        except (StoreError, RecordError):  # no such store yet, or away: the spool will keep what it refuses
+        except (StoreError, RecordError):  # no such store yet, or unreachable: the spool keeps what it refuses
             return LeaseHandle(lease_id, opened, closes=True)
-        assert isinstance(previous, LeaseClosed)  # only a closed lease has its place there
+        assert isinstance(previous, LeaseClosed)  # only a closed lease is stored under that key
         opened = opened.model_copy(update={"started": previous.stopped, "started_source": "process", "phases": ()})
     raise AssertionError("count() does not end")
 
@@ -165,8 +165,8 @@ def _following(opened: LeaseOpened, start: LeaseStart, store: Store) -> LeaseHan
 def _open_in_the_end(
     lease_id: str, opened: LeaseOpened, start: LeaseStart, store: Store
 ) -> tuple[str, LeaseOpened | None]:
-    """The lease that is open as a call on `lease_id` ends, and what opens it: a call beside it may have closed that."""
-    with suppress(Exception):  # no defect of a store keeps a lease open; the spool will keep what it refuses
+    """The lease that is open when a call on `lease_id` ends, and what opens it: a parallel call may have closed it."""
+    with suppress(Exception):  # no fault of a store may keep a lease open; the spool keeps what it refuses
         if "closed" in lease_edges(store, lease_id):
             later = _following(opened, start, store)
             return later.lease_id, later.opened
@@ -174,6 +174,6 @@ def _open_in_the_end(
 
 
 def _fingerprint(opened: LeaseOpened) -> str | None:
-    """Tells this machine from another; neither the provider's name for it nor the boot can be read out of it."""
+    """Distinguishes this machine from others; neither the provider's id nor the boot id can be recovered from it."""
     machine = opened.resource_id or boot_id()
     return hashlib.sha256(f"{opened.provider} {machine}".encode()).hexdigest()[:16] if machine else None

@@ -2,8 +2,8 @@
 
 It is detected by its firmware, SkyPilot and the provider's metadata server.
 
-The metadata servers share one link-local address. It is asked only where the machine's firmware, SkyPilot or
-the user names the provider, so a laptop waits for nothing and nobody else's network sees a request.
+The metadata servers share one link-local address. It is queried only if the machine's firmware, SkyPilot or
+the user names the provider, so that a laptop does not wait and no other network sees a request.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from bench.record.documents import (
     utc_now,
 )
 
-PATIENCE = 0.8  # s, for all that is asked together
+PATIENCE = 0.8  # s, for all queries together
 DMI = Path("/sys/class/dmi/id")
-# What stands in the firmware's tables. EC2 on Xen, such as p3, is seen in its BIOS version only; a Hyper-V
-# machine is Azure's by its asset tag.
+# Words in the firmware's tables. EC2 on Xen, such as p3, shows only in the BIOS version; a Hyper-V machine is
+# Azure's if it has this asset tag.
 _FIRMWARE = {"amazon": "aws", "google compute engine": "gcp", "7783-7084-3265-9085-8269-3286-77": "azure"}
 _TABLES = ("sys_vendor", "bios_version", "product_name", "chassis_asset_tag")
 # SkyPilot's clouds that rent out a container or a share of a host, not a machine that boots for its tenant.
@@ -50,7 +50,7 @@ _CONTAINERS = {"kubernetes", "slurm", "ssh", "runpod", "vast"}
 
 
 def find_machine(environ: Mapping[str, str], dmi: Path = DMI) -> Machine | None:
-    """The rented machine this is; None for one's own, and for one that nothing here knows. Takes under 1 s."""
+    """The rented machine that this is; None for one's own and for an unknown one. Takes less than 1 s."""
     launched = _from_skypilot(environ)
     questions = {name: partial(p.find, environ, PATIENCE) for name, p in _asked(environ, dmi, launched).items()}
     detected = next((machine for _, machine in answers_within(PATIENCE, questions) if machine), None)
@@ -60,7 +60,7 @@ def find_machine(environ: Mapping[str, str], dmi: Path = DMI) -> Machine | None:
 
 
 def preempted(environ: Mapping[str, str], dmi: Path = DMI) -> bool:
-    """Whether the provider has announced that it takes this machine back. Takes under 1 s."""
+    """Whether the provider has announced that it will take this machine back. Takes less than 1 s."""
     asked = _asked(environ, dmi, _from_skypilot(environ))
     questions = {name: partial(provider.preempted, environ, PATIENCE) for name, provider in asked.items()}
     return any(announced for _, announced in answers_within(PATIENCE, questions))
@@ -105,7 +105,7 @@ class LeaseStart(NamedTuple):
 
 
 class MachineOptions(NamedTuple):
-    """What the user or the launcher says of the machine; it outranks what is detected. `instance`: provider:type.
+    """What the user or the launcher says about the machine; overrides what is detected. `instance`: provider:type.
 
     `currency` is that of `price_per_hour`, USD unless given.
     """
@@ -119,7 +119,7 @@ class MachineOptions(NamedTuple):
 def describe(
     options: MachineOptions, machine: Machine | None, start: LeaseStart, environ: Mapping[str, str]
 ) -> LeaseOpened:
-    """The lease of this machine as it would be opened now. Raises UsageError where an option or a variable is wrong."""
+    """The lease of this machine as it would be opened now. Raises UsageError for an invalid option or variable."""
     lease = lease_by_options(options) if machine is None or options.instance else _by_machine(options, machine)
     price = lease.price
     if price and options.price_per_hour and (source := variables.PRICE_SOURCE.read(environ)):
@@ -141,16 +141,16 @@ def describe(
 
 
 def _given_accelerators(environ: Mapping[str, str]) -> Accelerators | None:
-    """Those of the launcher, or of the machine's own NVML, in SkyPilot's words."""
+    """The GPUs named by the launcher, or by this machine's NVML, in SkyPilot's notation."""
     gpus = variables.ACCELERATORS.read(environ)
     return gpus and gpus.model_copy(update={"name": skypilot_name(gpus.name)})
 
 
 def lease_by_options(options: MachineOptions) -> LeaseOpened:
-    """A lease that begins now, of the machine that the options name; with none of them, of one's own machine.
+    """A lease that begins now, of the machine that the options name; without options, of one's own machine.
 
-    A price that is given outranks the price book's. With neither, the price is unknown. Raises UsageError for an
-    instance that the book does not know, or a price that is none.
+    A given price overrides that of the price book. With neither, the price is unknown. Raises UsageError for an
+    instance that the book does not contain, or an invalid price.
     """
     instance, category = options.instance, _category(spot=options.spot)
     price = _own_price(options, category)
@@ -175,11 +175,11 @@ def lease_by_options(options: MachineOptions) -> LeaseOpened:
 
 
 def _by_machine(options: MachineOptions, machine: Machine) -> LeaseOpened:
-    """A lease that begins now, of the machine as it was detected, at the price given or else the book's."""
+    """A lease that begins now, of the machine as detected, at the given price or otherwise that of the book."""
     category = _category(spot=bool(options.spot or machine.spot))
     offer = None
     if machine.instance_type:
-        # A type that the book does not hold is no mistake of the user's: its price is unknown.
+        # A type that the book does not contain is not the user's mistake: its price is unknown.
         with suppress(UsageError):
             offer = find_offer(f"{machine.provider}:{machine.instance_type}", category, machine.region)
     price = _own_price(options, category) or (offer.price if offer else None)
@@ -193,7 +193,7 @@ def _by_machine(options: MachineOptions, machine: Machine) -> LeaseOpened:
 
 
 def _own_price(options: MachineOptions, category: PricingCategory) -> Price | None:
-    """The price that the user gives, if any. Raises UsageError for one that is none, and for a currency of none."""
+    """The price given by the user, if any. Raises UsageError for an invalid price, and for a currency without one."""
     if options.price_per_hour is not None:
         return given_price(options.price_per_hour, options.currency or "USD", category)
     if options.currency is not None:
@@ -206,15 +206,14 @@ def _category(*, spot: bool) -> PricingCategory:
 
 
 def lease_start(machine: Machine | None, environ: Mapping[str, str]) -> LeaseStart:
-    """The first that is known: what the launcher says, the provider's launch time, the boot, this process.
+    """The first that is known: the launcher's time, the provider's launch time, the boot, the start of this process.
 
-    A provider's or a host's clock that was never set tells nothing. Raises UsageError where BENCH_LEASE_STARTED is no
-    instant of the past.
+    A time by a provider's or a host's clock that was never set is skipped. Raises UsageError if BENCH_LEASE_STARTED is
+    not plausible.
     """
     now = datetime.now(UTC)
     if stated := variables.LEASE_STARTED.read(environ):
-        at = min(stated, now)
-        return LeaseStart(at, "launcher", at.isoformat())
+        return LeaseStart(min(stated, now), "launcher", stated.isoformat())
     if machine and machine.launched and variables.FIRST_RENTED <= machine.launched <= now:
         return LeaseStart(machine.launched, "provider", machine.launched.isoformat())
     booted = boot_time() if machine and not machine.container else None
@@ -227,8 +226,8 @@ def lease_start(machine: Machine | None, environ: Mapping[str, str]) -> LeaseSta
 def phases_until_now(start: LeaseStart, environ: Mapping[str, str]) -> tuple[Phase, ...]:
     """The phases of BENCH_LEASE_PHASES up to the start of this process, in seconds after the lease began.
 
-    The time up to the boot is `provision`, and from there to the first phase that is named, `setup`. Raises UsageError
-    for a variable that cannot be meant.
+    The time up to the boot is `provision`, and from there to the first named phase `setup`. Raises UsageError for an
+    invalid variable.
     """
     now = process_time()
     named = [(name, min(at, now)) for name, at in variables.LEASE_PHASES.read(environ) or ()]
@@ -236,7 +235,7 @@ def phases_until_now(start: LeaseStart, environ: Mapping[str, str]) -> tuple[Pha
         return ()
     edges: list[tuple[PhaseName | None, datetime]] = [*named, (None, now)]
     booted, first = boot_time(), edges[0][1]
-    # A machine is charged for from its boot, where its launch is not: provisioning must not end later.
+    # Some providers charge from the boot instead of the launch: provisioning must not end later.
     if booted is not None and start.at <= booted <= first:
         edges = [("provision", start.at), ("setup" if named else None, booted), *edges]
     elif named:

@@ -1,6 +1,6 @@
 """Identifies this machine by the metadata service of its cloud, queried over plain HTTP within a time limit.
 
-No proxy, no redirect, no error to handle: a service that does not answer in time, or not as it does, says nothing.
+It uses no proxy, follows no redirect and raises no error: a service that is late, or answers otherwise, is ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONGEST = 64 * 1024
 # 2026-11-22. botocore's variables for it are kept.
 _AWS_ENDPOINT = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 # Google Compute Engine: https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys, read 2026-11-22. It
-# does not say when an instance was launched. The variable is known from Google's own clients.
+# does not say when an instance was launched. The variable is that of Google's own clients.
 _GCP_ENDPOINT = "GCE_METADATA_HOST"
 # Azure: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service, read 2026-11-22. It does not say
 # when a machine was launched, and has one address and no variable of its own: this one is ours.
@@ -45,7 +45,7 @@ class Metadata:
         self._until = time.monotonic() + seconds
 
     def ask(self, path: str, headers: Mapping[str, str], method: str = "GET") -> Answer | None:
-        """The answer for `path`; None where there is none in time, or one with another status than 200."""
+        """The answer for `path`; None if there is none in time, or its status is not 200."""
         left = self._until - time.monotonic()
         if left <= 0:
             return None
@@ -67,7 +67,7 @@ class Metadata:
 
 
 def json_object(text: str | None) -> dict[str, Any]:
-    """The JSON object that `text` holds; empty where there is none."""
+    """The JSON object in `text`; empty if there is none."""
     try:
         content = json.loads(text) if text else None
     except (ValueError, RecursionError):
@@ -76,12 +76,12 @@ def json_object(text: str | None) -> dict[str, Any]:
 
 
 def text_of(content: Mapping[str, Any], key: str) -> str | None:
-    """The text under `key`; None where there is none."""
+    """The text under `key`; None if there is none."""
     value = content.get(key)
     return value if isinstance(value, str) else None
 
 
-# What a metadata server answers goes into records: only what can be a name is believed.
+# The answers of a metadata server go into records: only what can be a name is accepted.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -96,17 +96,17 @@ class Machine:
     resource_id: str | None = None
     launched: datetime | None = None
     spot: bool | None = None
-    # A container shares its host, whose boot says nothing of when it was rented.
+    # A container shares its host, whose boot says nothing about when it was rented.
     container: bool = False
 
 
 def valid_name(text: str | None) -> str | None:
-    """`text` where it can be the name of a region, a type or a machine."""
+    """`text`, if it can be the name of a region, a type or a machine."""
     return text if text is not None and _NAME.fullmatch(text) else None
 
 
 def _find_aws(environ: Mapping[str, str], seconds: float) -> Machine | None:
-    """The EC2 instance this is."""
+    """This EC2 instance."""
     get = _aws_session(environ, seconds)
     identifier = get and valid_name(get("meta-data/instance-id"))
     if not get or not identifier:
@@ -124,13 +124,13 @@ def _find_aws(environ: Mapping[str, str], seconds: float) -> Machine | None:
 
 
 def _aws_preempted(environ: Mapping[str, str], seconds: float) -> bool:
-    """Whether EC2 has given notice that it takes this spot instance back; it does so two minutes before."""
+    """Whether EC2 has given notice that it will take this spot instance back; it does so two minutes before."""
     get = _aws_session(environ, seconds)
     return get is not None and get("meta-data/spot/instance-action") is not None
 
 
 def _aws_session(environ: Mapping[str, str], seconds: float) -> Callable[[str], str | None] | None:
-    """How to ask for a path below `latest`, with a token; None where no token is given out."""
+    """A function that queries a path below `latest` with a token; None if no token is issued."""
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return None
     server = Metadata(environ.get(_AWS_ENDPOINT) or ADDRESS, seconds)
@@ -156,7 +156,7 @@ def _aws_launched(document: str | None) -> datetime | None:
 
 
 def _find_gcp(environ: Mapping[str, str], seconds: float) -> Machine | None:
-    """The Compute Engine instance this is."""
+    """This Compute Engine instance."""
     server = _gcp_server(environ, seconds)
     identifier = valid_name(_get_gcp(server, "id"))
     if identifier is None:
@@ -185,17 +185,17 @@ def _gcp_server(environ: Mapping[str, str], seconds: float) -> Metadata:
 
 def _get_gcp(server: Metadata, path: str) -> str | None:
     answer = server.ask(f"/computeMetadata/v1/instance/{path}", {"Metadata-Flavor": "Google"})
-    # Other clouds answer at the same address; only Google's server signs like this.
+    # Other clouds answer at the same address; only Google's server sends this header.
     return answer.text if answer and answer.headers.get("metadata-flavor") == "Google" else None
 
 
 def _last_part(path: str | None) -> str | None:
-    """`us-central1-a` of `projects/123/zones/us-central1-a`: the project stays out of records."""
+    """`us-central1-a` of `projects/123/zones/us-central1-a`: the project must not get into records."""
     return path.rpartition("/")[2] if path else None
 
 
 def _find_azure(environ: Mapping[str, str], seconds: float) -> Machine | None:
-    """The Azure machine this is. Its `vmId` names it: its own name may hold a person's."""
+    """This Azure machine. It is identified by its `vmId`: its own name may contain a person's."""
     compute = json_object(_get_azure(environ, seconds, _AZURE_COMPUTE))
     identifier = valid_name(text_of(compute, "vmId"))
     if identifier is None:
@@ -212,7 +212,7 @@ def _find_azure(environ: Mapping[str, str], seconds: float) -> Machine | None:
 
 
 def _azure_preempted(environ: Mapping[str, str], seconds: float) -> bool:
-    """Whether Azure has announced that it evicts this spot machine; it does so 30 s before."""
+    """Whether Azure has announced that it will evict this spot machine; it does so 30 s before."""
     events = json_object(_get_azure(environ, seconds, _AZURE_EVENTS)).get("Events")
     listed = events if isinstance(events, list) else []
     return any(isinstance(event, dict) and event.get("EventType") == "Preempt" for event in listed)
@@ -224,10 +224,10 @@ def _get_azure(environ: Mapping[str, str], seconds: float, path: str) -> str | N
 
 
 class Provider(NamedTuple):
-    """A cloud's metadata service; `endpoint` is the variable that names another server than its own.
+    """A cloud's metadata service; `endpoint` is the variable that names another server than the usual one.
 
-    `find` gives the machine this is, None where the service does not answer in time or not as it does; `preempted` says
-    whether it has announced that it takes the machine back. Both are given the environment and seconds of patience.
+    `find` returns this machine, or None if the service does not answer in time or as expected; `preempted` says whether
+    it has announced that it will take the machine back. Both take the environment and a time limit in seconds.
     """
 
     endpoint: str

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import BenchError
-from bench.host import cores, nvidia_on_bus, process_start
+from bench.host import DRIVER_REMEDY, cores, nvidia_on_bus, process_start
 from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts, LeasePart, Runs, recorded
 from bench.recipes import Recipe
@@ -26,7 +26,7 @@ _COMPILERS = 32  # the most that torch starts by itself
 # A driver that is broken shows no device: a machine with a GPU then looks as one without.
 _UNDRIVEN = (
     "an NVIDIA GPU is on this machine's bus and has no driver here, so this trains on the processor: "
-    "install the driver, or start the container with --gpus all; --device cpu if it is meant"
+    f"{DRIVER_REMEDY}; --device cpu if it is meant"
 )
 
 

@@ -28,7 +28,7 @@ from bench.programs.sources.regex import patterns_of
 from bench.sealed import new_id
 
 # What the numbers may be; a record with others would be refused at home, when its run is over.
-_LEAST = {"runs": 1, "first": 0, "seed": 0, "steps": 1, "total_steps": 1, "timeout": 0, "deadline": 0, "grace": 0}
+_LEAST = {"runs": 1, "seed": 0, "steps": 1, "total_steps": 1, "timeout": 0, "deadline": 0, "grace": 0}
 _TOO_MUCH = 2**53
 
 
@@ -64,7 +64,7 @@ def _measure_all(job: Job, options: argparse.Namespace, patterns: Mapping[str, s
     machine = machine_of(os.environ)
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
     code = 0
-    for index in range(options.first, options.runs):
+    for index in range(options.runs) if options.only is None else options.only:
         seeded = replace(job, seed=job.seed + index)
         found = measure(seeded, os.environ, patterns=patterns, folders=options.logs, head=head)
         series = {"id": series_id, "index": index, "planned": options.runs}
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--target", help="'METRIC <= VALUE' or 'METRIC >= VALUE'")
     parser.add_argument("--stop-at-target", action="store_true")
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="leave out the runs before the N-th, from 0")
+    parser.add_argument("--only", type=_numbers, metavar="N,N-N", help="of the --runs these, counted from 0")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name")
     parser.add_argument("--steps", type=int, help="a sample: stop after so many steps")
@@ -99,10 +99,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _numbers(text: str) -> list[int]:
+    """The numbers in `text`, such as 0,2-4. Raises ValueError."""
+    ranges = [part.partition("-") for part in text.split(",") if text]
+    return [number for first, _, last in ranges for number in range(int(first), int(last or first) + 1)]
+
+
 def _job(options: argparse.Namespace, command: tuple[str, ...]) -> Job:
     target: Target | None = parse_target(options.target) if options.target else None
     if options.stop_at_target and target is None:
         raise ValueError("--stop-at-target needs --target")
+    if options.only and max(options.only) >= options.runs:
+        raise ValueError(f"--only {max(options.only)} is not below --runs {options.runs}")
     for name, least in _LEAST.items():
         value = getattr(options, name)
         if value is not None and not least <= value < _TOO_MUCH:

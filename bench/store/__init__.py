@@ -1,6 +1,6 @@
 """Stores: where records are kept. Writing is create-only; nothing is overwritten and nothing is lost.
 
-Other packages import from here; the compact layer alone, which needs pandas, is in a module of its own.
+Other packages import from here; only the compact layer, which needs pandas, is a module of its own.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ __all__ = [
     "spools",
 ]
 
-# Two letters at least, so that a drive letter is a folder; one slash, as a path library leaves of two.
+# At least two letters, so that a drive letter is a folder; one slash, since path libraries reduce two to one.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 def open_store(url: str | Path) -> Store:
     """The store at `url`: a folder, in which `~` is expanded, or `s3://bucket/prefix`. Nothing is read or written yet.
 
-    Raises StoreError where `url` is neither.
+    Raises StoreError if `url` is neither.
     """
     text = str(url)
     if not text.strip():
@@ -76,8 +76,8 @@ def open_store(url: str | Path) -> Store:
     if scheme is None:
         return FolderStore(text)
     if scheme[1].lower() == "s3":
-        from bench.store.s3 import S3Store  # boto3 takes longer to import than a folder to read
+        from bench.store.s3 import S3Store  # importing boto3 takes longer than reading a folder
 
         return S3Store(text)
-    # Only the scheme is repeated: what follows can hold a password.
+    # Only the scheme is shown: the rest may contain a password.
     raise StoreError(f"{scheme[1]}: not a kind of store that bench knows; give a folder, or s3://bucket/prefix")

@@ -1,8 +1,8 @@
-"""Create a file once, whole or not at all, in spite of crashes and of other writers.
+"""Create a file once, completely or not at all, in spite of crashes and other writers.
 
 The bytes go to a temporary file on the same file system, are forced to the disk, and only then get their
-name, by a hard link: a link fails where the name is taken, so nothing is overwritten. Dying between any two
-steps leaves the file whole or not there, and at worst a temporary file, which `sweep` takes away later.
+name, by a hard link: a link fails if the name is taken, so nothing is overwritten. A crash between any two
+steps leaves the file complete or absent, and at worst a temporary file, which `sweep` removes later.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from pathlib import Path
 
 _SUFFIX = ".part"
 _LOCK = "lock"
-# A writer holds its temporary file for milliseconds: one this old has no writer.
+# A writer keeps its temporary file for milliseconds: one this old has no writer any more.
 _DEAD_AFTER_SECONDS = 24 * 3600
-# exFAT, SMB and several FUSE file systems answer so.
+# The errors of exFAT, SMB and several FUSE file systems.
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 # Some file systems cannot force a folder to the disk, and need not.
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 
 
 def create_file(final: Path, data: bytes, scratch: Path) -> bool:
-    """Create `final` holding `data`, by way of `scratch`; both folders exist, on one file system.
+    """Create `final` with the content `data`, by way of `scratch`; both folders exist, on one file system.
 
-    Returns False, changing nothing, where `final` is already there. Raises OSError.
+    Returns False, changing nothing, if `final` already exists. Raises OSError.
     """
     temporary = write_temporary(data, scratch)
     try:
         return _name(temporary, final, scratch)
     finally:
-        with suppress(OSError):  # it may have been renamed; otherwise the sweep takes it
+        with suppress(OSError):  # it may have been renamed; otherwise the sweep removes it
             temporary.unlink()
 
 
@@ -65,14 +65,14 @@ def _name(temporary: Path, final: Path, scratch: Path) -> bool:
 
 
 def _rename_under_lock(temporary: Path, final: Path, scratch: Path) -> bool:
-    """The way without hard links: a rename, one at a time and after a look, as it would overwrite.
+    """Without hard links: a rename under a lock, after a check, since a rename would overwrite.
 
-    Reserving `final` itself with O_EXCL would not do: a writer that died then would leave an empty record.
+    Reserving `final` itself with O_EXCL would not do: a writer that died at that point would leave an empty record.
     """
-    import fcntl  # Windows has none; there, records can still be read
+    import fcntl  # not on Windows, where records can still be read
 
     with (scratch / _LOCK).open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel gives it back when the holder dies
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel releases it when the holder dies
         if os.path.lexists(final):
             return False
         temporary.rename(final)
@@ -80,7 +80,7 @@ def _rename_under_lock(temporary: Path, final: Path, scratch: Path) -> bool:
 
 
 def make_folders(path: Path) -> None:
-    """Make `path` and what is missing above it, each forced to the disk in its parent. Raises OSError."""
+    """Make `path` and missing parents, each forced to the disk in its own parent. Raises OSError."""
     if path.is_dir():
         return
     make_folders(path.parent)
@@ -105,7 +105,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sweep(scratch: Path) -> None:
-    """Remove what writers that died left in `scratch`; files of the last day stay. Raises OSError."""
+    """Remove what dead writers left in `scratch`, except files of the last day. Raises OSError."""
     dead = time.time() - _DEAD_AFTER_SECONDS
     with os.scandir(scratch) as entries:
         for entry in entries:

@@ -1,4 +1,4 @@
-"""What every store does, wherever it keeps its records, and how records from elsewhere are added to one."""
+"""The interface of every store, wherever it keeps its records, and how records from elsewhere are added to one."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from bench.record.documents import AnyDocument, LeaseEdge, LeaseOpened, from_byt
 from bench.tracking import tracked
 
 ROOT = "v1"
-# How the key of a record begins, with that part of its id which is its time.
+# The beginning of a record's key, up to the part of its id that is a time.
 _MILLISECOND = re.compile(rf"{ROOT}/(?:runs/\d{{4}}/\d\d/\d\d|leases)/[0-9a-f]{{8}}-[0-9a-f]{{4}}-")
 
 Leases = dict[str, LeaseOpened]
 
 
 class RawRecord(NamedTuple):
-    """A record on its way into a store: its key, and its bytes, which nobody has checked."""
+    """A record on its way into a store: its key and its bytes, not yet checked."""
 
     key: str
     raw: bytes
 
 
 class DamagedLine(NamedTuple):
-    """A record that a job's log holds in part, or altered; `line` counts from 1, `key` is what can be read of it."""
+    """A record that is incomplete or altered in a job's log; `line` counts from 1, `key` is what can be read of it."""
 
     line: int
     key: str
@@ -44,32 +44,32 @@ class Store(Protocol):
 
     @property
     def locator(self) -> str:
-        """The store in words that `open_store` takes from any folder: an absolute path, or a URL."""
+        """The store as `open_store` accepts it in any working directory: an absolute path, or a URL."""
 
     def check_writable(self) -> None:
-        """Make the store if it is missing and prove that it takes records. Raises StoreError."""
+        """Make the store if it is missing, and check by writing that it accepts records. Raises StoreError."""
 
     def put(self, document: AnyDocument) -> str:
         """Store `document` and return its key, once it would survive a crash of the machine.
 
-        Putting the same document again changes nothing and succeeds. Raises ConflictError where another
-        document lies under the same key, StoreError where the store cannot be written.
+        Putting the same document again changes nothing and succeeds. Raises ConflictError if another document is
+        stored under the same key, StoreError if the store cannot be written.
         """
 
     def read(self, key: str) -> AnyDocument:
-        """The document under `key`. Raises RecordError, naming where it lies, if it cannot be trusted."""
+        """The document under `key`. Raises RecordError, naming its place, if it cannot be trusted."""
 
     def read_bytes(self, key: str) -> bytes:
-        """What lies under `key`, unread. Raises RecordError, naming where, if it is missing."""
+        """The bytes under `key`, unchecked. Raises RecordError, naming the place, if they are missing."""
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
-        """What lies under each of `keys`, unread and in their order, or why it cannot be read.
+        """The bytes under each of `keys`, unchecked and in that order, or why they cannot be read.
 
-        Several are read at once where that is faster, and few of them are held in memory.
+        Several are read concurrently if that is faster, and only a few are held in memory.
         """
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
-        """The keys that begin with `prefix`, sorted. Raises StoreError where there is no store."""
+        """The keys that begin with `prefix`, sorted. Raises StoreError if there is no store."""
 
 
 def is_record_key(key: str) -> bool:
@@ -79,18 +79,18 @@ def is_record_key(key: str) -> bool:
 
 
 def parse(raw: bytes, key: str, name: str) -> AnyDocument:
-    """The document in `raw`, found under `key`. Raises RecordError, naming `name`, if it is not right."""
+    """The document in `raw`, found under `key`. Raises RecordError, naming `name`, if it is not valid."""
     document = from_bytes(raw, name)
-    # Without this a record copied under a second name would be counted twice.
+    # Otherwise a record copied to a second name would be counted twice.
     if document.key() != key:
         raise RecordError(f"{name}: holds the record that belongs at {document.key()}; remove this copy")
     return document
 
 
 def read_each(store: Store, keys: Sequence[str] | None = None) -> Iterator[AnyDocument | RecordError]:
-    """The documents under `keys` (all, by key), and in its place an error for every one that cannot be trusted.
+    """The documents under `keys` (default: all, by key); in place of one that cannot be trusted, an error.
 
-    Raises StoreError where there is no store or it cannot be listed or read.
+    Raises StoreError if there is no store, or it cannot be listed or read.
     """
     keys = list(store.keys()) if keys is None else keys
     read = zip(keys, store.read_many(keys), strict=True)
@@ -105,7 +105,7 @@ def read_each(store: Store, keys: Sequence[str] | None = None) -> Iterator[AnyDo
 
 
 def read_all(store: Store, *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
-    """What `read_each` yields, of some kinds (such as `leases`) or of all, documents and errors apart."""
+    """What `read_each` yields, of some kinds (such as `leases`) or of all, documents and errors separately."""
     documents: list[AnyDocument] = []
     errors: list[RecordError] = []
     keys = [key for kind in kinds for key in store.keys(f"{ROOT}/{kind}/")] if kinds else None
@@ -118,9 +118,9 @@ def read_all(store: Store, *kinds: str) -> tuple[list[AnyDocument], list[RecordE
 
 
 def read_documents(stores: Iterable[Store], *kinds: str) -> tuple[list[AnyDocument], list[RecordError]]:
-    """What `read_all` gives, of several stores, each document once.
+    """What `read_all` returns, for several stores, each document once.
 
-    A document that differs between two stores is among the errors; the first store's counts.
+    A document that differs between two stores is among the errors; that of the first store counts.
     """
     first: dict[str, tuple[str, AnyDocument]] = {}
     errors: list[RecordError] = []
@@ -147,19 +147,19 @@ def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
         if isinstance(lease, RecordError):
             errors.append(lease)
         else:
-            assert isinstance(lease, LeaseOpened)  # only a lease has its place there
+            assert isinstance(lease, LeaseOpened)  # only a lease is stored under that key
             leases[lease.id] = lease
     return leases, errors
 
 
 def lease_edges(store: Store, lease_id: str) -> set[LeaseEdge]:
-    """Which records of the lease are there. Raises StoreError where there is no store."""
+    """Which records of the lease exist. Raises StoreError if there is no store."""
     keys = set(store.keys(f"{ROOT}/leases/{lease_id}/"))
     return {edge for edge in get_args(LeaseEdge) if lease_key(lease_id, edge) in keys}
 
 
 def require_record_key(key: str) -> str:
-    """`key`, if it can name a record. Raises StoreError for anything else, such as a way out of the store."""
+    """`key`, if it can name a record. Raises StoreError for anything else, such as a path out of the store."""
     if not is_record_key(key):
         raise StoreError(f"{key!r} is not the key of a record, such as {ROOT}/runs/2026/11/22/<id>.json")
     return key
@@ -167,7 +167,7 @@ def require_record_key(key: str) -> str:
 
 @dataclass(frozen=True)
 class Collected:
-    """How many records came, how many were in the store already, how many were damaged, and why some were not taken."""
+    """How many records came, how many were already in the store, how many were damaged, and why some were refused."""
 
     new: int = 0
     known: int = 0
@@ -176,7 +176,7 @@ class Collected:
 
 
 class Collector:
-    """Puts records into a store. One that comes again, from the same source or another, is one record.
+    """Puts records into a store. One that comes again, from the same source or another, counts once.
 
     `known` are the keys of the records that count as known.
     """
@@ -187,14 +187,14 @@ class Collector:
         self._seen: set[tuple[str, bytes]] = set()  # keys and digests: the records of a long log are megabytes
         self._errors: list[BenchError] = []
         self._damaged: dict[str, RecordError] = {}  # by key
-        self._nameless: dict[str, list[tuple[str, RecordError]]] = {}  # by source, with what there is of the key
+        self._nameless: dict[str, list[tuple[str, RecordError]]] = {}  # by source, with the remains of the key
 
     def add(self, records: Iterable[RawRecord | DamagedLine], source: str) -> None:
         """Put what was read from `source`. The result names what is corrupt, in conflict or damaged.
 
-        Raises StoreError where the store takes no records; what came before is in it, and the rest can be added again.
+        Raises StoreError if the store accepts no records; earlier ones are stored, and the rest can be added again.
         """
-        self._nameless[source] = []  # a log that is read again holds by now what had not come whole
+        self._nameless[source] = []  # a log that is read again may now have complete what was not
         for record in records:
             if isinstance(record, DamagedLine):
                 which = f"the record {record.key}" if record.key else "a record"
@@ -208,14 +208,14 @@ class Collector:
                 self._seen.add(seen)
 
     def result(self) -> Collected:
-        """What came of it. A damaged line counts where its record came by no other way. Raises StoreError."""
+        """The outcome. A damaged line counts if its record came in no other way. Raises StoreError."""
         known = len(self.taken.intersection(self._known))
         damaged = chain(self._damaged.items(), *self._nameless.values())
         lost = [error for key, error in damaged if not self._has_come(key)]
         return Collected(len(self.taken) - known, known, len(lost), (*self._errors, *lost))
 
     def _has_come(self, key: str) -> bool:
-        """Whether the record is there; of a key that is not whole, one that begins so down to its millisecond."""
+        """Whether the record exists; for an incomplete key, one that begins with it, including its millisecond."""
         if is_record_key(key):
             return key in self.taken or key in self._store.keys(key)
         if _MILLISECOND.match(key) is None:
@@ -234,7 +234,7 @@ class Collector:
 
 
 def counting_collector(store: Store) -> Collector:
-    """A collector that knows what the store holds. Raises StoreError where it cannot be written or listed."""
+    """A collector that knows what the store contains. Raises StoreError if it cannot be written or listed."""
     store.check_writable()
     return Collector(store, set(store.keys()))
 

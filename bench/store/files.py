@@ -1,4 +1,4 @@
-"""Files as people and tools leave them: in a folder behind links, in cycles, not regular files; and compressed."""
+"""Reading files as people and tools leave them: behind links, in cycles, not regular, or compressed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import errno
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from functools import partial
+from gzip import BadGzipFile, GzipFile
+from io import BufferedReader
 from pathlib import Path
 
-# Bytes: a hundred times what a run has, and what a published series of a million runs may have.
+# Bytes: a hundred times the size of a run, and the size of a published series of a million runs.
 LARGEST_RUN, LARGEST_RECORD = 1 << 24, 1 << 28
 _GZIP = b"\x1f\x8b"
 
 
 def read_file(path: Path) -> bytes:
-    """The record in the file `path`. Raises OSError: at once for a pipe, and for what is far too large to be one."""
+    """The record in the file `path`. Raises OSError, also for a pipe (without waiting) and for a file far too large."""
     with open(path, "rb", opener=_open_at_once) as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
@@ -30,44 +32,27 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has none
 
 
-def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """What is in `chunks`, which gzip may have packed in any number of pieces: rotated logs are.
+def unpacked(file: BufferedReader, size: int) -> Iterator[bytes]:
+    """The content of `file` in chunks of up to `size` bytes, as they arrive; unpacked if it begins as gzip's.
 
-    Raises OSError behind all that can be unpacked, where they are damaged or break off.
+    Raises OSError, after all that can be read or unpacked, if it is damaged or truncated.
     """
-    rest = iter(chunks)
-    start = b""
-    while len(start) < len(_GZIP) and (chunk := next(rest, b"")):
-        start += chunk
-    if not start.startswith(_GZIP):
-        yield from chain([start], rest)
-        return
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    for chunk in chain([start], rest):
-        data = chunk
-        while data.strip(b"\0") or not unpacker.eof:
-            if unpacker.eof:
-                unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            try:
-                yield unpacker.decompress(data)
-            except zlib.error as error:
-                raise OSError(errno.EINVAL, f"its gzip is damaged: {error}") from None
-            data = unpacker.unused_data
-            if not unpacker.eof:
-                break
-    if not unpacker.eof:
-        raise OSError(errno.EINVAL, "its gzip breaks off")
+    content = GzipFile(fileobj=file) if file.peek(len(_GZIP)).startswith(_GZIP) else file
+    try:
+        yield from iter(partial(content.read1, size), b"")
+    except (BadGzipFile, EOFError, zlib.error) as error:
+        raise OSError(errno.EINVAL, f"its gzip is damaged: {error}") from None
 
 
 def walk(folder: Path, unlistable: Callable[[OSError], None]) -> Iterator[tuple[str, list[str]]]:
-    """Each folder from `folder` down, links followed, by name, and the names in it that are no folders'."""
+    """Each folder from `folder` down, following links, by name, with the names of the files in it."""
     for above, below, names in os.walk(folder, onerror=unlistable, followlinks=True):
         below[:] = sorted(name for name in below if not leads_back(above, name))
         yield above, names
 
 
 def leads_back(above: str | Path, name: str) -> bool:
-    """Whether `name` in the folder `above` is a link to a folder that it was reached by: followed, it has no end."""
+    """Whether `name` in the folder `above` is a link to one of its own parents: following it would never end."""
     path = Path(above, name)
     if not path.is_symlink():
         return False

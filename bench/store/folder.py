@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
@@ -14,8 +16,8 @@ from bench.store.atomic_write import create_file, make_folders, sweep, sync_fold
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
 from bench.store.files import read_file, walk
 
-_SCRATCH = ".tmp"
-_PROBE_BYTES = 64 * 1024  # more than a record takes
+_SCRATCH, _IDENTITY = ".tmp", ".id"
+_PROBE_BYTES = 64 * 1024  # more than the size of a record
 
 _FULL = "the disk is full; free some space, or give another folder with --store"
 _FORBIDDEN = "no permission to use it; change its permissions, or give another folder with --store"
@@ -29,7 +31,7 @@ _ADVICE = {
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EEXIST: _IN_THE_WAY,
 }
-# What to do about a record that cannot be read.
+# The remedy for a record that cannot be read.
 _UNREADABLE = {
     errno.EACCES: "check its permissions",
     errno.EPERM: "check its permissions",
@@ -39,7 +41,7 @@ _UNREADABLE = {
 
 
 class FolderStore:
-    """The store in the folder `path`. `~` is expanded; nothing is read or written before it is asked for."""
+    """The store in the folder `path`. `~` is expanded; nothing is read or written yet."""
 
     def __init__(self, path: str | Path) -> None:
         self._name = str(path).rstrip("/") or "/"
@@ -64,12 +66,23 @@ class FolderStore:
         """The folder itself."""
         return self._root
 
+    def identity(self) -> str:
+        """An id that distinguishes this folder from one of that path on another host, made once. Raises StoreError."""
+        file = self._root / _IDENTITY
+        try:
+            make_folders(self._scratch)
+            if not file.exists():
+                create_file(file, secrets.token_bytes(16), self._scratch)
+            return hashlib.sha256(read_file(file)).hexdigest()[:16]
+        except OSError as error:
+            raise self._trouble(error) from error
+
     def nearest(self) -> Path:
-        """The folder itself or, where it is missing, the nearest one above it that is there. Raises OSError."""
+        """The folder itself or, if it is missing, the nearest existing one above it. Raises OSError."""
         return next(folder for folder in (self._root, *self._root.parents) if folder.exists())
 
     def check_writable(self) -> None:
-        """Make the folder if it is missing and prove that it takes records; sweep what dead writers left.
+        """Make the folder if it is missing, check that records can be written, and remove what dead writers left.
 
         Raises StoreError, in one line with what to do: a file in the way, no permission, read-only, full.
         """
@@ -82,7 +95,7 @@ class FolderStore:
             raise self._trouble(error) from error
 
     def check_place(self) -> None:
-        """Prove that it takes records, or that there would be room to make it: nothing is made that is missing.
+        """Check that it accepts records, or that it could be made: nothing that is missing is made.
 
         Raises StoreError like `check_writable`.
         """
@@ -100,14 +113,14 @@ class FolderStore:
     def put(self, document: AnyDocument) -> str:
         """Store `document` and return its key, once it would survive a crash of the machine.
 
-        Putting the same document again changes nothing and succeeds. Raises ConflictError, naming the file,
-        where another document lies there; StoreError where the folder cannot be written.
+        Putting the same document again changes nothing and succeeds. Raises ConflictError, naming the file, if
+        another document is there; StoreError if the folder cannot be written.
         """
         self.create(document.key(), to_bytes(document))
         return document.key()
 
     def create(self, key: str, data: bytes) -> None:
-        """Create the file `key` holding `data`, once it would survive a crash. Raises like `put`."""
+        """Create the file `key` with `data`, so that it survives a crash. Raises like `put`."""
         final = self._root / key
         try:
             make_folders(self._scratch)
@@ -122,11 +135,11 @@ class FolderStore:
             raise self._trouble(error) from error
 
     def read(self, key: str) -> AnyDocument:
-        """The document under `key`. Raises RecordError, naming the file, if it is missing or not right."""
+        """The document under `key`. Raises RecordError, naming the file, if it is missing or invalid."""
         return parse(self.read_bytes(key), key, self._file(key))
 
     def read_bytes(self, key: str) -> bytes:
-        """The file under `key`, unread. Raises RecordError, naming it, if it is missing."""
+        """The content of the file `key`, unchecked. Raises RecordError, naming it, if it is missing."""
         try:
             return read_file(self._root / require_record_key(key))
         except OSError as error:
@@ -134,7 +147,7 @@ class FolderStore:
             raise RecordError(f"{self._file(key)}: cannot be read ({error.strerror}); {advice}") from error
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
-        """The files under `keys`, in that order, or why one cannot be read."""
+        """The contents of the files `keys`, in that order, or why one cannot be read."""
         for key in keys:
             try:
                 yield self.read_bytes(key)
@@ -142,9 +155,9 @@ class FolderStore:
                 yield error
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
-        """The keys that begin with `prefix`, sorted. Other files than records are skipped.
+        """The keys that begin with `prefix`, sorted. Files that are not records are skipped.
 
-        Raises StoreError where the folder is missing or cannot be listed.
+        Raises StoreError if the folder is missing or cannot be listed.
         """
         self._require_folder()
         return iter(sorted(key for key in self._files(prefix) if key.startswith(prefix) and is_record_key(key)))
@@ -156,7 +169,7 @@ class FolderStore:
             yield from (f"{above}/{name}" for name in names)
 
     def _sync(self, folder: Path) -> None:
-        """Force the names from a record up to the root to the disk, whichever writer made them."""
+        """Force the names of all folders from a record up to the root to the disk, whoever made them."""
         while folder != self._root:
             sync_folder(folder)
             folder = folder.parent
@@ -180,7 +193,7 @@ class FolderStore:
         )
 
     def _unlistable(self, error: OSError) -> None:
-        # No run yet, or a folder that went away while it was listed: no records there.
+        # No run yet, or a folder that was removed while it was listed: no records there.
         if not isinstance(error, FileNotFoundError):
             raise self._trouble(error) from error
 

@@ -1,9 +1,9 @@
 """A lock in a store: one holder of a name at a time, among all processes that use the store.
 
-In a folder it is a lock on a file, which ends with its process. In S3 it is a row of objects, .locks/NAME/00000001 and
-so on, each created once: whoever creates the next one holds the lock until the time that stands in it, and renews it
-by creating another. So nothing is deleted, and a holder that died is followed when its time is over; on the same host
-at once. An object of the holder's own that is there already was created by a request whose answer was lost.
+In a folder it is a lock on a file, which ends with its process. In S3 it is a series of objects, .locks/NAME/00000001
+and so on, each created once: whoever creates the next one holds the lock until the time stated in it, and renews it
+by creating another. So nothing is deleted, and the lock of a dead holder is free when that time is over; on the same
+host at once. If the holder's own next object already exists, the answer to the request that created it was lost.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ _VALID, _RENEW_S = timedelta(minutes=15), 240.0
 
 @contextmanager
 def locked(store: Store, name: str) -> Iterator[threading.Event]:
-    """Hold the lock `name` of `store`, and of this host: the event is set if it is lost to another holder.
+    """Hold the lock `name` of `store` and of this host; the event is set if another holder takes it over.
 
-    Raises StoreError where another process holds it.
+    Raises StoreError if another process holds it.
     """
-    with file_lock(spool_folder() / _FOLDER / f"{name}.lock", name):  # its parent may be a volume's, and read-only
+    with file_lock(
+        spool_folder() / _FOLDER / f"{name}.lock", name
+    ):  # the folder above may be a volume's, and read-only
         if isinstance(store, FolderStore):
             with file_lock(store.root / _FOLDER / f"{name}.lock", name):
                 yield threading.Event()
@@ -50,11 +52,11 @@ def locked(store: Store, name: str) -> Iterator[threading.Event]:
 
 @contextmanager
 def file_lock(path: Path, name: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock on the file `path`, which is made; it is called `name`. The kernel ends it with its process.
+    """Hold the lock called `name` on the file `path`, which is created. The kernel releases it with its process.
 
-    Raises StoreError where another process holds it, unless that is to be waited for, and where there are no locks.
+    Raises StoreError if another process holds it, unless `wait` is set, and if the file system has no locks.
     """
-    import fcntl  # Windows has none; there, records can still be read
+    import fcntl  # not on Windows, where records can still be read
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,9 +73,9 @@ def file_lock(path: Path, name: str, *, wait: bool = False) -> Iterator[None]:
                 f"{name} is already running (process {holder}, lock {path}); "
                 "wait for it to finish, or stop it with Ctrl-C there"
             ) from None
-        except OSError as error:  # some network file systems have none
+        except OSError as error:  # some network file systems have no locks
             raise StoreError(f"{path}: the lock of {name} cannot be had ({error.strerror})") from None
-        with suppress(OSError):  # it is for others to read: a full disk does not matter
+        with suppress(OSError):  # only for others to read: a full disk does not matter
             os.ftruncate(file.fileno(), 0)
             os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield
@@ -81,7 +83,7 @@ def file_lock(path: Path, name: str, *, wait: bool = False) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Claim:
-    """What one object says: who holds the lock, and until when."""
+    """The content of one object: who holds the lock, and until when."""
 
     host: str
     pid: int
@@ -89,12 +91,12 @@ class _Claim:
 
     @property
     def own(self) -> bool:
-        """Whether it is of this process, which holds a lock once at a time."""
+        """Whether it belongs to this process, which holds a lock only once at a time."""
         return (self.host, self.pid) == (_host(), os.getpid())
 
     @property
     def holds(self) -> bool:
-        """Whether it keeps this process out: its time is not over, and its process not known to be dead."""
+        """Whether it excludes this process: it has not expired, and its process is not known to be dead."""
         if self.own or datetime.fromisoformat(self.until) <= datetime.now(UTC):
             return False
         if self.host != _host():
@@ -109,8 +111,8 @@ class _Claim:
 
 
 def _host() -> str:
-    """Tells this boot of this host, and a container on it, from another; no name can be read out of it."""
-    with suppress(OSError):  # processes have their numbers in a namespace
+    """Identifies this boot of this host, or of a container on it; no name can be recovered from it."""
+    with suppress(OSError):  # process ids are unique within a namespace
         return hashlib.sha256(f"{boot_id()} {Path('/proc/self/ns/pid').readlink()}".encode()).hexdigest()[:16]
     return hashlib.sha256(f"{boot_id()} {uuid.getnode()}".encode()).hexdigest()[:16]
 
@@ -123,7 +125,7 @@ def _object_lock(store: S3Store, name: str) -> Iterator[threading.Event]:
     def renew() -> None:
         nonlocal number
         while not done.wait(_RENEW_S):
-            # A store that is away for a moment is asked again; the claim is good for several renewals.
+            # A store that is briefly unreachable is asked again; a claim outlasts several renewals.
             with suppress(StoreError):
                 renewed = _follow(store, name, number, _VALID)
                 if renewed is None:
@@ -139,14 +141,14 @@ def _object_lock(store: S3Store, name: str) -> Iterator[threading.Event]:
         done.set()
         thread.join(60)
         if not lost.is_set():
-            with suppress(StoreError):  # it ends by itself
+            with suppress(StoreError):  # it expires by itself
                 _follow(store, name, number, timedelta(0))
 
 
 def _acquire(store: S3Store, name: str) -> int:
-    """The number of the claim that was made. Raises StoreError where another process holds the lock, or may hold it."""
+    """The number of the claim that was made. Raises StoreError if another process holds the lock, or may hold it."""
     while True:
-        # Others may lie there too, such as the object by which a console shows a folder.
+        # There may be other objects, such as the one by which a console represents a folder.
         claims = {int(found[1]): key for key in store.objects(f"{_FOLDER}/{name}/") if (found := _NUMBER.search(key))}
         number = max(claims, default=0)
         if number:
@@ -162,7 +164,7 @@ def _acquire(store: S3Store, name: str) -> int:
 
 
 def _follow(store: S3Store, name: str, number: int, valid: timedelta) -> int | None:
-    """The number of the claim that was made behind `number`; None where another process has made one there."""
+    """The number of the claim that was made after `number`; None if another process has made one there."""
     while True:
         number += 1
         claim = _Claim(_host(), os.getpid(), (datetime.now(UTC) + valid).isoformat(timespec="seconds"))
@@ -170,14 +172,14 @@ def _follow(store: S3Store, name: str, number: int, valid: timedelta) -> int | N
         if store.create_object(key, json.dumps(asdict(claim)).encode()):
             return number
         there = _read(store, key)
-        if there == claim:  # boto3 had to ask twice
+        if there == claim:  # boto3 sent the request twice
             return number
         if not there.own:
             return None
 
 
 def _read(store: S3Store, key: str) -> _Claim:
-    """The claim in the object `key`. Raises StoreError where it is none: who holds the lock is unknown then."""
+    """The claim in the object `key`. Raises StoreError if it is not one: then the holder of the lock is unknown."""
     try:
         claim = _Claim(**json.loads(store.read_object(key)))
         if (
@@ -186,7 +188,7 @@ def _read(store: S3Store, key: str) -> _Claim:
             or not 0 < claim.pid < 1 << 31
         ):
             raise ValueError(claim)
-    except (ValueError, TypeError, RecursionError):  # what json and a dataclass say of words that are not theirs
+    except (ValueError, TypeError, RecursionError):  # errors of json and the dataclass for other content
         raise StoreError(
             f"{store.name}/{key}: is no claim of this version of bench, so who holds the lock is unknown; "
             "delete it once no sweep and no compaction runs"

@@ -1,12 +1,12 @@
-"""Records as lines of a job's log, which is the first store that a record reaches.
+"""Records as lines of a job's log, the first store that a record reaches.
 
     bench-record: 1,v1/runs/2026/11/22/<id>.json,1824,0123456789abcdef,eNqdV01z2z…
 
 The line holds the version of this format, the record's key, the length of what follows, the first 16 digits of the
-record's SHA-256, and its bytes, compressed by zlib, in base64 without padding: about 2 kB for a run. Anything may stand
-before it in its line. What logs do to lines is undone where it can be: colours, carriage returns, a terminal that wraps
-them, another program that writes into the midst of one. The checksum decides, whatever became of the head: a record
-says its own key. A line that does not come whole is damaged, and named.
+record's SHA-256, and its bytes, compressed by zlib, in base64 without padding: about 2 kB for a run. Anything may
+precede it in its line. What logs do to lines is undone as far as possible: colours, carriage returns, wrapping by a
+terminal, output of another program in the middle. The checksum decides, whatever happened to the head, since a record
+contains its own key. A line that is not complete is damaged, and named.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from bench.sealed import LINE_MARK, LINE_VERSION, record_line
 from bench.store.base import DamagedLine, RawRecord
 from bench.store.log_line import LINES_BETWEEN, PAYLOAD, Partial, Prefix
 
-# A whole head; or the end of one whose beginning is altered, with the payload that follows.
+# A complete head; or the end of one whose beginning is altered, followed by the payload.
 _HEAD = re.compile(
     r"bench-record: ?(?P<version>\d{1,4}),(?P<key>[\w./-]{1,200}),(?P<length>\d{1,9}),(?P<digest>[0-9a-f]{16}),"
     r"|(?<![0-9a-f])(?P<rest>[0-9a-f]{16})(?:[^A-Za-z0-9+/](?=eN[A-Za-z0-9+/]{8})|,$)"
-    r"|[^A-Za-z0-9+/](?=eN[A-Za-z0-9+/]{16})",  # as what zlib has compressed begins
+    r"|[^A-Za-z0-9+/](?=eN[A-Za-z0-9+/]{16})",  # the beginning of zlib's output
     re.ASCII,
 )
 _MAY_BEGIN = re.compile(r"bench-record:|eN|[0-9a-f]{16},$")
@@ -35,12 +35,12 @@ _MARK = re.compile(r"bench-record: ?\d{1,4}(?:,([\w./-]{0,200}))?", re.ASCII)
 _STARTED = re.compile(
     r"bench-record: ?(?:\d[\w./,-]{0,250})?$|(?:b|be|ben|benc|bench|bench-|bench-r[ecord]{0,5})$", re.ASCII
 )
-# The same in bytes without their blanks and line ends.
+# The same in bytes, without blanks and line ends.
 _MAY_BEGIN_IN = re.compile(rb"bench-record:|[0-9a-f]{16},eN")
-# Colours and cursor movements, links, and what is left of the control characters.
+# Colours and cursor movements, links, and the remaining control characters.
 _UNSEEN = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]|[\x00-\x1f\x7f]")
 
-_LONGEST_START = 512  # of a record's line with what stands before it
+_LONGEST_START = 512  # of a record's line with what precedes it
 _LONGEST_LINE = 1 << 20  # a longer one is read as if it were wrapped here
 _LONGEST_PAYLOAD = 1 << 22
 _OPEN_AT_ONCE = 32
@@ -52,12 +52,12 @@ def to_line(document: AnyDocument) -> str:
 
 
 def echo(document: AnyDocument) -> None:
-    """Write `document` to stdout as a line, at once.
+    """Write `document` to stdout as a line, without buffering.
 
-    Where the reader is gone or the disk full, nothing goes to stdout any more: what is measured goes to its store.
+    If the reader is gone or the disk is full, nothing more goes to stdout: records still go to their store.
     """
     try:
-        # In one piece, so that no other program writes into it: a pipe takes 4 kB whole.
+        # In one piece, so that no other program writes into it: writes of up to 4 kB to a pipe are atomic.
         sys.stdout.write(to_line(document) + "\n")
         sys.stdout.flush()
     except (OSError, ValueError) as error:  # ValueError: it is closed
@@ -68,16 +68,16 @@ def echo(document: AnyDocument) -> None:
 
 
 def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
-    """The records in a log that comes in chunks of any size, as often as they stand there, and what is damaged.
+    """The records in a log that comes in chunks of any size, including repeated ones, and what is damaged.
 
-    Few of its bytes are in memory at once, however long the log and its lines are.
+    Only a small part is in memory at once, however long the log and its lines are.
     """
     reader, rest, number = _Reader(), b"", 0
     for chunk in chunks:
-        # Without NUL, UTF-16 reads as ASCII: what `>` of PowerShell writes.
+        # Without NUL, UTF-16, which `>` of PowerShell writes, reads as ASCII.
         rest += chunk.replace(b"\0", b"")
         if reader.idle and not _MAY_BEGIN_IN.search(rest.translate(None, b"\r\n\t ")):
-            # Gigabytes of other text: all but the end, where the beginning of a record may stand.
+            # Gigabytes of other text: skip all but the end, which may be the beginning of a record.
             end = max(len(rest) - _LONGEST_START, 0)
             end = max(rest.rfind(b"\n", 0, end), rest.rfind(b"\r", 0, end)) + 1 or end
             number += rest.count(b"\n", 0, end) + rest.count(b"\r", 0, end)
@@ -89,7 +89,7 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
             lines, rest = [*lines, rest], b""
         for line in lines:
             number += 1
-            yield from reader.line(number, line.decode("latin-1"))  # which reads any bytes
+            yield from reader.line(number, line.decode("latin-1"))  # decodes any bytes
     for line in re.split(rb"[\r\n]", rest):
         number += 1
         yield from reader.line(number, line.decode("latin-1"))
@@ -97,12 +97,12 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
 
 
 def read_log_text(pieces: Iterable[str]) -> Iterator[RawRecord | DamagedLine]:
-    """The same of a log that comes as text, which may hold what has no UTF-8."""
+    """The same for a log that comes as text, which may contain what UTF-8 cannot encode."""
     return read_log(piece.encode(errors="replace") for piece in pieces)
 
 
 class _Start(NamedTuple):
-    """What may be the beginning of a record's line: its text so far, what stood before it, where it went on last."""
+    """A possible beginning of a record's line: its text so far, what preceded it, the last line that continued it."""
 
     line: int
     text: str
@@ -115,18 +115,18 @@ class _Start(NamedTuple):
         return _MARK.match(self.text)
 
     def joined(self, line: str) -> str | None:
-        """Its text with what `line` adds; None where that is other text."""
+        """Its text with what `line` adds; None if that is other text."""
         joined = self.text + self.prefix.without(line)
         head = _HEAD.match(joined)
         return joined if (head and head["version"]) or _STARTED.match(joined) else None
 
     @property
     def key(self) -> str:
-        """What there is of the record's key."""
+        """The part of the record's key that is known."""
         return (self.mark and self.mark[1]) or ""
 
     def end(self) -> DamagedLine:
-        """What is to be said of it where no more comes."""
+        """What to report if nothing more of it comes."""
         return DamagedLine(self.line, self.key, "its head is cut off or altered")
 
 
@@ -136,7 +136,7 @@ class _Reader:
     def __init__(self) -> None:
         self._open: list[Partial] = []
         self._starts: list[_Start] = []
-        self._last = 0  # line that holds something
+        self._last = 0  # the last line that is not blank
 
     @property
     def idle(self) -> bool:
@@ -144,12 +144,12 @@ class _Reader:
         return not (self._open or self._starts)
 
     def line(self, number: int, line: str) -> Iterator[RawRecord | DamagedLine]:
-        """What is known with this line."""
+        """What is complete, or given up, with this line."""
         text = _UNSEEN.sub("", line) if "\x1b" in line or not line.isprintable() else line
         if not text.strip():
             return
         text, self._last = text.replace("\\/", "/"), number  # a slash as some write it in JSON
-        start = self._start_of(text, number)  # whose line may be an earlier one
+        start = self._start_of(text, number)  # which may have begun in an earlier line
         found = _HEAD.finditer(start.text) if _MAY_BEGIN.search(start.text) else ()
         heads = [head for head in found if self._is_head(head)]
         yield from self._go_on(text, begun=bool(heads))
@@ -164,15 +164,15 @@ class _Reader:
         yield from (each.end() for each in given_up if each.mark)
 
     def end(self) -> Iterator[RawRecord | DamagedLine]:
-        """What was never whole."""
+        """What was never complete."""
         yield from (partial.end() for partial in self._open)
-        # A mark alone is a record's where the log breaks off behind it.
+        # A mark alone is that of a record if the log ends after it.
         last = [start for start in self._starts if start.text.strip() == LINE_MARK and start.line == self._last]
         yield from (start.end() for start in self._starts if start.mark or start in last)
 
     def _start_of(self, text: str, number: int) -> _Start:
-        """The beginning of a record that goes on in `text`, with it; else the line alone."""
-        # That of the same writer first: those of several ranks may be cut in the same place.
+        """The beginning of a record that continues in `text`, joined with it; otherwise the line alone."""
+        # The same writer's first: lines of several ranks may be cut in the same place.
         for start in sorted(self._starts, key=lambda start: not start.prefix.wrote(text)):
             if joined := start.joined(text):
                 self._starts.remove(start)
@@ -180,13 +180,13 @@ class _Reader:
         return _Start(number, text, Prefix(), number)
 
     def _is_head(self, head: re.Match[str]) -> bool:
-        """Whether a record begins there: without a mark only where one stands before, or digest and payload tell."""
+        """Whether a record begins there: without a mark only if one precedes it, or digest and payload show it."""
         if head["version"] or LINE_MARK in head.string[: head.start()] or any(each.mark for each in self._starts):
             return True
         return head["rest"] is not None and head.end() < len(head.string)
 
     def _keep(self, start: _Start, after: int, before: int, number: int) -> None:
-        """Keep what between two places of a line may be the beginning of a record, and has no whole head yet."""
+        """Keep what, between two places of a line, may be the beginning of a record without a complete head yet."""
         text = start.text[:before]
         started = _STARTED.search(text, max(after, before - 300)) if before == len(start.text) else None
         places = [mark.start() for mark in _MARK.finditer(text, after)]
@@ -219,7 +219,7 @@ class _Reader:
             at = head.start()
             line, prefix = (number, Prefix(start.text[:at])) if at else (start.line, start.prefix)
             return Partial(line, head["key"], int(head["length"]), head["digest"], prefix)
-        # The end of a head: of the last one that its own writer has begun, or else anybody.
+        # The end of a head: of the last one begun by the same writer, otherwise by any.
         begun = sorted(filter(lambda each: each.mark, self._starts), key=lambda each: each.prefix.wrote(start.text))
         if not begun:
             return Partial(number, "", None, head["rest"] or "", Prefix())
@@ -227,7 +227,7 @@ class _Reader:
         return Partial(begun[-1].line, begun[-1].key, None, head["rest"] or "", begun[-1].prefix)
 
     def _go_on(self, text: str, *, begun: bool) -> Iterator[RawRecord | DamagedLine]:
-        """Give the line to the records that have begun. Where others begin in it, it is none of theirs."""
+        """Give the line to the records that have begun. If others begin in it, it belongs to none of them."""
         for partial in list(self._open):
             record = None
             if begun:

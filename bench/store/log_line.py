@@ -1,7 +1,7 @@
 """A record whose line in a log has begun, reassembled from its pieces in spite of what logs do to lines.
 
-Between the pieces may stand what other programs print, whole lines of it: those of another process by their prefix, and
-words that look like a piece by the characters that they are too many.
+Other programs may have printed whole lines between the pieces: those of another process are recognised by their prefix,
+and words that look like a piece by the number of characters in excess.
 """
 
 from __future__ import annotations
@@ -21,46 +21,46 @@ from bench.store.base import DamagedLine, RawRecord
 from bench.store.files import LARGEST_RUN
 
 PAYLOAD = re.compile(r"[A-Za-z0-9+/]*")
-LINES_BETWEEN = 8  # of other text, one after the other, before a line that was broken off is given up
-# How often the pieces of a line are put together before it counts as damaged; and where its length is unknown.
+LINES_BETWEEN = 8  # of other text in succession, after which a truncated line is given up
+# How often the pieces of a line are joined before it counts as damaged; and if its length is unknown.
 _TRIES, _TRIES_BLIND = 32, 256
 _TRIES_OF_OTHERS = 512  # with pieces of other writers
-_DROPPED = 3  # pieces that are not its own, at most, beside those of other prefixes
+_DROPPED = 3  # at most so many pieces of others, not counting those with other prefixes
 _SHORTEST, _COMBINATIONS = 16, 64
 _CLOCK = re.compile(r"\S*\d\d:\d\d:\d\d\S*|\b[PF]\b")
 
 
 class Prefix:
-    """What a log puts before its lines: a time, a process, a rank."""
+    """What a log writes before its lines: a time, a process, a rank."""
 
     def __init__(self, text: str = "") -> None:
         self._text = text[-200:]
-        # Kubernetes marks with P what it cut, and with F the last part.
+        # Kubernetes marks partial lines with P, and the last part with F.
         parts = re.split(r"(\d+|\b[PF]\b)", self._text)
         spelled = [r"\d+" if each.isdigit() else "[PF]" if each in ("P", "F") else re.escape(each) for each in parts]
         self._shape = re.compile("".join(spelled) if text else r"(?!)")
 
     def split(self, line: str) -> tuple[str, str] | None:
-        """A prefix of the same shape, whatever the numbers in it, and the rest of `line`; None without one."""
+        """A prefix of the same shape, with any numbers, and the rest of `line`; None without one."""
         found = self._shape.match(line)
         return (found[0], line[found.end() :]) if found else None
 
     def without(self, line: str) -> str:
-        """`line` without a prefix of this shape, where it has one, and without what indents it."""
+        """`line` without a prefix of this shape, if it has one, and without indentation."""
         split = self.split(line)
         return (split[1] if split else line).lstrip()
 
     def wrote(self, line: str) -> bool:
-        """Whether it stands before `line`, but for the time of day; what a terminal has wrapped stands alone."""
+        """Whether it precedes `line`, apart from the time of day; a line wrapped by a terminal has no prefix."""
         split = self.split(line)
         return split is None or _CLOCK.sub("", self._text) == _CLOCK.sub("", split[0])
 
 
 @dataclass
 class Partial:
-    """A record whose line has begun. `length` is None, and `digest` or `key` empty, where its head does not tell.
+    """A record whose line has begun. `length` is None, and `digest` or `key` empty, if its head does not contain them.
 
-    `pieces` are all that may be of it, `held` characters of them; `own` those that its own writer has printed.
+    `pieces` are all that may belong to it, `held` characters together; `own` those printed by its own writer.
     """
 
     line: int
@@ -76,12 +76,12 @@ class Partial:
     between: int = 0
 
     def begin(self, piece: str) -> RawRecord | None:
-        """The record, if it is whole with its first piece."""
+        """The record, if it is complete with its first piece."""
         self.pieces, self.own, self.held = [piece], [piece], len(piece)
         return self._whole(own=True)
 
     def go_on(self, line: str) -> RawRecord | None:
-        """The record, if it is whole with what `line` holds of it."""
+        """The record, if it is complete with the piece in `line`."""
         split = self.prefix.split(line)
         piece = (split[1] if split else line).strip()
         if not piece or not PAYLOAD.fullmatch(piece):
@@ -96,14 +96,14 @@ class Partial:
 
     @property
     def lost(self) -> bool:
-        """Whether no more of it is to be expected."""
+        """Whether nothing more of it is expected."""
         tries = _TRIES_BLIND if self.length is None else _TRIES
         if self.tries >= tries or self.tries_of_others >= _TRIES_OF_OTHERS:
             return True
         return self.between > LINES_BETWEEN
 
     def end(self) -> RawRecord | DamagedLine:
-        """What is to be said of it where no more comes; its length may be what was altered."""
+        """What to report if nothing more of it comes; its length may be what was altered."""
         if self.length is not None and (record := self._read("".join(self.own))):
             return record
         own = sum(map(len, self.own))
@@ -131,14 +131,14 @@ class Partial:
         return RawRecord(key, raw) if key else None
 
     def _payloads(self) -> Iterator[str]:
-        """What the whole may be, the likeliest first."""
+        """What the complete payload may be, the likeliest first."""
         for pieces in (self.own, self.pieces):
             whole = "".join(pieces)
             if self.length is None:
                 yield whole
             elif len(whole) >= self.length:
                 yield whole[: self.length]
-                # What another program wrote into the line may begin with letters that look like ours.
+                # What another program wrote into the line may begin with characters of the same alphabet.
                 rest = "".join(pieces[1:])
                 yield (pieces[0][: max(self.length - len(rest), 0)] + rest)[: self.length]
                 yield _of_one_width(pieces)
@@ -146,14 +146,14 @@ class Partial:
 
 
 def _of_one_width(pieces: list[str]) -> str:
-    """Without what is shorter than the rest, but for the first and the last: lines are wrapped at one width."""
+    """Without pieces shorter than the others, except the first and the last: lines are wrapped at one width."""
     first, middle, last = pieces[0], pieces[1:-1], pieces[-1]
     width = max(map(len, middle), default=0)
     return "".join([first, *(piece for piece in middle if len(piece) == width), last if len(pieces) > 1 else ""])
 
 
 def _without(pieces: list[str], excess: int) -> Iterator[str]:
-    """`pieces` without a few that have `excess` characters together: words of other programs, which are short."""
+    """`pieces` without a few that have `excess` characters together: short words of other programs."""
     short = sorted(range(1, len(pieces)), key=lambda index: len(pieces[index]))[:_SHORTEST]
     for count in range(1, _DROPPED + 1):
         for dropped in combinations(short, count):
@@ -162,7 +162,7 @@ def _without(pieces: list[str], excess: int) -> Iterator[str]:
 
 
 def _unpacked(payload: str) -> bytes | None:
-    """The bytes in the base64 text, which ends by itself; None where they are altered, or far too many."""
+    """The bytes in the base64 text, which marks its own end; None if they are altered, or far too many."""
     whole = payload[: len(payload) - (len(payload) % 4 == 1)]
     try:
         inflater = zlib.decompressobj()
@@ -173,7 +173,7 @@ def _unpacked(payload: str) -> bytes | None:
 
 
 def _key(raw: bytes) -> str | None:
-    """The key that a record says itself; None where it is not right."""
+    """The key that a record contains itself; None if the record is invalid."""
     with suppress(RecordError):
         return from_bytes(raw, "").key()
     return None

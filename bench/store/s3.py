@@ -1,7 +1,7 @@
 """A store below an S3 prefix: one object per record, created once, safe for concurrent writers.
 
-A record is put with `If-None-Match: *` and its SHA-256, so that S3 itself refuses to overwrite one and to take altered
-bytes. Credentials, region, endpoint, profile and role are boto3's own settings; docs/s3.md names them.
+A record is put with `If-None-Match: *` and its SHA-256, so that S3 itself refuses to overwrite one and to accept
+altered bytes. Credentials, region, endpoint, profile and role are boto3's own settings; docs/s3.md names them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from bench.store.s3_listing import Page, list_pages
 from bench.tracking import tracked
 
 _URL = re.compile(r"s3:/+([A-Za-z0-9._-]{1,255})(/[^?#@\s]*)?", re.IGNORECASE)
-# It stays there: a bucket that takes records need not let anyone delete.
+# It stays there: writing records needs no permission to delete.
 _PROBE = ".tmp/writable"
-# Folders that are listed by their subfolders, those at once: runs are listed by month.
+# Folders that are listed by subfolder, concurrently: runs are listed by month.
 _BRANCH = re.compile(rf"{ROOT}/(runs/(\d{{4}}/)?)?")
 _TRIES, _PAUSE = 5, 0.1  # s, doubled at each try
-# A run that is put so long after its id was made is marked: its key sorts among those of runs looked at already.
+# A run that is put so long after its id was created is marked: its key sorts among those already read.
 LATE, LATE_AFTER = f"{ROOT}/compact/late/", timedelta(minutes=15)
 # Starting processes takes as long as reading a thousand records.
 _WORTH_PROCESSES = 4000
@@ -41,13 +41,13 @@ _BATCH = 500
 
 
 class S3Store:
-    """The store at `url`, such as `s3://bucket/prefix`. Nothing is asked of S3 before it is needed."""
+    """The store at `url`, such as `s3://bucket/prefix`. S3 is not contacted before it is needed."""
 
     def __init__(self, url: str) -> None:
         found = _URL.fullmatch(url)
         parts = (found[2] or "").split("/") if found else []
-        # Every HTTP library resolves . and .. on the way, behind the signature.
-        if found is None or {".", ".."}.intersection(parts):  # not repeated: people put keys into URLs
+        # Every HTTP library resolves . and .. after the request is signed.
+        if found is None or {".", ".."}.intersection(parts):  # not shown: people put keys into URLs
             raise StoreError(
                 "the store's URL is invalid; write s3://bucket/prefix, without keys, a password, /./ or /../"
             )
@@ -66,7 +66,7 @@ class S3Store:
         return self._name
 
     def check_writable(self) -> None:
-        """Prove that the bucket takes an object, and takes it only once; a small one stays there, `.tmp/writable`.
+        """Check that the bucket accepts an object, and only once; a small one remains there, `.tmp/writable`.
 
         Raises StoreError, in one line with what to do.
         """
@@ -76,7 +76,7 @@ class S3Store:
                 f"store {self._name}: the server ignores If-None-Match, so records could be overwritten; "
                 "use one that supports conditional writes"
             )
-        # A 412 is believed once the object is seen: there are servers that refuse where nothing lies.
+        # A 412 is believed once the object was read: some servers refuse although there is none.
         if self._there(_PROBE) != data:
             raise StoreError(
                 f"store {self._name}: {_PROBE} reads back altered, as records would; check what is in between, such "
@@ -86,25 +86,25 @@ class S3Store:
     def put(self, document: AnyDocument) -> str:
         """Store `document` and return its key, once S3 has confirmed it.
 
-        Putting the same document again changes nothing and succeeds. Raises ConflictError, naming the object,
-        where another document lies there; StoreError where S3 does not take it.
+        Putting the same document again changes nothing and succeeds. Raises ConflictError, naming the object, if
+        another document is there; StoreError if S3 does not accept it.
         """
         key, data = document.key(), to_bytes(document)
-        begun = self._mark_late(document, time_of(document.id))  # before: a mark alone does no harm
+        begun = self._mark_late(document, time_of(document.id))  # first: a mark without a run does no harm
         if not self._create(key, data) and self._there(key) != data:
             raise ConflictError(
                 f"{self._name}/{key}: another document is here already, and records are never overwritten; "
                 "compare them, then give another store with --store"
             )
-        self._mark_late(document, begun)  # a machine may sleep in between
+        self._mark_late(document, begun)  # the machine may have slept in between
         return key
 
     def read(self, key: str) -> AnyDocument:
-        """The document under `key`. Raises RecordError, naming the object, if it is missing or not right."""
+        """The document under `key`. Raises RecordError, naming the object, if it is missing or invalid."""
         return parse(self.read_bytes(key), key, f"{self._name}/{key}")
 
     def read_bytes(self, key: str) -> bytes:
-        """The object under `key`, unread. Raises RecordError, naming it, if it is missing; StoreError if S3 fails."""
+        """The bytes of the object `key`, unchecked. Raises RecordError if it is missing, StoreError if S3 fails."""
         try:
             return self.read_object(require_record_key(key), LARGEST_RECORD)
         except S3Error as error:
@@ -113,9 +113,9 @@ class S3Store:
             raise RecordError(f"{self._name}/{key}: cannot be read (no such object)") from None
 
     def read_object(self, key: str, most: int | None = None) -> bytes:
-        """The object under `key`, which need be no record. Raises StoreError; RecordError for one of more bytes.
+        """The object under `key`, a record or not. Raises StoreError; RecordError if it has more than `most` bytes.
 
-        One that breaks off midway is asked for again, as boto3 does with what fails before.
+        A download that breaks off is repeated, as boto3 does for requests that fail earlier.
         """
         client = self._client
         left = tries(client)
@@ -135,7 +135,7 @@ class S3Store:
                     raise
 
     def _there(self, key: str) -> bytes:
-        """The object under `key`, of which S3 said that it is there. Raises StoreError where it is not."""
+        """The object under `key`, which exists according to S3. Raises StoreError if it does not."""
         try:
             return self.read_object(key)
         except S3Error as error:
@@ -147,7 +147,7 @@ class S3Store:
             ) from None
 
     def _mark_late(self, document: AnyDocument, begun: datetime) -> datetime:
-        """Mark a run that is put long after `begun`, for the compact layer; return from when on it is late again."""
+        """Mark a run that is put long after `begun`, for the compact layer; return the time to count from next."""
         now = utc_now()
         if not isinstance(document, Run) or now - begun <= LATE_AFTER:
             return begun
@@ -155,11 +155,11 @@ class S3Store:
         return now
 
     def create_object(self, key: str, data: bytes) -> bool:
-        """Create an object that need be no record: whether it was made; False where one lies there already."""
+        """Create an object, a record or not. Returns False if it already exists."""
         return self._create(key, data)
 
     def objects(self, prefix: str, *, after: str = "") -> list[str]:
-        """The keys of all objects that begin with `prefix`, sorted, records or not; only those beyond `after`."""
+        """The keys of all objects that begin with `prefix`, sorted, records or not; only those after `after`."""
         cut, more = len(self._above), {"StartAfter": self._above + after} if after else {}
         keys = {key[cut:] for page in self._pages(prefix, **more) for key in page.keys}
         return sorted(key for key in keys if key > after)
@@ -167,7 +167,7 @@ class S3Store:
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes | RecordError]:
         """The objects under `keys`, in that order, or why one cannot be read. Raises StoreError if S3 fails.
 
-        Many are read by as many processes as there are cores: boto3 keeps one busy with 500 a second.
+        Many are read by a process per core: with boto3, one core reads 500 per second.
         """
         if len(keys) >= _WORTH_PROCESSES:
             batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
@@ -179,13 +179,13 @@ class S3Store:
             except RecordError as error:
                 return error
 
-        self._client  # noqa: B018 -- made once, before many threads ask for it
+        self._client  # noqa: B018 -- created once, before many threads use it
         return in_threads(read, keys)
 
     def keys(self, prefix: str = f"{ROOT}/") -> Iterator[str]:
-        """The keys that begin with `prefix`, sorted; other objects than records are skipped.
+        """The keys that begin with `prefix`, sorted; objects that are not records are skipped.
 
-        Raises StoreError where nothing at all lies below the store's prefix, or where it cannot be listed.
+        Raises StoreError if there is nothing at all below the store's prefix, or if it cannot be listed.
         """
         keys: list[str] = []
         folders = [prefix]
@@ -201,9 +201,9 @@ class S3Store:
         return iter(sorted(keys))
 
     def _list(self, prefix: str) -> tuple[list[str], list[str]]:
-        """The keys that begin with `prefix`, and the folders to look into beside them."""
+        """The keys that begin with `prefix`, and the folders that remain to be listed."""
         pages = list(self._pages(prefix, **({"Delimiter": "/"} if _BRANCH.fullmatch(prefix) else {})))
-        # As sets: some servers repeat a folder at the turn of a page.
+        # As sets: some servers repeat a folder on the next page.
         keys = {key for page in pages for key in page.keys}
         folders = {folder for page in pages for folder in page.prefixes} - {self._above + prefix}
         cut = len(self._above)
@@ -212,7 +212,7 @@ class S3Store:
     def _pages(self, prefix: str, **more: Any) -> Iterator[Page]:
         return list_pages(self._name, self._client, Bucket=self._bucket, Prefix=self._above + prefix, **more)
 
-    # Another writer is busy with this very object, and S3 asks to try again.
+    # Another writer is writing this very object, and S3 asks to try again.
     @retry(
         retry=retry_if_exception(lambda error: isinstance(error, S3Error) and error.status == 409),
         stop=stop_after_attempt(_TRIES),
@@ -220,7 +220,7 @@ class S3Store:
         reraise=True,
     )
     def _create(self, key: str, data: bytes) -> bool:
-        """Whether the object was made; False where one lies there already."""
+        """Whether the object was created; False if it already exists."""
         client, digest = self._client, b64encode(hashlib.sha256(data).digest()).decode()
         asked = {"IfNoneMatch": "*", "ChecksumSHA256": digest, **encryption()}
         place = {"Bucket": self._bucket, "Key": self._above + key}
@@ -242,7 +242,7 @@ def _content_type(key: str) -> str:
     return "application/vnd.apache.parquet" if key.endswith(".parquet") else "application/json"
 
 
-_opened = cache(S3Store)  # a client takes longer to make than a batch's first request
+_opened = cache(S3Store)  # creating a client takes longer than a batch's first request
 
 
 def _read_batch(url: str, keys: Sequence[str]) -> list[bytes | RecordError]:

@@ -53,7 +53,7 @@ _ANSWERS = {
     "SlowDown": _FAILING,
     "InvalidObjectState": "the object is archived; restore it in its bucket, then try again",
 }
-# What boto3 itself says -> what it means. The first that fits counts.
+# boto3's own errors -> what they mean. The first match counts.
 _TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     (
         (boto.NoCredentialsError,),
@@ -77,7 +77,7 @@ _TROUBLE: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         f"the endpoint's URL is invalid; check {ENDPOINT} and AWS_DEFAULT_REGION",
     ),
 )
-# What a record is put with, beyond what every server does -> words by which an answer names it, and what to do.
+# Parameters of a put that not every server supports -> words by which an answer names them, and what to do.
 _ASKED = {
     "ServerSideEncryption": (
         ("server-side-encryption", "kms"),
@@ -98,18 +98,18 @@ _UNSAID = (
 )
 _NOT_DONE = (400, 405, 501)
 _PAGES = (401, 403, 404, 405, 407)
-# A login page, JSON, text: all but nothing and XML.
+# A login page, JSON, text: anything but XML and an empty body.
 _FOREIGN = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[^<\s]|<!doctype|<html)", re.IGNORECASE)
-# Where `make_client`'s answers to listings and puts have the bytes that came.
+# The key under which answers to listings and puts of `make_client`'s clients contain the received bytes.
 RAW_BODY = "RawBody"
-# A server that is not there is given up after three times the first of these, in seconds.
+# An unreachable server is given up after three times the first of these, in seconds.
 _CONNECT, _READ = 5, 30
 _TRIES = 3  # boto3's own
 _ALGORITHMS = ("AES256", "aws:kms", "aws:kms:dsse")
 
 
 class S3Error(StoreError):
-    """S3 did not do it. `status` is its HTTP status, None where it did not answer; `code` its name for the error."""
+    """A request to S3 failed. `status` is its HTTP status, None without an answer; `code` is S3's error code."""
 
     def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
         super().__init__(message)
@@ -118,9 +118,9 @@ class S3Error(StoreError):
 
 @contextmanager
 def translate_errors(store: str, server: str = "the server", asked: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Raise S3Error for what boto3 raises inside, which may be anything.
+    """Raise S3Error for whatever boto3 raises inside.
 
-    `server` is the host and port that is asked for `store`, and `asked` with which parameters.
+    `server` is the host and port of `store`, `asked` the parameters of the request.
     """
     try:
         yield
@@ -131,30 +131,30 @@ def translate_errors(store: str, server: str = "the server", asked: Mapping[str,
         if asked and status in _NOT_DONE and code not in _ANSWERS and not _is_page(status, code):
             message = f"{error.operation_name} was refused (HTTP {status}, {code}): {_advice(error, asked)}"
         raise S3Error(f"store {store}: {message}", status, code) from None
-    except Exception as error:  # beyond its own kinds: what a server says may break it anywhere
+    except Exception as error:  # not only its own errors: an unexpected answer may break it anywhere
         raise S3Error(f"store {store}: {_failed(error, server)}") from None
 
 
 def _advice(error: ClientError, asked: Mapping[str, Any]) -> str:
-    """What was asked for that the server does not do; all that it may be, where the server does not say."""
+    """What was requested that the server does not support; everything possible, if the server does not say."""
     answer = error.response.get("Error", {})
-    # Its words choose among ours and are not repeated: they may hold anything.
+    # Its words select among ours and are not shown: they may contain anything.
     words = " ".join(str(value) for value in answer.values()).lower()
     known = {name: advice.format(asked[name]) for name, (_, advice) in _ASKED.items() if name in asked}
     named = [known[name] for name, (marks, _) in _ASKED.items() if name in asked and any(m in words for m in marks)]
     if not named and "kms" in words:
         named = ["the bucket's own encryption failed; look at its key (KMS)"]
-    # Encryption is the one that the user chose, and can leave.
+    # Encryption is the one that the user chose, and can do without.
     return (named or [known.get("ServerSideEncryption", _UNSAID)])[0]
 
 
 def not_s3(server: str) -> str:
-    """What to say of an answer that no S3 gives, such as a login page."""
+    """What to say about an answer that does not come from S3, such as a login page."""
     return f"{server} does not answer as S3 does; check the host and port in {ENDPOINT}, and the network"
 
 
 def _is_page(status: int | None, code: str) -> bool:
-    """Whether another server than S3 gave the error: a console, a login page. S3 names a code."""
+    """Whether the error comes from something else than S3: a console, a login page. S3 names a code."""
     return code in ("", "None", str(status)) and status is not None and (status in _PAGES or 300 <= status < 400)
 
 
@@ -182,7 +182,7 @@ def _failed(error: Exception, server: str) -> str:
 
 
 def make_client(store: str) -> Any:
-    """A client for the store called `store`. Raises StoreError where boto3's settings do not do."""
+    """A client for the store called `store`. Raises StoreError if boto3's settings are invalid or incomplete."""
     with translate_errors(store):
         client = boto3.Session().client(
             "s3",
@@ -191,7 +191,7 @@ def make_client(store: str) -> Any:
                 connect_timeout=_CONNECT,
                 read_timeout=_READ,
                 max_pool_connections=THREADS,
-                response_checksum_validation="when_required",  # a record holds its own
+                response_checksum_validation="when_required",  # a record contains its own checksum
             ),
         )
     for operation in ("ListObjectsV2", "PutObject"):
@@ -207,9 +207,9 @@ def make_client(store: str) -> Any:
 
 
 def _keep_body(response_dict: dict[str, Any] | None, parsed_response: dict[str, Any] | None, **_: Any) -> None:
-    """Keep an answer's bytes: boto3 reads any XML, and takes what is missing in it for empty or false.
+    """Keep the bytes of an answer: boto3 reads any XML, and takes missing elements for empty or false.
 
-    Raises ResponseParserError for a success that is not S3's, which boto3 would take for a server's failure.
+    Raises ResponseParserError for a success that is not S3's, which boto3 would take for a failure of the server.
     """
     if response_dict is None or parsed_response is None:
         return
@@ -219,7 +219,7 @@ def _keep_body(response_dict: dict[str, Any] | None, parsed_response: dict[str, 
 
 
 def _follow_no_further(context: dict[str, Any], **_: Any) -> None:
-    """Have boto3 ask only once which region a bucket is in: it asks again for each redirect, without an end."""
+    """Have boto3 ask only once for a bucket's region: otherwise it asks again for each redirect, endlessly."""
     context.get("s3_redirect", {})["redirected"] = True
 
 
@@ -229,12 +229,12 @@ def tries(client: Any) -> int:
 
 
 def server(client: Any) -> str:
-    """Host and port that `client` talks to, without anything secret."""
+    """The host and port that `client` talks to, without secrets."""
     return str(urlsplit(client.meta.endpoint_url).netloc)
 
 
 def encryption() -> dict[str, str]:
-    """How S3 is asked to encrypt a record: `BENCH_S3_SSE`, `BENCH_S3_SSE_KMS_KEY_ID`; as the bucket does, if unset.
+    """The parameters for encrypting a record: `BENCH_S3_SSE`, `BENCH_S3_SSE_KMS_KEY_ID`; the bucket's default if unset.
 
     Raises UsageError for an algorithm that S3 does not have.
     """
@@ -250,9 +250,9 @@ def encryption() -> dict[str, str]:
 
 
 def store_settings(store: str) -> dict[str, str]:
-    """What leads another machine to the same S3 as here: region, endpoint, encryption, as environment variables.
+    """The settings by which another machine finds the same S3: region, endpoint, encryption, as environment variables.
 
-    boto3 may have found them in a profile, which does not travel. Raises StoreError where they do not do.
+    boto3 may have found them in a profile, which stays here. Raises StoreError if they are invalid.
     """
     own, client = boto3.Session().region_name or os.environ.get("AWS_REGION"), make_client(store)
     found = {
@@ -264,7 +264,7 @@ def store_settings(store: str) -> dict[str, str]:
 
 
 def store_credentials(store: str) -> dict[str, str]:
-    """The credentials that boto3 finds here, as SkyPilot secrets. Raises StoreError where it finds none."""
+    """The credentials that boto3 finds here, as SkyPilot secrets. Raises StoreError if it finds none."""
     credentials = boto3.Session().get_credentials()
     if credentials is None:
         raise StoreError(

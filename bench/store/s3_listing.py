@@ -1,8 +1,7 @@
 """Listings of a bucket, trusted only if they say that they are complete.
 
-Servers differ in what surrounds the keys: no KeyCount, capital letters, a login page in place of XML. So a listing is
-followed by the keys that it contains, and ends only where the server says so: fewer records than there are would be a
-wrong report.
+Servers differ in what surrounds the keys: no KeyCount, capital letters, a login page instead of XML. So only the keys
+count, and a listing ends only when the server says so: fewer records than there are would make a report wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from bench.errors import StoreError
 from bench.store.s3_client import RAW_BODY, not_s3, server, translate_errors
 
 _LISTING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*<(?:[\w.-]+:)?ListBucketResult[\s/>]")
-# boto3 takes all but `true` in small letters for false.
+# boto3 takes anything but `true` in lower case for false.
 _TRUNCATED = re.compile(rb"<(?:[\w.-]+:)?IsTruncated>\s*(true|false)\s*<", re.IGNORECASE)
 
 
@@ -27,10 +26,10 @@ class Page(NamedTuple):
 
 
 def list_pages(store: str, client: Any, **parameters: Any) -> Iterator[Page]:
-    """The pages of the listing that ListObjectsV2 gives for `parameters`.
+    """The pages of the listing that ListObjectsV2 returns for `parameters`.
 
-    Raises StoreError, which begins with the name of the `store`, where an answer is no listing or names other keys
-    than were asked for, and where the listing does not come to its end.
+    Raises StoreError, which begins with the name of the `store`, if an answer is not a listing or contains keys that
+    were not asked for, and if the listing is incomplete.
     """
     try:
         yield from _pages(store, client, parameters)
@@ -70,7 +69,7 @@ def _pages(store: str, client: Any, parameters: dict[str, Any]) -> Iterator[Page
 def _page(answer: dict[str, Any], prefix: str) -> Page:
     keys = [item.get("Key", "") for item in answer.get("Contents", ())]
     prefixes = [item.get("Prefix", "") for item in answer.get("CommonPrefixes", ())]
-    # Else records would be left out, or listed again below every folder.
+    # Otherwise records would be left out, or listed again below every folder.
     strange = next((name for name in (*keys, *prefixes) if not name.startswith(prefix)), None)
     if strange is not None:
         raise _DoubtError(

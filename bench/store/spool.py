@@ -3,9 +3,9 @@
     <spool>/<group>/store           the store's locator, such as s3://bucket/prefix
     <spool>/<group>/<sha256>.json   a record meant for it
 
-A record is forced to the disk here before its store is asked, and removed once the store has it. So a store that is
-away loses nothing, nor does a process that is killed while it waits for one. Any number of processes may add and drain
-at once: putting a record twice changes nothing.
+A record is forced to the disk here before its store is contacted, and removed once the store has it. So nothing is
+lost if a store is unreachable, or if a process is killed while it waits for one. Any number of processes may add and
+drain concurrently: putting a record twice changes nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Spool:
         if not (self._folder / _STORE).exists():
             create_file(self._folder / _STORE, os.fsencode(self.locator), scratch)
         data = to_bytes(document)
-        # By content, so that two documents of one key, which are in conflict, are both kept.
+        # Named by content, so that two conflicting documents with one key are both kept.
         path = self._folder / f"{hashlib.sha256(data).hexdigest()}.json"
         create_file(path, data, scratch)
         sync_folder(self._folder)
@@ -65,7 +65,7 @@ class Spool:
         return sorted(self._folder.glob("*.json"))
 
     def sweep(self) -> None:
-        """Remove what writers that died a day ago left half-written."""
+        """Remove what writers that died more than a day ago left incomplete."""
         try:
             sweep(self._folder / ".tmp")
         except FileNotFoundError:
@@ -75,7 +75,7 @@ class Spool:
 
 
 def spools() -> list[Spool]:
-    """The spool of every store that records wait for. Raises StoreError where one cannot be read."""
+    """The spools of all stores for which records wait. Raises StoreError if one cannot be read."""
     try:
         locators = [os.fsdecode(read_file(path)) for path in sorted(spool_folder().glob(f"*/{_STORE}"))]
     except OSError as error:
@@ -85,7 +85,7 @@ def spools() -> list[Spool]:
 
 @dataclass(frozen=True)
 class Drained:
-    """How many records went into the store, and why others did not: one error a record, or one for the store."""
+    """How many records went into the store, and why others did not: one error per record, or one for the store."""
 
     stored: int
     errors: list[BenchError]
@@ -94,8 +94,8 @@ class Drained:
 def drain(spool: Spool, store: Store) -> Drained:
     """Put what waits in `spool` into `store`, each record leaving the spool only once the store has it.
 
-    A record in conflict with another, or damaged, stays, and is among the errors. So is a store that fails; nothing
-    more is tried then.
+    A record that conflicts with another, or is damaged, stays, and is among the errors. So is a failure of the store,
+    after which no further record is tried.
     """
     spool.sweep()
     stored = 0
@@ -129,7 +129,7 @@ def _move(path: Path, store: Store) -> BenchError | None:
 
 
 def _put(document: AnyDocument, store: Store) -> None:
-    """Put it. Raises BenchError whatever the store's failure is: no defect of a store may end a series midway."""
+    """Put it. Raises BenchError for any failure of the store, which must not end a series midway."""
     try:
         store.put(document)
     except BenchError:
@@ -143,14 +143,14 @@ def _unreadable(error: OSError) -> StoreError:
 
 
 class GivenUp(BaseException):
-    """Nobody waits for the store any longer. No error, which a library in between would take for one of its own."""
+    """Nobody waits for the store any longer. Not an Exception, which a library in between might handle as its own."""
 
 
 class SpooledWriter:
-    """Puts documents into a store by way of its spool, and loses none where the store fails.
+    """Puts documents into a store by way of its spool, and loses none if the store fails.
 
-    With `echo`, each goes to stdout first, as a line of the job's log. The store is waited for inside `waiting`, which
-    may raise GivenUp: then it is not asked again. `reached`: the store took the last one.
+    With `echo`, each goes to stdout first, as a line of the job's log. Waiting for the store happens inside `waiting`,
+    which may raise GivenUp: then the store is not contacted again. `reached`: the store accepted the last one.
     """
 
     def __init__(
@@ -159,20 +159,20 @@ class SpooledWriter:
         self._store, self._echo, self._waiting = store, echo, waiting
         self._given_up = False
         self._spool = Spool(store.locator)
-        self._refused: list[Path | None] = []  # in the spool, or nowhere but on stderr
+        self._refused: list[Path | None] = []  # in the spool; None: only on stderr
         self.reached = False
 
     def put(self, document: AnyDocument, *, joins: bool = False) -> str:
-        """The document's key. What the store does not take stays in the spool, or at worst goes to stderr.
+        """The document's key. What the store does not accept stays in the spool, or at worst goes to stderr.
 
-        `joins`: another document under its key does as well, such as that of a call that was a moment faster.
+        `joins`: another document under its key will do, such as that of a call that was slightly faster.
         """
         spooled: Path | OSError
-        if self._echo:  # before the store, which may be away for minutes on a machine that has seconds
+        if self._echo:  # before the store, which may not answer for minutes on a machine that has only seconds left
             echo_to_log(document)
         try:
             spooled = self._spool.add(document)
-        except OSError as error:  # no matter, if the store takes it
+        except OSError as error:  # no matter, if the store accepts it
             spooled = error
         try:
             self._ask(document)
@@ -188,7 +188,7 @@ class SpooledWriter:
         return document.key()
 
     def _ask(self, document: AnyDocument) -> None:
-        """Have the store take it. Raises BenchError where it does not, or is not waited for."""
+        """Have the store accept it. Raises BenchError if it does not, or is not waited for."""
         try:
             if not self._given_up:
                 with self._waiting():
@@ -199,15 +199,15 @@ class SpooledWriter:
         raise StoreError(f"store {self._store.name}: no longer waited for")
 
     def drain(self) -> None:
-        """Put what waits for this store, from this call or an earlier one, if the store was there just now."""
+        """Put what waits for this store, from this call or an earlier one, if the store was just reached."""
         if not self.reached:
             return
-        with suppress(StoreError):  # what stays in the spool is counted in the end
+        with suppress(StoreError):  # what stays in the spool is counted at the end
             if done := drain(self._spool, self._store).stored:
                 _say(f"{plural(done, 'record')} that waited in the spool {_are(done)} in {self._store.name} now")
 
     def finish(self) -> None:
-        """Say what still waits for this store. Raises StoreError where a record of this call is not in it."""
+        """Say what still waits for this store. Raises StoreError if a record of this call is not in it."""
         self.drain()
         waiting = len(self._spool.waiting())
         drainable = f"`bench store drain` puts {'it' if waiting == 1 else 'them'} there, or says why not"
@@ -237,7 +237,7 @@ class SpooledWriter:
 
 
 def _say(line: str) -> None:
-    """On stderr even where progress is quiet: it is about what was measured."""
+    """Print on stderr, even without progress output: it is about what was measured."""
     sys.stderr.write(f"bench: {line}\n")
 
 

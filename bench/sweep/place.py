@@ -12,24 +12,24 @@ _ZONE = re.compile(r"([a-z]+(?:-[a-z]+)+-?\d+)-?[a-z]")  # us-east-1a of AWS, us
 
 
 class Place(NamedTuple):
-    """A cloud and a region of it, in small letters. None: any."""
+    """A cloud and a region of it, in lower case. None: any."""
 
     provider: str | None
     region: str | None
 
     def meets(self, other: Place) -> bool:
-        """Whether one machine can be in both."""
+        """Whether a machine can be in both."""
         return all(None in pair or pair[0] == pair[1] for pair in zip(self, other, strict=True))
 
 
 def infra(words: Mapping[str, Any]) -> str:
-    """The place that `words` name, as SkyPilot's `infra` says it: cloud/region/zone, * for any, empty for all."""
+    """The place named by `words`, as SkyPilot's `infra`: cloud/region/zone, * for any, empty for any place."""
     named = words.get("infra") or "/".join(str(words.get(key) or "*") for key in ("cloud", "region", "zone"))
     return str(named).rstrip("/*")
 
 
 def place(words: Mapping[str, Any]) -> Place:
-    """The place that `words` name; a zone alone tells its region."""
+    """The place named by `words`; a zone alone implies its region."""
     provider, region, zone = (*infra(words).lower().split("/"), "", "", "")[:3]
     if region in ("", "*") and (known := _ZONE.fullmatch(zone)):
         region = known[1]
@@ -37,7 +37,7 @@ def place(words: Mapping[str, Any]) -> Place:
 
 
 def narrowed_infra(words: Mapping[str, Any], asked: str) -> str:
-    """The infra `asked`, with what `words` say beyond it, such as the region, where both can be one place."""
+    """The infra `asked`, with what `words` add to it, such as the region, if both can be the same place."""
     own = infra(words)
     if not place(words).meets(place({"infra": asked})):
         return asked

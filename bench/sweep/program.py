@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -15,13 +16,24 @@ from pydantic import AfterValidator, BaseModel, Field, StrictInt, StrictStr
 from bench.programs.job import parse_target
 
 
+def _ranges(numbers: list[int]) -> str:
+    """`numbers`, which are sorted, in short: 0,2-4."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in ranges)
+
+
 def _target(text: str) -> str:
     parse_target(text)
     return text
 
 
 class OfProgram(BaseModel):
-    """What a sweep says in place of `recipes`: a SkyPilot task whose set-up and run stay as they are."""
+    """What a sweep contains in place of `recipes`: a SkyPilot task, whose set-up and run commands stay unchanged."""
 
     task: Annotated[StrictStr, Field(min_length=1)] | None = Field(
         None, description="your own SkyPilot task file instead of recipes; its set-up and run commands stay unchanged"
@@ -34,28 +46,28 @@ class OfProgram(BaseModel):
 
     @property
     def program(self) -> str | None:
-        """What the task is called: the name of its file; None for a sweep of recipes."""
+        """The name of the task: that of its file; None for a sweep of recipes."""
         return Path(self.task).stem if self.task else None
 
     @cached_property
     def task_sha256(self) -> str | None:
-        """The hash of the task file, by which runs of the same task are known; None for a sweep of recipes.
+        """The hash of the task file, which identifies runs of the same task; None for a sweep of recipes.
 
-        It is that of the first look: the file may be edited while its runs are made.
+        It is taken once: the file may be edited while its runs are made.
         """
         return hashlib.sha256(Path(self.task).read_bytes()).hexdigest() if self.task else None
 
-    def program_words(self, runs: int, first: int, deadline: datetime | None) -> tuple[str, ...]:
-        """The words for `bench.programs` that measure runs `first` to `runs` of the task; none for recipes.
+    def program_words(self, runs: int, made: Collection[int], deadline: datetime | None) -> tuple[str, ...]:
+        """The arguments of `bench.programs` that measure those of `runs` runs that are not `made`; none for recipes.
 
-        At `deadline` the machine ends them by itself, however long it was waited for.
+        At `deadline` the machine ends them by itself, however late it was rented.
         """
         if self.program is None:
             return ()
         options = {
             "--name": self.program,
             "--runs": runs,
-            "--first": first,
+            "--only": _ranges([index for index in range(runs) if index not in made]) if made else None,
             "--task-sha256": self.task_sha256,
             "--steps": self.steps,
             "--total-steps": self.total_steps,

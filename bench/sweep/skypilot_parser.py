@@ -2,7 +2,7 @@
 
     python -m bench.sweep.skypilot_parser '[{"accelerators": "V100:1"}]'
 
-prints a line of JSON for each. Importing SkyPilot takes seconds, so what was asked once is not asked again.
+prints a line of JSON for each. Importing SkyPilot takes seconds, so answers are kept.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from bench.billing.offers.query import in_short
 from bench.billing.offers.skypilot import answer_stream, installed, run_child
 
 _PATIENCE_S = 60.0
-# What SkyPilot raises for words that it does not take; anything else, such as a catalogue that cannot be had, says
-# nothing about the words.
+# What SkyPilot raises for words that it does not accept; anything else, such as an unavailable catalogue, says nothing
+# about the words.
 _REFUSALS = ("ValueError", "TypeError", "ValidationError")
 
 
 class Parsed(NamedTuple):
-    """Machines in the order in which they stand, each as `_machines` has it; or why SkyPilot refuses them."""
+    """Machines in the order of the file, each as `_machines` returns it; or why SkyPilot refuses them."""
 
     machines: tuple[dict[str, Any], ...] = ()
     ordered: bool = False
@@ -35,12 +35,12 @@ _known: dict[str, Parsed | None] = {}
 
 
 def parse(resources: Iterable[dict[str, Any]]) -> None:
-    """Have SkyPilot read all of these at once, for `parsed` to know. Without SkyPilot: nothing."""
+    """Have SkyPilot read all of these at once, and keep the answers for `parsed`. Does nothing without SkyPilot."""
     asked = list(dict.fromkeys(text for words in resources if (text := _text(words)) and text not in _known))
     if not asked or not installed():
         return
     _known.update(dict.fromkeys(asked))
-    # More words than a command takes, and an answer that was cut off when time was up.
+    # More words than fit on a command line, or an answer truncated by the time limit.
     with suppress(OSError, json.JSONDecodeError):
         done = run_child("bench.sweep.skypilot_parser", f"[{','.join(asked)}]", _PATIENCE_S)
         for text, line in zip(asked, done.stdout.splitlines(), strict=False):
@@ -49,13 +49,13 @@ def parse(resources: Iterable[dict[str, Any]]) -> None:
 
 
 def parsed(resources: dict[str, Any]) -> Parsed | None:
-    """How SkyPilot reads `resources`; None where it is not installed, or says nothing about them."""
+    """How SkyPilot reads `resources`; None if it is not installed, or says nothing about them."""
     parse([resources])
     return _known.get(_text(resources) or "")
 
 
 def _text(words: dict[str, Any]) -> str | None:
-    """`words` as JSON; None where YAML holds what JSON does not, such as a date."""
+    """`words` as JSON; None if they contain what JSON cannot represent, such as a date."""
     try:
         return json.dumps(words)
     except TypeError:
@@ -70,7 +70,7 @@ def main(asked: list[dict[str, Any]], out: TextIO) -> None:
             found = sky.Task.from_yaml_config({"resources": words, "run": "true"}).resources
             machines = [machine for each in found for machine in _machines(each)]
             answer = {"machines": machines, "ordered": isinstance(found, list) and len(found) > 1, "refused": None}
-        except Exception as error:  # SkyPilot raises what it likes
+        except Exception as error:  # SkyPilot may raise anything
             known = type(error).__name__ in _REFUSALS or type(error).__module__ == "sky.exceptions"
             answer = {"machines": [], "ordered": False, "refused": in_short(error)} if known else {}
         print(json.dumps(answer), file=out, flush=True)

@@ -20,10 +20,12 @@ from pydantic import (
     StrictStr,
     ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
 from bench import variables
+from bench.billing.offers.query import gpu_table
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
 from bench.record.documents import Accelerators
@@ -34,7 +36,7 @@ from bench.text import DURATION, did_you_mean, duration
 Pricing = Literal["on-demand", "spot"]
 
 TASKS = Path("sky")
-SWEEP_TAG = "bench-sweep"  # of every lease of a sweep
+SWEEP_TAG = "bench-sweep"  # on every lease of a sweep
 CLUSTER_PREFIX = "bench-"
 _GPUS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*:[1-9][0-9]*", re.ASCII)
 
@@ -43,8 +45,8 @@ _GPUS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*:[1-9][0-9]*", re.ASCII)
 class Cell:
     """One machine of a sweep. `cloud` is an `infra` of SkyPilot; None: whatever the task file allows.
 
-    `machine` is GPUs and their number, `B300:1`; or a task file, by its name in sky/ or its path. `own_task` is the
-    file of a program of one's own, which takes the place of sky/gpu.yaml.
+    `machine` is GPUs with their number, `B300:1`; or a task file, by its name in sky/ or its path. `own_task` is the
+    task file of the user's program, used in place of sky/gpu.yaml.
     """
 
     sweep: str
@@ -55,7 +57,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Such as `v100-aws-us-east-1-spot`: the same for the same words of a sweep file, unique within it."""
+        """Such as `v100-aws-us-east-1-spot`: determined by the words of the sweep file, unique within it."""
         gpus = self.accelerators
         machine = self.task.stem if gpus is None else f"{gpus.name}x{gpus.count}" if gpus.count > 1 else gpus.name
         words = filter(None, (machine, self.cloud, "spot" if self.spot else None))
@@ -63,7 +65,7 @@ class Cell:
 
     @property
     def cluster(self) -> str:
-        """What SkyPilot calls the machine: `bench-<sweep>-<cell>`."""
+        """SkyPilot's name of the machine: `bench-<sweep>-<cell>`."""
         return cluster_of(self.tag)
 
     @property
@@ -73,12 +75,12 @@ class Cell:
 
     @property
     def accelerators(self) -> Accelerators | None:
-        """The GPUs that take the place of the task file's own; None: it has its own."""
+        """The GPUs that replace those of the task file; None: those of the file."""
         return Accelerators.parse(self.machine) if _GPUS.fullmatch(self.machine) else None
 
     @property
     def task(self) -> Path:
-        """`sky/<machine>.yaml`, or the file that the machine names itself; `sky/gpu.yaml` takes any GPU.
+        """`sky/<machine>.yaml`, or the file that the sweep names; `sky/gpu.yaml` accepts any GPU.
 
         It is relative to the working directory unless the sweep gives a full path.
         """
@@ -91,7 +93,7 @@ class Cell:
 
 
 def cluster_of(tag: str) -> str:
-    """What SkyPilot calls the machine of the cell whose leases have that `SWEEP_TAG`."""
+    """SkyPilot's name of the machine of the cell whose leases have that `SWEEP_TAG`."""
     return f"{CLUSTER_PREFIX}{tag.replace('/', '-', 1)}"
 
 
@@ -102,12 +104,12 @@ def cells(
     pricing: Sequence[Pricing],
     own_task: str | None = None,
 ) -> Iterator[Cell]:
-    """Every machine on every cloud at every pricing, in the order of the words; no cloud is the task file's choice."""
+    """Every machine on every cloud at every pricing, in the given order; without clouds the task file decides."""
     for machine, cloud, kind in product(machines, clouds or (None,), pricing):
         yield Cell(sweep, machine, cloud, spot=kind == "spot", own_task=own_task)
 
 
-# Set from the sweep itself for every cell.
+# Set by the sweep itself for every cell.
 _SET_BY_SWEEP = {variables.RECIPES.name: "recipes", variables.RUNS.name: "runs", variables.STORE.name: "store"}
 _SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
@@ -128,7 +130,7 @@ def _settable(name: str) -> str:
 
 
 def _text(value: object) -> object:
-    """A number as text, as the environment will have it."""
+    """A number as text, as in the environment."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -152,7 +154,7 @@ _Value = Annotated[StrictStr, BeforeValidator(_text), WithJsonSchema({"type": ["
 
 
 class Sweep(OfProgram):
-    """A sweep. Every cell runs all recipes in turn, or a task of one's own, `runs` times each, on one machine."""
+    """A sweep. Every cell runs all recipes in turn, or the user's task, `runs` times each, on one machine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="bench sweep")
 
@@ -197,8 +199,17 @@ class Sweep(OfProgram):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What runs: the recipes, or the program."""
+        """The names of what runs: the recipes, or the program."""
         return self.recipes if self.program is None else (self.program,)
+
+    @field_validator("envs")
+    @classmethod
+    def _readable(cls, envs: dict[str, str]) -> dict[str, str]:
+        try:
+            variables.check(envs)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return envs
 
     @model_validator(mode="after")
     def _recipes_or_task(self) -> Sweep:
@@ -227,8 +238,8 @@ class Sweep(OfProgram):
 def load(path: str | Path) -> Sweep:
     """The sweep in the file `path`.
 
-    Raises UsageError, with the file, the line and what to do, for a file that is no sweep, and for a machine whose
-    task file is not there.
+    Raises UsageError, with the file, the line and what to do, for an invalid sweep file, and for a machine whose task
+    file does not exist.
     """
     file = read(Path(path))
     try:
@@ -244,7 +255,7 @@ def load(path: str | Path) -> Sweep:
 
 
 def _message(file: YamlFile, error: ValidationError) -> str:
-    """The first mistake, in terms of a file and not of a model."""
+    """The first mistake, in terms of the file and not of the model."""
     first = error.errors()[0]
     place = tuple(step for step in first["loc"] if step != "[key]")
     match first["type"]:
@@ -271,8 +282,11 @@ def _description(place: Sequence[Any]) -> str:
 
 
 def _instead(cell: Cell) -> str:
-    """What to do about a task file that is not there."""
+    """What to do about a task file that does not exist."""
     if not is_folder(cell.task.parent):
         return f", nor a folder {cell.task.parent}; call bench where the task files lie"
+    names = (row["skypilot"] for row in gpu_table())
+    if gpu := next((name for name in names if name.lower() == cell.machine.lower()), None):
+        return f"; GPUs are given with their number: {gpu}:1"
     near = did_you_mean(cell.task.stem, (path.stem for path in cell.task.parent.glob("*.y*ml")))
     return f"; {near or f'see {cell.task.parent} for what there is'}"

@@ -1,6 +1,6 @@
 """What a task file requests: the machines that fit, and what else the plan needs.
 
-Resources are read by SkyPilot's own parser where it is installed, else as its documentation says.
+Resources are read by SkyPilot's own parser if it is installed, otherwise according to its documentation.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from bench.sweep.yaml_file import YamlFile, read
 from bench.variables import GPUS
 
 _GPUS = ("envs", GPUS.name)
-# As sky/resources.py of SkyPilot 0.14.1 has them.
+# As in sky/resources.py of SkyPilot 0.14.1.
 _ALIASES = {"gpus": "accelerators"}
 _MINUTES = {"": 1, "m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 _LENGTH = re.compile(r"(\d{1,9}(?:\.\d+)?)([mhdw]?)")
 _WHOLE = re.compile(r"(:\d+)\.0+$", re.ASCII)  # T4:1.0 is T4:1
-_PART = re.compile(r":0?\.\d*[1-9]\d*$", re.ASCII)  # half a GPU is on a machine with one
+_PART = re.compile(r":0?\.\d*[1-9]\d*$", re.ASCII)  # half a GPU is part of a machine with one
 _DISK = re.compile(r"(\d{1,9})(?:gb?|(tb?))?\+?")
-_LEAST_IDLE_MINUTES = 1  # in place of 0, which is what `true` says: else the machine would go before its job comes
+_LEAST_IDLE_MINUTES = 1  # instead of 0, the meaning of `true`: otherwise the machine would go before its job arrives
 
 
 @dataclass(frozen=True)
 class ResourceRequest:
-    """One of the machines that a task file would take. None: it does not say, and any will do.
+    """One of the machines that a task file accepts. None: not specified, any will do.
 
-    `gpus` are those of the machine; 0 is one without. `sized`: which of cpus and memory it asks for.
+    `gpus` are those of the machine; 0: it has none. `sized`: which of cpus and memory are specified.
     """
 
     gpu: str | None
@@ -53,7 +53,7 @@ class Task:
     """A cell's task file. Runs use `ranks` GPUs at once; the machine is given back after `idle_s` without work.
 
     `nodes` machines are rented at once, each of them one of `requests`.
-    SkyPilot takes the cheapest of `requests`; the first that can be had where they are `ordered`.
+    SkyPilot takes the cheapest of `requests`, or the first available one if they are `ordered`.
     """
 
     requests: tuple[ResourceRequest, ...]
@@ -65,13 +65,13 @@ class Task:
 
 
 def envs_of(cell: Cell, envs: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a cell's task as text: those of its file, with the sweep's `envs` over them."""
+    """The variables of a cell's task as text: those of its file, overridden by the sweep's `envs`."""
     given = {**read(cell.task).mapping(("envs",)), **envs}
     return {str(name): "" if value is None else str(value) for name, value in given.items()}
 
 
 def task_of(cell: Cell, envs: Mapping[str, str], recipes: tuple[str, ...]) -> Task:
-    """The task of a cell: its file, narrowed to the cell's cloud, with the sweep's `envs` over those of the file.
+    """The task of a cell: its file, restricted to the cell's cloud; the sweep's `envs` override those of the file.
 
     Raises UsageError, with the file and what to do, for a file that cannot be planned or run.
     """
@@ -104,7 +104,7 @@ def _nodes(file: YamlFile) -> int:
 
 
 class _Reading(NamedTuple):
-    """What `resources` say, before a cell narrows them; the fields are those of Task."""
+    """What `resources` contain, before they are restricted to a cell; the fields are those of Task."""
 
     requests: tuple[ResourceRequest, ...]
     disk_gb: Decimal | None
@@ -113,18 +113,18 @@ class _Reading(NamedTuple):
 
 
 def have_skypilot_read(cells: Iterable[Cell]) -> None:
-    """Give SkyPilot, where it is installed, the task files of all `cells` at once: its import takes seconds."""
+    """Let SkyPilot, if installed, read the task files of all `cells` at once: its import takes seconds."""
     parse(_resources_of(read(cell.task), cell.accelerators) for cell in cells)
 
 
 def _resources_of(file: YamlFile, given: Accelerators | None) -> dict[str, Any]:
-    """The resources of a file, on GPUs that are `given` in place of its own."""
+    """The resources of a file, with the GPUs `given` in place of its own."""
     resources = file.mapping(("resources",))
     return resources if given is None else on_gpus(resources, str(given))
 
 
 def on_gpus(resources: dict[str, Any], given: str) -> dict[str, Any]:
-    """`resources` with the GPUs that are `given`, such as B300:1, in place of their own and of each choice's."""
+    """`resources` with the GPUs `given`, such as B300:1, in place of its own and those of each choice."""
     kept = _without_gpus(resources)
     for key in ("any_of", "ordered"):
         if isinstance(kept.get(key), list):
@@ -146,16 +146,16 @@ def _read_resources(file: YamlFile, given: Accelerators | None) -> _Reading:
     idle = [
         max(_LEAST_IDLE_MINUTES, each["idle_minutes"]) for each in theirs.machines if each["idle_minutes"] is not None
     ]
-    # The disk is ours: SkyPilot names a size also where the file does not.
+    # The disk is read here: SkyPilot gives a size even if the file does not.
     return _Reading(tuple(map(_as_request, theirs.machines)), ours.disk_gb, 60.0 * max(idle, default=0), theirs.ordered)
 
 
 def _as_request(machine: dict[str, Any]) -> ResourceRequest:
-    """A machine in SkyPilot's words."""
+    """The request for a machine as SkyPilot's parser returns it."""
     region, at_most = machine["region"], machine["at_most"]
     return ResourceRequest(
         machine["gpu"],
-        math.ceil(machine["gpus"]),  # half a GPU is on a machine with one
+        math.ceil(machine["gpus"]),  # half a GPU is part of a machine with one
         machine["provider"],
         region and region.lower(),
         machine["instance_type"],
@@ -165,12 +165,12 @@ def _as_request(machine: dict[str, Any]) -> ResourceRequest:
 
 
 def _sized(words: Mapping[str, Any]) -> tuple[str, ...]:
-    """Which of `cpus` and `memory` are asked for; a machine that is named by its type has what it has."""
+    """Which of `cpus` and `memory` are requested; an instance type determines both."""
     return tuple(key for key in ("cpus", "memory") if words.get(key)) if not words.get("instance_type") else ()
 
 
 def _read_plainly(file: YamlFile, given: Accelerators | None) -> _Reading:
-    """The same without SkyPilot."""
+    """What the resources contain, read without SkyPilot."""
     resources = _canonical(file, file.mapping(("resources",)))
     choices = [{**resources, **choice} for choice in _choices(file, resources)]
     requests = tuple(_requests(file, choices, given))
@@ -189,7 +189,7 @@ def _canonical(file: YamlFile, words: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choices(file: YamlFile, resources: dict[str, Any]) -> list[dict[str, Any]]:
-    """What each machine of `any_of` or `ordered` says by itself."""
+    """What each choice of `any_of` or `ordered` specifies itself."""
     if "any_of" in resources and "ordered" in resources:
         raise UsageError(
             f"{file.at(('resources', 'ordered'))}: any_of and ordered are two ways to choose; leave one out"
@@ -202,7 +202,7 @@ def _choices(file: YamlFile, resources: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _requests(file: YamlFile, choices: list[dict[str, Any]], given: Accelerators | None) -> Iterator[ResourceRequest]:
-    """Every machine of `choices`, each with what stands above them; `given` outranks the file's GPUs."""
+    """Every machine of `choices`, which include what they share; `given` overrides the file's GPUs."""
     for whole in choices:
         if whole.get("infra") and (others := [key for key in ("cloud", "region", "zone") if whole.get(key)]):
             raise UsageError(f"{file.at(('resources',))}: infra says {others[0]} too; leave one out")
@@ -218,7 +218,7 @@ def _requests(file: YamlFile, choices: list[dict[str, Any]], given: Accelerators
 
 
 def _dollars(value: Any) -> Decimal | None:
-    """Raises ValueError or InvalidOperation for what is no amount."""
+    """Raises ValueError or InvalidOperation for an invalid amount."""
     if value is None:
         return None
     amount = Decimal(str(value))
@@ -228,7 +228,7 @@ def _dollars(value: Any) -> Decimal | None:
 
 
 def _accelerators(value: Any) -> Iterator[tuple[str | None, int]]:
-    """Names and numbers, of `V100`, `V100:8`, `{V100: 8}`, `{V100:8, A100:1}`, lists, sets. Else raises ValueError."""
+    """Names and numbers in `V100`, `V100:8`, `{V100: 8}`, `{V100:8, A100:1}`, lists, sets; else raises ValueError."""
     if not value:
         yield None, 0
     else:
@@ -242,7 +242,7 @@ def _accelerators(value: Any) -> Iterator[tuple[str | None, int]]:
 
 
 def _narrowed(cell: Cell, file: YamlFile, requests: list[ResourceRequest]) -> Iterator[ResourceRequest]:
-    """Those on the cell's cloud, in its region where it names one."""
+    """The requests on the cell's cloud, and in its region if it names one."""
     asked = place({"infra": cell.cloud})
     fitting = [machine for machine in requests if Place(machine.provider, machine.region).meets(asked)]
     if not fitting:
@@ -265,7 +265,7 @@ def _disk(resources: Mapping[str, Any]) -> Decimal | None:
 
 
 def _idle(file: YamlFile, resources: Mapping[str, Any]) -> float:
-    """Seconds, of `autostop: 5`, `10m`, `10h`, `1d`, `true` or `{idle_minutes: 5}`; false or none is 0."""
+    """The seconds of `autostop: 5`, `10m`, `10h`, `1d`, `true` or `{idle_minutes: 5}`; 0 for false or none."""
     autostop = resources.get("autostop")
     if isinstance(autostop, dict):
         autostop = autostop.get("idle_minutes", True)

@@ -36,7 +36,7 @@ class YamlFile:
         return f"{self.path}:{line + 1}: {words.removeprefix('.')}"
 
     def mapping(self, place: Sequence[str]) -> dict[str, Any]:
-        """The mapping at `place`, empty where nothing stands there. Raises UsageError where something else does."""
+        """The mapping at `place`, empty if there is nothing. Raises UsageError if there is something else."""
         mapping: Any = self.content
         for step in place:
             mapping = mapping.get(step) or {}
@@ -46,14 +46,14 @@ class YamlFile:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file lies at `path`; none does at what is no name of a file, such as one that is too long."""
+    """Whether there is a file at `path`; False for an invalid name, such as one that is too long."""
     with suppress(OSError):
         return path.is_file()
     return False
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder lies at `path`, in the same way."""
+    """Whether there is a folder at `path`, in the same way."""
     with suppress(OSError):
         return path.is_dir()
     return False
@@ -62,7 +62,7 @@ def is_folder(path: Path) -> bool:
 def read(path: Path) -> YamlFile:
     """The mapping in `path`.
 
-    Raises UsageError for what cannot be read, is no YAML, names a key twice anywhere, or holds itself.
+    Raises UsageError for a file that cannot be read, is not YAML, repeats a key anywhere, or contains itself.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -86,7 +86,7 @@ def read(path: Path) -> YamlFile:
 
 
 def _check(path: Path, node: yaml.Node, sound: dict[int, yaml.Node], above: tuple[yaml.Node, ...]) -> None:
-    """Raise UsageError for a mapping that names a key twice, and for an anchor that stands within itself."""
+    """Raise UsageError for a mapping that repeats a key, and for an anchor that contains itself."""
     if node in above:
         raise UsageError(f"{path}:{node.start_mark.line + 1}: what begins here holds itself; remove its alias")
     if id(node) in sound or not isinstance(node, yaml.MappingNode | yaml.SequenceNode):
@@ -96,7 +96,7 @@ def _check(path: Path, node: yaml.Node, sound: dict[int, yaml.Node], above: tupl
         seen: set[str] = set()
         for key, _ in node.value:
             name = str(key.value)
-            if name in seen and name != "<<":  # YAML's way to take in another mapping
+            if name in seen and name != "<<":  # YAML's merge key
                 raise UsageError(f"{path}:{key.start_mark.line + 1}: {name} stands here twice; remove one")
             seen.add(name)
         below = [each for pair in node.value for each in pair]
@@ -106,7 +106,7 @@ def _check(path: Path, node: yaml.Node, sound: dict[int, yaml.Node], above: tupl
 
 
 def _below(node: yaml.Node, step: str | int) -> tuple[int, yaml.Node] | None:
-    """The line and the node of one item of a mapping or a list; None where there is none."""
+    """The line and the node of one item of a mapping or a list; None if there is none."""
     if isinstance(node, yaml.MappingNode):
         return next(((key.start_mark.line, value) for key, value in node.value if key.value == str(step)), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):

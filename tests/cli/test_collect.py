@@ -6,6 +6,7 @@ import gzip
 import subprocess
 import sys
 import time
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from bench.cli import cli
 from bench.errors import BenchError
 from bench.record.documents import LeaseOpened, utc_now
 from bench.store import FolderStore
-from bench.store.files import gunzipped
 from bench.store.log import to_line
 from tests.support.builders import make_run
 from tests.support.command import runner
@@ -44,7 +44,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def collect(*words: str, stdin: str | None = None) -> tuple[int, Result]:
     """The exit code that `bench` ends with, and what it printed."""
-    result = runner().invoke(cli, ["collect", *words, "--store", "store"], input=stdin)
+    result = runner().invoke(
+        cli, ["collect", *words, "--store", "store"], input=BufferedReader(BytesIO((stdin or "").encode()))
+    )
     code = result.exception.exit_code if isinstance(result.exception, BenchError) else result.exit_code
     return code, result
 
@@ -140,8 +142,14 @@ def test_a_rotated_log_is_unpacked_as_far_as_it_goes(folder: Path, packed: bytes
     assert len(list(FolderStore(folder / "store").keys())) == came
 
 
-def test_a_packed_log_comes_in_pieces_of_any_length() -> None:
-    text = saved(*LINES).encode()
-    for data in (text, _gz(text.decode()), b"", b"\x1f"):
-        pieces = [data[at : at + 1] for at in range(len(data))]
-        assert b"".join(gunzipped(pieces)) == (text if len(data) > 1 else data)
+@pytest.mark.parametrize("content", [b"", b"\x1f", b"\x1f\x8b"])
+def test_what_is_no_log_yet_holds_no_record(folder: Path, content: bytes) -> None:
+    (folder / "x.txt").write_bytes(content)
+    assert collect("--log", "x.txt")[0] == (1 if content == b"\x1f\x8b" else 0)
+
+
+def test_a_packed_log_may_come_by_a_pipe(folder: Path) -> None:
+    command = [sys.executable, "-m", "bench", "collect", "--log", "-", "--store", "store"]
+    done = subprocess.run(command, input=_gz(saved(*LINES)), cwd=folder, check=False, timeout=300)
+    assert done.returncode == 0
+    assert len(list(FolderStore(folder / "store").keys())) == 3

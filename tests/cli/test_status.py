@@ -81,6 +81,12 @@ def test_a_store_that_is_named_is_the_one_that_is_counted_in(
     assert bench("status", "other").stderr == "nothing is rented for other\n"
 
 
+@pytest.mark.parametrize("command", [("status",), ("down", "--yes")])
+def test_a_sweep_s_file_that_is_not_there_is_not_taken_for_a_name(bench: Bench, command: tuple[str, ...]) -> None:
+    done = bench(*command, "the-clam.yaml")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+
+
 def test_names_that_no_file_can_have_are_no_files(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "installed", lambda: False)
     assert bench("status", "é" * 300).returncode == 0

@@ -104,6 +104,16 @@ def test_the_launchers_time_goes_before_the_providers(store: FolderStore, ec2: d
     assert (lease.started, lease.started_source) == (at, "launcher")
 
 
+def test_a_launchers_clock_that_is_ahead_ends_no_job(store: FolderStore, ec2: dict[str, str]) -> None:
+    before = datetime.now(UTC)
+    environ = ec2 | {"BENCH_LEASE_STARTED": (before + 10 * MINUTE).isoformat()}
+    lease = opened(MachineOptions(), store, environ)
+    assert before <= lease.started <= datetime.now(UTC)
+    assert lease.started_source == "launcher"
+    store.put(lease)
+    assert acquire_lease(MachineOptions(), store, environ).lease_id == lease.id
+
+
 @pytest.fixture
 def boots(monkeypatch: pytest.MonkeyPatch) -> Boots:
     """`boots(when)`: the machine booted then."""

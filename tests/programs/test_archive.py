@@ -70,7 +70,7 @@ def test_the_records_come_home_by_the_log(python: str, archive: Path, tmp_path: 
         (["--steps", "0", "--", "true"], 2, "--steps 0 is not 1 or more"),
         (["--seed", "-1", "--", "true"], 2, "--seed -1 is not 0 or more"),
         (["--seed", "99999999999999999999", "--", "true"], 2, "--seed 99999999999999999999 is not"),
-        (["--first", "-1", "--", "true"], 2, "--first -1 is not 0 or more"),
+        (["--runs", "2", "--only", "0,2", "--", "true"], 2, "--only 2 is not below --runs 2"),
         (["--grace", "nan", "--", "true"], 2, "--grace nan is not 0 or more"),
         (["--", sys.executable, "-c", "raise SystemExit(3)"], 6, "exited with 3"),
     ],

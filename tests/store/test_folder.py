@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import LeaseClosed, LeaseOpened, to_bytes
-from bench.store import Store, open_store, read_all
+from bench.store import FolderStore, Store, open_store, read_all
 from tests.support.builders import make_run
 
 
@@ -23,6 +24,13 @@ def test_what_was_put_is_read_back_and_lies_at_its_key(store: Store, root: Path)
     assert store.read(key) == run
     assert (root / key).read_bytes() == to_bytes(run)
     assert list((root / ".tmp").iterdir()) == []
+
+
+def test_a_folder_is_told_from_another_by_more_than_its_path(tmp_path: Path) -> None:
+    here, there = FolderStore(tmp_path / "here"), FolderStore(tmp_path / "there")
+    assert re.fullmatch(r"[0-9a-f]{16}", here.identity())
+    assert here.identity() == FolderStore(tmp_path / "here").identity() != there.identity()
+    assert list(here.keys()) == []
 
 
 def test_leases_are_stored_beside_runs(store: Store) -> None:

@@ -65,7 +65,7 @@ def test_verify_reads_every_record_and_names_one_that_was_altered(bench: Bench, 
     s3.put_object(Bucket=bucket, Key=f"records/{key}", Body=body.replace(b'"loss":', b'"lost":'))
     done = bench("store", "verify", "--store", url)
     assert done.returncode == 5
-    assert done.stdout.startswith(f"{url}: 13 records")
+    assert done.stdout == f"{url}: 14 records checked, 13 intact, 1 not\n"
     assert key in done.stderr
 
 

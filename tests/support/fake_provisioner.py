@@ -22,6 +22,7 @@ from bench.sweep.provisioning.provisioner import (
     LaunchRequest,
     StandingJobs,
     Uptime,
+    refuse_foreign,
 )
 from tests.support.builders import make_run
 
@@ -102,7 +103,9 @@ class FakeProvisioner:
             self._cancelled(request.cluster).wait(20)
             raise RuntimeError("the request was cancelled")
         if request.cluster in self.up:
-            return self.up[request.cluster].instance
+            there = self.up[request.cluster].instance
+            refuse_foreign(request.cluster, there, request.labels)
+            return there
         self.books[request.cluster] = Uptime(utc_now(), None)
         instance = Instance(
             plot.provider,

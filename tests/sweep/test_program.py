@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,10 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
     return load("sweep.yaml")
 
 
-def config_of(sweep: Sweep, deadline: datetime | None = None, **state: Any) -> dict[str, Any]:
+def config_of(sweep: Sweep, deadline: datetime | None = None, made: Collection[int] = ()) -> dict[str, Any]:
     """What SkyPilot is given for the first cell."""
-    cell = CellState(sweep.cells()[0], planned=2, lease_id=new_id(), **state)
-    return task_config(launch_request(sweep, cell, "", "/store", None, deadline))
+    cell = CellState(sweep.cells()[0], planned=2, lease_id=new_id())
+    return task_config(launch_request(sweep, cell, "", {}, None, deadline, made))
 
 
 def recorded(printed: str, store: FolderStore) -> list[Run]:
@@ -78,7 +79,19 @@ def test_its_setup_and_its_run_stay_as_they_are(sweep: Sweep) -> None:
     assert config["envs"]["LR"] == "0.5"
     assert "BENCH_RECIPES" not in config["envs"]
     assert set(setup_config(config)["file_mounts"]) == {ARCHIVE}
-    assert run_config(config, "H100:1")["run"].startswith(f"python3 {ARCHIVE} --name train --runs 2 --first 0 ")
+    assert run_config(config, "H100:1")["run"].startswith(f"python3 {ARCHIVE} --name train --runs 2 --task-sha256 ")
+
+
+@pytest.mark.parametrize(("made", "only"), [({1}, "0,2-3"), ({0, 1}, "2-3"), ({0, 1, 2, 3}, "''"), ({2}, "0-1,3")])
+def test_runs_that_are_made_are_left_out_by_their_numbers(
+    sweep: Sweep, tmp_path: Path, made: set[int], only: str
+) -> None:
+    config = config_of(sweep.model_copy(update={"runs": 4}), made=made)
+    assert f" --runs 4 --only {only} " in run_config(config, "H100:1")["run"]
+    runs = recorded(run_on_a_machine(config, tmp_path / "home"), FolderStore(tmp_path / "store"))
+    assert {(run.seed, run.series.index, run.series.planned) for run in runs} == {
+        (seed, seed, 4) for seed in set(range(4)) - made
+    }
 
 
 def test_its_records_come_home_by_the_log_and_are_not_made_again(sweep: Sweep, tmp_path: Path) -> None:
@@ -99,11 +112,6 @@ def test_several_nodes_are_rented_and_all_run_it(sweep: Sweep) -> None:
     Path("train.yaml").write_text(f"num_nodes: 2\n{TASK}")
     config = config_of(sweep)
     assert setup_config(config)["num_nodes"] == run_config(config, "H100:1")["num_nodes"] == 2
-
-
-def test_another_machine_goes_on_with_the_runs_that_are_left(sweep: Sweep, tmp_path: Path) -> None:
-    printed = run_on_a_machine(config_of(sweep, runs=1), tmp_path / "home")
-    assert printed.count("bench-record: ") == 1
 
 
 def test_a_deadline_is_one_of_all_runs_and_what_it_ends_is_made_again(sweep: Sweep, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ _CHUNK = 100_000
 
 @dataclass(frozen=True)
 class Compaction:
-    """What a compaction did: the runs it added, those it had to leave out, and the records it could not trust.
+    """The result of a compaction: the runs it added, those it had to leave out, and the records it could not trust.
 
     `older` is the name of a layer of an earlier version, which nothing reads any more.
     """
@@ -81,12 +81,12 @@ def read_tables(stores: Sequence[Store], without: Collection[str] = ()) -> tuple
         errors += _differing({store.name: table for store, table in zip(stores, tables, strict=True)})
         errors += read_documents(stores, "leases")[1]
         tables = [table.drop_columns([FILE_SHA256]) for table in tables]
-    # A lease that cannot be trusted is met twice: for its runs, and for itself.
+    # A lease that cannot be trusted is encountered twice: for its runs, and for itself.
     return tables, list({str(error): error for error in errors}.values())
 
 
 def _differing(tables: dict[str, pa.Table]) -> list[RecordError]:
-    """An error for each run whose record in one store is not that in an earlier one."""
+    """An error for each run whose record in one store differs from that in an earlier one."""
     first: dict[str, tuple[str, str]] = {}
     errors = []
     for name, table in tables.items():
@@ -98,27 +98,27 @@ def _differing(tables: dict[str, pa.Table]) -> list[RecordError]:
 
 
 def read_compact(store: Store, columns: list[str] | None = None) -> pa.Table:
-    """The compact layer as a table of READ_SCHEMA (or some of its columns); empty where there is none."""
+    """The compact layer as a table of READ_SCHEMA (or some of its columns); empty if there is none."""
     columns = SCHEMA.names if columns is None else columns
     layer = _layer(store)
     return layer.table(columns) if layer else READ_SCHEMA.empty_table().select(columns)
 
 
 def compact(store: Store) -> Compaction:
-    """Add to the compact layer what it does not hold yet. Raises StoreError where the store cannot be read or written.
+    """Add to the compact layer what it does not contain yet. Raises StoreError if the store cannot be read or written.
 
     A run whose lease is not in the store waits for it: a row is never changed, and the lease is part of it.
     """
     layer = _layer(store)
     if layer is None:
         raise StoreError(f"store {store.name}: cannot hold a compact layer; give a folder or s3://bucket/prefix")
-    next(store.keys(f"{ROOT}/leases/"), None)  # a store that is not there, as its name is misspelled, is not made
+    next(store.keys(f"{ROOT}/leases/"), None)  # a store that does not exist, perhaps misspelled, is not created
     with layer.alone():
         return _compact(store, layer)
 
 
 def _compact(store: Store, layer: Layer) -> Compaction:
-    from pyarrow import parquet as pq  # not for reading records
+    from pyarrow import parquet as pq  # not needed for reading records
 
     began = utc_now()
     keys = layer.missing(layer.table(["run_id"])["run_id"], all_listed=True)
@@ -141,7 +141,7 @@ def _compact(store: Store, layer: Layer) -> Compaction:
 
 
 def verify(store: Store) -> Iterator[str]:
-    """What in the compact layer is not what the records say, a line each; nothing where all is well."""
+    """The differences between the compact layer and the records, a line each."""
     layer = _layer(store)
     if layer is None:
         return
@@ -164,11 +164,11 @@ def verify(store: Store) -> Iterator[str]:
 
 
 def _layer(store: Store) -> Layer | None:
-    """The store's compact layer; None for a store that has no place for one."""
+    """The store's compact layer; None for a store without one."""
     if isinstance(store, FolderStore):
         return FolderLayer(store)
     if store.name.startswith("s3:"):
-        from bench.store.compact.in_s3 import S3Layer  # boto3 takes longer to import than a folder to read
+        from bench.store.compact.in_s3 import S3Layer  # importing boto3 takes longer than reading a folder
         from bench.store.s3 import S3Store
 
         return S3Layer(store) if isinstance(store, S3Store) else None

@@ -35,12 +35,12 @@ _SKEW = timedelta(minutes=15)
 # A record may be on its way for LATE_AFTER, and for as long again once it is marked, by two clocks.
 _OVERLAP = 2 * LATE_AFTER + 2 * _SKEW
 _NO_RUN_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
-# Manifests looked at, the newest ones: a second one counts only where a compaction is at work, or parts were deleted.
+# The newest manifests that are read: the second counts only if a compaction is running, or parts were deleted.
 _TRIED = 2
 
 
 class Manifest(Part):
-    """What a compaction looked at: all runs that were there when it `began`; all but those of `left` are in `parts`."""
+    """What a compaction covered: all runs that existed when it `began`; all but those in `left` are in `parts`."""
 
     began: Utc
     parts: tuple[str, ...]
@@ -56,11 +56,11 @@ class S3Layer:
         self._manifest: Manifest | None = None
 
     def table(self, columns: Sequence[str]) -> pa.Table:
-        """Those columns of every part there is now."""
-        # Manifests before parts: then all parts of the newest are among them.
+        """These columns of every existing part."""
+        # Manifests before parts: then all parts of the newest manifest are listed.
         manifests = [self._read_manifest(key) for key in self._store.objects(_MANIFESTS)[-_TRIED:]]
         parts = self._parts()
-        latest = utc_now() + _SKEW  # one of the future would hide what comes until then
+        latest = utc_now() + _SKEW  # a manifest dated in the future would hide what comes until then
         whole = [each for each in manifests if each and each.began <= latest and set(parts).issuperset(each.parts)]
         self._manifest = whole[-1] if whole else None
         nothing = READ_SCHEMA.empty_table().select(columns)
@@ -78,7 +78,7 @@ class S3Layer:
         return pa.concat_tables([nothing, *in_threads(read, parts)])
 
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:
-        """The keys of the runs whose ids are not in `held`, sorted; of old ones only those that can be missing."""
+        """The keys of the runs whose ids are not in `held`, sorted; of old runs only those that may be missing."""
         known = set(held.to_pylist())
         if all_listed or self._manifest is None:
             return [key for key in self._store.keys(RUNS) if _id_of(key) not in known]
@@ -86,20 +86,20 @@ class S3Layer:
         listed = self._store.objects(RUNS, after=f"{RUNS}{since:%Y/%m/%d}/{_earliest(since)}")
         marks = self._store.objects(LATE, after=f"{LATE}{_earliest(since)}")
         old = {*self._manifest.left, *_marked(marks)}.difference(listed)
-        # One that was left out may have been removed, one that was marked may have got no further.
+        # A run that was left out may have been removed, one that was marked may never have been written.
         asked = sorted(key for key in old if key.startswith(RUNS) and _id_of(key) not in known)
         there = [key for found in in_threads(self._store.objects, asked) for key in found]
         return sorted({key for key in (*listed, *there) if is_record_key(key) and _id_of(key) not in known})
 
     def add(self, name: str, part: bytes) -> None:
-        """Create a part. Raises StoreError where another compaction has begun, which would add the same runs."""
+        """Create a part. Raises StoreError if another compaction has begun, which would add the same runs."""
         if self._taken_over.is_set():
             raise StoreError(f"store {self._store.name}: another compaction is running; wait for it to finish")
         self._store.create_object(f"{FOLDER}/{name}", part)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other compactions of this store out, on any machine. Raises StoreError where one is at work."""
+        """Exclude other compactions of this store, on any machine. Raises StoreError if one is running."""
         self._store.check_writable()
         with locked(self._store, f"compact-{sha256(self._store.locator.encode()).hexdigest()[:16]}") as taken_over:
             self._taken_over = taken_over
@@ -120,14 +120,14 @@ class S3Layer:
     def _read_manifest(self, key: str) -> Manifest | None:
         try:
             return Manifest.model_validate_json(self._store.read_object(key))
-        except ValidationError:  # then everything is listed, as if there were none
+        except ValidationError:  # then everything is listed, as without a manifest
             return None
 
 
 def _marked(marks: Iterable[str]) -> Iterator[str]:
     """The keys of the runs that were marked as late."""
     for mark in marks:
-        with suppress(ValueError):  # somebody else's object
+        with suppress(ValueError):  # another program's object
             yield run_key(mark.rpartition("/")[2])
 
 
@@ -136,6 +136,6 @@ def _id_of(key: str) -> str:
 
 
 def _earliest(instant: datetime) -> str:
-    """What sorts before every id made at `instant` or later."""
+    """A text that sorts before every id created at `instant` or later."""
     digits = f"{int(instant.timestamp() * 1000):012x}"
     return f"{digits[:8]}-{digits[8:]}"

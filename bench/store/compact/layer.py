@@ -1,4 +1,4 @@
-"""The compact layer of a store and its rows; and that of a folder, where missing runs are found by comparing names.
+"""The compact layer of a store and its rows; and that of a folder, in which names are compared to find missing runs.
 
 Its version is in its path, so that a layer of another meaning is never read.
 """
@@ -64,17 +64,17 @@ POOL = pa.system_memory_pool()
 # Starting processes takes as long as reading some thousands of records.
 _WORTH_PROCESSES = 4000
 _BATCH = 1000
-_opened = cache(open_store)  # one client a process
+_opened = cache(open_store)  # one client per process
 
 
 class Layer(Protocol):
     """The compact layer of one store."""
 
     def table(self, columns: Sequence[str]) -> pa.Table:
-        """Those columns of READ_SCHEMA of every part; empty without one. Raises StoreError where one is unreadable."""
+        """These columns of READ_SCHEMA of every part; empty without parts. Raises StoreError if one is unreadable."""
 
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:
-        """The keys of the runs whose ids are not in `held`, which is of the `table` read last; sorted.
+        """The keys of the runs whose ids are not in `held`, a column of the `table` read last; sorted.
 
         It is fastest where `held` is in order. A layer that has written down what earlier compactions looked at may go
         by that, unless `all_listed`.
@@ -84,13 +84,13 @@ class Layer(Protocol):
         """Create a part, below FOLDER. Raises StoreError."""
 
     def alone(self) -> AbstractContextManager[None]:
-        """Keep other compactions out, which would add the same runs. Raises StoreError where nothing can be written."""
+        """Exclude other compactions, which would add the same runs. Raises StoreError if nothing can be written."""
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
-        """Write down that every run there was when it `began` is in the parts, but for the keys that are `left`."""
+        """Record that every run that existed when it `began` is in the parts, except the keys in `left`."""
 
     def older(self) -> str | None:
-        """The name of a layer of an earlier version, which nothing reads any more; None where there is none."""
+        """The name of a layer of an earlier version, which is no longer read; None if there is none."""
 
 
 class Rows(NamedTuple):
@@ -101,7 +101,7 @@ class Rows(NamedTuple):
 
 
 def read_rows(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
-    """The runs under `keys`, in that order. Many are read by as many processes as there are cores."""
+    """The runs under `keys`, in that order. Many are read by one process per core."""
     batches = [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
     if len(keys) < _WORTH_PROCESSES:
         read: Iterable[Rows] = (_read_batch(store, batch, leases) for batch in batches)
@@ -115,7 +115,7 @@ def read_rows(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
 
 
 def _read_named(name: str, keys: Sequence[str], *, leases: Leases) -> Rows:
-    # Records hold no cycles: looking for some would take a tenth of the time.
+    # Records contain no reference cycles: looking for them would take a tenth of the time.
     gc.disable()
     return _read_batch(_opened(name), keys, leases)
 
@@ -131,7 +131,7 @@ def _read_batch(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
         except RecordError as error:
             errors.append(error)
         else:
-            assert isinstance(run, Run)  # only a run has its place there
+            assert isinstance(run, Run)  # only a run is stored under that key
             row = flat(run, leases.get(run.lease_id or ""))
             rows.append({**row, FILE_SHA256: hashlib.sha256(raw).hexdigest()})
     return Rows(pa.Table.from_pylist(rows, SCHEMA), errors)
@@ -154,14 +154,14 @@ class FolderLayer:
         self._listing: Future[_Listing]
 
     def table(self, columns: Sequence[str]) -> pa.Table:
-        """Those columns of every part."""
+        """These columns of every part."""
         folder = self._store.root / FOLDER
         if not folder.is_dir():
             return READ_SCHEMA.empty_table().select(columns)
-        from pyarrow import dataset as ds  # not for a store without a layer
+        from pyarrow import dataset as ds  # not needed for a store without a layer
 
         try:
-            # Of a million runs either takes seconds. A run that is added in between is of the next report.
+            # For a million runs either takes seconds. A run that is added in between appears in the next report.
             beside = ThreadPoolExecutor(1)
             self._listing = beside.submit(_listed, self._store.root, RUNS.rstrip("/"))
             beside.shutdown(wait=False)
@@ -179,7 +179,7 @@ class FolderLayer:
         try:
             listing = self._listing.result()
         except OSError:
-            return list(self._store.keys(RUNS))  # which says what is wrong
+            return list(self._store.keys(RUNS))  # which explains what is wrong
         names = pc.binary_join_element_wise(held, ".json", "", memory_pool=POOL)
         # Mostly every run is held, and to compare is faster than to look each up.
         if not listing.strange and names.combine_chunks().equals(listing.in_order):
@@ -192,13 +192,13 @@ class FolderLayer:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Wait until no other compaction is at work in this folder."""
+        """Wait until no other compaction is running in this folder."""
         self._store.check_writable()
         with file_lock(self._store.root / ".tmp" / "compact.lock", "compact", wait=True):
             yield
 
     def finish(self, began: datetime, left: Sequence[str]) -> None:
-        """Nothing need be written down."""
+        """Does nothing: a folder needs no manifest."""
 
     def older(self) -> str | None:
         """A layer of an earlier version."""
@@ -206,7 +206,7 @@ class FolderLayer:
 
 
 class _Listing(NamedTuple):
-    """Names of files `*.json` by folder, and all `in_order`; `strange`: the paths of those that are no record's."""
+    """Names of files `*.json` by folder, and all `in_order`; `strange`: paths that cannot be records', by their characters."""
 
     folders: list[str]
     names: list[pa.Array]
@@ -216,7 +216,7 @@ class _Listing(NamedTuple):
 
 def _listed(root: Path, folder: str) -> _Listing:
     """The files below `folder`. Raises OSError."""
-    # Not `keys`: looking at a million known names one by one takes longer than reading the layer.
+    # Not `keys`: checking a million known names one by one takes longer than reading the layer.
     folders, names, strange = [folder], [], list[str]()
     for each in folders:
         listed = os.listdir(root / each)  # noqa: PTH208 -- ten times as fast as Path.iterdir
@@ -245,5 +245,5 @@ def _not_among(names: pa.ChunkedArray, listing: _Listing) -> Iterator[str]:
 
 
 def _is_below(folder: Path, name: str) -> bool:
-    """Whether it is a folder to look into."""
+    """Whether it is a folder that has to be listed."""
     return (folder / name).is_dir() and not leads_back(folder, name)

@@ -17,13 +17,19 @@ from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.records import RunIndex
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
 from bench.sweep.provisioning.failure import MachineEnd, error_line, failure_of_error
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, LaunchRequest, Uptime
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    ForeignMachineError,
+    Instance,
+    LaunchRequest,
+    Uptime,
+)
 from bench.sweep.spec import SWEEP_TAG, Sweep
 
 
 @dataclass(frozen=True)
 class SweepContext:
-    """What the cells of a running sweep share. `request` makes the launch of a cell as it stands."""
+    """What the cells of a running sweep share. `request` makes the launch request for a cell in its current state."""
 
     sweep: Sweep
     provisioner: Limited
@@ -35,9 +41,9 @@ class SweepContext:
 
 
 class CellMachine:
-    """The machine of a cell, and the cell's state; on `standing`, a machine of an earlier call, where there is one.
+    """The machine of a cell, and the cell's state; `standing` is the machine of an earlier call, if there is one.
 
-    `state` is immutable and only the cell's thread replaces it: whoever reads it sees the cell as it was at one moment.
+    `state` is immutable and replaced only by the cell's thread: a reader sees the cell as it was at one moment.
     """
 
     def __init__(self, state: CellState, context: SweepContext, standing: ClusterStatus | None = None) -> None:
@@ -48,7 +54,7 @@ class CellMachine:
         self._begin(standing)
 
     def _begin(self, standing: ClusterStatus | None = None) -> None:
-        """Begin with a machine of which nothing is known yet: `standing`, or one to be rented."""
+        """Begin with a machine about which nothing is known yet: `standing`, or one to be rented."""
         self._standing = standing
         self._began = self._last_sign = utc_now()  # the last sign of life of the machine
         self._end: MachineEnd | None = None
@@ -58,22 +64,24 @@ class CellMachine:
     def provisioned(self) -> Iterator[Instance]:
         """The cell's machine. Whatever happens inside, it is given back and its lease closed.
 
-        It stays only where `left` says so, as records on it would go with it. What is raised is the failure, unless
-        the sweep stops.
+        It is kept only if `left` is set, since records on it would be lost, or if it is another sweep's. An exception
+        inside is the failure, unless the sweep stops.
         """
+        foreign = False
         try:
             self._enter(Stage.PROVISIONING)
             yield self._attach() or self._launch()
         except SweepStopped:
             raise
-        except Exception as error:  # SkyPilot and its clouds raise what they like
+        except Exception as error:  # SkyPilot and its clouds may raise anything
+            foreign = isinstance(error, ForeignMachineError)
             if self._context.stop.reason is None:
                 self._update(failure=failure_of_error(error))
             raise
         finally:
-            if not self.state.left:
+            if not (self.state.left or foreign):
                 self._give_back()
-            if not self.state.left and not self.state.never_provisioned:
+            if not (self.state.left or foreign or self.state.never_provisioned):
                 self._close_lease()
 
     def _launch(self) -> Instance:
@@ -85,7 +93,7 @@ class CellMachine:
         return instance
 
     def _attach(self) -> Instance | None:
-        """The machine that an earlier call rented, once it answers; None where there is none any more."""
+        """The machine that an earlier call rented, once it answers; None if it no longer exists."""
         if self._standing is None:
             return None
         self._may_have_records = True
@@ -118,7 +126,7 @@ class CellMachine:
         return machine
 
     def _adopt(self, instance: Instance) -> None:
-        """Take over the lease that the machine was rented under, where an earlier call of the sweep asked for it."""
+        """Take over the lease that the machine was rented under, if an earlier call of the sweep requested it."""
         lease_id = instance.lease_label
         if lease_id is None or lease_id == self.state.lease_id:
             return
@@ -129,7 +137,7 @@ class CellMachine:
             self._request = self._context.request(self.state)
 
     def _give_back(self) -> None:
-        """Terminate the machine. While that fails `left` is the command for it, and it is tried again."""
+        """Terminate the machine. While that fails it is repeated, and `left` is the command that does it by hand."""
         self._enter(Stage.TEARDOWN)
 
         def failed(error: Exception) -> None:
@@ -147,7 +155,7 @@ class CellMachine:
         if self.state.instance is None:
             try:
                 self._provisioner.cancel_launch(self._cluster)
-            except Exception as error:  # what is there goes all the same
+            except Exception as error:  # an existing machine is terminated all the same
                 unsettled = error
         self._provisioner.down(self._cluster)
         if unsettled:  # it may still rent one
@@ -167,11 +175,11 @@ class CellMachine:
                 end.close_reason(self.state.failure, stopped=self._context.stop.reason is not None),
                 self._first_run(),
             )
-        except Exception as error:  # the machine is gone, and the record can still be made by hand
+        except Exception as error:  # the machine is gone, and the record can still be written by hand
             self._note(f"lease {self.state.lease_id} is not closed ({error_line(error)}); see `bench lease close`")
 
     def _open_lease(self, started: datetime) -> None:
-        """Open the lease of a machine that has nothing of bench: its series is known by it, whatever becomes of us."""
+        """Open the lease of a machine without bench: it identifies the series, even if this process is killed."""
         try:
             open_lease(self._context.store, self._leased(), started, utc_now())
         except BenchError as error:
@@ -184,7 +192,7 @@ class CellMachine:
         return LeasedMachine(state.lease_id, state.instance or unknown, tags, state.attempt, self._given_price)
 
     def _first_run(self) -> datetime | None:
-        """When the first run on this machine began, where one is recorded."""
+        """When the first run on this machine began, if one is recorded."""
         runs = self._context.index.runs(self.state.series)
         return min((run.anchor for run in runs if run.lease_id == self.state.lease_id), default=None)
 

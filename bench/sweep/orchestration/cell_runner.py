@@ -28,9 +28,9 @@ _RECORDS_S = 60.0  # for which a machine's folder is tried again
 
 
 class RecordFetcher:
-    """Puts what a machine has made into `store`. What the store refuses in the end waits in this host's spool.
+    """Puts the records of a machine into `store`. What the store still refuses at the end waits in this host's spool.
 
-    `printed` are the keys of runs that the log has named, `spooled` those that wait, `notes` what a person should know.
+    `printed` are the keys of runs named in the log, `spooled` those that wait, `notes` what the user should know.
     """
 
     def __init__(self, cluster: str, provisioner: Limited, store: Store) -> None:
@@ -45,27 +45,27 @@ class RecordFetcher:
 
     @property
     def missing(self) -> set[str]:
-        """The runs that the log has named and that are neither in the store nor in the spool."""
+        """The runs named in the log that are neither in the store nor in the spool."""
         return self.printed - self._collector.taken - self.spooled
 
     def follow(self, lines: Sequence[str]) -> None:
-        """Store the records in the last lines of a job that goes on."""
+        """Store the records in the last lines of a running job."""
         self.log_was_read = True
         self.printed.update(key for line in lines for key in _KEY.findall(line))
         self._put(read_log_text(f"{line}\n" for line in lines), self._log)
 
     def fetch_log(self) -> None:
-        """Store what all jobs have printed."""
+        """Store the records that all jobs have printed."""
         try:
             records = self._provisioner.printed(self._cluster)
-        except Exception as error:  # SkyPilot and its clouds raise what they like
+        except Exception as error:  # SkyPilot and its clouds may raise anything
             self.notes.append(f"its log could not be read to the end: {error_line(error)}")
             return
         self.log_was_read = True
         self._put(records, self._log)
 
     def fetch_folder(self, retry: Callable[[Callable[[], Sequence[RawRecord]]], Sequence[RawRecord]]) -> bool:
-        """Store what lies in the machine's folder, and in its spool; whether they could be read."""
+        """Store the records in the machine's folder and spool. Returns whether they could be read."""
         try:
             records = retry(lambda: self._provisioner.records(self._cluster))
         except Exception as error:
@@ -75,7 +75,7 @@ class RecordFetcher:
         return True
 
     def finish(self) -> None:
-        """Keep in the spool what the store did not take, and note what was damaged or in conflict."""
+        """Keep in the spool what the store did not accept, and note what was damaged or in conflict."""
         for key, record in self._refused.items():
             try:
                 Spool(self._store.locator).add(parse(record.raw, key, f"{self._cluster}: {key}"))
@@ -93,7 +93,7 @@ class RecordFetcher:
         return f"the log of {self._cluster}"
 
     def _put(self, records: Records, source: str) -> None:
-        """A store that is away keeps nobody from going on: what it refuses is offered again, and spooled in the end."""
+        """An unreachable store stops nothing: what it refuses is offered again, and spooled at the end."""
         records = list(records)
         keys = {record.key: record for record in records if isinstance(record, RawRecord)}
         try:
@@ -116,7 +116,7 @@ class CellRunner(CellMachine):
         self._fetcher = RecordFetcher(self._cluster, self._provisioner, self._context.store)
 
     def run(self) -> None:
-        """From the launch to the end of the last machine. Raises nothing: `state` says how it went."""
+        """Run from the launch to the end of the last machine. Raises nothing: the outcome is in `state`."""
         self._ids_before_call = self._ids_before
         self._run_once()
         while self._relaunches():
@@ -169,7 +169,7 @@ class CellRunner(CellMachine):
         self._enter(Stage.FAILED if self.state.failure else Stage.STOPPED if job is None else Stage.DONE)
 
     def _failure(self, job: Job, log: list[str]) -> Failure | None:
-        """How the job that is over failed."""
+        """The failure of the finished job, if it failed."""
         made = [run for run in self._context.index.runs(self.state.series) if run.id not in self._ids_before_call]
         runs = [run for run in made if run.id not in self._ids_before]
         self._end = machine_end(job, runs, self._last_sign, self.state.instance, self._provisioner.taken_back)
@@ -182,7 +182,7 @@ class CellRunner(CellMachine):
         return failure
 
     def _measure(self, instance: Instance) -> tuple[Job, list[str]]:
-        """Prepare the machine, and run the recipes on it: how the last job ended, and what it printed."""
+        """Prepare the machine, and run the recipes on it. Returns how the last job ended, and what it printed."""
         setup, job = instance.setup, None
         if self._standing is not None:
             setup, job = self._patiently(lambda: self._provisioner.standing_jobs(self._cluster))
@@ -202,7 +202,7 @@ class CellRunner(CellMachine):
         return self._wait(job, self._follow), self._log(job)
 
     def _wait(self, job: int, while_running: Callable[[int], None] | None = None) -> Job:
-        """Ask until the job is over. Raises what asking raises for as long as the patience lasts."""
+        """Ask until the job is over. Raises what a question raises once the patience is exhausted."""
 
         def ask() -> Job:
             state = self._provisioner.job(self._cluster, job)
@@ -222,13 +222,13 @@ class CellRunner(CellMachine):
         return self._context.patience.retry(question, self._context.patience.server, self._context.stop.wait)
 
     def _follow(self, job: int) -> None:
-        """Store the records that the job has printed, at once: a machine that vanishes takes the run in flight only."""
+        """Store the records that the job has printed, at once: a machine that vanishes costs only the run in flight."""
         self._fetcher.follow(self._log(job))
-        with suppress(BenchError):  # away for a moment: it is asked again, at the latest in the end
+        with suppress(BenchError):  # briefly unreachable: it is asked again, at the latest at the end
             self._count_recorded(self._context.patience.poll)
 
     def _count_recorded(self, max_age: float = 0.0) -> None:
-        """Count the runs in the store, and those that the log names and that are still to come."""
+        """Count the runs in the store, and those named in the log that are still to come."""
         index = self._context.index
         index.refresh(max_age)
         recorded = finished_runs(self._context.sweep, self.state.cell, index.runs(self.state.series))
@@ -240,11 +240,11 @@ class CellRunner(CellMachine):
             return list(self._provisioner.log(self._cluster, job))
         except SweepStopped:
             raise
-        except Exception:  # for words about a failure: without them it is one all the same
+        except Exception:  # it only describes a failure, which it is without a description as well
             return []
 
     def _bring_home(self, job: Job | None) -> None:
-        """Collect what would go with the machine, and count it. `left` is set where that failed and loses something."""
+        """Collect what would be lost with the machine, and count it. `left` is set if that fails with a loss."""
         if job is None:
             try:
                 self._provisioner.cancel(self._cluster)
@@ -260,7 +260,7 @@ class CellRunner(CellMachine):
             self._note(str(error))
 
     def _collect(self) -> None:
-        """Store what the machine's jobs have printed, and what lies in its folders. `left` is set where that fails."""
+        """Store the records in the log of the machine's jobs and in its folders. `left` is set if that fails."""
         self._fetcher.fetch_log()
         self._enter(Stage.COLLECTING)
         patience, stop = self._context.patience, self._context.stop
@@ -276,5 +276,5 @@ class CellRunner(CellMachine):
 
 
 def _on_own_cluster(instance: Instance | None) -> bool:
-    """Whether its machine is of a cluster of one's own, where a job of more weight may take any: none is bought."""
+    """Whether its machine belongs to the user's own cluster, where a job of higher priority may take it, at no cost."""
     return instance is not None and instance.provider in OWN_CLUSTERS

@@ -35,7 +35,7 @@ _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Row:
-    """A machine that is there now. `runs` are those of it in the store; None: the store does not know it."""
+    """A machine that exists now. `runs` are those of it in the store; None: the store does not know it."""
 
     cluster: str
     state: str
@@ -45,15 +45,15 @@ class Row:
 
     @property
     def dollars(self) -> Decimal | None:
-        """Price x age, before any billing rule; None without a price, and of a machine that was stopped since."""
+        """Price x age, before any billing rule; None without a price, and for a machine that was stopped."""
         return None if self.state == _STOPPED else train_cost(self.age.total_seconds(), self.hourly)
 
 
 def select(clusters: Iterable[ClusterStatus], name: str | None, cells: Collection[str] = ()) -> list[ClusterStatus]:
-    """The machines of the sweep, or with the cluster's name, that is called `name`; None: all that bench rented.
+    """The machines of the sweep `name`, or the machine of that name; None: all that bench rented.
 
-    A sweep is known by its label: the names of `the-claim-2` begin as those of `the-claim` do. A machine without
-    labels, such as one that is being made, is of the sweep whose `cells`, by their clusters' names, hold it.
+    A sweep is identified by its label, since the names of `the-claim-2` begin like those of `the-claim`. A machine
+    without labels, such as one being provisioned, belongs to the sweep whose `cells`, names of clusters, contain it.
     """
     if name is None:
         return [machine for machine in clusters if machine.cluster.startswith(CLUSTER_PREFIX) or _lease_label(machine)]
@@ -71,13 +71,13 @@ def _lease_label(machine: ClusterStatus) -> str | None:
 
 
 def store_for(machine: ClusterStatus, default: str) -> str:
-    """The store of the sweep that rented the machine, where it can be reached from here; else `default`."""
+    """The store of the sweep that rented the machine, if it can be reached from here; otherwise `default`."""
     own = store_of(machine.instance)
     return own if own and (own.startswith("s3://") or Path(own).is_dir()) else default
 
 
 def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], StoreError | None]:
-    """A row a machine, and why their runs could not be counted, if they could not."""
+    """A row per machine, and why their runs could not be counted, if so."""
     error, runs = None, {}
     try:
         runs = _runs_by_cluster(store)
@@ -97,11 +97,11 @@ def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], St
 
 
 def open_clusters(store: Store, name: str | None) -> list[str]:
-    """The machines of the sweep, or with the cluster's name, that is called `name`, whose leases are open in `store`.
+    """The machines of the sweep `name`, or the machine of that name, whose leases are open in `store`.
 
-    None: those of all sweeps. Raises StoreError where the store cannot be read; a folder that is not there has none.
+    None: those of all sweeps. Raises StoreError if the store cannot be read; a folder that does not exist has none.
     """
-    with suppress(OSError):  # which listing it tells better
+    with suppress(OSError):  # which the listing explains better
         if isinstance(store, FolderStore) and not store.root.exists():
             return []
     keys = set(store.keys("v1/leases/"))
@@ -113,7 +113,7 @@ def open_clusters(store: Store, name: str | None) -> list[str]:
 
 
 class MachineRecords(NamedTuple):
-    """What came home from a machine, and why its log or its folder could not be read."""
+    """What was collected from a machine, and why its log or its folder could not be read."""
 
     collected: Collected
     log_error: Exception | None
@@ -123,14 +123,14 @@ class MachineRecords(NamedTuple):
 def collect_records(cluster: str, provisioner: Provisioner, store: Store) -> MachineRecords:
     """Put into `store` the records that the machine's jobs have printed, and those in its folder.
 
-    Raises StoreError where the store does not take them.
+    Raises StoreError if the store does not accept them.
     """
     collector = counting_collector(store)
 
     def add(read: Callable[[], Iterable[RawRecord | DamagedLine]], source: str) -> Exception | None:
         try:
             records = list(read())
-        except Exception as error:  # SkyPilot and its clouds raise what they like
+        except Exception as error:  # SkyPilot and its clouds may raise anything
             return error
         collector.add(records, source)
         return None
@@ -143,7 +143,7 @@ def collect_records(cluster: str, provisioner: Provisioner, store: Store) -> Mac
 def end(machine: ClusterStatus, provisioner: Provisioner, store: Store, *, discard: bool = False) -> Collected:
     """Collect its records, give it back, and close its lease.
 
-    Raises BenchError where its records cannot be had, and then it stays, unless they are to be discarded; or where it
+    Raises BenchError if its records cannot be collected, and keeps it then, unless they are to be discarded; or if it
     cannot be given back.
     """
     cluster = machine.cluster
@@ -174,7 +174,7 @@ def end(machine: ClusterStatus, provisioner: Provisioner, store: Store, *, disca
 
 
 def _close(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> None:
-    """Close its lease, unless it was launched by hand: then the machine closes its own."""
+    """Close its lease, unless it was launched by hand: then the machine closes it."""
     lease_id = _lease_id(machine.instance)
     if machine.instance is None or lease_id is None:
         return
@@ -189,13 +189,13 @@ def _close(machine: ClusterStatus, provisioner: Provisioner, store: Store) -> No
 
 
 def _tags(machine: ClusterStatus) -> dict[str, str]:
-    """Those of the lease of a sweep's machine, which say of which cell it is."""
+    """The tags of the lease of a sweep's machine, which name its cell."""
     sweep = sweep_of(machine.instance)
     return {SWEEP_TAG: f"{sweep}/{machine.cluster.removeprefix(cluster_of(f'{sweep}/'))}"} if sweep else {}
 
 
 def _lease_id(instance: Instance | None) -> str | None:
-    """The lease that the machine's label names, if it names one."""
+    """The lease named by the machine's label, if any."""
     if instance is None or instance.lease_label is None:
         return None
     try:
@@ -206,7 +206,7 @@ def _lease_id(instance: Instance | None) -> str | None:
 
 
 def _runs_by_cluster(store: Store) -> dict[str, int]:
-    """How many runs the store has from the machines that sweeps rented, by cluster."""
+    """The number of runs in the store from machines that sweeps rented, by cluster."""
     clusters = {lease_id: cluster_of(tag) for lease_id, tag in _sweep_tags(store).items()}
     counts = dict.fromkeys(clusters.values(), 0)
     for run in read_each(store, list(store.keys("v1/runs/"))):

@@ -1,7 +1,8 @@
-"""What a cell asks for: its launch, what the machine is told of itself, and what a machine may cost an hour."""
+"""The launch of a cell: its request, what the machine is told about itself, and what it may cost per hour."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from math import ceil
 from pathlib import Path
@@ -12,30 +13,36 @@ from bench.billing.prices import given_price
 from bench.errors import BenchError
 from bench.record.documents import Price
 from bench.sweep.orchestration.state import CellState
-from bench.sweep.provisioning.provisioner import Instance, LaunchRequest, sweep_labels
+from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.sweep.task_file import envs_of, task_of
 
-# What a sweep's file may say in other words -> ours for it, which would outrank them on the machine.
+# General variables in a sweep's file -> the specific ones set here, which would override them on the machine.
 _OUTRANKED = {"AWS_ENDPOINT_URL": "AWS_ENDPOINT_URL_S3", "AWS_REGION": "AWS_DEFAULT_REGION"}
 
 
 def launch_request(
-    sweep: Sweep, state: CellState, store: str, locator: str, records: Path | None, deadline: datetime | None = None
+    sweep: Sweep,
+    state: CellState,
+    store: str,
+    labels: Mapping[str, str],
+    records: Path | None,
+    deadline: datetime | None = None,
+    made: Collection[int] = (),
 ) -> LaunchRequest:
-    """What is asked for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
+    """The launch request for `state`'s cell. `store` is s3://…, or empty: the records stay on the machine.
 
-    `locator` is the store of the sweep, as it travels with the machine; at `deadline` it ends its job by itself,
-    whatever has become of the sweep, unless the sweep's file says otherwise.
+    `labels` are those of the sweep's machines; at `deadline` the machine ends its job by itself, even if the sweep is
+    gone, unless the sweep's file says otherwise.
 
-    `records` is a folder of earlier records that go to the machine. Raises StoreError where the machine would have no
-    credentials for the store.
+    `records` is a folder of earlier records to copy to the machine, `made` the indices of the runs of a task that are
+    not repeated. Raises StoreError if the machine would have no credentials for the store.
     """
     settings, secrets = _access(store) if store else ({}, {})
     for general, name in _OUTRANKED.items():
         if general in sweep.envs:
             settings.pop(name, None)
-    program = sweep.program_words(sweep.runs, state.runs, deadline)
+    program = sweep.program_words(sweep.runs, made, deadline)
     what = {} if program else {variables.RECIPES.name: " ".join(sweep.recipes), variables.RUNS.name: str(sweep.runs)}
     envs = {
         **settings,
@@ -59,20 +66,20 @@ def launch_request(
         secrets=secrets,
         records=records,
         accelerators=str(state.cell.accelerators) if state.cell.accelerators else None,
-        labels=sweep_labels(sweep.name, locator),
+        labels=labels,
         program=program,
     )
 
 
 def _access(store: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The settings and the secrets with which a machine writes to `store`. Raises StoreError where there are none."""
-    from bench.store import s3_client  # boto3 is for those who name a bucket
+    """The settings and secrets with which a machine writes to `store`. Raises StoreError if there are none."""
+    from bench.store import s3_client  # boto3 is only needed for a bucket
 
     return s3_client.store_settings(store), s3_client.store_credentials(store)
 
 
 def given_price_of(sweep: Sweep, cell: Cell) -> Price | None:
-    """What the sweep or the task file says that an hour of the machine costs. Raises UsageError for no price."""
+    """The price per hour given by the sweep or the task file, if any. Raises UsageError for an invalid one."""
     given = envs_of(cell, sweep.envs)
     amount = variables.PRICE_PER_HOUR.read(given)
     if amount is None:
@@ -81,10 +88,10 @@ def given_price_of(sweep: Sweep, cell: Cell) -> Price | None:
 
 
 def machine_environment(instance: Instance, given: Price | None, started: datetime | None) -> dict[str, str]:
-    """What SkyPilot knows of the machine, and does not tell it, as variables; a price that was `given` outranks its."""
+    """What SkyPilot knows about the machine but does not tell it, as variables; a `given` price overrides its own."""
     values: dict[variables.Variable[Any], str] = {variables.SPOT: "1"} if instance.spot else {}
     if price := instance.price:
-        # Without a price of its own, the type is looked up in the price book, which does not hold all.
+        # Without a given price the type would be looked up in the price book, which is not complete.
         if not given:
             values |= {variables.PRICE_PER_HOUR: f"{price.amount:f}", variables.PRICE_SOURCE: price.source}
             values[variables.CURRENCY] = price.currency
@@ -102,7 +109,7 @@ def machine_environment(instance: Instance, given: Price | None, started: dateti
 def refuse_expensive(sweep: Sweep, cell: Cell, instance: Instance) -> None:
     """Raise BenchError for a machine that costs more than the max_hourly_cost of its task file.
 
-    SkyPilot compares it, on Google, with the price of the machine without its GPU.
+    On Google, SkyPilot compares it with the price of the machine without its GPU.
     """
     requests = task_of(cell, sweep.envs, sweep.recipes).requests
     fitting = [each.at_most for each in requests if each.provider in (None, instance.provider)]

@@ -30,14 +30,14 @@ from bench.sweep.provisioning.provisioner import Instance, Uptime
 from bench.sweep.spec import SWEEP_TAG, cluster_of
 from bench.text import plural
 
-_CLOCKS = timedelta(minutes=5)  # two clocks may be that far apart, and a machine is opened after it is paid for
+_CLOCKS = timedelta(minutes=5)  # two clocks may differ that much, and a lease is opened after payment begins
 
 
 @dataclass(frozen=True)
 class LeasedMachine:
-    """A machine as its launcher knows it, by the lease it was rented under.
+    """A machine as its launcher knows it, with the lease it was rented under.
 
-    `attempt` is which one of its cell it is, `price` what the user says that an hour of it costs.
+    `attempt` counts the machines of its cell, `price` is the price per hour given by the user.
     """
 
     lease_id: str
@@ -47,7 +47,7 @@ class LeasedMachine:
     price: Price | None = None
 
     def opened(self, started: datetime, prepared: datetime) -> LeaseOpened:
-        """Its lease: prepared from when the cloud had it running, and where nobody knows that, from its launch."""
+        """Its lease: prepared from when the cloud had it running or, if unknown, from its launch."""
         instance = self.instance
         one = LeaseOpened(
             id=self.lease_id,
@@ -68,7 +68,7 @@ class LeasedMachine:
 
 
 def open_lease(store: Store, machine: LeasedMachine, started: datetime, prepared: datetime) -> bool:
-    """Open a lease that began with the launch at `started`; False where it is open already. Raises StoreError."""
+    """Open a lease that began with the launch at `started`; False if it is already open. Raises StoreError."""
     opened = machine.opened(started, max(started, prepared))
     if opened.key() in keys_of(store, opened.key()):
         return False
@@ -79,10 +79,10 @@ def open_lease(store: Store, machine: LeasedMachine, started: datetime, prepared
 def close_lease(
     store: Store, machine: LeasedMachine, uptime: Uptime, reason: CloseReason, first_run: datetime | None = None
 ) -> None:
-    """Close a lease, if it is not closed, at the time that SkyPilot terminated the machine.
+    """Close a lease, if it is not closed, at the time when SkyPilot terminated the machine.
 
-    Where the machine never came to open it, it is opened with the launcher's facts: prepared up to `first_run`, where
-    one is known. Raises BenchError where SkyPilot's books do not say when it ended, or the store does not take it.
+    If the machine never opened it, it is opened with what the launcher knows: prepared up to `first_run`, if known.
+    Raises BenchError if SkyPilot's history does not say when it ended, or the store does not accept it.
     """
     lease_id, key = machine.lease_id, lease_key(machine.lease_id, "closed")
     if key in keys_of(store, key):
@@ -90,10 +90,10 @@ def close_lease(
     if uptime.stopped is None:
         raise BenchError("SkyPilot's books do not say when its machine ended")
     stopped = prepared = uptime.stopped
-    # Two clocks: a run that began before the machine did, or after it went, tells nothing of its set-up.
+    # Two clocks: a run that began before the machine did, or after its end, says nothing about its set-up.
     if first_run and uptime.started <= first_run <= uptime.stopped:
         prepared = first_run
-    # Nothing ends before it began: the machine may have opened it, with another clock.
+    # Nothing ends before it began: the machine may have opened it, by another clock.
     if open_lease(store, machine, uptime.started, prepared):
         stopped = max(stopped, uptime.started)
     elif isinstance(opened := store.read(lease_key(lease_id, "opened")), LeaseOpened):
@@ -102,7 +102,7 @@ def close_lease(
 
 
 def _phases(started: datetime, prepared: datetime, running: datetime | None) -> list[Phase]:
-    """All that a launcher sees of a machine before its first run: when it ran, and when that began or it went."""
+    """The phases before the first run, or the end, as the launcher sees them: provisioning, and set-up once it runs."""
     whole = (prepared - started).total_seconds()
     provision = min(max((running - started).total_seconds(), 0.0), whole) if running else 0.0
     phases = [Phase(name="provision", start=0, stop=provision), Phase(name="setup", start=provision, stop=whole)]
@@ -111,7 +111,7 @@ def _phases(started: datetime, prepared: datetime, running: datetime | None) -> 
 
 class _Lease(NamedTuple):
     opened: LeaseOpened
-    stopped: datetime | None  # None: it is not known
+    stopped: datetime | None  # None: unknown
 
     @property
     def cluster(self) -> str:
@@ -127,7 +127,7 @@ class _Lease(NamedTuple):
 
 
 class EarlierLeases:
-    """The leases of the sweep `name` in `store`, as `read` found them."""
+    """The leases of the sweep `name` in `store`, as found by `read`."""
 
     def __init__(self, name: str, store: Store) -> None:
         self._name, self._store = name, store
@@ -136,7 +136,7 @@ class EarlierLeases:
         self._damaged = 0
 
     def read(self) -> None:
-        """Read them. Those that cannot be trusted are skipped, and `notes` says so. Raises StoreError."""
+        """Read them. Those that cannot be trusted are skipped and counted for `notes`. Raises StoreError."""
         opened: dict[str, LeaseOpened] = {}
         closed: dict[str, datetime] = {}
         self._damaged = 0
@@ -150,18 +150,18 @@ class EarlierLeases:
 
     @property
     def unclosed(self) -> bool:
-        """Whether a machine of an earlier call may still be there."""
+        """Whether a machine of an earlier call may still exist."""
         return any(lease.stopped is None for lease in self._leases)
 
     @property
     def dollars(self) -> Decimal:
-        """What those have cost whose machines are given back and whose price is known: price x time."""
+        """The cost of leases that ended and whose price is known: price x time."""
         return sum((lease.dollars or Decimal(0) for lease in self._leases), Decimal(0))
 
     def close_vanished(self, standing: Collection[str], provisioner: Limited, index: RunIndex) -> None:
-        """Close the leases whose machine is not in `standing`, by SkyPilot's books; else charge them to the last run.
+        """Close the leases whose machine is not in `standing`, by SkyPilot's history, or count them up to the last run.
 
-        Raises StoreError where the store does not take them.
+        Raises StoreError if the store does not accept them.
         """
         self._standing = standing
         for position, lease in enumerate(self._leases):
@@ -171,7 +171,7 @@ class EarlierLeases:
     def _close(self, lease: _Lease, provisioner: Limited, index: RunIndex) -> datetime | None:
         opened = lease.opened
         uptime = None
-        with suppress(Exception):  # SkyPilot and its clouds raise what they like
+        with suppress(Exception):  # SkyPilot and its clouds may raise anything
             uptime = provisioner.uptime(lease.cluster, opened.started - _CLOCKS)
         if uptime and uptime.stopped and uptime.started - _CLOCKS <= opened.started <= uptime.stopped + _CLOCKS:
             close_lease(self._store, LeasedMachine(opened.id, Instance(opened.provider)), uptime, "interrupted")

@@ -1,4 +1,4 @@
-"""A provisioner with time limits: each call runs in a thread, abandoned when its time is over or the sweep stops."""
+"""A provisioner with time limits: each call runs in a thread, which is abandoned at its limit or if the sweep stops."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that calls may take.
+    """Time limits of calls, in seconds.
 
-    `launch` is long, as a full Slurm lets one wait for hours; the sweep's own bounds end it earlier. Once the sweep
-    stops, all that comes before a machine's tear-down has `before_tear_down` together.
+    `launch` is long, since one may wait hours for a full Slurm; the sweep's own bounds end it earlier. Once the sweep
+    stops, everything before a machine's tear-down shares `before_tear_down`.
     """
 
     launch: float = 24 * 3600
@@ -49,10 +49,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds between two questions, and for how long what fails is tried again.
+    """Seconds between two questions, and how long failures are retried.
 
-    `server` is for questions that fail, with pauses that grow; `give_back` is for tear-down, None: as long as the
-    process lives.
+    `server` is for failing questions, with growing pauses; `give_back` is for tear-down, None: as long as the process
+    lives.
     """
 
     poll: float = 5.0
@@ -69,14 +69,14 @@ class Patience:
     ) -> T:
         """What `action` returns. Raises what it raises after `seconds` of the wall clock and five tries.
 
-        The wall clock counts while a laptop sleeps. `failed` hears of every failure.
+        The wall clock includes the time a laptop sleeps. `failed` is called with every failure.
         """
         began = time.time()
 
         def over(tries: RetryCallState) -> bool:
             return seconds is not None and tries.attempt_number >= _TRIES and time.time() - began >= seconds
 
-        def may_be_repeated(error: BaseException) -> bool:  # SkyPilot and its clouds raise what they like
+        def may_be_repeated(error: BaseException) -> bool:  # SkyPilot and its clouds may raise anything
             if not isinstance(error, Exception) or isinstance(error, SweepStopped):
                 return False
             if failed:
@@ -93,7 +93,7 @@ class Patience:
 
 
 class Limited:
-    """`provisioner`, each call within its time.
+    """`provisioner` with time limits.
 
     A launch, a start and a question about a job raise SweepStopped as soon as the sweep stops: the request may hang,
     and the machine has to be given back all the same.
@@ -103,7 +103,7 @@ class Limited:
         self._provisioner, self._stop, self._limits = provisioner, stop, limits
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """See `Provisioner`. A machine that comes after all, when nobody waits for it any more, is given back."""
+        """See `Provisioner`. A machine that arrives when nobody waits for it any more is given back."""
         left_behind = threading.Event()
 
         def launch() -> Instance:
@@ -146,11 +146,11 @@ class Limited:
 
     def cancel(self, cluster: str) -> None:
         """See `Provisioner`."""
-        # A third of what is left for all: records are worth more than the end of a job whose machine ends.
+        # A third of the remaining time: records matter more than ending a job whose machine ends anyway.
         self._before_tear_down("end of its jobs", self._limits.question, lambda: self._provisioner.cancel(cluster), 3)
 
     def printed(self, cluster: str) -> Sequence[RawRecord | DamagedLine]:
-        """The records in all that the jobs on the machine have printed."""
+        """The records in the complete output of the jobs on the machine."""
 
         def read() -> list[RawRecord | DamagedLine]:
             return list(read_log_text(self._provisioner.whole_log(cluster)))
@@ -189,7 +189,7 @@ class Limited:
         return self._within(what, seconds, action)
 
     def _within(self, what: str, seconds: float, action: Callable[[], T], *, until_stop: bool = False) -> T:
-        """What `action` returns or raises. Raises BenchError when `seconds` of the wall clock are over."""
+        """What `action` returns or raises. Raises BenchError after `seconds` of the wall clock."""
         results: list[T] = []
         errors: list[BaseException] = []
         ended = threading.Event()
@@ -197,7 +197,7 @@ class Limited:
         def call() -> None:
             try:
                 results.append(action())
-            except BaseException as error:  # raised where the result is waited for
+            except BaseException as error:  # raised again by the thread that waits
                 errors.append(error)
             ended.set()
 

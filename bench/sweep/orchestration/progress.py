@@ -15,7 +15,7 @@ from bench.sweep.orchestration.state import CellState, Stage
 
 
 class Lines:
-    """The cells of a sweep, shown as they go. Use it as a context."""
+    """Shows the cells of a sweep while they run. Use it as a context."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
@@ -33,7 +33,7 @@ class Lines:
                 self._live.stop()
 
     def show(self, cells: Sequence[CellState]) -> None:
-        """Show how the cells stand now. A terminal that is gone stops nothing."""
+        """Show the current state of the cells. A terminal that is gone stops nothing."""
         with suppress(OSError):
             self._show(cells)
 
@@ -50,7 +50,7 @@ class Lines:
                 self.say(cell_line(cell))
 
     def say(self, line: str) -> None:
-        """A line of its own. A terminal that is gone stops nothing."""
+        """Print a separate line. A terminal that is gone stops nothing."""
         with suppress(OSError):
             self.console.print(line, markup=False, soft_wrap=True)
 
@@ -61,7 +61,7 @@ def cell_line(cell: CellState) -> str:
 
 
 def step(cell: CellState) -> str:
-    """Where a cell stands, in words."""
+    """The stage of a cell, in words."""
     if cell.stage is Stage.RUNNING:
         return f"run {min(cell.runs + 1, cell.planned)} of {cell.planned}"
     if cell.failure and cell.stage is Stage.FAILED:
@@ -74,7 +74,7 @@ def step(cell: CellState) -> str:
 
 
 def _counted(cell: CellState) -> Iterator[str]:
-    """Elapsed time and dollars, of a cell that has begun."""
+    """Elapsed time and dollars of a cell that has begun."""
     if cell.started is None:
         yield from ("", "")
         return

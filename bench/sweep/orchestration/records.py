@@ -15,11 +15,11 @@ from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.sweep.task_file import envs_of
 from bench.variables import IMAGE, RUNTIME
 
-_DAY, _MOST_DAYS = timedelta(days=1), 31  # which are listed one by one
+_DAY, _MOST_DAYS = timedelta(days=1), 31  # listed one by one
 
 
 def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None]:
-    """The series that each cell's runs belong to: it has the id of the cell's first launch. None: it had none yet.
+    """The series of each cell's runs, which has the id of the cell's first launch. None: it had none yet.
 
     Leases that cannot be trusted are skipped.
     """
@@ -35,7 +35,7 @@ def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None
 
 
 class RunIndex:
-    """The runs in a store by their series. Any thread may ask."""
+    """The runs in a store by their series. Thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,15 +46,15 @@ class RunIndex:
         self._since = self._last = utc_now()
 
     def reach_back(self, to: datetime) -> None:
-        """Look for runs since then, too: a machine has been making some that may come only now."""
+        """Also look for runs since then: a machine may have made some that arrive only now."""
         with self._lock:
             self._since = min(self._since, to)
 
     def refresh(self, max_age: float = 0.0) -> None:
-        """Read what has come: everything the first time, then what was made since the beginning. Raises StoreError.
+        """Read what has arrived: everything the first time, then what was made since the beginning. Raises StoreError.
 
-        Nothing is read where the last time is no more than `max_age` seconds ago; else, with a `max_age`, only what
-        was made since then. A host may have slept for days in between.
+        Nothing is read if the last time is at most `max_age` seconds ago; otherwise, with a `max_age`, only what was
+        made since then. A host may have slept for days in between.
         """
         with self._lock:
             if max_age and time.monotonic() - self._refreshed <= max_age:
@@ -85,17 +85,17 @@ class RunIndex:
 
 
 def _days(since: datetime, now: datetime) -> list[str]:
-    """Where runs lie that were made between the two, by clocks up to a day apart; of a month and more, everywhere."""
+    """The prefixes of runs made between the two, by clocks up to a day apart; for over a month, that of all runs."""
     first, last = (since - _DAY).date(), (now + _DAY).date()
     days = [first + each * _DAY for each in range((last - first).days + 1)]
     return [f"v1/runs/{day:%Y/%m/%d}/" for day in days] if len(days) <= _MOST_DAYS else ["v1/runs/"]
 
 
 def finished_runs(sweep: Sweep, cell: Cell, runs: Iterable[Run]) -> set[tuple[str, int]]:
-    """Recipe and seed of the runs that need not be made again: those that `bench run --resume` would leave out.
+    """Recipe and seed of the runs that need not be repeated: those that `bench run --resume` would leave out.
 
-    A recipe whose source has changed since is another one, as is a program whose task file has. What an image holds, or
-    a machine where bench is installed, cannot be seen from here.
+    A recipe whose source has changed counts as another one, as does a program whose task file has. The sources in an
+    image, or on a machine where bench is installed, cannot be seen from here.
     """
     over = [run for run in runs if run.status != "interrupted" and run.seed < sweep.runs]
     if task := sweep.task_sha256:
@@ -108,15 +108,15 @@ def finished_runs(sweep: Sweep, cell: Cell, runs: Iterable[Run]) -> set[tuple[st
 
 
 def _has_own_recipes(cell: Cell, sweep: Sweep) -> bool:
-    """Whether the machine runs a `bench` that does not come from here."""
+    """Whether the machine runs a `bench` of its own."""
     given = envs_of(cell, sweep.envs)
     return IMAGE.read(given) is not None or RUNTIME.read(given) == "installed"
 
 
 def keys_of(store: Store, prefix: str) -> list[str]:
-    """The keys of a store; none where it has not been begun."""
+    """The keys of a store; none if nothing was stored yet."""
     try:
         return list(store.keys(prefix))
     except StoreError:
-        store.check_writable()  # a store that is away is not an empty one
+        store.check_writable()  # an unreachable store is not an empty one
         return []

@@ -18,7 +18,7 @@ from bench.sweep.spec import Cell
 
 
 class Stage(Enum):
-    """A step in the life of a cell, in its order; the last four are ends."""
+    """A stage in the life of a cell, in order; the last four are final."""
 
     QUEUED = "queued"
     PROVISIONING = "provisioning"
@@ -33,7 +33,7 @@ class Stage(Enum):
 
     @property
     def over(self) -> bool:
-        """Whether the cell's machine is given back, or was never had."""
+        """Whether the cell's machine is given back, or there was none."""
         return self in (Stage.DONE, Stage.FAILED, Stage.STOPPED, Stage.SKIPPED)
 
 
@@ -42,9 +42,9 @@ class CellState:
     """One cell at one moment: `runs` of `planned` are recorded, all in the series `series`.
 
     `lease_id` is that of its machine; `started` and `stopped` bound the time that is paid for, as far as can be seen
-    from here. `left` is the command for a machine that could not be given back, `notes` is what else a person should
-    know. `attempt` is which machine of this call it is, `spent` the known USD for those before it, `unpriced` whether
-    there are more, of one without a known price.
+    from here. `left` is the command for a machine that could not be given back, `notes` is what else the user should
+    know. `attempt` counts the machines of this call, `spent` is the known USD for earlier ones, `unpriced` whether one
+    of them has no known price.
     """
 
     cell: Cell
@@ -65,7 +65,7 @@ class CellState:
     notes: tuple[str, ...] = ()
 
     def enter(self, stage: Stage) -> CellState:
-        """The cell as it enters `stage`; its time begins with the first that is paid for, and stops with the last."""
+        """The cell after entering `stage`; its time begins with the first paid stage and ends with the last."""
         now = utc_now()
         started = now if stage is Stage.PROVISIONING else self.started
         return replace(self, stage=stage, started=started, stopped=now if stage.over and started else self.stopped)
@@ -75,7 +75,7 @@ class CellState:
         return (self.stopped or utc_now()) - self.started if self.started else timedelta(0)
 
     def dollars(self) -> Decimal | None:
-        """Price x elapsed, before any billing rule; None where there may be a machine and no price is known."""
+        """Price x elapsed, before any billing rule; None if there may be a machine without a known price."""
         cost = self._cost()
         return None if cost is None or self.unpriced else self.spent + cost
 
@@ -84,14 +84,14 @@ class CellState:
         return self.spent + (self._cost() or Decimal(0))
 
     def _cost(self) -> Decimal | None:
-        """That of this machine."""
+        """The cost of this machine."""
         if self.started is None or self.never_provisioned:
             return Decimal(0)
         return train_cost(self.elapsed().total_seconds(), self.instance.hourly if self.instance else None)
 
     @property
     def never_provisioned(self) -> bool:
-        """Whether no machine was to be had, so that nothing was paid for."""
+        """Whether no machine was available, so that nothing was paid for."""
         return self.instance is None and self.failure is not None and self.failure.reason in NOT_PROVISIONED
 
 
@@ -104,12 +104,12 @@ class StopReason(Enum):
     DEFECT = "an error in bench itself"
 
 
-class SweepStopped(Exception):  # noqa: N818 -- somebody's wish, not an error
-    """The sweep stops; raised where a cell waits."""
+class SweepStopped(Exception):  # noqa: N818 -- a request, not an error
+    """The sweep stops; raised wherever a cell waits."""
 
 
 class StopSignal:
-    """Whether the sweep stops. The first reason stands."""
+    """Whether the sweep stops. The first reason counts."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -123,7 +123,7 @@ class StopSignal:
             self._event.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait for so long. Raises SweepStopped as soon as the sweep stops."""
+        """Wait for that time. Raises SweepStopped as soon as the sweep stops."""
         if self._event.wait(seconds):
             raise SweepStopped
 
@@ -132,7 +132,7 @@ class StopSignal:
 class Budget:
     """USD for all cells together, and time from the first launch on. None: no bound.
 
-    `spent` is what earlier calls of the sweep have cost: it counts against `cost`.
+    `spent` is the cost of earlier calls of the sweep, which counts against `cost`.
     """
 
     cost: Decimal | None = None
@@ -140,11 +140,11 @@ class Budget:
     spent: Decimal = Decimal(0)
 
     def exceeded(self, cells: Iterable[CellState], elapsed: timedelta) -> StopReason | None:
-        """Which bound is reached, if one is. A machine without a known price counts as nothing: see `uncounted`."""
+        """Which bound is reached, if any. A machine without a known price does not count: see `uncounted`."""
         if self.cost is not None and sum((cell.counted() for cell in cells), self.spent) >= self.cost:
             return StopReason.COST
         return StopReason.DURATION if self.duration is not None and elapsed >= self.duration else None
 
     def uncounted(self, cells: Iterable[CellState]) -> list[CellState]:
-        """The cells whose machine has no known price, so that `cost` cannot be held for them."""
+        """The cells whose machine has no known price, so that `cost` cannot be enforced for them."""
         return [cell for cell in cells if self.cost is not None and cell.instance and cell.instance.hourly is None]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 
@@ -25,14 +26,23 @@ from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.records import RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
-from bench.sweep.provisioning.provisioner import ClusterStatus, LaunchRequest, Provisioner, store_of, sweep_of
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    LaunchRequest,
+    Provisioner,
+    is_foreign,
+    refuse_foreign,
+    store_of,
+    sweep_labels,
+    sweep_of,
+)
 from bench.sweep.spec import Sweep
 
 _WATCH_S = 0.5
 
 
 def is_folder(store: Store) -> bool:
-    """Whether machines cannot write to the store themselves: their records are collected."""
+    """Whether the store is a folder, to which machines cannot write themselves: their records are collected."""
     return isinstance(store, FolderStore)
 
 
@@ -54,7 +64,7 @@ class SweepResult:
 
 
 class SweepRunner:
-    """A sweep over `store`, on machines that `provisioner` rents and that earlier calls have left standing."""
+    """A sweep over `store`, on machines that `provisioner` rents and those still standing from earlier calls."""
 
     def __init__(self, sweep: Sweep, provisioner: Provisioner, store: Store, patience: Patience | None = None) -> None:
         self._sweep, self._provisioner = sweep, provisioner
@@ -65,7 +75,7 @@ class SweepRunner:
         self._states: Sequence[CellState] = ()  # before the launch
         self._runners: dict[str, CellRunner] = {}  # by cell
         self._standing: dict[str, ClusterStatus] = {}  # by cluster
-        self._strays: list[str] = []  # clusters of the sweep that are no cell's
+        self._strays: list[str] = []  # clusters of the sweep without a cell
         self.earlier = EarlierLeases(sweep.name, store)
         self._signals = 0
         self._lost = threading.Event()
@@ -74,14 +84,14 @@ class SweepRunner:
 
     @property
     def cells(self) -> list[CellState]:
-        """Every cell as it is now, in the order of the file."""
+        """Every cell in its current state, in the order of the file."""
         return [
             self._runners[state.cell.name].state if state.cell.name in self._runners else state
             for state in self._states
         ]
 
     def load_state(self) -> Sequence[CellState]:
-        """Every cell, as the store has it: a cell with enough runs is skipped. Raises StoreError."""
+        """Every cell according to the store: a cell with enough runs is skipped. Raises StoreError."""
         store, index = self._context.store, self._context.index
         store.check_writable()
         index.refresh()
@@ -96,9 +106,9 @@ class SweepRunner:
         return self.cells
 
     def check(self) -> None:
-        """Raise BenchError where nothing can be rented, or a machine stands whose records go to another store.
+        """Raise BenchError if nothing can be rented, or a standing machine belongs to another store or sweep.
 
-        Machines that an earlier call has left standing are kept, and its leases closed whose machines are gone.
+        Machines still standing from an earlier call are remembered, and leases whose machines are gone are closed.
         """
         self._provisioner.check()
         clusters = {machine.cluster: machine for machine in self._context.provisioner.clusters()}
@@ -112,19 +122,22 @@ class SweepRunner:
                     f"{machine.cluster} stands, and its records go to {other}: call the sweep with that store, or end "
                     f"it with bench down {machine.cluster}"
                 )
+            refuse_foreign(machine.cluster, machine.instance, self._labels)
             self._context.index.reach_back(machine.launched)
         self._strays = [
             machine.cluster
             for machine in clusters.values()
-            if sweep_of(machine.instance) == self._sweep.name and machine.cluster not in self._standing
+            if sweep_of(machine.instance) == self._sweep.name
+            and machine.cluster not in self._standing
+            and not is_foreign(machine.instance, self._labels)
         ]
         self.earlier.close_vanished(clusters, self._context.provisioner, self._context.index)
 
     def run(self, budget: Budget, lines: Lines, lost: threading.Event | None = None) -> SweepResult:
         """Run every cell that is queued or standing, and return when every machine is given back.
 
-        A second signal returns at once, and so does `lost`: another call has the sweep then. Machines that are not
-        given back by then are named. Raises StoreError before anything is rented where the machines could not write.
+        A second signal returns at once, as does `lost`: then another call runs the sweep. Machines that are not given
+        back by then are named. Raises StoreError before anything is rented if the machines could not write.
         """
         self._lost = lost or self._lost
         budget = replace(budget, spent=self.earlier.dollars)
@@ -154,7 +167,7 @@ class SweepRunner:
             return self.result()
 
     def result(self) -> SweepResult:
-        """How the sweep ended; what a cell that has not ended may have rented is `left`."""
+        """How the sweep ended; the machine of a cell that has not ended is `left`."""
         cells = [
             cell if cell.stage.over or cell.left else replace(cell, left=f"bench down {cell.cell.cluster}")
             for cell in self.cells
@@ -162,7 +175,7 @@ class SweepRunner:
         return SweepResult(cells, self._context.stop.reason)
 
     def _make_runners(self) -> None:
-        """A runner for each cell that is queued, or whose machine stands."""
+        """Make a runner for each cell that is queued, or whose machine stands."""
         for state in self._states:
             standing = self._standing.get(state.cell.cluster)
             if state.stage is Stage.QUEUED or standing:
@@ -171,7 +184,7 @@ class SweepRunner:
                 self._runners[state.cell.name] = CellRunner(queued, self._context, standing)
 
     def _threads(self) -> list[threading.Thread]:
-        """As many as cells may run at once, and one at least for each machine that stands and costs money already."""
+        """As many as cells may run concurrently, but at least one per standing machine, which already costs money."""
         runners = sorted(self._runners.values(), key=lambda runner: runner.state.cell.cluster not in self._standing)
         queue = deque(runners)
 
@@ -184,16 +197,25 @@ class SweepRunner:
         # Daemons: after a second signal nothing waits for them.
         return [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(queue)))]
 
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        """The labels of the sweep's machines, by which another call recognises them."""
+        store = self._context.store
+        return sweep_labels(
+            self._sweep.name, store.locator, store.identity() if isinstance(store, FolderStore) else None
+        )
+
     def _request(self, state: CellState) -> LaunchRequest:
-        """The launch of a cell. Its earlier runs go with it, so that `bench run --resume` knows what is left."""
+        """The launch request for a cell, with its earlier runs, so that `bench run --resume` knows what is missing."""
         collects = is_folder(self._context.store)
-        earlier = self._context.index.runs(state.series) if collects else []
+        there = self._context.index.runs(state.series)
+        earlier = there if collects else []
         records = self._folder / state.lease_id if earlier else None
         for run in earlier:
             FolderStore(self._folder / state.lease_id).put(run)
         store = "" if collects else self._context.store.name
-        locator = self._context.store.locator
-        return launch_request(self._sweep, state, store, locator, records, self._deadline)
+        made = {seed for _, seed in finished_runs(self._sweep, state.cell, there)} if self._sweep.task else set()
+        return launch_request(self._sweep, state, store, self._labels, records, self._deadline, made)
 
     def _watch(self, threads: Sequence[threading.Thread], budget: Budget, lines: Lines) -> None:
         unpriced: set[str] = set()

@@ -1,4 +1,4 @@
-"""How long a cell will take: measured from records, or else extrapolated or assumed, and which of them.
+"""How long a cell will take: measured from records, otherwise extrapolated or assumed, and which of these.
 
     provision + set-up + for each recipe (start + runs x a run)
 
@@ -47,7 +47,7 @@ class Peak(NamedTuple):
 
 
 class Speed(NamedTuple):
-    """TFLOP/s that a training reaches: what is expected, and the least."""
+    """TFLOP/s that training reaches: expected, and at least."""
 
     expected: float
     least: float
@@ -65,7 +65,7 @@ def peaks() -> tuple[Peak, ...]:
 
 
 def peak(gpu: str) -> Peak | None:
-    """The data sheet of `gpu`; of several forms that its name may mean, the slowest. None: there is none."""
+    """The data sheet of `gpu`; of several variants with that name, the slowest. None: there is none."""
     asked = exactly(gpu)
     forms = [(exactly(row.gpu), row) for row in peaks()]
     fitting = [
@@ -73,13 +73,13 @@ def peak(gpu: str) -> Peak | None:
         for form, row in forms
         if form.model == asked.model and asked.traits <= (form.traits or asked.traits)
     ]
-    # More memory alone is the same chip: V100-32GB is a V100.
+    # A variant with more memory is the same chip: V100-32GB is a V100.
     same = [row for form, row in fitting if form.memory_gb == asked.memory_gb] or [row for _, row in fitting]
     return min(same, key=lambda row: row.half, default=None)
 
 
 def speed(gpu: str, *, half: bool) -> Speed | None:
-    """What is reached on `gpu`, in half precision or in float32; None where its data sheet is not here."""
+    """The TFLOP/s reached on `gpu`, in half precision or float32; None without its data sheet."""
     sheet, reference = peak(gpu), peak(_REFERENCE)
     if sheet is None or reference is None:
         return None
@@ -90,7 +90,7 @@ def speed(gpu: str, *, half: bool) -> Speed | None:
 
 @dataclass(frozen=True)
 class Duration:
-    """Seconds: what is expected, the upper bound, and how they are known; `n` is how often it was measured."""
+    """Seconds: the expected value, the upper bound, and how they are known; `n` is the number of measurements."""
 
     expected: float
     upper: float
@@ -112,7 +112,7 @@ START = Duration(120, 600, "assumed")
 
 @dataclass(frozen=True)
 class RecipeTime:
-    """What one recipe takes in a cell: its start, which is paid once, and each of its runs."""
+    """The time of one recipe in a cell: its start, which is paid once, and each of its runs."""
 
     recipe: str
     start: Duration
@@ -121,7 +121,7 @@ class RecipeTime:
 
 @dataclass(frozen=True)
 class CellTime:
-    """What a cell takes from asking for the machine until it is gone; `idle_s` it may wait for that without work."""
+    """The time of a cell from requesting the machine until it is gone, up to `idle_s` of it without work."""
 
     provision: Duration
     setup: Duration
@@ -131,7 +131,7 @@ class CellTime:
 
     @property
     def expected(self) -> float:
-        """Seconds, all of it."""
+        """The total, in seconds."""
         work = sum(recipe.start.expected + self.runs * recipe.run.expected for recipe in self.recipes)
         return self.provision.expected + self.setup.expected + work
 
@@ -154,7 +154,7 @@ class CellTime:
 def time_of_cell(
     recipes: Sequence[str], runs: int, gpu: str, ranks: int, provider: str, history: History, idle_s: float = 0.0
 ) -> CellTime | str:
-    """What `runs` of each of `recipes` take on `ranks` of that GPU, or why it is unknown."""
+    """The time of `runs` of each of `recipes` on `ranks` of that GPU, or why it is unknown."""
     times = []
     for recipe in recipes:
         run = time_of_run(recipe, gpu, ranks, history)
@@ -171,7 +171,7 @@ def time_of_cell(
 
 
 def time_of_run(recipe: str, gpu: str, ranks: int, history: History) -> Duration | None:
-    """Seconds of one run on the airbench clock; None where there is neither a record nor a data sheet."""
+    """Seconds of one run on the airbench clock; None with neither a record nor a data sheet."""
     if seen := measured(history.run(recipe, gpu, ranks)):
         return seen
     known = find(recipe)
@@ -189,5 +189,5 @@ def _start(recipe: str, gpu: str, ranks: int, run: Duration, history: History) -
 
 
 def measured(sample: Sample | None) -> Duration | None:
-    """What was seen, as a duration: the median, and at most the most; None where nothing was."""
+    """The measurements as a duration: the median, and the maximum as bound; None if there are none."""
     return sample and Duration(sample.median, sample.most, "measured", sample.n)

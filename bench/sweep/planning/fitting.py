@@ -15,7 +15,7 @@ from bench.sweep.task_file import ResourceRequest, Task
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the machines that a task file would take, and the offers that fit it, each of all nodes together.
+    """One of the machines that a task file accepts, and the offers that fit it, each for all nodes together.
 
     Without offers `why` says so; `capped`: all that are known are above its `max_hourly_cost`, so that SkyPilot takes
     none of them.
@@ -28,7 +28,7 @@ class Choice:
 
 
 def choices(cell: Cell, task: Task, answer: Answer) -> list[Choice]:
-    """The machines that SkyPilot may rent for the cell, in the order of the file; all where each is above its cap."""
+    """The machines that SkyPilot may rent for the cell, in the order of the file; all if each is above its cap."""
     every = [_choice(cell, task, answer, request) for request in task.requests]
     return [choice for choice in every if not choice.capped] or every
 
@@ -42,7 +42,7 @@ def _choice(cell: Cell, task: Task, answer: Answer, request: ResourceRequest) ->
     uncapped = ranked(list(_fitting(cell, answer, replace(request, at_most=None))))
     lowest = min(uncapped, key=lambda offer: offer.hourly or 0, default=None)
     if lowest is None:
-        # The cheapest of its GPU may be too small, and how much the others cost cannot be told.
+        # The cheapest with its GPU may be too small, and the prices of the others are not known.
         size = f", since no source has the {' and the '.join(request.sized)} of a machine" if request.sized else ""
         return Choice(request, (), f"no {kind} price known{which}{size}")
     why = (
@@ -60,7 +60,7 @@ def _words(request: ResourceRequest) -> str:
 
 
 def _of_nodes(offer: Offer, nodes: int) -> Offer:
-    """The offer of so many of its machines together."""
+    """The offer of that many of its machines together."""
     return offer if offer.amount is None or nodes == 1 else replace(offer, amount=offer.amount * nodes)
 
 
@@ -76,7 +76,7 @@ def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
         and offer.currency == CURRENCY
         and not machine.sized
         and machine.provider in (None, offer.provider)
-        # SkyPilot keeps spellings apart, all but small and capital letters: Verda's RTX-PRO-6000 is no RTXPRO6000.
+        # SkyPilot distinguishes spellings, except upper and lower case: Verda's RTX-PRO-6000 is not RTXPRO6000.
         and (machine.gpu is None or machine.gpu.casefold() == offer.accelerators.name.casefold())
         and machine.gpus in (0, offer.accelerators.count)
         and machine.instance_type in (None, offer.instance_type)
@@ -86,7 +86,7 @@ def _fits(offer: Offer, machine: ResourceRequest, query: Query) -> bool:
 
 
 def _up_to_date(offers: Sequence[Offer]) -> Iterator[Offer]:
-    """Without those of a machine whose price was seen a month later, too: it may have risen."""
+    """The offers without those whose machine also has a price seen a month later: it may have risen."""
     newest: dict[tuple[str, str], date] = {}
     for offer in offers:
         machine = offer.provider, offer.instance_type

@@ -30,7 +30,7 @@ _SETUP: tuple[PhaseName, ...] = ("setup", "pull", "data")
 
 
 class Sample(NamedTuple):
-    """Seconds seen `n` times: their median, and the most."""
+    """Seconds measured `n` times: their median and maximum."""
 
     n: int
     median: float
@@ -38,7 +38,7 @@ class Sample(NamedTuple):
 
 
 class HitRate(NamedTuple):
-    """How many of the recorded runs hit. `elsewhere`: on other machines, for want of runs on this one."""
+    """How many of the recorded runs hit. `elsewhere`: on other machines, since there are no runs on this one."""
 
     hits: int
     runs: int
@@ -47,7 +47,7 @@ class HitRate(NamedTuple):
 
 @dataclass(frozen=True)
 class ProgramTime:
-    """What `runs` of one task say of it on `count` of one GPU. Seconds; None: unknown.
+    """What `runs` of one task say about it on `count` of one GPU. Seconds; None: unknown.
 
     `least_step` and `most_step` are the ends of an interval of `step`; without one, for too few steps, `slow_step` is
     that of which a tenth were slower. `whole` are the runs to the end among them.
@@ -68,25 +68,25 @@ class ProgramTime:
 
 @dataclass(frozen=True)
 class History:
-    """Runs as rows (of `_COLUMNS`), the leases of machines, and what was seen of a program of one's own."""
+    """Runs as rows (of `_COLUMNS`), the leases of machines, and the measurements of the user's program."""
 
     runs: Sequence[dict[str, Any]] = ()
     leases: Sequence[LeaseOpened] = ()
     programs: Sequence[ProgramTime] = ()
 
     def run(self, recipe: str, gpu: str, ranks: int) -> Sample | None:
-        """Seconds of a run on the airbench clock, on just this GPU."""
+        """Seconds of a run on the airbench clock, on exactly this GPU."""
         return _sample(row["airbench_s"] for row in self._on(recipe, gpu, ranks))
 
     def start(self, recipe: str, gpu: str, ranks: int) -> Sample | None:
-        """Seconds that the first run of a process takes more: imports, loading, compilation, warming up."""
+        """Additional seconds of the first run of a process: imports, loading, compilation, warm-up."""
         rows = self._on(recipe, gpu, ranks)
         return _sample(
             row["cold_s"] - row["airbench_s"] for row in rows if None not in (row["cold_s"], row["airbench_s"])
         )
 
     def hit_rate(self, recipe: str, gpu: str | None, ranks: int) -> HitRate | None:
-        """Hits among all attempts at the recipe's own target; None where there was none."""
+        """Hits among all attempts at the recipe's own target; None without attempts."""
         target = find(recipe).target
         everywhere = [
             row for row in self.runs if (row["recipe"], row["dataset"], row["target"]) == (recipe, "cifar10", target)
@@ -96,7 +96,7 @@ class History:
         return HitRate(sum(row["hit"] for row in counted), len(counted), elsewhere=not here) if counted else None
 
     def provision(self, provider: str) -> Sample | None:
-        """Seconds from asking for a machine until it can be logged into."""
+        """Seconds from requesting a machine until one can log in."""
         return self._phases(provider, lambda name: name == "provision")
 
     def setup(self, provider: str) -> Sample | None:
@@ -116,7 +116,7 @@ class History:
 
 
 def usual_folders() -> list[str]:
-    """Where records lie if nobody says: those of `results` and `results/local` that are there."""
+    """The default folders of records: those of `results` and `results/local` that exist."""
     return [folder for folder in ("results", "results/local") if Path(folder, "v1").is_dir()]
 
 
@@ -125,13 +125,13 @@ def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[Histo
 
     Those that differ between two stores are among these; the first store's counts.
     """
-    # Not for those who plan without records, nor for a run, which asks this module for nothing but its words.
+    # Not needed to plan without records, nor by a run, which only uses this module's constants.
     import pyarrow as pa
     import pyarrow.compute as pc
 
     from bench.store.compact import read_tables
 
-    # Runs of a recipe's other versions are of another training.
+    # Runs of other versions of a recipe are a different training.
     names = {recipe_label(name, find(name).version): name for name in recipes}
     runs: dict[str, dict[str, Any]] = {}
     stores = list(stores)
@@ -149,7 +149,7 @@ def _ran_on(row: dict[str, Any], gpu: str, ranks: int) -> bool:
 
 
 def same_gpu(asked_name: str, used_name: str) -> bool:
-    """Whether a GPU by its own name, `used_name`, is just the one that is asked for in SkyPilot's words."""
+    """Whether a GPU with the device name `used_name` is the one requested in SkyPilot's notation."""
     asked, used = exactly(asked_name), exactly(used_name)
     return (asked.model, asked.memory_gb) == (used.model, used.memory_gb) and asked.traits <= used.traits
 

@@ -16,7 +16,7 @@ from bench.sweep.planning.duration import CellTime
 from bench.text import NOT_APPLICABLE, UNKNOWN, Table, significant, table_of
 
 CURRENCY = "USD"
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # any will do: only lengths count
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # arbitrary: only lengths count
 # The phases of a cell as a lease's record and as people call them; all that a recipe does is its runs.
 _PHASES: dict[PhaseName, str] = {"provision": "waiting", "setup": "set-up", "train": "runs", "idle": "idle"}
 
@@ -33,7 +33,7 @@ class CellPhase:
 
 
 def planned_cost(offer: Offer, time: CellTime, disk_gb: Decimal | None, *, upper: bool, machines: int = 1) -> Estimate:
-    """What the lease of `offer` would cost, which is of so many `machines` of one price and disk together.
+    """What the lease of `offer` would cost, for that many `machines` of equal price and disk together.
 
     Without a known rule: time x price, and at most its started hours. No known rule charges more than a started hour.
     """
@@ -52,7 +52,7 @@ def planned_cost(offer: Offer, time: CellTime, disk_gb: Decimal | None, *, upper
 
 
 def cell_phases(offer: Offer | None, time: CellTime) -> tuple[CellPhase, ...]:
-    """The phases of a cell on the machine of `offer`, in their order; None: no machine has a price.
+    """The phases of a cell on the machine of `offer`, in order; None: no machine has a price.
 
     The last, `BY_RULE`, has no seconds: what the provider charges beyond those of the others.
     """
@@ -82,7 +82,7 @@ def phase_record(phases: Sequence[CellPhase]) -> dict[str, Any]:
 
 
 def exact(amount: Decimal | None) -> str | None:
-    """To a millionth: what is estimated is not known any better, and no price has more digits."""
+    """Rounded to a millionth: estimates are no more accurate, and no price has more digits."""
     return None if amount is None else format(round(amount, 6).normalize(), "f")
 
 
@@ -92,7 +92,7 @@ def three_digits(amount: Decimal | float | None) -> str:
 
 
 def phase_table(cells: Sequence[tuple[str, tuple[CellPhase, ...]]]) -> Table[Any]:
-    """A row a cell: minutes and USD of each phase as expected; of idle time, of which none is expected, the most."""
+    """A row per cell: expected minutes and USD of each phase; of idle time, which is not expected, the maximum."""
     columns = (*_PHASES.values(), BY_RULE)
     rows = []
     for name, phases in cells:

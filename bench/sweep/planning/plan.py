@@ -1,4 +1,4 @@
-"""What a sweep would rent, how long and for how many dollars: known before anything is spent.
+"""What a sweep would rent, for how long and for how many dollars, before anything is spent.
 
 A cell's dollars are the estimate of the lease that it would be (`bench.billing.estimate`), billing rule and parts
 included; without a known rule they are time x price, and it is said. Where a price or a time is unknown, so are the
@@ -26,7 +26,7 @@ from bench.sweep.planning.programs import WholeRun, program_on, programs_of, tim
 from bench.sweep.spec import Cell, Sweep
 from bench.sweep.task_file import Task, have_skypilot_read, task_of
 
-_PATIENCE_S = 40.0  # a plan without SkyPilot's prices is of less use than one that comes later
+_PATIENCE_S = 40.0  # a plan without SkyPilot's prices is less useful than a later one
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ class CellPlan:
 
     @property
     def phases(self) -> tuple[CellPhase, ...]:
-        """Its time and dollars by phase, at the price of `offer`; none where the time is unknown."""
+        """Its time and dollars by phase, at the price of `offer`; none if the time is unknown."""
         return cell_phases(self.offer, self.time) if self.time else ()
 
     @property
     def dollars(self) -> Decimal | None:
-        """What the whole cell is expected to cost, the unpriced parts left out."""
+        """The expected cost of the whole cell, without the unpriced parts."""
         return self.cost.amount if self.cost else None
 
     @property
     def most_dollars(self) -> Decimal | None:
-        """The upper bound of that."""
+        """Its upper bound."""
         return self.most.amount if self.most else None
 
     @property
@@ -98,36 +98,36 @@ class Plan:
 
     @property
     def dollars(self) -> Decimal | None:
-        """What all other cells are expected to cost; None where there are no others."""
+        """The expected cost of all other cells; None if there are none."""
         return _sum(cell.dollars for cell in self.cells)
 
     @property
     def most_dollars(self) -> Decimal | None:
-        """The upper bound of that; None where that of one of them is unknown."""
+        """Its upper bound; None if that of one of them is unknown."""
         known = [cell for cell in self.cells if cell.dollars is not None]
         return None if any(cell.most_dollars is None for cell in known) else _sum(cell.most_dollars for cell in known)
 
     @property
     def seconds(self) -> float | None:
-        """Seconds until the last cell is done, as many at once as the sweep says; None where one is unknown."""
+        """Seconds until the last cell is done, with the sweep's `parallel`; None if one is unknown."""
         expected = {each.cell: each.time.expected for each in self.cells if each.time}
         if len(expected) < len(self.cells):
             return None
         ends = [0.0] * (self.sweep.parallel or len(self.cells))
-        for cell in self.sweep.cells():  # each begins where the first place is free
+        for cell in self.sweep.cells():  # each begins when the first slot is free
             heapreplace(ends, ends[0] + expected.get(cell, 0.0))
         return max(ends)
 
     @property
     def most_seconds(self) -> float | None:
-        """The upper bound of that."""
+        """Its upper bound."""
         known = [cell.most_s for cell in self.cells if cell.most_s is not None]
         rounds = ceil(len(self.cells) / (self.sweep.parallel or len(self.cells)))
         return rounds * max(known) if len(known) == len(self.cells) else None
 
     @property
     def keeps_cost(self) -> bool | None:
-        """Whether the upper bound stays within `max_cost`. None: there is none, or it is unknown."""
+        """Whether the upper bound is within `max_cost`. None: there is no limit, or no known bound."""
         if self.sweep.max_cost is None:
             return None
         if self.most_dollars is not None and self.most_dollars > self.sweep.max_cost:
@@ -136,7 +136,7 @@ class Plan:
 
     @property
     def keeps_duration(self) -> bool | None:
-        """Whether the upper bound stays within `max_duration`. None: there is none, or it is unknown."""
+        """Whether the upper bound is within `max_duration`. None: there is no limit, or no known bound."""
         if self.sweep.max_duration is None:
             return None
         most = self.most_seconds
@@ -152,7 +152,7 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def ask_all(query: Query, *, offline: bool) -> Answer:
-    """Prices of all sources, or those that come with `bench` where `offline`."""
+    """Prices of all sources; if `offline`, those included in `bench`."""
     return collect(query, sources(query, offline=offline), _PATIENCE_S)
 
 
@@ -171,7 +171,7 @@ def plan_sweep(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -
 
 
 def _answers(tasks: Mapping[Cell, Task], ask: Callable[[Query], Answer]) -> dict[Cell, Answer]:
-    """The prices for each cell. What several cells ask for is asked for once."""
+    """The prices for each cell. Identical queries are made once."""
     queries = {cell: _queries(cell, task) for cell, task in tasks.items()}
     answers = {query: ask(query) for query in dict.fromkeys(chain.from_iterable(queries.values()))}
     return {
@@ -184,7 +184,7 @@ def _answers(tasks: Mapping[Cell, Task], ask: Callable[[Query], Answer]) -> dict
 
 
 def _queries(cell: Cell, task: Task) -> list[Query]:
-    """One a region: sources give one region of each machine, the cheapest, unless they are asked for another."""
+    """One query per region: sources return the cheapest region of each machine unless asked for another."""
     return [
         Query(spot=cell.spot, region=region) for region in dict.fromkeys(machine.region for machine in task.requests)
     ]
@@ -192,7 +192,7 @@ def _queries(cell: Cell, task: Task) -> list[Query]:
 
 def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History) -> CellPlan:
     allowed = choices(cell, task, answer)
-    # The first of an ordered list is what SkyPilot asks for, priced or not.
+    # The first of an ordered list is what SkyPilot requests, priced or not.
     first_choice = [offer for choice in (allowed[:1] if task.ordered else allowed) for offer in choice.offers]
     offer = min(ranked(first_choice), key=lambda offer: offer.hourly or 0, default=None)
     first = allowed[0].request
@@ -255,6 +255,6 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
 
 
 def _longest(times: Sequence[CellTime | str]) -> float | None:
-    """The longest upper bound in seconds; None where one is unknown."""
+    """The longest upper bound in seconds; None if one is unknown."""
     known = [time.upper for time in times if isinstance(time, CellTime)]
     return max(known) if len(known) == len(times) else None

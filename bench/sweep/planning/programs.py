@@ -1,4 +1,4 @@
-"""What a program takes on a GPU and in a sweep, according to its samples or whole runs.
+"""The time of a program on a GPU and in a sweep, according to its samples or whole runs.
 
     seconds of a run = start-up + seconds a step x steps
 
@@ -36,20 +36,20 @@ class WholeRun:
 
 
 def programs_of(sweep: Sweep, history: History) -> list[ProgramTime]:
-    """What is known of the sweep's task, as its file is now."""
+    """What is known about the sweep's task in its current version."""
     task = sweep.task_sha256
     return [each for each in history.programs if each.task_sha256 == task]
 
 
 def program_on(gpu: str | None, count: int, known: Sequence[ProgramTime]) -> ProgramTime | None:
-    """That of `known` on `count` of just this GPU."""
+    """The entry of `known` for `count` of exactly this GPU."""
     return next((each for each in known if gpu and each.count == count and same_gpu(gpu, each.gpu)), None)
 
 
 def time_of_program(
     sweep: Sweep, seen: ProgramTime | None, provider: str, history: History, idle_s: float
 ) -> CellTime | str:
-    """What the sweep's runs of its task take in a cell, or why it is unknown."""
+    """The time of the sweep's runs of its task in a cell, or why it is unknown."""
     program = sweep.program or ""
     if seen is None:
         return f"the duration of {program} cannot be predicted; a sweep with `steps` samples it"
@@ -66,7 +66,7 @@ def time_of_program(
 def whole_run(
     sweep: Sweep, seen: ProgramTime | None, offer: Offer | None, provider: str, history: History, task: Task
 ) -> WholeRun | None:
-    """What a run to the end takes and costs by the samples; None where they or the total of steps are not known."""
+    """Time and cost of a run to the end, from samples; None without samples or without the total number of steps."""
     if seen is None:
         return None
     total = sweep.total_steps or seen.total_steps
@@ -90,13 +90,13 @@ def whole_run(
 
 
 def _run(seen: ProgramTime, step: float, steps: int) -> Duration:
-    """A run of so many steps of `step` seconds: at most at the slow end of what is known of one."""
+    """A run of that many steps of `step` seconds; at most with the slow end of its interval."""
     slowest = seen.most_step if seen.most_step is not None else max(step, seen.slow_step or step)
     return Duration(seen.start_up + step * steps, seen.start_up + slowest * steps, "sampled", seen.runs)
 
 
 def _cell_time(program: str, run: Duration, runs: int, provider: str, history: History, idle_s: float) -> CellTime:
-    """Start-up is part of each run of a program, and paid with it."""
+    """The start-up is part of each run of a program, and paid with it."""
     nothing = Duration(0.0, 0.0, run.basis, run.n)
     return CellTime(
         measured(history.provision(provider)) or PROVISION,
@@ -108,7 +108,7 @@ def _cell_time(program: str, run: Duration, runs: int, provider: str, history: H
 
 
 def whole_words(whole: WholeRun) -> str:
-    """What a run to the end takes and costs, with an interval where there is one."""
+    """Time and cost of a run to the end, with an interval if there is one."""
     words = f"to the end, {whole.steps:,} steps: {_between(whole.hours)} h"
     if whole.dollars:
         words += f" and {_between(whole.dollars)} {CURRENCY}"
@@ -121,7 +121,7 @@ def _between(values: Sequence[float | Decimal]) -> str:
 
 
 def whole_record(whole: WholeRun | None) -> dict[str, Any]:
-    """What a run to the end takes, and the ends of its interval; null where unknown."""
+    """Time of a run to the end, and the ends of its interval; null if unknown."""
     hours = (*(whole.hours if whole else ()), None, None, None)
     dollars = (*(whole.dollars if whole else ()), None, None, None)
     return {

@@ -17,7 +17,7 @@ from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, table_of
 
 
 def notes(plan: Plan, today: date | None) -> Iterator[str]:
-    """A line each, the total first; prices seen more than 30 days before `today` are stale, where it is given."""
+    """The notes, a line each, the total first; prices seen more than 30 days before `today`, if given, are stale."""
     yield _total(plan)
     sweep = plan.sweep
     if sweep.max_cost is not None:
@@ -37,7 +37,7 @@ def notes(plan: Plan, today: date | None) -> Iterator[str]:
 
 
 def _bounds(plan: Plan) -> Iterator[str]:
-    """Whose price the upper bounds hold for: where a machine has no capacity, SkyPilot rents the next."""
+    """Which prices the upper bounds refer to: without capacity for a machine, SkyPilot rents the next."""
     for cell in plan.cells:
         if cell.most and cell.dollars is not None and cell.most.why:
             yield f"{cell.cell.name}: no upper bound: {cell.most.why}"
@@ -53,7 +53,7 @@ def is_stale(offer: Offer, today: date | None) -> bool:
 
 
 def _kept(kept: bool | None, needed: str) -> str:
-    """Whether a bound is kept, by the upper bound of the plan; None where `needed` is unknown."""
+    """Whether a limit holds, by the upper bound of the plan; None if `needed` is unknown."""
     if kept is None:
         return f"cannot be checked: {needed} is unknown"
     return f"{'kept' if kept else 'NOT kept'} by the upper bound"
@@ -100,7 +100,7 @@ def _times(plan: Plan) -> Iterator[str]:
 
 
 def _stretch(durations: list[Duration], usual: Duration) -> str:
-    """How the same stretch of all cells is known."""
+    """How the same part of all cells is known."""
     bases = sorted({duration.words for duration in durations if duration.basis == "measured"})
     if any(duration.basis == "assumed" for duration in durations):
         bases.append(f"assumed {usual.expected / 60:g} min, at most {usual.upper / 60:g}")
@@ -108,7 +108,7 @@ def _stretch(durations: list[Duration], usual: Duration) -> str:
 
 
 def _parts(plan: Plan) -> Iterator[str]:
-    """What the dollars leave out, and by which rule the machine is charged."""
+    """What the dollars do not include, and the billing rule of the machine."""
     for provider, parts in sorted(
         {(cell.offer.provider, cell.cost.unpriced) for cell in plan.cells if cell.offer and cell.cost}
     ):
@@ -153,7 +153,7 @@ def render(plan: Plan, style: str, today: date, *, terminal: bool) -> str:
 
 
 def plan_table(plan: Plan, today: date | None) -> Table[CellPlan]:
-    """A row a cell; prices seen more than 30 days before `today` are stale, where it is given."""
+    """A row per cell; prices seen more than 30 days before `today`, if given, are stale."""
     one_recipe = len(plan.sweep.recipes) == 1
     columns: tuple[Column[CellPlan], ...] = (
         Column("cell", lambda cell: cell.cell.name, numeric=False),

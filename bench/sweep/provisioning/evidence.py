@@ -1,8 +1,8 @@
-"""Evidence from outside a machine: why its cloud says it ended, and what SkyPilot's server logged of its launch.
+"""Evidence from outside a machine: its cloud's reason for its end, and what SkyPilot's server logged about its launch.
 
 A cloud is asked after the machine is gone, from where the sweep runs. EC2 keeps the reason on the terminated instance
-for about an hour, Compute Engine in the operations of the zone. Azure and the others have no such answer: there only
-the notice that the machine saw and recorded is evidence.
+for about an hour, Compute Engine in the operations of the zone. Azure and the others offer nothing of that kind: there
+the only evidence is the notice that the machine saw and recorded.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from bench.sweep.provisioning.provisioner import Instance
 _SECONDS = 10
 _LINES = 1000
 _REFUSAL = re.compile(r"failed|error|return code", re.IGNORECASE)
-_LAUNCHED = "Instances launched on"  # SkyPilot's event as soon as the cloud says that they run
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html: the others are a user's doing, or errors
+_LAUNCHED = "Instances launched on"  # SkyPilot's event once the cloud reports that they run
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html: the others are the user's, or errors
 _EC2_TOOK_BACK = ("Server.SpotInstanceTermination", "Server.SpotInstanceShutdown")
 _GCE_TOOK_BACK = "compute.instances.preempted"
 _GCE = "https://compute.googleapis.com/compute/v1/projects"
 
 
 def cloud_evidence(instance: Instance) -> str | None:
-    """The cloud's own word that it took this machine back; None where it says otherwise, or nothing.
+    """The cloud's statement that it took this machine back; None if it says otherwise, or nothing.
 
     Raises whatever its library raises.
     """
@@ -65,19 +65,19 @@ _BY_PROVIDER: Final[Mapping[str, Callable[[Instance], str | None]]] = {"aws": _a
 
 
 def refusals(cluster: str) -> list[str]:
-    """What the clouds answered to a launch that failed: SkyPilot raises less than it writes into its log."""
+    """The clouds' answers to a failed launch: SkyPilot's log contains more than its exception."""
     printed = io.StringIO()
     try:
         from sky.client import sdk
 
         sdk.tail_provision_logs(cluster, follow=False, tail=_LINES, output_stream=printed)
-    except Exception:  # no log, or an older server: what was raised has to do
+    except Exception:  # no log, or an older server: the exception has to suffice
         return []
     return list(dict.fromkeys(line for line in printed.getvalue().splitlines() if _REFUSAL.search(line)))
 
 
 def running_since(cluster: str) -> datetime | None:
-    """When the cloud had the newest machine running, by SkyPilot's books; None where they do not say."""
+    """When the newest machine was running, by SkyPilot's history; None if it does not say."""
     try:
         from sky.client import sdk
         from sky.server import common
@@ -87,6 +87,6 @@ def running_since(cluster: str) -> datetime | None:
         answer = common.make_authenticated_request("POST", "/cluster_events", json=body.model_dump(mode="json"))
         events = sdk.get(common.get_request_id(answer))
         seconds = [event["transitioned_at"] for event in events if event["reason"].startswith(_LAUNCHED)]
-    except Exception:  # no part of its documented interface
+    except Exception:  # not part of its documented interface
         return None
     return datetime.fromtimestamp(max(seconds), UTC) if seconds else None

@@ -1,7 +1,7 @@
 """Why a cell failed and why its machine ended: SkyPilot's exception, or the end of its job, as a reason and in words.
 
-`cloud_errors.csv` has the clouds' own codes and what each means. A refusal whose code it does not hold is an ERROR, in
-the cloud's words: nothing is taken for a lack of capacity that may be a wrong image or a missing permission.
+`cloud_errors.csv` lists the clouds' own codes and their meanings. A refusal with another code is an ERROR, in the
+cloud's words: a wrong image or a missing permission must not be taken for a lack of capacity.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from bench.text import one_line, plural
 FailureReason = Literal["CAPACITY", "QUOTA", "PERMISSION", "RATE", "PREEMPTED", "LOST", "OOM", "ERROR"]
 
 NOT_PROVISIONED = ("CAPACITY", "QUOTA", "PERMISSION")  # the cloud refused: no machine, and nothing was paid for
-# Where several places refuse for several reasons, the one that its user can do something about.
+# If several places refuse for several reasons, the one that the user can do something about.
 _FIRST_SAID: Final[Sequence[FailureReason]] = ("QUOTA", "PERMISSION", "CAPACITY", "RATE")
 _NOBODY = re.compile(r"catalog does not contain|not enabled|no cloud access|no infra", re.IGNORECASE)
-# A cluster of one's own has no codes: what it refuses, it has no free node for.
+# The user's own cluster has no codes: it refuses if it has no free node.
 _OWN_CLUSTER = re.compile(rf"Failed to acquire resources.*\b({'|'.join(OWN_CLUSTERS)})\(", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _MEMORY = re.compile(r"out of memory|OutOfMemory|exit code 137|\[137\]|oom.?kill", re.IGNORECASE)
@@ -35,17 +35,17 @@ _LONGEST = 300
 
 
 class Failure(NamedTuple):
-    """Why a cell failed: the reason in one word, and in many."""
+    """Why a cell failed: the reason as one word, and in detail."""
 
     reason: FailureReason
     words: str
 
 
 def failure_of_error(error: BaseException) -> Failure:
-    """What `error`, raised while a machine was rented or used, means."""
+    """The meaning of `error`, raised while a machine was rented or used."""
     if isinstance(error, BenchError):
         return Failure("ERROR", str(error))
-    # By name: SkyPilot is not imported to know its errors.
+    # By name: SkyPilot is not imported just for its errors.
     if "ResourcesUnavailableError" not in {kind.__name__ for kind in type(error).__mro__}:
         return Failure("ERROR", error_line(error))
     first, *others = _texts(error)
@@ -55,7 +55,7 @@ def failure_of_error(error: BaseException) -> Failure:
     for reason in _FIRST_SAID:
         if words := next((text for said, text in refusals if said == reason), None):
             return Failure(reason, shortened(words))
-    # What was met in a place says more than the sum of them. Not the notes: they are lines of a log.
+    # The error of one place says more than the summary. The notes are not used: they are lines of a log.
     met = others[: len(_attempts(error))]
     if words := next(filter(_OWN_CLUSTER.search, [*met, first]), None):
         return Failure("CAPACITY", shortened(words))
@@ -71,10 +71,10 @@ def failure_of_job(
     complete: bool = False,
     in_setup: bool = False,
 ) -> Failure | None:
-    """How a job that is over failed; None where it did not. `runs` are those of the cell that this call made.
+    """How a finished job failed; None if it did not. `runs` are those of the cell made by this call.
 
-    `taken_back` is the evidence that the provider took the machine, `complete` whether every run of the cell is made:
-    then it does not matter how the machine ended. Where runs are missing it does, whether or not one has failed.
+    `taken_back` is the evidence that the provider took the machine, `complete` whether all runs of the cell are made:
+    then it does not matter how the machine ended. If runs are missing it does, whether or not one has failed.
     """
     if taken_back and not complete and job in (Job.FAILED, Job.GONE):
         return Failure("PREEMPTED", f"the provider took the machine back ({taken_back})")
@@ -93,7 +93,7 @@ def failure_of_job(
 
 
 def notice_of(runs: Iterable[Run]) -> str | None:
-    """The evidence in a machine's own records that the provider took it back: it saw the notice, and SIGTERM."""
+    """The evidence in a machine's own records that the provider took it back: it saw the notice, then SIGTERM."""
     return "its notice, recorded by the machine" if any(run.reason == "PREEMPTED" for run in runs) else None
 
 
@@ -101,8 +101,8 @@ def notice_of(runs: Iterable[Run]) -> str | None:
 class MachineEnd:
     """How a machine ended. `gone`: by itself.
 
-    `taken_back` is the evidence that its provider took it, if there is any. `last_sign` is its last sign of life: an
-    answer, or a record.
+    `taken_back` is the evidence that its provider took it, if any. `last_sign` is its last sign of life: an answer or
+    a record.
     """
 
     gone: bool
@@ -111,16 +111,16 @@ class MachineEnd:
     notes: tuple[str, ...] = ()
 
     def close_reason(self, failure: Failure | None, *, stopped: bool) -> CloseReason:
-        """Why its lease closes, in a sweep that was stopped or not. A cost of 0 needs evidence: else it is lost."""
+        """The reason for closing its lease; `stopped`: the sweep was. A cost of 0 needs evidence, else it is lost."""
         if self.gone:
             return "preempted" if self.taken_back else "lost"
         if failure is None:
             return "interrupted" if stopped else "finished"
-        # It had the notice, and was given back from here before the provider took it: that is paid for.
+        # It had the notice, but was given back by the sweep before the provider took it: that is paid for.
         return "interrupted" if failure.reason == "PREEMPTED" else "failed"
 
     def charged(self, booked: Uptime) -> Uptime:
-        """When it was paid for. SkyPilot's books say when it was missed, which may be a night after it ended."""
+        """When it was paid for. SkyPilot's history says when its absence was noticed, perhaps hours after its end."""
         return booked._replace(stopped=max(booked.started, self.last_sign)) if self.gone else booked
 
 
@@ -133,7 +133,7 @@ def machine_end(
 ) -> MachineEnd:
     """The end of a machine whose job ended as `job` and which made `runs`.
 
-    The cloud is asked of a spot machine that is gone, and has not recorded itself that it saw the notice.
+    The cloud is asked about a spot machine that is gone and has not itself recorded the notice.
     """
     ends = [run.anchor + timedelta(seconds=run.phases[-1].stop) for run in runs if run.phases]
     last_sign = max([last_sign, *ends])
@@ -141,53 +141,53 @@ def machine_end(
     if gone and taken_back is None and instance is not None and instance.spot:
         try:
             taken_back = ask_cloud(instance)
-        except Exception as error:  # SkyPilot and its clouds raise what they like
+        except Exception as error:  # SkyPilot and its clouds may raise anything
             note = f"the cloud could not be asked why the machine ended: {error_line(error)}"
             return MachineEnd(gone, None, last_sign, (note,))
     return MachineEnd(gone, taken_back, last_sign)
 
 
 def plain(text: str) -> str:
-    """`text` without colours and what else cannot be seen, on one line."""
+    """`text` without colours and other invisible characters, on one line."""
     return one_line(_ANSI.sub("", text))
 
 
 def shortened(text: str) -> str:
-    """The beginning of `text`, which can be pages long."""
+    """The beginning of `text`, which may be pages long."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def error_line(error: BaseException) -> str:
-    """The beginning of what `error` says, on one line; its kind, where it says nothing."""
+    """The beginning of the message of `error`, on one line; its type, if the message is empty."""
     return shortened(plain(str(error))) or type(error).__name__
 
 
 def _texts(error: BaseException) -> list[str]:
-    """What `error` says, then each attempt that SkyPilot made, then the notes that go with it."""
+    """The message of `error`, then those of SkyPilot's attempts, then the notes of the exception."""
     return [plain(str(text)) for text in (error, *_attempts(error), *getattr(error, "__notes__", ()))]
 
 
 def _attempts(error: BaseException) -> Sequence[BaseException]:
-    """What SkyPilot met in each place that it tried."""
+    """SkyPilot's errors in each place that it tried."""
     return getattr(error, "failover_history", None) or ()
 
 
 def _reasons(text: str) -> Iterator[FailureReason]:
-    """What the codes in `text` mean."""
+    """The meanings of the codes in `text`."""
     for match in _pattern().finditer(text):
         yield cloud_errors()[match[0]]
 
 
 @cache
 def cloud_errors() -> Mapping[str, FailureReason]:
-    """What each code of a cloud means. The file is read at the first call."""
+    """The meaning of each code of a cloud. The file is read at the first call."""
     text = files("bench.sweep.provisioning").joinpath("cloud_errors.csv").read_text(encoding="utf-8")
     return {row["code"]: cast(FailureReason, row["meaning"]) for row in csv.DictReader(text.splitlines())}
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    """Any code, whole: LimitExceeded is not in VcpuLimitExceeded."""
+    """Any code as a whole word: LimitExceeded does not match VcpuLimitExceeded."""
     codes = sorted(cloud_errors(), key=len, reverse=True)
     return re.compile(rf"(?<![\w/])(?:{'|'.join(map(re.escape, codes))})(?![\w/])")
 

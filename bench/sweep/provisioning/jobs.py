@@ -1,4 +1,4 @@
-"""The jobs that SkyPilot runs on a machine: set-up, runs, and one that packs the records, which are unpacked here."""
+"""The jobs that SkyPilot runs on a machine: set-up, runs, and one that packs the records to be unpacked here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from bench.sweep.yaml_file import read
 _PLACE = ("infra", "cloud", "region", "zone", "use_spot")
 _RECORDS = "~/bench-results"
 ARCHIVE = "~/.bench/bench-exec.pyz"
-# A job that prints what `unpack` reads. A machine without the folder has made no record.
+# A job that prints what `unpack` reads. A machine without the folder has no records.
 PACK = r"""
 set -euo pipefail
 # The folder of records, and the spool of those that their store did not take.
@@ -42,7 +42,7 @@ parts=()
 [ ${#parts[@]} -gt 0 ] || { echo 'bench-none:'; exit 0; }
 package=$(mktemp)
 trap 'rm -f "$package"' EXIT
-# 1: a file went while it was read, out of the spool and into the store.
+# 1: a file disappeared while it was read, from the spool into the store.
 tar -czf "$package" --exclude=.tmp "${parts[@]}" || [ $? -eq 1 ]
 base64 -w 900 "$package" | sed 's/^/bench-part:/'
 echo "bench-sha256:$(sha256sum < "$package" | cut -d ' ' -f 1)"
@@ -52,7 +52,7 @@ _LINE = re.compile(r"bench-(none|part|sha256):([A-Za-z0-9+/=]*)")
 
 
 def task_config(request: LaunchRequest) -> dict[str, Any]:
-    """The whole task of `request`, as its YAML would say it."""
+    """The complete task of `request`, as its YAML would contain it."""
     config = copy.deepcopy(read(request.task).content)
     config["name"] = request.cluster
     config["envs"] = {**(config.get("envs") or {}), **request.envs}
@@ -66,7 +66,7 @@ def task_config(request: LaunchRequest) -> dict[str, Any]:
 
 
 def _measure(config: dict[str, Any], words: tuple[str, ...]) -> None:
-    """Have the task's own run measured from outside. Nothing but one file goes to the machine beside it."""
+    """Have the task's own run command measured from outside. Only one further file goes to the machine."""
     config["file_mounts"] = {**(config.get("file_mounts") or {}), ARCHIVE: _archive()}
     own = shlex.join(["bash", "-c", str(config.get("run") or "")])
     config["run"] = f"python3 {ARCHIVE} {shlex.join(words)} -- {own}\n"
@@ -74,7 +74,7 @@ def _measure(config: dict[str, Any], words: tuple[str, ...]) -> None:
 
 @cache
 def _archive() -> str:
-    """A copy of `bench.programs` to send, which is there for as long as this process."""
+    """A copy of `bench.programs` to send, which exists as long as this process."""
     folder = Path(tempfile.mkdtemp(prefix="bench-exec-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return str(build(folder / "bench-exec.pyz"))
@@ -86,22 +86,22 @@ def setup_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_config(config: dict[str, Any], accelerators: str | None) -> dict[str, Any]:
-    """The part that measures, on the machine as it was prepared, with its `accelerators`, such as V100:1."""
+    """The part that measures, on the prepared machine, with its `accelerators`, such as V100:1."""
     kept = {key: value for key, value in config.items() if key in ("name", "num_nodes", "envs", "secrets", "run")}
     return kept | {"resources": {"accelerators": accelerators} if accelerators else {}}
 
 
 def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any]:
-    """The resources of the file, on the request's cloud and at its pricing."""
+    """The resources of the file, restricted to the request's cloud and pricing."""
     resources = _placed(request, of_file, of_file)
     for key in ("any_of", "ordered"):
         if resources.pop(key, None):
-            # A choice that names no place is where the words above it say.
+            # A choice without a place inherits that of the resources above it.
             choices = [(choice, {**of_file, **choice}) for choice in of_file[key]]
             fitting = [_placed(request, choice, whole) for choice, whole in choices if _fits(request, whole)]
-            # Labels of its own would outrank those above it.
+            # Labels of its own would override those above it.
             resources[key] = [_labelled(request, choice) if choice.get("labels") else choice for choice in fitting]
-            if not resources[key]:  # which SkyPilot would take for anywhere
+            if not resources[key]:  # an empty list means anywhere to SkyPilot
                 raise UsageError(f"{request.task}: resources: {key}: nothing here for {request.cloud}")
     if request.accelerators:
         resources = on_gpus(resources, request.accelerators)
@@ -109,27 +109,27 @@ def _resources(request: LaunchRequest, of_file: dict[str, Any]) -> dict[str, Any
 
 
 def _labelled(request: LaunchRequest, words: dict[str, Any]) -> dict[str, Any]:
-    """`words` with the request's labels beside and over their own."""
+    """`words` with the request's labels, which override their own."""
     return {**words, "labels": {**(words.get("labels") or {}), **request.labels, LEASE_TAG: request.lease_id}}
 
 
 def _fits(request: LaunchRequest, whole: dict[str, Any]) -> bool:
-    """Whether a choice is on the request's cloud, in its region where it names one."""
+    """Whether a choice is on the request's cloud, and in its region if it names one."""
     return place(whole).meets(place({"infra": request.cloud}))
 
 
 def _placed(request: LaunchRequest, words: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-    """`words` with the request's cloud, if it names one, in place of that of `whole`, and without their own pricing."""
+    """`words` with the request's cloud, if any, in place of that of `whole`, and without their own pricing."""
     dropped = _PLACE if request.cloud else ("use_spot",)
     kept = {key: value for key, value in words.items() if key not in dropped}
     if request.cloud is None:
         return kept
-    # A file that says more than the sweep, such as the region, keeps it.
+    # What the file specifies beyond the sweep, such as the region, is kept.
     return {**kept, "infra": narrowed_infra(whole, request.cloud)}
 
 
 def unpack(log: Iterable[str]) -> Iterator[RawRecord]:
-    """The records in the log of a job that ran `PACK`. Raises BenchError where the package did not come whole."""
+    """The records in the log of a job that ran `PACK`. Raises BenchError if the package did not arrive completely."""
     text: list[str] = []
     for line in log:
         match = _LINE.search(line)
@@ -152,7 +152,7 @@ def _records(text: str, digest: str) -> Iterator[RawRecord]:
         package = b""
     if hashlib.sha256(package).hexdigest() != digest:
         raise BenchError("the package arrived altered; try again")
-    # Read in memory: nothing that a machine sends is unpacked onto this one's disk.
+    # Read in memory: nothing sent by a machine is unpacked onto this host's disk.
     with tarfile.open(fileobj=io.BytesIO(package), mode="r:gz") as archive:
         for member in archive:
             spooled = _SPOOLED.fullmatch(member.name) is not None
@@ -164,7 +164,7 @@ def _records(text: str, digest: str) -> Iterator[RawRecord]:
 
 
 def _key(raw: bytes, name: str) -> str:
-    """The key of a record in the spool; its file's name where it is damaged, as the error will name it."""
+    """The key of a record in the spool; for a damaged one its file's name, which the error will show."""
     try:
         return from_bytes(raw, name).key()
     except RecordError:

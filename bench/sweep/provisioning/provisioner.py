@@ -1,4 +1,4 @@
-"""The interface to whoever rents the machines, `skypilot.py` or a test's stand-in, and the labels of machines."""
+"""The interface to whatever rents the machines, `skypilot.py` or a test's stand-in, and the labels of machines."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from bench.errors import BenchError
 from bench.record.documents import Accelerators, Price, utc_now
 from bench.store import RawRecord
 from bench.sweep.spec import SWEEP_TAG
 
-# Clouds of SkyPilot that are clusters of one's own. Their name of a machine is on no bill, and holds that of a host.
+# Clouds of SkyPilot that are the user's own clusters. Their machine ids are on no bill, and contain host names.
 OWN_CLUSTERS = ("kubernetes", "slurm", "ssh")
 _STORE = "bench-store-"
 _LONGEST = 56  # Google takes 63 characters, small letters, digits, - and _; base32 comes in groups of 8
@@ -27,10 +28,10 @@ _LONGEST = 56  # Google takes 63 characters, small letters, digits, - and _; bas
 class LaunchRequest:
     """One machine to rent. `cloud` is an `infra` of SkyPilot; None: the task file's choice.
 
-    `envs` and `secrets` are set over those of the task file; `lease_id` becomes its label `bench-lease`, beside
-    `labels`. `records` is a folder of earlier records to put on the machine, so that it can go on with them.
-    `accelerators`, such as B300:1, take the place of the task file's; None: it has its own. `program`: the task is the
-    user's own, and is measured by `bench.programs` with these words.
+    `envs` and `secrets` override those of the task file; `lease_id` becomes its label `bench-lease`, in addition to
+    `labels`. `records` is a folder of earlier records to copy to the machine, so that it can continue the series.
+    `accelerators`, such as B300:1, replace those of the task file; None: those of the file. `program`: the task is the
+    user's own, and is measured by `bench.programs` with these arguments.
     """
 
     cluster: str
@@ -48,10 +49,10 @@ class LaunchRequest:
 
 @dataclass(frozen=True)
 class Instance:
-    """A machine as it was rented, or several alike, its `nodes`. `hourly` is their price now, USD. None: not known.
+    """A rented machine, or several alike, its `nodes`. `hourly` is their current price together, USD. None: unknown.
 
-    `running` is when the cloud had it running, which is when most begin to charge. `setup` is the job that prepares it;
-    None: there is nothing to prepare. `lease_label` is `bench-lease` of its `labels`.
+    `running` is when the cloud had it running, when most begin to charge. `setup` is the job that prepares it; None:
+    there is nothing to prepare. `lease_label` is `bench-lease` of its `labels`.
     """
 
     provider: str
@@ -70,7 +71,7 @@ class Instance:
 
     @property
     def price(self) -> Price | None:
-        """What one of its nodes costs, as a lease's record has it; None where it is not known."""
+        """The price of one of its nodes, as in a lease's record; None if unknown."""
         if self.hourly is None:
             return None
         return Price(
@@ -82,8 +83,12 @@ class Instance:
         )
 
 
+class ForeignMachineError(BenchError):
+    """The machine of that name was rented by another sweep: it is neither used nor given back."""
+
+
 class Job(Enum):
-    """The state of a job on a machine. GONE: there is no such machine any more, by the cloud's own word."""
+    """The state of a job on a machine. GONE: the machine no longer exists, according to the cloud."""
 
     WAITING = "waiting"
     SETUP = "setup"
@@ -94,12 +99,12 @@ class Job(Enum):
 
     @property
     def over(self) -> bool:
-        """Whether it will not change any more."""
+        """Whether it is final."""
         return self in (Job.DONE, Job.FAILED, Job.GONE)
 
 
 class Uptime(NamedTuple):
-    """When a machine was paid for, by SkyPilot's books; `stopped` None: it still is."""
+    """When a machine was paid for, by SkyPilot's history; `stopped` None: it still is."""
 
     started: datetime
     stopped: datetime | None
@@ -107,7 +112,7 @@ class Uptime(NamedTuple):
 
 @dataclass(frozen=True)
 class ClusterStatus:
-    """A machine that is there now, or being made or terminated: what `bench status` shows."""
+    """A machine that exists, or is being provisioned or terminated: what `bench status` shows."""
 
     cluster: str
     state: str
@@ -123,59 +128,82 @@ class StandingJobs(NamedTuple):
 
 
 class Provisioner(Protocol):
-    """Rents machines. A call may take minutes; each may be made from a thread of its own.
+    """Rents machines. A call may take minutes; each may be made from its own thread.
 
-    All but `check` raise whatever the library raises: `failure.py` gives the reason and the words for it.
+    All but `check` raise whatever the library raises: `failure.py` translates it into a reason and words.
     """
 
     def check(self) -> None:
-        """Raise BenchError, with what to do, where nothing can be rented from here."""
+        """Raise BenchError, with what to do, if nothing can be rented from here."""
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """Rent the machine, and begin to prepare it. Returns once it is there."""
+        """Rent the machine, and begin to prepare it. Returns once it exists.
+
+        Raises ForeignMachineError if a machine of another sweep has that name.
+        """
 
     def cancel_launch(self, cluster: str) -> None:
-        """Cancel a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
+        """Cancel a current or future `launch`, which then raises. Returns once it has stopped."""
 
     def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
-        """Start what is to be measured, with more `envs`, and return its job."""
+        """Start what is to be measured, with additional `envs`, and return its job."""
 
     def standing_jobs(self, cluster: str) -> StandingJobs:
         """The jobs that an earlier call has started on the machine."""
 
     def job(self, cluster: str, job: int) -> Job:
-        """The state of a job. Raises where the machine is there, and does not answer."""
+        """The state of a job. Raises if the machine exists but does not answer."""
 
     def taken_back(self, instance: Instance) -> str | None:
-        """The cloud's own word that it took back a machine that is gone; None where it says otherwise, or nothing."""
+        """The cloud's statement that it took back a machine that is gone; None if it says otherwise, or nothing."""
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
         """The last lines that the job printed."""
 
     def whole_log(self, cluster: str) -> Iterable[str]:
-        """All that the jobs on the machine have printed, the first job first, in pieces of any length."""
+        """The complete output of the jobs on the machine, the first job first, in pieces of any length."""
 
     def cancel(self, cluster: str) -> None:
         """Cancel every job on the machine."""
 
     def records(self, cluster: str) -> Iterable[RawRecord]:
-        """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
+        """Every record in `~/bench-results` of the machine. Raises BenchError if they cannot be read."""
 
     def down(self, cluster: str) -> None:
-        """Terminate the machine; nothing to do where there is none. Returns once it is gone."""
+        """Terminate the machine; does nothing if there is none. Returns once it is gone."""
 
     def uptime(self, cluster: str, since: datetime) -> Uptime | None:
-        """When the newest cluster of that name was paid for; None where none was launched since then."""
+        """When the newest cluster of that name was paid for; None if none was launched since then."""
 
     def clusters(self) -> Sequence[ClusterStatus]:
-        """Every machine that there is, not only those of sweeps."""
+        """Every existing machine, not only those of sweeps."""
 
 
-def sweep_labels(sweep: str, store: str) -> dict[str, str]:
-    """The labels for the machines of `sweep`, whose records go to the store at the locator `store`."""
+def sweep_labels(sweep: str, store: str, identity: str | None = None) -> dict[str, str]:
+    """The labels for the machines of `sweep`, whose records go to the store at the locator `store`.
+
+    `identity` distinguishes that store from others with the same locator, on other hosts.
+    """
     text = b32encode(store.encode()).decode().rstrip("=").lower()
     parts = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
-    return {SWEEP_TAG: sweep, **{f"{_STORE}{number}": part for number, part in enumerate(parts, 1)}}
+    labels = {SWEEP_TAG: sweep, **{f"{_STORE}{number}": part for number, part in enumerate(parts, 1)}}
+    return labels | ({f"{_STORE}id": identity} if identity else {})
+
+
+def is_foreign(instance: Instance | None, labels: Mapping[str, str]) -> bool:
+    """Whether the labels of the machine say that it is not of the sweep with these `labels`."""
+    theirs = instance.labels if instance else {}
+    return any(theirs.get(name, value) != value for name, value in labels.items())
+
+
+def refuse_foreign(cluster: str, instance: Instance | None, labels: Mapping[str, str]) -> None:
+    """Raise ForeignMachineError for a machine of another sweep than that with these `labels`."""
+    if is_foreign(instance, labels):
+        raise ForeignMachineError(
+            f"{cluster} was rented by another sweep, perhaps on another host or by another user of this SkyPilot API "
+            "server; give this sweep another name, or wait until that one has ended; if it was yours, and its store is "
+            f"deleted: bench down {cluster}"
+        )
 
 
 def sweep_of(instance: Instance | None) -> str | None:

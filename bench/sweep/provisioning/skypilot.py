@@ -1,4 +1,4 @@
-"""The adapter to SkyPilot's Python API: no type of SkyPilot leaves this file. Imported when it is needed."""
+"""The adapter to SkyPilot's Python API: no type of SkyPilot leaves this file. SkyPilot is imported when needed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from bench.sweep.provisioning.provisioner import (
     LaunchRequest,
     StandingJobs,
     Uptime,
+    refuse_foreign,
 )
 
 _JOBS = {
@@ -41,14 +42,14 @@ _JOBS = {
 _TAIL = 1000  # lines
 _RUN = "bench-run"  # the job that measures
 _COLLECT = "bench-collect"  # the job that prints the records in the machine's folder
-_SLACK = timedelta(seconds=5)  # its books are kept in whole seconds
+_SLACK = timedelta(seconds=5)  # its history has whole seconds
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep off stdout what SkyPilot says there, from its import on: stdout is for results.
+    """Keep SkyPilot's output off stdout, which is for results, from its import on.
 
-    What it raises comes as BenchError, in its own words.
+    What it raises becomes a BenchError, in its own words.
     """
     try:
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
@@ -68,10 +69,10 @@ class SkyPilot:
         self._cancelled: set[str] = set()
 
     def check(self) -> None:
-        """Raise BenchError, with what to do, where nothing can be rented from here."""
+        """Raise BenchError, with what to do, if nothing can be rented from here."""
         os.environ.setdefault("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
         try:
-            import sky  # noqa: F401 -- whether it can be
+            import sky  # noqa: F401 -- whether it can be imported
             from sky.client import sdk
         except ImportError as error:
             raise BenchError(
@@ -79,11 +80,11 @@ class SkyPilot:
                 f"{sys.executable} -m pip install 'skypilot[aws]'"
             ) from None
         try:
-            # What it may use it has written down when it was last checked.
+            # The clouds that were enabled when it was last checked.
             clouds = sdk.get(sdk.enabled_clouds()) or (
                 sdk.get(sdk.check(None, verbose=False)) and sdk.get(sdk.enabled_clouds())
             )
-        except Exception as error:  # whatever keeps its server from answering
+        except Exception as error:  # whatever the reason
             raise BenchError(
                 f"SkyPilot's API server does not answer ({error_line(error)}); see `sky api info`"
             ) from None
@@ -91,12 +92,15 @@ class SkyPilot:
             raise BenchError("no cloud is enabled in SkyPilot; `sky check` says what each of them needs")
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """Rent the machine, and begin to prepare it. Returns once it is there."""
+        """Rent the machine, and begin to prepare it. Returns once it exists."""
         sky = _sky()
         with self._lock:
             if request.cluster in self._cancelled:
                 raise BenchError("cancelled before it began")
         task = sky.Task.from_yaml_config(setup_config(task_config(request)))
+        # Otherwise it would run on any machine of that name, whoever rented it.
+        for record in sky.get(sky.status([request.cluster], refresh=sky.StatusRefreshMode.NONE, all_users=True)):
+            refuse_foreign(request.cluster, record["handle"] and _instance(record["handle"], None), request.labels)
         request_id = sky.launch(task, cluster_name=request.cluster)
         with self._lock:
             self._launches[request.cluster] = request_id
@@ -109,10 +113,12 @@ class SkyPilot:
             for line in refusals(request.cluster):
                 error.add_note(line)
             raise
-        return replace(_instance(handle, setup), running=running_since(request.cluster))
+        instance = _instance(handle, setup)
+        refuse_foreign(request.cluster, instance, request.labels)  # theirs may have come first
+        return replace(instance, running=running_since(request.cluster))
 
     def cancel_launch(self, cluster: str) -> None:
-        """Cancel a `launch` in flight or to come, which then raises. Returns once it does nothing more."""
+        """Cancel a current or future `launch`, which then raises. Returns once it has stopped."""
         sky = _sky()
         with self._lock:
             self._cancelled.add(cluster)
@@ -121,7 +127,7 @@ class SkyPilot:
             sky.get(sky.api_cancel(request_id, silent=True))
 
     def run(self, request: LaunchRequest, instance: Instance, envs: Mapping[str, str]) -> int:
-        """Start what is to be measured, with more `envs`, and return its job."""
+        """Start what is to be measured, with additional `envs`, and return its job."""
         sky = _sky()
         config = task_config(request)
         config["envs"] = {**config["envs"], **envs}
@@ -140,19 +146,19 @@ class SkyPilot:
         )
 
     def _jobs(self, cluster: str) -> list[tuple[int, str]]:
-        """Number and name of each job but those that collected records, the first job first."""
+        """Number and name of each job except those that collected records, the first job first."""
         sky = _sky()
         jobs = [(row["job_id"], row["job_name"]) for row in sky.get(sky.queue(cluster, all_users=True))]
         return sorted((job, name) for job, name in jobs if name != _COLLECT)
 
     def job(self, cluster: str, job: int) -> Job:
-        """The state of a job. Raises where the machine is there, and does not answer."""
+        """The state of a job. Raises if the machine exists but does not answer."""
         sky = _sky()
         try:
             states = sky.get(sky.job_status(cluster, [job]))
         except Exception:
-            # INIT is also a machine whose runtime or SSH does not answer, and STOPPED has its disk: only one that the
-            # cloud does not have any more leaves SkyPilot's list.
+            # INIT may also be a machine whose runtime or SSH does not answer, and STOPPED one still has its disk: only
+            # a machine that no longer exists disappears from SkyPilot's list.
             if self._status(cluster, ask=True):
                 raise
             return Job.GONE
@@ -160,7 +166,7 @@ class SkyPilot:
         return Job.WAITING if state is None else _JOBS.get(state.name, Job.FAILED)
 
     def taken_back(self, instance: Instance) -> str | None:
-        """The cloud's own word that it took back a machine that is gone; None where it says otherwise, or nothing."""
+        """The cloud's statement that it took back a machine that is gone; None if it says otherwise, or nothing."""
         return cloud_evidence(instance)
 
     def log(self, cluster: str, job: int) -> Sequence[str]:
@@ -170,7 +176,7 @@ class SkyPilot:
         return printed.getvalue().splitlines()
 
     def whole_log(self, cluster: str) -> Iterator[str]:
-        """All that the jobs on the machine have printed, the first job first, in pieces of any length."""
+        """The complete output of the jobs on the machine, the first job first, in pieces of any length."""
         sky = _sky()
         for job, _ in self._jobs(cluster):
             yield from filter(None, sky.tail_logs(cluster, job, follow=False, preload_content=False))
@@ -181,14 +187,14 @@ class SkyPilot:
         sky.get(sky.cancel(cluster, all=True))
 
     def records(self, cluster: str) -> Iterator[RawRecord]:
-        """Every record in `~/bench-results` of the machine. Raises BenchError where they cannot be had."""
+        """Every record in `~/bench-results` of the machine. Raises BenchError if they cannot be read."""
         sky = _sky()
         job, _ = sky.get(sky.exec(sky.Task(name=_COLLECT, run=PACK), cluster_name=cluster))
         lines = sky.tail_logs(cluster, job, follow=True, preload_content=False)
         return unpack(line for line in lines if line)
 
     def down(self, cluster: str) -> None:
-        """Terminate the machine; nothing to do where there is none. Returns once it is gone."""
+        """Terminate the machine; does nothing if there is none. Returns once it is gone."""
         sky = _sky()
         if self._status(cluster):
             sky.get(sky.down(cluster))
@@ -196,7 +202,7 @@ class SkyPilot:
             raise BenchError("SkyPilot still lists it")
 
     def uptime(self, cluster: str, since: datetime) -> Uptime | None:
-        """When the newest cluster of that name was paid for; None where none was launched since then."""
+        """When the newest cluster of that name was paid for; None if none was launched since then."""
         sky = _sky()
         days = (datetime.now(UTC) - since).days + 1
         rows = [row["usage_intervals"] for row in sky.get(sky.cost_report(days=days)) if row["name"] == cluster]
@@ -207,7 +213,7 @@ class SkyPilot:
         return Uptime(started, None if stopped is None else datetime.fromtimestamp(stopped, UTC))
 
     def clusters(self) -> Sequence[ClusterStatus]:
-        """Every machine that there is, not only those of sweeps."""
+        """Every existing machine, not only those of sweeps."""
         sky = _sky()
         records = sky.get(sky.status(refresh=sky.StatusRefreshMode.AUTO))
         return [
@@ -249,7 +255,7 @@ def _instance(handle: Any, setup: int | None) -> Instance:
         spot=bool(resources.use_spot),
         nodes=nodes,
         hourly=one and one * nodes,
-        # A bill names every machine: those of several nodes are found by their label.
+        # A bill lists each machine: those of several nodes are found by their label.
         resource_id=info.head_instance_id if info and nodes == 1 and provider not in OWN_CLUSTERS else None,
         lease_label=(resources.labels or {}).get(LEASE_TAG),
         labels=dict(resources.labels or {}),
@@ -258,15 +264,15 @@ def _instance(handle: Any, setup: int | None) -> Instance:
 
 
 def _hourly(resources: Any) -> Decimal | None:
-    """USD an hour of one node. A price of 0 is one that the catalogue does not have."""
+    """USD per hour of one node. A price of 0 means that the catalogue has none."""
     try:
         return known(Decimal(str(round(resources.get_cost(3600), 6))))
-    except Exception:  # no catalogue, no entry, no network: whatever it is, the price is not known
+    except Exception:  # no catalogue, no entry, no network: in any case the price is unknown
         return None
 
 
 def _accelerators(counts: Mapping[str, Any] | None) -> Accelerators | None:
-    """The one kind that a machine has; None for a share of a GPU too."""
+    """The GPUs of a machine; None if it has none, or a share of one."""
     for name, count in (counts or {}).items():
         if count >= 1 and count == int(count):
             return Accelerators(name=name, count=int(count))

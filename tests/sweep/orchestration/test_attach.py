@@ -12,7 +12,14 @@ from bench.record.documents import LeaseClosed, LeaseOpened, Run, new_id
 from bench.store import FolderStore
 from bench.store.base import read_all
 from bench.sweep.orchestration.state import Stage
-from bench.sweep.provisioning.provisioner import ClusterStatus, Job, LaunchRequest, Uptime, sweep_labels
+from bench.sweep.provisioning.provisioner import (
+    ClusterStatus,
+    ForeignMachineError,
+    Job,
+    LaunchRequest,
+    Uptime,
+    sweep_labels,
+)
 from bench.sweep.spec import Sweep
 from tests.support.fake_provisioner import FakeProvisioner, Plot, RunSweep
 from tests.support.sweeps import closed_leases, runs_in
@@ -143,6 +150,54 @@ def test_a_machine_whose_records_go_to_another_store_is_not_taken_over(
     with pytest.raises(BenchError, match=r"^bench-trial-v100 .*s3://another/store"):
         run_sweep(provisioner, **one)
     assert list(provisioner.up) == ["bench-trial-v100"]
+
+
+def test_a_machine_of_a_folder_with_the_same_path_on_another_host_is_left_alone(
+    run_sweep: RunSweep, store: FolderStore, one: dict[str, object]
+) -> None:
+    provisioner = FakeProvisioner()
+    _killed(provisioner, 2)
+    machine = provisioner.up["bench-trial-v100"]
+    machine.instance = replace(machine.instance, labels=sweep_labels("trial", store.locator, "0" * 16))
+    before = list(provisioner.calls)
+    with pytest.raises(ForeignMachineError, match=r"^bench-trial-v100 "):
+        run_sweep(provisioner, **one)
+    assert provisioner.calls[len(before) :] == ["check"]
+    assert list(provisioner.up) == ["bench-trial-v100"]
+
+
+def test_a_machine_that_another_user_rented_under_the_same_name_is_left_alone(
+    run_sweep: RunSweep, store: FolderStore, one: dict[str, object]
+) -> None:
+    class Shared(FakeProvisioner):
+        """An API server of several users: what others have rented is not listed."""
+
+        def clusters(self) -> list[ClusterStatus]:
+            return []
+
+    provisioner = Shared()
+    _killed(provisioner, 2)
+    machine = provisioner.up["bench-trial-v100"]
+    machine.instance = replace(machine.instance, labels=sweep_labels("trial", "/home/another/results/local"))
+    before = list(provisioner.calls)
+    result, _ = run_sweep(provisioner, **one)
+    assert provisioner.calls[len(before) :] == ["check", "launch bench-trial-v100"]
+    assert (result.exit_code, result.cells[0].stage, result.cells[0].left) == (6, Stage.FAILED, None)
+    assert list(provisioner.up) == ["bench-trial-v100"]
+    assert not list(store.keys())
+
+
+@pytest.mark.parametrize("runs", [None, 2])
+def test_the_next_call_knows_its_own_machine(
+    run_sweep: RunSweep, store: FolderStore, one: dict[str, object], runs: int | None
+) -> None:
+    provisioner = FakeProvisioner()
+    _killed(provisioner, runs)
+    machine = provisioner.up["bench-trial-v100"]
+    machine.instance = replace(machine.instance, labels=sweep_labels("trial", store.locator, store.identity()))
+    result, _ = run_sweep(provisioner, **one)
+    assert (result.exit_code, provisioner.up) == (0, {})
+    assert provisioner.calls.count("launch bench-trial-v100") == 1
 
 
 def test_a_machine_that_is_taken_back_after_it_was_taken_over_is_replaced(

@@ -36,7 +36,7 @@ ENCRYPTED = {"BENCH_S3_SSE": "aws:kms", "BENCH_S3_SSE_KMS_KEY_ID": "alias/bench"
 def _asked(sweep: Sweep, **envs: str) -> LaunchRequest:
     asked = sweep.model_copy(update={"envs": envs})
     state = CellState(asked.cells()[0], planned=4, lease_id=new_id())
-    return launch_request(asked, state, "s3://bucket/p", "s3://bucket/p", None)
+    return launch_request(asked, state, "s3://bucket/p", {}, None)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_three_gpu_types(run_sweep: RunSweep, sweep: Sweep, store: FolderStore, 
     # Ten steps were lost with their record, and the machine that came after went on behind them.
     assert sorted(run.resumed_from or 0 for run in others) == [0, 0, 10, 20]
     assert [machines.calls.count(f"run {cluster}") for cluster in sorted(machines.orders)] == [1, 1, 2]
-    assert machines.orders[lost].program[:6] == ("--name", "train", "--runs", "2", "--first", "1")
+    assert machines.orders[lost].program[:6] == ("--name", "train", "--runs", "2", "--only", "1")
     assert {lease.reason for lease in closed_leases(store)} == {"finished", "preempted", "failed"}
     assert machines.up == {}
     assert {cell.runs for cell in result.cells} == {2}
@@ -95,6 +95,23 @@ def test_a_task_s_runs_are_not_made_again_where_the_sweep_was_killed_and_its_mac
     assert not any(call.startswith("launch") for call in later.calls)
     (opened,) = opened_in(store).values()
     assert (opened.tags["bench-sweep"], opened.attempt) == ("trial/h100", 1)
+
+
+def test_only_the_run_whose_record_was_damaged_is_repeated(
+    run_sweep: RunSweep, sweep: Sweep, store: FolderStore, task: str, tmp_path: Path
+) -> None:
+    changes = {"recipes": (), "task": task, "machines": NAMES[:1], "runs": 3}
+    run_sweep(TaskMachines(tmp_path / "homes"), **changes)
+    kept = {run.seed: run.id for run in runs_in(store) if run.seed != 1}
+    (damaged,) = (run for run in runs_in(store) if run.seed == 1)
+    (store.root / damaged.key()).unlink()
+    machines = TaskMachines(tmp_path / "homes")
+    result, _ = run_sweep(machines, **changes)
+    assert machines.orders["bench-trial-h100"].program[2:6] == ("--runs", "3", "--only", "1")
+    assert (result.exit_code, result.cells[0].runs) == (0, 3)
+    runs = {run.seed: run.id for run in runs_in(store)}
+    assert len(runs_in(store)) == 3
+    assert {**kept, 1: runs[1]} == runs
 
 
 def opened_in(store: FolderStore) -> dict[str, LeaseOpened]:

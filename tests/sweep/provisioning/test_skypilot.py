@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -13,12 +14,23 @@ from typing import Any
 import pytest
 
 from bench.sweep.provisioning.failure import failure_of_error
-from bench.sweep.provisioning.provisioner import Job, LaunchRequest
+from bench.sweep.provisioning.provisioner import ForeignMachineError, Job, LaunchRequest, sweep_labels
 from bench.sweep.provisioning.skypilot import SkyPilot
 from tests.support.sweeps import ResourcesUnavailableError
 
 REQUEST = LaunchRequest("bench-x", Path("v100.yaml"), None, spot=True, lease_id="id", envs={})
 RAN = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+RESOURCES = {
+    "cloud": "AWS",
+    "region": "us-east-1",
+    "zone": None,
+    "instance_type": "p3.2xlarge",
+    "accelerators": {"V100": 1},
+    "use_spot": True,
+    "get_cost": lambda seconds: 0.48,
+}
 
 
 class ClusterNotUpError(Exception):
@@ -108,16 +120,7 @@ def test_a_machine_knows_since_when_it_runs(sky: Any, answers: bool) -> None:
     payloads["ClusterEventsBody"] = ClusterEventsBody
     if answers:
         common.update(make_authenticated_request=make_authenticated_request, get_request_id=lambda answer: answer)
-    resources = SimpleNamespace(
-        cloud="AWS",
-        region="us-east-1",
-        zone=None,
-        instance_type="p3.2xlarge",
-        accelerators={"V100": 1},
-        use_spot=True,
-        labels=None,
-        get_cost=lambda seconds: 0.48,
-    )
+    resources = SimpleNamespace(**RESOURCES, labels=None)
     _launches(sky, (1, SimpleNamespace(launched_resources=resources, launched_nodes=1, cached_cluster_info=None)))
     assert SkyPilot().launch(REQUEST).running == (RAN if answers else None)
     assert [words["cluster_name"] for words in asked] == ["bench-x"] * answers
@@ -126,6 +129,22 @@ def test_a_machine_knows_since_when_it_runs(sky: Any, answers: bool) -> None:
 def _launches(sky: Any, answer: object) -> None:
     launch: Callable[..., object] = lambda task, cluster_name: answer  # noqa: E731 -- an answer, not a function
     sky.launch, sky.Task = launch, SimpleNamespace(from_yaml_config=lambda config: config)
+    sky.status = lambda names, refresh, all_users: []
+
+
+def test_a_name_that_another_user_s_sweep_has_is_not_launched(sky: Any) -> None:
+    asked: list[tuple[list[str], bool]] = []
+
+    def status(names: list[str], refresh: str, all_users: bool) -> list[dict[str, object]]:
+        asked.append((names, all_users))
+        resources = SimpleNamespace(**RESOURCES, labels=sweep_labels("trial", "/home/another/store"))
+        return [{"handle": SimpleNamespace(launched_resources=resources, launched_nodes=1, cached_cluster_info=None)}]
+
+    _launches(sky, AssertionError("launched"))
+    sky.status = status
+    with pytest.raises(ForeignMachineError):
+        SkyPilot().launch(replace(REQUEST, labels=sweep_labels("trial", "/home/me/store")))
+    assert asked == [(["bench-x"], True)]
 
 
 def test_the_jobs_of_an_earlier_call_are_known_by_their_names(sky: Any) -> None:
