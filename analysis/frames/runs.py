@@ -113,8 +113,8 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
         # By number: text would be hashed again for each grouping, and every run may be a series of its own.
         series, recipe = pd.factorize(frame["series_id"])[0], frame["recipe"].cat.codes.to_numpy()
         process = own["setup_s"].notna().groupby(series).cumsum()
-        for phases, like in ((["setup_s", "data_s"], [series]), (["build_s", "warmup_s"], [series, recipe])):
-            frame[phases] = own[phases].groupby(like, sort=False).ffill()
+        for names, like in ((["setup_s", "data_s"], [series]), (["build_s", "warmup_s"], [series, recipe])):
+            frame[names] = own[names].groupby(like, sort=False).ffill()
         # The first network of a process starts the device as well: the others would seem to be built in no time.
         first = own["build_s"].groupby([series, process], sort=False).transform("first")
         frame["build_s"] = frame["build_s"].where(frame["build_s"].isna() | ~(first > frame["build_s"]), first)

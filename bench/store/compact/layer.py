@@ -206,7 +206,7 @@ class FolderLayer:
 
 
 class _Listing(NamedTuple):
-    """Names of files `*.json` by folder, and all `in_order`; `strange`: paths that cannot be records', by their characters."""
+    """Names of files `*.json` by folder, and all `in_order`; `strange`: paths whose characters are no record's."""
 
     folders: list[str]
     names: list[pa.Array]
