@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from bench.programs.progress import NUMBER, Fields, Point, Watched
+from bench.programs.reading.counts import counts_before
 from bench.programs.reading.scope import part_before, within
 
 _LONGEST, _LONGEST_PREFIX = 8192, 200
@@ -34,7 +35,7 @@ class PythonDict:
             return None
         pairs = ((pair["name"], pair["value"]) for pair in _PAIR.finditer(text))
         part = part_before(before[:_LONGEST_PREFIX])
-        return self._fields.point(within(part, pairs), at, part)
+        return self._fields.point(within(part, [*pairs, *counts_before(before[:_LONGEST_PREFIX], part)]), at, part)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

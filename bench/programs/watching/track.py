@@ -155,7 +155,7 @@ class Track:
             self._begin(now, standing=point.standing)
             return
         lower = now.step < last.step or last.step == 0
-        another = lower and self.total != point.total and None not in (self.total, point.total)
+        another = point.anew or (lower and self.total != point.total and None not in (self.total, point.total))
         if self.unit != point.unit or another:  # a count of something else, such as a bar after that of a download
             self.unit, self.total, self.totals_differ, self._began = point.unit, None, False, None
             self._begin(now, standing=point.standing)

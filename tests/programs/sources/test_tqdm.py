@@ -192,3 +192,28 @@ def test_seconds_an_iteration_are_read_too() -> None:
         (3, 100),
         (4, 100),
     ]
+
+
+def test_bars_of_ultralytics_are_read_and_those_of_its_validation_are_not() -> None:
+    names = "      Class     Images  Instances      Box(P          R      mAP50  mAP50-95)"
+    lines = []
+    for epoch in (1, 2):
+        begun = f"        {epoch}/2      2.61G      1.1        34        640"
+        lines += [
+            f"{begun}: 0% \u2500\u2500\u2500\u2500 0/8  0.0s",
+            f"{begun}: 25% \u2501\u2500\u2500\u2500 2/8 4.1it/s 0.5s<1.5s",
+        ]
+        lines += [
+            f"{begun}: 100% \u2501\u2501\u2501\u2501 8/8 4.0it/s 1:02",
+            f"{names}: 100% \u2501\u2501\u2501\u2501 4/4 3.1it/s 1.3s",
+        ]
+    source = Tqdm(Watched())
+    points = [point for line in lines if (point := source.line(line, 1.0))]
+    assert [(point.step, point.total) for point in points] == [
+        (0, None),
+        (2, None),
+        (8, None),
+        (8, 16),
+        (10, 16),
+        (16, 16),
+    ]
