@@ -65,7 +65,7 @@ def _measure_all(job: Job, options: argparse.Namespace, patterns: Mapping[str, s
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
     code = 0
     for index in range(options.first, options.runs):
-        seeded = replace(job, seed=job.seed + index)
+        seeded = replace(job, seed=job.seed + index, quiet=index > options.first)
         found = measure(seeded, os.environ, patterns=patterns, folders=options.logs, head=head)
         series = {"id": series_id, "index": index, "planned": options.runs}
         document = run_document(found, machine, series, os.environ.get("BENCH_LEASE_ID") or None)

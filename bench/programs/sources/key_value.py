@@ -32,7 +32,7 @@ _VALUE = re.compile(
     r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
 _MIXED = re.compile(r"\s?(?:d(?:ays?)?|h(?:ours?)?|m(?:in)?)[\s,]{1,3}[0-9]")  # 1 day, 2:03:04 is no 1
-_GAUGE = re.compile(r"(?::|(?<!\s))\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
+_GAUGE = re.compile(r"(?::|(?<!\s))\s*[0-9.]{1,6}%\s*\|(?:[^|,=]*\|)?")  # no value of what stands before it
 # Of a test, batches: `Test:  [ 10/98]`, the last of which may be 97; and a bar, which ends with 98/98.
 _TEST = r"\W*(?:test|val|valid|validat|eval|evaluat)(?:ion|ing|e)?"
 _TESTED = re.compile(_TEST + r"\W{0,4}\[\s*([0-9]+)\s*/\s*([0-9]+)\s*\]", re.I)
@@ -49,7 +49,7 @@ _AT_STEP = re.compile(
     rf"(?:step|iter(?:ation)?|epoch|batch)\s+[0-9]+\s*[:=]\s*(?P<value>{NUMBER})\s*$",
     re.IGNORECASE,
 )
-_BAR = re.compile(r"[0-9][kMGT]? \[[0-9]+:[0-9]")  # its counts are the bar's own source's
+_BAR = re.compile(r"/[0-9.]+[kMGT]? \[[0-9]+:[0-9]")  # its counts are the bar's own source's
 _FIELD = re.compile(r"[|;\t]|,\s|:\s|\s[-=]+>?\s")
 _FILLING = " \t()*%-"
 _IN_WORDS = re.compile(
@@ -133,7 +133,7 @@ def _pairs(text: str) -> tuple[str | None, Pairs]:
     if (tested and int(tested[1]) < int(tested[2]) - 1) or (test_bar and int(test_bar[1]) < int(test_bar[2])):
         return None, []
     numbers, text = numbered(text)
-    text = _GAUGE.sub(" | ", text, count=1) if bar else text
+    text = _GAUGE.sub(" | ", text, count=1) if "%|" in text else text
     pairs = _of_something(text)
     if not pairs:
         part, pairs = _read(text, part, bar=bar is not None, tested=tested is not None)

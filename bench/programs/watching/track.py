@@ -138,7 +138,8 @@ class Track:
         counted = self.unit is None or UNITS.index(point.unit) <= UNITS.index(self.unit)
         if point.step is not None and counted:
             self._stepped(StepAt(point.at, point.step), point)
-        if point.total is not None and point.total > 0 and counted:
+        reached = self.last.step if self.last else 0
+        if point.total is not None and point.total >= max(reached, 1) and counted:
             self.totals_differ |= self.total not in (None, point.total)
             self.total = point.total
         elif self.total is not None and self.last is not None and self.last.step > self.total:

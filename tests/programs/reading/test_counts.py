@@ -70,3 +70,9 @@ def test_an_object_may_stand_behind_its_step(
 def test_the_first_of_several_counts_is_no_rate() -> None:
     assert counts_of("epoch 2 step 7/9", None) == [("epoch", "2"), ("step", "7"), ("of", "9")]
     assert counts_of("12 steps per second", None) == []
+
+
+def test_the_batch_before_a_bar_that_shows_results_behind_its_stroke_is_a_step() -> None:
+    point = KeyValue(Watched()).line("Epoch [2/3]: [10/100]  10%|#         , loss=1.67 [00:01<00:10]", 1.0)
+    assert point is not None
+    assert (point.step, point.metrics) == (10, {"epoch": 2, "loss": 1.67})
