@@ -161,7 +161,15 @@ def test_two_ranks_that_draw_one_bar_each_count_once() -> None:
 
 @pytest.mark.parametrize(
     ("counts", "resumed_from", "done"),
-    [((500, 501, 502), 500, 2), ((2, 3, 4), 2, 2), ((5, 25, 45), 5, 40), ((0, 1, 2), None, 2), ((0, 40, 80), None, 80)],
+    [
+        ((500, 501, 502), 500, 2),
+        ((2, 3, 4), 2, 2),
+        ((5, 25, 45), 5, 40),
+        ((0, 1, 2), None, 2),
+        ((0, 40), None, 0),  # it may have gone on from 39, or from 0
+        ((0, 40, 80), None, 80),
+        ((0, 501, 502, 503), 500, 3),
+    ],
 )
 def test_a_bar_stands_where_the_program_goes_on(
     counts: tuple[int, ...], resumed_from: int | None, done: int, tmp_path: Path
