@@ -46,9 +46,9 @@ _COUNTS = re.compile(
 )
 # `Training finished: accuracy 0.9` tells of the whole.
 _OVER = frozenset({"complete", "completed", "done", "ended", "finished", "over", "took", "time"})
-_PART = re.compile(rf"(?:{_TRAINING}|{_EVALUATION})", re.IGNORECASE)
+_PART = re.compile(rf"(?:{_TRAINING}|{_EVALUATION})(?:_(?:step|epoch|metrics|end))?", re.IGNORECASE)
 # What names the part that a JSON object is of.
-_PARTS = ("mode", "split", "phase", "stage", "subset")
+_PARTS = ("mode", "split", "phase", "stage", "subset", "type", "kind", "event")
 # Names that say themselves what they are of.
 _NAMED = re.compile(r"train|val|eval|test|dev", re.IGNORECASE)
 _EVALUATED = re.compile(r"(?:val|valid|validation|eval|test|dev)[_/]", re.IGNORECASE)
@@ -89,8 +89,9 @@ def part_of(text: str) -> str | None:
     found = _FIRST.match(text, counts.end() if counts else 0)
     if found is None or (found["training"] and found["next"].lower() in _OVER):
         return None
-    # `val loss: 1.5 (step 120)` was measured at a step of training; in `eval     loss=1.5` the word stands alone.
-    is_name = is_result(found["next"]) and not counts and not found["gap"].startswith("  ")
+    # `val loss: 1.5 (step 120)` was measured at a step of training; in `eval     loss=1.5`, `Eval: loss: 1.5` and
+    # `[val] loss: 1.5` the word stands alone.
+    is_name = is_result(found["next"]) and not counts and found["gap"] in ("", " ")
     return None if found["evaluation"] and is_name else _part(found)
 
 

@@ -27,7 +27,7 @@ _OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
 # Behind a number: a unit, but none that scales it and no torn exponent; then its end, not the comma of 0,5.
 _AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s;|()\]}]|,(?![0-9])|\.?$)"
 _VALUE = re.compile(
-    rf"(?<!\s)\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+)(?:\s*=\s*(?P<share>[01]?\.[0-9]+))?)?{_AFTER}(?(open)\s*\])"
+    rf"(?<!\s)\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+)(?:\s*=\s*(?P<share>[0-9]*\.?[0-9]+)(?P<hundred>%)?)?)?{_AFTER}(?(open)\s*\])"
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
     r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
@@ -220,7 +220,8 @@ def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
 def _share(name: str, found: re.Match[str]) -> Iterator[tuple[str, object]]:
     """9800/10000 (98%) in per cent, 9800/10000=0.98 as a share; nothing where neither stands there, or another."""
     hits, of = as_number(found["value"]), as_number(found["of"])
-    for said, whole in ((as_number(found["percent"]), 100), (as_number(found["share"]), 1)):
+    shares = (as_number(found["share"]), 100 if found["hundred"] else 1)
+    for said, whole in ((as_number(found["percent"]), 100), shares):
         if hits is not None and of and said is not None and abs(whole * hits / of - said) <= whole / 100:
             yield name, whole * hits / of
 
