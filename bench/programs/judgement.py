@@ -73,8 +73,8 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
         found.append("steps went back from {} to {}".format(*best[1].went_back))
     if best and (said := contradiction(job, best[1])):
         found.append(f"a total of {job.total_steps} steps was given, but the program shows {said}")
-    if job.target and (said := _other_scale(job.target, watch)):
-        found.append(said)
+    if job.target and (scales := _other_scale(job.target, watch)):
+        found.append(scales)
     if job.target and (target := watch.target()) and target[1].mixed:
         found.append(
             f"{job.target.metric} is shown by lines of an evaluation and by others, which may be of training: "

@@ -12,7 +12,7 @@ from bench.programs.sources.key_value import KeyValue
 
 def steps_in(source: Source, *lines: str) -> list[int | None]:
     points = [source.line(line, 1.0) for line in lines]
-    return [point and point.step for point in points]
+    return [None if point is None else point.step for point in points]
 
 
 @pytest.mark.parametrize(
