@@ -27,7 +27,7 @@ _OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
 # Behind a number: a unit, but none that scales it and no torn exponent; then its end, not the comma of 0,5.
 _AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s;|()\]}]|,(?![0-9])|\.?$)"
 _VALUE = re.compile(
-    rf"(?<!\s)\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+)(?:\s*=\s*(?P<share>[0-9]*\.?[0-9]+)(?P<hundred>%)?)?)?{_AFTER}(?(open)\s*\])"
+    rf"[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+)(?:\s*=\s*(?P<share>[0-9]*\.?[0-9]+)(?P<hundred>%)?)?)?{_AFTER}(?(open)\s*\])"
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
     r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
@@ -202,7 +202,8 @@ def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
     """What signs tell apart: `name: value` and `name=value`. `tested`: means are the values."""
     end = 0
     for found in _VALUE.finditer(text):
-        name = _name(text[end : found.start()], bare=text[found.start()] == "=")
+        before = text[end : found.start()]
+        name = _name(before.rstrip(), bare=text[found.start()] == "=" and not before[-1:].isspace())
         end = found.end()
         kind, of = kind_of(name), found["of"]
         if not name or _MIXED.match(text, found.end("value")):

@@ -138,7 +138,7 @@ def read_log(path: Path, patterns: Mapping[str, str] | None = None) -> LogReadin
         lines += 1
         points = watch.line(line, math.nan)
         unread += not points
-        if not points or (is_result(line) and not any(point.metrics or point.phase for point in points)):
+        if not points or (not any(point.metrics or point.phase for point in points) and is_result(line)):
             kind = _kind(line)
             if kind and (kind in kinds or len(kinds) < _MOST_KINDS):
                 kinds[kind] += 1
