@@ -61,7 +61,7 @@ def _text(name: str, reading: LogReading) -> str:
         parts.append(table_of(headers, rows, more).as_text().strip("\n") + "\n")
     if reading.unread:
         parts.append(
-            "Lines with numbers that were not read, # for digits; --metric NAME=REGEX reads them:\n"
+            "Lines with numbers that were not read, or only their step, # for digits; --metric NAME=REGEX reads them:\n"
             + "".join(f"  {count:,} x  {one_line(kind)}\n" for kind, count in reading.unread[:_MOST_KINDS])
             + (
                 f"  and {plural(len(reading.unread) - _MOST_KINDS, 'more kind')}\n"

@@ -126,7 +126,8 @@ def _runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Inter
     for index in range(request.runs):
         if interrupts.received:
             return request.runs - index
-        job = replace(request.job, seed=request.job.seed + index)
+        # What cannot wait until the program ends is said in the first run, and would be the same in the next ones.
+        job = replace(request.job, seed=request.job.seed + index, quiet=request.job.quiet or index > 0)
         meter = Meter(gpus)
         others = [warning for gpu in gpus for warning in gpu.warnings()]
         try:

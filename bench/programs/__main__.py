@@ -64,8 +64,8 @@ def _measure_all(job: Job, options: argparse.Namespace, patterns: Mapping[str, s
     machine = machine_of(os.environ)
     series_id = os.environ.get("BENCH_SERIES_ID") or new_id()
     code = 0
-    for index in range(options.runs) if options.only is None else options.only:
-        seeded = replace(job, seed=job.seed + index)
+    for made, index in enumerate(range(options.runs) if options.only is None else options.only):
+        seeded = replace(job, seed=job.seed + index, quiet=made > 0)
         found = measure(seeded, os.environ, patterns=patterns, folders=options.logs, head=head)
         series = {"id": series_id, "index": index, "planned": options.runs}
         document = run_document(found, machine, series, os.environ.get("BENCH_LEASE_ID") or None)

@@ -7,7 +7,17 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 _ALONE = ("bench/__init__.py", "bench/sealed.py")
-_MAIN = "import sys\n\nfrom bench.programs.__main__ import main\n\nsys.exit(main())\n"
+# Any Python 3 reads it; the rest fails in an older one before it can say so.
+_MAIN = """import sys
+
+if sys.version_info < (3, 9):
+    sys.stderr.write("bench: Python %d.%d is too old; start it with 3.9 or newer\\n" % sys.version_info[:2])
+    sys.exit(2)
+
+from bench.programs.__main__ import main
+
+sys.exit(main())
+"""
 # The same sources make the same bytes.
 _TIME = (1980, 1, 1, 0, 0, 0)
 

@@ -73,10 +73,8 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
         found.append("steps went back from {} to {}".format(*best[1].went_back))
     if best and (said := contradiction(job, best[1])):
         found.append(f"a total of {job.total_steps} steps was given, but the program shows {said}")
-    if job.target and (value := _in_per_cent(job.target, watch)) is not None:
-        found.append(
-            f"{job.target.metric} is shown in per cent, as {value:g}; its target of {job.target.at_least:g} is not"
-        )
+    if job.target and (scales := _other_scale(job.target, watch)):
+        found.append(scales)
     if job.target and (target := watch.target()) and target[1].mixed:
         found.append(
             f"{job.target.metric} is shown by lines of an evaluation and by others, which may be of training: "
@@ -91,9 +89,17 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
     return found
 
 
-def _in_per_cent(target: Target, watch: Watch) -> float | None:
-    """The value that hit a target of at most 1, where it is no share: so would the first one of any program."""
-    best = watch.target()
-    hit = best[1].first_hit if best else None
-    is_share = target.at_least is not None and 0 < target.at_least <= 1 and _SHARES.search(target.metric)
-    return hit.value if hit and is_share and 1 < hit.value <= 100 else None
+def _other_scale(target: Target, watch: Watch) -> str | None:
+    """What to say where a target is a share and its metric in per cent, or the other way round.
+
+    The first value of any program would hit such a target, or none of a program ever would.
+    """
+    best, least = watch.target(), target.at_least
+    if best is None or least is None or not _SHARES.search(target.metric):
+        return None
+    hit, value = best[1].first_hit, best[1].target_value
+    if hit and 0 < least <= 1 < hit.value <= 100:
+        return f"{target.metric} is shown in per cent, as {hit.value:g}; its target of {least:g} is not"
+    if value is not None and not hit and 0 < value <= 1 < least <= 100:
+        return f"{target.metric} is shown as a share of 1, as {value:g}; its target of {least:g} is in per cent"
+    return None

@@ -74,6 +74,8 @@ class Point:
     measured_at: int | None = None
     # Whether the step was shown before the program took one: it is 0, or the one from which it resumed.
     standing: bool = False
+    # Whether the count begins here, since what was counted before was of something else.
+    anew: bool = False
     # What the line that showed it says it is of: training, evaluation, or nothing.
     part: str | None = field(default=None, compare=False)
 

@@ -29,6 +29,7 @@ _KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"torch on its cuDNN: "), "a version of cuDNN that torch objects to"),
     (re.compile(r"the wall clock moved "), "a wall clock that moved"),
     (re.compile(r".* is shown in per cent, "), "a target that is a share of 1, of what is shown in per cent"),
+    (re.compile(r".* is shown as a share of 1, "), "a target in per cent, of what is shown as a share of 1"),
 )
 _OTHER = "other warnings"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize(("words", "lines"), [((), 1), (("--quiet",), 0)])
+@pytest.mark.parametrize(("words", "lines", "runs"), [((), 1, 1), (("--quiet",), 0, 1), (("--runs", "2"), 1, 2)])
 def test_a_target_that_is_shown_under_another_name_only_is_said_while_the_program_runs(
-    words: tuple[str, ...], lines: int, tmp_path: Path, environment: dict[str, str]
+    words: tuple[str, ...], lines: int, runs: int, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """The program waits for what is said, up to a while, and then says whether it was."""
     (tmp_path / "mine.py").write_text(
@@ -35,5 +35,5 @@ def test_a_target_that_is_shown_under_another_name_only_is_said_while_the_progra
     told = [line for line in (tmp_path / "said").read_text().splitlines() if "train_loss" in line]
     assert [line.startswith("bench: loss") for line in told] == [
         *[True] * lines,
-        False,
-    ]  # the last one says how it went
+        *[False] * runs,  # these say how each went
+    ]

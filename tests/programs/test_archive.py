@@ -21,6 +21,7 @@ PYTHONS = [
     sys.executable,
     pytest.param(OLDEST, marks=pytest.mark.skipif(OLDEST is None, reason="no Python 3.9 here")),
 ]
+OLD_PYTHONS = [str(path) for path in sorted(PYENV.glob("3.[678].*/bin/python3"))]
 TRAIN = """
 import json, os
 for step in range(1, 4):
@@ -99,3 +100,10 @@ def test_every_module_of_it_can_be_imported(python: str, archive: Path, tmp_path
     command = [python, "-S", "-I", "-c", script, str(archive)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("python", OLD_PYTHONS or [pytest.param("", marks=pytest.mark.skip("no older Python here"))])
+def test_a_python_that_is_too_old_is_told(python: str, archive: Path, tmp_path: Path) -> None:
+    done = called(python, archive, tmp_path, "--", "true")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "3.9 or newer" in done.stderr

@@ -151,13 +151,18 @@ def test_a_program_that_is_over_before_its_sample(tmp_path: Path) -> None:
             Target("Accuracy", at_least=0.94),
             ["Accuracy is shown in per cent, as 55.1; its target of 0.94 is not"],
         ),
+        (
+            "Accuracy: 0.95",
+            Target("Accuracy", at_least=94),
+            ["Accuracy is shown as a share of 1, as 0.95; its target of 94 is in per cent"],
+        ),
         ("Accuracy: 0.95", Target("Accuracy", at_least=0.94), []),
         ("Accuracy: 95.1", Target("Accuracy", at_least=94), []),
         ("reward: 22.1", Target("reward", at_least=0.5), []),
         ("loss: 22.1", Target("loss", at_most=0.5), []),
     ],
 )
-def test_a_target_that_is_a_share_where_the_program_shows_per_cent(
+def test_a_target_on_another_scale_than_what_the_program_shows(
     shown: str, target: Target, told: list[str], tmp_path: Path
 ) -> None:
     assert measured(f"print({shown!r})", tmp_path, target=target)["warnings"] == told

@@ -41,3 +41,38 @@ def test_what_is_shown_as_of_both_is_named(lines: tuple[str, ...], mixed: list[s
         watch.line(line, 1.0)
     said = [each for each in warnings(Job(("true",), target=target), watch, ENDED) if "evaluation" in each]
     assert len(said) == len(mixed)
+
+
+SAID = [
+    ("{'split': 'train', 'step': 5, 'loss': 2.0}", "{'split': 'val', 'step': 5, 'loss': 1.0}"),
+    ('{"type": "train_step", "step": 5, "loss": 2.0}', '{"type": "val_step", "step": 5, "loss": 1.0}'),
+    ("step,phase,loss", "5,train,2.0", "5,valid,1.0"),
+    ("| step | split | loss |", "|------|------|------|", "| 5 | training | 2.0 |", "| 5 | test | 1.0 |"),
+    ("[train] step 5 loss: 2.0", "[val] loss: 1.0"),
+    ("train: step 5 loss: 2.0", "*** Eval: loss: 1.0 ***"),
+]
+
+
+@pytest.mark.parametrize("lines", SAID)
+def test_what_a_value_is_of_is_said_in_each_form(lines: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("\n".join(lines) + "\n")
+    reading = read_log(tmp_path / "log")
+    (read,) = reading.readings
+    assert {name: values.summary()[:2] for name, values in read.metrics.items()} == {
+        "train_loss": (2.0, 2.0),
+        "loss": (1.0, 1.0),
+    }
+    assert (read.metrics["loss"].evaluated, read.track.last and read.track.last.step, reading.unread) == (1, 5, [])
+
+
+def test_results_of_dicts_within_a_dict_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(
+        "{'step': 5, 'g': {'loss': 2.0, 'm': {'f1': '0.5'}}, 'd': {'loss': 1.0}, 'lr': 0.1}\n"
+    )
+    (read,) = read_log(tmp_path / "log").readings
+    assert {name: values.first for name, values in read.metrics.items()} == {
+        "g/loss": 2.0,
+        "g/m/f1": 0.5,
+        "d/loss": 1.0,
+        "lr": 0.1,
+    }

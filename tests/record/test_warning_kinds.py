@@ -27,6 +27,10 @@ from bench.record.flat import warning_kinds
             ("Acc@1 is shown in per cent, as 55.1; its target of 0.94 is not",),
             ["a target that is a share of 1, of what is shown in per cent"],
         ),
+        (
+            ("acc is shown as a share of 1, as 0.95; its target of 94 is in per cent",),
+            ["a target in per cent, of what is shown as a share of 1"],
+        ),
         (("ended before 50 steps were seen", ""), ["other warnings"]),
     ],
 )

@@ -1,7 +1,8 @@
 """Keras' bars: `45/391 ━━━━ 0:12 35ms/step - accuracy: 0.42 - loss: 1.6`, below `Epoch 1/10`; and Paddle's.
 
 So they look while training and while evaluating. A bar is of training from the line of its epoch on until it is full:
-what is drawn then, or is of another length, is an evaluation or a prediction.
+what is drawn then, or is of another length, is an evaluation or a prediction. A program that trains for one epoch at
+a time shows no such line: its bars of training are those as long as the first one that shows results.
 """
 
 from __future__ import annotations
@@ -53,15 +54,21 @@ class Bars:
 
     def __init__(self) -> None:
         self.begun = False  # the line of an epoch was shown
+        self.before = 0  # steps of earlier bars of training, where no line of an epoch was shown
+        self._alone: Bar | None = None  # the last bar of training without such a line
         self._training = False  # an epoch has begun, and its bar is not full
         self._of: int | None = None  # of the bar of this epoch
 
-    def begin_epoch(self) -> None:
-        """The line of an epoch was shown."""
-        self.begun, self._training, self._of = True, True, None
+    def begin_epoch(self) -> bool:
+        """The line of an epoch was shown; whether bars before it were wrongly taken for training."""
+        wrong = self._alone is not None
+        self.begun, self._training, self._of, self._alone, self.before = True, True, None, None, 0
+        return wrong
 
     def is_training(self, bar: Bar) -> bool:
         """Whether the bar is of training at the moment."""
+        if not self.begun:
+            return self._is_training_alone(bar)
         again = self._of is not None and bar.step == bar.of == self._of  # with the results of its validation
         if not again and (not self._training or (self._of is not None and bar.of != self._of)):
             # One of the same length is an evaluation, if it is drawn from its beginning; others come between.
@@ -69,4 +76,15 @@ class Bars:
             return False
         self._of = bar.of
         self._training = bar.step != bar.of
+        return True
+
+    def _is_training_alone(self, bar: Bar) -> bool:
+        last = self._alone
+        if last is None and not bar.text.strip():  # a prediction
+            return False
+        if last is not None:
+            if bar.of != last.of:
+                return False
+            self.before += last.step if bar.step < last.step else 0
+        self._alone = bar
         return True

@@ -16,16 +16,19 @@ LONGEST = 1 << 16
 _MARKS = (":::MLLOG", '"phase"')
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-# As torchrun --tee, mpirun --tag-output and scripts of one's own write it. Ray tells processes, which are no ranks: a
-# worker that is started again has another number.
+# As torchrun --tee, mpirun --tag-output, horovodrun, pdsh and scripts of one's own write it. Ray tells processes, which
+# are no ranks: a worker that is started again has another number.
 _RANK = re.compile(
-    r"\s*(?:\[rank[ :_]{0,2}([0-9]{1,6})\]:?|\[[a-z_]+([0-9]{1,6})\]:|\[[0-9]+,([0-9]{1,6})\]<std(?:out|err)>:"
-    r"|rank ([0-9]{1,6}):(?=\s)|\([A-Za-z_][\w.:-]{0,60} pid=[0-9]{1,10}(?:, ip=[0-9a-f.:]{1,45})?\))\s*",
+    r"\s*(?:\[(?:rank|gpu|proc(?:ess)?|worker|node)[ :_#-]{0,2}([0-9]{1,6})\]:?|\[[a-z_]+([0-9]{1,6})\]:"
+    r"|[^\[<]{0,30}\[(?:[0-9]+,)?([0-9]{1,6})\]<std(?:out|err)>:"
+    r"|(?:(?:rank|gpu|process|worker|node|host)[ _#=:-]{0,2}|cuda:)([0-9]{1,6})(?::(?=\s)|\s*\||(?=\s))"
+    r"|\([A-Za-z_][\w.:-]{0,60} pid=[0-9]{1,10}(?:, ip=[0-9a-f.:]{1,45})?\))\s*",
     re.IGNORECASE,
 )
 # As srun --label writes it; so do programs that number their epochs.
 _NUMBER = re.compile(r"\s*(?:\[([0-9]{1,6})\]:|([0-9]{1,6}):(?=\s))\s*")
-_BEFORE_A_RANK = frozenset("[(0123456789rR \t")
+_LONGEST_PREFIX = 40
+_BEFORE_A_RANK = frozenset("[(0123456789rRgGpPwWnNhHcC \t")
 
 
 def lines_of(text: str) -> list[str]:
@@ -51,7 +54,7 @@ class Ranks:
 
     def split(self, text: str) -> tuple[int | None, str]:
         """The rank in front of a line, or None, and the line without it."""
-        if text[:1] not in _BEFORE_A_RANK:
+        if text[:1] not in _BEFORE_A_RANK and "]<std" not in text[:_LONGEST_PREFIX]:
             return None, text
         found = _RANK.match(text)
         if found is None:

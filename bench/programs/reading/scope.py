@@ -26,6 +26,7 @@ _LOGGER = re.compile(
     rf"|\W{{0,2}}(?:[0-9]{{4}}[-/.][0-9]{{2}}[-/.][0-9]{{2}}[T ])?{_CLOCK}(?:\s\w+\])?[\]\s)|:>-]+"
     r"(?:\([\w.]+ [0-9]+\):\s*(?:[A-Z]+\s)?)?)"
 )
+_LOGGED_BY = re.compile(r"\s{2,}[\w./-]+\.py:[0-9]+\s*$")  # of rich, at the right
 _TRAINING = r"(?P<training>train(?:ing|_inner)?)"  # fairseq has the latter
 _EVALUATION = r"(?P<evaluation>val(?:id(?:at(?:ion|ing|e))?)?|eval(?:uat(?:ion|ing|e))?|test(?:ing)?|dev|sanity)"
 # The first word of a line, alone or as in `mode=val`; none that is part of a name, as of `test/acc`.
@@ -45,12 +46,15 @@ _COUNTS = re.compile(
 )
 # `Training finished: accuracy 0.9` tells of the whole.
 _OVER = frozenset({"complete", "completed", "done", "ended", "finished", "over", "took", "time"})
-_PART = re.compile(rf"(?:{_TRAINING}|{_EVALUATION})", re.IGNORECASE)
+_PART = re.compile(rf"(?:{_TRAINING}|{_EVALUATION})(?:_(?:step|epoch|metrics|end))?", re.IGNORECASE)
 # What names the part that a JSON object is of.
-_PARTS = ("mode", "split", "phase", "stage", "subset")
+_PARTS = ("mode", "split", "phase", "stage", "subset", "type", "kind", "event")
 # Names that say themselves what they are of.
 _NAMED = re.compile(r"train|val|eval|test|dev", re.IGNORECASE)
 _EVALUATED = re.compile(r"(?:val|valid|validation|eval|test|dev)[_/]", re.IGNORECASE)
+# Such words in a line that tells of both: `Train: loss=0.5 | Val: loss=0.6`, `train loss 0.5 acc 0.8, val loss 0.6`.
+_SECTION = re.compile(rf"(?<![\w/.@-])(?:{_TRAINING}|{_EVALUATION})(?![\w/@-])", re.IGNORECASE)
+_SHORT = ("train", "val", "eval", "test", "dev")
 # What is worth telling apart: not the learning rate.
 _RESULT = re.compile(
     r"acc|loss|prec|recall|err|top|auc|\bm?ap|iou|bleu|rouge|ppl|perplexity|f1|score|reward|mse|mae", re.IGNORECASE
@@ -65,9 +69,18 @@ def is_result(name: str) -> bool:
 
 @lru_cache(maxsize=1)  # several sources ask for each line
 def message(text: str) -> str:
-    """A line without the words of a logger before it."""
+    """A line without the words of a logger before it, or behind it."""
     logged = _LOGGER.match(text)
-    return text[logged.end() :] if logged else text
+    text = text[logged.end() :] if logged else text
+    return _LOGGED_BY.sub("", text) if ".py:" in text else text
+
+
+def sections(text: str) -> list[tuple[str | None, str]]:
+    """A line cut where it begins to tell of training, of a validation or of a test, each behind that word in short."""
+    marks = list(_SECTION.finditer(text))
+    starts = [0, *(mark.start() for mark in marks), len(text)]
+    words = [None, *(next((s for s in _SHORT if mark[0].lower().startswith(s)), None) for mark in marks)]
+    return [(word, text[start:end]) for word, start, end in zip(words, starts, starts[1:])]
 
 
 def part_of(text: str) -> str | None:
@@ -76,8 +89,9 @@ def part_of(text: str) -> str | None:
     found = _FIRST.match(text, counts.end() if counts else 0)
     if found is None or (found["training"] and found["next"].lower() in _OVER):
         return None
-    # `val loss: 1.5 (step 120)` was measured at a step of training; in `eval     loss=1.5` the word stands alone.
-    is_name = is_result(found["next"]) and not counts and not found["gap"].startswith("  ")
+    # `val loss: 1.5 (step 120)` was measured at a step of training; in `eval     loss=1.5`, `Eval: loss: 1.5` and
+    # `[val] loss: 1.5` the word stands alone.
+    is_name = is_result(found["next"]) and not counts and found["gap"] in ("", " ")
     return None if found["evaluation"] and is_name else _part(found)
 
 

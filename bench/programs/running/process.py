@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 _MISSING = "no such program; check its spelling and the PATH"
+_LINE = "no such program; leave out the quotes, or give the line to a shell: sh -c '…'"
 _NOT_EXECUTABLE = "not executable; start it with its interpreter, or chmod +x"
 
 
@@ -30,8 +31,15 @@ def find_program(argv: Sequence[str], environ: Mapping[str, str]) -> str:
     if found is None:
         if Path(argv[0]).is_file() and "/" in argv[0]:
             raise CannotStart(f"{argv[0]}: {_NOT_EXECUTABLE}")
-        raise CannotStart(f"{argv[0]}: {_MISSING}")
+        raise CannotStart(f"{argv[0]}: {_missing(argv)}")
     return found
+
+
+def _missing(argv: Sequence[str]) -> str:
+    """Why no program has this name, where it looks like something for a shell."""
+    if "=" in argv[0]:
+        return f"no such program; to set a variable, begin with env {argv[0]}"
+    return _LINE if " " in argv[0].strip() and len(argv) == 1 else _MISSING
 
 
 def instant() -> tuple[float, float]:
@@ -71,7 +79,7 @@ class Group:
             )
         except FileNotFoundError as error:
             no_folder = error.filename == str(folder)
-            raise CannotStart(f"{folder}: no such folder" if no_folder else f"{argv[0]}: {_MISSING}") from None
+            raise CannotStart(f"{folder}: no such folder" if no_folder else f"{argv[0]}: {_missing(argv)}") from None
         except PermissionError:
             raise CannotStart(f"{argv[0]}: {_NOT_EXECUTABLE}") from None
         except (OSError, ValueError) as error:

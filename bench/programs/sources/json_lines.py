@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.programs.progress import TIMES, Fields, Point, Watched, as_number, flat
+from bench.programs.reading.counts import counts_before
 from bench.programs.reading.finder import Tail
 from bench.programs.reading.scope import part_before, part_of_object, within
 
@@ -40,9 +41,12 @@ class JsonPoints:
         self._watched = watched
         self._fields = Fields()
 
-    def point(self, values: dict[str, Any], at: float, part: str | None = None) -> Point | None:
-        """The point that an object is; None where nothing in it is progress. `part`: of training, or an evaluation."""
-        fields = within(part, flat(values))
+    def point(self, values: dict[str, Any], at: float, part: str | None = None, before: str = "") -> Point | None:
+        """The point that an object is; None where nothing in it is progress.
+
+        `part`: of training, or an evaluation. `before`: what stands before it in its line.
+        """
+        fields = within(part, [*flat(values), *counts_before(before, part)])
         for name, value in fields:
             wall = as_number(value) if name in TIMES else None
             stated = None if wall is None else self._watched.at(wall, at)
@@ -66,8 +70,9 @@ class JsonLines:
         values = as_object(text)
         if values is None:
             return None
-        part = part_of_object(values) or part_before(text.partition("{")[0])
-        return self._points.point(values, at, part)
+        before = text.partition("{")[0]
+        part = part_of_object(values) or part_before(before)
+        return self._points.point(values, at, part, before)
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

@@ -9,14 +9,16 @@ before it are of a part of the images.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from itertools import islice
+from dataclasses import replace
+from functools import lru_cache, partial
 
 from bench.programs.progress import NUMBER, Fields, Pairs, Point, Watched, as_number, kind_of
+from bench.programs.reading.counts import counts_of, likely_counts, without_counts
 from bench.programs.reading.keras import Bar, Bars, bar_of, begins_epoch
 from bench.programs.reading.numbered import numbered
-from bench.programs.reading.scope import is_result, message, part_of, within
+from bench.programs.reading.scope import is_result, message, part_of, sections, within
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
 _LONGEST, _FIRST_WORD = 2048, 40
@@ -25,34 +27,12 @@ _OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
 # Behind a number: a unit, but none that scales it and no torn exponent; then its end, not the comma of 0,5.
 _AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s;|()\]}]|,(?![0-9])|\.?$)"
 _VALUE = re.compile(
-    rf"(?<!\s)\s*[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+))?{_AFTER}(?(open)\s*\])"
+    rf"[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+)(?:\s*=\s*(?P<share>[0-9]*\.?[0-9]+)(?P<hundred>%)?)?)?{_AFTER}(?(open)\s*\])"
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
     r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
 _MIXED = re.compile(r"\s?(?:d(?:ays?)?|h(?:ours?)?|m(?:in)?)[\s,]{1,3}[0-9]")  # 1 day, 2:03:04 is no 1
-_COUNT = re.compile(
-    r"(?:^|(?<=[\s(\[|,;:]))"
-    r"(?P<name>(?:global[ _])?step|batch(?==[0-9]+/[0-9]+\])"
-    r"|steps(?=\s*(?:[:=]\s*)?[0-9,]+\s*/)|iter(?:ation)?|update|epoch|train(?=: [0-9]+ \[))"
-    r"(?:\(train\))?\s*(?:[:=#]\s*)?(?:\[\s*)?(?P<count>[0-9]+(?:,[0-9]{3})*)(?![0-9])\]?"
-    r"(?:\s*(?:/|of)\s*(?P<of>[0-9]+(?:,[0-9]{3})*))?(?!\w|\.[0-9]|\s*[/%])",
-    re.IGNORECASE,
-)
-_GAUGE = re.compile(r"(?::|(?<!\s))\s*[0-9.]{1,6}%\s*\|[^|]*\|?")  # no value of what stands before it
-_COUNTED = ("step", "iter", "epoch", "update", "train", "batch=")
-# In front of a step: it is none of training, or that of a checkpoint from which it goes on, or no step at all.
-_OTHER = re.compile(
-    r"(?:val|eval|test|warm|sanity)\w*[\s:\]\[|,(/-]*$|\b(?:per|max|total|best|num|every|each|next|from)\s*$"
-    r"|\b(?:start|begin|resum|continu)\w*[^.,:;|]{0,24}\bat\s*$",
-    re.IGNORECASE,
-)
-# Batches of an epoch: `Epoch: [0]  [  10/1251]`, `Train Epoch: 1 [640/60000 (1%)]`, `[epoch=1][batch=10/196]`.
-_BATCHES = (
-    re.compile(r"\[\s*(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s*(?:\(\s*[0-9.]+%\)\s*)?\]"),
-    re.compile(r"(?<=\])\((?P<count>[0-9]+)/(?P<of>[0-9]+)\)"),  # Epoch:[1/2](100/11040)
-    re.compile(r"\bbatch[\s:=#\[]{1,3}(?P<count>[0-9]+)\b(?:\s*/\s*(?P<of>[0-9]+)\b)?", re.IGNORECASE),
-    re.compile(r"\b(?P<count>[0-9]+)\s*/\s*(?P<of>[0-9]+)\s+batches\b", re.IGNORECASE),
-)
+_GAUGE = re.compile(r"(?::|(?<!\s))\s*[0-9.]{1,6}%\s*\|(?:[^|,=]*\|)?")  # no value of what stands before it
 # Of a test, batches: `Test:  [ 10/98]`, the last of which may be 97; and a bar, which ends with 98/98.
 _TEST = r"\W*(?:test|val|valid|validat|eval|evaluat)(?:ion|ing|e)?"
 _TESTED = re.compile(_TEST + r"\W{0,4}\[\s*([0-9]+)\s*/\s*([0-9]+)\s*\]", re.I)
@@ -60,25 +40,26 @@ _AT = re.compile(r"\|\s*([0-9]+)/([0-9]+) \[")
 _TESTED_BAR = re.compile(_TEST + r"\b[^|\[]*\|[^|\[]*\|\s*([0-9]+)/([0-9]+) \[", re.I)
 # What stands before what it was measured on, `Accuracy of the network on the 10000 test images: 55 %`, or the step at
 # which it was: `Training loss (for one batch) at step 0: 4.0`.
-_ON = re.compile(rf"(?P<name>\w+) of the (?:network|model) on [^:]{{1,60}}:\s*(?P<value>{NUMBER})\s?%?", re.IGNORECASE)
+_ON = re.compile(
+    rf"(?P<name>\w+(?:\s\w+){{0,2}}) of the (?:network|model) on [^:]{{1,60}}:\s*(?P<value>{NUMBER})\s?%?",
+    re.IGNORECASE,
+)
 _AT_STEP = re.compile(
     r"(?P<name>[A-Za-z][\w@ -]{0,40}?)\s*(?:\([^()]{0,40}\)\s*)?\b(?:at|for|after|on)\s+"
     rf"(?:step|iter(?:ation)?|epoch|batch)\s+[0-9]+\s*[:=]\s*(?P<value>{NUMBER})\s*$",
     re.IGNORECASE,
 )
-_BAR = re.compile(r"[0-9][kMGT]? \[[0-9]+:[0-9]")  # its counts are the bar's own source's
-_FIELD = re.compile(r"[|;\t]|,\s|:\s|\s-\s")
+_BAR = re.compile(r"/[0-9.]+[kMGT]? \[[0-9]+:[0-9]")  # its counts are the bar's own source's
+_FIELD = re.compile(r"[|;\t]|,\s|:\s|\s[-=]+>?\s")
 _FILLING = " \t()*%-"
 _IN_WORDS = re.compile(
     rf"[{_FILLING}]*(?P<name>[A-Za-z][\w/@-]*(?:\s[A-Za-z][\w/@-]*){{0,3}})(?:\s\([^()]{{1,20}}\))?\s+(?:tensor\()?"
-    rf"(?P<value>{NUMBER}){_AFTER}(?:\s*\((?:\s*(?P<mean>{NUMBER})\s*|[^()]{{0,20}})\))?"
+    rf"(?P<value>{NUMBER}){_AFTER}(?:\s*\((?:\s*(?P<mean>{NUMBER})\s*|[^()]{{0,20}})\))?(?:\s\([^()]{{0,20}}\))?"
 )
 _BEFORE_A_NAME = re.compile(r"[|,;\t()\[\]{}>]|\s-\s|\s\s|[:=](?=\s)")
 _LEVEL = re.compile(r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL):?", re.I)
 _WORD = re.compile(r"[A-Za-z_][\w./@%-]*(?:'s)?")  # LightGBM has `training's auc`
 _MOST_WORDS = 5
-_BEFORE = 40  # what is looked at in front of a count
-_MOST_COUNTS = 10  # of a line: more are prose, and batches are looked for behind each
 _SOURCE_FILE = re.compile(r"\.(?:py|pyx|cc?|cpp|cu|hp?p?|rs|go)$")
 
 
@@ -91,6 +72,8 @@ class KeyValue:
         self._fields = Fields()
         self._bars = Bars()
         self._at: tuple[float, float] | None = None  # the last step of training, of how many
+        self._named = False  # steps are counted by name
+        self._anew = False  # the steps so far were none of training
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
@@ -100,8 +83,14 @@ class KeyValue:
         if bar is not None and (self._bars.begun or not bar.named):
             return self._barred(bar, at)
         part, pairs = _pairs(text[:_LONGEST])
-        if begins_epoch(text) or {"epoch", "epochs"} <= {name for name, _ in pairs}:
-            self._bars.begin_epoch()
+        if not self._named:
+            kinds = {kind_of(name) for name, _ in pairs}
+            self._named = not kinds.isdisjoint(("step", "sample"))
+            if not self._named and "epoch" not in kinds and part != "evaluation":
+                pairs = _with_likely(text[:_LONGEST], pairs)
+        begins = begins_epoch(text) or {"epoch", "epochs"} <= {name for name, _ in pairs}
+        if begins and self._bars.begin_epoch():
+            self._fields, self._anew = Fields(), True
         counted = _step_of(dict(pairs))
         if part == "evaluation" and counted and self._in_part(*counted):
             return None
@@ -113,8 +102,11 @@ class KeyValue:
         """What Keras shows behind a bar: in an evaluation nothing before its end."""
         results = _pairs(bar.text)[1]
         if self._bars.is_training(bar):
-            counts: Pairs = [("step", bar.step), *([("of", bar.of)] if bar.of else [])]
-            return self._fields.point([*counts, *results], at)
+            before = self._bars.before
+            counts: Pairs = [("step", before + bar.step), *([("of", bar.of)] if bar.of and not before else [])]
+            point = self._fields.point([*counts, *results], at)
+            anew, self._anew = self._anew, False
+            return replace(point, anew=True) if point and anew else point
         if bar.step != bar.of:
             return None
         return self._fields.point(within("evaluation", results), at, "evaluation")
@@ -141,25 +133,55 @@ def _pairs(text: str) -> tuple[str | None, Pairs]:
     if (tested and int(tested[1]) < int(tested[2]) - 1) or (test_bar and int(test_bar[1]) < int(test_bar[2])):
         return None, []
     numbers, text = numbered(text)
-    text = _GAUGE.sub(" | ", text, count=1) if bar else text
-    pairs = _of_something(text) or _read(text, part, bar=bar is not None, tested=tested is not None)
+    text = _GAUGE.sub(" | ", text, count=1) if "%|" in text else text
+    pairs = _of_something(text)
+    if not pairs:
+        part, pairs = _read(text, part, bar=bar is not None, tested=tested is not None)
     return part, [*numbers, *pairs] if pairs else []
 
 
-def _read(text: str, part: str | None, *, bar: bool, tested: bool) -> Pairs:
-    lower = text.lower()
-    counts = dict(_counts(text, part)) if not bar and any(word in lower for word in _COUNTED) else {}
-    pairs: Pairs = list(counts.items())
-    if counts:
-        text = _COUNT.sub("|", text)
-        for pattern in _BATCHES if "step" in counts and ("epoch" in counts or part == "evaluation") else ():
-            text = pattern.sub("|", text, count=1)
-        for field in _FIELD.split(text):
-            pairs += _in_words(field) if ":" not in field and "=" not in field else ()
+def _with_likely(text: str, pairs: Pairs) -> Pairs:
+    """The `pairs` of a line, or what it says beside a step that it shows without a name, where that is a result."""
+    counts, rest = likely_counts(message(text))
+    more = _pairs(rest)[1] if counts else []
+    return [*counts, *more] if any(is_result(name) for name, _ in more) else pairs
+
+
+def _read(text: str, part: str | None, *, bar: bool, tested: bool) -> tuple[str | None, Pairs]:
+    """The scope of what a line shows, None where it tells results of several apart, and that."""
+    counts = counts_of(text, part) if not bar else []
+    text = without_counts(text, counts, part) if counts else text
+    read = partial(_results, in_words=bool(counts), if_need_be=not (bar or counts), tested=tested)
+    pairs = read(text)
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        shown = [(word, read(section)) for word, section in sections(text)]
+        pairs = _told_apart([(word, within(part, each) if word in (None, "train") else each) for word, each in shown])
+        part = part if len(shown) == 1 else None
+    return part, [*counts, *pairs]
+
+
+def _results(text: str, *, in_words: bool, if_need_be: bool, tested: bool) -> Pairs:
+    """What a line shows that has no counts left; `in_words`, too, or only if it shows a result in no other way."""
+    pairs: Pairs = []
+    for field in _FIELD.split(text) if in_words else ():
+        pairs += _in_words(field) if ":" not in field and "=" not in field else ()
     pairs += _values(text, tested=tested) if ":" in text or "=" in text else ()
-    if not pairs and not bar and is_result(text):
-        pairs += [pair for field in _FIELD.split(text) if is_result(field) for pair in _in_words(field)]
+    if if_need_be and not pairs and is_result(text):
+        pairs = [pair for field in _FIELD.split(text) if is_result(field) for pair in _in_words(field)]
     return pairs
+
+
+def _told_apart(shown: list[tuple[str | None, Pairs]]) -> Pairs:
+    """Results of one name in several sections: `train_loss`, and `loss` of the evaluation; of two, `val_loss` too."""
+    names = [(word == "train", name) for word, pairs in shown for name in {name for name, _ in pairs}]
+    times, of_evaluations = Counter(name for _, name in names), Counter(names)
+
+    def name_in(word: str | None, name: str) -> str:
+        is_named = of_evaluations[False, name] > 1 or word == "train"
+        return f"{word}_{name}" if word and is_named and times[name] > 1 and is_result(name) else name
+
+    return [(name_in(word, name), value) for word, pairs in shown for name, value in pairs]
 
 
 def _of_something(text: str) -> Pairs:
@@ -167,7 +189,7 @@ def _of_something(text: str) -> Pairs:
     found = _ON.match(text.strip()) or _AT_STEP.match(text.strip())
     if not found or not is_result(found["name"]):
         return []
-    return [*_counts(text, None), ("_".join(found["name"].split()), found["value"])]
+    return [*counts_of(text, None), ("_".join(found["name"].split()), found["value"])]
 
 
 def _step_of(counts: Mapping[str, object]) -> tuple[float, float] | None:
@@ -180,7 +202,8 @@ def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
     """What signs tell apart: `name: value` and `name=value`. `tested`: means are the values."""
     end = 0
     for found in _VALUE.finditer(text):
-        name = _name(text[end : found.start()], bare=text[found.start()] == "=")
+        before = text[end : found.start()]
+        name = _name(before.rstrip(), bare=text[found.start()] == "=" and not before[-1:].isspace())
         end = found.end()
         kind, of = kind_of(name), found["of"]
         if not name or _MIXED.match(text, found.end("value")):
@@ -196,11 +219,12 @@ def _values(text: str, *, tested: bool) -> Iterator[tuple[str, object]]:
 
 
 def _share(name: str, found: re.Match[str]) -> Iterator[tuple[str, object]]:
-    """9800/10000 (98%) in per cent; nothing where no per cent stand there, or others."""
+    """9800/10000 (98%) in per cent, 9800/10000=0.98 as a share; nothing where neither stands there, or another."""
     hits, of = as_number(found["value"]), as_number(found["of"])
-    percent = as_number(found["percent"])
-    if hits is not None and of and percent is not None and abs(100 * hits / of - percent) <= 1:
-        yield name, 100 * hits / of
+    shares = (as_number(found["share"]), 100 if found["hundred"] else 1)
+    for said, whole in ((as_number(found["percent"]), 100), shares):
+        if hits is not None and of and said is not None and abs(whole * hits / of - said) <= whole / 100:
+            yield name, whole * hits / of
 
 
 def _in_words(field: str) -> Pairs:
@@ -214,31 +238,6 @@ def _in_words(field: str) -> Pairs:
         pairs.append(("_".join([*(["train"] if found["mean"] else []), *found["name"].split()]), found["value"]))
         end = found.end()
     return [] if field[end:].strip(_FILLING) else pairs
-
-
-def _counts(text: str, part: str | None) -> Iterator[tuple[str, str]]:
-    finer: re.Match[str] | None = None  # in `iter 10 step 2` some iterations make a step; others tell them alone
-    for found in islice(_COUNT.finditer(text), _MOST_COUNTS):
-        if finer and found["name"].lower() == "step" and _is_coarser(found, finer):
-            continue
-        finer = found if found["name"].lower().startswith("iter") else None
-        is_epoch = found["name"].lower() in ("epoch", "train")
-        other = _OTHER.search(text[max(found.start() - _BEFORE, 0) : found.start()])
-        if not other:
-            yield ("epoch" if is_epoch else "step"), found["count"]
-            if found["of"]:
-                yield ("epochs" if is_epoch else "of"), found["of"]
-        if is_epoch and (not other or part == "evaluation"):  # `Eval Epoch: 1 [1024 / 50000]` is a part of one
-            for batch in filter(None, (pattern.search(text, found.end()) for pattern in _BATCHES)):
-                yield "step", batch["count"]
-                if batch["of"]:
-                    yield "of", batch["of"]
-
-
-def _is_coarser(step: re.Match[str], finer: re.Match[str]) -> bool:
-    """Whether a count of steps next to one of iterations is of several of them; `iteration 5 step 1000` is not."""
-    between = step.string[finer.end() : step.start()]
-    return not between.strip() and (as_number(step["count"]) or 0) <= (as_number(finer["count"]) or 0)
 
 
 @lru_cache(maxsize=4096)  # what stands between the values is much the same in every line

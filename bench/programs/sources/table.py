@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bench.programs.progress import Fields, Point, Watched, as_number, kind_of
+from bench.programs.reading.scope import part_of_object, within
 
 _LONGEST, _MOST_COLUMNS = 2048, 60
 _STROKES = re.compile("[│┃║]")
@@ -59,10 +60,13 @@ class Table:
         if header is not None:
             self._header = header
             return None
-        row = _sideways(text) or (_row(text, self._header) if self._header else [])
+        part, row = None, _sideways(text)
+        if not row and self._header:
+            cells = _row_cells(text, self._header)
+            part, row = part_of_object(dict(zip(self._header.names, cells))), _row(cells, self._header)
         if row and self._header and self._header.once:
             self._header = None
-        return self._fields.point(row, at) if row else None
+        return self._fields.point(within(part, row), at, part) if row else None
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""
@@ -95,12 +99,17 @@ def _header(text: str, *, drawn: bool) -> _Header | None:
     return None
 
 
-def _row(text: str, header: _Header) -> list[tuple[str, object]]:
-    """The names and values of a row; none where the line is no row of the table."""
+def _row_cells(text: str, header: _Header) -> list[str]:
+    """The cells of a row, as many as the table has columns; none where the line is no row of it."""
     cells = _cells(text, header.mark)
     if header.mark == "" and len(cells) != len(header.names):
         cells = _SPACE.split(text)
-    if len(cells) != len(header.names):
+    return cells if len(cells) == len(header.names) else []
+
+
+def _row(cells: list[str], header: _Header) -> list[tuple[str, object]]:
+    """The names and values of a row; none where it is none."""
+    if not cells:
         return []
     pairs, words, counted = [], 0, False
     for name, cell in zip(header.names, cells):

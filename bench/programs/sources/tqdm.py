@@ -1,4 +1,4 @@
-"""Progress bars of tqdm: ` 12%|█▏   | 12/400 [00:03<01:30, 4.2it/s]`.
+"""Progress bars of tqdm: ` 12%|█▏   | 12/400 [00:03<01:30, 4.2it/s]`; and those of Ultralytics.
 
 A program may draw several: one that loads, one that validates, one for each epoch, one within another. The bar of
 training is told by its name, by what it counts and by how long it lasts; bars of epochs follow each other, and their
@@ -19,8 +19,13 @@ _BAR = re.compile(
     rf"(?:^|[\s|])(?P<count>{_COUNT})(?:/(?P<of>{_COUNT})|[a-z]{{1,12}})? "
     r"\[(?P<elapsed>[0-9]+(?::[0-9]{2}){1,2})(?:<[^,\]]*)?,\s*(?P<rate>[0-9.?]+)\s?(?:s/)?(?P<unit>[A-Za-z]{1,12})"
 )
+# As Ultralytics draws it: `640: 25% ━━━───────── 2/8 4.1it/s 0.5s<1.5s`.
+_PLAIN_BAR = re.compile(
+    rf"(?<=[\u2500\u2501\u2578] )(?P<count>{_COUNT})(?:/(?P<of>{_COUNT}))?"
+    r" (?:(?P<rate>[0-9.]+)(?P<unit>[A-Za-z]{1,12})/s)? (?P<elapsed>[0-9]+(?::[0-9]{2}){1,2}|[0-9]+\.[0-9]s)"
+)
 _SCALE = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_GAUGE = re.compile(r":?\s*(?:[0-9.]+%\s*\|[^|]*\|?\s*)?$")
+_GAUGE = re.compile(r":?\s*(?:[0-9.]+%\s*(?:\|[^|]*\|?\s*|[\u2500\u2501\u2578]+\s))?$")
 _DIGITS = re.compile(r"[0-9]+")
 _EPOCH = re.compile(r"\bepoch\W{0,3}(?P<epoch>[0-9]{1,9})(?:\s*/\s*(?P<epochs>[0-9]{1,9}))?", re.IGNORECASE)
 _EPOCH_FIRST = re.compile(r"(?P<epoch>[0-9]{1,9})/(?P<epochs>[0-9]{1,9})\s")  # as Ultralytics begins a title
@@ -109,20 +114,21 @@ class Tqdm:
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
         text = text[:_LONGEST]
-        found = _BAR.search(text) if " [" in text else None
+        found = _BAR.search(text) if " [" in text else _PLAIN_BAR.search(text) if "% " in text else None
         if found is None:
             epoch = _EPOCH.search(text) if "poch" in text else None
             self._epoch = epoch if epoch and epoch["epochs"] else self._epoch
             return None
         title = _GAUGE.sub("", text[: found.start("count")]).strip()
-        unit = _UNITS.get(found["unit"].lower()) or _UNITS.get(found["unit"].lstrip("kMGT").lower())
+        counted = found["unit"] or "it"
+        unit = _UNITS.get(counted.lower()) or _UNITS.get(counted.lstrip("kKMGT").lower())
         if unit is None or _NOT_TRAINING.search(title):
             return None
         epoch = _EPOCH.search(title) or _EPOCH_FIRST.match(title) or self._epoch
         count, of = _count(found["count"]), _count(found["of"]) if found["of"] else None
         shown = count, epoch and epoch["epoch"]
         # A bar has no rate where it began, at 0 or at its `initial`.
-        now = at, count, found["rate"] == "?"
+        now = at, count, found["rate"] in ("?", None)
         bar = self._drawn(title, of, "epoch" if _EPOCHS.fullmatch(title) else unit, now, shown[1])
         if bar is None or (bar.count, bar.epoch) == shown or not bar.draw(count, of, _seconds(found["elapsed"])):
             return None
@@ -189,8 +195,8 @@ def _count(text: str) -> int:
 
 
 def _seconds(elapsed: str) -> int:
-    """Seconds of 1:02:03 or 02:03."""
+    """Seconds of 1:02:03, 02:03 or 3.1s."""
     seconds = 0
-    for part in elapsed.split(":"):
-        seconds = seconds * 60 + int(part)
+    for part in elapsed.rstrip("s").split(":"):
+        seconds = seconds * 60 + int(float(part))
     return seconds

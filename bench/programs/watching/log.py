@@ -17,7 +17,7 @@ from bench.programs.reading.output import Lines, lines_of, without_ansi
 from bench.programs.reading.scope import is_result
 from bench.programs.sources import open_sources
 from bench.programs.watching.track import Track, are_mixed
-from bench.programs.watching.watch import Watch
+from bench.programs.watching.watch import ASKED_FOR, Watch, shows_enough
 
 _PIECE = 1 << 20
 _MOST_KINDS, _LONGEST_KIND = 5000, 160
@@ -73,7 +73,8 @@ class Reading:
 class LogReading:
     """What was read in a log, best source first, and what was not.
 
-    `unread` counts lines that nothing was read in, by kind: lines that differ in their numbers only are of one.
+    `unread` counts lines by kind: lines that differ in their numbers only are of one. Nothing was read in them, or no
+    more than a step where they name a result.
     """
 
     lines: int
@@ -88,8 +89,11 @@ class LogReading:
         return sorted(n for n, v in found.items() if is_result(n) and are_mixed(v.evaluated, v.other))
 
     def best(self, metric: str) -> Reading | None:
-        """The best source that shows `metric`; None where none does."""
-        return next((reading for reading in self.readings if metric in reading.metrics), None)
+        """The source whose values of `metric` would be believed if it were the target; None where none shows it."""
+        shown = [(each, each.metrics[metric].count) for each in self.readings if metric in each.metrics]
+        most = max((count for _, count in shown), default=0)
+        asked_for = next((each for each, _ in shown if each.source in ASKED_FOR), None)
+        return asked_for or next((each for each, count in shown if shows_enough(count, most)), None)
 
 
 class _Tally:
@@ -132,8 +136,9 @@ def read_log(path: Path, patterns: Mapping[str, str] | None = None) -> LogReadin
     watch.poll_all(math.inf)
     for line in () if any(tally.points for tally in tallies) or path.is_dir() else _lines(path):
         lines += 1
-        if not watch.line(line, math.nan):
-            unread += 1
+        points = watch.line(line, math.nan)
+        unread += not points
+        if not points or (not any(point.metrics or point.phase for point in points) and is_result(line)):
             kind = _kind(line)
             if kind and (kind in kinds or len(kinds) < _MOST_KINDS):
                 kinds[kind] += 1

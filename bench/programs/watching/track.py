@@ -80,6 +80,8 @@ _SHORTEST_STRETCH_S = 0.1
 _SAMPLE = 2000
 # A program that begins to show steps this many gaps from 0 did not begin at 0.
 _GAPS_OF_A_RESUMED_ONE = 3
+# A bar whose first move is longer than this many of the second one began elsewhere than at 0, where it stood.
+_JUMP = 10
 
 
 def are_mixed(evaluated: int, other: int) -> bool:
@@ -138,7 +140,8 @@ class Track:
         counted = self.unit is None or UNITS.index(point.unit) <= UNITS.index(self.unit)
         if point.step is not None and counted:
             self._stepped(StepAt(point.at, point.step), point)
-        if point.total is not None and point.total > 0 and counted:
+        reached = self.last.step if self.last else 0
+        if point.total is not None and point.total >= max(reached, 1) and counted:
             self.totals_differ |= self.total not in (None, point.total)
             self.total = point.total
         elif self.total is not None and self.last is not None and self.last.step > self.total:
@@ -155,7 +158,7 @@ class Track:
             self._begin(now, standing=point.standing)
             return
         lower = now.step < last.step or last.step == 0
-        another = lower and self.total != point.total and None not in (self.total, point.total)
+        another = point.anew or (lower and self.total != point.total and None not in (self.total, point.total))
         if self.unit != point.unit or another:  # a count of something else, such as a bar after that of a download
             self.unit, self.total, self.totals_differ, self._began = point.unit, None, False, None
             self._begin(now, standing=point.standing)
@@ -179,6 +182,9 @@ class Track:
                 self._begin(now)
                 self._gap = now.step - before
                 return
+            self._gap = now.step - last.step
+        elif self._jumped and self._gap > _JUMP * (now.step - last.step):  # it did, as it goes on in small steps
+            self._begin(last)
             self._gap = now.step - last.step
         self.last = now
         self.shown += 1
@@ -243,6 +249,12 @@ class Track:
         return (self._origin if self._began is None else self._began) or None
 
     @property
+    def _jumped(self) -> bool:
+        """Whether a bar stood at 0 and has moved once, and far: it may have gone to where the program resumed."""
+        is_far = self._gap is not None and self._gap > _JUMP
+        return is_far and self._standing and self.shown == 2 and self.first is not None and self.first.step == 0
+
+    @property
     def _origin(self) -> int | None:
         """The step that the present count began after; None where that is not known yet."""
         if self.first is None or not self._gap:
@@ -257,4 +269,4 @@ class Track:
 
         One alone gives no rate, and may come from a program that resumed from the step before it.
         """
-        return self.last.step - (self.resumed_from or 0) if self.last and self._gap else 0
+        return self.last.step - (self.resumed_from or 0) if self.last and self._gap and not self._jumped else 0

@@ -57,19 +57,19 @@ class Watch:
         for line in (*chooser.last(), *lines.end()):
             self.line(line, at)
 
-    def line(self, line: str, at: float) -> bool:
-        """One complete line of output; whether a source made something of it."""
+    def line(self, line: str, at: float) -> list[Point]:
+        """One complete line of output; what the sources made of it."""
         rank, text = self._ranks.split(without_ansi(line))
         form = "" if rank is None else _form(text)
         if rank is not None and rank > self._believed.get(form, rank):
-            return False
+            return []
         read = [(track, point) for source, track in self.tracks if (point := source.line(text, at)) is not None]
         # The step first: what another source makes of the same line was measured at it.
         for track, point in sorted(read, key=lambda each: each[1].step is None):
             self._add(track, point)
         if read and rank is not None and (form in self._believed or len(self._believed) < _MOST_FORMS):
             self._believed[form] = rank
-        return bool(read)
+        return [point for _, point in read]
 
     def poll(self, at: float) -> int:
         """Look into the files that sources read; how many points came of it."""
@@ -119,12 +119,12 @@ class Watch:
         """The source whose reading of the target's metric is believed; None where it was not shown.
 
         What the user's own expression finds, or a program says by events. Of the others the best one, unless another
-        shows more than twice as many values: it may show the last only, or those of checkpoints.
+        shows twice as many values: it may show the last only, or those of checkpoints.
         """
         if asked_for := self._best(lambda track: track.target_value is not None, ASKED_FOR):
             return asked_for
         most = max((track.values for _, track in self.tracks), default=0)
-        return self._best(lambda track: track.target_value is not None and track.values >= most / 2)
+        return self._best(lambda track: track.target_value is not None and shows_enough(track.values, most))
 
     def notice(self) -> str | None:
         """What the user should know while the program runs, said once; None: nothing."""
@@ -177,6 +177,11 @@ class Watch:
         """The first source that delivers, of those called `names` where some are given."""
         tracks = ((source.name, track) for source, track in self.tracks if not names or source.name in names)
         return next(((name, track) for name, track in tracks if delivers(track)), None)
+
+
+def shows_enough(values: int, most: int) -> bool:
+    """Whether so many values of a metric are enough to be believed before a source that shows `most`."""
+    return values == most or 2 * values > most
 
 
 def _form(text: str) -> str:

@@ -133,3 +133,14 @@ def test_what_begins_an_epoch_and_what_ends_none(before: list[str], epoch: str, 
     assert [point.step for point in drawn if point.metrics["accuracy"] == 0.4] == [20, 60]
     assert {point.step for point in drawn if point.metrics["accuracy"] == 0.5} == {40, 80}
     assert {point.part for point in drawn} == {None}
+
+
+def test_a_program_that_trains_for_one_epoch_at_a_time_shows_no_lines_of_epochs() -> None:
+    watch = Watch(open_sources(Watched()), None)
+    tested = "10/10 ━━━━ 1s 9ms/step - accuracy: 0.6"
+    for line in ("4/4 ━━━━ 0s 9ms/step", HALF, FULL, f"{FULL} - val_accuracy: 0.6", tested, HALF, FULL, tested):
+        watch.line(line, 1.0)
+    steps = watch.steps()
+    assert steps is not None
+    assert ([step for _, step in steps[1].steps.items()], steps[1].went_back) == ([20, 40, 60, 80], None)
+    assert watch.total() is None  # it may train on

@@ -110,3 +110,32 @@ def test_a_worker_of_ray_that_is_started_again_is_read_on() -> None:
     ranks = Ranks()
     lines = ["(RayTrainWorker pid=100) step 1", "(RayTrainWorker pid=200) step 2", "(RayTrainWorker pid=100) step 3"]
     assert [ranks.split(line) for line in lines] == [(None, "step 1"), (None, "step 2"), (None, "step 3")]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "[rank{}]: ",
+        "[rank: {}] ",
+        "[GPU{}] ",
+        "[GPU 1{}]: ",
+        "Rank {} | ",
+        "rank={} ",
+        "cuda:{} ",
+        "node0{}: ",
+        "worker-{}: ",
+        "[1,{}]<stdout>:",
+        "Thu Nov 26 10:00:00 2026[{}]<stderr>:",
+    ],
+)
+def test_ranks_are_told_by_what_stands_before_a_line(prefix: str) -> None:
+    ranks = Ranks()
+    said = [ranks.split(f"{prefix.format(rank)}step 5 loss 1.5") for rank in (0, 3)]
+    numbers = [rank for rank, _ in said]
+    assert None not in numbers
+    assert (len(set(numbers)), {text for _, text in said}) == (2, {"step 5 loss 1.5"})
+
+
+@pytest.mark.parametrize("line", ["gpu_mem 5", "worker: 5", "host5.example.org says", "[100] loss=0.5", "node5a: x"])
+def test_what_is_no_rank(line: str) -> None:
+    assert Ranks().split(line) == (None, line)

@@ -2,7 +2,9 @@
 
 import pytest
 
+from bench.programs.progress import Watched
 from bench.programs.reading.scope import message, part_of
+from bench.programs.sources.key_value import KeyValue
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,32 @@ def test_other_words_stay(prefix: str, said: str) -> None:
 )
 def test_what_a_line_is_of(said: str, part: str | None) -> None:
     assert part_of(said) == part
+
+
+SAID = {"lr": 0.1, "epoch": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch 1 | lr: 0.1 | Train: loss=0.5 acc=0.8 | Val: loss=0.6 acc=0.7",
+        "Epoch 1 lr 0.1, train loss 0.5 train acc 0.8, loss 0.6, acc 0.7",
+        "[Epoch 1] lr=0.1 TRAIN loss=0.5,acc=0.8 || VALID loss=0.6,acc=0.7",
+        "Epoch 1 [Train] lr: 0.1 loss: 0.5 acc: 0.8 [Val] loss: 0.6 acc: 0.7",
+        "epoch=1 lr=0.1 train(loss=0.5, acc=0.8) val(loss=0.6, acc=0.7)",
+    ],
+)
+def test_results_of_training_and_of_an_evaluation_in_one_line_are_told_apart(line: str) -> None:
+    point = KeyValue(Watched()).line(line, 1.0)
+    assert point is not None
+    assert point.metrics == {**SAID, "train_loss": 0.5, "train_acc": 0.8, "loss": 0.6, "acc": 0.7}
+
+
+def test_of_two_evaluations_in_one_line_each_is_named() -> None:
+    point = KeyValue(Watched()).line("Epoch 1 lr=0.1 train: acc=0.8 val: acc=0.7 test: acc=0.6", 1.0)
+    assert point is not None
+    assert point.metrics == {**SAID, "train_acc": 0.8, "val_acc": 0.7, "test_acc": 0.6}
+
+
+def test_the_place_in_a_source_at_the_right_is_no_word_of_the_program() -> None:
+    assert message("[10:00:00] INFO     step 5 loss 0.5              train.py:12") == "step 5 loss 0.5"

@@ -88,6 +88,8 @@ def test_how_a_program_ended(script: str, code: int | None, killed_by: str | Non
     ("argv", "said"),
     [
         (("no-such-program-here",), "no-such-program-here: no such program; check its spelling and the PATH"),
+        (("none && ls",), "none && ls: no such program; leave out the quotes, or give the line to a shell: sh -c '…'"),
+        (("SEED=1", "python3"), "SEED=1: no such program; to set a variable, begin with env SEED=1"),
         (("./plain",), "./plain: not executable; start it with its interpreter, or chmod +x"),
     ],
 )

@@ -161,7 +161,15 @@ def test_two_ranks_that_draw_one_bar_each_count_once() -> None:
 
 @pytest.mark.parametrize(
     ("counts", "resumed_from", "done"),
-    [((500, 501, 502), 500, 2), ((2, 3, 4), 2, 2), ((5, 25, 45), 5, 40), ((0, 1, 2), None, 2), ((0, 40, 80), None, 80)],
+    [
+        ((500, 501, 502), 500, 2),
+        ((2, 3, 4), 2, 2),
+        ((5, 25, 45), 5, 40),
+        ((0, 1, 2), None, 2),
+        ((0, 40), None, 0),  # it may have gone on from 39, or from 0
+        ((0, 40, 80), None, 80),
+        ((0, 501, 502, 503), 500, 3),
+    ],
 )
 def test_a_bar_stands_where_the_program_goes_on(
     counts: tuple[int, ...], resumed_from: int | None, done: int, tmp_path: Path
@@ -191,4 +199,29 @@ def test_seconds_an_iteration_are_read_too() -> None:
     assert steps(["  3%|▎ | 3/100 [1:00:03<32:20:00, 1200.50s/it]", "  4%|▍ | 4/100 [1:20:03<?, ?it/s]"]) == [
         (3, 100),
         (4, 100),
+    ]
+
+
+def test_bars_of_ultralytics_are_read_and_those_of_its_validation_are_not() -> None:
+    names = "      Class     Images  Instances      Box(P          R      mAP50  mAP50-95)"
+    lines = []
+    for epoch in (1, 2):
+        begun = f"        {epoch}/2      2.61G      1.1        34        640"
+        lines += [
+            f"{begun}: 0% \u2500\u2500\u2500\u2500 0/8  0.0s",
+            f"{begun}: 25% \u2501\u2500\u2500\u2500 2/8 4.1it/s 0.5s<1.5s",
+        ]
+        lines += [
+            f"{begun}: 100% \u2501\u2501\u2501\u2501 8/8 4.0it/s 1:02",
+            f"{names}: 100% \u2501\u2501\u2501\u2501 4/4 3.1it/s 1.3s",
+        ]
+    source = Tqdm(Watched())
+    points = [point for line in lines if (point := source.line(line, 1.0))]
+    assert [(point.step, point.total) for point in points] == [
+        (0, None),
+        (2, None),
+        (8, None),
+        (8, 16),
+        (10, 16),
+        (16, 16),
     ]

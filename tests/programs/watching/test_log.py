@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.programs.job import Target
+from bench.programs.progress import Watched
+from bench.programs.sources import open_sources
 from bench.programs.watching.log import LogReading, Reading, read_log
+from bench.programs.watching.watch import Watch
 from tests.support import event_files
 
 CAPTURES = Path(__file__).parents[1] / "captures"
@@ -95,3 +99,24 @@ def test_a_folder_is_searched_for_what_frameworks_write(tmp_path: Path) -> None:
     reading = read_log(tmp_path)
     assert steps_of(reading) == ("tensorboard", "step", 1, 49_999, None)
     assert (reading.lines, reading.readings[0].metrics["loss"].count) == (0, 49_999)
+
+
+def test_a_line_of_which_only_the_step_was_read_is_told_if_it_names_a_result(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("".join(f"step {n} gave <{n}.5> as its loss\nstep {n} begins\n" for n in range(7)))
+    reading = read_log(log)
+    assert (reading.unread_lines, reading.unread) == (0, [("step # gave <#.#> as its loss", 7)])
+
+
+def test_the_source_of_a_metric_is_the_one_that_would_be_believed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("{'eval_loss': 2.0}\n{'eval_loss': 1.5}\n***** eval metrics *****\n  eval_loss = 1.5\n")
+    best = read_log(log).best("eval_loss")
+    assert best is not None
+    assert (best.source, best.metrics["eval_loss"].count) == ("python-dict", 2)
+    watch = Watch(open_sources(Watched()), Target("eval_loss", at_most=1.6))
+    for at, line in enumerate(log.read_text().splitlines()):
+        watch.line(line, at)
+    believed = watch.target()
+    assert believed is not None
+    assert (believed[0], believed[1].first_hit and believed[1].first_hit.at) == ("python-dict", 1)

@@ -101,3 +101,10 @@ def test_totals_that_differ() -> None:
     assert (track.total, track.totals_differ) == (100, False)
     track.add(Point(3, 3, 90))
     assert (track.total, track.totals_differ) == (90, True)
+
+
+def test_a_total_below_what_was_reached_is_of_something_else() -> None:
+    track = Track(None)
+    for point in (Point(1, 150, 300), Point(2, 200, 300), Point(3, None, 100)):
+        track.add(point)
+    assert (track.total, track.totals_differ) == (300, False)

@@ -28,8 +28,8 @@ def test_the_best_source_of_each_counts() -> None:
     best = Says("best", {"a": Point(1, metrics={"loss": 1.0})})
     next_best = Says("next", {"a": Point(1, 7, metrics={"loss": 2.0, "accuracy": 3.0})})
     watch = Watch([best, next_best], Target("loss", at_most=0))
-    assert watch.line("a", 1) is True
-    assert watch.line("b", 1) is False
+    assert watch.line("a", 1)
+    assert not watch.line("b", 1)
     steps, target = watch.steps(), watch.target()
     assert steps is not None
     assert target is not None
@@ -108,7 +108,7 @@ def test_the_last_rank_may_show_the_steps_and_the_first_its_settings() -> None:
     watch = Watch(open_sources(Watched()), None)
     lines = ["[default0]:using world size: 8", "[default7]:using world size: 8"]
     lines += [f"[default7]: iteration {step}/ 500 | lm loss: 1.5 |" for step in (10, 20)]
-    assert [watch.line(line, 1) for line in lines] == [True, False, True, True]
+    assert [bool(watch.line(line, 1)) for line in lines] == [True, False, True, True]
 
 
 def test_lines_numbered_by_epoch_are_all_read() -> None:
