@@ -30,6 +30,8 @@ from rich.text import Text
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # A dollar begins a formula on GitHub.
 _MARKDOWN = re.compile(r"[\\`*_<>|~&$]|\](?=[(\[:])")
+# GitHub makes a link of what begins with https:// or www.
+_ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 # Spreadsheets compute a cell that begins so, also where it is written in full width.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 -- just these
 # File systems take 255 bytes, an encrypted one 143; what stands before and behind it needs room too.
@@ -55,9 +57,17 @@ def one_line(text: str) -> str:
     return " ".join(seen.split())
 
 
-def escape_markdown(text: str) -> str:
-    """`text` verbatim in a cell of a Markdown table: no markup, no new column, no link, no formula, no HTML."""
-    return _MARKDOWN.sub(lambda found: "\\" + found[0], text)
+def escape_markdown(text: str, *, links: bool = False) -> str:
+    """`text` verbatim in a cell of a Markdown table: no markup, no new column, no link, no formula, no HTML.
+
+    With `links` an address may become one: in a note, which names its sources.
+    """
+    escaped = _MARKDOWN.sub(_escaped, text)
+    return escaped if links else _ADDRESS.sub(_escaped, escaped)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "\\" + found[0]
 
 
 def short_name(name: str) -> str:
@@ -190,8 +200,8 @@ class Table(Generic[Item]):
             [f"**{_markdown(self.title)}**"] if self.title else [],
             [_markdown(self.headline)] if self.headline else [],
             [f"| {' | '.join(row)} |" for row in (header, aligned, *rows)],
-            [f"- {_markdown(note)}" for note in self.footnotes],
-            [f"{number}. {_markdown(note)}" for note, number in self.numbered().items()],
+            [f"- {_markdown(note, links=True)}" for note in self.footnotes],
+            [f"{number}. {_markdown(note, links=True)}" for note, number in self.numbered().items()],
         ]
         return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -261,8 +271,8 @@ def _plain(cell: str | float | Decimal | date | None) -> str:
     return "" if cell is None else str(cell)
 
 
-def _markdown(text: str) -> str:
-    return escape_markdown(one_line(text))
+def _markdown(text: str, *, links: bool = False) -> str:
+    return escape_markdown(one_line(text), links=links)
 
 
 def _text(lines: Lines) -> Text:

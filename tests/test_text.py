@@ -63,6 +63,12 @@ def test_a_dollar_begins_no_formula_in_markdown() -> None:
     assert escape_markdown("$a$ at $3/h") == r"\$a\$ at \$3/h"
 
 
+def test_an_address_is_no_link_in_markdown() -> None:
+    written = escape_markdown("https://x.org/a, HTTP://x, WWW.x.org; at 12:30, 1.5")
+    assert written == r"https\://x.org/a, HTTP\://x, WWW\.x.org; at 12:30, 1.5"
+    assert escape_markdown("https://x.org/a_b", links=True) == r"https://x.org/a\_b"
+
+
 @pytest.mark.parametrize(("count", "words"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs"), (12_000, "12,000 runs")])
 def test_one_is_singular(count: int, words: str) -> None:
     assert plural(count, "run") == words

@@ -144,7 +144,8 @@ def _check_machine(claim: Claim, a: pd.DataFrame, b: pd.DataFrame) -> Check:
     values_a, values_b = _run_values(claim, a), _run_values(claim, b)
     known = len(values_a) and len(values_b)
     factor, interval = ratio_of(values_a, values_b, paired=False) if known else (None, None)
-    notes = [f"hits: A {a['hit'].sum()} of {len(a)} runs, B {b['hit'].sum()} of {len(b)}; medians of those that hit"]
+    of_which = "medians of those that hit, on the dawnbench clock"
+    notes = [f"hits: A {a['hit'].sum()} of {len(a)} runs, B {b['hit'].sum()} of {len(b)}; {of_which}"]
     if factor is None:
         notes.append("nothing to compare: a recipe never hit, or the machine's price is unknown")
     elif interval is None:

@@ -30,7 +30,7 @@ _FILE = Path(__file__).with_name("claims.toml")
 
 def _as_written(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("must be text, since a number loses its digits: 2.50 claims more than 2.5")
+        raise ValueError("must be text in quotes, since a number loses its digits: 2.50 claims more than 2.5")
     return value
 
 
@@ -108,7 +108,7 @@ def chosen(book: Book, ids: tuple[str, ...]) -> list[Claim]:
     known = {claim.id: claim for claim in book.claims}
     for name in ids:
         if name not in known:
-            raise UsageError(f"{name!r} is not a claim; choose from {', '.join(known)}")
+            raise UsageError(f"{name!r} is not a claim; choose from {', '.join(known)}, or name a .toml file")
     return [known[name] for name in ids] if ids else list(book.claims)
 
 

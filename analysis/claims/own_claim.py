@@ -29,7 +29,7 @@ class OwnClaim(Part):
     """
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")
-    text: str
+    text: str = Field(min_length=1)
     source: str = ""
     a: str = Field(alias="A", min_length=1)
     b: str | None = Field(None, alias="B", min_length=1)

@@ -126,8 +126,10 @@ def write_names(figure: Figure, points: Sequence[Named], levels: Sequence[float]
         crossed = [_place(point._replace(y=level))[1] for level in levels]
         taken += [_Box(0, width, y - 1, y + 1) for y in crossed]
     for point, (x, y) in zip(points, places, strict=True):
+        # Beside other axes a name stays within its own.
+        edge = right if point.axes is figure.axes[-1] else width * point.axes.get_position().x1
         for side, rise, box in _candidates(x, y, cell_len(point.text) * _LETTER):
-            if box.left < left or box.right > right or box.low < floor or box.high > ceiling + _HALF_LINE:
+            if box.left < left or box.right > edge or box.low < floor or box.high > ceiling + _HALF_LINE:
                 continue
             if any(box.overlaps(other) for other in taken):
                 continue

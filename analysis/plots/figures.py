@@ -156,7 +156,7 @@ def _accuracy(groups: Sequence[Group], policy: Policy, colours: Colours) -> Figu
         ),
         notes=(
             *(
-                [f"{lines} of {plural(runs, 'run')} are drawn, evenly chosen; the numbers cover all of them."]
+                [f"{lines:,} of {plural(runs, 'run')} are drawn, evenly chosen; the numbers cover all of them."]
                 if lines < runs
                 else []
             ),

@@ -79,7 +79,7 @@ def of_point(group: Group) -> str:
         cost = f"median train cost: {_estimate(float(row.train_cost), row.train_cost_interval)} {row.currency}"
     lines = [f"median time: {_estimate(row.time_s, row.time_s_interval)} s ({row.clock} clock)", cost]
     if not row.single_entry:
-        lines.append(f"{row.hits} of {plural(row.runs, 'run')} at the target")
+        lines.append(f"{row.hits:,} of {plural(row.runs, 'run')} at the target")
     published = " (published, one run)" if row.single_entry else " (published)" if row.kind == "published" else ""
     return _lines(f"{group.name}{published}", *lines)
 
@@ -88,7 +88,7 @@ def of_group(group: Group) -> str:
     """Of the lines of a row's runs: how many there are, and where they end."""
     row = group.row
     accuracy = [] if row.accuracy is None else [f"mean accuracy: {100 * row.accuracy:.2f} %"]
-    return _lines(group.name, f"{row.hits} of {plural(row.runs, 'run')} at the target", *accuracy)
+    return _lines(group.name, f"{row.hits:,} of {plural(row.runs, 'run')} at the target", *accuracy)
 
 
 def of_reading(group: Group, run: Run, last: Reading) -> str:
@@ -103,7 +103,7 @@ def of_hits(group: Group, hits: Hits) -> str:
     half = hits.quantile(0.5)
     return _lines(
         group.name,
-        f"{count} of {plural(hits.n, 'run')} hit: {share} %",
+        f"{count:,} of {plural(hits.n, 'run')} hit: {share} %",
         *([] if half is None else [f"half of all runs had hit by {significant(half)} s"]),
     )
 

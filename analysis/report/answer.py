@@ -1,4 +1,4 @@
-"""The answer of a report in two or three sentences: what was fastest, what was cheapest, and how sure that is.
+"""The answer of a report in a few sentences: what was fastest, what was cheapest, and how sure that is.
 
 Nothing is called the fastest on fewer runs than an interval of a median takes, nor the cheapest per success on fewer
 than its interval takes; and nothing that has no rival with as many.
@@ -6,6 +6,7 @@ than its interval takes; and nothing that has no rival with as many.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
@@ -34,10 +35,11 @@ class _Success(NamedTuple):
 
 
 def answer(report: Report) -> list[str]:
-    """The sentences. Rows to one target are compared, those of the target with the most runs; the others are named.
+    """A paragraph each: the fastest, the cheapest, and what that rests on.
 
-    A row stands for its target only on the clock of the report, and with a run that hit. Without runs of our own, they
-    are about published runs, those whose authors counted the same.
+    Rows to one target are compared, those of the target with the most runs; the others are named. A row stands for its
+    target only on the clock of the report, and with a run that hit. Without runs of our own, they are about published
+    runs, those whose authors counted the same.
     """
     rows = first_rows(report.rows)
     tasks = _tasks(rows)
@@ -46,12 +48,10 @@ def answer(report: Report) -> list[str]:
     rows = tasks[0]
     timed, names = _by_time(rows, report.policy), _names(rows)
     enough = [row for row in timed if row.timed >= MEDIAN_FROM]
-    first = (
-        _fastest(timed, enough, names)
-        if timed
-        else f"No run {task(rows[0])} hit with a time on the {report.policy} clock, out of {_attempts(rows)}."
-    )
-    return [first, _cost(rows, names, report), _evidence(enough or timed[:1], names, tasks)]
+    first = _fastest(timed, enough, names) if timed else _untimed(rows, report.policy)
+    costs, evidence = _cost(rows, names, report), _evidence(enough or timed[:1], names, tasks)
+    brackets = [_brackets(enough or timed[:1])] if any("[" in text for text in (first, *costs, *evidence)) else []
+    return [first, _sentences(costs), _sentences([*evidence, *brackets])]
 
 
 def first_rows(rows: Sequence[Row]) -> list[Row]:
@@ -77,6 +77,14 @@ def _by_time(rows: Sequence[Row], policy: Policy) -> list[Row]:
     return [row for _, row in sorted(timed, key=lambda entry: entry[0])]
 
 
+def _untimed(rows: Sequence[Row], policy: Policy) -> str:
+    """Why none of `rows` has a time: no run hit, or those that did have none on the clock `policy`."""
+    hits = sum(row.hits for row in rows)
+    if hits:
+        return f"{hits:,} of {_attempts(rows)} {task(rows[0])} hit, but none of them has a time on the {policy} clock."
+    return f"None of {_attempts(rows)} {'completed' if rows[0].target is None else f'{task(rows[0])} hit the target'}."
+
+
 def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
     """The first of `enough`, the rows of `timed` with runs enough, if there are two."""
     if not enough and len(timed) > 1:
@@ -87,16 +95,15 @@ def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
         )
     row = (enough or timed)[0]
     share = "" if row.p_hit is None else f" ({percent(row.p_hit)} %{_between(row.p_hit_interval, percent)})"
-    facts = f"({row.clock} clock, {_median(row)}), with {row.hits} of {plural(row.runs, 'run')} at the target{share}"
+    facts = f"({row.clock} clock, {_median(row)}), with {row.hits:,} of {plural(row.runs, 'run')} at the target{share}"
     if len(enough) < 2:
-        others = _no_rival(len(timed), f"{MEDIAN_FROM} runs with a time")
+        others = _no_rival(enough, timed, f"{MEDIAN_FROM} or more timed runs")
         return f"{names[row]} took {_seconds(row)} {task(row)} {facts}{others}."
-    return (
-        f"Fastest {task(row)} was {names[row]}: {_seconds(row)} {facts}{_among(enough, timed, f'{MEDIAN_FROM} runs')}."
-    )
+    among = _among(enough, timed, f"{MEDIAN_FROM} or more timed runs")
+    return f"Fastest {task(row)} was {names[row]}: {_seconds(row)} {facts}{among}."
 
 
-def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
+def _cost(rows: Sequence[Row], names: Names, report: Report) -> list[str]:
     """The lowest cost per success, at the recorded prices and at the what-if price."""
     said = []
     paid = [
@@ -117,7 +124,7 @@ def _cost(rows: Sequence[Row], names: Names, report: Report) -> str:
         price = f"at a what-if price of {report.what_if.price_per_hour:f} {currency} per hour, which nobody paid"
         if supposed:
             said.append(f"{price}, {_cheapest(supposed, rows, names, ('would be', 'would cost'))}")
-    return _sentence(said or [_no_cost(rows, report)])
+    return said or [_no_cost(rows, report)]
 
 
 def _no_cost(rows: Sequence[Row], report: Report) -> str:
@@ -145,10 +152,10 @@ def _cheapest(found: Sequence[_Success], rows: Sequence[Row], names: Names, verb
             f"{significant(ranked[0].cost)} to {significant(ranked[-1].cost)} {ranked[0].currency}"
         )
     first = (enough or ranked)[0]
-    what = f"a cost from {SUCCESS_FROM} runs"
+    what = f"a cost from {SUCCESS_FROM} or more runs"
     if len(enough) < 2:
-        in_currency = f"{what} in {first.currency}"
-        return f"a success of {names[first.row]} {cost} {_amount(first)}{_no_rival(len(rows), in_currency)}"
+        others = _no_rival(enough, rows, f"{what} in {first.currency}")
+        return f"a success of {names[first.row]} {cost} {_amount(first)}{others}"
     return (
         f"cheapest per success {was} {names[first.row]}: {_amount(first)}{_among(enough, rows, what)}"
         f"{_next_cheapest(first, enough[1], names)}"
@@ -176,25 +183,24 @@ def _overlap(first: Interval | None, second: Interval | None) -> bool:
 
 def _paid_as(row: Row, names: Names) -> str:
     category = CATEGORIES.get(row.pricing_category or "", "")
-    return f"{category}, " if category and not names[row].endswith(f", {category}") else ""
+    return f"{category}, " if category and f"({category}" not in names[row] else ""
 
 
 def _among(enough: Sequence[object], rows: Sequence[Row], what: str) -> str:
     """Among how many of `rows` one was the first, where that is not all."""
-    return f", of the {len(enough)} of {len(rows)} rows with {what} or more" if len(enough) < len(rows) else ""
+    return f", among the {len(enough)} of {len(rows)} rows with {what}" if len(enough) < len(rows) else ""
 
 
-def _no_rival(rows: int, what: str) -> str:
-    """Why nothing is called the first of so many `rows`."""
-    return f"; fewer than two of the {rows} rows have {what} or more" if rows > 1 else ""
+def _no_rival(enough: Sequence[object], rows: Sequence[Row], what: str) -> str:
+    """Why nothing is called the first of `rows`: `enough` holds at most one."""
+    return f"; no {'other ' if enough else ''}row has {what}" if len(rows) > 1 else ""
 
 
-def _sentence(said: Sequence[str]) -> str:
-    text = "; ".join(said)
-    return f"{text[0].upper()}{text[1:]}."
+def _sentences(said: Sequence[str]) -> str:
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in said)
 
 
-def _evidence(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> str:
+def _evidence(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]) -> list[str]:
     """The second fastest, and the number of runs behind the answer."""
     kinds = {row.machine for rows in tasks for row in rows}
     said = [
@@ -205,12 +211,17 @@ def _evidence(timed: Sequence[Row], names: Names, tasks: Sequence[Sequence[Row]]
     also = "; ".join(f"{_attempts(rows)} {_other(rows[0], tasks[0][0])}" for rows in tasks[1:])
     all_in_all = f"{_attempts([row for rows in tasks for row in rows])} on {plural(len(kinds), 'kind')} of machine"
     said.append(f"in total {all_in_all}{f' (including {also})' if also else ''}")
+    return said
+
+
+def _brackets(timed: Sequence[Row]) -> str:
+    """What stands in brackets, and what the interval of the first time is about."""
     about = ""
     if timed and timed[0].time_s_interval:
         type_known = timed[0].machines is not None and timed[0].machines >= TYPE_FROM
         which = "the fastest" if len(timed) > 1 else "the time"
         about = f", that of {which} for {'its machine type' if type_known else 'the machines that ran'}"
-    return _sentence([*said, f"brackets are {100 * LEVEL:g} % intervals{about}"])
+    return f"brackets are {100 * LEVEL:g} % intervals{about}"
 
 
 def task(row: Row) -> str:
@@ -231,7 +242,16 @@ def _other(row: Row, first: Row) -> str:
 
 def _names(rows: Sequence[Row]) -> Names:
     """What the sentences call each of `rows`: what ran where, and how, where several ran there."""
-    return dict(zip(rows, disambiguated([f"{row.recipe} on {row.machine}" for row in rows], rows), strict=True))
+    plain = [f"{_isolated(row.recipe)} on {_isolated(row.machine)}" for row in rows]
+    found = zip(plain, disambiguated(plain, rows), strict=True)
+    names = [name if name == full else f"{name} ({full.removeprefix(f'{name}, ')})" for name, full in found]
+    return dict(zip(rows, names, strict=True))
+
+
+def _isolated(name: str) -> str:
+    """`name`; one written from right to left is kept apart from the numbers behind it, which would change sides."""
+    mirrored = any(unicodedata.bidirectional(character) in ("R", "AL") for character in name)
+    return f"\u2068{name}\u2069" if mirrored else name
 
 
 def _attempts(rows: Sequence[Row]) -> str:
@@ -239,7 +259,7 @@ def _attempts(rows: Sequence[Row]) -> str:
 
 
 def _median(row: Row) -> str:
-    runs = "one run" if row.timed == 1 else f"median of {row.timed} runs"
+    runs = "one run" if row.timed == 1 else f"median of {row.timed:,} runs"
     return runs if row.machines is None else f"{runs} on {plural(row.machines, 'machine')}"
 
 

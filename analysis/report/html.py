@@ -157,7 +157,7 @@ def _short(report: Report, costs: Table[Row]) -> PageTable:
         said = {
             "recipe": [task(item)],
             "machine": [_price(item, cells)],
-            "p_hit": [f"{item.hits} of {plural(item.runs, 'run')}", *cells["runs"].lines[1:]],
+            "p_hit": [f"{item.hits:,} of {plural(item.runs, 'run')}", *cells["runs"].lines[1:]],
         }
         wider = [
             cell._replace(lines=[*cell.lines, *said.get(name, [])]) for name, cell in zip(names, row.cells, strict=True)

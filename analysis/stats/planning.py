@@ -44,9 +44,7 @@ def question(text: str) -> Question:
     """`H100 v A100 5%` as a question. Raises UsageError for what is none."""
     found = re.fullmatch(r"\s*(\S.*?)\s+vs?\.?\s+(\S.*?)\s+(\d{1,3}(?:\.\d{1,3})?)\s*%\s*", text, re.ASCII)
     if found is None or not float(found[3]):
-        raise UsageError(
-            f"{one_line(text)!r} is not a question; write two types and a difference, such as 'H100 v A100 5%'"
-        )
+        raise UsageError(f"--power: {one_line(text)!r} needs two GPU types and a difference, such as 'H100 v A100 5%'")
     return Question(one_line(found[1]), one_line(found[2]), float(found[3]) / 100)
 
 

@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script for SHELL: the tab key then completes commands, options and recipes.
+    """Print the completion script for SHELL: the tab key then completes commands, options, recipes and claims.
 
     \b
     ~/.bashrc  eval "$(bench completion bash)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from analysis.report.render import as_csv, as_parquet
 from bench.cli.parts.common import (
     complain,
     output_option,
+    parsed,
     refuse,
     refuse_terminal,
     store_option,
@@ -23,7 +25,7 @@ from bench.cli.parts.common import (
     write,
 )
 from bench.store import open_store, read_all
-from bench.text import plural
+from bench.text import one_line, plural
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +33,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _folder_option(words: str) -> Callable[[F], F]:
     folder = click.Path(path_type=Path, file_okay=False)
     return click.option("-o", "--output", required=True, metavar="DIR", type=folder, help=words)
+
+
+def _name(text: str) -> str:
+    if not one_line(text):
+        raise ValueError("a name is needed")
+    return text
+
+
+def _author_option(words: str) -> Callable[[F], F]:
+    return click.option("--author", required=True, callback=parsed(_name), help=words)
+
+
+def _address(text: str) -> str:
+    if re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text) is None:
+        raise ValueError(f"{text!r} is not an email address, such as name@example.org")
+    return text
 
 
 @click.group()
@@ -41,8 +59,13 @@ def export() -> None:
 @export.command("dawnbench")
 @store_option
 @_folder_option("Folder for CIFAR10/train, such as a checkout of dawn-bench-entries.")
-@click.option("--author", required=True, help="Submitter of the entries; records hold no names.")
-@click.option("--email", required=True, help="The author's email address, required by the entries' checker.")
+@_author_option("Submitter of the entries; records hold no names.")
+@click.option(
+    "--email",
+    required=True,
+    callback=parsed(_address),
+    help="The author's email address, required by the entries' checker.",
+)
 @click.option("--code-url", metavar="URL", help="URL of the code of these runs.")
 @click.option(
     "--all", "all_runs", is_flag=True, help="Export every run that hit, not only the first of each recipe and machine."
@@ -66,7 +89,7 @@ def export_dawnbench(store: str, output: Path, author: str, email: str, code_url
 @export.command("mllog")
 @store_option
 @_folder_option("Folder for the author's tree of results and systems.")
-@click.option("--author", required=True, help="Submitter of the results; records hold no names.")
+@_author_option("Submitter of the results; records hold no names.")
 @with_progress
 def export_mllog(store: str, output: Path, author: str) -> None:
     """Write runs as results of MLPerf Training.
@@ -79,6 +102,8 @@ def export_mllog(store: str, output: Path, author: str) -> None:
     results, left_out = export_results(documents)
     for path in write_results(results, author, output):
         click.echo(path)
+    if not results and not left_out:
+        click.echo("bench: no runs; nothing to export", err=True)
     if left_out:
         click.echo(f"bench: left out, since the mlperf clock cannot time them: {plural(left_out, 'run')}", err=True)
     refuse(errors)

@@ -13,7 +13,7 @@ from bench.billing.prices import catalogue_extract, price_book
 from bench.cli.parts.common import format_option, to_terminal, with_progress, write
 from bench.errors import UsageError
 from bench.record.documents import Accelerators
-from bench.text import did_you_mean
+from bench.text import did_you_mean, one_line
 
 
 @click.command()
@@ -49,6 +49,8 @@ def prices(
         click.echo(f"bench: no prices from {failure.source}: {failure.why}", err=True)
     if not answer.offers:
         click.echo(f"bench: no matching price; {_instead(query)}", err=True)
+    elif region is not None and all(offer.region is None for offer in answer.offers):
+        click.echo(f"bench: no price in the region {one_line(region)!r}; these prices name no region", err=True)
 
 
 def _instead(query: Query) -> str:

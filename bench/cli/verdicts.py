@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from analysis.claims.check import as_json, check_claims, claims_table
-from analysis.claims.claim import Check
+from analysis.claims.claim import Check, load_claims
 from analysis.claims.own import OwnCheck, check_own, own_json, own_table
 from analysis.claims.own_claim import read_claims
 from analysis.comparison.compare import (
@@ -135,8 +136,14 @@ def _verdict(is_slower: bool | None, label: str, share: float) -> int:
     return 0
 
 
+def _complete_claims(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The claims that a shell may complete `incomplete` to, and files."""
+    claims = [CompletionItem(claim.id, help=claim.text) for claim in load_claims().claims]
+    return [item for item in claims if item.value.startswith(incomplete)] + complete_files(ctx, param, incomplete)
+
+
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[CLAIM|FILE.toml]…", shell_complete=complete_files)
+@click.argument("ids", nargs=-1, metavar="[CLAIM|FILE.toml]…", shell_complete=_complete_claims)
 @stores_option
 @format_option("table", "markdown", "json")
 @output_option

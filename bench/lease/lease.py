@@ -88,7 +88,9 @@ def close_lease(lease_id: str, stopped: datetime, reason: CloseReason, store: St
     opened = store.read(lease_key(lease_id, "opened"))
     closed = LeaseClosed(id=lease_id, stopped=stopped.astimezone(UTC), stopped_source="user", reason=reason)
     if isinstance(opened, LeaseOpened) and closed.stopped < opened.started:
-        raise UsageError(f"lease {lease_id} began at {opened.started:%Y-%m-%dT%H:%M:%SZ}, after {stopped}")
+        raise UsageError(
+            f"lease {lease_id} began at {opened.started:%Y-%m-%dT%H:%M:%SZ}, after {closed.stopped:%Y-%m-%dT%H:%M:%SZ}"
+        )
     return store.put(closed)
 
 

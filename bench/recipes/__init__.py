@@ -102,10 +102,10 @@ RECIPES: tuple[Recipe, ...] = (
         tflop_parallel=16_361,
     ),
     Recipe("myrtle", "David Page's ResNet-9 of the DAWNBench entry, 24 epochs (2018)", 0.94, tflop=2712),
-    Recipe("myrtle-tricks", "David Page's bag of tricks, 10 epochs, flipped views in testing (2019)", 0.94, tflop=1148),
+    Recipe("myrtle-tricks", "David Page's bag of tricks, 10 epochs, flip at test time (2019)", 0.94, tflop=1148),
     Recipe(
         "myrtle-tricks-13ep",
-        "David Page's bag of tricks, 13 epochs, tested on the plain image (2019)",
+        "David Page's bag of tricks, 13 epochs, no flip at test time (2019)",
         0.94,
         tflop=1480,
     ),
@@ -119,18 +119,18 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         "speedrun",
-        "our own, from airbench94-muon: smaller batches, images that grow, at the end what is not learnt",
+        "our own, from airbench94-muon: smaller batches, growing images, only the hardest images at the end",
         0.94,
         version=4,
         tflop=227,
     ),
     Recipe(
         "speedrun-sure",
-        "speedrun with 10 epochs in place of 8, to reach 94 % nearly every time",
+        "speedrun with 10 epochs instead of 8, to reach 94 % nearly every time",
         0.94,
         tflop=280,
     ),
-    Recipe("quick", "the same network for about a minute of two CPU cores, to see the whole road", 0.80, tflop=22.4),
+    Recipe("quick", "the network of airbench94-muon, half an epoch, to try everything in a minute", 0.80, tflop=22.4),
 )
 
 

@@ -66,11 +66,15 @@ def time_of(identifier: str) -> datetime:
     return datetime.fromtimestamp((parsed.int >> 80) / 1000, UTC)
 
 
+_PLAINER = {"extra_forbidden": "there is no such field", "tuple_type": "must be a list"}
+
+
 def first_mistake(error: ValidationError) -> str:
     """The first of what does not fit a model, behind its place where it has one: `series.index: Field required`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    what = first["msg"].removeprefix("Value error, ")  # pydantic's, of a validator of ours
+    # pydantic's words, behind its prefix where a validator of ours says them
+    what = _PLAINER.get(first["type"], first["msg"].removeprefix("Value error, "))
     return f"{where}: {what}" if where else what
 
 

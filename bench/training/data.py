@@ -206,10 +206,11 @@ def _move(unpacked: Path, folder: Path) -> None:
 
 
 def _download(url: str, archive: Path, md5: str, attempts: int, say: Callable[[str], None]) -> None:
-    # ValueError: a wrong checksum, or no address at all.
+    # ValueError: a wrong checksum, or no URL.
     failures = (OSError, HTTPException, ValueError)
     shown = _without_password(url)
     try:
+        _request(url)  # what is no URL is not tried again
         for attempt in Retrying(
             stop=stop_after_attempt(attempts),
             wait=wait_exponential(multiplier=2),
@@ -235,7 +236,7 @@ def _request(url: str) -> Request:
     """
     parts = urlsplit(url)
     if not parts.scheme:
-        raise ValueError("it is no address, as it does not begin with https:// or the like")
+        raise ValueError("it is not a URL; one begins with https:// or file://")
     user, at, host = parts.netloc.rpartition("@")
     if not at or parts.scheme not in ("http", "https"):
         return Request(url)

@@ -32,6 +32,7 @@ def test_another_shell_is_a_usage_error(bench: Bench) -> None:
         ("bench report --form", ["--format"]),
         ("bench completion f", ["fish"]),
         ("bench compare my", ["myrtle", "myrtle-tricks", "myrtle-tricks-13ep"]),
+        ("bench claims page-cost-", ["page-cost-fastest", "page-cost-success", "page-cost-"]),
         ("bench plan docs/", ["docs/"]),  # bash looks for files itself
         ("bench report --store res", ["res"]),
     ],

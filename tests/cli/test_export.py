@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from bench.record.documents import Run
 from bench.store import open_store
@@ -44,6 +45,31 @@ def test_a_file_that_cannot_be_written_is_named(bench: Bench, tmp_path: Path) ->
     done = bench("export", "parquet", "--store", "store", "-o", "nowhere/runs.parquet")
     assert done.returncode == 1
     assert done.stderr.startswith("bench: nowhere/runs.parquet: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("dawnbench", "--author", "A", "--email", "y"),
+        ("dawnbench", "--author", "A", "--email", "a b@example.org"),
+        ("dawnbench", "--author", " ", "--email", "a@example.org"),
+        ("mllog", "--author", ""),
+    ],
+)
+def test_a_submitter_has_a_name_and_an_address(
+    bench: Bench, tmp_path: Path, make_run: MakeRun, words: tuple[str, ...]
+) -> None:
+    open_store(tmp_path / "store").put(make_run())
+    done = bench("export", *words, "-o", "out", "--store", "store")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [("mllog",), ("dawnbench", "--email", "a@example.org")])
+def test_that_there_is_nothing_to_export_is_said(bench: Bench, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "store").mkdir()
+    done = bench("export", *words, "--author", "A", "-o", "out", "--store", "store")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, "", 1)
 
 
 def test_mllog_comes_back_by_its_import(bench: Bench, tmp_path: Path, make_run: MakeRun) -> None:

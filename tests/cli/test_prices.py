@@ -192,6 +192,12 @@ def test_prices_in_several_currencies_each_say_theirs() -> None:
     assert "EUR 20.000" in text
 
 
+def test_a_region_that_no_price_names_is_reported(bench: Bench) -> None:
+    done = bench("prices", "--offline", "--region", "atlantis")
+    assert (done.returncode, done.stderr.count("'atlantis'")) == (0, 1)
+    assert bench("prices", "V100", "--offline", "--region", "us-east-1").stderr == ""
+
+
 def test_no_prices_are_an_empty_table_and_an_empty_list() -> None:
     assert render([], "table", TODAY, terminal=False) == ""
     assert json.loads(render([], "json", TODAY, terminal=False))["prices"] == []

@@ -199,6 +199,13 @@ def test_a_password_of_a_mirror_is_not_shown(
     assert all(line.startswith(before) and after in line for line in [*said, str(caught.value)])
 
 
+def test_what_is_no_url_is_not_tried(tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(DataError, match=r"^mirror/cifar.tar.gz: "):
+        data.fetch(tmp_path, "mirror/cifar.tar.gz", say=said.append)
+    assert said == []
+
+
 def test_a_name_and_a_password_are_told_to_the_mirror(archive: Path, tmp_path: Path, no_waiting: None) -> None:
     mirror = Mirror(archive.parent)
     data.fetch(tmp_path / "cache", mirror.url.replace("//", "//bob:p%40ss@"), md5=md5(archive))

@@ -66,7 +66,8 @@ def _total(plan: Plan) -> str:
     if plan.dollars is None:
         return f"{total}{UNKNOWN}"
     total += f"{'at least ' if plan.unknown else ''}{three_digits(plan.dollars)} {CURRENCY}"
-    total += f", upper bound {three_digits(plan.most_dollars)} {CURRENCY}"
+    most = UNKNOWN if plan.most_dollars is None else f"{three_digits(plan.most_dollars)} {CURRENCY}"
+    total += f", upper bound {most}"
     if plan.unknown:
         total += f"; the cost of {plan.unknown} of them is unknown and not included"
     return total

@@ -211,7 +211,7 @@ def test_what_was_found_is_in_the_table_and_in_json() -> None:
             '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nB = "b"\nfactor = "2"\nmetric = "loss"',
             "factor is for time or cost",
         ),
-        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nwhat = 1', "claim.0.what: Extra inputs"),
+        ('[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nwhat = 1', "claim.0.what: there is no such field"),
         (
             '[[claim]]\nid = "a"\ntext = "a"\nA = "a"\nat_most = "2"\nmetric = "loss"\np = 1e-300',
             "claim.0: p must be at least 1e-15",

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from rich.cells import cell_len
 
-from analysis.plots.axes import write_levels
+from analysis.plots.axes import Named, write_levels, write_names
 from analysis.plots.data import LeasePhases
 from analysis.plots.lease_figure import bar_label
 from analysis.plots.names import LONGEST, short_names
@@ -45,6 +45,18 @@ def test_targets_close_to_each_other_are_written_apart_and_others_at_their_lines
 def test_above_a_bar_stand_as_many_names_as_fit(labels: tuple[str, ...], said: str) -> None:
     bar = LeasePhases(labels=labels, leases=1, runs=1, seconds={"train": 1.0}, hourly=None, currency=None)
     assert bar_label(bar) == said
+
+
+def test_a_name_beside_the_strip_of_unknown_prices_stays_out_of_it() -> None:
+    figure = Figure(figsize=(8, 4))
+    priced, unpriced = figure.subplots(1, 2, sharey=True)
+    priced.set(xlim=(0, 10), ylim=(0, 10))
+    unpriced.set(xlim=(0, 10))
+    write_names(figure, [Named(priced, 9, 5, "a name of 20 letters", "a"), Named(unpriced, 1, 8, "another", "b")])
+    figure.draw_without_rendering()
+    (name,) = priced.texts
+    assert name.get_window_extent().x1 <= priced.bbox.x1
+    assert [text.get_text() for text in unpriced.texts] == ["another"]
 
 
 def test_a_chinese_character_takes_the_room_of_two_letters() -> None:

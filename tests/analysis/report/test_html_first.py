@@ -188,15 +188,39 @@ def test_the_fastest_and_the_next_are_told_apart_where_one_recipe_ran_on_one_mac
     later = [10 + seconds for seconds in a.SPREAD]
     report = build_report([*a.a_series(100, a.SPREAD), *a.a_series(200, later, device=eager)])
     first, _, rest = answer(report)
-    assert "Tesla V100-SXM2-16GB, graphs:" in first
-    assert "Tesla V100-SXM2-16GB, eager," in rest
+    assert "Tesla V100-SXM2-16GB (graphs):" in first
+    assert "Tesla V100-SXM2-16GB (eager)," in rest
+
+
+def test_a_name_from_right_to_left_is_kept_apart_from_the_numbers_behind_it() -> None:
+    hebrew = RecipeRef(name="\u05d0\u05d1", source_sha256="0" * 64)
+    first, cost, _ = answer(build_report([*LEASES, *a.a_series(100, a.SPREAD, recipe=hebrew, lease_id=a.an_id(1))]))
+    assert first.startswith("\u2068\u05d0\u05d1\u2069 on Tesla V100-SXM2-16GB took 65.5 s [62.5, 68.5] to 94 %")
+    assert cost.startswith("A success of \u2068\u05d0\u05d1\u2069 on Tesla V100-SXM2-16GB cost ")
+
+
+def test_brackets_are_explained_where_there_are_some() -> None:
+    failed = answer(build_report([a.a_broken_run(1), a.a_broken_run(2)]))
+    assert failed == [
+        "None of 2 runs to 94 % hit the target.",
+        "There is no cost per success, since no run hit.",
+        "In total 2 runs on 1 kind of machine.",
+    ]
+    assert "Brackets are 95 % intervals" in answer(build_report([a.a_run(1)]))[2]
+
+
+def test_the_only_row_with_runs_enough_is_named_with_that() -> None:
+    runs = [*a.a_series(100, a.SPREAD, lease_id=a.an_id(1)), a.a_run(900, recipe=OTHER, lease_id=a.an_id(1))]
+    first, cost, _ = answer(build_report([*LEASES, *runs]))
+    assert first.endswith("; no other row has 6 or more timed runs.")
+    assert cost.endswith("; no other row has a cost from 10 or more runs in USD.")
 
 
 def test_what_tells_the_cheapest_apart_is_not_said_twice() -> None:
     leases = [a.a_lease(1), a.a_lease(2, "0.918", pricing_category="Dynamic")]
     runs = [run for k in (1, 2) for run in a.a_series(100 * k, a.SPREAD, lease_id=a.an_id(k))]
     cost = answer(build_report([*leases, *runs]))[1]
-    assert "Tesla V100-SXM2-16GB, spot: 0.0167 USD [0.0161, 0.0221] (12 runs)." in cost
+    assert "Tesla V100-SXM2-16GB (spot): 0.0167 USD [0.0161, 0.0221] (12 runs)." in cost
 
 
 def rivals(*runs: int) -> list[AnyDocument]:

@@ -227,7 +227,8 @@ def test_the_notes_are_in_every_format_to_read() -> None:
     said = [item.text for item in page.parse(as_html(of)).all("li")]
     assert {*shown_table(of).numbered(), *LEASE_FOOTNOTES} <= set(said)
     assert all(
-        f"{n}. {escape_markdown(note)}" in render(of, "markdown") for note, n in shown_table(of).numbered().items()
+        f"{n}. {escape_markdown(note, links=True)}" in render(of, "markdown")
+        for note, n in shown_table(of).numbered().items()
     )
 
 

@@ -92,6 +92,7 @@ def test_a_machine_without_a_price_leaves_no_upper_bound(task: WriteTask, places
     assert cell.dollars is not None
     assert (cell.most_dollars, found.most_dollars, found.keeps_cost) == (None, None, None)
     assert any(line.startswith("m: no upper bound: no on-demand price known for ") for line in notes(found, None))
+    assert next(iter(notes(found, None))).endswith(" USD, upper bound unknown")
 
 
 @pytest.mark.parametrize(
