@@ -15,10 +15,7 @@ import torch
 from bench.measure.progress import Progress
 from bench.programs.host import hide_home
 from bench.record.documents import Evaluation, Phase, PhaseName, Reason
-from bench.training.events import Diverged
-
-# What torch, its CPU allocator and CUDA's libraries say, in lower case, where they raise a plain RuntimeError.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
+from bench.training.events import Diverged, is_out_of_memory
 
 
 class Clock:
@@ -145,15 +142,9 @@ def explain(error: Exception, batch: int | None = None) -> tuple[Reason, str]:
     """
     if isinstance(error, Diverged):
         return "DIVERGED", str(error)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return "OOM", f"{_needed(batch)}{first_line(error)}"
     return "ERROR", f"{type(error).__name__}: {first_line(error)}"
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 def _needed(batch: int | None) -> str:

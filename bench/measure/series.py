@@ -38,6 +38,7 @@ from bench.record.documents import (
 )
 from bench.text import plural
 from bench.training.api import Cifar10, Compute, Training
+from bench.training.events import is_out_of_memory
 
 
 @dataclass
@@ -202,8 +203,7 @@ class Measurement:
         except WorkerFailed as error:
             return "failed", error.reason, str(error)
         except Exception as error:
-            made = self.trainers.get(recipe.name)
-            return "failed", *explain(error, made.batch if made else None)
+            return "failed", *explain(error, getattr(self.trainers.get(recipe.name), "batch", None))
         return "completed", None, None
 
     def _trainer(self, recipe: Recipe, recorder: Recorder) -> Trainer | Processes:
@@ -219,8 +219,8 @@ class Measurement:
         """Warm a recipe up. Where the GPU has no room beside others that are ready, they are made ready anew later."""
         try:
             return self.trainers[recipe.name].warm_up()
-        except torch.OutOfMemoryError:
-            if len(self.trainers) == 1:
+        except Exception as error:
+            if len(self.trainers) == 1 or not is_out_of_memory(error):
                 raise
         # Here, where the error has let go of what was tried.
         self.progress.note(f"the GPU has no room for {recipe.name} beside others, which are made ready anew later")
