@@ -61,6 +61,11 @@ class Clock:
         """How many seconds the wall clock moved against the monotonic one since the anchor."""
         return (datetime.now(UTC) - self.anchor).total_seconds() - self.now()
 
+    def warnings(self) -> list[str]:
+        """A warning where that is more than a second."""
+        drift = self.drift()
+        return [f"the wall clock moved by {drift:+.1f} s against the monotonic one"] if abs(drift) > 1 else []
+
 
 @dataclass
 class Recorder:
