@@ -60,10 +60,20 @@ def main() -> None:
     graphs.capture("large", lambda: torch.ones(LARGE // 4, device="cuda").sum())
     meter = MemoryMeter(choose("cuda"))
     graphs.launch("large")
+    held = meter.peak().gpu
+    loser = Graphs(torch.Generator("cuda"))
+    loser.capture("large", lambda: torch.ones(LARGE // 4, device="cuda").sum())
+    held_by_both = meter.peak().gpu
+    del loser
+    torch.cuda.empty_cache()
+    meter.forget_gpu()
+    graphs.launch("large")
     told = {
         "asked": counts,
         "after a failure": failed,
-        "held": meter.peak().gpu,
+        "held": held,
+        "held by both": held_by_both,
+        "held without the other": meter.peak().gpu,
         "ran": ran,
         "known": [key in graphs for key in ("step", "look", "other")],
         "results are the caller's own": one.data_ptr() != two.data_ptr(),

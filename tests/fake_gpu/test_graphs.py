@@ -42,6 +42,11 @@ def test_what_a_graph_works_in_is_part_of_the_memory_that_a_run_held(told: dict[
     assert told["held"] >= LARGE
 
 
+def test_what_a_graph_that_is_gone_worked_in_is_no_part_of_the_memory_that_a_run_held(told: dict[str, Any]) -> None:
+    assert told["held by both"] >= told["held"] + LARGE
+    assert told["held without the other"] <= told["held"]
+
+
 def test_after_a_capture_that_failed_torch_is_as_it_was(told: dict[str, Any]) -> None:
     """On the stream of before, and with generators that draw: in graphs that were captured before it, and without."""
     left = told["after a failure"]
