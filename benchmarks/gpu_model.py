@@ -34,7 +34,10 @@ HOST_GRAPH = 0.4e-3
 
 @dataclass(frozen=True)
 class Operations:
-    """Of a step: launched singly, and inside graphs."""
+    """Of a step: launched singly, and inside graphs, of these the longest chain.
+
+    What a graph does beside that chain are small kernels, which leave the chain's most of the GPU.
+    """
 
     single: int
     nodes: int
@@ -51,13 +54,36 @@ BEFORE = {
     "airbench94": Operations(43, 99),
     "airbench94-muon": Operations(280, 74),
 }
-# Bytes of a compiled step, by Inductor's own count on a fake GPU, November 2026: the network's stages all the same.
+# Bytes of a compiled step, by Inductor's own count on a fake GPU, when the H100 was at hand: the stages all the same.
 COMPILED = {
     "bkj": 2.7e9,
     "myrtle": 6.3e9,
     "myrtle-tricks": 5.9e9,
     "myrtle-tricks-13ep": 5.9e9,  # the same network and batch
     "airbench94-muon": 7.8e9,
+}
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Of a compiled step as it is now, counted in the same way: bytes, the mean over the stages, and operations."""
+
+    bytes: float
+    operations: Operations
+
+
+# Of speedrun's steps one in eight brings the filters back to their norm.
+_SPEEDRUN = Fused(1.74e9, Operations(3, 118))
+FUSED = {
+    "airbench94-muon": Fused(6.23e9, Operations(1, 127)),
+    "speedrun": _SPEEDRUN,
+    "speedrun-sure": _SPEEDRUN,
+}
+# Operations of a captured step when the H100 was at hand, where there are fewer now.
+WHEN_MEASURED = {
+    "hlb": Operations(3, 111),
+    "airbench94": Operations(1, 112),
+    "airbench94-muon": Operations(1, 180),
 }
 MEASURED_ON = "H100-SXM"
 NONE = "\N{EN DASH}"
@@ -74,11 +100,20 @@ MEASURED = {
 }
 
 
+# Milliseconds of a step of airbench94-muon on the H100 by its kernels, before pools had their own gradient:
+# benchmarks/measured/2026-11-26-h100/kernels-airbench94-muon-compiled-captured.txt, whose last ones are not listed.
+PROFILED = {
+    "convolutions, or arithmetic": 2.84,
+    "compiled kernels, or bytes": 2.70,
+    "all other operations": 0.34,
+}
+
+
 def captured() -> dict[str, Operations]:
     """Of a captured step, by recipe: the budgets that tests hold."""
     with (ROOT / "tests" / "fake_gpu" / "budgets.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["path"] == "captured"]
-    return {row["recipe"]: Operations(int(row["launches"]), int(row["nodes"])) for row in rows}
+    return {row["recipe"]: Operations(int(row["launches"]), int(row["chain"])) for row in rows}
 
 
 def before(of: Traffic, gpu: Peak, operations: Operations) -> float:
@@ -87,16 +122,33 @@ def before(of: Traffic, gpu: Peak, operations: Operations) -> float:
     return max(_device(of, of.step_bytes, gpu, operations), of.steps * host)
 
 
-def now(of: Traffic, gpu: Peak, operations: Operations) -> float:
-    """The same, where a step is one graph, and compiled where that moves less."""
+def when_measured(of: Traffic, gpu: Peak, operations: Operations) -> float:
+    """The same, where a step is one graph, and compiled where that moves less; as it was when the H100 was at hand."""
     moved = min(of.step_bytes, COMPILED.get(of.recipe, of.step_bytes))
-    return max(_device(of, moved, gpu, operations), of.steps * HOST_GRAPH)
+    return max(_device(of, moved, gpu, WHEN_MEASURED.get(of.recipe, operations)), of.steps * HOST_GRAPH)
+
+
+def now(of: Traffic, gpu: Peak, operations: Operations) -> float:
+    """The same today."""
+    return max(sum(parts(of, gpu, operations)), of.steps * HOST_GRAPH)
+
+
+def parts(of: Traffic, gpu: Peak, operations: Operations) -> tuple[float, float, float]:
+    """Seconds of a run's arithmetic, bytes and operations on the device today."""
+    fused = FUSED.get(of.recipe, Fused(min(of.step_bytes, COMPILED.get(of.recipe, of.step_bytes)), operations))
+    return _parts(of, fused.bytes, gpu, fused.operations)
 
 
 def _device(of: Traffic, moved: float, gpu: Peak, operations: Operations) -> float:
-    top = gpu.half if of.half else gpu.float32
-    work = of.tflop / (ARITHMETIC * top) + of.steps * moved / (MEMORY * gpu.memory * 1e12)
-    return work + of.steps * (SINGLE * operations.single + NODE * operations.nodes)
+    return sum(_parts(of, moved, gpu, operations))
+
+
+def _parts(of: Traffic, moved: float, gpu: Peak, operations: Operations) -> tuple[float, float, float]:
+    return (
+        of.tflop / (ARITHMETIC * (gpu.half if of.half else gpu.float32)),
+        of.steps * moved / (MEMORY * gpu.memory * 1e12),
+        of.steps * (SINGLE * operations.single + NODE * operations.nodes),
+    )
 
 
 def table(recipes: Iterable[str], gpus: Sequence[str] = GPUS) -> list[str]:
@@ -107,9 +159,22 @@ def table(recipes: Iterable[str], gpus: Sequence[str] = GPUS) -> list[str]:
     for recipe in recipes:
         of, took = traffic(recipe), MEASURED.get(recipe)
         cells = [_cell(of, sheet, BEFORE.get(recipe), operations[recipe]) for sheet in peaks.values()]
-        ratio = f"{now(of, peaks[MEASURED_ON], operations[recipe]) / took:.2f}" if took else NONE
+        ratio = f"{when_measured(of, peaks[MEASURED_ON], operations[recipe]) / took:.2f}" if took else NONE
         lines.append(_row([f"`{recipe}`", f"{of.step_bytes / 1e9:.1f}", *cells, took or NONE, ratio]))
     return lines
+
+
+def parts_table(recipes: Sequence[str] = ("airbench94-muon", "speedrun")) -> list[str]:
+    """Where the time goes on an H100, as lines of Markdown: modelled, and beside it what the profile of a step had."""
+    gpu, operations = peak(MEASURED_ON), captured()
+    assert gpu is not None
+    heads = ["", "a step of `airbench94-muon`, profiled, ms", *(f"a run of `{name}`, modelled, s" for name in recipes)]
+    modelled = [parts(of, gpu, operations[of.recipe]) for of in map(traffic, recipes)]
+    lines = [_row(heads), _row([":-", *["-:"] * (len(heads) - 1)])]
+    for name, took, *each in zip(PROFILED, PROFILED.values(), *modelled, strict=True):
+        lines.append(_row([name, f"{took:.2f}", *map(_digits, each)]))
+    totals = map(sum, (PROFILED.values(), *modelled))
+    return [*lines, _row(["together", *(_digits(total) for total in totals)])]
 
 
 def _row(cells: Sequence[object]) -> str:
@@ -127,4 +192,4 @@ def _digits(value: float) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(table(captured())))
+    print("\n".join([*table(captured()), "", *parts_table()]))

@@ -15,10 +15,7 @@ import torch
 from bench.measure.progress import Progress
 from bench.programs.host import hide_home
 from bench.record.documents import Evaluation, Phase, PhaseName, Reason
-from bench.training.events import Diverged
-
-# What torch, its CPU allocator and CUDA's libraries say, in lower case, where they raise a plain RuntimeError.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
+from bench.training.events import Diverged, is_out_of_memory
 
 
 class Clock:
@@ -63,6 +60,11 @@ class Clock:
     def drift(self) -> float:
         """How many seconds the wall clock moved against the monotonic one since the anchor."""
         return (datetime.now(UTC) - self.anchor).total_seconds() - self.now()
+
+    def warnings(self) -> list[str]:
+        """A warning where that is more than a second."""
+        drift = self.drift()
+        return [f"the wall clock moved by {drift:+.1f} s against the monotonic one"] if abs(drift) > 1 else []
 
 
 @dataclass
@@ -145,15 +147,9 @@ def explain(error: Exception, batch: int | None = None) -> tuple[Reason, str]:
     """
     if isinstance(error, Diverged):
         return "DIVERGED", str(error)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return "OOM", f"{_needed(batch)}{first_line(error)}"
     return "ERROR", f"{type(error).__name__}: {first_line(error)}"
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 def _needed(batch: int | None) -> str:

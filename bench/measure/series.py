@@ -38,6 +38,7 @@ from bench.record.documents import (
 )
 from bench.text import plural
 from bench.training.api import Cifar10, Compute, Training
+from bench.training.events import is_out_of_memory
 
 
 @dataclass
@@ -90,8 +91,7 @@ class Measurement:
             self.notes.append(f"no fingerprint of the machine: {explain(error)[1]}")
         found = {"fingerprint": taken, "gpu_fingerprints": tuple(of_each)}
         self.machine = self.machine.model_copy(update=found)
-        if self.compute.is_cuda and self._answers():
-            torch.cuda.empty_cache()
+        self._give_back()
         self.progress.end(rates_text(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
         pause = time.perf_counter() - began
@@ -162,7 +162,7 @@ class Measurement:
         if process_start is not None:  # later the load is our own
             warnings += load_warnings()
         memory = MemoryMeter(self.compute, self._pids())
-        status, reason, message = self._attempt(recipe, seed, recorder, meter)
+        status, reason, message = self._attempt(recipe, seed, recorder, meter, memory)
         run = Run(
             recipe=RecipeRef(name=recipe.name, version=recipe.version, source_sha256=self.sources[recipe.name]),
             seed=seed,
@@ -179,7 +179,7 @@ class Measurement:
             machine=self.machine,
             peak_memory=memory.peak(self._pids()),
             warnings=tuple(
-                dict.fromkeys([*warnings, *_notes(trainer), *meter.warnings, *self._warnings(), *_drift(clock)])
+                dict.fromkeys([*warnings, *_notes(trainer), *meter.warnings, *self._warnings(), *clock.warnings()])
             ),
             **recorder.fields(),
         )
@@ -189,12 +189,13 @@ class Measurement:
         return run
 
     def _attempt(
-        self, recipe: Recipe, seed: int, recorder: Recorder, meter: Meter
+        self, recipe: Recipe, seed: int, recorder: Recorder, meter: Meter, memory: MemoryMeter
     ) -> tuple[Status, Reason | None, str | None]:
         """Train, and say how it ended. A failure is an outcome: what was measured before it is kept."""
         try:
             with self.interrupts.armed():
                 trainer = self._trainer(recipe, recorder)
+                memory.forget_gpu()
                 with meter:  # to make it ready is no part of the run's energy
                     trainer.run(seed, recorder)
         except Interrupted as signal:
@@ -202,8 +203,7 @@ class Measurement:
         except WorkerFailed as error:
             return "failed", error.reason, str(error)
         except Exception as error:
-            made = self.trainers.get(recipe.name)
-            return "failed", *explain(error, made.batch if made else None)
+            return "failed", *explain(error, getattr(self.trainers.get(recipe.name), "batch", None))
         return "completed", None, None
 
     def _trainer(self, recipe: Recipe, recorder: Recorder) -> Trainer | Processes:
@@ -213,14 +213,15 @@ class Measurement:
                 self.trainers[recipe.name] = self._build(recipe)
             with recorder.phase("warmup"):
                 self._warm_up(recipe)
+                self._give_back()  # of the ways that were tried and not taken
         return self.trainers[recipe.name]
 
     def _warm_up(self, recipe: Recipe) -> None:
         """Warm a recipe up. Where the GPU has no room beside others that are ready, they are made ready anew later."""
         try:
             return self.trainers[recipe.name].warm_up()
-        except torch.OutOfMemoryError:
-            if len(self.trainers) == 1:
+        except Exception as error:
+            if len(self.trainers) == 1 or not is_out_of_memory(error):
                 raise
         # Here, where the error has let go of what was tried.
         self.progress.note(f"the GPU has no room for {recipe.name} beside others, which are made ready anew later")
@@ -242,6 +243,10 @@ class Measurement:
             if isinstance(trainer, Processes):
                 trainer.stop()
             del trainer
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Give the GPU back what nothing holds any more."""
         gc.collect()
         if torch.cuda.is_initialized() and self._answers():
             torch.cuda.empty_cache()
@@ -293,8 +298,3 @@ class Measurement:
 
 def _notes(trainer: Trainer | Processes | None) -> list[str]:
     return trainer.notes if isinstance(trainer, Training) else []
-
-
-def _drift(clock: Clock) -> list[str]:
-    drift = clock.drift()
-    return [f"the wall clock moved by {drift:+.1f} s against the monotonic one"] if abs(drift) > 1 else []

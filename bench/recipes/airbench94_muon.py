@@ -42,6 +42,7 @@ from bench.training.api import (
     Training,
     View,
     Whitening,
+    branches,
     sgd,
 )
 
@@ -156,9 +157,9 @@ class Optimisers(Optimiser):
 
     def step(self) -> None:
         """Move the weights and drop the gradients."""
-        self.sgd.step()
+        branches([*self.muon.parts(rescale=self.rescales), self.sgd.step])
         self.sgd.zero_grad(set_to_none=True)
-        self.muon.step(rescale=self.rescales)
+        self.muon.zero_grad()
 
 
 class Trainer(Training):

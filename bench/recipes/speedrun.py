@@ -77,21 +77,17 @@ class Trainer(ReferenceTrainer):
         self.size = [size for start, size in self.settings.sizes if progress >= start][-1]
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The summed loss of a batch, of images varied."""
-        images = self.vary(images)
-        if self.size != images.shape[-1]:
-            images = F.interpolate(images, self.size, mode="bilinear")
-        losses = self.way.image_losses(images, labels)
+        """The summed loss of a batch, of images varied and shrunk."""
+        losses = self.way.image_losses(self.vary(images), labels)
         if self.batches is not None:  # none yet where all that happens is compiling
             self.batches.record_losses(losses.detach())
         return losses.sum()
 
     def vary(self, images: Tensor) -> Tensor:
-        """Normalised images [n, 3, h, w], each with a contrast and a brightness of its own."""
-        s, n = self.settings, len(images)
-        draws = torch.rand(2, n, 1, 1, 1, generator=self.generator, device=images.device) * 2 - 1
-        contrast, brightness = (1 + s.contrast * draws[0]).to(images.dtype), (s.brightness * draws[1]).to(images.dtype)
-        return torch.addcmul(brightness, images, contrast)
+        """Normalised images [n, 3, h, w], each with a contrast and a brightness of its own, in today's size."""
+        s = self.settings
+        draws = torch.rand(2, len(images), 1, 1, 1, generator=self.generator, device=images.device)
+        return self.way.fused(varied)(images, draws, s.contrast, s.brightness, self.size)
 
     def meet_evaluations(self) -> None:
         """Also the second look, though no image may be in doubt yet."""
@@ -104,6 +100,18 @@ class Trainer(ReferenceTrainer):
         if views != self.settings.views:
             return super().accuracy(views)
         return evaluate_uncertain(self.way.look, self.test_images, self.test_labels, FLIP, views, self.settings.sure)
+
+
+def varied(images: Tensor, draws: Tensor, contrast: float, brightness: float, size: int) -> Tensor:
+    """Normalised images [n, 3, h, w], with a contrast and a brightness by `draws` (0..1) [2, n, 1, 1, 1], then shrunk.
+
+    They lie channels-last, which a compiler would not have small images of few channels do.
+    """
+    stretch, shift = draws * 2 - 1
+    images = torch.addcmul((brightness * shift).to(images.dtype), images, (1 + contrast * stretch).to(images.dtype))
+    if size != images.shape[-1]:
+        images = F.interpolate(images, size, mode="bilinear")
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def build(data: Cifar10, compute: Compute) -> Trainer:

@@ -45,6 +45,7 @@ from bench.training.optimisers import (
     sgd,
     split_biases,
 )
+from bench.training.paths.captured import branches
 
 __all__ = [
     "EVALUATION_BATCH",
@@ -81,6 +82,7 @@ __all__ = [
     "activation",
     "basic",
     "bottleneck",
+    "branches",
     "choose",
     "conv",
     "eager_on_cpu",

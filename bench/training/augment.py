@@ -111,7 +111,7 @@ class Augmented:
         self.at = compute.keep(torch.zeros((), dtype=torch.int64, device=self.device))
         self.picked = self.positions  # the images of the last batch
         fused = compute.captures and compute.compiles
-        self._load = torch.compile(self._images, dynamic=False) if fused else self._images
+        self._load = torch.compile(self._batch, dynamic=False) if fused else self._batch
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -153,9 +153,13 @@ class Augmented:
 
     def next(self) -> tuple[Tensor, Tensor]:
         """The next batch, or this process's part of it: `dtype` [batch, 3, size, size], int64 [batch]."""
-        self.picked = picked = self.shuffle[self.at + self.positions]
+        images, labels, self.picked = self._load()
         self.at += self.batch
-        return self._load(picked), self.labels[picked]
+        return images, labels
+
+    def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        picked = self.shuffle[self.at + self.positions]
+        return self._images(picked), self.labels[picked], picked
 
     def _images(self, picked: Tensor) -> Tensor:
         images = normalise(self._crop(picked), self.dtype, self.statistics)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+import torch
+
 from bench.record.documents import PhaseName
+
+# What torch, its CPU allocator and CUDA's libraries say, in lower case, where they raise a plain RuntimeError.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed", "allocation_failed")
 
 
 class Events(Protocol):
@@ -26,6 +31,13 @@ class Events(Protocol):
 
 class Diverged(Exception):  # noqa: N818 -- a state of a training run, not a defect
     """The loss is no longer a number."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether what failed is memory that the device or the host did not have."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
 
 
 class Silent:

@@ -20,7 +20,7 @@ from bench.training.augment import Augmented, normalise
 from bench.training.data import Cifar10
 from bench.training.device import Compute
 from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
-from bench.training.events import Events, Silent
+from bench.training.events import Events, Silent, is_out_of_memory
 from bench.training.layers import Whitening
 from bench.training.optimisers import Optimiser
 from bench.training.paths.way import Timer, Way, agreeing, candidates, compare, failing
@@ -138,7 +138,7 @@ class Training(ABC):
                     tried.append((self.way, self._rehearse()))
                 except Exception as error:  # compilers' are of many kinds
                     # Where memory does not suffice for the first, the batch is too large for any.
-                    if not tried and (option is options[-1] or isinstance(error, torch.OutOfMemoryError)):
+                    if not tried and (option is options[-1] or is_out_of_memory(error)):
                         raise
                     self.notes.append(failing(option.path, f"{type(error).__name__}: {error}"))
             self._choose(tried)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.training.device import Compute
+from bench.training.paths.captured import branches
 
 Coefficients = tuple[float, float, float]
 
@@ -34,21 +36,10 @@ def orthogonalise(
     return result.to(matrices.dtype)
 
 
-def _one_by_one(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    return [solve(matrix[None])[0] for matrix in matrices]
-
-
-def _batched(matrices: Sequence[Tensor], solve: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """Matrices of as many rows in one batch, the narrower filled up with zero columns, which change nothing."""
-    width: dict[int, int] = {}
-    for matrix in matrices:
-        width[len(matrix)] = max(width.get(len(matrix), 0), matrix.shape[1])
-    batches = {
-        rows: solve(torch.stack([_filled(each, columns) for each in matrices if len(each) == rows])).unbind()
-        for rows, columns in width.items()
-    }
-    solved = {rows: iter(batch) for rows, batch in batches.items()}
-    return [next(solved[len(matrix)])[:, : matrix.shape[1]] for matrix in matrices]
+def side_by_side(matrices: Sequence[Tensor]) -> Tensor:
+    """Matrices of as many rows as one batch, the narrower filled up with zero columns, which change nothing."""
+    columns = max(matrix.shape[1] for matrix in matrices)
+    return torch.stack([_filled(matrix, columns) for matrix in matrices])
 
 
 def _filled(matrix: Tensor, columns: int) -> Tensor:
@@ -60,7 +51,8 @@ class Muon:
     """Muon with Nesterov momentum, and filters kept at Frobenius norm sqrt(C_out).
 
     `weights` are of convolutions, [C_out, C_in, height, width]; the iteration is in the type that `compute` names for
-    it. On a GPU, which needs as much to be busy, it is for the filters of all layers of one width at once.
+    it. On a GPU, which needs as much to be busy, it is for the filters of all layers of one width at once, and the
+    widths are branches of a captured step.
     `param_groups` is one group, as an optimiser of torch's has them, for its learning rate.
     """
 
@@ -77,21 +69,34 @@ class Muon:
         self.param_groups: list[dict[str, Any]] = [{"params": self.weights, "lr": lr}]
         self.momenta = [compute.keep(torch.zeros_like(weight)) for weight in self.weights]
         self.dtype = compute.newton_schulz_dtype
-        self._each = _batched if compute.is_cuda else _one_by_one
+        self.together = compute.is_cuda
+
+    def step(self, *, rescale: bool = True) -> None:
+        """Move the filters and drop their gradients."""
+        branches(self.parts(rescale=rescale))
+        self.zero_grad()
+
+    def parts(self, *, rescale: bool = True) -> list[Callable[[], None]]:
+        """A step in parts that are independent of each other, the longest first.
+
+        Each brings its filters back to their norm if asked to, and takes the orthogonalised step. What has no gradient
+        stays as it is.
+        """
+        part: dict[int, list[tuple[Tensor, Tensor, Tensor]]] = {}
+        for number, (weight, momentum) in enumerate(zip(self.weights, self.momenta, strict=True)):
+            if weight.grad is not None:
+                key = len(weight) if self.together else number
+                part.setdefault(key, []).append((weight, momentum, weight.grad))
+        by_size = sorted(part.values(), key=lambda moving: -sum(weight.numel() for weight, *_ in moving))
+        return [partial(self._move, moving, rescale=rescale) for moving in by_size]
+
+    def zero_grad(self) -> None:
+        """Drop the gradients."""
+        for weight in self.weights:
+            weight.grad = None
 
     @torch.no_grad()
-    def step(self, *, rescale: bool = True) -> None:
-        """Bring the filters back to their norm if asked to, take the orthogonalised step, and drop the gradients.
-
-        What has no gradient stays as it is.
-        """
-        moving = [
-            (weight, momentum, weight.grad)
-            for weight, momentum in zip(self.weights, self.momenta, strict=True)
-            if weight.grad is not None
-        ]
-        if not moving:
-            return
+    def _move(self, moving: Sequence[tuple[Tensor, Tensor, Tensor]], *, rescale: bool) -> None:
         weights, momenta, gradients = (list(each) for each in zip(*moving, strict=True))
         torch._foreach_mul_(momenta, self.momentum)
         torch._foreach_add_(momenta, gradients)
@@ -101,15 +106,12 @@ class Muon:
             torch._foreach_mul_(factors, [len(weight) ** 0.5 for weight in weights])
             for weight, factor in zip(weights, factors, strict=True):
                 weight.mul_(factor)
-        solved = self._each([as_matrix(each) for each in ahead], self._solve)
-        updates = [like_filters(each, weight) for each, weight in zip(solved, weights, strict=True)]
+        batch = side_by_side([as_matrix(each) for each in ahead])
+        solved = orthogonalise(batch, dtype=self.dtype, coefficients=self.coefficients)
         # The rate is a float, or a number on the device.
-        torch._foreach_sub_(weights, torch._foreach_mul(updates, self.param_groups[0]["lr"]))
-        for weight in weights:
-            weight.grad = None
-
-    def _solve(self, matrices: Tensor) -> Tensor:
-        return orthogonalise(matrices, dtype=self.dtype, coefficients=self.coefficients)
+        updates = solved * self.param_groups[0]["lr"]
+        # What lies as the filters do is taken from all of them in one launch.
+        torch._foreach_sub_(weights, [like_filters(*each) for each in zip(updates, weights, strict=True)])
 
 
 def as_matrix(filters: Tensor) -> Tensor:
@@ -118,6 +120,7 @@ def as_matrix(filters: Tensor) -> Tensor:
 
 
 def like_filters(matrix: Tensor, filters: Tensor) -> Tensor:
-    """What `as_matrix` made a matrix of `filters`' shape, as filters again."""
+    """What `as_matrix` made a matrix of `filters`' shape, as filters again; columns that were filled up are dropped."""
     rows, channels, height, width = filters.shape
-    return matrix.reshape(rows, height, width, channels).permute(0, 3, 1, 2)
+    own = matrix[:, : channels * height * width].contiguous()
+    return own.view(rows, height, width, channels).permute(0, 3, 1, 2)

@@ -19,6 +19,7 @@ class Asked:
     launches: int
     graphs: int
     nodes: int  # operations inside those graphs
+    chain: int  # those of them that wait for each other, at most
     synchronisations: int
     captures: int
     searches: int  # of cuDNN, for its fastest algorithm
@@ -52,6 +53,7 @@ class FakeGpu:
             launches=sum(kinds[kind] for kind in SINGLE),
             graphs=names["graph", "launched"],
             nodes=kinds["node"],
+            chain=kinds["chain"],
             synchronisations=kinds["synchronisation"],
             captures=names["graph", "captured"],
             searches=kinds["search"],

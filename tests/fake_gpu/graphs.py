@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.measure.machine.memory import MemoryMeter
 from bench.training.api import choose
-from bench.training.paths.captured import Graphs
+from bench.training.paths.captured import Graphs, branches
 from tests.fake_gpu.gpu import FakeGpu
 
 LARGE = 2**26  # bytes
@@ -47,6 +47,12 @@ def main() -> None:
     asked("plain call", lambda: graphs.call("look", product, value, capture=False))
     asked("captured call", lambda: graphs.call("look", product, value, capture=True))
     asked("next call", lambda: graphs.call("look", product, value, capture=False))
+    apart = torch.ones(4, device="cuda")
+    asked(
+        "capture of branches",
+        lambda: graphs.capture("branches", lambda: branched(state, apart)),
+    )
+    asked("launch of branches", lambda: graphs.launch("branches"))
     one, two = (graphs.call("look", product, value, capture=True) for _ in range(2))
 
     graphs.capture("noise", lambda: torch.rand(4, device="cuda", generator=graphs.generator))
@@ -54,15 +60,32 @@ def main() -> None:
     graphs.capture("large", lambda: torch.ones(LARGE // 4, device="cuda").sum())
     meter = MemoryMeter(choose("cuda"))
     graphs.launch("large")
+    held = meter.peak().gpu
+    loser = Graphs(torch.Generator("cuda"))
+    loser.capture("large", lambda: torch.ones(LARGE // 4, device="cuda").sum())
+    held_by_both = meter.peak().gpu
+    del loser
+    torch.cuda.empty_cache()
+    meter.forget_gpu()
+    graphs.launch("large")
     told = {
         "asked": counts,
         "after a failure": failed,
-        "held": meter.peak().gpu,
+        "held": held,
+        "held by both": held_by_both,
+        "held without the other": meter.peak().gpu,
         "ran": ran,
         "known": [key in graphs for key in ("step", "look", "other")],
         "results are the caller's own": one.data_ptr() != two.data_ptr(),
     }
     print(json.dumps(told))  # noqa: T201 -- a program: what it tells is its output
+
+
+def branched(state: Tensor, apart: Tensor) -> Tensor:
+    """Two branches, of two operations and of one, between one operation before them and one after."""
+    state.mul_(2)
+    branches([lambda: state.add_(1).mul_(3), lambda: apart.neg_()])
+    return state.add_(apart)
 
 
 def after_a_failure(graphs: Graphs) -> dict[str, object]:

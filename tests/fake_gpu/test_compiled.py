@@ -20,8 +20,9 @@ CAPABILITIES = sorted(int(name.removeprefix("sm_")) for name in torch.cuda.get_a
 # Of all that is compiled for a recipe, by Inductor's count: the networks of its stages, forward and back, that of an
 # evaluation, and of speedrun that of the second look. What is read with strides counts as often as it is read, so pools
 # have more here than they move.
-BYTES = {"airbench94-muon": 18.39e9, "speedrun": 9.86e9}
-NODES = {"airbench94-muon": 192, "speedrun": 198}
+BYTES = {"airbench94-muon": 15.02e9, "speedrun": 8.38e9}
+# Of a step that brings the filters back to their norm: operations in its graph, and the longest chain of them.
+NODES = {"airbench94-muon": (169, 130), "speedrun": (166, 127)}
 
 
 def test_machine_code_of_a_recipe_is_of_the_oldest_gpu_s_architecture(machine: Machine, tmp_path: Path) -> None:
@@ -38,7 +39,9 @@ def test_a_compiled_step_moves_as_many_bytes_as_it_must_and_is_one_graph(
     assert told["bytes"] == pytest.approx(BYTES[recipe], rel=0.05)
     steps = [step for epoch in told["steps"] for step in epoch]
     assert {(step["graphs"], step["captures"], step["synchronisations"]) for step in steps} == {(1, 0, 0)}
-    assert max(step["nodes"] for step in steps) <= NODES[recipe]
+    nodes, chain = NODES[recipe]
+    assert max(step["nodes"] for step in steps) <= nodes
+    assert max(step["chain"] for step in steps) <= chain
 
 
 NETWORK = """

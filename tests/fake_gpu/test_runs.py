@@ -33,7 +33,7 @@ class Bench:
 
 
 def test_a_run_on_a_gpu_is_recorded(machine: Machine, bench: Bench) -> None:
-    done, [run] = bench.run(machine, "quick")
+    done, [run, second] = bench.run(machine, "quick", "--runs", "2")
     assert done.returncode == 0, done.stderr
     assert (run.status, run.final_value, run.steps) == ("completed", 0.0, 50)  # nothing was computed
     assert run.valid
@@ -42,6 +42,9 @@ def test_a_run_on_a_gpu_is_recorded(machine: Machine, bench: Bench) -> None:
     assert run.environment.gpu == "Fake GPU sm_90"
     assert run.environment.cuda is not None
     assert run.energy_joules is None  # there is no NVML
+    assert run.peak_memory is not None
+    assert second.peak_memory is not None
+    assert run.peak_memory.gpu == second.peak_memory.gpu  # the warm-up is no part of the first
 
 
 def test_without_a_compiler_and_memory_a_run_fails_by_the_memory_alone(

@@ -131,6 +131,8 @@ def test_a_failure_is_recorded_and_the_next_run_goes_on() -> None:
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "Tried to allocate 2.00 GiB"),
         (RuntimeError("CUDA error: out of memory"), "CUDA error: out of memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "ALLOC_FAILED"),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), "DEVICE_ALLOCATION_FAILED"),
+        (RuntimeError("NCCL error: unhandled cuda error\nCuda failure 2 'out of memory'"), "NCCL error"),
         (MemoryError(), "MemoryError"),
     ],
 )

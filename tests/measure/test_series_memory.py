@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 from weakref import WeakSet
 
+import pytest
 import torch
 
 from bench.measure.progress import Progress
@@ -24,6 +26,7 @@ class Gpu:
     """Has room for so many recipes that are ready."""
 
     room: int
+    lacks: Callable[[], Exception] = lambda: torch.OutOfMemoryError("Tried to allocate 2.00 GiB")
     ready: WeakSet[Ready] = field(default_factory=WeakSet)
     warmed: list[str] = field(default_factory=list)
 
@@ -40,7 +43,7 @@ class Ready:
     def warm_up(self) -> None:
         self.gpu.warmed.append(self.name)
         if len(self.gpu.ready) > self.gpu.room:
-            raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB")
+            raise self.gpu.lacks()
 
     def run(self, seed: int, events: Events) -> None:
         train(events)
@@ -61,8 +64,11 @@ def series(gpu: Gpu, names: str, n: int) -> list[Run]:
     return list(measurement.runs([Hungry(name, "", 0.94, gpu=gpu) for name in names], n, first_seed=0))
 
 
-def test_a_recipe_without_room_beside_others_is_made_ready_without_them() -> None:
-    gpu = Gpu(2)
+@pytest.mark.parametrize(
+    "lacks", [lambda: torch.OutOfMemoryError("2 GiB"), lambda: RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")]
+)
+def test_a_recipe_without_room_beside_others_is_made_ready_without_them(lacks: Callable[[], Exception]) -> None:
+    gpu = Gpu(2, lacks=lacks)
     runs = series(gpu, "abc", 2)
     assert "".join(run.label for run in runs) == "abcabc"
     assert [(run.status, run.valid) for run in runs] == [("completed", True)] * 6

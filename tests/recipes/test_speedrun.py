@@ -48,6 +48,7 @@ def test_whole_images_grow(trainer: Trainer, monkeypatch: pytest.MonkeyPatch, pr
 
 def test_each_image_has_a_brightness_and_a_contrast_of_its_own_within_bounds(trainer: Trainer) -> None:
     trainer.generator.manual_seed(0)
+    trainer.size = 2
     images = torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)]).repeat(5000, 1, 1, 1)
     varied = trainer.vary(images)[:, 0, 0, 0].view(-1, 2)
     brightness = varied[:, 0]

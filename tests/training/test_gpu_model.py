@@ -10,7 +10,21 @@ import torch
 
 from bench.recipes import RECIPES
 from bench.sweep.planning.duration import Peak
-from benchmarks.gpu_model import ARITHMETIC, HOST_GRAPH, MEASURED, MEMORY, Operations, before, captured, now, table
+from benchmarks.gpu_model import (
+    ARITHMETIC,
+    FUSED,
+    HOST_GRAPH,
+    MEASURED,
+    MEMORY,
+    Operations,
+    before,
+    captured,
+    now,
+    parts,
+    parts_table,
+    table,
+    when_measured,
+)
 from benchmarks.gpu_traffic import Traffic, moved
 from tests.support.between import assert_between
 
@@ -63,3 +77,13 @@ def test_what_was_measured_is_what_the_readme_has_of_the_records() -> None:
 def test_the_page_on_gpus_has_what_the_model_says() -> None:
     lines = "\n".join([*table(captured()), ""])
     assert_between(ROOT / "docs" / "gpu.md", "<!-- modelled -->\n", "<!-- end of modelled -->\n", lines)
+    lines = "\n".join([*parts_table(), ""])
+    assert_between(ROOT / "docs" / "gpu.md", "<!-- parts -->\n", "<!-- end of parts -->\n", lines)
+
+
+def test_a_run_of_which_a_compiled_step_was_counted_takes_what_that_moves_and_launches() -> None:
+    of = Traffic("speedrun", steps=100, tflop=57.0, step_bytes=8.5e9, half=True)
+    fused = FUSED["speedrun"]
+    assert now(of, GPU, Operations(0, 1000)) == pytest.approx(sum(parts(of, GPU, fused.operations)))
+    assert parts(of, GPU, Operations(0, 1000))[1] == pytest.approx(100 * fused.bytes / (MEMORY * 1e12))
+    assert when_measured(of, GPU, Operations(0, 0)) == pytest.approx(1 + 1)

@@ -166,7 +166,15 @@ def test_a_second_path_that_memory_does_not_suffice_for_leaves_the_first() -> No
     assert "2 GiB" in note
 
 
-@pytest.mark.parametrize("trouble", [torch.OutOfMemoryError("2 GiB"), Interrupted("SIGTERM"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        torch.OutOfMemoryError("2 GiB"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        Interrupted("SIGTERM"),
+        KeyboardInterrupt(),
+    ],
+)
 def test_a_lack_of_memory_and_a_signal_end_the_warm_up(trouble: BaseException) -> None:
     training = Rehearsed("compiled-captured", {"compiled-captured": trouble})
     with pytest.raises(type(trouble)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.training.muon import Muon, _batched, as_matrix, like_filters, orthogonalise
+from bench.training.muon import Muon, as_matrix, like_filters, orthogonalise, side_by_side
 from tests.support.learning import CPU
 
 
@@ -78,13 +78,13 @@ def test_filters_taken_together_move_as_they_do_one_by_one() -> None:
     starts = [torch.randn(shape) for shape in [(8, 3, 3, 3), (16, 8, 3, 3), (8, 8, 3, 3), (16, 16, 3, 3)]]
     gradients = [torch.randn_like(start) for start in starts]
     moved = []
-    for batched in (False, True):
+    for together in (False, True):
         weights = [start.clone().requires_grad_() for start in starts]
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient.clone()
         muon = Muon(weights, CPU, lr=0.1, momentum=0.6)
-        if batched:  # as on a GPU
-            muon._each = _batched
+        muon.together = together  # as on a GPU
+        assert len(muon.parts()) == (2 if together else 4)
         muon.step()
         moved.append(weights)
     for one, other in zip(*moved, strict=True):
@@ -118,13 +118,29 @@ def test_filters_taken_together_are_brought_back_to_their_norm_as_each_by_itself
 
 def test_matrices_of_one_width_are_put_side_by_side_as_they_are() -> None:
     matrices = [torch.randn(4, columns) for columns in (6, 9, 9)]
-    seen: list[torch.Tensor] = []
+    batch = side_by_side(matrices)
+    assert batch.shape == (3, 4, 9)
+    assert [torch.equal(own[:, : len(each[0])], each) for own, each in zip(batch, matrices, strict=True)] == [True] * 3
+    assert not batch[0, :, 6:].any()
 
-    def solve(batch: torch.Tensor) -> torch.Tensor:
-        seen.append(batch)
-        return batch
 
-    solved = _batched(matrices, solve)
-    assert [torch.equal(*pair) for pair in zip(solved, matrices, strict=True)] == [True] * 3
-    assert [batch.shape for batch in seen] == [(3, 4, 9)]
-    assert not seen[0][0, :, 6:].any()
+def test_the_filters_with_most_to_do_come_first_and_parts_may_go_in_any_order() -> None:
+    torch.manual_seed(0)
+    starts = [torch.randn(shape) for shape in [(8, 3, 3, 3), (16, 8, 3, 3), (8, 8, 3, 3)]]
+    moved = []
+    for order in (1, -1):
+        weights = [start.clone().requires_grad_() for start in starts]
+        for weight in weights:
+            weight.grad = weight.detach().sin()
+        muon = Muon(weights, CPU, lr=0.1, momentum=0.6)
+        muon.together = True
+        parts = muon.parts()
+        parts[0]()
+        assert [torch.equal(*pair) for pair in zip(weights, starts, strict=True)] == [True, False, True]
+        for part in parts[1:][::order]:
+            part()
+        assert all(weight.grad is not None for weight in weights)
+        muon.zero_grad()
+        assert all(weight.grad is None for weight in weights)
+        moved.append(weights)
+    assert [torch.equal(*pair) for pair in zip(*moved, strict=True)] == [True] * 3

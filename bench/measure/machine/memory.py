@@ -28,6 +28,10 @@ class MemoryMeter:
     def __init__(self, compute: Compute, pids: Sequence[int] = (), proc: Path = _PROC) -> None:
         self._device, self._proc = (compute.device if compute.is_cuda else None), proc
         self._forgot = all(_forget(proc / str(pid)) for pid in (os.getpid(), *pids))
+        self.forget_gpu()
+
+    def forget_gpu(self) -> None:
+        """Begin anew on the GPU: what a warm-up compared there is no part of the run."""
         if self._device:
             torch.cuda.reset_peak_memory_stats(self._device)
 

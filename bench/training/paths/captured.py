@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -15,6 +16,35 @@ T = TypeVar("T")
 _WARM_UPS = 3
 # From torch 2.14 on a graph finds the generators by itself, and says so of every call.
 _REGISTERS = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 14)
+
+
+def branches(works: Sequence[Callable[[], object]]) -> None:
+    """Do `works`, none of which depends on another: while a graph is captured, as branches of it beside each other.
+
+    What they read must be held until this returns: memory that one gives back another may take before the first is
+    done with it.
+    """
+    # Those that warm up a capture make the streams, which it then finds.
+    beside = range(1, len(works)) if torch.cuda.is_initialized() else ()
+    sides = [_side(torch.cuda.current_device(), number) for number in beside]
+    if not (sides and torch.cuda.is_current_stream_capturing()):
+        for work in works:
+            work()
+        return
+    here = torch.cuda.current_stream()
+    for work, side in zip(works[1:], sides, strict=True):
+        side.wait_stream(here)
+        with torch.cuda.stream(side):
+            work()
+    works[0]()
+    for side in sides:
+        here.wait_stream(side)
+
+
+@cache
+def _side(device: int, number: int) -> torch.cuda.Stream:
+    """The same one each time: each has memory and workspaces of its own."""
+    return torch.cuda.Stream(device)
 
 
 class Memory:

@@ -38,7 +38,9 @@ class _MaxPool(torch.autograd.Function):
             # Of x alone, not of what is returned: a compiler computes x anew, and there it may not be rounded.
             place = torch.where(pixel > largest, number, place)
             largest = torch.maximum(largest, pixel)
-        ctx.save_for_backward(place)
+        # As it lies. Inductor stores what is viewed so at once, and else after all layers: too late to be of one pass
+        # over x with the largest.
+        ctx.save_for_backward(place.as_strided(place.shape, place.stride()))
         ctx.sizes = x.shape[2], x.shape[3], height, width
         return largest
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,9 @@ Timer = Callable[[], float]  # seconds of a step, by the way that is taken
 
 # How often each way that works is timed before the fastest is chosen.
 _TURNS = 3
+# Inductor stores what is read more than once and takes more than so many reads to work out. Batch norm takes five, and
+# the gradient of an activation after it six: by its own four each was stored in float32, and read again twice.
+_FUSED = {"dynamic": False, "options": {"realize_reads_threshold": 7}}
 # A share of the loss that two ways may differ by after the same few steps. On an H100 it was below 1 % after twelve.
 _APART = 0.03
 
@@ -56,7 +61,15 @@ class Way:
         def image_losses(images: Tensor, labels: Tensor) -> Tensor:
             return losses(_widened(inside(images)), labels)
 
-        self.image_losses = torch.compile(image_losses, dynamic=False) if whole else image_losses
+        self._fuse: Callable[..., Any] = partial(torch.compile, **_FUSED) if whole else lambda function: function
+        self._fused: dict[Callable[..., Tensor], Callable[..., Tensor]] = {}
+        self.image_losses = self.fused(image_losses)
+
+    def fused(self, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """`function`, of few operations where whole steps are compiled."""
+        if function not in self._fused:
+            self._fused[function] = self._fuse(function)
+        return self._fused[function]
 
     def meet(self, variant: Hashable, work: Callable[[], Tensor], before: Callable[[], object]) -> None:
         """Do `work` a few times, each after `before`, and capture it for `variant` where steps are captured.

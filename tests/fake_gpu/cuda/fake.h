@@ -45,6 +45,8 @@ struct Capture {
   size_t thread;
   bool broken;
   Nodes nodes;
+  std::map<cudaStream_t, long> ends;  // of the longest chain of nodes that leads to the end of each stream
+  long longest = 0;
 };
 std::shared_ptr<Capture> capture_of(cudaStream_t stream);
 

@@ -7,6 +7,7 @@ std::shared_ptr<Capture> end_capture(cudaStream_t stream);
 
 struct Graph {
   Nodes nodes;
+  long longest;  // chain of nodes that wait for each other
 
   long size() const {
     long sum = 0;
@@ -46,7 +47,7 @@ EXPORT cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph)
   if (!capture) return fake::fail(cudaErrorIllegalState);
   if (capture->broken) return fake::fail(cudaErrorStreamCaptureInvalidated);
   fake::count("graph", "captured");
-  *graph = reinterpret_cast<cudaGraph_t>(new fake::Graph{capture->nodes});
+  *graph = reinterpret_cast<cudaGraph_t>(new fake::Graph{capture->nodes, capture->longest});
   return cudaSuccess;
 }
 
@@ -75,6 +76,7 @@ EXPORT cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stre
   fake::forget_contents();
   const auto* graph = reinterpret_cast<fake::Graph*>(executable);
   fake::count("node", "all", graph->size());
+  fake::count("chain", "longest", graph->longest);
   return fake::enqueue("graph", "launched", stream);
 }
 

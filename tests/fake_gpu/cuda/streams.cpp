@@ -1,4 +1,5 @@
 // Streams and events: what is put on a stream runs at once, or becomes a node of the graph that is captured there.
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <thread>
@@ -9,8 +10,12 @@ namespace fake {
 
 // The capture each stream is part of; null where it is none. The default stream is not among them.
 static std::map<cudaStream_t, std::shared_ptr<Capture>> streams;
-// The stream on which an event was recorded last.
-static std::map<cudaEvent_t, cudaStream_t> recorded;
+// The stream on which an event was recorded last, and the chain of a capture that led there.
+struct Record {
+  cudaStream_t stream;
+  long chain;
+};
+static std::map<cudaEvent_t, Record> recorded;
 static thread_local cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
 
 static size_t this_thread() { return std::hash<std::thread::id>{}(std::this_thread::get_id()); }
@@ -48,6 +53,7 @@ cudaError_t enqueue(const char* kind, const std::string& name, cudaStream_t stre
   const auto capture = capture_of(stream);
   if (capture) {
     capture->nodes[name]++;
+    capture->longest = std::max(capture->longest, ++capture->ends[stream]);
     return capture->broken ? fail(cudaErrorStreamCaptureInvalidated) : cudaSuccess;
   }
   // It would run now, and be missing from the graph.
@@ -69,7 +75,8 @@ static cudaError_t create_stream(cudaStream_t* stream) {
 
 static cudaError_t record(cudaEvent_t event, cudaStream_t stream) {
   Locked lock(everything);
-  recorded[event] = stream;
+  const auto capture = capture_of(stream);
+  recorded[event] = {stream, capture ? capture->ends[stream] : 0};
   return cudaSuccess;
 }
 
@@ -109,8 +116,9 @@ EXPORT cudaError_t cudaStreamSynchronize(cudaStream_t) {
 EXPORT cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   fake::Locked lock(fake::everything);
   const auto from = fake::recorded.find(event);
-  const auto capture = from == fake::recorded.end() ? nullptr : fake::capture_of(from->second);
+  const auto capture = from == fake::recorded.end() ? nullptr : fake::capture_of(from->second.stream);
   if (capture && fake::streams.count(stream) && !fake::streams[stream]) fake::streams[stream] = capture;
+  if (capture) capture->ends[stream] = std::max(capture->ends[stream], from->second.chain);
   return cudaSuccess;
 }
 
@@ -163,7 +171,7 @@ EXPORT cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCapture
   if (!fake::streams.count(stream) || fake::streams[stream]) return fake::fail(cudaErrorStreamCaptureUnsupported);
   static unsigned long long captures = 0;
   fake::streams[stream] = std::make_shared<fake::Capture>(
-      fake::Capture{++captures, mode, fake::this_thread(), false, {}});
+      fake::Capture{++captures, mode, fake::this_thread(), false, {}, {}});
   return cudaSuccess;
 }
 
