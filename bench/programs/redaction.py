@@ -34,7 +34,7 @@ _NAMED = re.compile(rf"(?<![\w.$-])(?:-*(?P<name>{_NAME})[\"']?\]?\s*[=:]\s*|--?
 # A word as a shell reads it; a comma before another name ends it.
 _VALUE = re.compile(
     r"(?:(?:bearer|basic|token|apikey)\s+)?"
-    r"(?:(?:\$?'[^']*'|\"(?:\\.|[^\"\\])*\")+|(?:\\\n\s*|\\.|,(?!\s*[\w.-]+[=:])|[^\s&;,\\])+)",
+    r"(?:(?:\$?'[^']*'|\"(?:\\.|[^\"\\])*\")+|(?:\\\n\s*|\\.|,(?!\s|[\w.-]+[=:])|[^\s&;,\\])+)",
     re.IGNORECASE | re.DOTALL,
 )
 # No secrets: a variable, a word in brackets as tokenizers have it, a switch; and a short number, if not of a password.
