@@ -46,7 +46,7 @@ _IN_URL = re.compile(r"(?<=://)[^/?#\s]+(?=@)")  # up to the last: a password ma
 _BEARER = re.compile(r"(?<=bearer )[^\s\"']+", re.IGNORECASE)
 _USER_OPTIONS = ("-u", "--user", "--proxy-user")  # of curl: a name, a colon, a password
 _FOR_USER = re.compile(
-    r"(?P<who>(?<!\S)(?:-u\s*|--(?:proxy-)?user[\s=]\s*)[\"']?[\w.@-]*[A-Za-z][\w.@-]*:)(?!//)[^\s\"']+"
+    r"(?P<who>(?<!\S)(?:-u\s*|--(?:proxy-)?user[\s=]\s*)[\"']?(?=[\w.@-]*[A-Za-z])[\w.@-]+:)(?!//)[^\s\"']+"
 )
 _LOGIN = re.compile(r"(?P<who>\bwandb\s+login(?:\s+--[\w-]+)*\s+)(?![-$])[^\s;&|]+")
 _FORMS = re.compile(
