@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 
 from bench.measure.progress import Progress
-from bench.programs.host import hide_home
+from bench.programs.redaction import Redaction
 from bench.record.documents import Evaluation, Phase, PhaseName, Reason
 from bench.training.events import Diverged, is_out_of_memory
 
@@ -160,6 +161,6 @@ def _needed(batch: int | None) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error as UTF-8 can say it, without the name of the user's home folder in it."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0].encode(errors="replace").decode()
-    return hide_home(line)[:500]
+    """The first line of an error as a record may hold it: without secrets, and names of user, folder and host."""
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return Redaction(os.environ).text(line)[:500]

@@ -186,7 +186,8 @@ def home() -> Path | None:
 def hide_home(text: str) -> str:
     """`text` with ~ for the user's home folder; that of a container's user may be /, and is left alone."""
     folder = str(home() or "")
-    return text.replace(folder, "~") if len(folder) > 1 else text
+    # Of /root, neither /rootfs nor /data/root is a part.
+    return re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])", "~", text) if len(folder) > 1 else text
 
 
 def host_id(

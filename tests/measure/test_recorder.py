@@ -55,7 +55,7 @@ def test_this_process_began_a_while_ago() -> None:
 
 @pytest.mark.parametrize(
     ("home", "said"),
-    [("/home/ann", "no file ~/data/x"), ("/", "no file /home/ann/data/x"), (None, "no file /home/ann/data/x")],
+    [("/home/ann", "no file ~/data/x"), ("/", "no file /home/***/data/x"), (None, "no file /home/***/data/x")],
 )
 def test_an_error_is_told_whatever_the_home_folder_is(
     home: str | None, said: str, monkeypatch: pytest.MonkeyPatch
@@ -69,3 +69,9 @@ def test_an_error_is_told_whatever_the_home_folder_is(
 
     monkeypatch.setattr(Path, "home", of_user)
     assert explain(ValueError("no file /home/ann/data/x")) == ("ERROR", f"ValueError: {said}")
+
+
+def test_an_error_of_a_record_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIRROR_PASSWORD", "hunter2hunter2")
+    error = ConnectionError("10.1.2.3:80 refused https://me:hunter2@example.com/x?sig=s3cr3t, and hunter2hunter2")
+    assert explain(error) == ("ERROR", "ConnectionError: ***:80 refused https://***@example.com/x?sig=***, and ***")
