@@ -45,6 +45,8 @@ def identity(filters: Tensor) -> Tensor:
 class BiasBatchNorm(nn.BatchNorm2d):
     """Batch norm in float32 with its scale frozen at 1. `momentum` is torch's: the share of the new batch."""
 
+    momentum: float  # torch's own may have none
+
     def __init__(self, width: int, momentum: float = 0.4, eps: float = 1e-12) -> None:
         super().__init__(width, eps=eps, momentum=momentum)
         self.weight.requires_grad_(False)
