@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,9 +100,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _numbers(text: str) -> list[int]:
-    """The numbers in `text`, such as 0,2-4. Raises ValueError."""
-    ranges = [part.partition("-") for part in text.split(",") if text]
-    return [number for first, _, last in ranges for number in range(int(first), int(last or first) + 1)]
+    """The numbers in `text`, such as 0,2-4. Raises ArgumentTypeError."""
+    ranges = [part.partition("-") for part in text.split(",")]
+    with suppress(ValueError):
+        if numbers := [number for first, _, last in ranges for number in range(int(first), int(last or first) + 1)]:
+            return numbers
+    raise argparse.ArgumentTypeError(f"{text!r} names no runs; write them as 0,2-4")
 
 
 def _job(options: argparse.Namespace, command: tuple[str, ...]) -> Job:
