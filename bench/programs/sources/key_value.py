@@ -27,7 +27,9 @@ _OPEN = r"(?P<open>\[\s*)?(?:(?:np\.float[0-9]+|torch\.tensor|tensor)\()?"
 # Behind a number: a unit, but none that scales it and no torn exponent; then its end, not the comma of 0,5.
 _AFTER = r"(?P<unit>(?![kKMBGTeE](?![A-Za-z]))[a-zA-Zµ%]{1,6}(?:/[a-zA-Z]{1,8})?)?(?=[\s;|()\]}]|,(?![0-9])|\.?$)"
 _VALUE = re.compile(
-    rf"[:=]\s*{_OPEN}(?P<value>{NUMBER})(?:\s*/\s*(?P<of>[0-9]+)(?:\s*=\s*(?P<share>[0-9]*\.?[0-9]+)(?P<hundred>%)?)?)?{_AFTER}(?(open)\s*\])"
+    rf"[:=]\s*{_OPEN}(?P<value>{NUMBER})"
+    r"(?:\s*/\s*(?P<of>[0-9]+)(?:\s*=\s*(?P<share>[0-9]*\.?[0-9]+)(?P<hundred>%)?)?)?"
+    rf"{_AFTER}(?(open)\s*\])"
     rf"(?:\s*\(\s*(?:(?P<percent>[0-9.]{{1,9}})\s?%|(?P<mean>{NUMBER}))\s*\))?"
     r"(?P<time>\s(?:m?secs?|seconds|m?s|min|minutes|hours)\b)?"
 )
