@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from bench.cli.parts.common import complete_recipes, machine_options, parsed, store_option
+from bench.cli.parts.common import complete_recipes, machine_options, parsed_time, store_option
 from bench.cli.parts.job_cost import forecast_lines, job_forecast
 from bench.lease.lease import close_lease, launch_of
 from bench.lease.machine import MachineOptions, describe, find_machine, lease_start
@@ -35,20 +35,13 @@ def show(machine: MachineOptions) -> None:
         click.echo(line)
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
-    except ValueError:
-        raise ValueError(f"{text!r} is not a time with its zone, such as 2026-11-22T12:34:56Z") from None
-
-
 @lease.command()
 @click.argument("lease_id", metavar="ID")
 @click.option(
     "--stopped",
     required=True,
     metavar="TIME",
-    callback=parsed(_moment),
+    callback=parsed_time("%Y-%m-%dT%H:%M:%S%z", "a time with its zone, such as 2026-11-22T12:34:56Z"),
     help="Time at which the machine was given back, such as 2026-11-22T12:34:56Z.",
 )
 @click.option(

@@ -8,15 +8,8 @@ import click
 
 from analysis.reconcile.reconcile import from_cost_explorer, from_exports, from_runpod
 from analysis.reconcile.render import as_text
-from bench.cli.parts.common import complete_files, parsed, refuse, store_option, to_terminal, with_progress
+from bench.cli.parts.common import complete_files, parsed_time, refuse, store_option, to_terminal, with_progress
 from bench.store import open_store
-
-
-def _day(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d")
-    except ValueError:
-        raise ValueError(f"{text!r} is not a day, such as 2026-11-22") from None
 
 
 @click.command()
@@ -35,7 +28,7 @@ def _day(text: str) -> datetime:
 @click.option("--runpod", is_flag=True, help="Query RunPod's billing by pod; the key is RUNPOD_API_KEY.")
 @click.option(
     "--since",
-    callback=parsed(_day),
+    callback=parsed_time("%Y-%m-%d", "a day, such as 2026-11-22"),
     metavar="DAY",
     help="With --cost-explorer or --runpod: first day.  [default: that of the first lease]",
 )

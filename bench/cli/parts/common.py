@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,18 @@ def parsed(parse: Callable[[Any], Any]) -> Callable[[click.Context, click.Parame
             raise click.BadParameter(str(error), ctx, param) from None
 
     return callback
+
+
+def parsed_time(form: str, kind: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """The callback of an option that is a time as `strptime` reads it by `form`; errors call it `kind`."""
+
+    def parse(text: str) -> datetime:
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            raise ValueError(f"{text!r} is not {kind}") from None
+
+    return parsed(parse)
 
 
 def together(*options: Decorator) -> Decorator:
