@@ -95,7 +95,7 @@ def by_run(runs: pd.DataFrame, values: Iterable[Any]) -> pd.Series[float]:
     Runs of two sides are partners where all three are the same.
     """
     keys = pd.MultiIndex.from_arrays(
-        [runs["series_id"], runs["series_index"], runs["host_id"].astype(object).fillna("")]
+        [runs["series_id"].astype(object), runs["series_index"], runs["host_id"].astype(object).fillna("")]
     )
     return pd.Series(list(values), index=keys, dtype="float64").dropna()
 

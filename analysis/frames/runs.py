@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
-from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -82,13 +81,16 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     typed = {
         name: rows[name].astype(_dtype(name, column)) for name, column in flat.COLUMNS.items() if name in rows.columns
     }
+    if "series_id" in typed:
+        # There may be as many as runs: `astype` would sort them, and text would be hashed again for each grouping.
+        typed["series_id"] = pd.Series(pd.Categorical.from_codes(*pd.factorize(rows["series_id"])), rows.index)
     frame = pd.DataFrame(typed, copy=False)
     frame["program"] = frame["ended"].notna()
     # A compact layer of before there were programs does not say it: every run was of a recipe, and to an accuracy.
     for name, of_recipes in (("metric", "accuracy"), ("direction", "at least")):
-        frame[name] = _of_like(frame, ["program", name], partial(_unless_recipe, of_recipes), "category")
+        frame[name] = _with_category(frame[name], of_recipes).where(frame["program"], of_recipes)
     frame["final"] = frame["final"].where(frame["program"], frame["accuracy"])
-    frame["source_sha256"] = _of_like(frame, ["source_sha256"], _comparable, "category")
+    frame["source_sha256"] = frame["source_sha256"].map(comparable, na_action="ignore").astype("category")
     frame["machine"] = _of_like(frame, ["device_count", "device"], _machine, "category")
     frame["instance"] = _of_like(frame, ["provider", "instance_type"], _instance, "category")
     frame["hourly"] = _of_like(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
@@ -110,8 +112,7 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     """
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
     if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
-        # By number: text would be hashed again for each grouping, and every run may be a series of its own.
-        series, recipe = pd.factorize(frame["series_id"])[0], frame["recipe"].cat.codes.to_numpy()
+        series, recipe = (frame[name].cat.codes.to_numpy() for name in ("series_id", "recipe"))
         process = own["setup_s"].notna().groupby(series).cumsum()
         for names, like in ((["setup_s", "data_s"], [series]), (["build_s", "warmup_s"], [series, recipe])):
             frame[names] = own[names].groupby(like, sort=False).ffill()
@@ -144,12 +145,9 @@ def _of_like(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], 
     return values.take(like.to_numpy()).set_axis(frame.index)
 
 
-def _unless_recipe(of_recipes: str, program: bool, value: Any) -> Any:
-    return value if program else of_recipes
-
-
-def _comparable(sha256: Any) -> Any:
-    return sha256 if pd.isna(sha256) else comparable(sha256)
+def _with_category(texts: pd.Series, name: str) -> pd.Series:
+    """The same, with one category more where it has none of that name."""
+    return texts if name in texts.cat.categories else texts.cat.add_categories(name)
 
 
 def _machine(count: Any, device: Any) -> Any:

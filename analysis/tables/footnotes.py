@@ -131,7 +131,7 @@ def _invalid(count: int) -> Iterator[str]:
 
 def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
     # A run that was interrupted and made again has its place in the series twice.
-    series = selected[["planned", "series_index"]].groupby(pd.factorize(selected["series_id"])[0])
+    series = selected[["planned", "series_index"]].groupby(selected["series_id"].cat.codes.to_numpy())
     missing = int((series["planned"].max() - series["series_index"].nunique()).clip(lower=0).sum())
     if missing:
         yield f"{plural(missing, 'run')} planned but not recorded: a series was stopped early, or is still running"

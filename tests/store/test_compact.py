@@ -169,7 +169,7 @@ def test_text_that_runs_share_is_read_once(store: FolderStore) -> None:
     store.put(make_run())
     frame, _ = load([store])
     text = {name: str(frame[name].dtype) for name, column in COLUMNS.items() if column.type is str}
-    assert {name for name, dtype in text.items() if dtype != "category"} == {"run_id", "series_id"}
+    assert {name for name, dtype in text.items() if dtype != "category"} == {"run_id"}
 
 
 def test_other_files_beside_compacted_records_are_passed_over(store: FolderStore) -> None:

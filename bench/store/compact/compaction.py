@@ -20,6 +20,7 @@ from bench.store.compact.layer import (
     READ_SCHEMA,
     RUNS,
     SCHEMA,
+    SHARED,
     FolderLayer,
     Layer,
     Rows,
@@ -134,7 +135,8 @@ def _compact(store: Store, layer: Layer) -> Compaction:
         left.difference_update(map(run_key, table["run_id"].to_pylist()))
         for folder, part in _partitions(table):
             buffer = io.BytesIO()
-            pq.write_table(part, buffer, compression="zstd")
+            # Dictionaries of times and ids would be as long as the columns.
+            pq.write_table(part, buffer, compression="zstd", use_dictionary=SHARED)
             layer.add(f"{folder}/{new_id()}.parquet", buffer.getvalue())
     layer.finish(began, sorted(left))
     return Compaction(added, waiting, errors, layer.older())
