@@ -23,6 +23,7 @@ from typing import Any
 import boto3
 
 from tests.skypilot import loopback
+from tests.support import ports, processes
 
 ZONE, IMAGE = "us-east-1a", "ami-785db401"
 _KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -71,10 +72,10 @@ class LocalAws:
         instance = self.running()
         assert instance is not None
         self.noticed = True
-        for pid in loopback.processes(self._on_machine):
+        for pid in processes.alive(self._on_machine):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        loopback.wait_for(lambda: not loopback.processes(self._measures), 120, "the end of `bench` after the notice")
+        loopback.wait_for(lambda: not processes.alive(self._measures), 120, "the end of `bench` after the notice")
         self.terminate()
         self.noticed = False
         return str(instance["InstanceId"])
@@ -88,7 +89,7 @@ class LocalAws:
 
     def switch_off(self) -> None:
         """The end of a machine. The next one finds the programs that SkyPilot put there, and nothing else."""
-        loopback.stop(self._on_machine)
+        processes.stop(self._on_machine)
         for path in self.machine.home.iterdir():
             if path.name not in (".ssh", ".cache", ".local", "skypilot-runtime"):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -152,12 +153,12 @@ def local_aws(folder: Path, **variables: str) -> Iterator[LocalAws]:
 
 @contextmanager
 def _moto(folder: Path) -> Iterator[str]:
-    port = loopback.free_port()
+    port = ports.free_port()
     with (folder / "moto.log").open("wb") as log:
         words = [str(loopback.BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
         server = subprocess.Popen(words, stdout=log, stderr=log)
     try:
-        loopback.wait_for(lambda: loopback.listens(port), 300, "moto")
+        loopback.wait_for(lambda: ports.listens(port), 300, "moto")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.kill()

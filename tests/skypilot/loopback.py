@@ -13,20 +13,22 @@ import pwd
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.support import processes
+from tests.support.ports import free_port, listens
+
 WANTED = pytest.mark.skipif(not os.environ.get("BENCH_TEST_CLOUD"), reason="make test-cloud runs it")
-BIN = Path(sys.executable).parent
+BIN, ROOT = Path(sys.executable).parent, Path(__file__).parents[2]
 # Stands with each user made here, and tells them from those of the machine's owner.
 COMMENT = "made by the tests of bench"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -172,8 +174,10 @@ def sky_home(folder: Path, **variables: str) -> Iterator[dict[str, str]]:
         yield environment | variables
     finally:
         # SkyPilot's workers overwrite their environment; they are known by the session of the server they serve.
-        sessions = {os.getsid(pid) for pid in processes(lambda pid: _home_of(pid) == str(folder))} - {os.getsid(0)}
-        stop(lambda pid: _home_of(pid) == str(folder) or os.getsid(pid) in sessions)
+        sessions = {os.getsid(pid) for pid in processes.alive(lambda pid: _home_of(pid) == str(folder))} - {
+            os.getsid(0)
+        }
+        processes.stop(lambda pid: _home_of(pid) == str(folder) or os.getsid(pid) in sessions)
 
 
 def catalogue(home: Path, cloud: str, **tables: str) -> None:
@@ -190,21 +194,28 @@ def make_key(path: Path) -> str:
     return path.with_suffix(".pub").read_text()
 
 
-def run_sky(environment: Mapping[str, str], *words: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
-    """Call `sky`, from the repository's root. Raises AssertionError with its output where it fails."""
-    done = subprocess.run(
-        [BIN / "sky", *words],
-        cwd=Path(__file__).parents[2],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-    assert done.returncode == 0, f"sky {' '.join(words)}: exit code {done.returncode}\n{done.stdout[-6000:]}"
-    return done
+def run(words: Sequence[str | Path], environment: Mapping[str, str], seconds: float = 900) -> str:
+    """What a command prints, called from the root. Raises AssertionError with it if it fails or takes longer."""
+    with tempfile.TemporaryFile("w+", errors="replace") as out:
+        process = subprocess.Popen(
+            words,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code: int | str = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            code = f"none after {seconds:.0f} s"
+        out.seek(0)
+        printed = out.read()
+    assert code == 0, f"{shlex.join(map(str, words))}: exit code {code}\n{printed[-6000:]}"
+    return printed
 
 
 def anybodys_python() -> Path:
@@ -213,19 +224,6 @@ def anybodys_python() -> Path:
         if python.exists() and all(folder.stat().st_mode & 0o005 == 0o005 for folder in (python, *python.parents)):
             return python
     raise RuntimeError(f"{sys.executable} may be run by its owner only; apt-get install python3 python3-venv")
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether somebody listens on a port of the loopback."""
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for(holds: Callable[[], bool], seconds: float, what: str) -> None:
@@ -245,7 +243,7 @@ def _remove(user: str) -> None:
             raise RuntimeError(
                 f"this machine has a user {user} that is not of these tests; they run on another machine"
             )
-        stop(lambda pid: Path(f"/proc/{pid}").stat().st_uid == account.pw_uid)
+        processes.stop(lambda pid: Path(f"/proc/{pid}").stat().st_uid == account.pw_uid)
         _account("userdel", "--remove", user)
         for left in Path("/tmp").iterdir():
             with suppress(OSError):
@@ -260,37 +258,9 @@ def _account(*words: str | Path) -> None:
         subprocess.run(words, check=True, capture_output=True)
 
 
-def processes(ours: Callable[[int], bool]) -> list[int]:
-    """The ids of the processes that are ours and have not ended."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError):  # it has ended by itself
-            if entry.name.isdecimal() and int(entry.name) != os.getpid() and ours(int(entry.name)):
-                found.append(int(entry.name))
-    return [pid for pid in found if not _is_zombie(pid)]
-
-
-def stop(ours: Callable[[int], bool]) -> None:
-    """End the processes that are ours, by their ids, until none is left."""
-    for _ in range(50):
-        alive = processes(ours)
-        if not alive:
-            return
-        for pid in alive:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.1)
-
-
 def _home_of(pid: int) -> str | None:
     variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return next((line[5:].decode() for line in variables if line.startswith(b"HOME=")), None)
-
-
-def _is_zombie(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return True
 
 
 def _copied(source: Path, to: Path) -> Path:

@@ -24,10 +24,10 @@ import pytest
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.store import open_store, read_all
 from tests.skypilot import local_aws, loopback
+from tests.skypilot.loopback import ROOT
 from tests.support import seaweedfs
 
 pytestmark = [loopback.WANTED, pytest.mark.slow, pytest.mark.usefixtures("able")]
-ROOT = Path(__file__).parents[2]
 # On the machine, in the checkout that SkyPilot put there.
 _BENCH = """\
 #!/bin/sh
@@ -98,19 +98,16 @@ def test_a_launch_on_demand_ends_in_a_report_of_its_lease(
     environment = {**aws.environment, "BENCH_STORE": str(tmp_path / "collected")}
     environment["PATH"] = f"{loopback.BIN}{os.pathsep}{environment['PATH']}"
     try:
-        done = subprocess.run(
-            ["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=900
-        )
+        out = loopback.run(["bash", "-c", line], environment)
     finally:
-        loopback.run_sky(aws.environment, "down", "-y", "bench-v100")
+        loopback.run([loopback.BIN / "sky", "down", "-y", "bench-v100"], aws.environment)
         aws.switch_off()
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert aws.running() is None
     instance = aws.instances()[-1]
     assert {"Key": "bench-lease", "Value": "by-hand"} in instance["Tags"]
-    assert f"The records are in {bucket}: bench report --store {bucket}" in done.stdout
+    assert f"The records are in {bucket}: bench report --store {bucket}" in out
     # The machine's folder is empty: they come from the log that SkyPilot keeps of the job.
-    assert "3 records came from bench-v100, 0 already known, 0 damaged" in done.stdout
+    assert "3 records came from bench-v100, 0 already known, 0 damaged" in out
     assert _records(str(tmp_path / "collected")) == _records(bucket)
     (opened,), (closed,), (run,) = _records(bucket)
     assert (opened.provider, opened.zone, opened.instance_type) == ("aws", local_aws.ZONE, "p3.2xlarge")
@@ -170,7 +167,7 @@ def test_a_machine_that_goes_unwatched_leaves_its_records_in_the_log_of_the_laun
             aws.terminate()
             launch.wait(900)
     finally:
-        loopback.run_sky(aws.environment, "down", "-y", "unwatched")
+        loopback.run([loopback.BIN / "sky", "down", "-y", "unwatched"], aws.environment)
     _collect(aws, "--log", str(log), store=tmp_path / "store")
     (opened,), _, runs = _records(str(tmp_path / "store"))
     assert [run.seed for run in runs][:2] == [0, 1]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.skypilot import loopback
+from tests.support import ports, processes
 
 GPUS = ("V100", "A100", "H100")
 NODES = {"v100": "V100", "v100-2": "V100", "a100": "A100", "h100": "H100"}
@@ -59,7 +60,9 @@ class Slurm:
 
     def jobs(self) -> list[str]:
         """The jobs that run or wait, a line each."""
-        return self._ask("squeue", "--noheader", "--format=%j %T %N").splitlines()
+        # Not those that are over, and whose node is being cleaned.
+        states = "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED"
+        return self._ask("squeue", "--noheader", states, "--format=%j %T %N").splitlines()
 
     def drain(self, node: str) -> None:
         """Give the node to nobody."""
@@ -114,7 +117,7 @@ def slurm(folder: Path, **variables: str) -> Iterator[Slurm]:
         cluster = Slurm(environment, machine, config)
         _configure(config)
         # A job's keeper outlives the daemons when its job will not end.
-        stack.callback(loopback.stop, lambda pid: f"SLURM_CONF={config}".encode() in _environment(pid))
+        stack.callback(processes.stop, lambda pid: f"SLURM_CONF={config}".encode() in _environment(pid))
         _start(stack, "munged", "--foreground", "--force", *_munge(config.parent), folder=config.parent)
         loopback.wait_for((config.parent / "munge.socket").exists, 60, "munged")
         _start(stack, "slurmctld", "-D", "-f", str(config), folder=config.parent)
@@ -165,12 +168,12 @@ def _configure(config: Path) -> None:
     for name, gpu in NODES.items():
         (folder / f"spool.{name}").mkdir()
         nodes.append(
-            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={loopback.free_port()} "
+            f"NodeName={name} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port={ports.free_port()} "
             f"CPUs=4 RealMemory=6000 Gres=gpu:{gpu.lower()}:1 State=UNKNOWN"
         )
         devices.append(f"NodeName={name} Name=gpu Type={gpu.lower()} File=/dev/null")
     config.write_text(
-        _CONFIG.format(host=socket.gethostname(), port=loopback.free_port(), folder=folder, nodes="\n".join(nodes))
+        _CONFIG.format(host=socket.gethostname(), port=ports.free_port(), folder=folder, nodes="\n".join(nodes))
     )
     (folder / "gres.conf").write_text("\n".join(devices) + "\n")
 
