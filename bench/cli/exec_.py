@@ -17,7 +17,7 @@ from bench.cli.parts.common import (
     recording_options,
     seed_option,
 )
-from bench.cli.parts.job_cost import lease_cost_text, lease_hourly, lease_part, run_cost_text
+from bench.cli.parts.job_cost import lease_cost_shown, lease_hourly, lease_part, run_cost_text
 from bench.errors import UsageError
 from bench.lease.lease import acquire_lease
 from bench.lease.machine import MachineOptions
@@ -25,7 +25,7 @@ from bench.measure.program import ProgramRequest, measure_program, outcome
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.nodes import node_of
 from bench.programs.running.follower import follow_or_say
-from bench.record.documents import Phase, Run
+from bench.record.documents import Run
 from bench.store import open_store
 from bench.text import duration
 
@@ -120,17 +120,13 @@ def exec_(
     opened_store.check_writable()
     hourly = lease_hourly(lease, opened_store)
     done: list[Run] = []
-    phases: list[Phase] = []
     sys.stdout.flush()  # the program writes to the same descriptor
-    try:
+    with lease_cost_shown(lease, opened_store, shown=show_cost) as phases:
         for run, key in measure_program(request, os.environ, lease_part(lease), opened_store, echo=echo):
             done.append(run)
             phases += run.phases
             if not quiet or run.status != "completed":
                 click.echo(f"bench: {outcome(run)}{run_cost_text(run, hourly)}; {key}", err=True)
-    finally:
-        if show_cost:
-            click.echo(lease_cost_text(lease, opened_store, phases), err=True)
     _exit(done)
 
 
