@@ -173,9 +173,9 @@ class Run(Document):
     def device_name(self) -> str:
         """The device's own name; a processor's with the quota beside it, which makes it another machine."""
         quota = self.environment.cpu_quota
-        return (
-            self.device.name if self.device.kind == "cuda" or quota is None else f"{self.device.name}, quota {quota:g}"
-        )
+        if self.device.kind == "cuda" or quota is None:
+            return self.device.name
+        return f"{self.device.name}, quota {quota:g}"
 
     @property
     def valid(self) -> bool:

@@ -46,10 +46,8 @@ def fingerprints(
             for connection in wait(list(waited_for), _LOOK_S):
                 assert isinstance(connection, Connection)
                 index = waited_for.pop(connection)
-                try:
+                with suppress(EOFError, OSError):  # it died
                     taken[index] = connection.recv()
-                except (EOFError, OSError):  # it died
-                    continue
     finally:
         for process, connection in started:
             process.kill()  # it holds nothing that a kill could damage
