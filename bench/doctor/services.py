@@ -10,7 +10,7 @@ from bench.billing.offers.skypilot import installed
 from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, DataError
 from bench.programs.host import home
-from bench.store import ROOT, FolderStore, open_store, spool_folder, spools
+from bench.store import LEASES, FolderStore, open_store, spool_folder, spools
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 from bench.text import plural
 from bench.variables import SPOOL
@@ -54,7 +54,7 @@ def store(context: Context) -> Iterator[Finding]:
     try:
         opened = open_store(context.store)
         if context.purpose == "report":
-            next(opened.keys(f"{ROOT}/leases/"), None)
+            next(opened.keys(LEASES), None)
         elif isinstance(opened, FolderStore):
             opened.check_place()
         else:

@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 
 from bench.errors import RecordError, StoreError
 from bench.record.documents import new_id, run_key, utc_now
-from bench.store import ROOT, FolderStore, Store, other_content, read_documents, read_leases
+from bench.store import LEASES, RUNS, FolderStore, Store, other_content, read_documents, read_leases
 from bench.store.compact.layer import (
     FILE_SHA256,
     FOLDER,
     READ_SCHEMA,
-    RUNS,
     SCHEMA,
     FolderLayer,
     Layer,
@@ -112,7 +111,7 @@ def compact(store: Store) -> Compaction:
     layer = _layer(store)
     if layer is None:
         raise StoreError(f"store {store.name}: cannot hold a compact layer; give a folder or s3://bucket/prefix")
-    next(store.keys(f"{ROOT}/leases/"), None)  # a store that does not exist, perhaps misspelled, is not created
+    next(store.keys(LEASES), None)  # a store that does not exist, perhaps misspelled, is not created
     with layer.alone():
         return _compact(store, layer)
 
