@@ -209,7 +209,7 @@ def _found(check: Check) -> Cell:
         return NOT_APPLICABLE
     lines = [significant(check.factor)]
     if check.interval:
-        lines.append(f"[{significant(check.interval.low)}, {significant(check.interval.high)}]")
+        lines.append(check.interval.text())
     if check.claim.metric.startswith("cost"):  # "a quarter" is said of A/B
         lines.append(f"(A/B {significant(1 / check.factor)})")
     return tuple(lines)

@@ -209,9 +209,7 @@ def _shown(check: OwnCheck) -> str | tuple[str, str]:
     if check.found is None:
         return NOT_APPLICABLE
     value = f"{significant(check.found)} {check.unit}".rstrip()
-    if check.interval is None:
-        return value
-    return (value, f"[{significant(check.interval.low)}, {significant(check.interval.high)}]")
+    return (value, check.interval.text()) if check.interval else value
 
 
 def own_json(checks: Sequence[OwnCheck]) -> str:

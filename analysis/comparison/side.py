@@ -238,8 +238,7 @@ def _time(side: Side, policy: str) -> str:
     median, interval = median_of(times.tolist(), by_machine(side.runs, times))
     if median is None:
         return "median time unknown"
-    between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
-    return f"median {significant(median)} s{between}"
+    return f"median {significant(median)} s{f' {interval.text()}' if interval else ''}"
 
 
 def _machines(side: Side) -> str:

@@ -229,7 +229,7 @@ def _hits_row(group: Group, hits: Hits) -> tuple[str, ...]:
         str(count),
         str(hits.n),
         percent(count / hits.n),
-        f"[{percent(hits.interval.low)}, {percent(hits.interval.high)}]",
+        hits.interval.text(percent),
         *(NOT_APPLICABLE if time is None else significant(time) for time in times),
     )
 
@@ -248,4 +248,4 @@ def _not_drawn(groups: Sequence[Group], shown: Sequence[Group], why: str) -> lis
 
 
 def _between(interval: Interval | None) -> str:
-    return NOT_APPLICABLE if interval is None else f"[{significant(interval.low)}, {significant(interval.high)}]"
+    return NOT_APPLICABLE if interval is None else interval.text()

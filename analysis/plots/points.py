@@ -98,8 +98,8 @@ def of_reading(group: Group, run: Run, last: Reading) -> str:
 
 def of_hits(group: Group, hits: Hits) -> str:
     """Of a row's staircase: the share that hit in the end, and by when half of all runs had."""
-    count, interval = len(hits.seconds), hits.interval
-    share = f"{percent(count / hits.n)} [{percent(interval.low)}, {percent(interval.high)}]"
+    count = len(hits.seconds)
+    share = f"{percent(count / hits.n)} {hits.interval.text(percent)}"
     half = hits.quantile(0.5)
     return _lines(
         group.name,
@@ -122,7 +122,7 @@ def of_phase(phases: LeasePhases, part: str) -> str:
 def _estimate(value: float | None, interval: Interval | None) -> str:
     if value is None:
         return UNKNOWN
-    return significant(value) + (f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else "")
+    return f"{significant(value)} {interval.text()}" if interval else significant(value)
 
 
 def _lines(*lines: str) -> str:

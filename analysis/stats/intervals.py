@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special  # not scipy.stats, which takes longer to import than a report to make
 
 from analysis.stats.bootstrap import bca
+from bench.text import significant
 
 # Values, or values by machine.
 T = TypeVar("T", list[float], list[list[float]])
@@ -39,6 +40,10 @@ class Interval(NamedTuple):
     low: float
     high: float
     method: str
+
+    def text(self, show: Callable[[float], str] = significant) -> str:
+        """`[low, high]`, each end as `show` writes it."""
+        return f"[{show(self.low)}, {show(self.high)}]"
 
     @property
     def inverse(self) -> Interval:
