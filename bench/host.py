@@ -139,7 +139,7 @@ def nvidia_driver(
 
 
 def _gpus_are_hidden() -> bool:
-    # CUDA reads no further than to the first word that names none.
+    # CUDA ignores whatever follows the first word that names no device.
     return os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip() in _HIDE_ALL
 
 

@@ -244,6 +244,6 @@ class Amount:
 
 
 def total(amounts: Iterable[Amount]) -> Amount | None:
-    """All of them together; None where there are none. Raises ValueError for amounts in several currencies."""
+    """The sum of `amounts`; None where there are none. Raises ValueError for amounts in several currencies."""
     listed = list(amounts)
     return reduce(add, listed) if listed else None

@@ -47,6 +47,6 @@ class Finding:
 
     @classmethod
     def of_error(cls, name: str, error: Exception, *, fails: bool = True) -> Finding:
-        """The finding that an error of ours is: what stands before its first semicolon, and behind it what to do."""
+        """The finding for an error of ours, whose message says what is wrong and, behind a semicolon, what to do."""
         found, _, remedy = str(error).partition("; ")
         return cls(name, found, remedy.removeprefix("or ") or "see docs/commands.md", fails)
