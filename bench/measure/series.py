@@ -221,7 +221,7 @@ class Measurement:
         except Exception as error:
             if len(self.trainers) == 1 or not is_out_of_memory(error):
                 raise
-        # Here, where the error has let go of what was tried.
+        # Not inside `except`: the error would keep the memory of what was tried.
         self.progress.note(f"the GPU has no room for {recipe.name} beside others, which are made ready anew later")
         self._release(*self.trainers)
         self.trainers[recipe.name] = self._build(recipe)

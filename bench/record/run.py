@@ -86,7 +86,7 @@ class Device(Part):
 
     @property
     def alike(self) -> str:
-        """A text that like devices share: all but `compared`, which each process measures anew."""
+        """A text that is the same for devices that compute alike: all but `compared`, which each process measures."""
         return self.model_dump_json(exclude={"compared"})
 
 
