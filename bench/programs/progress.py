@@ -47,7 +47,7 @@ class Watched:
         at = self.started + (wall - self.started_wall)
         if not self.started - slack <= at or at > now + slack:
             return None
-        return min(max(at, self.started), now) if now == now else at
+        return at if math.isnan(now) else min(max(at, self.started), now)
 
     def at_change(self, changed: int, now: float) -> float | None:
         """The same of a file's last change, `changed`, in nanoseconds since 1970."""

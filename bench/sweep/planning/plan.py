@@ -32,13 +32,15 @@ _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is less useful than a lat
 
 @dataclass(frozen=True)
 class CellPlan:
-    """One cell. `offer` is what it would rent, the cheapest that fits (of prices that may be ranked), of an ordered
-    list for its first machine; None: no source has a price. `dearest` is the most expensive that may come in its place.
+    """The plan of one cell.
 
-    `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
-    `why` says why. `cost` is what is expected and `most` its upper bound, that of `dearest`, unknown where the price or
-    the time of a machine is that may be rented in its place; `most_s`, in seconds, where such a time is.
-    An offer is that of all `nodes` together, `gpus` are of one of them. `whole`: a run to the end of a sampled program.
+    `offer` is what it would rent, all `nodes` together: the cheapest that fits, of an ordered list the cheapest of its
+    first machine; None if no source has a price. `dearest` is the most expensive that may be rented in its place.
+    `gpu` and `gpus` are those of one machine; None and 0 of one without.
+
+    `time` and `cost` are expected, None if unknown, and `why` says why. `most` is the upper bound of the cost, that of
+    `dearest`, and `most_s` that of the time, s; unknown if any machine's is that may be rented instead. `whole` is a
+    run to the end of a sampled program.
     """
 
     cell: Cell
