@@ -15,9 +15,8 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 from bench.programs.progress import NUMBER, Fields, Pairs, Point, Source, Watched, as_number, kind_of
-from bench.programs.reading.counts import counts_of, likely_counts, without_counts
+from bench.programs.reading.counts import counts_of, likely_counts, numbered, without_counts
 from bench.programs.reading.keras import Bar, Bars, bar_of, begins_epoch
-from bench.programs.reading.numbered import numbered
 from bench.programs.reading.scope import is_result, message, part_of, sections, within
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
