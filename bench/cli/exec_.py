@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -30,6 +29,10 @@ from bench.store import open_store
 from bench.text import duration
 
 
+def _seconds(text: str) -> float:
+    return duration(text).total_seconds()
+
+
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument(
     "command",
@@ -46,12 +49,12 @@ from bench.text import duration
 @click.option("--name", metavar="NAME", help="Name in reports.  [default: the script's]")
 @click.option("--steps", type=click.IntRange(1), help="Take a sample: stop the program after this many steps.")
 @click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run, if the program does not show it.")
-@click.option("--timeout", callback=parsed(duration), metavar="90m", help="Fail a run that takes longer.")
+@click.option("--timeout", callback=parsed(_seconds), metavar="90m", help="Fail a run that takes longer.")
 @click.option(
     "--grace",
     default=f"{GRACE_S:g}s",
     show_default=True,
-    callback=parsed(duration),
+    callback=parsed(_seconds),
     metavar="TIME",
     help="Time from SIGTERM to SIGKILL when stopping the program.",
 )
@@ -75,8 +78,8 @@ def exec_(
     name: str | None,
     steps: int | None,
     total_steps: int | None,
-    timeout: Any,
-    grace: Any,
+    timeout: float | None,
+    grace: float,
     patterns: dict[str, str],
     folders: tuple[Path, ...],
     store: str,
@@ -106,8 +109,8 @@ def exec_(
         stops_at_target=stop_at_target,
         steps=steps,
         total_steps=total_steps,
-        timeout=timeout.total_seconds() if timeout else None,
-        grace=grace.total_seconds(),
+        timeout=timeout,
+        grace=grace,
         quiet=quiet,
     )
     node = node_of(os.environ)
