@@ -96,11 +96,10 @@ def _differing(tables: dict[str, pa.Table]) -> list[RecordError]:
     return errors
 
 
-def read_compact(store: Store, columns: list[str] | None = None) -> pa.Table:
-    """The compact layer as a table of READ_SCHEMA (or some of its columns); empty if there is none."""
-    columns = SCHEMA.names if columns is None else columns
+def read_compact(store: Store) -> pa.Table:
+    """The compact layer as a table of READ_SCHEMA; empty if there is none."""
     layer = _layer(store)
-    return layer.table(columns) if layer else READ_SCHEMA.empty_table().select(columns)
+    return layer.table(SCHEMA.names) if layer else READ_SCHEMA.empty_table()
 
 
 def compact(store: Store) -> Compaction:
