@@ -15,8 +15,16 @@ import pandas as pd
 
 from analysis.claims.claim import Verdict, plain_found, verdict_of
 from analysis.claims.own_claim import OwnClaim
-from analysis.comparison.machine_types import on_shared_types, several_types
-from analysis.comparison.qualifications import conditions, design, doubts, in_common, interleaved, unlike
+from analysis.comparison.qualifications import (
+    conditions,
+    design,
+    doubts,
+    in_common,
+    interleaved,
+    on_shared_types,
+    several_types,
+    unlike,
+)
 from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.published.trials.importer import is_share

@@ -10,9 +10,17 @@ from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
-from analysis.comparison.machine_types import on_shared_types
 from analysis.comparison.metrics import Finding, compare_metric
-from analysis.comparison.qualifications import METRICS, Metric, conditions, design, doubts, in_common, shown
+from analysis.comparison.qualifications import (
+    METRICS,
+    Metric,
+    conditions,
+    design,
+    doubts,
+    in_common,
+    on_shared_types,
+    shown,
+)
 from analysis.comparison.side import Side, about, select, side_counts, side_line
 from analysis.frames.runs import Clock, clock_of
 from analysis.stats.intervals import LEVEL, POWER, visible_difference
