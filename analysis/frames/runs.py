@@ -86,12 +86,12 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
     frame["program"] = frame["ended"].notna()
     # A compact layer of before there were programs does not say it: every run was of a recipe, and to an accuracy.
     for name, of_recipes in (("metric", "accuracy"), ("direction", "at least")):
-        frame[name] = _of_like(frame, ["program", name], partial(_unless_recipe, of_recipes), "category")
+        frame[name] = _by_like_rows(frame, ["program", name], partial(_unless_recipe, of_recipes), "category")
     frame["final"] = frame["final"].where(frame["program"], frame["accuracy"])
-    frame["source_sha256"] = _of_like(frame, ["source_sha256"], _comparable, "category")
-    frame["machine"] = _of_like(frame, ["device_count", "device"], _machine, "category")
-    frame["instance"] = _of_like(frame, ["provider", "instance_type"], _instance, "category")
-    frame["hourly"] = _of_like(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
+    frame["source_sha256"] = _by_like_rows(frame, ["source_sha256"], _comparable, "category")
+    frame["machine"] = _by_like_rows(frame, ["device_count", "device"], _machine, "category")
+    frame["instance"] = _by_like_rows(frame, ["provider", "instance_type"], _instance, "category")
+    frame["hourly"] = _by_like_rows(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
     if {"host_id", "gpu_ids"} <= set(frame.columns):
         frame["host_id"] = one_host(frame["host_id"], frame["gpu_ids"])
     _add_what_is_done_once(frame)
@@ -136,8 +136,8 @@ def _dtype(name: str, column: flat.Column) -> Any:
     return "category" if shared else DTYPES.get(column.type.__name__, object)
 
 
-def _of_like(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:
-    """What `made` makes of the `columns` of each row: worked out once for rows that are alike, as most of a million."""
+def _by_like_rows(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:
+    """What `made` makes of the `columns` of each row, called once for rows that are alike, as most of a million are."""
     like = frame.groupby(columns, dropna=False, sort=False, observed=True).ngroup()
     each = frame.loc[~like.duplicated(), columns].itertuples(index=False, name=None)
     values: pd.Series = pd.Series([made(*row) for row in each], dtype=dtype)

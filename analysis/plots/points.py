@@ -67,8 +67,8 @@ def pareto_fronts(groups: Iterable[Group]) -> list[list[Group]]:
     return [pareto_front(rivals) for _, rivals in groupby(sorted(groups, key=task), task)]
 
 
-def of_point(group: Group) -> str:
-    """Of a row among times and dollars: time, cost, and how often it hit."""
+def point_tip(group: Group) -> str:
+    """The tooltip of a row in the scatter plot: time, cost, and how often it hit."""
     row = group.row
     cost = f"median train cost: {UNKNOWN}"
     if is_what_if(group):
@@ -84,20 +84,20 @@ def of_point(group: Group) -> str:
     return _lines(f"{group.name}{published}", *lines)
 
 
-def of_group(group: Group) -> str:
-    """Of the lines of a row's runs: how many there are, and where they end."""
+def group_tip(group: Group) -> str:
+    """The tooltip of the lines of a row's runs: how many hit, and where they end on average."""
     row = group.row
     accuracy = [] if row.accuracy is None else [f"mean accuracy: {100 * row.accuracy:.2f} %"]
     return _lines(group.name, f"{row.hits:,} of {plural(row.runs, 'run')} at the target", *accuracy)
 
 
-def of_reading(group: Group, run: Run, last: Reading) -> str:
-    """Of the end of a run's line."""
+def reading_tip(group: Group, run: Run, last: Reading) -> str:
+    """The tooltip of the end of a run's line."""
     return _lines(group.name, f"seed {run.seed}: {100 * last.accuracy:.2f} % after {significant(last.seconds)} s")
 
 
-def of_hits(group: Group, hits: Hits) -> str:
-    """Of a row's staircase: the share that hit in the end, and by when half of all runs had."""
+def hits_tip(group: Group, hits: Hits) -> str:
+    """The tooltip of a row's step curve: the share that hit in the end, and by when half of all runs had."""
     count = len(hits.seconds)
     share = f"{percent(count / hits.n)} {hits.interval.text(percent)}"
     half = hits.quantile(0.5)
@@ -108,8 +108,8 @@ def of_hits(group: Group, hits: Hits) -> str:
     )
 
 
-def of_phase(phases: LeasePhases, part: str) -> str:
-    """Of a part of a lease's bar: seconds, its share, and what it cost."""
+def phase_tip(phases: LeasePhases, part: str) -> str:
+    """The tooltip of a part of a lease's bar: seconds, its share, and what it cost."""
     seconds = phases.seconds[part]
     cost = phases.cost(seconds)
     return _lines(
