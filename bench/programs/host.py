@@ -74,7 +74,7 @@ def _seen(gpu: Gpu, slices: Sequence[tuple[Gpu, Gpu]]) -> Gpu:
 
 
 def _all_gpus() -> list[Gpu] | None:
-    """Those of the host, along the bus; None where it has some and does not say which."""
+    """The GPUs of the host, in order of the bus; None where it has some and does not say which."""
     try:
         cells = [[cell.strip() for cell in line.split(",")] for line in _lines_of(_QUERY)]
     except subprocess.TimeoutExpired:

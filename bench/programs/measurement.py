@@ -156,7 +156,7 @@ def _phases(watch: Watch, outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) -> list[dict[str, Any]]:
-    """Those of the target; without one, what every metric was at the end."""
+    """The evaluations of the target; without one, a single one of what every metric was at the end."""
     track = watch.target()
     if job.target and track:
         shown, first = track.evaluations.items(), track.first_hit

@@ -50,7 +50,7 @@ class Watched:
         return at if math.isnan(now) else min(max(at, self.started), now)
 
     def at_change(self, changed: int, now: float) -> float | None:
-        """The same of a file's last change, `changed`, in nanoseconds since 1970."""
+        """The time of a file's last change, `changed`, in nanoseconds since 1970, on the runner's clock; see `at`."""
         return self.at(changed / _SECOND, now, _TICK_S if changed % _SECOND else FILE_SLACK_S)
 
 

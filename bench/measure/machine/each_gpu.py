@@ -30,7 +30,7 @@ def fingerprints(
     size: Size | None = None,
     limit_s: float = LIMIT_S,
 ) -> list[Fingerprint]:
-    """Those of the first `count` GPUs, in torch's order.
+    """The fingerprints of the first `count` GPUs, in torch's order.
 
     One that fails, or has none within `limit_s`, is without rates, as all are once `stopped`. With `kind` "cpu" each is
     of a process on the processor.

@@ -74,7 +74,7 @@ def counts_of(text: str, part: str | None) -> Pairs:
 
 
 def counts_before(text: str, part: str | None) -> Pairs:
-    """The same of what stands before an object in its line: `step 120: {…}`; nothing of a bar."""
+    """What is counted in front of an object in its line, `step 120: {…}`; nothing of a bar."""
     return [] if "%|" in text else counts_of(message(text), part)
 
 

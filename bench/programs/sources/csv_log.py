@@ -59,7 +59,7 @@ class _File:
         self._before: tuple[int, int] | None = None  # length and checksum of what is of before the run
 
     def leave(self) -> None:
-        """Its present content is from before the run."""
+        """Take the present content for that of an earlier run."""
         data = self._data()
         self._before = len(data), zlib.crc32(data)
 

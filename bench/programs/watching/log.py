@@ -42,7 +42,7 @@ class Values:
     other: int = 0
 
     def add(self, value: float, part: str | None) -> None:
-        """One more, of a line of that part."""
+        """Add a value from a line of that part: training, evaluation or None."""
         self.evaluated += part == "evaluation"
         self.other += part is None
         self.first = value if not self.count else self.first

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Subsampled(Generic[T]):
-    """Of all items the first, the last, and evenly spaced ones between: at most `most`, at least half of that."""
+    """A subsample of all items: the first, the last, and evenly spaced ones between; from half of `most` to `most`."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -177,7 +177,7 @@ class Watch:
         return (believed.last.step, believed.unit) if own != believed.unit else None
 
     def _best(self, delivers: Callable[[Track], bool], names: Collection[str] = ()) -> Track | None:
-        """That of the first source that delivers, of those called `names` where some are given."""
+        """The first track that delivers, of the sources called `names` where some are given."""
         tracks = (track for track in self.tracks if not names or track.source in names)
         return next(filter(delivers, tracks), None)
 

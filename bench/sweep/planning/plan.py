@@ -70,7 +70,7 @@ class CellPlan:
 
     @property
     def most_dollars(self) -> Decimal | None:
-        """Its upper bound."""
+        """The upper bound of the cost of the whole cell."""
         return self.most.amount if self.most else None
 
     @property
@@ -106,7 +106,7 @@ class Plan:
 
     @property
     def most_dollars(self) -> Decimal | None:
-        """Its upper bound; None if that of one of them is unknown."""
+        """The upper bound of these costs; None if that of one cell is unknown."""
         known = [cell for cell in self.cells if cell.dollars is not None]
         return None if any(cell.most_dollars is None for cell in known) else _sum(cell.most_dollars for cell in known)
 
@@ -123,7 +123,7 @@ class Plan:
 
     @property
     def most_seconds(self) -> float | None:
-        """Its upper bound."""
+        """The upper bound of these seconds; None if that of one cell is unknown."""
         known = [cell.most_s for cell in self.cells if cell.most_s is not None]
         rounds = ceil(len(self.cells) / (self.sweep.parallel or len(self.cells)))
         return rounds * max(known) if len(known) == len(self.cells) else None
