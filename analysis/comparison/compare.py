@@ -149,7 +149,7 @@ def as_sentences(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """The same, with the findings in a table in GitHub's Markdown."""
+    """The comparison in GitHub's Markdown, with the findings in a table."""
     columns: tuple[Column[Finding], ...] = (
         Column("metric", lambda finding: finding.metric, numeric=False),
         Column("finding", lambda finding: finding.text, numeric=False),

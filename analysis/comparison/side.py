@@ -101,7 +101,7 @@ def by_run(runs: pd.DataFrame, values: Iterable[Any]) -> pd.Series[float]:
 
 
 def partners(a: pd.Series[float], b: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]]:
-    """Of values of by_run of two sides, those that have a partner on the other, in one order."""
+    """The values of `by_run` of two sides that have a partner on the other, in one order."""
     pairs = pd.concat([a, b], axis=1, join="inner")
     return pairs.iloc[:, 0], pairs.iloc[:, 1]
 

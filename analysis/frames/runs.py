@@ -234,7 +234,7 @@ def load(stores: Iterable[Store], *, without: Collection[str] = ()) -> tuple[pd.
 
 
 def load_apart(stores: Iterable[Store]) -> tuple[list[pd.DataFrame], list[RecordError]]:
-    """The same, with a frame for each store, which has all of that store's runs."""
+    """Like `load`, with a frame for each store, which has all of that store's runs."""
     tables, errors = read_tables(list(stores))
     return [_frame([table]) for table in tables], errors
 

@@ -49,7 +49,7 @@ def cannot_be_placed(group: Group) -> str | None:
 
 
 def pareto_front(groups: Iterable[Group]) -> list[Group]:
-    """Those that no other of the groups beats in both cost and time, cheapest first."""
+    """The groups that no other one beats in both cost and time, cheapest first."""
     best: list[Group] = []
     for group in sorted(groups, key=lambda group: (group.row.train_cost or 0, time_of(group))):
         if not best or time_of(group) < time_of(best[-1]):

@@ -47,7 +47,7 @@ class Interval(NamedTuple):
 
     @property
     def inverse(self) -> Interval:
-        """That of 1 / a positive number whose interval this is."""
+        """The interval of 1 / x, for a positive x whose interval this is."""
         return Interval(1 / self.high, 1 / self.low if self.low else math.inf, self.method)
 
 

@@ -95,7 +95,7 @@ def paired_ratio_of_types(pairs: Sequence[tuple[Sequence[float], Sequence[float]
 
 
 def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, Interval | None]:
-    """The same where runs have no partners: of each machine its median above over its median below."""
+    """Like `paired_ratio_of_types` where runs have no partners: a machine's median above over its median below."""
     for above, below in sides:
         _check([above, below])
     shown = [math.log(float(np.median(above)) / float(np.median(below))) for above, below in sides]
@@ -131,7 +131,7 @@ def _resampled(groups: Groups) -> bool:
 
 
 def _fit(groups: Groups) -> Fit:
-    """Of the medians, on logarithms: machines differ in per cent."""
+    """The fit of the machines' medians, on logarithms: machines differ in per cent."""
     shown = [math.log(estimate(median, [group])) for group in groups]
     return fit(shown, _variances(groups))
 

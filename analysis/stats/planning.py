@@ -92,7 +92,7 @@ def power_table(asked: Question) -> Table[Needed]:
 
 
 def power_json(asked: Question) -> str:
-    """The same, with the spreads that were assumed."""
+    """The rows of `power_table` as JSON, with the spreads that were assumed."""
     rows = [{"runs": row.runs, "machines": row.machines, "all_runs": row.all_runs} for row in answers(asked)]
     content = {**asked._asdict(), "power": POWER, "level": LEVEL, "between": BETWEEN, "within": WITHIN, "needed": rows}
     return json.dumps({"schema_version": 1, **content}, indent=2, ensure_ascii=False) + "\n"
