@@ -32,7 +32,7 @@ from analysis.stats.intervals import TAIL, Interval, too_few
 from bench.errors import UsageError
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
 
-# Of the JSON. Raise it with any change of a key's name or meaning.
+# The version of the JSON: raise it with any change of a key's name or meaning.
 # 1  2026-11-26  first version.
 SCHEMA_VERSION: Final = 1
 

@@ -34,7 +34,7 @@ __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "sel
 _ROUNDING = 1e-15
 Format = Literal["table", "markdown", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-# Of the JSON. Raise it with any change of a name or meaning.
+# The version of the JSON: raise it with any change of a name or meaning.
 # 1  2026-11-22  first version.
 SCHEMA_VERSION: Final = 1
 

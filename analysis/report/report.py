@@ -141,7 +141,7 @@ def build_report(
     chosen = chosen_entries(documents, which, claim=recipes)
     shown = chosen if most is None else shortlist(chosen, most)
     whole = whole_runs(frame)
-    # Of programs that mark no phases alone there is nothing to say under another clock.
+    # Where all runs are of programs that mark no phases, no other clock has times for them.
     if len(whole) and not shown and clock_of(whole, policy) == "cold":
         policy = "cold"
     several = published if which in ("stored", "all") else []

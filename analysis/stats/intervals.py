@@ -30,7 +30,7 @@ BOOTSTRAP_UNTIL = 1000
 MEDIAN_FROM = 6
 POWER = 0.8
 _BCA = "BCa bootstrap"
-# Of a noncentrality so small nothing is seen beyond chance, and at 0 scipy's formula breaks down.
+# With a noncentrality so small nothing is seen beyond chance, and at 0 scipy's formula breaks down.
 _UNSEEN = 1e-9
 
 

@@ -23,7 +23,7 @@ from analysis.stats.resampling import (
     replicates,
 )
 
-# Of two machines an interval is 17 times as wide as the machines differ: true, and of no use.
+# An interval from two machines is 17 times as wide as they differ: true, and of no use.
 TYPE_FROM = 3
 # From here on nothing need be assumed of how machines differ; below, resampling them holds the truth too seldom.
 RESAMPLED_FROM = 9

@@ -150,7 +150,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     ended = runs["status"].value_counts()
     completed = runs.loc[runs["status"] == "completed", ["final", "accuracy", "host_id"]]
     final = mean_of(completed, "final")
-    # Of a recipe the two are one.
+    # The target of a recipe is an accuracy, so that the two are one.
     accuracy = mean_of(completed, "accuracy") if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
     seconds, interval = median_of(times.tolist(), by_machine(runs, times))
