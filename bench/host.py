@@ -96,7 +96,7 @@ def _folders(controller: str, proc: Path) -> Iterator[Path]:
 
 def _upwards(path: str, root: str, mount: Path) -> Iterator[Path]:
     # A container may see its cgroup by the host's name for it, and mounted as if it were the root.
-    inside = path.removeprefix(root) if root != "/" and path.startswith(root) else path if root == "/" else ""
+    inside = path if root == "/" else path.removeprefix(root) if path.startswith(root) else ""
     folder = mount / inside.strip("/")
     yield folder
     while folder != mount and ".." not in folder.parts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import add
 
 import numpy as np
 
@@ -101,15 +102,9 @@ def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) 
     shown = [math.log(float(np.median(above)) / float(np.median(below))) for above, below in sides]
     if len(shown) < TYPE_FROM:
         return math.exp(math.fsum(shown) / len(shown)), None
-    variances = [
-        of_above + of_below
-        for of_above, of_below in zip(
-            _variances([above for above, _ in sides]),
-            _variances([below for _, below in sides]),
-            strict=True,
-        )
-    ]
-    ratio, interval = _from_logarithms(fit(shown, variances))
+    all_above, all_below = zip(*sides, strict=True)
+    variances = map(add, _variances(all_above), _variances(all_below))
+    ratio, interval = _from_logarithms(fit(shown, list(variances)))
     return ratio, interval._replace(method=f"within machines, {interval.method}")
 
 
