@@ -31,14 +31,14 @@ def in_threads(work: Callable[[A], B], items: Iterable[A]) -> Generator[B, None,
 
 
 def in_processes(work: Callable[[A], B], items: Iterable[A]) -> Generator[B, None, None]:
-    """The same, by a process for each core; two results for each wait at most. All of it must be picklable."""
+    """The same in processes, one per core, of each of which two results may wait. Everything must be picklable."""
     # Not fork: boto3 and Arrow have started threads by now.
     with ProcessPoolExecutor(cores(), mp_context=multiprocessing.get_context("spawn")) as pool:
         yield from _in_order(pool, work, items, ahead=2 * cores())
 
 
 def answers_within(seconds: float, questions: Mapping[str, Callable[[], A]]) -> Iterator[tuple[str, A]]:
-    """The name and answer of each of `questions` as they come, all asked at once; those later than `seconds` never.
+    """Ask all `questions` at once, and yield the name and answer of each as it comes, for `seconds` at most.
 
     A question must not raise. One that hangs keeps its thread, but neither the caller nor the end of the process.
     """

@@ -96,7 +96,7 @@ def _folders(controller: str, proc: Path) -> Iterator[Path]:
 
 def _upwards(path: str, root: str, mount: Path) -> Iterator[Path]:
     # A container may see its cgroup by the host's name for it, and mounted as if it were the root.
-    inside = path.removeprefix(root) if root != "/" and path.startswith(root) else path if root == "/" else ""
+    inside = path if root == "/" else path.removeprefix(root) if path.startswith(root) else ""
     folder = mount / inside.strip("/")
     yield folder
     while folder != mount and ".." not in folder.parts:
@@ -139,7 +139,7 @@ def nvidia_driver(
 
 
 def _gpus_are_hidden() -> bool:
-    # CUDA reads no further than to the first word that names none.
+    # CUDA ignores whatever follows the first word that names no device.
     return os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0].strip() in _HIDE_ALL
 
 

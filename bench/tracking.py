@@ -36,7 +36,7 @@ def reporting_to(listener: Listener) -> Iterator[None]:
 def tracked(
     items: Iterable[A], what: str, total: int | None = None, size: Callable[[A], int] = lambda _: 1
 ) -> Iterator[A]:
-    """`items` as they are, each reported once it is processed; `what` they are, such as `records`.
+    """Yield `items`, and report each as done when the next is asked for; `what` names them, such as `records`.
 
     An item counts as `size` of `total`; without a total no remaining time can be told.
     """

@@ -16,7 +16,7 @@ from analysis.stats.intervals import MEDIAN_FROM
 from bench.record.documents import Published
 from bench.text import NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, one_line, significant
 
-# Of the JSON. Raise it with any change of a key's name or meaning.
+# The version of the JSON: raise it with any change of a key's name or meaning.
 # 1  2026-11-22  first version.
 SCHEMA_VERSION: Final = 1
 
@@ -209,7 +209,7 @@ def _found(check: Check) -> Cell:
         return NOT_APPLICABLE
     lines = [significant(check.factor)]
     if check.interval:
-        lines.append(f"[{significant(check.interval.low)}, {significant(check.interval.high)}]")
+        lines.append(check.interval.text())
     if check.claim.metric.startswith("cost"):  # "a quarter" is said of A/B
         lines.append(f"(A/B {significant(1 / check.factor)})")
     return tuple(lines)

@@ -98,9 +98,9 @@ class Check:
     notes: tuple[str, ...] = ()
 
 
-def load_claims(file: Path = _FILE) -> Book:
-    """The claims in `file`."""
-    return Book.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+def load_claims() -> Book:
+    """The claims that come with `bench`."""
+    return Book.model_validate(tomllib.loads(_FILE.read_text(encoding="utf-8")))
 
 
 def chosen(book: Book, ids: tuple[str, ...]) -> list[Claim]:

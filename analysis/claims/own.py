@@ -15,8 +15,16 @@ import pandas as pd
 
 from analysis.claims.claim import Verdict, plain_found, verdict_of
 from analysis.claims.own_claim import OwnClaim
-from analysis.comparison.machine_types import on_shared_types, several_types
-from analysis.comparison.qualifications import conditions, design, doubts, in_common, interleaved, unlike
+from analysis.comparison.qualifications import (
+    conditions,
+    design,
+    doubts,
+    in_common,
+    interleaved,
+    on_shared_types,
+    several_types,
+    unlike,
+)
 from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.published.trials.importer import is_share
@@ -24,7 +32,7 @@ from analysis.stats.intervals import TAIL, Interval, too_few
 from bench.errors import UsageError
 from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
 
-# Of the JSON. Raise it with any change of a key's name or meaning.
+# The version of the JSON: raise it with any change of a key's name or meaning.
 # 1  2026-11-26  first version.
 SCHEMA_VERSION: Final = 1
 
@@ -209,9 +217,7 @@ def _shown(check: OwnCheck) -> str | tuple[str, str]:
     if check.found is None:
         return NOT_APPLICABLE
     value = f"{significant(check.found)} {check.unit}".rstrip()
-    if check.interval is None:
-        return value
-    return (value, f"[{significant(check.interval.low)}, {significant(check.interval.high)}]")
+    return (value, check.interval.text()) if check.interval else value
 
 
 def own_json(checks: Sequence[OwnCheck]) -> str:

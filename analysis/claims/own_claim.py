@@ -17,7 +17,7 @@ from analysis.claims.claim import Claimed, half_digit
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Part, Policy, first_mistake
 
-# Of a smaller chance Student's t of few runs is told to no digit, and of the smallest it is no number.
+# Below it Student's t of few runs is right to no digit, and at last no number.
 _LEAST_P = 1e-15
 _FORM = "each [[claim]] has id, text, A, and at_most or at_least, or B and factor"
 

@@ -10,9 +10,17 @@ from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
-from analysis.comparison.machine_types import on_shared_types
 from analysis.comparison.metrics import Finding, compare_metric
-from analysis.comparison.qualifications import METRICS, Metric, conditions, design, doubts, in_common, shown
+from analysis.comparison.qualifications import (
+    METRICS,
+    Metric,
+    conditions,
+    design,
+    doubts,
+    in_common,
+    on_shared_types,
+    shown,
+)
 from analysis.comparison.side import Side, about, select, side_counts, side_line
 from analysis.frames.runs import Clock, clock_of
 from analysis.stats.intervals import LEVEL, POWER, visible_difference
@@ -26,7 +34,7 @@ __all__ = ["METRICS", "Comparison", "Finding", "Metric", "Side", "compare", "sel
 _ROUNDING = 1e-15
 Format = Literal["table", "markdown", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-# Of the JSON. Raise it with any change of a name or meaning.
+# The version of the JSON: raise it with any change of a name or meaning.
 # 1  2026-11-22  first version.
 SCHEMA_VERSION: Final = 1
 
@@ -141,7 +149,7 @@ def as_sentences(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """The same, with the findings in a table in GitHub's Markdown."""
+    """The comparison in GitHub's Markdown, with the findings in a table."""
     columns: tuple[Column[Finding], ...] = (
         Column("metric", lambda finding: finding.metric, numeric=False),
         Column("finding", lambda finding: finding.text, numeric=False),

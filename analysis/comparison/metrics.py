@@ -12,8 +12,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from analysis.comparison.machine_types import several_types
-from analysis.comparison.qualifications import Metric, interleaved, unlike
+from analysis.comparison.qualifications import Metric, interleaved, several_types, unlike
 from analysis.comparison.side import (
     Side,
     amounts,

@@ -1,11 +1,14 @@
 """Qualifications of a comparison: what else differs, how runs were paired, which of them are doubtful.
 
-Comparisons and claims of one's own say it in the same words.
+Comparisons and claims of one's own say it in the same words. Machine types are never mixed: a recipe takes a second on
+one and ten minutes on another, a median over both is of neither, and what a success takes would follow from how many
+runs there were of each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal, get_args
 
 from analysis.comparison.side import Side, distinct
@@ -43,6 +46,9 @@ _UNLIKE: dict[Metric, dict[str, str]] = {
 }
 
 
+_TYPES_NAMED = 3
+
+
 def unlike(metric: Metric, a: Side, b: Side) -> dict[str, str]:
     """What makes the sides unlike things in a metric: the mark of each column that differs."""
     return {
@@ -73,6 +79,32 @@ def conditions(*sides: Side) -> Iterator[str]:
 def _tells(column: str, *sides: Side) -> bool:
     """Whether the column counts: what an author counted does where all are published, and not on a clock of ours."""
     return column != "counts" or not any(None in distinct(side, column) for side in sides)
+
+
+def on_shared_types(a: Side, b: Side) -> tuple[Side, Side, list[str]]:
+    """Both sides on the types that both ran on, and what that leaves out, in words; as they are where there is none."""
+    shared = set(a.runs["machine"]) & set(b.runs["machine"])
+    if not shared:
+        return a, b, []
+    kept, notes = [], []
+    for side, other in ((a, b), (b, a)):
+        there = side.runs["machine"].isin(shared)
+        if not there.all():
+            elsewhere = replace(side, runs=side.runs[~there])
+            ran = f"{plural(len(elsewhere.runs), 'run')} of {side.label} on {', '.join(shown(elsewhere, 'machine'))}"
+            notes.append(f"left out: {ran}, where {other.label} did not run")
+        kept.append(side if there.all() else replace(side, runs=side.runs[there]))
+    return kept[0], kept[1], notes
+
+
+def several_types(side: Side) -> str | None:
+    """Why the side has no time and no cost, in words: it has several machine types; None if it has one."""
+    names = shown(side, "machine")
+    if len(names) < 2:
+        return None
+    more = f" and {len(names) - _TYPES_NAMED} more" if len(names) > _TYPES_NAMED else ""
+    listed = f"{', '.join(names[:_TYPES_NAMED])}{more}"
+    return f"{side.label} ran on {len(names)} machine types, {listed}: select one with @MACHINE"
 
 
 def shown(side: Side, column: str) -> list[str]:

@@ -101,7 +101,7 @@ def by_run(runs: pd.DataFrame, values: Iterable[Any]) -> pd.Series[float]:
 
 
 def partners(a: pd.Series[float], b: pd.Series[float]) -> tuple[pd.Series[float], pd.Series[float]]:
-    """Of values of by_run of two sides, those that have a partner on the other, in one order."""
+    """The values of `by_run` of two sides that have a partner on the other, in one order."""
     pairs = pd.concat([a, b], axis=1, join="inner")
     return pairs.iloc[:, 0], pairs.iloc[:, 1]
 
@@ -238,8 +238,7 @@ def _time(side: Side, policy: str) -> str:
     median, interval = median_of(times.tolist(), by_machine(side.runs, times))
     if median is None:
         return "median time unknown"
-    between = f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else ""
-    return f"median {significant(median)} s{between}"
+    return f"median {significant(median)} s{f' {interval.text()}' if interval else ''}"
 
 
 def _machines(side: Side) -> str:

@@ -46,7 +46,7 @@ def machines_of(runs: pd.DataFrame) -> int | None:
 
 
 def machine_numbers(runs: pd.DataFrame) -> NDArray[np.intp] | None:
-    """Of each of `runs` the number of its machine, counted from 0; None where one of them does not tell."""
+    """The number of each run's machine, counted from 0; None where one of `runs` does not tell."""
     numbers, _ = pd.factorize(runs["host_id"])
     return None if (numbers < 0).any() else numbers
 

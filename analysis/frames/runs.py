@@ -91,9 +91,9 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
         frame[name] = _with_category(frame[name], of_recipes).where(frame["program"], of_recipes)
     frame["final"] = frame["final"].where(frame["program"], frame["accuracy"])
     frame["source_sha256"] = frame["source_sha256"].map(comparable, na_action="ignore").astype("category")
-    frame["machine"] = _of_like(frame, ["device_count", "device"], _machine, "category")
-    frame["instance"] = _of_like(frame, ["provider", "instance_type"], _instance, "category")
-    frame["hourly"] = _of_like(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
+    frame["machine"] = _by_like_rows(frame, ["device_count", "device"], _machine, "category")
+    frame["instance"] = _by_like_rows(frame, ["provider", "instance_type"], _instance, "category")
+    frame["hourly"] = _by_like_rows(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
     if {"host_id", "gpu_ids"} <= set(frame.columns):
         frame["host_id"] = one_host(frame["host_id"], frame["gpu_ids"])
     _add_what_is_done_once(frame)
@@ -137,8 +137,8 @@ def _dtype(name: str, column: flat.Column) -> Any:
     return "category" if shared else DTYPES.get(column.type.__name__, object)
 
 
-def _of_like(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:
-    """What `made` makes of the `columns` of each row: worked out once for rows that are alike, as most of a million."""
+def _by_like_rows(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:
+    """What `made` makes of the `columns` of each row, called once for rows that are alike, as most of a million are."""
     like = frame.groupby(columns, dropna=False, sort=False, observed=True).ngroup()
     each = frame.loc[~like.duplicated(), columns].itertuples(index=False, name=None)
     values: pd.Series = pd.Series([made(*row) for row in each], dtype=dtype)
@@ -232,7 +232,7 @@ def load(stores: Iterable[Store], *, without: Collection[str] = ()) -> tuple[pd.
 
 
 def load_apart(stores: Iterable[Store]) -> tuple[list[pd.DataFrame], list[RecordError]]:
-    """The same, with a frame for each store, which has all of that store's runs."""
+    """Like `load`, with a frame for each store, which has all of that store's runs."""
     tables, errors = read_tables(list(stores))
     return [_frame([table]) for table in tables], errors
 

@@ -152,7 +152,7 @@ def write_levels(axes: Axes, levels: Sequence[float], texts: Sequence[str]) -> N
     """The `texts` of the rising `levels` at the right of the axes, apart from each other. Limits are final."""
     height = 2 * _HALF_LINE * max(text.count("\n") + 1 for text in texts) if texts else 0.0
     places = [_place(Named(axes, 0, level, "", ""))[1] for level in levels]
-    # Those that would meet stand as a block, as far below their levels as above them.
+    # Texts that would meet stand as a block, as far below their levels as above them.
     blocks: list[list[float]] = []
     for number, place in enumerate(places):
         blocks.append([place - number * height])

@@ -18,12 +18,12 @@ from analysis.plots.points import (
     UNPRICED,
     cannot_be_placed,
     cost_of,
+    group_tip,
+    hits_tip,
     is_what_if,
-    of_group,
-    of_hits,
-    of_point,
-    of_reading,
     pareto_fronts,
+    point_tip,
+    reading_tip,
     time_of,
 )
 from analysis.plots.svg import INK, MUTED, PAPER, SERIES, Svg, Tips, svg_of
@@ -112,7 +112,7 @@ def time_and_cost(groups: Sequence[Group], colours: Colours, *, narrow: bool = F
         # Our own first, then what nothing beats, the fastest of each first: from the end names are without room.
         points.sort(key=lambda point: (point.text not in measured, point.text not in best_labels, point.y))
         write_names(figure, points)
-        return {ids[group.label]: of_point(group) for group in [*placed, *unpriced]}
+        return {ids[group.label]: point_tip(group) for group in [*placed, *unpriced]}
 
     if narrow:
         return svg_of("cost-narrow", draw, width=4.4, height=5.2)
@@ -150,8 +150,8 @@ def accuracy_by_time(
                 markeredgewidth=0,
                 gid=f"{gid}-ends",
             )
-            tips[gid] = of_group(group)
-            tips[f"{gid}-ends"] = [of_reading(group, run, curve[-1]) for run, curve in drawn]
+            tips[gid] = group_tip(group)
+            tips[f"{gid}-ends"] = [reading_tip(group, run, curve[-1]) for run, curve in drawn]
             seconds += [second for line in lines for second, _ in line]
             ends.append(Named(axes, *max(line[-1] for line in lines), group.label, gid))
         for target in targets:
@@ -197,7 +197,7 @@ def share_of_hits(hits: Sequence[tuple[Group, Hits]], policy: Policy, colours: C
                 linestyle=dash,
                 gid=f"tip-{index}",
             )
-            tips[f"tip-{index}"] = of_hits(group, hit)
+            tips[f"tip-{index}"] = hits_tip(group, hit)
             ends.append(Named(axes, max(hit.until, start), last, group.label, f"tip-{index}"))
         axes.set_ylim(-4, 108)
         time_axis(axes, [start, *edges], policy)

@@ -46,25 +46,10 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
     shown = [group for group in groups if reasons[group.label] in (None, UNPRICED)]
     paid = [group for group in placed if not is_what_if(group)]
     best = {group.label for front in pareto_fronts(paid) for group in front}
-    description = [] if shown else ["No row has a run that hit and a time."]
-    if placed:
-        cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=time_of)
-        cost = significant(cost_of(cheapest))
-        description.append(
-            f"Scatter plot of {plural(len(placed), 'row')} on logarithmic axes: median time on the y axis, median "
-            f"train cost on the x axis. Leftmost is {cheapest.name} with {cost} USD ({_n(cheapest)}), "
-            f"lowest is {fastest.name} with {significant(time_of(fastest))} s ({_n(fastest)})."
-        )
-    if unpriced:
-        fastest = min(unpriced, key=time_of)
-        description.append(
-            f"In a strip, by time alone: {plural(len(unpriced), 'row')} of unknown price; lowest is "
-            f"{fastest.name} with {significant(time_of(fastest))} s ({_n(fastest)})."
-        )
     return Figure(
         name="cost",
         title="Cost and time of a run: cheaper to the left, faster below",
-        description=" ".join(description),
+        description=_described(placed, paid, unpriced) if shown else "No row has a run that hit and a time.",
         svg=time_and_cost(shown, colours) if shown else None,
         narrow=time_and_cost(shown, colours, narrow=True) if shown else None,
         key=(
@@ -94,6 +79,26 @@ def _time_and_cost(groups: Sequence[Group], colours: Colours) -> Figure:
             *_left_out(groups, {label: None if why == UNPRICED else why for label, why in reasons.items()}),
         ),
     )
+
+
+def _described(placed: Sequence[Group], paid: Sequence[Group], unpriced: Sequence[Group]) -> str:
+    """The scatter plot in words: how many points it has, and which lie at its edges."""
+    sentences = []
+    if placed:
+        cheapest, fastest = min(paid or placed, key=cost_of), min(placed, key=time_of)
+        cost = significant(cost_of(cheapest))
+        sentences.append(
+            f"Scatter plot of {plural(len(placed), 'row')} on logarithmic axes: median time on the y axis, median "
+            f"train cost on the x axis. Leftmost is {cheapest.name} with {cost} USD ({_n(cheapest)}), "
+            f"lowest is {fastest.name} with {significant(time_of(fastest))} s ({_n(fastest)})."
+        )
+    if unpriced:
+        fastest = min(unpriced, key=time_of)
+        sentences.append(
+            f"In a strip, by time alone: {plural(len(unpriced), 'row')} of unknown price; lowest is "
+            f"{fastest.name} with {significant(time_of(fastest))} s ({_n(fastest)})."
+        )
+    return " ".join(sentences)
 
 
 def _n(group: Group) -> str:
@@ -229,7 +234,7 @@ def _hits_row(group: Group, hits: Hits) -> tuple[str, ...]:
         str(count),
         str(hits.n),
         percent(count / hits.n),
-        f"[{percent(hits.interval.low)}, {percent(hits.interval.high)}]",
+        hits.interval.text(percent),
         *(NOT_APPLICABLE if time is None else significant(time) for time in times),
     )
 
@@ -248,4 +253,4 @@ def _not_drawn(groups: Sequence[Group], shown: Sequence[Group], why: str) -> lis
 
 
 def _between(interval: Interval | None) -> str:
-    return NOT_APPLICABLE if interval is None else f"[{significant(interval.low)}, {significant(interval.high)}]"
+    return NOT_APPLICABLE if interval is None else interval.text()

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from analysis.plots.axes import Margins, leave
 from analysis.plots.data import PARTS, Group, LeasePhases, lease_phases
-from analysis.plots.points import of_phase
+from analysis.plots.points import phase_tip
 from analysis.plots.svg import MUTED, PAPER, SERIES, Figure, Key, Svg, Tips, svg_of
 from bench.record.documents import LeaseClosed, LeaseOpened, Run
 from bench.text import UNKNOWN, plural, significant, table_of
@@ -165,7 +165,7 @@ def _panels(shown: Sequence[LeasePhases]) -> list[Panel]:
 
 
 def _bar(entry: LeasePhases, lengths: dict[str, float]) -> Bar:
-    return Bar(bar_label(entry), lengths, _total(entry), {part: of_phase(entry, part) for part in lengths})
+    return Bar(bar_label(entry), lengths, _total(entry), {part: phase_tip(entry, part) for part in lengths})
 
 
 def _rows(entry: LeasePhases, parts: Sequence[str]) -> list[tuple[str, ...]]:

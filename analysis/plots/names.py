@@ -83,7 +83,7 @@ def _cut(name: str) -> str:
 
 
 def _numbered(names: Iterable[str]) -> list[str]:
-    """Those that are there already with the first free number behind them."""
+    """`names`, each that is there already with the first free number behind it."""
     found: dict[str, None] = {}
     for name in names:
         number, free = 1, name

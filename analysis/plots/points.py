@@ -49,7 +49,7 @@ def cannot_be_placed(group: Group) -> str | None:
 
 
 def pareto_front(groups: Iterable[Group]) -> list[Group]:
-    """Those that no other of the groups beats in both cost and time, cheapest first."""
+    """The groups that no other one beats in both cost and time, cheapest first."""
     best: list[Group] = []
     for group in sorted(groups, key=lambda group: (group.row.train_cost or 0, time_of(group))):
         if not best or time_of(group) < time_of(best[-1]):
@@ -67,8 +67,8 @@ def pareto_fronts(groups: Iterable[Group]) -> list[list[Group]]:
     return [pareto_front(rivals) for _, rivals in groupby(sorted(groups, key=task), task)]
 
 
-def of_point(group: Group) -> str:
-    """Of a row among times and dollars: time, cost, and how often it hit."""
+def point_tip(group: Group) -> str:
+    """The tooltip of a row in the scatter plot: time, cost, and how often it hit."""
     row = group.row
     cost = f"median train cost: {UNKNOWN}"
     if is_what_if(group):
@@ -84,22 +84,22 @@ def of_point(group: Group) -> str:
     return _lines(f"{group.name}{published}", *lines)
 
 
-def of_group(group: Group) -> str:
-    """Of the lines of a row's runs: how many there are, and where they end."""
+def group_tip(group: Group) -> str:
+    """The tooltip of the lines of a row's runs: how many hit, and where they end on average."""
     row = group.row
     accuracy = [] if row.accuracy is None else [f"mean accuracy: {100 * row.accuracy:.2f} %"]
     return _lines(group.name, f"{row.hits:,} of {plural(row.runs, 'run')} at the target", *accuracy)
 
 
-def of_reading(group: Group, run: Run, last: Reading) -> str:
-    """Of the end of a run's line."""
+def reading_tip(group: Group, run: Run, last: Reading) -> str:
+    """The tooltip of the end of a run's line."""
     return _lines(group.name, f"seed {run.seed}: {100 * last.accuracy:.2f} % after {significant(last.seconds)} s")
 
 
-def of_hits(group: Group, hits: Hits) -> str:
-    """Of a row's staircase: the share that hit in the end, and by when half of all runs had."""
-    count, interval = len(hits.seconds), hits.interval
-    share = f"{percent(count / hits.n)} [{percent(interval.low)}, {percent(interval.high)}]"
+def hits_tip(group: Group, hits: Hits) -> str:
+    """The tooltip of a row's step curve: the share that hit in the end, and by when half of all runs had."""
+    count = len(hits.seconds)
+    share = f"{percent(count / hits.n)} {hits.interval.text(percent)}"
     half = hits.quantile(0.5)
     return _lines(
         group.name,
@@ -108,8 +108,8 @@ def of_hits(group: Group, hits: Hits) -> str:
     )
 
 
-def of_phase(phases: LeasePhases, part: str) -> str:
-    """Of a part of a lease's bar: seconds, its share, and what it cost."""
+def phase_tip(phases: LeasePhases, part: str) -> str:
+    """The tooltip of a part of a lease's bar: seconds, its share, and what it cost."""
     seconds = phases.seconds[part]
     cost = phases.cost(seconds)
     return _lines(
@@ -122,7 +122,7 @@ def of_phase(phases: LeasePhases, part: str) -> str:
 def _estimate(value: float | None, interval: Interval | None) -> str:
     if value is None:
         return UNKNOWN
-    return significant(value) + (f" [{significant(interval.low)}, {significant(interval.high)}]" if interval else "")
+    return f"{significant(value)} {interval.text()}" if interval else significant(value)
 
 
 def _lines(*lines: str) -> str:

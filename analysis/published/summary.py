@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from bench.record.documents import PhaseName, PublishedRuns
 from bench.text import CATEGORIES, one_line, percent, plural, significant
 
-# Of these a reader asks whether they are in a time, in the order of a run.
+# Phases of which a reader asks whether they are in a time, in the order of a run.
 _ASKED: tuple[PhaseName, ...] = ("data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate")
 _LISTED = 20  # as many times as a line holds
-# Of MLPerf's benchmarks the one whose score drops other runs than the fastest and the slowest.
+# The benchmark of MLPerf's whose score drops other runs than the fastest and the slowest.
 _OTHER_SCORE = "unet3d"
 
 

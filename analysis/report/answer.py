@@ -269,6 +269,4 @@ def _seconds(row: Row) -> str:
 
 
 def _between(interval: Interval | None, show: Callable[[float], str] = significant) -> str:
-    if interval is None:
-        return ""
-    return f" [{show(interval.low)}, {show(interval.high)}]"
+    return f" {interval.text(show)}" if interval else ""

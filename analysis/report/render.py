@@ -31,7 +31,7 @@ from bench.text import Table, table_of
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# Of the JSON, CSV and Parquet reports. Raise it with any change of a column's name or meaning.
+# The version of the JSON, CSV and Parquet reports: raise it with any change of a column's name or meaning.
 # 1  2026-11-22  first version. Not released yet; since then only added to: claims, leases, samples, what-if, seconds
 #                that the clock leaves out, energy, time per success.
 SCHEMA_VERSION: Final = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -141,44 +141,24 @@ def build_report(
     chosen = chosen_entries(documents, which, claim=recipes)
     shown = chosen if most is None else shortlist(chosen, most)
     whole = whole_runs(frame)
-    # Of programs that mark no phases alone there is nothing to say under another clock.
+    # Where all runs are of programs that mark no phases, no other clock has times for them.
     if len(whole) and not shown and clock_of(whole, policy) == "cold":
         policy = "cold"
     several = published if which in ("stored", "all") else []
-    rows = [*cost_table(frame, policy, shown), *map(_published_row, several)]
-    footnotes = general_notes(
-        policy,
-        measured=len(whole) > 0,
-        programs=bool(whole["program"].any()),
-        shown=len(shown),
-        known=len(known),
-        compared=any(row.time_ratio is not None for row in rows),
-    )
-    if several:
-        footnotes.append(SEVERAL_PUBLISHED)
+    rows = with_energy([*cost_table(frame, policy, shown), *map(_published_row, several)], frame, electricity)
     samples = sample_rows(
         [*programs, *(d for d in documents if isinstance(d, Run))],
         (d for d in documents if isinstance(d, LeaseOpened)),
     )
-    rows = with_energy(rows, frame, electricity)
-    if electricity or any(row.energy_kwh is not None for row in rows):
-        footnotes.append(energy_note(electricity))
     if what_if:
         samples = repriced_samples(samples, what_if)
         rows = repriced(rows, what_if)
-        footnotes.append(what_if_note(what_if))
-    if len(shown) < len(chosen):
-        footnotes.append(
-            f"not shown: {len(chosen) - len(shown)} more published entries of the store; "
-            "--published stored shows them, and so does every other format."
-        )
-    if unreadable:
-        footnotes.insert(0, f"records that could not be read and are not counted: {unreadable}.")
+    entries = len(known), len(chosen), len(shown)
     return Report(
         policy=policy,
         rows=tuple(rows),
         headline=_headline(frame, whole, rows),
-        footnotes=tuple(footnotes),
+        footnotes=tuple(_footnotes(policy, whole, rows, entries, unreadable, what_if, electricity)),
         paid=tuple(lease_table(leases_frame(documents, frame), frame)),
         checks=tuple(check_claims(known, frame)) if recipes or chosen else (),
         samples=tuple(samples),
@@ -187,6 +167,40 @@ def build_report(
         runs=tuple({d.id: d for d in documents if isinstance(d, Run)}.values()),
         leases=tuple(d for d in documents if isinstance(d, LeaseOpened | LeaseClosed)),
     )
+
+
+def _footnotes(
+    policy: Policy,
+    whole: pd.DataFrame,
+    rows: Sequence[Row],
+    entries: tuple[int, int, int],
+    unreadable: int,
+    what_if: WhatIf | None,
+    electricity: Electricity | None,
+) -> Iterator[str]:
+    """The notes to the whole table; `entries`: how many published ones are known, were asked for, and are shown."""
+    known, chosen, shown = entries
+    if unreadable:
+        yield f"records that could not be read and are not counted: {unreadable}."
+    yield from general_notes(
+        policy,
+        measured=len(whole) > 0,
+        programs=bool(whole["program"].any()),
+        shown=shown,
+        known=known,
+        compared=any(row.time_ratio is not None for row in rows),
+    )
+    if any(row.kind == "published" and not row.single_entry for row in rows):
+        yield SEVERAL_PUBLISHED
+    if electricity or any(row.energy_kwh is not None for row in rows):
+        yield energy_note(electricity)
+    if what_if:
+        yield what_if_note(what_if)
+    if shown < chosen:
+        yield (
+            f"not shown: {chosen - shown} more published entries of the store; "
+            "--published stored shows them, and so does every other format."
+        )
 
 
 def _published_row(series: PublishedRuns) -> Row:

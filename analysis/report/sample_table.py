@@ -108,7 +108,7 @@ def _per_1000(row: SampleRow) -> Cell:
 def _with_interval(value: float | None, interval: Interval | None, show: Callable[[float], str]) -> Cell:
     if value is None:
         return UNKNOWN
-    return (show(value), f"[{show(interval.low)}, {show(interval.high)}]") if interval else show(value)
+    return (show(value), interval.text(show)) if interval else show(value)
 
 
 def _in(row: SampleRow, amount: str) -> str:

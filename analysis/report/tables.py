@@ -199,7 +199,7 @@ def _estimate(value: float | None, interval: Interval | None, show: Callable[[fl
 
 
 def _between(interval: Interval | None, show: Callable[[float], str]) -> Sequence[str]:
-    return (f"[{show(interval.low)}, {show(interval.high)}]",) if interval else ()
+    return (interval.text(show),) if interval else ()
 
 
 def _cost_ratio(row: Row) -> Cell:

@@ -33,14 +33,13 @@ class Rate:
 
 def rate_of(runs: Sequence[Run]) -> Rate | None:
     """The rate of like runs of one program, their windows put together; None where none shows two steps."""
-    shown = [run.progress for run in runs if run.progress and len(run.progress.points) > 1]
+    shown = [(run.progress, run.resumed_from) for run in runs if run.progress and len(run.progress.points) > 1]
     if not shown:
         return None
-    increments = [increment for progress in shown for increment in _increments(progress)]
-    seconds, steps = ([increment[place] for increment in increments] for place in (0, 1))
+    seconds, steps = zip(*(increment for progress, _ in shown for increment in _increments(progress)), strict=True)
     rate = sum(seconds) / sum(steps)
-    starts = [_start_up(run, rate) for run in runs if run.progress and len(run.progress.points) > 1]
-    too_few = _too_few(shown)
+    starts = [_start_up(progress, resumed_from or 0, rate) for progress, resumed_from in shown]
+    too_few = _too_few([progress for progress, _ in shown])
     return Rate(
         seconds=rate,
         interval=None if too_few else rate_interval(seconds, steps),
@@ -54,11 +53,10 @@ def _increments(progress: StepProgress) -> list[tuple[float, float]]:
     return [(late - early, float(after - before)) for (early, before), (late, after) in pairwise(progress.points)]
 
 
-def _start_up(run: Run, rate: float) -> float:
-    """From the start of the process until its first step began: what was shown first, less the steps up to there."""
-    assert run.progress
-    at, step = run.progress.points[0]
-    return max(0.0, at - rate * (step - (run.resumed_from or 0)))
+def _start_up(progress: StepProgress, resumed_from: int, rate: float) -> float:
+    """Seconds from the start of the process until its first step began: up to the first point, less its steps."""
+    at, step = progress.points[0]
+    return max(0.0, at - rate * (step - resumed_from))
 
 
 def _too_few(shown: Sequence[StepProgress]) -> str | None:

@@ -118,7 +118,7 @@ def _row(
     hourly = machine_hourly(lease.price, lease.accelerators) if lease else None
     total = given or next((run.progress.total_steps for run in like if run.progress and run.progress.total_steps), None)
     set_up = _set_up([opened[run.lease_id] for run in like if run.lease_id in opened])
-    whole = [_whole(rate, seconds, total, set_up) for seconds in _three(rate)]
+    whole = [_whole(rate, seconds, total, set_up) for seconds in _rate_and_ends(rate)]
     costs = [_cost(lease, seconds, hourly) for seconds in whole]
     percentiles = [run.progress.step_seconds for run in like if run.progress and run.progress.step_seconds]
     device = first.device
@@ -148,8 +148,8 @@ def _row(
     )
 
 
-def _three(rate: Rate) -> list[float | None]:
-    """The rate, and the ends of its interval."""
+def _rate_and_ends(rate: Rate) -> list[float | None]:
+    """Seconds a step: the rate, and the ends of its interval; None where there is none."""
     ends = [rate.interval.low, rate.interval.high] if rate.interval else [None, None]
     return [rate.seconds, *ends]
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special  # not scipy.stats, which takes longer to import than a report to make
 
 from analysis.stats.bootstrap import bca
+from bench.text import significant
 
 # Values, or values by machine.
 T = TypeVar("T", list[float], list[list[float]])
@@ -29,7 +30,7 @@ BOOTSTRAP_UNTIL = 1000
 MEDIAN_FROM = 6
 POWER = 0.8
 _BCA = "BCa bootstrap"
-# Of a noncentrality so small nothing is seen beyond chance, and at 0 scipy's formula breaks down.
+# With a noncentrality so small nothing is seen beyond chance, and at 0 scipy's formula breaks down.
 _UNSEEN = 1e-9
 
 
@@ -40,9 +41,13 @@ class Interval(NamedTuple):
     high: float
     method: str
 
+    def text(self, show: Callable[[float], str] = significant) -> str:
+        """`[low, high]`, each end as `show` writes it."""
+        return f"[{show(self.low)}, {show(self.high)}]"
+
     @property
     def inverse(self) -> Interval:
-        """That of 1 / a positive number whose interval this is."""
+        """The interval of 1 / x, for a positive x whose interval this is."""
         return Interval(1 / self.high, 1 / self.low if self.low else math.inf, self.method)
 
 

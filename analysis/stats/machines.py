@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import add
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from analysis.stats.resampling import (
     replicates,
 )
 
-# Of two machines an interval is 17 times as wide as the machines differ: true, and of no use.
+# An interval from two machines is 17 times as wide as they differ: true, and of no use.
 TYPE_FROM = 3
 # From here on nothing need be assumed of how machines differ; below, resampling them holds the truth too seldom.
 RESAMPLED_FROM = 9
@@ -95,21 +96,15 @@ def paired_ratio_of_types(pairs: Sequence[tuple[Sequence[float], Sequence[float]
 
 
 def ratio_on_machines(sides: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, Interval | None]:
-    """The same where runs have no partners: of each machine its median above over its median below."""
+    """Like `paired_ratio_of_types` where runs have no partners: a machine's median above over its median below."""
     for above, below in sides:
         _check([above, below])
     shown = [math.log(float(np.median(above)) / float(np.median(below))) for above, below in sides]
     if len(shown) < TYPE_FROM:
         return math.exp(math.fsum(shown) / len(shown)), None
-    variances = [
-        of_above + of_below
-        for of_above, of_below in zip(
-            _variances([above for above, _ in sides]),
-            _variances([below for _, below in sides]),
-            strict=True,
-        )
-    ]
-    ratio, interval = _from_logarithms(fit(shown, variances))
+    all_above, all_below = zip(*sides, strict=True)
+    variances = map(add, _variances(all_above), _variances(all_below))
+    ratio, interval = _from_logarithms(fit(shown, list(variances)))
     return ratio, interval._replace(method=f"within machines, {interval.method}")
 
 
@@ -131,7 +126,7 @@ def _resampled(groups: Groups) -> bool:
 
 
 def _fit(groups: Groups) -> Fit:
-    """Of the medians, on logarithms: machines differ in per cent."""
+    """The fit of the machines' medians, on logarithms: machines differ in per cent."""
     shown = [math.log(estimate(median, [group])) for group in groups]
     return fit(shown, _variances(groups))
 

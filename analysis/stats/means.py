@@ -67,7 +67,7 @@ def difference_of_means(
 
 
 def _error(values: Sequence[float], groups: Groups, tail: float = TAIL) -> _Error:
-    """Of the runs, or of the machines where that reaches further: machines alike by chance make nothing surer."""
+    """The error of the runs, or of the machines where that reaches further: machines alike by chance prove nothing."""
     # From the first value on, as sums of the same value many times are rounded, and would seem to vary.
     first = values[0]
     of_runs = _Error(float(np.var(np.asarray(values) - first, ddof=1)) / len(values), len(values) - 1)

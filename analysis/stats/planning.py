@@ -13,7 +13,7 @@ from analysis.stats.machines import TYPE_FROM, variance_of_median
 from bench.errors import UsageError
 from bench.text import Column, Table, one_line
 
-# Of the logarithms of times: 200 runs in 24 rented containers with an A100 each, 2026.
+# Standard deviations of the logarithms of times: 200 runs in 24 rented containers with an A100 each, 2026.
 BETWEEN, WITHIN = 0.0117, 0.0034
 SOURCE = "github.com/fulcrumresearch/cifar-10-speedrun"
 RUNS = (1, 2, 3, 5, 10)
@@ -92,7 +92,7 @@ def power_table(asked: Question) -> Table[Needed]:
 
 
 def power_json(asked: Question) -> str:
-    """The same, with the spreads that were assumed."""
+    """The rows of `power_table` as JSON, with the spreads that were assumed."""
     rows = [{"runs": row.runs, "machines": row.machines, "all_runs": row.all_runs} for row in answers(asked)]
     content = {**asked._asdict(), "power": POWER, "level": LEVEL, "between": BETWEEN, "within": WITHIN, "needed": rows}
     return json.dumps({"schema_version": 1, **content}, indent=2, ensure_ascii=False) + "\n"

@@ -18,11 +18,11 @@ from analysis.stats.intervals import Interval, score, student_reach, wilson
 from analysis.stats.machines import TYPE_FROM
 from analysis.stats.resampling import Array, jackknife_error, left_out
 
-# Of each run the number of its machine, counted from 0.
+# The number of each run's machine, counted from 0.
 Machines = NDArray[np.intp]
 Hits = NDArray[np.bool_]
 
-# Of fewer attempts next to nothing is known of what a miss takes.
+# From fewer attempts next to nothing is known of what a miss takes.
 SUCCESS_FROM = 10
 # The columns of sums: runs, those that hit and those that missed, and what the two took.
 _RUNS, _HITS, _MISSES, _BY_HITS, _BY_MISSES = range(5)

@@ -25,16 +25,18 @@ from bench.text import CATEGORIES, one_line
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row. None is unknown or without an answer; `notes` says which where it matters.
+    """One row of the cost table. None is unknown or without an answer; `notes` says which where it matters.
 
     Shares are 0..1, times are seconds under `clock`, money is in `currency`. Text has gone through `one_line`.
-    A program has no accuracy; `final` is the mean of its target's metric at the end. A row without a metric is of a
-    program that was run to its end. `run_ids` are of the runs that count, oldest first; a published entry of one run
-    has none. `what_if_…`: at a price that nobody paid, where one was asked for. `left_out_s`: seconds that the clock
-    leaves out of a time, the median; of what a process does once, all. `counts`: of published runs, the phases that
-    their author's clock counts. `run_seconds` and `run_attempts` go with
-    `run_ids`: the time of each run, and what it used however it ended; NaN is unknown. Energy is that of the GPUs:
-    of a run the median, of a success that of all attempts / hits; see analysis.tables.given_prices.
+
+    `run_ids` are of the runs that count, oldest first; a published entry of one run has none. `run_seconds` and
+    `run_attempts` go with them: the time of each run, and what it used however it ended; NaN is unknown. `counts`: of
+    published runs, the phases that their author's clock counts.
+
+    `final` is the mean of the target's metric at the end; a program has no accuracy, and a row without a metric is of
+    a program that was run to its end. `left_out_s` is the median of the seconds that the clock leaves out, in which
+    what a process does once is whole for each run. Energy is that of the GPUs: of a run the median, of a success that
+    of all attempts / hits (analysis.tables.given_prices). `what_if_…`: at a price that nobody paid.
     """
 
     kind: Literal["measured", "published"]
@@ -148,7 +150,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     ended = runs["status"].value_counts()
     completed = runs.loc[runs["status"] == "completed", ["final", "accuracy", "host_id"]]
     final = mean_of(completed, "final")
-    # Of a recipe the two are one.
+    # The target of a recipe is an accuracy, so that the two are one.
     accuracy = mean_of(completed, "accuracy") if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
     seconds, interval = median_of(times.tolist(), by_machine(runs, times))

@@ -89,16 +89,19 @@ def general_notes(
 def run_notes(selected: pd.DataFrame, policy: Clock) -> tuple[str, ...]:
     """The notes to the row of the runs `selected`, those that do not count among them."""
     runs = counted(selected)
-    notes = [_price(selected), *_broken(runs), *_invalid(len(selected) - len(runs)), *_unfinished(selected)]
-    notes += [
+    notes = [
+        _price(selected),
+        *_broken(runs),
+        *_invalid(len(selected) - len(runs)),
+        *_unfinished(selected),
         *_left_out(runs, policy),
         *_untimed(runs, policy),
         *_too_few(runs, policy),
         *_fell_back(runs),
         *_mixed(runs),
         *_warned(runs),
+        *_done_twice(selected),
     ]
-    notes += [*_done_twice(selected)]
     return tuple(one_line(note) for note in notes)
 
 

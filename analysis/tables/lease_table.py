@@ -132,7 +132,7 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
 
 
 def _interval(leases: pd.DataFrame, runs: pd.DataFrame) -> Interval | None:
-    """That of the cost of a success, where each run bears its part of what its lease cost, idle time and all.
+    """The interval of the cost of a success, where each run bears its part of what its lease cost, idle time and all.
 
     What leases without a run cost is borne by all runs alike.
     """

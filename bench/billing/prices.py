@@ -158,10 +158,8 @@ def _in_region(offers: Sequence[Offer], name: str, region: str | None) -> Offer:
     raise UsageError(f"no price for {name} {where}, only in {', '.join(held)}; or give --price-per-hour")
 
 
-def given_price(
-    amount: str, currency: str = "USD", category: PricingCategory = "Standard", seen: date | None = None
-) -> Price:
-    """The price of one hour of the machine, as the user gives it; `seen` is today (UTC) unless given.
+def given_price(amount: str, currency: str = "USD", category: PricingCategory = "Standard") -> Price:
+    """The price of one hour of the machine, as the user gives it today (UTC).
 
     0 is a price like any other, for a machine that costs nothing; a price not known is no price, never 0.
     Raises UsageError for what is no price or no currency.
@@ -174,7 +172,7 @@ def given_price(
         unit="machine-hour",
         pricing_category=category,
         source="given by the user",
-        seen=seen or datetime.now(UTC).date(),
+        seen=datetime.now(UTC).date(),
     )
 
 
@@ -244,6 +242,6 @@ class Amount:
 
 
 def total(amounts: Iterable[Amount]) -> Amount | None:
-    """All of them together; None where there are none. Raises ValueError for amounts in several currencies."""
+    """The sum of `amounts`; None where there are none. Raises ValueError for amounts in several currencies."""
     listed = list(amounts)
     return reduce(add, listed) if listed else None

@@ -89,15 +89,15 @@ EndedBy = Literal["user", "provider"]
 
 
 def exact_seconds(length: timedelta) -> Decimal:
-    """Every microsecond of `length`, in seconds."""
+    """`length` in seconds, exact to the microsecond."""
     return Decimal(length // timedelta(microseconds=1)).scaleb(-6)
 
 
 def billed_seconds(seconds: Decimal, rule: Rule, ended_by: EndedBy = "user") -> Decimal:
     """The seconds charged for a machine that ran for `seconds`: whole increments, at least the minimum.
 
-    None at all where the provider took the machine back within the time that the rule leaves free. A machine that is
-    stopped and started again is two machines to its rule.
+    0 if the provider took the machine back within the time that the rule leaves free. A machine that is stopped and
+    started again is two machines to its rule.
     """
     free = rule.interruption_free_s
     if ended_by == "provider" and free is not None and seconds < free:

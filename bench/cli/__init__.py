@@ -69,7 +69,7 @@ class Lazy(click.Group):
         if name not in COMMANDS:
             return None
         called = f"{name}_" if keyword.iskeyword(name) or hasattr(builtins, name) else name  # import_, exec_
-        gc.disable()  # what modules make stays: looking through it again and again takes a tenth of a report
+        gc.disable()  # what modules make stays: to search it for garbage over and over takes a tenth of a report
         try:
             command = getattr(importlib.import_module(f"bench.cli.{_MODULES.get(name, called)}"), called)
         finally:
@@ -81,7 +81,7 @@ class Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that `args` begin with. Of a name that there is not, the nearest one is named."""
+        """The command that `args` begin with. The error for an unknown name suggests the nearest one."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from bench.text import did_you_mean  # not for --help
 
@@ -110,14 +110,14 @@ def cli() -> None:
 
 
 def _print_error(error: click.ClickException) -> None:
-    """Say on stderr what is wrong, in a line that names the command and its help; of a group alone, its help."""
+    """Print what is wrong on stderr, in one line that names the command and its help; for a bare group, its help."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None or error.message == context.get_help():
         return error.show()
     from bench.text import one_line  # not for --help
 
     # Choices are a line each.
-    text = one_line(error.format_message().replace("\n", " "))
+    text = one_line(error.format_message())
     path = context.command_path
     stop = "" if text.endswith((".", "?")) else "."
     return click.echo(f"{path}: {text}{stop} See {path} --help", err=True)

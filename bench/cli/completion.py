@@ -1,4 +1,4 @@
-"""bench completion: the script by which a shell completes bench's words, click's own."""
+"""bench completion: click's script by which a shell completes the words of a bench command."""
 
 from __future__ import annotations
 

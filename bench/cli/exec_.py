@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,7 +16,7 @@ from bench.cli.parts.common import (
     recording_options,
     seed_option,
 )
-from bench.cli.parts.job_cost import lease_cost_text, lease_hourly, lease_part, run_cost_text
+from bench.cli.parts.job_cost import lease_cost_shown, lease_hourly, lease_part, run_cost_text
 from bench.errors import UsageError
 from bench.lease.lease import acquire_lease
 from bench.lease.machine import MachineOptions
@@ -25,9 +24,13 @@ from bench.measure.program import ProgramRequest, measure_program, outcome
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.nodes import node_of
 from bench.programs.running.follower import follow_or_say
-from bench.record.documents import Phase, Run
+from bench.record.documents import Run
 from bench.store import open_store
 from bench.text import duration
+
+
+def _seconds(text: str) -> float:
+    return duration(text).total_seconds()
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
@@ -46,12 +49,12 @@ from bench.text import duration
 @click.option("--name", metavar="NAME", help="Name in reports.  [default: the script's]")
 @click.option("--steps", type=click.IntRange(1), help="Take a sample: stop the program after this many steps.")
 @click.option("--total-steps", type=click.IntRange(1), help="Steps of a whole run, if the program does not show it.")
-@click.option("--timeout", callback=parsed(duration), metavar="90m", help="Fail a run that takes longer.")
+@click.option("--timeout", callback=parsed(_seconds), metavar="90m", help="Fail a run that takes longer.")
 @click.option(
     "--grace",
     default=f"{GRACE_S:g}s",
     show_default=True,
-    callback=parsed(duration),
+    callback=parsed(_seconds),
     metavar="TIME",
     help="Time from SIGTERM to SIGKILL when stopping the program.",
 )
@@ -75,8 +78,8 @@ def exec_(
     name: str | None,
     steps: int | None,
     total_steps: int | None,
-    timeout: Any,
-    grace: Any,
+    timeout: float | None,
+    grace: float,
     patterns: dict[str, str],
     folders: tuple[Path, ...],
     store: str,
@@ -106,8 +109,8 @@ def exec_(
         stops_at_target=stop_at_target,
         steps=steps,
         total_steps=total_steps,
-        timeout=timeout.total_seconds() if timeout else None,
-        grace=grace.total_seconds(),
+        timeout=timeout,
+        grace=grace,
         quiet=quiet,
     )
     node = node_of(os.environ)
@@ -120,17 +123,13 @@ def exec_(
     opened_store.check_writable()
     hourly = lease_hourly(lease, opened_store)
     done: list[Run] = []
-    phases: list[Phase] = []
     sys.stdout.flush()  # the program writes to the same descriptor
-    try:
+    with lease_cost_shown(lease, opened_store, shown=show_cost) as phases:
         for run, key in measure_program(request, os.environ, lease_part(lease), opened_store, echo=echo):
             done.append(run)
             phases += run.phases
             if not quiet or run.status != "completed":
                 click.echo(f"bench: {outcome(run)}{run_cost_text(run, hourly)}; {key}", err=True)
-    finally:
-        if show_cost:
-            click.echo(lease_cost_text(lease, opened_store, phases), err=True)
     _exit(done)
 
 

@@ -31,6 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _folder_option(words: str) -> Callable[[F], F]:
+    """The option `--output` of a command that writes several files; `words` are its help."""
     folder = click.Path(path_type=Path, file_okay=False)
     return click.option("-o", "--output", required=True, metavar="DIR", type=folder, help=words)
 

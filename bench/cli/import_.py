@@ -125,7 +125,6 @@ def import_dawnbench(folder: Path, store: str) -> None:
     DIR is a checkout of dawn-bench-entries. Importing again changes nothing. An entry that cannot be read, or that
     differs from the one in the store, is named on stderr and skipped; the exit code is then 5.
     """
-
     entries, read_errors = read_entries(folder)
     skipped: list[RecordError | ConflictError] = [*read_errors]
     target = open_store(store)

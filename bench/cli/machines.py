@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
@@ -44,9 +46,7 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
             f"nothing is rented according to the leases in {place}; without SkyPilot, others are not visible", err=True
         )
         return
-    with quietly():
-        provisioner = SkyPilot()
-        provisioner.check()
+    with _skypilot() as provisioner:
         by_store: dict[str, list[ClusterStatus]] = {}
         for machine in select(provisioner.clusters(), name, cells):
             by_store.setdefault(place if chosen else store_for(machine, place), []).append(machine)
@@ -57,7 +57,7 @@ def status(context: click.Context, sweep: str | None, store: str) -> None:
         runs = "unknown" if row.runs is None else str(row.runs)
         click.echo(f"{row.cluster}: {row.state}, {span(row.age)}, {price}, {dollars} USD so far, runs: {runs}")
     if not tables:
-        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+        _say_nothing_is_rented(name)
     complain(error for _, error in tables if error)
 
 
@@ -117,24 +117,19 @@ def _from_logs(logs: tuple[BufferedReader, ...], store: Store) -> Collected:
 
 def _from_machine(cluster: str, place: str, *, chosen: bool) -> tuple[Store, Collected, list[BenchError]]:
     """The store, what came into it, and an error for the log or the folder where it could not be read."""
-    with quietly():
-        provisioner = SkyPilot()
-        provisioner.check()
+    with _skypilot() as provisioner:
         if not chosen:
             machines = select(provisioner.clusters(), cluster)
             place = next((store_for(machine, place) for machine in machines if machine.cluster == cluster), place)
         store = open_store(place)
         collected, log_error, folder_error = collect_records(cluster, provisioner, store)
     sources = (("its log", log_error), ("its folder", folder_error))
-    return (
-        store,
-        collected,
-        [
-            BenchError(f"{cluster}: {source} could not be read: {failure_of_error(error).words}")
-            for source, error in sources
-            if error
-        ],
-    )
+    errors: list[BenchError] = [
+        BenchError(f"{cluster}: {source} could not be read: {failure_of_error(error).words}")
+        for source, error in sources
+        if error
+    ]
+    return store, collected, errors
 
 
 @click.command()
@@ -156,12 +151,10 @@ def down(context: click.Context, which: str | None, everything: bool, store: str
     if (which is None) != everything:
         raise UsageError("give bench down a sweep or a cluster, or --all")
     name, cells, place = named(which, store)
-    with quietly():
-        provisioner = SkyPilot()
-        provisioner.check()
+    with _skypilot() as provisioner:
         machines = select(provisioner.clusters(), name, cells)
     if not machines:
-        click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+        _say_nothing_is_rented(name)
         return
     if not yes:
         click.echo("\n".join(machine.cluster for machine in machines), err=True)
@@ -190,6 +183,19 @@ def down(context: click.Context, which: str | None, everything: bool, store: str
     if failed:
         sys.exit(BenchError.exit_code)
     refuse(corrupt)
+
+
+def _say_nothing_is_rented(name: str | None) -> None:
+    click.echo("nothing is rented" + (f" for {name}" if name else ""), err=True)
+
+
+@contextmanager
+def _skypilot() -> Iterator[SkyPilot]:
+    """SkyPilot, checked, and quiet inside. Raises BenchError where it is not there or may use no cloud."""
+    with quietly():
+        provisioner = SkyPilot()
+        provisioner.check()
+        yield provisioner
 
 
 def named(sweep: str | None, store: str) -> tuple[str | None, frozenset[str], str]:

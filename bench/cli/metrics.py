@@ -53,22 +53,20 @@ def _text(name: str, reading: LogReading) -> str:
     shown = list(_metrics(reading))
     if shown:
         headers = ("metric", "source", "values", "first", "last", "least", "most")
-        more = [f"and {plural(len(shown) - _MOST_METRICS, 'more metric')}"] if len(shown) > _MOST_METRICS else []
+        more = [f"and {plural(left, 'more metric')}"] if (left := len(shown) - _MOST_METRICS) > 0 else []
         rows = [
             (metric, source, f"{values.count:,}", *(f"{value:.6g}" for value in values.summary()))
             for metric, source, values in shown[:_MOST_METRICS]
         ]
         parts.append(table_of(headers, rows, more).as_text().strip("\n") + "\n")
     if reading.unread:
-        parts.append(
-            "Lines with numbers that were not read, or only their step, # for digits; --metric NAME=REGEX reads them:\n"
-            + "".join(f"  {count:,} x  {one_line(kind)}\n" for kind, count in reading.unread[:_MOST_KINDS])
-            + (
-                f"  and {plural(len(reading.unread) - _MOST_KINDS, 'more kind')}\n"
-                if reading.unread[_MOST_KINDS:]
-                else ""
-            )
-        )
+        lines = [
+            "Lines with numbers that were not read, or only their step, # for digits; --metric NAME=REGEX reads them:",
+            *(f"  {count:,} x  {one_line(kind)}" for kind, count in reading.unread[:_MOST_KINDS]),
+        ]
+        if (left := len(reading.unread) - _MOST_KINDS) > 0:
+            lines.append(f"  and {plural(left, 'more kind')}")
+        parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 

@@ -90,15 +90,14 @@ def report(
         style, output = "html", output or temporary_page()
     if style == "parquet":
         refuse_terminal(output)
-    which, most = cast("Which", published or "stored"), _MOST_PUBLISHED if style == "table" and not published else None
-    # Of the price of electricity alone, a currency is no part of a what-if.
+    # A currency that goes with the price of electricity alone says nothing of a what-if price.
     of_what_if = None if price_per_kwh is not None and price_per_hour is None else currency
     what_if = what_if_price(instance, price_per_hour, currency=of_what_if, spot=spot)
     result, errors = read_report(
         [open_store(store) for store in stores],
         cast(Policy, policy),
-        which,
-        most,
+        cast(Which, published or "stored"),
+        _MOST_PUBLISHED if style == "table" and not published else None,
         plots=style == "html",
         what_if=what_if,
         electricity=electricity_price(price_per_kwh, currency),

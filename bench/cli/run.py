@@ -16,17 +16,17 @@ from bench.cli.parts.common import (
     device_option,
     end_unless_completed,
     machine_options,
+    parsed,
     recording_options,
     seed_option,
     store_option,
 )
-from bench.cli.parts.job_cost import lease_cost_text, lease_part
+from bench.cli.parts.job_cost import lease_cost_shown, lease_part
 from bench.lease.lease import acquire_lease, series_of
 from bench.lease.machine import MachineOptions, lease_by_options
 from bench.measure.progress import Progress
 from bench.measure.session import Request, measure, prepare_device
 from bench.recipes import find, not_recipes
-from bench.record.documents import Phase
 from bench.store import open_store
 from bench.text import plural
 from bench.training import data as cifar10
@@ -91,10 +91,10 @@ def estimate(
         )
 
 
-def _a_number(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+def _a_number(value: float) -> float:
     """`value`, unless it is nan, which is in every range and would be found out after the first run."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is not a number")
+    if math.isnan(value):
+        raise ValueError("nan is not a number")
     return value
 
 
@@ -105,7 +105,7 @@ def _a_number(_context: click.Context, _option: click.Parameter, value: float | 
 @click.option(
     "--target",
     type=click.FloatRange(0, 1, min_open=True),
-    callback=_a_number,
+    callback=parsed(_a_number),
     help="Target accuracy, 0..1, instead of the recipe's own.",
 )
 @device_option
@@ -179,17 +179,15 @@ def run(
         echo=echo,
     )
     statuses = set()
-    phases: list[Phase] = []
-    try:
+    with (
+        lease_cost_shown(lease, opened_store, shown=show_cost) as phases,
         # Closed at once where stdout breaks, so that the lease ends then.
-        with closing(measure(request, opened_store, Progress(quiet=quiet))) as measured:
-            for result, key in measured:
-                statuses.add(result.status)
-                phases += result.phases
-                click.echo(key)
-    finally:
-        if show_cost:
-            click.echo(lease_cost_text(lease, opened_store, phases), err=True)
+        closing(measure(request, opened_store, Progress(quiet=quiet))) as measured,
+    ):
+        for result, key in measured:
+            statuses.add(result.status)
+            phases += result.phases
+            click.echo(key)
     if not statuses and resume:
         click.echo(f"bench: all these runs are in {store} already", err=True)
     end_unless_completed(statuses)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +12,8 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from analysis.claims.check import as_json, check_claims, claims_table
-from analysis.claims.claim import Check, load_claims
-from analysis.claims.own import OwnCheck, check_own, own_json, own_table
+from analysis.claims.claim import load_claims
+from analysis.claims.own import check_own, own_json, own_table
 from analysis.claims.own_claim import read_claims
 from analysis.comparison.compare import (
     METRICS,
@@ -176,21 +175,19 @@ def claims(
         if context.get_parameter_source("stores") is not ParameterSource.DEFAULT:
             raise
         frame, entries, errors = runs_frame([]), [], []
+    table: Table[Any]
     if own:
-        runs = with_published(frame, current_published(entries))
-        checks: Sequence[Check | OwnCheck] = (held := check_own(own, runs, ", ".join(stores)))
-        table: Table[Any] = own_table(held)
-        in_json = own_json(held)
+        held = check_own(own, with_published(frame, current_published(entries)), ", ".join(stores))
+        table, in_json, verdicts = own_table(held), own_json(held), [check.verdict for check in held]
     else:
-        checks = (found := check_claims(published_documents(entries), frame, ids))
-        table, in_json = claims_table(found), as_json(found)
+        checks = check_claims(published_documents(entries), frame, ids)
+        table, in_json, verdicts = claims_table(checks), as_json(checks), [check.verdict for check in checks]
     if style == "json":
         text = in_json
     else:
         text = table.as_markdown() if style == "markdown" else table.as_text(terminal=to_terminal(output))
     write(text, output)
     refuse(errors)
-    verdicts = {check.verdict for check in checks}
     if fail and "not supported" in verdicts:
         sys.exit(NOT_SUPPORTED)
     if fail and "inconclusive" in verdicts:

@@ -46,7 +46,7 @@ class Finding:
         return "note" if self.remedy else "ok"
 
     @classmethod
-    def of_error(cls, name: str, error: Exception, *, fails: bool = True) -> Finding:
-        """The finding that an error of ours is: what stands before its first semicolon, and behind it what to do."""
+    def of_error(cls, name: str, error: Exception) -> Finding:
+        """The finding for an error of ours, whose message says what is wrong and, behind a semicolon, what to do."""
         found, _, remedy = str(error).partition("; ")
-        return cls(name, found, remedy.removeprefix("or ") or "see docs/commands.md", fails)
+        return cls(name, found, remedy.removeprefix("or ") or "see docs/commands.md", fails=True)

@@ -10,27 +10,22 @@ from bench.billing.offers.skypilot import installed
 from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, DataError
 from bench.programs.host import home
-from bench.store import ROOT, FolderStore, open_store, spool_folder, spools
+from bench.store import LEASES, FolderStore, open_store, spool_folder, spools
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 from bench.text import plural
 from bench.variables import SPOOL
 
-# Where clients look for credentials: variables and files by their names. What stands in them is nobody's business.
-_VARIABLES = {
-    "AWS": ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-    "Google": ("GOOGLE_APPLICATION_CREDENTIALS",),
-    "Azure": ("AZURE_CLIENT_ID",),
-    "RunPod": ("RUNPOD_API_KEY",),
-    "Lambda": ("LAMBDA_API_KEY",),
-    "Kubernetes": ("KUBECONFIG",),
-}
-_FILES = {
-    "AWS": (".aws/credentials", ".aws/config"),
-    "Google": (".config/gcloud/application_default_credentials.json",),
-    "Azure": (".azure/msal_token_cache.json",),
-    "RunPod": (".runpod/config.toml",),
-    "Lambda": (".lambda_cloud/lambda_keys",),
-    "Kubernetes": (".kube/config",),
+# Where clients look for credentials: variables, and files below the home folder. What is in them is nobody's business.
+_PLACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "AWS": (
+        ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        (".aws/credentials", ".aws/config"),
+    ),
+    "Google": (("GOOGLE_APPLICATION_CREDENTIALS",), (".config/gcloud/application_default_credentials.json",)),
+    "Azure": (("AZURE_CLIENT_ID",), (".azure/msal_token_cache.json",)),
+    "RunPod": (("RUNPOD_API_KEY",), (".runpod/config.toml",)),
+    "Lambda": (("LAMBDA_API_KEY",), (".lambda_cloud/lambda_keys",)),
+    "Kubernetes": (("KUBECONFIG",), (".kube/config",)),
 }
 
 
@@ -54,7 +49,7 @@ def store(context: Context) -> Iterator[Finding]:
     try:
         opened = open_store(context.store)
         if context.purpose == "report":
-            next(opened.keys(f"{ROOT}/leases/"), None)
+            next(opened.keys(LEASES), None)
         elif isinstance(opened, FolderStore):
             opened.check_place()
         else:
@@ -84,12 +79,13 @@ def spool(context: Context) -> Iterator[Finding]:
 def credentials(context: Context) -> Iterator[Finding]:
     """Which clouds have credentials here, by the names of variables and files alone."""
     folder = home()
-    found = {
-        cloud: [name for name in _VARIABLES[cloud] if os.environ.get(name)]
-        + [f"~/{name}" for name in _FILES[cloud] if folder and (folder / name).exists()]
-        for cloud in _VARIABLES
-    }
-    words = "; ".join(f"{cloud} ({', '.join(names)})" for cloud, names in found.items() if names)
+    found = []
+    for cloud, (variables, files) in _PLACES.items():
+        names = [name for name in variables if os.environ.get(name)]
+        names += [f"~/{name}" for name in files if folder and (folder / name).exists()]
+        if names:
+            found.append(f"{cloud} ({', '.join(names)})")
+    words = "; ".join(found)
     needed = context.purpose == "sweep" and not words
     yield Finding("credentials", words or "none", "`sky check` says what each cloud needs" if needed else "")
 

@@ -117,7 +117,7 @@ def program_runs(request: ProgramRequest, environ: Mapping[str, str], interrupts
 def _runs(request: ProgramRequest, environ: Mapping[str, str], interrupts: Interrupts, head: Head | None) -> Runs:
     series_id = new_id()
     found = visible_gpus(environ)
-    # Of ours nothing computes before the program does: what is there then is another's.
+    # Nothing of ours computes before the program does: what is on a GPU then is another's.
     gpus = [Gpu(gpu.uuid.removeprefix("GPU-"), trains=False) for gpu in found]
     hardware = hardware_of(found, cores(), request.node, environ)
     driver, name = (found[0].driver, found[0].name) if found else (None, None)

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 import torch
 
@@ -89,8 +90,7 @@ class Measurement:
         except Exception as error:  # what keeps a machine from training is told by the run that follows
             taken = Fingerprint(seconds=time.perf_counter() - began)
             self.notes.append(f"no fingerprint of the machine: {explain(error)[1]}")
-        found = {"fingerprint": taken, "gpu_fingerprints": tuple(of_each)}
-        self.machine = self.machine.model_copy(update=found)
+        self.machine = self.machine.model_copy(update={"fingerprint": taken, "gpu_fingerprints": tuple(of_each)})
         self._give_back()
         self.progress.end(rates_text(taken))
         # A cold start is as long as it was without: what came before it moves up to what follows.
@@ -117,7 +117,6 @@ class Measurement:
         process that met a fault on the device no second chance, so every further run would fail for the first one's
         reason.
         """
-        resumes, series_id = series_id is not None, series_id or new_id()
         self.sources = {recipe.name: recipe.source_sha256() for recipe in recipes}
         finished = {
             (run.recipe.name, run.recipe.source, run.seed)
@@ -126,13 +125,13 @@ class Measurement:
         }
         missing = [
             (recipe, index)
-            for index in range(n)
-            for recipe in recipes
+            for index, recipe in product(range(n), recipes)
             if (recipe.name, self.sources[recipe.name], first_seed + index) not in finished
         ]
-        if resumes:
+        if series_id:
             asked = n * len(recipes)
             self.progress.note(f"--resume: {asked - len(missing)} of {plural(asked, 'run')} already in the store")
+        series_id = series_id or new_id()
         try:
             for made, (recipe, index) in enumerate(missing, 1):
                 run = self._run(recipe, first_seed + index, Series(id=series_id, index=index, planned=n))
@@ -152,9 +151,8 @@ class Measurement:
         process_start = self.early[0][1] if self.early else None
         # With several processes the first of them waits for its GPU; this one has none in use.
         clock = Clock(self.compute.synchronise if self.gpus == 1 else lambda: None, since=process_start)
-        if process_start is not None:
-            for name, start, stop in self.early:
-                clock.add(name, start - process_start, stop - process_start)
+        for name, start, stop in self.early:
+            clock.add(name, start - clock.zero, stop - clock.zero)
         self.early = []
         recorder = Recorder(clock, self.progress)
         self.progress.begin(f"{recipe.name} seed {seed} [{series.index + 1}/{series.planned}]")
@@ -163,6 +161,8 @@ class Measurement:
             warnings += load_warnings()
         memory = MemoryMeter(self.compute, self._pids())
         status, reason, message = self._attempt(recipe, seed, recorder, meter, memory)
+        trainer = self.trainers.get(recipe.name)
+        warnings += [*_notes(trainer), *meter.warnings, *self._warnings(), *clock.warnings()]
         run = Run(
             recipe=RecipeRef(name=recipe.name, version=recipe.version, source_sha256=self.sources[recipe.name]),
             seed=seed,
@@ -173,14 +173,12 @@ class Measurement:
             reason=reason,
             message=message,
             cold=process_start is not None,
-            device=self._device(trainer := self.trainers.get(recipe.name)),
+            device=self._device(trainer),
             energy_joules=meter.joules,
             environment=self.environment,
             machine=self.machine,
             peak_memory=memory.peak(self._pids()),
-            warnings=tuple(
-                dict.fromkeys([*warnings, *_notes(trainer), *meter.warnings, *self._warnings(), *clock.warnings()])
-            ),
+            warnings=tuple(dict.fromkeys(warnings)),
             **recorder.fields(),
         )
         if status == "failed":
@@ -223,7 +221,7 @@ class Measurement:
         except Exception as error:
             if len(self.trainers) == 1 or not is_out_of_memory(error):
                 raise
-        # Here, where the error has let go of what was tried.
+        # Not inside `except`: the error would keep the memory of what was tried.
         self.progress.note(f"the GPU has no room for {recipe.name} beside others, which are made ready anew later")
         self._release(*self.trainers)
         self.trainers[recipe.name] = self._build(recipe)

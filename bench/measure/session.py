@@ -16,7 +16,7 @@ from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts, LeasePart, Runs, recorded
 from bench.recipes import Recipe
 from bench.record.documents import PhaseName, Run, time_of
-from bench.store import Store, read_each
+from bench.store import RUNS, Store, read_each
 from bench.training import data as cifar10
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def runs_of(series_id: str, store: Store) -> list[Run]:
     Raises StoreError where the store cannot be read.
     """
     # No run of it is older than the series; the clocks of two machines may be a day apart.
-    since = f"v1/runs/{time_of(series_id) - timedelta(days=1):%Y/%m/%d}"
-    keys = [key for key in store.keys("v1/runs/") if key >= since]
+    since = f"{RUNS}{time_of(series_id) - timedelta(days=1):%Y/%m/%d}"
+    keys = [key for key in store.keys(RUNS) if key >= since]
     return [run for run in read_each(store, keys) if isinstance(run, Run) and run.series.id == series_id]
 
 

@@ -64,7 +64,6 @@ class _Worker:
     """One rank and what it trains."""
 
     trainer: Trainer
-    compute: Compute
     batch: int | None = None
 
     def __init__(self, connection: Connection, rank: int, size: int) -> None:

@@ -50,7 +50,7 @@ def visible_gpus(environ: Mapping[str, str]) -> list[Gpu]:
         return [UNIDENTIFIED] * (max(1, len(_device_files())) if wanted is None else len(words))
     slices = _slices(gpus)
     if wanted is None:
-        # Of all slices CUDA shows a program one, and beside whole GPUs perhaps none.
+        # CUDA shows a program one of several slices, and beside whole GPUs perhaps none: which one is not told.
         return gpus if not slices else [_seen(gpus[0], slices) if len(gpus) == 1 else UNIDENTIFIED]
     # CUDA counts from the fastest, nvidia-smi along the bus, and slices among whole GPUs are counted in no order told.
     alike = len({gpu.name for gpu in gpus}) < 2 and (not slices or len(gpus) == 1)
@@ -74,7 +74,7 @@ def _seen(gpu: Gpu, slices: Sequence[tuple[Gpu, Gpu]]) -> Gpu:
 
 
 def _all_gpus() -> list[Gpu] | None:
-    """Those of the host, along the bus; None where it has some and does not say which."""
+    """The GPUs of the host, in order of the bus; None where it has some and does not say which."""
     try:
         cells = [[cell.strip() for cell in line.split(",")] for line in _lines_of(_QUERY)]
     except subprocess.TimeoutExpired:
@@ -107,7 +107,7 @@ def _device_files() -> list[Path]:
 
 
 _CPUINFO = Path("/proc/cpuinfo")
-# Those of ARM's architecture say who made them and which they are, by numbers: Linux, arch/arm64/include/asm/cputype.h.
+# ARM's processors tell maker and part by numbers, in place of a name: Linux, arch/arm64/include/asm/cputype.h.
 _ARM = {
     ("0x41", "0xd08"): "ARM Cortex-A72",
     ("0x41", "0xd0b"): "ARM Cortex-A76",
@@ -186,7 +186,7 @@ def home() -> Path | None:
 def hide_home(text: str) -> str:
     """`text` with ~ for the user's home folder; that of a container's user may be /, and is left alone."""
     folder = str(home() or "")
-    # Of /root, neither /rootfs nor /data/root is a part.
+    # Not within a longer name: neither /rootfs nor /data/root is in /root.
     return re.sub(rf"(?<![\w.-]){re.escape(folder)}(?![\w.-])", "~", text) if len(folder) > 1 else text
 
 

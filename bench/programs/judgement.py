@@ -46,7 +46,7 @@ def _judge_target(job: Job, watch: Watch) -> tuple[str, str | None, str | None]:
         more = f" and {len(seen) - _NAMES_TOLD} more" if len(seen) > _NAMES_TOLD else ""
         names = f"metrics shown: {', '.join(seen[:_NAMES_TOLD])}{more}" if seen else "no metric was shown"
         return "failed", "ERROR", f"{metric} never appeared; {names}"
-    value = best[1].target_value
+    value = best.target_value
     if value is None or not math.isfinite(value):
         return "failed", "DIVERGED", f"{job.target.metric} was {value} at its last appearance"
     return "completed", None, None
@@ -69,21 +69,20 @@ def warnings(job: Job, watch: Watch, outcome: Outcome) -> list[str]:
         found.append(
             f"ended before {job.steps} steps were seen" if best else "no step was seen, so the sample was not stopped"
         )
-    if best and best[1].went_back:
-        found.append("steps went back from {} to {}".format(*best[1].went_back))
-    if best and (said := contradiction(job, best[1])):
+    if best and best.went_back:
+        found.append("steps went back from {} to {}".format(*best.went_back))
+    if best and (said := contradiction(job, best)):
         found.append(f"a total of {job.total_steps} steps was given, but the program shows {said}")
     if job.target and (scales := _other_scale(job.target, watch)):
         found.append(scales)
-    if job.target and (target := watch.target()) and target[1].mixed:
+    if job.target and (target := watch.target()) and target.mixed:
         found.append(
             f"{job.target.metric} is shown by lines of an evaluation and by others, which may be of training: "
             "its values are of both"
         )
     if outcome.cleanup == "left":
         found.append("a process that the program started was still there when it was over")
-    marked = watch.phases()
-    unknown = sorted({name for _, name in marked[1].phases if name not in (*PHASES, UNNAMED)}) if marked else []
+    unknown = {name for _, name in watch.phases()} - {*PHASES, UNNAMED}
     if unknown:
         found.append(f"phases with a name of their own, counted as none: {len(unknown)}")
     return found
@@ -97,7 +96,7 @@ def _other_scale(target: Target, watch: Watch) -> str | None:
     best, least = watch.target(), target.at_least
     if best is None or least is None or not _SHARES.search(target.metric):
         return None
-    hit, value = best[1].first_hit, best[1].target_value
+    hit, value = best.first_hit, best.target_value
     if hit and 0 < least <= 1 < hit.value <= 100:
         return f"{target.metric} is shown in per cent, as {hit.value:g}; its target of {least:g} is not"
     if value is not None and not hit and 0 < value <= 1 < least <= 100:

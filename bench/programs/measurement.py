@@ -143,8 +143,7 @@ def program(job: Job, redaction: Redaction) -> dict[str, Any]:
 
 def _phases(watch: Watch, outcome: Outcome) -> list[dict[str, Any]]:
     """The whole of the process, cut where the program marks a phase."""
-    marked = watch.phases()
-    marks = [(outcome.started_at, UNNAMED), *(marked[1].phases if marked else [])]
+    marks = [(outcome.started_at, UNNAMED), *watch.phases()]
     edges = [*_in_order((at for at, _ in marks), outcome), outcome.exited_at]
     found: list[dict[str, Any]] = []
     for (_, name), start, stop in zip(marks, edges, edges[1:]):
@@ -157,14 +156,13 @@ def _phases(watch: Watch, outcome: Outcome) -> list[dict[str, Any]]:
 
 
 def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction) -> list[dict[str, Any]]:
-    """Those of the target; without one, what every metric was at the end."""
-    best = watch.target()
-    if job.target and best:
-        track = best[1]
+    """The evaluations of the target; without one, a single one of what every metric was at the end."""
+    track = watch.target()
+    if job.target and track:
         shown, first = track.evaluations.items(), track.first_hit
         if first is not None and first not in shown:  # those of one instant stay in their order, the last one last
             shown.insert(0, first)
-        unit = steps[1].unit if (steps := watch.steps()) else None
+        unit = steps.unit if (steps := watch.steps()) else None
         # A step of another unit, as from before the finer one was shown, would be a wrong one.
         readings = [(e.at, e.step if e.unit == unit else None, {job.target.metric: e.value}) for e in shown]
         is_number = track.target_value is not None and math.isfinite(track.target_value)
@@ -185,16 +183,15 @@ def _evaluations(job: Job, watch: Watch, outcome: Outcome, redaction: Redaction)
 
 
 def _progress(job: Job, watch: Watch, outcome: Outcome) -> dict[str, Any] | None:
-    best, target = watch.steps(), watch.target()
-    if best is None:
+    track, target = watch.steps(), watch.target()
+    if track is None:
         return None
-    source, track = best
     assert track.first is not None
     assert track.last is not None
     stretches, total = track.stretches, watch.total()
     return {
-        "source": source,
-        "target_source": target[0] if target else None,
+        "source": track.source,
+        "target_source": target.source if target else None,
         "unit": track.unit or "step",
         "first_step": track.first.step,
         "last_step": track.last.step,
@@ -217,13 +214,13 @@ def _progress(job: Job, watch: Watch, outcome: Outcome) -> dict[str, Any] | None
 
 
 def _resumed_from(watch: Watch) -> int | None:
-    best = watch.steps()
-    return best[1].resumed_from if best else None
+    steps = watch.steps()
+    return steps.resumed_from if steps else None
 
 
 def _last_step(watch: Watch) -> int | None:
-    best = watch.steps()
-    return best[1].last.step if best and best[1].last else None
+    steps = watch.steps()
+    return steps.last.step if steps and steps.last else None
 
 
 def _in_order(times: Iterable[float], outcome: Outcome) -> list[float]:

@@ -142,7 +142,7 @@ def _server(port: int, end: float) -> socket.socket:
 
 
 def _rank(other: socket.socket) -> int | None:
-    """Which node has connected, as it says; None for anybody else."""
+    """The rank that a node which has connected says it has; None for anybody else."""
     other.settimeout(CONNECT_S)
     try:
         word, rank = other.recv(64).decode().split()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 # Clocks of one machine, read one after the other; the times of files, which may be whole seconds, or else are of the
 # kernel's last tick.
@@ -47,10 +47,10 @@ class Watched:
         at = self.started + (wall - self.started_wall)
         if not self.started - slack <= at or at > now + slack:
             return None
-        return min(max(at, self.started), now) if now == now else at
+        return at if math.isnan(now) else min(max(at, self.started), now)
 
     def at_change(self, changed: int, now: float) -> float | None:
-        """The same of a file's last change, `changed`, in nanoseconds since 1970."""
+        """The time of a file's last change, `changed`, in nanoseconds since 1970, on the runner's clock; see `at`."""
         return self.at(changed / _SECOND, now, _TICK_S if changed % _SECOND else FILE_SLACK_S)
 
 
@@ -80,24 +80,27 @@ class Point:
     part: str | None = field(default=None, compare=False)
 
 
-class Source(Protocol):
-    """Reads one form of progress. One instance watches one run of a program."""
+class Source:
+    """Reads one form of progress. One instance watches one run of a program.
 
-    @property
-    def name(self) -> str:
-        """What the record calls it."""
+    `name` is what the record calls it. A source of lines overrides `line`, one of files `poll`.
+    """
+
+    name: str
+
+    def __init__(self, watched: Watched) -> None:
+        """`watched`: the run whose progress is read."""
 
     def line(self, text: str, at: float) -> Point | None:
-        """What one complete line of output says, without its end; None: nothing, as of all lines where files are read.
+        """What one complete line of output says, without its end; None: no progress.
 
         A carriage return ends a line too. Raises nothing, whatever the text.
         """
+        return None
 
     def poll(self, at: float) -> Iterable[Point]:
-        """What was added to the files that it reads since the last call; nothing, where lines are read.
-
-        Raises nothing, whatever the files hold.
-        """
+        """What was added to the files that it reads since the last call. Raises nothing, whatever they hold."""
+        return ()
 
 
 class Steps:
@@ -209,9 +212,8 @@ def as_number(value: object) -> float | None:
 
 
 def _parsed_number(text: str) -> float | None:
-    if (
-        len(text) >= _LONGEST_NUMBER or not text.isascii() or "_" in text
-    ):  # float takes digits of all scripts, and 1_000
+    # float takes digits of all scripts, and 1_000.
+    if len(text) >= _LONGEST_NUMBER or not text.isascii() or "_" in text:
         return None
     try:
         return float(text)

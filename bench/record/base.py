@@ -70,7 +70,7 @@ _PLAINER = {"extra_forbidden": "there is no such field", "tuple_type": "must be 
 
 
 def first_mistake(error: ValidationError) -> str:
-    """The first of what does not fit a model, behind its place where it has one: `series.index: Field required`."""
+    """The first validation error in plain words, behind its place if it has one: `series.index: Field required`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     # pydantic's words, behind its prefix where a validator of ours says them
@@ -79,7 +79,7 @@ def first_mistake(error: ValidationError) -> str:
 
 
 class Part(BaseModel):
-    """A piece of a document: frozen, and nothing unknown is let in."""
+    """A piece of a document: frozen, and without fields that the schema does not have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -199,8 +199,8 @@ def to_bytes(document: Document) -> bytes:
 def from_bytes(raw: bytes, name: str) -> AnyDocument:
     """The document in `raw`, read from `name`.
 
-    Raises RecordError, naming `name`, where the bytes are no JSON, were altered, are newer than this
-    version reads, or do not fit the schema.
+    Raises RecordError, naming `name`, where the bytes are no JSON, were altered, are newer than this version reads, or
+    do not fit the schema.
     """
     try:
         content: Any = _DECODER.decode(raw.decode())

@@ -66,7 +66,7 @@ class Accelerators(Part):
 
     @classmethod
     def parse(cls, text: str) -> Accelerators:
-        """Those that SkyPilot writes `V100:8`, or `V100` for one. Raises ValueError."""
+        """Accelerators from SkyPilot's notation: `V100:8`, or `V100` for one. Raises ValueError."""
         name, _, count = text.partition(":")
         if not name or not (count or "1").isdecimal() or int(count or 1) < 1:
             raise ValueError(f"{text!r} is not NAME:NUMBER, such as V100:8")
@@ -117,7 +117,7 @@ def of_nodes(lease: LeaseOpened, nodes: int) -> LeaseOpened:
 
 
 class LeaseClosed(Document):
-    """The same machine given back. `id` is the lease's id."""
+    """The machine of a lease given back. `id` is the lease's id."""
 
     kind: Literal["lease-closed"] = "lease-closed"
     stopped: Utc

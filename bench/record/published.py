@@ -210,7 +210,7 @@ def _timeless(series: PublishedRuns) -> PublishedRuns:
 
 
 def current_published(documents: Iterable[object]) -> list[PublishedRuns]:
-    """Those of the `documents` that are published runs, of each place the one imported last, by label and machine."""
+    """The published runs among `documents`, by label and machine; of each place the one imported last."""
     newest: dict[tuple[str, ...], PublishedRuns] = {}
     for document in documents:
         if isinstance(document, PublishedRuns):

@@ -86,7 +86,7 @@ class Device(Part):
 
     @property
     def alike(self) -> str:
-        """A text that like devices share: all but `compared`, which each process measures anew."""
+        """A text that is the same for devices that compute alike: all but `compared`, which each process measures."""
         return self.model_dump_json(exclude={"compared"})
 
 
@@ -173,9 +173,9 @@ class Run(Document):
     def device_name(self) -> str:
         """The device's own name; a processor's with the quota beside it, which makes it another machine."""
         quota = self.environment.cpu_quota
-        return (
-            self.device.name if self.device.kind == "cuda" or quota is None else f"{self.device.name}, quota {quota:g}"
-        )
+        if self.device.kind == "cuda" or quota is None:
+            return self.device.name
+        return f"{self.device.name}, quota {quota:g}"
 
     @property
     def valid(self) -> bool:

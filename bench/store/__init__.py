@@ -10,7 +10,9 @@ from pathlib import Path
 
 from bench.errors import StoreError
 from bench.store.base import (
+    LEASES,
     ROOT,
+    RUNS,
     Collected,
     Collector,
     DamagedLine,
@@ -32,7 +34,9 @@ from bench.store.log import read_log, read_log_text
 from bench.store.spool import GivenUp, Spool, SpooledWriter, drain, spool_folder, spools
 
 __all__ = [
+    "LEASES",
     "ROOT",
+    "RUNS",
     "Collected",
     "Collector",
     "DamagedLine",

@@ -14,6 +14,7 @@ from bench.record.documents import AnyDocument, LeaseEdge, LeaseOpened, from_byt
 from bench.tracking import tracked
 
 ROOT = "v1"
+RUNS, LEASES = f"{ROOT}/runs/", f"{ROOT}/leases/"
 # The beginning of a record's key, up to the part of its id that is a time.
 _MILLISECOND = re.compile(rf"{ROOT}/(?:runs/\d{{4}}/\d\d/\d\d|leases)/[0-9a-f]{{8}}-[0-9a-f]{{4}}-")
 
@@ -143,7 +144,7 @@ def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
     """The opened leases of a store by id, and an error for each that cannot be trusted."""
     leases: Leases = {}
     errors: list[RecordError] = []
-    for lease in read_each(store, [key for key in store.keys(f"{ROOT}/leases/") if key.endswith("/opened.json")]):
+    for lease in read_each(store, [key for key in store.keys(LEASES) if key.endswith("/opened.json")]):
         if isinstance(lease, RecordError):
             errors.append(lease)
         else:
@@ -154,7 +155,7 @@ def read_leases(store: Store) -> tuple[Leases, list[RecordError]]:
 
 def lease_edges(store: Store, lease_id: str) -> set[LeaseEdge]:
     """Which records of the lease exist. Raises StoreError if there is no store."""
-    keys = set(store.keys(f"{ROOT}/leases/{lease_id}/"))
+    keys = set(store.keys(f"{LEASES}{lease_id}/"))
     return {edge for edge in get_args(LeaseEdge) if lease_key(lease_id, edge) in keys}
 
 

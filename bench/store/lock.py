@@ -39,9 +39,8 @@ def locked(store: Store, name: str) -> Iterator[threading.Event]:
 
     Raises StoreError if another process holds it.
     """
-    with file_lock(
-        spool_folder() / _FOLDER / f"{name}.lock", name
-    ):  # the folder above may be a volume's, and read-only
+    # In the spool's folder: the one above may be a volume's, and read-only.
+    with file_lock(spool_folder() / _FOLDER / f"{name}.lock", name):
         if isinstance(store, FolderStore):
             with file_lock(store.root / _FOLDER / f"{name}.lock", name):
                 yield threading.Event()
@@ -182,11 +181,8 @@ def _read(store: S3Store, key: str) -> _Claim:
     """The claim in the object `key`. Raises StoreError if it is not one: then the holder of the lock is unknown."""
     try:
         claim = _Claim(**json.loads(store.read_object(key)))
-        if (
-            datetime.fromisoformat(claim.until).tzinfo is None
-            or type(claim.pid) is not int
-            or not 0 < claim.pid < 1 << 31
-        ):
+        is_time = datetime.fromisoformat(claim.until).tzinfo is not None
+        if not (is_time and type(claim.pid) is int and 0 < claim.pid < 1 << 31):
             raise ValueError(claim)
     except (ValueError, TypeError, RecursionError):  # errors of json and the dataclass for other content
         raise StoreError(

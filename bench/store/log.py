@@ -97,7 +97,7 @@ def read_log(chunks: Iterable[bytes]) -> Iterator[RawRecord | DamagedLine]:
 
 
 def read_log_text(pieces: Iterable[str]) -> Iterator[RawRecord | DamagedLine]:
-    """The same for a log that comes as text, which may contain what UTF-8 cannot encode."""
+    """Like `read_log`, for a log that comes as text, which may contain what UTF-8 cannot encode."""
     return read_log(piece.encode(errors="replace") for piece in pieces)
 
 

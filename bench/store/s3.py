@@ -71,7 +71,7 @@ class S3Store:
         Raises StoreError, in one line with what to do.
         """
         data = b"bench could write here\n"
-        if self._create(_PROBE, data) and self._create(_PROBE, data):
+        if self.create_object(_PROBE, data) and self.create_object(_PROBE, data):
             raise StoreError(
                 f"store {self._name}: the server ignores If-None-Match, so records could be overwritten; "
                 "use one that supports conditional writes"
@@ -91,7 +91,7 @@ class S3Store:
         """
         key, data = document.key(), to_bytes(document)
         begun = self._mark_late(document, time_of(document.id))  # first: a mark without a run does no harm
-        if not self._create(key, data) and self._there(key) != data:
+        if not self.create_object(key, data) and self._there(key) != data:
             raise ConflictError(
                 f"{self._name}/{key}: another document is here already, and records are never overwritten; "
                 "compare them, then give another store with --store"
@@ -151,12 +151,8 @@ class S3Store:
         now = utc_now()
         if not isinstance(document, Run) or now - begun <= LATE_AFTER:
             return begun
-        self._create(f"{LATE}{new_id()}/{document.id}", b"")
+        self.create_object(f"{LATE}{new_id()}/{document.id}", b"")
         return now
-
-    def create_object(self, key: str, data: bytes) -> bool:
-        """Create an object, a record or not. Returns False if it already exists."""
-        return self._create(key, data)
 
     def objects(self, prefix: str, *, after: str = "") -> list[str]:
         """The keys of all objects that begin with `prefix`, sorted, records or not; only those after `after`."""
@@ -219,8 +215,8 @@ class S3Store:
         wait=wait_random_exponential(multiplier=2 * _PAUSE),
         reraise=True,
     )
-    def _create(self, key: str, data: bytes) -> bool:
-        """Whether the object was created; False if it already exists."""
+    def create_object(self, key: str, data: bytes) -> bool:
+        """Create an object, a record or not. Returns False if it already exists."""
         client, digest = self._client, b64encode(hashlib.sha256(data).digest()).decode()
         asked = {"IfNoneMatch": "*", "ChecksumSHA256": digest, **encryption()}
         place = {"Bucket": self._bucket, "Key": self._above + key}

@@ -129,7 +129,7 @@ def _move(path: Path, store: Store) -> BenchError | None:
 
 
 def _put(document: AnyDocument, store: Store) -> None:
-    """Put it. Raises BenchError for any failure of the store, which must not end a series midway."""
+    """Put `document` into `store`. Any failure of it is a BenchError, which does not end a series midway."""
     try:
         store.put(document)
     except BenchError:

@@ -231,14 +231,16 @@ def _accelerators(value: Any) -> Iterator[tuple[str | None, int]]:
     """Names and numbers in `V100`, `V100:8`, `{V100: 8}`, `{V100:8, A100:1}`, lists, sets; else raises ValueError."""
     if not value:
         yield None, 0
-    else:
-        if isinstance(value, dict):  # {V100:8}, without a space, is the key "V100:8" without a value
-            value = [str(name) if count is None else f"{name}:{count}" for name, count in value.items()]
-        for each in value if isinstance(value, list) else sorted(value, key=str) if isinstance(value, set) else [value]:
-            if not isinstance(each, str):
-                raise ValueError(each)
-            gpus = Accelerators.parse(_PART.sub(":1", _WHOLE.sub(r"\1", each.replace(" ", ""))))
-            yield gpus.name, gpus.count
+        return
+    if isinstance(value, dict):  # {V100:8}, without a space, is the key "V100:8" without a value
+        value = [str(name) if count is None else f"{name}:{count}" for name, count in value.items()]
+    elif isinstance(value, set):
+        value = sorted(value, key=str)
+    for each in value if isinstance(value, list) else [value]:
+        if not isinstance(each, str):
+            raise ValueError(each)
+        gpus = Accelerators.parse(_PART.sub(":1", _WHOLE.sub(r"\1", each.replace(" ", ""))))
+        yield gpus.name, gpus.count
 
 
 def _narrowed(cell: Cell, file: YamlFile, requests: list[ResourceRequest]) -> Iterator[ResourceRequest]:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from bench.programs.__main__ import main
 from bench.programs.document import line_of, machine_of, run_document
 from bench.programs.job import Job, Target
 from bench.programs.measurement import measurement, program
-from bench.programs.progress import UNITS, Point
+from bench.programs.progress import UNITS, Point, Source
 from bench.programs.redaction import Redaction
 from bench.programs.running.runner import Outcome
 from bench.programs.watching.watch import Watch
@@ -36,7 +36,7 @@ POINTS = st.builds(
 )
 
 
-class Says:
+class Says(Source):
     """A source that says its points, one a line."""
 
     def __init__(self, name: str, points: Sequence[Point]) -> None:
@@ -45,9 +45,6 @@ class Says:
 
     def line(self, text: str, at: float) -> Point | None:
         return self._points.pop(0) if self._points else None
-
-    def poll(self, at: float) -> Iterable[Point]:
-        return ()
 
 
 def read_at_home(said: Sequence[Sequence[Point]], ended: str = "exited", **job: Any) -> Run:

@@ -186,7 +186,7 @@ def test_a_server_that_would_overwrite_is_refused(s3: Any, monkeypatch: pytest.M
 
 
 def test_a_writer_that_met_another_one_tries_again(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.store.s3.S3Store._create.retry.sleep", lambda _: None)
+    monkeypatch.setattr("bench.store.s3.S3Store.create_object.retry.sleep", lambda _: None)
     busy = (409, "ConditionalRequestConflict")
     with answering(monkeypatch, busy, busy, (200, "")) as server:
         open_store("s3://bucket").put(make_run())
@@ -194,7 +194,7 @@ def test_a_writer_that_met_another_one_tries_again(s3: Any, monkeypatch: pytest.
 
 
 def test_a_writer_that_always_meets_another_one_gives_up(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.store.s3.S3Store._create.retry.sleep", lambda _: None)
+    monkeypatch.setattr("bench.store.s3.S3Store.create_object.retry.sleep", lambda _: None)
     with answering(monkeypatch, (409, "ConditionalRequestConflict")), pytest.raises(StoreError, match="409"):
         open_store("s3://bucket").put(make_run())
 

@@ -31,7 +31,7 @@ for step in itertools.count(1):
 """
 
 
-class Words:
+class Words(Source):
     """A source of the tests: `step 3 of 9 loss=0.5 phase train`. `then` is called with each line."""
 
     name = "words"
@@ -47,9 +47,6 @@ class Words:
             return None
         total = int(step[2]) if step and step[2] else None
         return Point(at, int(step[1]) if step else None, total, metrics=metrics, phase=phase[1] if phase else None)
-
-    def poll(self, at: float) -> Iterable[Point]:
-        return ()
 
 
 class Ran(NamedTuple):

@@ -42,7 +42,7 @@ class Form:
     @property
     def track(self) -> Track:
         """What was made of all that was shown so far."""
-        return self.watch.tracks[0][1]
+        return self.watch.tracks[0]
 
     def show(self, shown: Sequence[Shown]) -> None:
         """Show these, one after the other."""

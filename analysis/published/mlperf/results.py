@@ -57,7 +57,7 @@ def read_results(
 def read_benchmark(folder: Path, *, source: str = SOURCE, target: MetricTarget | None = None) -> PublishedRuns:
     """The runs in `folder`, of one system and benchmark. Raises RecordError, naming the place and what is wrong."""
     submitter = folder.parents[min(2, len(folder.parents) - 1)]  # / where there are not as many
-    place = folder.relative_to(submitter.parent).as_posix()
+    place, scaling = folder.relative_to(submitter.parent).as_posix(), folder / "scaling.json"
     try:
         logs = {path.name: read_result(path) for path in sorted(folder.glob(RESULTS), key=_number_of)}
         benchmark, stated = _agreed(logs)
@@ -78,9 +78,7 @@ def read_benchmark(folder: Path, *, source: str = SOURCE, target: MetricTarget |
             target=target or target_of(benchmark, stated),
             counts=_COUNTS,
             clock=CLOCK,
-            scaling=_json(folder / "scaling.json").get("scaling_factor")
-            if (folder / "scaling.json").exists()
-            else None,
+            scaling=_json(scaling).get("scaling_factor") if scaling.exists() else None,
             runs=tuple(log.run() for log in logs.values()),
         )
     except ValidationError as error:

@@ -119,7 +119,7 @@ class MappedColumn:
         return None if exact is None else float(exact)
 
     def exact(self, values: dict[str, Any]) -> Decimal | None:
-        """The same with all the digits that are written: 94.02 % is 0.9402, and not the number below it."""
+        """The number with all the digits that are written: 94.02 % is 0.9402, and not the double below it."""
         value = self.said(values)
         if value is None:
             return None

@@ -107,7 +107,7 @@ def _usual_gb() -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Query:
-    """Which prices are wanted. None: any. Of `gpus` a machine has just so many."""
+    """A query for prices. None: any. `gpus` is the exact number of GPUs of a machine."""
 
     gpu: str | None = None
     spot: bool = False
@@ -157,7 +157,7 @@ def ranked_since(offers: Iterable[Offer]) -> date:
 
 
 def ranked(offers: Sequence[Offer]) -> list[Offer]:
-    """Those of `offers` whose prices may be compared: without what was seen a year and a half before the newest."""
+    """The `offers` whose prices may be compared: without those seen a year and a half before the newest."""
     since = ranked_since(offers)
     return [offer for offer in offers if offer.seen >= since]
 

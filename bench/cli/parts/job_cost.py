@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+
+import click
 
 from bench import variables
 from bench.billing.estimate import Estimate, lease_cost, phase_costs
@@ -52,15 +55,25 @@ def lease_hourly(lease: LeaseHandle, store: Store) -> tuple[Decimal, str] | None
 
 
 def run_cost_text(run: Run, hourly: tuple[Decimal, str] | None) -> str:
-    """What a run cost, behind a comma; nothing where that is unknown."""
+    """What a run cost, to follow its outcome: `, 0.0123 USD`; empty where that is unknown."""
     if hourly is None or not run.phases:
         return ""
     cost = train_cost(run.phases[-1].stop, hourly[0])
     return "" if cost is None else f", {significant(cost)} {hourly[1]}"
 
 
-def lease_cost_text(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
-    """What the lease cost until now, phase by phase."""
+@contextmanager
+def lease_cost_shown(lease: LeaseHandle, store: Store, *, shown: bool) -> Iterator[list[Phase]]:
+    """Print at the end, if `shown`, what the lease cost until then, phase by phase; yields the list of run phases."""
+    run_phases: list[Phase] = []
+    try:
+        yield run_phases
+    finally:
+        if shown:
+            click.echo(_lease_cost_text(lease, store, run_phases), err=True)
+
+
+def _lease_cost_text(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase]) -> str:
     try:
         opened = opened_lease(lease, store)
     except BenchError as error:
@@ -71,9 +84,9 @@ def lease_cost_text(lease: LeaseHandle, store: Store, run_phases: Sequence[Phase
 
 @dataclass(frozen=True)
 class JobForecast:
-    """Seconds of the lease and their cost, expected and at most; `so_far` of them are over.
+    """Seconds and cost of the lease, expected and at most. `so_far` seconds of it have passed.
 
-    `time` is None where it is unknown, and so are the costs then; `why` says why.
+    Without a `time` there are no costs either, and `why` says why.
     """
 
     so_far: float

@@ -30,7 +30,7 @@ def fingerprints(
     size: Size | None = None,
     limit_s: float = LIMIT_S,
 ) -> list[Fingerprint]:
-    """Those of the first `count` GPUs, in torch's order.
+    """The fingerprints of the first `count` GPUs, in torch's order.
 
     One that fails, or has none within `limit_s`, is without rates, as all are once `stopped`. With `kind` "cpu" each is
     of a process on the processor.
@@ -46,10 +46,8 @@ def fingerprints(
             for connection in wait(list(waited_for), _LOOK_S):
                 assert isinstance(connection, Connection)
                 index = waited_for.pop(connection)
-                try:
+                with suppress(EOFError, OSError):  # it died
                     taken[index] = connection.recv()
-                except (EOFError, OSError):  # it died
-                    continue
     finally:
         for process, connection in started:
             process.kill()  # it holds nothing that a kill could damage

@@ -1,7 +1,7 @@
 """The peak memory of a run: of its processes from the kernel, of its GPU from torch's allocator.
 
-What the allocator gave out would leave out what a captured step works in: a graph has that to itself, and to launch it
-asks the allocator for nothing.
+Of the GPU it is what the allocator reserved, not what it handed out: the memory that a captured step works in belongs
+to its graph, and to launch a graph asks the allocator for nothing.
 """
 
 from __future__ import annotations

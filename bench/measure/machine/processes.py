@@ -21,7 +21,7 @@ def spawn(
     """
     context = get_context("spawn")
     resource_tracker.ensure_running()  # it would unblock SIGINT while the first process starts
-    # Ctrl-C goes to the whole terminal, but what follows from it is decided here: they are born deaf to it.
+    # Ctrl-C goes to the whole terminal, but what follows from it is decided here: they inherit that it is blocked.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for index in range(count):

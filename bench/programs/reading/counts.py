@@ -1,7 +1,8 @@
 """Steps, epochs and batches in a line: `iter 120`, `Step [100/600]`, `Epoch: [0]  [  10/1251]`.
 
 Some programs name what they count, or begin a line with `[10/1000]` or `batch 10`. Without a name it may be anything:
-it is a step in a line that shows a result, as long as the program names no steps.
+it is a step in a line that shows a result, as long as the program names no steps. Some begin a line in a form that
+tells what is counted without a name (see `numbered`).
 """
 
 from __future__ import annotations
@@ -43,6 +44,25 @@ _LIKELY = re.compile(
     re.IGNORECASE,
 )
 _AT_THE_END = re.compile(r"(?<=\s)\[\s*(?P<step>[0-9]{1,12})\s*/\s*(?P<of>[0-9]{1,12})\s*\]\s*$")
+# At the beginning of a line, in a form that tells what is counted: XGBoost's rounds and CatBoost's,
+# `[10]\ttrain-rmse:0.5`, `10:\tlearn: 0.5`; JAX's steps, `[100] loss=0.5`; epoch and batch of PyTorch's tutorial,
+# `[1,  2000] loss: 2.2`, and of many programs, `Train: [0/300][10/1251]`; DINO's step, `Training  [  100/125000]`;
+# ESPnet's, `1epoch:train:1-50batch:`; Catalyst's epochs, `1/10 * Epoch (train):`.
+_NUMBERED = re.compile(
+    r"\s*(?:(?:\[(?P<round>[0-9]+)\]|(?P<index>[0-9]+):)\t|\[(?P<step>[0-9]+)\]\s+(?=[\w./]+=)"
+    r"|\[(?P<epoch>[0-9]+),\s+(?P<batch>[0-9]+)\]\s"
+    r"|(?:train(?:ing)?:?\s*)?\[\s*(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]\s*\[\s*(?P<at>[0-9]+)/(?P<of>[0-9]+)\]"
+    r"|train(?:ing)?:?\s*\[\s*(?P<count>[0-9]+)/(?P<total>[0-9]+)\]"
+    r"|(?P<whole>[0-9]+)epoch:train:[0-9]+-(?P<ends>[0-9]+)batch:"
+    r"|(?P<nth>[0-9]+)/(?P<all>[0-9]+) \* epoch \(\w{1,20}\):)",
+    re.IGNORECASE,
+)
+_KIND_OF_GROUP = {
+    **dict.fromkeys(("round", "index", "step", "batch", "at", "count", "ends"), "step"),
+    **dict.fromkeys(("epoch", "part", "whole", "nth"), "epoch"),
+    **dict.fromkeys(("parts", "all"), "epochs"),
+    **dict.fromkeys(("of", "total"), "of"),
+}
 _BEFORE = 40  # what is looked at in front of a count
 _MOST_COUNTS = 10  # of a line: more are prose, and batches are looked for behind each
 
@@ -54,7 +74,7 @@ def counts_of(text: str, part: str | None) -> Pairs:
 
 
 def counts_before(text: str, part: str | None) -> Pairs:
-    """The same of what stands before an object in its line: `step 120: {…}`; nothing of a bar."""
+    """What is counted in front of an object in its line, `step 120: {…}`; nothing of a bar."""
     return [] if "%|" in text else counts_of(message(text), part)
 
 
@@ -76,6 +96,14 @@ def likely_counts(text: str) -> tuple[Pairs, str]:
     if of and int(step) > int(of):
         return [], text
     return [("step", step), *([("of", of)] if of else [])], text[: found.start()] + text[found.end() :]
+
+
+def numbered(text: str) -> tuple[Pairs, str]:
+    """The counts that a line begins with, and the line behind them; of any other none, and the whole line."""
+    found = _NUMBERED.match(text)
+    if found is None:
+        return [], text
+    return [(kind, found[group]) for group, kind in _KIND_OF_GROUP.items() if found[group]], text[found.end() :]
 
 
 def _counts(text: str, part: str | None) -> Iterator[tuple[str, str]]:

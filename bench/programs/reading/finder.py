@@ -17,7 +17,7 @@ from bench.programs.progress import FILE_SLACK_S
 
 # Entries looked at in one call, and the least time between two calls that do anything, in seconds.
 ENTRIES, PAUSE_S = 500, 0.5
-# Of the processor, which the program may need: a longer call is followed by a longer pause.
+# The share of a processor, which the program may need: a longer call is followed by a longer pause.
 _SHARE = 0.0005
 _DEEPEST = 8
 _MOST_FILES, _MOST_FOLDERS = 10_000, 50_000

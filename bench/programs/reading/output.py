@@ -74,7 +74,7 @@ def _number(found: re.Match[str]) -> int | None:
 
 
 class Chooser:
-    """Which of many lines are read."""
+    """Chooses which lines are read where a program prints many."""
 
     def __init__(self, wanted: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         """Words or expressions that mark lines to read in any case, such as the target's metric."""

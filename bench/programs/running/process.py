@@ -101,7 +101,7 @@ class Group:
 
     @property
     def exit_code(self) -> int | None:
-        """Of the program; None while it runs and where a signal ended it."""
+        """The exit code of the program; None while it runs and where a signal ended it."""
         code = self._leader.returncode
         return code if code is not None and code >= 0 else None
 

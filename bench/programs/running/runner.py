@@ -208,9 +208,9 @@ class _Loop:
         job, target, steps = self._job, self._watch.target(), self._watch.steps()
         if job.timeout and now - self._group.started_at >= job.timeout:
             self._ending.stop("timeout", now)
-        elif job.stops_at_target and target and target[1].first_hit:
+        elif job.stops_at_target and target and target.first_hit:
             self._ending.stop("target", now)
-        elif job.steps and steps and steps[1].done >= job.steps:
+        elif job.steps and steps and steps.done >= job.steps:
             self._ending.stop("sampled", now)
         elif (failed := self._ask_elsewhere()) is not None:
             # It may be the failure here that made that one: the end here then comes at once.

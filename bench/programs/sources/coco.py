@@ -8,9 +8,8 @@ The metrics are called AP, AP50, AP75, APs, APm, APl, and AR1, AR10, AR100, ARs,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
-from bench.programs.progress import NUMBER, Point, Watched, as_number
+from bench.programs.progress import NUMBER, Point, Source, as_number
 
 _LINE = re.compile(
     r"Average (?:Precision|Recall)\s+\((?P<name>AP|AR)\)\s*@\[\s*IoU=(?P<iou>[0-9.:]+)\s*\|\s*area=\s*(?P<area>\w+)"
@@ -19,13 +18,10 @@ _LINE = re.compile(
 _ALL_OVERLAPS = "0.50:0.95"
 
 
-class Coco:
+class Coco(Source):
     """Reads COCO's summaries on stdout."""
 
     name = "coco"
-
-    def __init__(self, watched: Watched) -> None:
-        """Nothing is remembered from one line to the next."""
 
     def line(self, text: str, at: float) -> Point | None:
         """See Source."""
@@ -34,10 +30,6 @@ class Coco:
         if found is None or value is None or value < 0:  # -1: there is nothing of that size
             return None
         return Point(at, metrics={_name(found): value})
-
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()
 
 
 def _name(found: re.Match[str]) -> str:

@@ -1,8 +1,8 @@
 """CSV files that grow while the program runs: Lightning's metrics.csv, Ultralytics' results.csv, Keras' CSVLogger.
 
-Their header names a step or an epoch, as that of any table; of a file without one, such as predictions, the beginning
-alone is read. They tell no time: a row counts from when its file was
-changed. Of a file that was there before, what is added is of this run.
+Their header names a step or an epoch, as that of any table; of a file without one, such as predictions, only the
+beginning is read. They tell no time: a row counts from when its file was changed. Of a file that was there before the
+run, only what is added counts.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.programs.progress import Point, Watched
+from bench.programs.progress import Point, Source, Watched
 from bench.programs.reading.finder import Finder, status_of
 from bench.programs.sources.table import Table, is_header
 
 _MOST_BYTES, _BEGINNING = 16 << 20, 4096
 
 
-class CsvLog:
+class CsvLog(Source):
     """Reads CSV files."""
 
     name = "csv-log"
@@ -27,10 +27,6 @@ class CsvLog:
         self._watched = watched
         self._finder = Finder(watched.folders, lambda name: name.lower().endswith(".csv"))
         self._files: dict[Path, _File] = {}
-
-    def line(self, text: str, at: float) -> Point | None:
-        """See Source."""
-        return None
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""
@@ -63,7 +59,7 @@ class _File:
         self._before: tuple[int, int] | None = None  # length and checksum of what is of before the run
 
     def leave(self) -> None:
-        """Its present content is from before the run."""
+        """Take the present content for that of an earlier run."""
         data = self._data()
         self._before = len(data), zlib.crc32(data)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from bench.programs.progress import TIMES, Fields, Point, Watched, as_number, flat
+from bench.programs.progress import TIMES, Fields, Point, Source, Watched, as_number, flat
 from bench.programs.reading.counts import counts_before
 from bench.programs.reading.finder import Tail
 from bench.programs.reading.scope import part_before, part_of_object, within
@@ -55,7 +55,7 @@ class JsonPoints:
         return self._fields.point(fields, at, part)
 
 
-class JsonLines:
+class JsonLines(Source):
     """Reads JSON lines on stdout."""
 
     name = "json-lines"
@@ -74,12 +74,8 @@ class JsonLines:
         part = part_of_object(values) or part_before(before)
         return self._points.point(values, at, part, before)
 
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()
 
-
-class Events:
+class Events(Source):
     """Reads the file of $BENCH_EVENTS."""
 
     name = "bench-events"
@@ -88,10 +84,6 @@ class Events:
         self._tail = Tail(watched.events) if watched.events else None
         self._rest = b""  # the beginning of a line whose end is still to come
         self._points = JsonPoints(watched)
-
-    def line(self, text: str, at: float) -> Point | None:
-        """See Source."""
-        return None
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

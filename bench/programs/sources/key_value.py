@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from bench.programs.progress import NUMBER, Fields, Pairs, Point, Watched, as_number, kind_of
-from bench.programs.reading.counts import counts_of, likely_counts, without_counts
+from bench.programs.progress import NUMBER, Fields, Pairs, Point, Source, Watched, as_number, kind_of
+from bench.programs.reading.counts import counts_of, likely_counts, numbered, without_counts
 from bench.programs.reading.keras import Bar, Bars, bar_of, begins_epoch
-from bench.programs.reading.numbered import numbered
 from bench.programs.reading.scope import is_result, message, part_of, sections, within
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
@@ -65,7 +64,7 @@ _MOST_WORDS = 5
 _SOURCE_FILE = re.compile(r"\.(?:py|pyx|cc?|cpp|cu|hp?p?|rs|go)$")
 
 
-class KeyValue:
+class KeyValue(Source):
     """Reads `key: value` and `key=value` on stdout."""
 
     name = "key-value"
@@ -120,10 +119,6 @@ class KeyValue:
         """
         is_of_training = self._at is not None and of == self._at[1] and step >= self._at[0]
         return step < of - 1 and not is_of_training
-
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()
 
 
 def _pairs(text: str) -> tuple[str | None, Pairs]:

@@ -7,10 +7,10 @@ evaluates or initialises is not its training's progress; nor are a block's own c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from bench.programs.progress import Point, Watched, as_count, as_number, flat
+from bench.programs.progress import Point, Source, Watched, as_count, as_number, flat
 
 MARK = ":::MLLOG"
 # Which phase begins with a key.
@@ -41,7 +41,7 @@ def entry_of(text: str) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) and isinstance(entry.get("key"), str) else None
 
 
-class Mllog:
+class Mllog(Source):
     """Reads MLLOG lines on stdout."""
 
     name = "mllog"
@@ -56,10 +56,6 @@ class Mllog:
         """See Source."""
         entry = entry_of(text)
         return None if entry is None else self._point(entry, at)
-
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()
 
     def _point(self, entry: dict[str, Any], at: float) -> Point | None:
         key, value, metadata = entry["key"], entry.get("value"), entry.get("metadata")

@@ -6,9 +6,9 @@ Of a dict within the names are `outer/inner`, as of a JSON object.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from bench.programs.progress import NUMBER, Fields, Point, Watched
+from bench.programs.progress import NUMBER, Fields, Point, Source, Watched
 from bench.programs.reading.counts import counts_before
 from bench.programs.reading.scope import part_before, part_of_object, within
 
@@ -22,7 +22,7 @@ _PAIR = re.compile(
 _WORD = re.compile(r"""['"](\w{1,20})['"]: ['"](\w{1,20})['"]""")
 
 
-class PythonDict:
+class PythonDict(Source):
     """Reads Python dicts on stdout."""
 
     name = "python-dict"
@@ -42,10 +42,6 @@ class PythonDict:
         return self._fields.point(
             within(part, [*_pairs(text), *counts_before(before[:_LONGEST_PREFIX], part)]), at, part
         )
-
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

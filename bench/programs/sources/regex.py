@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bench.programs.progress import Fields, Point, Watched
+from bench.programs.progress import Fields, Point, Source, Watched
 
 # A user's expression may take long for a long line.
 _LONGEST = 4096
@@ -43,7 +43,7 @@ def compiled(name: str, expression: str) -> tuple[re.Pattern[str], str | int]:
     return pattern, "value" if "value" in pattern.groupindex else 1
 
 
-class Regex:
+class Regex(Source):
     """Reads by regular expressions."""
 
     name = "regex"
@@ -60,7 +60,3 @@ class Regex:
         text = text[:_LONGEST]
         found = ((name, pattern.search(text), group) for name, pattern, group in self._patterns)
         return self._fields.point(((name, match[group] or "") for name, match, group in found if match), at)
-
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()

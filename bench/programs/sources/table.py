@@ -12,10 +12,9 @@ the first one: `| ep_rew_mean | 22.1 |`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from bench.programs.progress import Fields, Point, Watched, as_number, kind_of
+from bench.programs.progress import Fields, Point, Source, Watched, as_number, kind_of
 from bench.programs.reading.scope import part_of_object, within
 
 _LONGEST, _MOST_COLUMNS = 2048, 60
@@ -41,7 +40,7 @@ class _Header(NamedTuple):
     once: bool
 
 
-class Table:
+class Table(Source):
     """Reads the rows of tables on stdout."""
 
     name = "table"
@@ -67,10 +66,6 @@ class Table:
         if row and self._header and self._header.once:
             self._header = None
         return self._fields.point(within(part, row), at, part) if row else None
-
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()
 
 
 def is_header(line: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.programs.progress import Point, Watched
+from bench.programs.progress import Point, Source, Watched
 from bench.programs.reading.finder import Finder, Tail
 from bench.programs.reading.tfevents import Broken, Event, Records, event
 
@@ -16,7 +16,7 @@ _MARK = ".tfevents."
 _MOST_TAGS = 1000
 
 
-class TensorBoard:
+class TensorBoard(Source):
     """Reads TensorBoard's event files."""
 
     name = "tensorboard"
@@ -27,10 +27,6 @@ class TensorBoard:
         self._files: dict[Path, _File] = {}
         self._first_folder: Path | None = None
         self._steps = _Counters()
-
-    def line(self, text: str, at: float) -> Point | None:
-        """See Source."""
-        return None
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

@@ -8,10 +8,9 @@ steps are added up. The epoch stands in a bar's title, or in a line before it: `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bench.programs.progress import Point, Steps, Watched
+from bench.programs.progress import Point, Source, Steps, Watched
 
 _LONGEST = 2048
 _COUNT = r"[0-9]{1,15}|[0-9]{1,4}(?:\.[0-9]{1,3})?[kMGT]"  # as `unit_scale` shortens it
@@ -101,7 +100,7 @@ class _Bar:
         return Point(at, self.rounds * (self.of or 0) + count, total, self.unit, standing=standing and not self.rounds)
 
 
-class Tqdm:
+class Tqdm(Source):
     """Reads tqdm's bars."""
 
     name = "tqdm"
@@ -142,10 +141,6 @@ class Tqdm:
             if bar.first[1] < count and not bar.rounds:  # where it began: else it would seem to go on from here
                 return bar.point(*bar.first, epoch)
         return bar.point(*now, epoch)
-
-    def poll(self, at: float) -> Iterable[Point]:
-        """See Source."""
-        return ()
 
     def _drawn(
         self, title: str, of: int | None, unit: str, first: tuple[float, int, bool], epoch: str | None

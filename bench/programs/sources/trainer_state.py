@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.programs.progress import Point, Watched, as_count, as_number
+from bench.programs.progress import Point, Source, Watched, as_count, as_number
 from bench.programs.reading.finder import Finder, status_of
 
 FILE = "trainer_state.json"
 _MOST_BYTES = 64 << 20
 
 
-class TrainerState:
+class TrainerState(Source):
     """Reads trainer_state.json."""
 
     name = "trainer-state"
@@ -28,10 +28,6 @@ class TrainerState:
         self._finder = Finder(watched.folders, lambda name: name == FILE)
         self._read: dict[Path, int] = {}  # as of which change each was read
         self._known: list[Any] = []  # the history so far, of this run or of the one that it resumed from
-
-    def line(self, text: str, at: float) -> Point | None:
-        """See Source."""
-        return None
 
     def poll(self, at: float) -> Iterable[Point]:
         """See Source."""

@@ -42,7 +42,7 @@ class Values:
     other: int = 0
 
     def add(self, value: float, part: str | None) -> None:
-        """One more, of a line of that part."""
+        """Add a value from a line of that part: training, evaluation or None."""
         self.evaluated += part == "evaluation"
         self.other += part is None
         self.first = value if not self.count else self.first
@@ -96,7 +96,7 @@ class LogReading:
         return asked_for or next((each for each, count in shown if shows_enough(count, most)), None)
 
 
-class _Tally:
+class _Tally(Source):
     """A source, with every metric that it showed."""
 
     def __init__(self, source: Source) -> None:
@@ -143,8 +143,8 @@ def read_log(path: Path, patterns: Mapping[str, str] | None = None) -> LogReadin
             if kind and (kind in kinds or len(kinds) < _MOST_KINDS):
                 kinds[kind] += 1
     steps = watch.steps()
-    readings = [_reading(tally, track) for tally, (_, track) in zip(tallies, watch.tracks) if tally.points]
-    return LogReading(lines, unread, steps[0] if steps else None, readings, kinds.most_common())
+    readings = [_reading(tally, track) for tally, track in zip(tallies, watch.tracks) if tally.points]
+    return LogReading(lines, unread, steps.source if steps else None, readings, kinds.most_common())
 
 
 def _lines(path: Path) -> Iterable[str]:

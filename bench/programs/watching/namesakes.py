@@ -66,7 +66,7 @@ class Namesakes:
         )
 
     def _likely(self) -> list[str]:
-        """Those that may be meant.
+        """The names shown that may be meant by the target.
 
         An evaluation may be yet to come where training alone was shown. Beside results of training a plain name is
         that of an evaluation.

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Subsampled(Generic[T]):
-    """Of all items the first, the last, and evenly spaced ones between: at most `most`, at least half of that."""
+    """A subsample of all items: the first, the last, and evenly spaced ones between; from half of `most` to `most`."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -106,10 +106,10 @@ class ValueAt(NamedTuple):
 
 
 class Track:
-    """What the points of one source amount to. `target`: the metric that is waited for, if any."""
+    """What the points of one source amount to. `source`: its name. `target`: what is waited for, if anything."""
 
-    def __init__(self, target: Target | None) -> None:
-        self._target = target
+    def __init__(self, source: str, target: Target | None) -> None:
+        self.source, self._target = source, target
         self.unit: str | None = None  # what its steps count
         self.first: StepAt | None = None
         self.last: StepAt | None = None

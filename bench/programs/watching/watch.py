@@ -40,7 +40,8 @@ class Watch:
         self._wanted = [target.metric] if target else []
         self._patterns = [text for name, text in (patterns or {}).items() if kind_of(name) is None]
         self._namesakes = Namesakes(target.metric) if target else None
-        self.tracks = [(source, Track(target)) for source in sources]
+        self._sources = sources
+        self.tracks = [Track(source.name, target) for source in sources]
         self._streams: dict[int, tuple[Lines, Chooser]] = {}
         self._ranks = Ranks()
         self._believed: dict[str, int] = {}  # ranks, by the form of what they show
@@ -63,7 +64,8 @@ class Watch:
         form = "" if rank is None else _form(text)
         if rank is not None and rank > self._believed.get(form, rank):
             return []
-        read = [(track, point) for source, track in self.tracks if (point := source.line(text, at)) is not None]
+        said = ((track, source.line(text, at)) for source, track in zip(self._sources, self.tracks))
+        read = [(track, point) for track, point in said if point is not None]
         # The step first: what another source makes of the same line was measured at it.
         for track, point in sorted(read, key=lambda each: each[1].step is None):
             self._add(track, point)
@@ -74,7 +76,7 @@ class Watch:
     def poll(self, at: float) -> int:
         """Look into the files that sources read; how many points came of it."""
         came = 0
-        for source, track in self.tracks:
+        for source, track in zip(self._sources, self.tracks):
             for point in source.poll(at):
                 self._add(track, point)
                 came += 1
@@ -88,13 +90,13 @@ class Watch:
             if idle == _IDLE_LOOKS:
                 return
 
-    def steps(self) -> tuple[str, Track] | None:
-        """The source whose steps are believed, by name; None where none was shown.
+    def steps(self) -> Track | None:
+        """What the source says whose steps are believed; None where none was shown.
 
         Steps in the word's own sense come before samples, and those before epochs. A source that shows a few only, as
         with each checkpoint, gives way to one that shows more.
         """
-        known = {track.unit for _, track in self.tracks}
+        known = {track.unit for track in self.tracks}
         unit = next((unit for unit in UNITS if unit in known), None)
         if unit is None:
             return None
@@ -107,32 +109,33 @@ class Watch:
         believed = self.steps()
         if believed is None:
             return None
-        last, unit = believed[1].last, believed[1].unit
+        last = believed.last
         assert last is not None
-        if believed[1].total is not None:
-            return believed[1].total
-        others = ((track.last, track.total) for _, track in self.tracks if track.unit == unit)
+        if believed.total is not None:
+            return believed.total
+        others = ((track.last, track.total) for track in self.tracks if track.unit == believed.unit)
         near = (total for other, total in others if other and total and abs(other.step - last.step) <= NEAR * total)
         return next(near, None)
 
-    def target(self) -> tuple[str, Track] | None:
-        """The source whose reading of the target's metric is believed; None where it was not shown.
+    def target(self) -> Track | None:
+        """What the source says whose reading of the target's metric is believed; None where it was not shown.
 
         What the user's own expression finds, or a program says by events. Of the others the best one, unless another
         shows twice as many values: it may show the last only, or those of checkpoints.
         """
         if asked_for := self._best(lambda track: track.target_value is not None, ASKED_FOR):
             return asked_for
-        most = max((track.values for _, track in self.tracks), default=0)
+        most = max((track.values for track in self.tracks), default=0)
         return self._best(lambda track: track.target_value is not None and shows_enough(track.values, most))
 
     def notice(self) -> str | None:
         """What the user should know while the program runs, said once; None: nothing."""
         return self._namesakes.notice() if self._namesakes else None
 
-    def phases(self) -> tuple[str, Track] | None:
-        """The source whose phases are believed; None where none was marked."""
-        return self._best(lambda track: bool(track.phases))
+    def phases(self) -> list[tuple[float, str]]:
+        """When each phase began, and its name, by the source that is believed; empty where none was marked."""
+        best = self._best(lambda track: bool(track.phases))
+        return best.phases if best else []
 
     def latest(self) -> dict[str, float]:
         """The last values of at most MOST_METRICS metrics, as shown, each of the best source that shows it.
@@ -140,15 +143,15 @@ class Watch:
         Those that were shown again come first: what is shown once is mostly a setting.
         """
         values: dict[str, float] = {}
-        for _, track in self.tracks:
+        for track in self.tracks:
             for name, value in track.latest.items():
                 values.setdefault(name, value)
-        again = {name for _, track in self.tracks for name in track.shown_again}
+        again = {name for track in self.tracks for name in track.shown_again}
         return dict(sorted(values.items(), key=lambda item: item[0] not in again)[:MOST_METRICS])
 
     def latest_at(self) -> float | None:
         """When a metric was shown last."""
-        return max((track.latest_at for _, track in self.tracks if track.latest_at is not None), default=None)
+        return max((track.latest_at for track in self.tracks if track.latest_at is not None), default=None)
 
     def _stream(self, stream: int) -> tuple[Lines, Chooser]:
         if stream not in self._streams:
@@ -158,7 +161,7 @@ class Watch:
     def _add(self, track: Track, point: Point) -> None:
         """A point of a source; what was measured without a step was so at the step that is believed."""
         if point.saved is not None:
-            for _, each in self.tracks:
+            for each in self.tracks:
                 each.saved.add(point.saved)
             return
         if point.metrics and self._namesakes:
@@ -168,15 +171,15 @@ class Watch:
     def _elsewhere(self, track: Track, point: Point) -> tuple[int, str] | None:
         """The step that is believed, and its unit, where `track` shows none, or counts something coarser."""
         believed = self.steps()
-        if believed is None or believed[1] is track or believed[1].last is None or believed[1].unit is None:
+        if believed is None or believed is track or believed.last is None or believed.unit is None:
             return None
         own = point.unit if point.step is not None else track.unit
-        return (believed[1].last.step, believed[1].unit) if own != believed[1].unit else None
+        return (believed.last.step, believed.unit) if own != believed.unit else None
 
-    def _best(self, delivers: Callable[[Track], bool], names: Collection[str] = ()) -> tuple[str, Track] | None:
-        """The first source that delivers, of those called `names` where some are given."""
-        tracks = ((source.name, track) for source, track in self.tracks if not names or source.name in names)
-        return next(((name, track) for name, track in tracks if delivers(track)), None)
+    def _best(self, delivers: Callable[[Track], bool], names: Collection[str] = ()) -> Track | None:
+        """The first track that delivers, of the sources called `names` where some are given."""
+        tracks = (track for track in self.tracks if not names or track.source in names)
+        return next(filter(delivers, tracks), None)
 
 
 def shows_enough(values: int, most: int) -> bool:

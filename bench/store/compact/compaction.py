@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 
 from bench.errors import RecordError, StoreError
 from bench.record.documents import new_id, run_key, utc_now
-from bench.store import ROOT, FolderStore, Store, other_content, read_documents, read_leases
+from bench.store import LEASES, RUNS, FolderStore, Store, other_content, read_documents, read_leases
 from bench.store.compact.layer import (
     FILE_SHA256,
     FOLDER,
     READ_SCHEMA,
-    RUNS,
     SCHEMA,
     SHARED,
     FolderLayer,
@@ -98,11 +97,10 @@ def _differing(tables: dict[str, pa.Table]) -> list[RecordError]:
     return errors
 
 
-def read_compact(store: Store, columns: list[str] | None = None) -> pa.Table:
-    """The compact layer as a table of READ_SCHEMA (or some of its columns); empty if there is none."""
-    columns = SCHEMA.names if columns is None else columns
+def read_compact(store: Store) -> pa.Table:
+    """The compact layer as a table of READ_SCHEMA; empty if there is none."""
     layer = _layer(store)
-    return layer.table(columns) if layer else READ_SCHEMA.empty_table().select(columns)
+    return layer.table(SCHEMA.names) if layer else READ_SCHEMA.empty_table()
 
 
 def compact(store: Store) -> Compaction:
@@ -113,7 +111,7 @@ def compact(store: Store) -> Compaction:
     layer = _layer(store)
     if layer is None:
         raise StoreError(f"store {store.name}: cannot hold a compact layer; give a folder or s3://bucket/prefix")
-    next(store.keys(f"{ROOT}/leases/"), None)  # a store that does not exist, perhaps misspelled, is not created
+    next(store.keys(LEASES), None)  # a store that does not exist, perhaps misspelled, is not created
     with layer.alone():
         return _compact(store, layer)
 

@@ -24,8 +24,8 @@ from pydantic import ValidationError
 from bench.concurrency import in_threads
 from bench.errors import StoreError
 from bench.record.documents import Part, Utc, new_id, run_key, utc_now
-from bench.store import is_record_key
-from bench.store.compact.layer import COMPACT, FOLDER, LAYER, OLDER, READ_SCHEMA, RUNS, SHARED
+from bench.store import RUNS, is_record_key
+from bench.store.compact.layer import COMPACT, FOLDER, LAYER, OLDER, READ_SCHEMA, SHARED
 from bench.store.lock import locked
 from bench.store.s3 import LATE, LATE_AFTER, S3Store
 

@@ -23,7 +23,7 @@ from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
-from bench.store import ROOT, FolderStore, Leases, Store, is_record_key, open_store, parse
+from bench.store import ROOT, RUNS, FolderStore, Leases, Store, is_record_key, open_store, parse
 from bench.store.files import leads_back
 from bench.store.lock import file_lock
 from bench.tracking import tracked
@@ -38,7 +38,6 @@ COMPACT = f"{ROOT}/compact"
 LAYER = f"{COMPACT}/{VERSION}"
 FOLDER = f"{LAYER}/runs"
 OLDER = (f"{COMPACT}/runs", *(f"{COMPACT}/{version}" for version in range(2, VERSION)))
-RUNS = f"{ROOT}/runs/"
 FILE_SHA256 = "file_sha256"
 _TYPES: dict[str, pa.DataType] = {
     "str": pa.string(),

@@ -14,6 +14,8 @@ from bench.billing.prices import train_cost
 from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, lease_key, time_of, utc_now
 from bench.store import (
+    LEASES,
+    RUNS,
     Collected,
     DamagedLine,
     FolderStore,
@@ -84,7 +86,7 @@ def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], St
     except StoreError as raised:
         error = raised
     now = utc_now()
-    return [
+    found = [
         Row(
             machine.cluster,
             machine.state,
@@ -93,7 +95,8 @@ def rows(machines: Iterable[ClusterStatus], store: Store) -> tuple[list[Row], St
             runs.get(machine.cluster),
         )
         for machine in machines
-    ], error
+    ]
+    return found, error
 
 
 def open_clusters(store: Store, name: str | None) -> list[str]:
@@ -104,7 +107,7 @@ def open_clusters(store: Store, name: str | None) -> list[str]:
     with suppress(OSError):  # which the listing explains better
         if isinstance(store, FolderStore) and not store.root.exists():
             return []
-    keys = set(store.keys("v1/leases/"))
+    keys = set(store.keys(LEASES))
     return [
         cluster_of(tag)
         for lease_id, tag in _sweep_tags(store).items()
@@ -209,7 +212,7 @@ def _runs_by_cluster(store: Store) -> dict[str, int]:
     """The number of runs in the store from machines that sweeps rented, by cluster."""
     clusters = {lease_id: cluster_of(tag) for lease_id, tag in _sweep_tags(store).items()}
     counts = dict.fromkeys(clusters.values(), 0)
-    for run in read_each(store, list(store.keys("v1/runs/"))):
+    for run in read_each(store, list(store.keys(RUNS))):
         if isinstance(run, Run) and run.lease_id in clusters:
             counts[clusters[run.lease_id]] += 1
     return counts

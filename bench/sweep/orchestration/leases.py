@@ -22,7 +22,7 @@ from bench.record.documents import (
     of_nodes,
     time_of,
 )
-from bench.store import Store, read_each
+from bench.store import LEASES, Store, read_each
 from bench.sweep.orchestration.limited import Limited
 from bench.sweep.orchestration.records import RunIndex, keys_of
 from bench.sweep.orchestration.state import Budget
@@ -140,7 +140,7 @@ class EarlierLeases:
         opened: dict[str, LeaseOpened] = {}
         closed: dict[str, datetime] = {}
         self._damaged = 0
-        for lease in read_each(self._store, keys_of(self._store, "v1/leases/")):
+        for lease in read_each(self._store, keys_of(self._store, LEASES)):
             self._damaged += isinstance(lease, RecordError)
             if isinstance(lease, LeaseClosed):
                 closed[lease.id] = lease.stopped

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bench.errors import StoreError
 from bench.recipes import find
 from bench.record.documents import LEASE_TAG, LeaseOpened, Run, utc_now
-from bench.store import Store, read_each
+from bench.store import LEASES, RUNS, Store, read_each
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.sweep.task_file import envs_of
 from bench.variables import IMAGE, RUNTIME
@@ -25,7 +25,7 @@ def series_by_cell(cells: Iterable[Cell], store: Store) -> dict[Cell, str | None
     """
     tagged = {cell.tag: cell for cell in cells}
     first: dict[Cell, LeaseOpened] = {}
-    keys = [key for key in keys_of(store, "v1/leases/") if key.endswith("/opened.json")]
+    keys = [key for key in keys_of(store, LEASES) if key.endswith("/opened.json")]
     for lease in read_each(store, keys):
         if isinstance(lease, LeaseOpened) and (cell := tagged.get(lease.tags.get(SWEEP_TAG, ""))):
             first[cell] = min(first.get(cell, lease), lease, key=lambda lease: lease.started)
@@ -60,7 +60,7 @@ class RunIndex:
             if max_age and time.monotonic() - self._refreshed <= max_age:
                 return
             now = utc_now()
-            prefixes = _days(min(self._last, now) if max_age else self._since, now) if self._seen else ["v1/runs/"]
+            prefixes = _days(min(self._last, now) if max_age else self._since, now) if self._seen else [RUNS]
             keys = [key for prefix in prefixes for key in keys_of(self._store, prefix) if key not in self._seen]
             for run in read_each(self._store, keys) if keys else ():
                 if isinstance(run, Run):
@@ -88,7 +88,7 @@ def _days(since: datetime, now: datetime) -> list[str]:
     """The prefixes of runs made between the two, by clocks up to a day apart; for over a month, that of all runs."""
     first, last = (since - _DAY).date(), (now + _DAY).date()
     days = [first + each * _DAY for each in range((last - first).days + 1)]
-    return [f"v1/runs/{day:%Y/%m/%d}/" for day in days] if len(days) <= _MOST_DAYS else ["v1/runs/"]
+    return [f"{RUNS}{day:%Y/%m/%d}/" for day in days] if len(days) <= _MOST_DAYS else [RUNS]
 
 
 def finished_runs(sweep: Sweep, cell: Cell, runs: Iterable[Run]) -> set[tuple[str, int]]:

@@ -184,7 +184,7 @@ class SweepRunner:
                 self._runners[state.cell.name] = CellRunner(queued, self._context, standing)
 
     def _threads(self) -> list[threading.Thread]:
-        """As many as cells may run concurrently, but at least one per standing machine, which already costs money."""
+        """A thread for each cell that may run concurrently; at least one per standing machine, which costs money."""
         runners = sorted(self._runners.values(), key=lambda runner: runner.state.cell.cluster not in self._standing)
         queue = deque(runners)
 

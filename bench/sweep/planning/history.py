@@ -125,7 +125,7 @@ def read_history(stores: Iterable[Store], recipes: Sequence[str]) -> tuple[Histo
 
     Those that differ between two stores are among these; the first store's counts.
     """
-    # Not needed to plan without records, nor by a run, which only uses this module's constants.
+    # Here, as `bench run` imports this module and needs neither.
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from heapq import heapreplace
 from itertools import chain
 from math import ceil
+from typing import NamedTuple
 
 from bench.billing.estimate import Estimate
 from bench.billing.offers.query import Answer, Failure, Query, ranked
@@ -24,20 +25,22 @@ from bench.sweep.planning.history import History, HitRate
 from bench.sweep.planning.phases import CellPhase, cell_phases, planned_cost
 from bench.sweep.planning.programs import WholeRun, program_on, programs_of, time_of_program, whole_run
 from bench.sweep.spec import Cell, Sweep
-from bench.sweep.task_file import Task, have_skypilot_read, task_of
+from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
 
 _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is less useful than a later one
 
 
 @dataclass(frozen=True)
 class CellPlan:
-    """One cell. `offer` is what it would rent, the cheapest that fits (of prices that may be ranked), of an ordered
-    list for its first machine; None: no source has a price. `dearest` is the most expensive that may come in its place.
+    """The plan of one cell.
 
-    `gpu` and `gpus` are those of the machine, None and 0 of one without. `time` or `cost` is None where unknown, and
-    `why` says why. `cost` is what is expected and `most` its upper bound, that of `dearest`, unknown where the price or
-    the time of a machine is that may be rented in its place; `most_s`, in seconds, where such a time is.
-    An offer is that of all `nodes` together, `gpus` are of one of them. `whole`: a run to the end of a sampled program.
+    `offer` is what it would rent, all `nodes` together: the cheapest that fits, of an ordered list the cheapest of its
+    first machine; None if no source has a price. `dearest` is the most expensive that may be rented in its place.
+    `gpu` and `gpus` are those of one machine; None and 0 of one without.
+
+    `time` and `cost` are expected, None if unknown, and `why` says why. `most` is the upper bound of the cost, that of
+    `dearest`, and `most_s` that of the time, s; unknown if any machine's is that may be rented instead. `whole` is a
+    run to the end of a sampled program.
     """
 
     cell: Cell
@@ -45,11 +48,11 @@ class CellPlan:
     gpus: int
     offer: Offer | None
     runs: int
-    time: CellTime | None
-    cost: Estimate | None
-    most: Estimate | None
     hit_rate: HitRate | None
-    why: str | None
+    time: CellTime | None = None
+    cost: Estimate | None = None
+    most: Estimate | None = None
+    why: str | None = None
     dearest: Offer | None = None
     most_s: float | None = None
     nodes: int = 1
@@ -67,7 +70,7 @@ class CellPlan:
 
     @property
     def most_dollars(self) -> Decimal | None:
-        """Its upper bound."""
+        """The upper bound of the cost of the whole cell."""
         return self.most.amount if self.most else None
 
     @property
@@ -103,7 +106,7 @@ class Plan:
 
     @property
     def most_dollars(self) -> Decimal | None:
-        """Its upper bound; None if that of one of them is unknown."""
+        """The upper bound of these costs; None if that of one cell is unknown."""
         known = [cell for cell in self.cells if cell.dollars is not None]
         return None if any(cell.most_dollars is None for cell in known) else _sum(cell.most_dollars for cell in known)
 
@@ -120,7 +123,7 @@ class Plan:
 
     @property
     def most_seconds(self) -> float | None:
-        """Its upper bound."""
+        """The upper bound of these seconds; None if that of one cell is unknown."""
         known = [cell.most_s for cell in self.cells if cell.most_s is not None]
         rounds = ceil(len(self.cells) / (self.sweep.parallel or len(self.cells)))
         return rounds * max(known) if len(known) == len(self.cells) else None
@@ -195,47 +198,27 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     # The first of an ordered list is what SkyPilot requests, priced or not.
     first_choice = [offer for choice in (allowed[:1] if task.ordered else allowed) for offer in choice.offers]
     offer = min(ranked(first_choice), key=lambda offer: offer.hourly or 0, default=None)
-    first = allowed[0].request
-    gpu, gpus = (offer.accelerators.name, offer.accelerators.count) if offer else (first.gpu, first.gpus)
-    provider = (offer.provider if offer else first.provider) or ""
-    programs = programs_of(sweep, history)
-    seen = program_on(gpu, gpus * task.nodes, programs)
+    machine = _machine(offer) if offer else _machine(allowed[0].request)
+    seen = program_on(machine.gpu, machine.gpus * task.nodes, programs_of(sweep, history))
     found = CellPlan(
         cell,
-        gpu,
-        gpus,
+        machine.gpu,
+        machine.gpus,
         offer,
         sweep.runs * len(sweep.names),
-        None,
-        None,
-        None,
-        history.hit_rate(sweep.recipes[0], gpu, task.ranks) if len(sweep.recipes) == 1 else None,
-        None,
+        history.hit_rate(sweep.recipes[0], machine.gpu, task.ranks) if len(sweep.recipes) == 1 else None,
         nodes=task.nodes,
-        whole=whole_run(sweep, seen, offer, provider, history, task) if sweep.steps else None,
+        whole=whole_run(sweep, seen, offer, machine.provider, history, task) if sweep.steps else None,
     )
-
-    def time_on(gpu: str | None, gpus: int, provider: str) -> CellTime | str:
-        if sweep.program:
-            here = program_on(gpu, gpus * task.nodes, programs)
-            return time_of_program(sweep, here, provider, history, task.idle_s)
-        if gpu is None:
-            return "neither time nor price is known for a machine without a GPU"
-        return time_of_cell(sweep.recipes, sweep.runs, gpu, task.ranks, provider, history, task.idle_s)
-
-    time = time_on(gpu, gpus, provider)
+    time = _time_on(machine, sweep, task, history)
     if isinstance(time, str):
         return replace(found, why=time)
-    bounds = [
-        (each, time_on(each.accelerators.name, each.accelerators.count, each.provider))
-        for choice in allowed
-        for each in choice.offers
-    ]
+    bounds = [(each, _time_on(_machine(each), sweep, task, history)) for choice in allowed for each in choice.offers]
     unpriced = [choice for choice in allowed if not choice.offers]
-    others = [time_on(each.request.gpu, each.request.gpus, each.request.provider or "") for each in unpriced]
-    most_s = _longest([long for _, long in bounds] + others)
+    others = [_time_on(_machine(each.request), sweep, task, history) for each in unpriced]
+    found = replace(found, time=time, most_s=_longest([long for _, long in bounds] + others))
     if offer is None:
-        return replace(found, time=time, why=unpriced[0].why, most_s=most_s)
+        return replace(found, why=unpriced[0].why)
     cost = planned_cost(offer, time, task.disk_gb, upper=False, machines=task.nodes)
     dearest, most = max(
         (
@@ -249,9 +232,33 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
         most = cost
     elif unpriced:
         most = Estimate(why=unpriced[0].why)
-    elif most_s is None:
+    elif found.most_s is None:
         most = Estimate(why="no time is known for some of the machines of its file")
-    return replace(found, time=time, cost=cost, most=most, why=cost.why, dearest=dearest, most_s=most_s)
+    return replace(found, cost=cost, most=most, why=cost.why, dearest=dearest)
+
+
+class _Machine(NamedTuple):
+    """What the time of a cell depends on: its GPU, None for none, how many, and the provider, empty if unknown."""
+
+    gpu: str | None
+    gpus: int
+    provider: str
+
+
+def _machine(known: Offer | ResourceRequest) -> _Machine:
+    if isinstance(known, Offer):
+        return _Machine(known.accelerators.name, known.accelerators.count, known.provider)
+    return _Machine(known.gpu, known.gpus, known.provider or "")
+
+
+def _time_on(machine: _Machine, sweep: Sweep, task: Task, history: History) -> CellTime | str:
+    """The time of a cell on that machine, or why it is unknown."""
+    if sweep.program:
+        seen = program_on(machine.gpu, machine.gpus * task.nodes, programs_of(sweep, history))
+        return time_of_program(sweep, seen, machine.provider, history, task.idle_s)
+    if machine.gpu is None:
+        return "neither time nor price is known for a machine without a GPU"
+    return time_of_cell(sweep.recipes, sweep.runs, machine.gpu, task.ranks, machine.provider, history, task.idle_s)
 
 
 def _longest(times: Sequence[CellTime | str]) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -221,10 +221,6 @@ def store_of(instance: Instance | None) -> str | None:
 
 
 def _joined(labels: Mapping[str, str]) -> str:
-    text = ""
-    for number in count(1):
-        part = labels.get(f"{_STORE}{number}")
-        if part is None:
-            break
-        text += part
-    return text
+    """The parts of the store's locator, which `sweep_labels` has split."""
+    names = takewhile(labels.__contains__, (f"{_STORE}{number}" for number in count(1)))
+    return "".join(labels[name] for name in names)

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from analysis.plots.data import Group
 from analysis.plots.names import LONGEST, full_names, short_names
-from analysis.plots.points import of_point
+from analysis.plots.points import point_tip
 from analysis.tables.cost_table import Row
 
 
@@ -46,8 +46,8 @@ def test_an_entry_is_named_by_its_author_and_several_runs_by_what_ran_too() -> N
     entry = a_row("Page: Custom ResNet 9", kind="published")
     several = [a_row(f"Lab: {name}", kind="published", run_ids=("1", "2")) for name in ("one", "two")]
     assert short_names([entry, *several]) == ["Page", "Lab: one", "Lab: two"]
-    assert of_point(Group("Page", "Page", entry)).splitlines()[0].endswith("(published, one run)")
-    assert of_point(Group("one", "Lab: one", several[0])).splitlines()[-1] == "1 of 1 run at the target"
+    assert point_tip(Group("Page", "Page", entry)).splitlines()[0].endswith("(published, one run)")
+    assert point_tip(Group("one", "Lab: one", several[0])).splitlines()[-1] == "1 of 1 run at the target"
 
 
 def test_machines_of_one_model_keep_what_tells_them_apart() -> None:

@@ -44,8 +44,8 @@ def test_steps_of_training_are_counted_and_those_of_an_evaluation_are_not(form: 
     assert steps is not None
     assert target is not None
     shown = [1, 20, 40, 41, 60, 80, 81, 100, 120] if drawn else [40, 80, 120]
-    assert (steps[0], [step for _, step in steps[1].steps.items()], watch.total()) == ("key-value", shown, 120)
-    assert (steps[1].went_back, target[1].first_hit and target[1].first_hit[1:3]) == (None, (120, 0.95))
+    assert (steps.source, [step for _, step in steps.steps.items()], watch.total()) == ("key-value", shown, 120)
+    assert (steps.went_back, target.first_hit and target.first_hit[1:3]) == (None, (120, 0.95))
     assert watch.latest() == pytest.approx({"epoch": 3, "accuracy": 0.95, "loss": 1.6, "val_accuracy": 0.6})
 
 
@@ -59,8 +59,8 @@ def test_steps_of_paddle_are_told_from_those_of_its_evaluation() -> None:
     steps, target = watch.steps(), watch.target()
     assert steps is not None
     assert target is not None
-    assert ([step for _, step in steps[1].steps.items()], watch.total()) == ([20, 40, 60, 80], 80)
-    assert [(step, value) for _, step, value, _ in target[1].evaluations.items()] == [
+    assert ([step for _, step in steps.steps.items()], watch.total()) == ([20, 40, 60, 80], 80)
+    assert [(step, value) for _, step, value, _ in target.evaluations.items()] == [
         (20, 0.2),
         (40, 0.2),
         (40, 0.5),
@@ -81,7 +81,7 @@ def test_the_length_of_the_first_epoch_may_not_be_known() -> None:
         watch.line(line, 1.0)
     steps = watch.steps()
     assert steps is not None
-    assert [step for _, step in steps[1].steps.items()] == [7, 8]
+    assert [step for _, step in steps.steps.items()] == [7, 8]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_line_that_begins_with_its_step_is_read_as_ever_where_no_epoch_is_told
         watch.line(f"step {step}/40 - loss: 0.5 - 20ms/step", 1.0)
     steps = watch.steps()
     assert steps is not None
-    assert ([step for _, step in steps[1].steps.items()], watch.total()) == ([1, 2, 40], 40)
+    assert ([step for _, step in steps.steps.items()], watch.total()) == ([1, 2, 40], 40)
 
 
 FULL = "40/40 ━━━━ 1s 35ms/step - accuracy: 0.5"
@@ -142,5 +142,5 @@ def test_a_program_that_trains_for_one_epoch_at_a_time_shows_no_lines_of_epochs(
         watch.line(line, 1.0)
     steps = watch.steps()
     assert steps is not None
-    assert ([step for _, step in steps[1].steps.items()], steps[1].went_back) == ([20, 40, 60, 80], None)
+    assert ([step for _, step in steps.steps.items()], steps.went_back) == ([20, 40, 60, 80], None)
     assert watch.total() is None  # it may train on

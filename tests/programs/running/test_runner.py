@@ -67,7 +67,7 @@ def test_a_line_is_stamped_when_it_is_read(tmp_path: Path) -> None:
     ran = run_program(python(script), tmp_path, sources=[at_line("step 1", open_gate)])
     steps = ran.watch.steps()
     assert steps is not None
-    (first, _), (second, _) = steps[1].steps.items()
+    (first, _), (second, _) = steps.steps.items()
     assert ran.outcome.started_at < first < opened[0] < second <= ran.outcome.exited_at
 
 
@@ -108,7 +108,7 @@ def test_a_sample_is_asked_to_end_and_what_it_shows_then_is_not_measured(tmp_pat
     steps = ran.watch.steps()
     assert steps is not None
     assert (ran.outcome.ended, ran.outcome.exit_code, ran.outcome.cleanup) == ("sampled", 0, "clean")
-    assert 50 <= steps[1].done < 999_999
+    assert 50 <= steps.done < 999_999
     assert ran.stdout.endswith(b"step 999999\n")
 
 
@@ -135,7 +135,7 @@ def test_the_target_ends_it_where_that_was_asked_for(tmp_path: Path) -> None:
     ran = run_program(python(script), tmp_path, target=Target("loss", at_most=1), stops_at_target=True)
     target = ran.watch.target()
     assert target is not None
-    assert (ran.outcome.ended, target[1].first_hit and target[1].first_hit.value) == ("target", 1.0)
+    assert (ran.outcome.ended, target.first_hit and target.first_hit.value) == ("target", 1.0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -223,8 +223,8 @@ def test_a_full_disk_does_not_end_the_measurement() -> None:
     assert outcome.exit_code == 0
     assert outcome.warnings == ["stdout was passed on only up to byte 0 (No space left on device)"]
     assert steps is not None
-    assert steps[1].last is not None
-    assert steps[1].last.step == 8
+    assert steps.last is not None
+    assert steps.last.step == 8
 
 
 def test_a_line_without_end_needs_no_memory(tmp_path: Path) -> None:

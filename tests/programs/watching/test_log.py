@@ -119,4 +119,4 @@ def test_the_source_of_a_metric_is_the_one_that_would_be_believed(tmp_path: Path
         watch.line(line, at)
     believed = watch.target()
     assert believed is not None
-    assert (believed[0], believed[1].first_hit and believed[1].first_hit.at) == ("python-dict", 1)
+    assert (believed.source, believed.first_hit and believed.first_hit.at) == ("python-dict", 1)

@@ -10,7 +10,7 @@ from bench.programs.watching.track import Track, ValueAt
 
 
 def track_of(*points: Point, target: Target | None = None) -> Track:
-    track = Track(target)
+    track = Track("words", target)
     for point in points:
         track.add(point)
     return track
@@ -104,7 +104,7 @@ def test_totals_that_differ() -> None:
 
 
 def test_a_total_below_what_was_reached_is_of_something_else() -> None:
-    track = Track(None)
+    track = Track("words", None)
     for point in (Point(1, 150, 300), Point(2, 200, 300), Point(3, None, 100)):
         track.add(point)
     assert (track.total, track.totals_differ) == (300, False)

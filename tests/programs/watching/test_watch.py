@@ -1,16 +1,16 @@
 """What is believed of what several sources say."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from bench.programs.job import Target
-from bench.programs.progress import Point, Watched
+from bench.programs.progress import Point, Source, Watched
 from bench.programs.sources import open_sources
 from bench.programs.watching.watch import ENOUGH, Watch
 
 
-class Says:
+class Says(Source):
     """A source that says a point for each of some lines."""
 
     def __init__(self, name: str, points: Mapping[str, Point]) -> None:
@@ -19,9 +19,6 @@ class Says:
 
     def line(self, text: str, at: float) -> Point | None:
         return self._points.get(text)
-
-    def poll(self, at: float) -> Iterable[Point]:
-        return ()
 
 
 def test_the_best_source_of_each_counts() -> None:
@@ -33,7 +30,7 @@ def test_the_best_source_of_each_counts() -> None:
     steps, target = watch.steps(), watch.target()
     assert steps is not None
     assert target is not None
-    assert (steps[0], target[0], target[1].target_value) == ("next", "best", 1.0)
+    assert (steps.source, target.source, target.target_value) == ("next", "best", 1.0)
     assert list(watch.latest().items()) == [("loss", 1.0), ("accuracy", 3.0)]
 
 
@@ -53,7 +50,7 @@ def test_steps_come_before_samples_and_epochs() -> None:
         watch.line(name, 1)
         steps = watch.steps()
         assert steps is not None
-        believed.append(steps[0])
+        believed.append(steps.source)
     assert believed == ["epochs", "samples", "steps"]
 
 
@@ -65,7 +62,7 @@ def test_a_source_that_shows_few_steps_gives_way_to_one_that_shows_more() -> Non
         watch.line(f"step {step}", step)
         steps = watch.steps()
         assert steps is not None
-        believed.append(steps[0])
+        believed.append(steps.source)
     assert believed == ["bar"] * 40 * ENOUGH + ["states"] * (400 - 40 * ENOUGH)
     assert watch.total() == 400
 
@@ -86,7 +83,7 @@ def test_a_metric_without_a_step_was_measured_at_the_step_that_is_believed() -> 
         watch.line(line, 1)
     target = watch.target()
     assert target is not None
-    assert [shown.step for shown in target[1].evaluations.items()] == [None, 7]
+    assert [shown.step for shown in target.evaluations.items()] == [None, 7]
 
 
 @pytest.mark.parametrize("prefix", ["[rank{}]: ", "[rank{}] ", "[default{}]:", "[1,{}]<stdout>:", "Rank {}: "])
@@ -94,14 +91,14 @@ def test_the_lowest_rank_that_shows_anything_is_believed(prefix: str) -> None:
     text = "\n".join(prefix.format(rank) + f"step {rank}" for rank in (3, 1, 2, 1)) + "\n"
     watch = Watch([Says("says", {f"step {rank}": Point(1, 10 * (5 - rank)) for rank in range(4)})], None)
     watch.feed(1, text.encode(), 1)
-    assert [step for _, step in watch.tracks[0][1].steps.items()] == [20, 40]
+    assert [step for _, step in watch.tracks[0].steps.items()] == [20, 40]
 
 
 def test_of_the_ranks_that_srun_labels_the_lowest_is_believed() -> None:
     watch = Watch([Says("says", {f"step {step}": Point(step, step) for step in range(100)})], None)
     text = "".join(f"{rank}: step {step + rank}\n" for step in (10, 20, 30) for rank in (0, 2, 1))
     watch.feed(1, text.encode(), 1)
-    assert [step for _, step in watch.tracks[0][1].steps.items()][-2:] == [20, 30]
+    assert [step for _, step in watch.tracks[0].steps.items()][-2:] == [20, 30]
 
 
 def test_the_last_rank_may_show_the_steps_and_the_first_its_settings() -> None:
@@ -155,7 +152,7 @@ def test_a_bar_that_leaps_over_a_saved_step_goes_on_from_it(
         watch.line(line, 0)
     steps = watch.steps()
     assert steps is not None
-    assert (steps[1].resumed_from, steps[1].done) == (resumed_from, done)
+    assert (steps.resumed_from, steps.done) == (resumed_from, done)
 
 
 def test_a_final_result_gives_way_to_the_series_of_its_metric() -> None:
@@ -167,7 +164,7 @@ def test_a_final_result_gives_way_to_the_series_of_its_metric() -> None:
     watch.line("end", 9)
     target = watch.target()
     assert target is not None
-    assert (target[0], target[1].first_hit) == ("series", (3, 3, 2.7, "step"))
+    assert (target.source, target.first_hit) == ("series", (3, 3, 2.7, "step"))
 
 
 def test_what_was_asked_for_by_name_counts_however_seldom_it_is_shown() -> None:
@@ -178,7 +175,7 @@ def test_what_was_asked_for_by_name_counts_however_seldom_it_is_shown() -> None:
         watch.line(line, 1)
     target = watch.target()
     assert target is not None
-    assert (target[0], target[1].first_hit) == ("regex", None)
+    assert (target.source, target.first_hit) == ("regex", None)
 
 
 def test_what_an_epoch_s_line_says_was_measured_at_the_step_of_the_bar() -> None:
@@ -189,4 +186,4 @@ def test_what_an_epoch_s_line_says_was_measured_at_the_step_of_the_bar() -> None
         watch.line(line, 1)
     target = watch.target()
     assert target is not None
-    assert [(step, unit) for _, step, _, unit in target[1].evaluations.items()] == [(100, "step"), (200, "step")]
+    assert [(step, unit) for _, step, _, unit in target.evaluations.items()] == [(100, "step"), (200, "step")]
