@@ -124,15 +124,24 @@ class Graphs:
         self._captured[key] = graph, result
 
     def _graph(self, work: Callable[[], Tensor], pool: Any) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-        """A graph of `work` in the memory `pool`, and its result.
+        """A graph of `work` in the memory `pool`, and its result. Raises what `work` raises.
 
         Before torch 2.14 a capture that fails leaves the generators waiting for its end: that of the next is theirs.
         """
         graph = torch.cuda.CUDAGraph()
         if _REGISTERS:
             graph.register_generator_state(self.generator)
-        with torch.cuda.graph(graph, pool=pool, stream=self._side):
-            result = work()
+        failed: BaseException | None = None
+        try:
+            with torch.cuda.graph(graph, pool=pool, stream=self._side):
+                try:
+                    result = work()
+                except BaseException as error:
+                    failed = error
+                    raise
+        except RuntimeError as end:
+            # A signal may have broken the capture off, or want of memory: its end then fails too, and knows neither.
+            raise failed or end from None
         return graph, result
 
     def launch(self, key: Hashable) -> Tensor:
