@@ -50,6 +50,7 @@ class Compute:
     rank: int = 0
     ranks: int = 1
     memory: Memory | None = None  # where steps are captured
+    uncompiled: str | None = None  # why a GPU's steps are not compiled
     open: bool = False  # whether the warm-up of what is compiled compares what else a processor can do
 
     @property
@@ -185,11 +186,12 @@ def _cuda(device: torch.device) -> Compute:
     torch.backends.cudnn.benchmark = True
     # float32 is float32, also in NVIDIA's images, whose TORCH_ALLOW_TF32_CUBLAS_OVERRIDE makes it TF32.
     torch.set_float32_matmul_precision("highest")
-    return Compute(device, torch.float16, "compiled-captured" if _triton_compiles() else "captured")
+    lacking = _triton_lacks()
+    return Compute(device, torch.float16, "captured" if lacking else "compiled-captured", uncompiled=lacking)
 
 
-def _triton_compiles() -> bool:
-    """Whether Triton finds all it needs: it is asked, and builds its launcher, once a machine.
+def _triton_lacks() -> str | None:
+    """What keeps Triton from compiling, None where nothing does: it is asked, and builds its launcher, once a machine.
 
     That takes a C compiler of any kind, Python's headers and a driver to link with, or a cache that has it already.
     """
@@ -197,9 +199,9 @@ def _triton_compiles() -> bool:
         from triton.runtime import driver
 
         driver.active.get_current_target()
-    except Exception:  # Triton's own errors and those of every program that it starts
-        return False
-    return True
+    except Exception as error:  # Triton's own errors and those of every program that it starts
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def _cpu() -> Compute:

@@ -17,16 +17,17 @@ from bench.training import device
 
 
 @pytest.mark.parametrize(
-    ("capability", "triton", "path"),
-    [((8, 0), True, "compiled-captured"), ((7, 5), True, "compiled-captured"), ((8, 0), False, "captured")],
+    ("capability", "lacking", "path"),
+    [((8, 0), None, "compiled-captured"), ((7, 5), None, "compiled-captured"), ((8, 0), "no compiler", "captured")],
 )
 def test_whole_steps_are_captured_on_a_gpu_and_compiled_where_triton_can(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], triton: bool, path: str
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], lacking: str | None, path: str
 ) -> None:
     show_gpu(monkeypatch, capability)
-    monkeypatch.setattr(device, "_triton_compiles", lambda: triton)
+    monkeypatch.setattr(device, "_triton_lacks", lambda: lacking)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    assert device.choose().path == path
+    compute = device.choose()
+    assert (compute.path, compute.uncompiled) == (path, lacking)
 
 
 def show_gpu(
@@ -41,7 +42,7 @@ def show_gpu(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without a GPU")
 def test_triton_is_not_there_for_a_processor() -> None:
-    assert not device._triton_compiles()
+    assert device._triton_lacks() is not None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ TF32 = """
 import torch
 from bench.training import device
 torch.cuda.is_available, torch.cuda.current_device = lambda: True, lambda: 0
-device._check_kernels = device._triton_compiles = lambda *of: True
+device._check_kernels = device._triton_lacks = lambda *of: None
 print(torch.backends.cuda.matmul.allow_tf32)
 device.choose()
 print(torch.backends.cuda.matmul.allow_tf32, torch.backends.cuda.matmul.fp32_precision)
