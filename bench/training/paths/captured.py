@@ -85,6 +85,20 @@ class Memory:
         return self._once[key]  # type: ignore[return-value]  # a key stands for one kind of value
 
 
+class _Capture(torch.cuda.graph):
+    """torch's, but what is raised inside is raised by it.
+
+    Where a signal breaks a capture off, or want of memory, its end may fail too, and knows neither.
+    """
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            super().__exit__(*raised)
+        except RuntimeError:
+            if raised == (None, None, None):
+                raise
+
+
 class Graphs:
     """Functions of the device alone, each captured once as a CUDA graph and launched as a whole from then on.
 
@@ -124,24 +138,15 @@ class Graphs:
         self._captured[key] = graph, result
 
     def _graph(self, work: Callable[[], Tensor], pool: Any) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-        """A graph of `work` in the memory `pool`, and its result. Raises what `work` raises.
+        """A graph of `work` in the memory `pool`, and its result.
 
         Before torch 2.14 a capture that fails leaves the generators waiting for its end: that of the next is theirs.
         """
         graph = torch.cuda.CUDAGraph()
         if _REGISTERS:
             graph.register_generator_state(self.generator)
-        failed: BaseException | None = None
-        try:
-            with torch.cuda.graph(graph, pool=pool, stream=self._side):
-                try:
-                    result = work()
-                except BaseException as error:
-                    failed = error
-                    raise
-        except RuntimeError as end:
-            # A signal may have broken the capture off, or want of memory: its end then fails too, and knows neither.
-            raise failed or end from None
+        with _Capture(graph, pool=pool, stream=self._side):
+            result = work()
         return graph, result
 
     def launch(self, key: Hashable) -> Tensor:
