@@ -111,8 +111,24 @@ def choose(choice: Choice = "auto") -> Compute:
     """The GPU where there is one, else the CPU.
 
     Raises UsageError where a GPU is asked for and there is none, and wherever there is one that torch cannot use: the
-    processor is no place to train at a GPU's price.
+    processor is no place to train at a GPU's price. And where torch.compile's folder cannot be made.
     """
+    compute = _chosen(choice)
+    _make_cache()
+    return compute
+
+
+def _make_cache() -> None:
+    """Make the folder of compiled code: without it torch's optimisers fail too, even where nothing is compiled."""
+    if folder := os.environ.get(_CACHE):
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise UsageError(f"{_CACHE} is {folder}: {why}; unset it, or name a folder that can be made") from error
+
+
+def _chosen(choice: Choice) -> Compute:
     if choice == "cpu":
         return _cpu()
     if torch.cuda.is_available():

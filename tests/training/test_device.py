@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -207,3 +208,22 @@ def test_where_no_folder_is_named_compiled_code_goes_among_temporary_files(monke
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
     device.keep_compiled_code_apart()
     assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent.parent == Path(tempfile.gettempdir())
+
+
+def test_a_folder_for_compiled_code_that_cannot_be_made_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """torch imports its compiler for every optimiser, and makes the folder as it does."""
+    (file := tmp_path / "file").touch()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(file / "inductor"))
+    show_gpu(monkeypatch, (9, 0))
+    monkeypatch.setattr(device, "_triton_lacks", lambda: None)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    choices: tuple[device.Choice, ...] = ("cpu", "cuda")
+    for choice in choices:
+        with pytest.raises(UsageError, match=re.escape(f"{file}/inductor")) as refusal:
+            device.choose(choice)
+        assert "Not a directory" in str(refusal.value)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "a" / "b"))
+    device.choose("cuda")
+    assert (tmp_path / "a" / "b").is_dir()
