@@ -156,11 +156,13 @@ def _remedy(driver: str) -> str:
     if installed.isdecimal() and int(installed) < needed:
         other = f", or pip install '{_OLDER_TORCH}'" if major != "12" and int(installed) >= _OLDEST_DRIVER["12"] else ""
         return f"CUDA {cuda} needs driver {needed} or newer, and this is {driver}; update the driver{other}"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = f"; CUDA_VISIBLE_DEVICES={visible} may name no GPU here" if visible else ""
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        return f"driver {driver}, CUDA {cuda}: {_why(str(error))}"
-    return f"driver {driver}, CUDA {cuda}; CUDA_VISIBLE_DEVICES may name no GPU"
+        return f"driver {driver}, CUDA {cuda}: {_why(str(error))}{names}"
+    return f"driver {driver}, CUDA {cuda}{names}"
 
 
 # What to do about an error of CUDA's, by its number.

@@ -126,6 +126,7 @@ def test_a_gpu_that_torch_does_not_see_is_no_reason_to_train_on_the_processor(
             "initialization failed, you might …; ",
             "--device cpu",
         ),
+        ("No CUDA GPUs are available", "CUDA 13.0: No CUDA GPUs are available; ", "CUDA_VISIBLE_DEVICES=7 may name no"),
     ],
 )
 def test_a_gpu_whose_driver_does_not_work_is_refused_with_what_cuda_says(
@@ -136,6 +137,7 @@ def test_a_gpu_whose_driver_does_not_work_is_refused_with_what_cuda_says(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "init", fails)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(device, "nvidia_driver", lambda: "580.95.05")
     with pytest.raises(UsageError) as refusal:
