@@ -152,7 +152,8 @@ def training(context: Context) -> Iterator[Finding]:
     try:
         import torch
 
-        from bench.training.device import choose, lacking_to_compile
+        from bench.training.device import choose
+        from bench.training.paths.compiler import lacking_to_compile
     except Exception as error:  # a build for another machine fails in ways of its own
         yield Finding("torch", f"{version} cannot be imported: {_first_line(error)}", _TRAIN, fails=True)
         return

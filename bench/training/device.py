@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import os
 import re
-import shutil
-import sysconfig
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -23,16 +18,13 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.host import nvidia_driver
-from bench.programs.host import cpu_features, cpu_name
 from bench.record.documents import ExecutionPath
 from bench.training.data import Bytes
 from bench.training.paths.captured import Memory
+from bench.training.paths.compiler import check_cache, keep_compiled_code_apart, lacking_to_compile, triton_lacks
 from bench.training.paths.winograd import conv3x3
 
 Choice = Literal["auto", "cpu", "cuda"]
-
-# The folder in which Inductor keeps what it compiled.
-_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @dataclass(frozen=True)
@@ -114,18 +106,8 @@ def choose(choice: Choice = "auto") -> Compute:
     processor is no place to train at a GPU's price. And where torch.compile's folder cannot be made.
     """
     compute = _chosen(choice)
-    _make_cache()
+    check_cache()
     return compute
-
-
-def _make_cache() -> None:
-    """Make the folder of compiled code: without it torch's optimisers fail too, even where nothing is compiled."""
-    if folder := os.environ.get(_CACHE):
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise UsageError(f"{_CACHE} is {folder}: {why}; unset it, or name a folder that can be made") from error
 
 
 def _chosen(choice: Choice) -> Compute:
@@ -204,22 +186,8 @@ def _cuda(device: torch.device) -> Compute:
     torch.backends.cudnn.benchmark = True
     # float32 is float32, also in NVIDIA's images, whose TORCH_ALLOW_TF32_CUBLAS_OVERRIDE makes it TF32.
     torch.set_float32_matmul_precision("highest")
-    lacking = _triton_lacks()
+    lacking = triton_lacks()
     return Compute(device, torch.float16, "captured" if lacking else "compiled-captured", uncompiled=lacking)
-
-
-def _triton_lacks() -> str | None:
-    """What keeps Triton from compiling, None where nothing does: it is asked, and builds its launcher, once a machine.
-
-    That takes a C compiler of any kind, Python's headers and a driver to link with, or a cache that has it already.
-    """
-    try:
-        from triton.runtime import driver
-
-        driver.active.get_current_target()
-    except Exception as error:  # Triton's own errors and those of every program that it starts
-        return f"{type(error).__name__}: {error}"
-    return None
 
 
 def _cpu() -> Compute:
@@ -227,30 +195,6 @@ def _cpu() -> Compute:
     path: ExecutionPath = "eager" if lacking_to_compile() else "compiled"
     keep_compiled_code_apart()
     return Compute(torch.device("cpu"), precision, path, winograd, open=True)
-
-
-def lacking_to_compile() -> list[str]:
-    """What torch.compile lacks for a processor: a C++ compiler, Python's headers, which its code includes."""
-    headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    there = {
-        "C++ compiler": any(shutil.which(name) for name in ("g++", "clang++")),
-        "Python headers": headers.exists(),
-    }
-    return [what for what, found in there.items() if not found]
-
-
-def keep_compiled_code_apart() -> None:
-    """Have torch.compile keep what it compiles for a processor in a folder that is this kind of processor's alone.
-
-    Inductor looks kept code up by the network (seen in torch 2.14): where hosts share the folder, or
-    ATEN_CPU_CAPABILITY changed, code laid out for vectors of 8 numbers came back to be built for 16, and wrote past its
-    buffers.
-    """
-    kind = f"{torch.backends.cpu.get_cpu_capability()} {cpu_name()} {cpu_features()}"
-    own = f"cpu-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
-    shared = Path(os.environ.get(_CACHE) or Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}")
-    if shared.name != own:
-        os.environ[_CACHE] = str(shared / own)
 
 
 @cache
