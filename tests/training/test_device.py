@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -39,11 +38,6 @@ def show_gpu(
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     monkeypatch.setattr(torch.cuda, "get_arch_list", kernels.split)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without a GPU")
-def test_triton_is_not_there_for_a_processor() -> None:
-    assert device.triton_lacks() is not None
 
 
 @pytest.mark.parametrize(
@@ -179,37 +173,6 @@ def test_the_processor_is_taken_where_it_is_asked_for_or_all_there_is(monkeypatc
 def test_only_a_processor_is_kept_from_compiling() -> None:
     cpu, cuda = (device.Compute(torch.device(kind), torch.float32, "compiled") for kind in ("cpu", "cuda"))
     assert (device.eager_on_cpu(cpu).path, device.eager_on_cpu(cuda).path) == ("eager", "compiled")
-
-
-@pytest.mark.parametrize(("compilers", "lacking"), [({"clang++"}, []), ({"gcc"}, ["C++ compiler"])])
-def test_what_compiling_for_a_processor_lacks_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compilers: set[str], lacking: list[str]
-) -> None:
-    (tmp_path / "Python.h").touch()
-    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
-    monkeypatch.setattr("shutil.which", lambda name: name if name in compilers else None)
-    assert device.lacking_to_compile() == lacking
-    (tmp_path / "Python.h").unlink()
-    assert device.lacking_to_compile() == [*lacking, "Python headers"]
-
-
-def test_compiled_code_is_kept_by_kind_of_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    folders = []
-    for vectors in ("AVX2", "AVX512", "AVX2"):
-        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda vectors=vectors: vectors)
-        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-        device.keep_compiled_code_apart()
-        device.keep_compiled_code_apart()  # a second time changes nothing
-        folders.append(Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]))
-    assert folders[0] == folders[2] != folders[1]
-    assert {folder.parent for folder in folders} == {tmp_path}
-
-
-def test_where_no_folder_is_named_compiled_code_goes_among_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
-    device.keep_compiled_code_apart()
-    assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent.parent == Path(tempfile.gettempdir())
 
 
 def test_a_folder_for_compiled_code_that_cannot_be_made_is_refused_at_once(
