@@ -60,10 +60,12 @@ def test_a_call_makes_what_the_one_before_did_not(machine: Machine, tmp_path: Pa
     assert list((out / "store").rglob("*.json")), "what was recorded stays, however the series ended"
 
 
-# Makes one part in a process, then is gone; and of a part "crash" none at all.
+# Makes one part in a process, then is gone; and of parts "crash" and "hang" none at all.
 PARTS = """
-import json, sys
+import json, sys, time
 part = json.loads(sys.argv[1])
+if part == ["hang"]:
+    time.sleep(600)
 if part == ["crash"]:
     sys.stdout.write('{"part": ["cr')
     sys.exit(1)
@@ -87,12 +89,13 @@ def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_part_that_ends_its_process_costs_no_other(program: Path) -> None:
-    wanted = [("one",), ("crash",), ("two",), ("three",)]
+def test_a_part_that_ends_its_process_or_hangs_costs_no_other(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(half_hour, "LIMIT", 5.0)
+    wanted = [("one",), ("crash",), ("two",), ("hang",), ("three",)]
     half_hour.measure(wanted, file := program / "parts.jsonl", time.monotonic() + 60)
     told = list(half_hour.told(file))
     assert [tuple(line["part"]) for line in told] == wanted  # type: ignore[arg-type]
-    assert ["error" in line for line in told] == [False, True, False, False]
+    assert ["error" in line for line in told] == [False, True, False, True, False]
 
 
 def test_a_line_that_was_cut_off_is_no_part_and_harms_none(tmp_path: Path) -> None:
