@@ -15,7 +15,8 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_FIND_LINKS
 ARG PIP_NO_INDEX
-ENV PATH=/opt/bench/bin:${PATH} PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# NVIDIA's images constrain pip to versions of their own, which the lock contradicts.
+ENV PATH=/opt/bench/bin:${PATH} PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=
 # Without pip of its own it takes the base's, and needs no ensurepip, which Debian and Ubuntu leave out.
 RUN python3 -m venv --without-pip --system-site-packages /opt/bench
 # TORCH is several words, and holds the versions.

@@ -14,6 +14,8 @@ STORE ?= results/local
 RUNS ?= 1
 HALF_HOUR ?= results/gpu-half-hour
 IMAGE ?= bench
+# NVIDIA's images constrain pip to what fits their own torch, which is not that of VENV.
+unexport PIP_CONSTRAINT
 
 .PHONY: run quick gpu report test test-fast test-all test-floors test-container test-cloud check image lock setup data clean
 .PHONY: cloud-venv focus-venv floors-venv trainer-venv

@@ -12,7 +12,7 @@ import torch
 from bench.host import cores
 from bench.recipes import find
 from bench.training.api import Cifar10, Compute, Training, choose
-from bench.training.device import keep_compiled_code_apart
+from bench.training.paths.compiler import keep_compiled_code_apart
 
 _PLAIN = Compute(torch.device("cpu"), torch.float32, "eager")
 WAYS = {"plain float32": _PLAIN, "plain bfloat16": replace(_PLAIN, precision=torch.bfloat16)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from bench.errors import UsageError
 from bench.recipes import find
 from bench.record.documents import ExecutionPath
 from bench.training.api import Cifar10, Compute, Training, choose
@@ -183,7 +185,15 @@ PARTS: dict[str, Callable[..., Told]] = {part.__name__: part for part in (ceilin
 
 
 def main(wanted: list[str]) -> None:
-    """Make each part of `wanted` and print what it tells, or why it failed."""
+    """Make each part of `wanted` and print what it tells, or why it failed; or why none of them can be made."""
+    # What Triton's assembler says of an error, and others, go to stderr: stdout is for what is told.
+    results = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        choose("cuda")
+    except UsageError as error:
+        print(json.dumps({"unusable": str(error)}), file=results, flush=True)
+        return
     for text in wanted:
         name, *arguments = json.loads(text)
         started = time.perf_counter()
@@ -192,8 +202,9 @@ def main(wanted: list[str]) -> None:
         except Exception as error:  # the next parts may work: a fault is a finding
             told = {"error": f"{type(error).__name__}: {error}"[:500]}
         seconds = round(time.perf_counter() - started, 2)
-        print(json.dumps({"part": [name, *arguments], "seconds": seconds, **told}), flush=True)
+        print(json.dumps({"part": [name, *arguments], "seconds": seconds, **told}), file=results, flush=True)
         gc.collect()
+        torch.cuda.synchronize()  # of a device that a part has broken the error ends this process
         torch.cuda.empty_cache()
 
 

@@ -156,6 +156,7 @@ venv_by_uv() {
 venv_by_pip() {
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "bench needs Python 3.11 or newer, or uv to fetch it; this is $(python3 --version 2>&1)"
+  unset PIP_CONSTRAINT # of NVIDIA's images, for the packages beside their torch: the lock has versions of its own
   [[ -x $PYTHON ]] || python3 -m venv "$STATE/venv"
   "$PYTHON" -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
   "$PYTHON" -m pip install --quiet --no-build-isolation '.[train]' "${TORCH[@]}"

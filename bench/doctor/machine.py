@@ -27,7 +27,7 @@ from bench.lease.machine import describe, find_machine, lease_start
 from bench.measure.gpu import Gpu
 from bench.record.documents import OWN
 from bench.store import FolderStore, open_store
-from bench.text import plural
+from bench.text import one_line, plural
 from bench.variables import VARIABLES, check as check_variables
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ def training(context: Context) -> Iterator[Finding]:
     try:
         import torch
 
-        from bench.training.device import choose, lacking_to_compile
+        from bench.training.device import choose
+        from bench.training.paths.compiler import lacking_to_compile
     except Exception as error:  # a build for another machine fails in ways of its own
         yield Finding("torch", f"{version} cannot be imported: {_first_line(error)}", _TRAIN, fails=True)
         return
@@ -217,7 +218,7 @@ def _compiler(compute: Compute, lacking: Sequence[str]) -> Finding:
         return Finding("compiler", f"torch.compile finds what it needs ({compute.path})")
     slower = f"steps are {compute.path} instead of compiled, and slower"
     if compute.is_cuda:
-        what = "Triton cannot build its launcher"
+        what = f"Triton cannot build its launcher ({one_line(compute.uncompiled or '')[:200]})"
         return Finding("compiler", f"{what}; {slower}", "apt-get install gcc python3-dev, or your system's equivalent")
     return Finding(
         "compiler",

@@ -29,7 +29,7 @@ class Timeouts(NamedTuple):
 
     rank: float
     silence: float
-    start: float = 4 * 3600.0  # imports, and a warm-up: a whole run of which nothing is reported
+    start: float = 1800.0  # imports, which a cold network disk makes slow, or a warm-up of a few steps
 
     @classmethod
     def of(cls, rank: float) -> Timeouts:

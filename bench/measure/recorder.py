@@ -18,6 +18,8 @@ from bench.programs.redaction import Redaction
 from bench.record.documents import Evaluation, Phase, PhaseName, Reason
 from bench.training.events import Diverged, is_out_of_memory
 
+_NCCL_SAYS = "Last error:"
+
 
 class Clock:
     """Phases in seconds since `anchor`. `synchronise` waits for the device; it may raise, for a device lost.
@@ -161,6 +163,10 @@ def _needed(batch: int | None) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error as a record may hold it: without secrets, and names of user, folder and host."""
-    line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return Redaction(os.environ).text(line)[:500]
+    """The first line of an error as a record may hold it: without secrets, and names of user, folder and host.
+
+    Of NCCL's the one that says why, such as a /dev/shm that is too small: what comes before it are kind and place.
+    """
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    said = lines[lines.index(_NCCL_SAYS) + 1 :] if _NCCL_SAYS in lines else []
+    return Redaction(os.environ).text((said or lines)[0])[:500]

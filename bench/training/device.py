@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
 import os
 import re
-import shutil
-import sysconfig
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -23,16 +18,13 @@ from torch import Tensor, nn
 
 from bench.errors import UsageError
 from bench.host import nvidia_driver
-from bench.programs.host import cpu_features, cpu_name
 from bench.record.documents import ExecutionPath
 from bench.training.data import Bytes
 from bench.training.paths.captured import Memory
+from bench.training.paths.compiler import check_cache, keep_compiled_code_apart, lacking_to_compile, triton_lacks
 from bench.training.paths.winograd import conv3x3
 
 Choice = Literal["auto", "cpu", "cuda"]
-
-# The folder in which Inductor keeps what it compiled.
-_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 @dataclass(frozen=True)
@@ -50,6 +42,7 @@ class Compute:
     rank: int = 0
     ranks: int = 1
     memory: Memory | None = None  # where steps are captured
+    uncompiled: str | None = None  # why a GPU's steps are not compiled
     open: bool = False  # whether the warm-up of what is compiled compares what else a processor can do
 
     @property
@@ -110,8 +103,14 @@ def choose(choice: Choice = "auto") -> Compute:
     """The GPU where there is one, else the CPU.
 
     Raises UsageError where a GPU is asked for and there is none, and wherever there is one that torch cannot use: the
-    processor is no place to train at a GPU's price.
+    processor is no place to train at a GPU's price. And where torch.compile's folder cannot be made.
     """
+    compute = _chosen(choice)
+    check_cache()
+    return compute
+
+
+def _chosen(choice: Choice) -> Compute:
     if choice == "cpu":
         return _cpu()
     if torch.cuda.is_available():
@@ -139,11 +138,13 @@ def _remedy(driver: str) -> str:
     if installed.isdecimal() and int(installed) < needed:
         other = f", or pip install '{_OLDER_TORCH}'" if major != "12" and int(installed) >= _OLDEST_DRIVER["12"] else ""
         return f"CUDA {cuda} needs driver {needed} or newer, and this is {driver}; update the driver{other}"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = f"; CUDA_VISIBLE_DEVICES={visible} may name no GPU here" if visible else ""
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        return f"driver {driver}, CUDA {cuda}: {_why(str(error))}"
-    return f"driver {driver}, CUDA {cuda}; CUDA_VISIBLE_DEVICES may name no GPU"
+        return f"driver {driver}, CUDA {cuda}: {_why(str(error))}{names}"
+    return f"driver {driver}, CUDA {cuda}{names}"
 
 
 # What to do about an error of CUDA's, by its number.
@@ -185,21 +186,8 @@ def _cuda(device: torch.device) -> Compute:
     torch.backends.cudnn.benchmark = True
     # float32 is float32, also in NVIDIA's images, whose TORCH_ALLOW_TF32_CUBLAS_OVERRIDE makes it TF32.
     torch.set_float32_matmul_precision("highest")
-    return Compute(device, torch.float16, "compiled-captured" if _triton_compiles() else "captured")
-
-
-def _triton_compiles() -> bool:
-    """Whether Triton finds all it needs: it is asked, and builds its launcher, once a machine.
-
-    That takes a C compiler of any kind, Python's headers and a driver to link with, or a cache that has it already.
-    """
-    try:
-        from triton.runtime import driver
-
-        driver.active.get_current_target()
-    except Exception:  # Triton's own errors and those of every program that it starts
-        return False
-    return True
+    lacking = triton_lacks()
+    return Compute(device, torch.float16, "captured" if lacking else "compiled-captured", uncompiled=lacking)
 
 
 def _cpu() -> Compute:
@@ -207,30 +195,6 @@ def _cpu() -> Compute:
     path: ExecutionPath = "eager" if lacking_to_compile() else "compiled"
     keep_compiled_code_apart()
     return Compute(torch.device("cpu"), precision, path, winograd, open=True)
-
-
-def lacking_to_compile() -> list[str]:
-    """What torch.compile lacks for a processor: a C++ compiler, Python's headers, which its code includes."""
-    headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
-    there = {
-        "C++ compiler": any(shutil.which(name) for name in ("g++", "clang++")),
-        "Python headers": headers.exists(),
-    }
-    return [what for what, found in there.items() if not found]
-
-
-def keep_compiled_code_apart() -> None:
-    """Have torch.compile keep what it compiles for a processor in a folder that is this kind of processor's alone.
-
-    Inductor looks kept code up by the network (seen in torch 2.14): where hosts share the folder, or
-    ATEN_CPU_CAPABILITY changed, code laid out for vectors of 8 numbers came back to be built for 16, and wrote past its
-    buffers.
-    """
-    kind = f"{torch.backends.cpu.get_cpu_capability()} {cpu_name()} {cpu_features()}"
-    own = f"cpu-{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
-    shared = Path(os.environ.get(_CACHE) or Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}")
-    if shared.name != own:
-        os.environ[_CACHE] = str(shared / own)
 
 
 @cache

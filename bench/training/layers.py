@@ -121,8 +121,11 @@ class Whitening(nn.Conv2d):
         self.weight.copy_(torch.cat([filters, -filters]) if self.negatives else filters)
 
     def current_bias(self) -> Tensor | None:
-        """The bias as it is to be used: cut off from the gradient once it no longer learns."""
-        return self.bias if self.bias is None or self.bias_learns else self.bias.detach()
+        """The bias as it is to be used: in training cut off from the gradient once it no longer learns.
+
+        An evaluation does not ask whether it learns, or it would be compiled once more for that.
+        """
+        return self.bias if self.bias is None or not self.training or self.bias_learns else self.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
         """[n, 3, h, w] to the responses."""

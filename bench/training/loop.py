@@ -59,7 +59,7 @@ class Training(ABC):
         self._take(self._way(compute))
         # Seconds a step by each way that was tried, and why others could not be.
         self.compared: dict[str, float] = {}
-        self.notes: list[str] = []
+        self.notes = [failing("compiled-captured", compute.uncompiled)] if compute.uncompiled else []
 
     def _way(self, compute: Compute) -> Way:
         return Way(self.network, compute, self.generator, self.image_losses)

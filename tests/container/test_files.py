@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +28,17 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 def test_the_dockerfile_needs_no_newer_engine_than_20_10() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert not re.search(r"^#\s*syntax=|<<|COPY.*--link", text, re.MULTILINE)
+
+
+def test_pip_is_held_to_the_lock_and_not_to_what_a_base_constrains_it_to() -> None:
+    """As NVIDIA's does."""
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"^ENV .*\bPIP_CONSTRAINT=$", text.partition("pip install")[0], re.MULTILINE)
+    show = ["make", "--no-print-directory", "--eval", 'show:; @echo "$${PIP_CONSTRAINT-none}"', "show"]
+    done = subprocess.run(
+        show, cwd=ROOT, env={**os.environ, "PIP_CONSTRAINT": "/x"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "none\n"
 
 
 def test_every_package_that_training_needs_is_locked_or_in_the_base() -> None:

@@ -57,6 +57,7 @@ def main() -> None:
 
     graphs.capture("noise", lambda: torch.rand(4, device="cuda", generator=graphs.generator))
     failed = after_a_failure(graphs)
+    broken_off = signalled(graphs, apart)
     graphs.capture("large", lambda: torch.ones(LARGE // 4, device="cuda").sum())
     meter = MemoryMeter(choose("cuda"))
     graphs.launch("large")
@@ -71,6 +72,7 @@ def main() -> None:
     told = {
         "asked": counts,
         "after a failure": failed,
+        "broken off": broken_off,
         "held": held,
         "held by both": held_by_both,
         "held without the other": meter.peak().gpu,
@@ -117,6 +119,33 @@ def after_a_failure(graphs: Graphs) -> dict[str, object]:
         "on the stream of before": torch.cuda.current_stream() == stream,
         "drawn": drawn,
     }
+
+
+class Signal(BaseException):
+    """What a handler of signals raises, wherever it finds the program."""
+
+
+def signalled(graphs: Graphs, apart: Tensor) -> dict[str, object]:
+    """What comes of a signal in the midst of a branch while that is captured, and of the next capture."""
+    runs = 0
+
+    def branch() -> None:
+        nonlocal runs
+        runs += 1
+        apart.neg_()
+        if torch.cuda.is_current_stream_capturing() and runs == 4:
+            raise Signal
+
+    def work() -> Tensor:
+        branches([apart.clone, branch])
+        return apart.sum()
+
+    try:
+        graphs.capture("signalled", work)
+    except BaseException as error:
+        kind = type(error).__name__
+    graphs.capture("again", work)
+    return {"raised": kind, "known": "signalled" in graphs, "again": "again" in graphs}
 
 
 if __name__ == "__main__":

@@ -40,3 +40,4 @@ def test_without_a_c_compiler_steps_are_not_compiled(machine: Machine, tmp_path:
     no_compiler = {"CC": "/bin/false", "TRITON_CACHE_DIR": str(tmp_path / "triton")}
     found = findings(machine, tmp_path, XDG_CACHE_HOME=str(tmp_path), CIFAR10_DIR="", **no_compiler)
     assert found["compiler"]["state"] == "note"
+    assert "CalledProcessError: Command '['/bin/false', " in found["compiler"]["found"]

@@ -47,6 +47,11 @@ def test_what_a_graph_that_is_gone_worked_in_is_no_part_of_the_memory_that_a_run
     assert told["held without the other"] <= told["held"]
 
 
+def test_a_signal_in_the_midst_of_a_branch_is_no_error_of_the_capture(told: dict[str, Any]) -> None:
+    """CUDA's own, that a branch was not joined, would be taken for a path that fails, and the training go on."""
+    assert told["broken off"] == {"raised": "Signal", "known": False, "again": True}
+
+
 def test_after_a_capture_that_failed_torch_is_as_it_was(told: dict[str, Any]) -> None:
     """On the stream of before, and with generators that draw: in graphs that were captured before it, and without."""
     left = told["after a failure"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks import gpu_half_hour as half_hour
 from tests.fake_gpu.conftest import Machine
@@ -50,13 +51,101 @@ def test_a_call_makes_what_the_one_before_did_not(machine: Machine, tmp_path: Pa
     out, runs = tmp_path / "out", half_hour.series(tmp_path / "out")
     out.mkdir()
     done: list[Any] = [list(part) for part in half_hour.parts()[1:] + half_hour.later()] + runs[1:]
-    (out / "parts.jsonl").write_text("".join(json.dumps({"part": part}) + "\n" for part in done))
+    (out / "parts.jsonl").write_text("".join(json.dumps({"part": part, "exit": 0}) + "\n" for part in done))
     # What is left is the first part and the first series, for which no time is left after it.
     call = machine.python(HALF_HOUR, str(out), "--minutes", "1", "--data", str(cifar10))
     assert call.returncode == 0, call.stderr
     told = [json.loads(line) for line in (out / "parts.jsonl").read_text().splitlines()]
     assert told[len(done)]["part"] == ["ceilings"]
     assert list((out / "store").rglob("*.json")), "what was recorded stays, however the series ended"
+
+
+# Makes one part in a process, then is gone; and of parts "crash" and "hang" none at all.
+PARTS = """
+import json, sys, time
+part = json.loads(sys.argv[1])
+if part == ["hang"]:
+    time.sleep(600)
+if part == ["crash"]:
+    sys.stdout.write('{"part": ["cr')
+    sys.exit(1)
+print(json.dumps({"part": part}), flush=True)
+"""
+BENCH = """
+import os, sys
+with open(os.environ["CALLS"], "a") as calls:
+    print(os.environ["BENCH_SERIES_ID"], *sys.argv[1:], file=calls)
+sys.exit(0 if "late" in sys.argv else 1)
+"""
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A checkout whose parts and whose `bench run` are PARTS and BENCH."""
+    monkeypatch.setattr(half_hour, "HERE", tmp_path / "benchmarks")
+    for name, text in (("benchmarks/gpu_parts.py", PARTS), ("bench/__main__.py", BENCH), ("bench/__init__.py", "")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_part_that_ends_its_process_or_hangs_costs_no_other(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(half_hour, "LIMIT", 20.0)
+    wanted = [("one",), ("crash",), ("two",), ("hang",), ("three",)]
+    half_hour.measure(wanted, file := program / "parts.jsonl", time.monotonic() + 60)
+    told = list(half_hour.told(file))
+    assert [tuple(line["part"]) for line in told] == wanted  # type: ignore[arg-type]
+    assert ["error" in line for line in told] == [False, True, False, True, False]
+
+
+def test_a_line_that_was_cut_off_is_no_part_and_harms_none(tmp_path: Path) -> None:
+    (file := tmp_path / "parts.jsonl").write_text('{"part": ["one"]}\n{"part": ["tw')
+    half_hour.write({"part": ["three"]}, file)
+    half_hour.write({"part": ["two"]}, file)
+    assert list(half_hour.told(file)) == [{"part": [name]} for name in ("one", "three", "two")]
+
+
+def test_a_series_goes_on_until_it_ends_by_itself(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLS", str(calls := program / "calls"))
+    names = iter(["1st", "2nd"])
+    monkeypatch.setattr(half_hour, "new_id", lambda: next(names))
+    file, until = program / "parts.jsonl", time.monotonic() + 60
+    for arguments in (["early"], ["early"], ["late"], ["late"]):
+        half_hour.run(arguments, file, until)
+    assert calls.read_text().splitlines() == ["1st run early --resume"] * 2 + ["2nd run late --resume"]
+    assert list(half_hour.told(file)) == [
+        {"part": ["early"], "series": "1st"},
+        {"part": ["late"], "series": "2nd"},
+        {"part": ["late"], "exit": 0},
+    ]
+
+
+NOISE = """
+import os
+from benchmarks import gpu_parts
+gpu_parts.choose = lambda device: None
+gpu_parts.PARTS["noise"] = lambda: {"code": os.system("echo noise")}
+gpu_parts.PARTS["fault"] = lambda: 1 / 0
+faults = iter([False, True])
+gpu_parts.torch.cuda.synchronize = lambda: 1 / (not next(faults))
+gpu_parts.main(['["noise"]', '["fault"]', '["next"]'])
+"""
+
+
+def test_what_a_compiler_prints_is_no_part_and_a_broken_device_ends_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", NOISE], capture_output=True, text=True, check=False)
+    noise, fault = map(json.loads, done.stdout.splitlines())
+    assert (noise["part"], noise["code"], done.stderr.splitlines()[0]) == (["noise"], 0, "noise")
+    # A device that is broken for good ends the process, so that what is left is made in another.
+    assert (fault["error"], done.returncode) == ("ZeroDivisionError: division by zero", 1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without a GPU")
+def test_without_a_gpu_nothing_is_made_and_nothing_counts_as_made(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, HALF_HOUR, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
+    assert done.stderr.startswith("gpu_half_hour: no CUDA GPU is usable here")
 
 
 def test_lines_that_come_together_are_not_waited_for() -> None:

@@ -58,6 +58,7 @@ def test_without_a_compiler_and_memory_a_run_fails_by_the_memory_alone(
     assert run.message is not None
     assert run.message.startswith("batch of 2000, ")
     assert "GiB already in use by this process" in run.message
+    assert [warning for warning in run.warnings if "compiled-captured fails here: CalledProcessError" in warning]
 
 
 def test_a_gpu_that_torch_has_no_kernels_for_costs_no_time(machine: Machine, bench: Bench) -> None:

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from bench.errors import UsageError
-from bench.measure.distributed import Timeouts, check
+from bench.measure.distributed import TIMEOUTS, Timeouts, check
 from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement
@@ -103,6 +103,11 @@ def test_a_parent_that_hears_nothing_any_more_ends_the_run() -> None:
     assert (run.status, run.reason) == ("failed", "ERROR")
     assert "rank 0, 1 of 2" in (run.message or "")
     assert "3 s" in (run.message or "")
+
+
+def test_gpus_that_never_start_cost_half_an_hour_at_most() -> None:
+    """A warm-up is a few steps, and imports take minutes."""
+    assert {timeouts.start for timeouts in TIMEOUTS.values()} == {1800}
 
 
 @pytest.mark.slow

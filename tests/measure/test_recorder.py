@@ -75,3 +75,16 @@ def test_an_error_of_a_record_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MIRROR_PASSWORD", "hunter2hunter2")
     error = ConnectionError("10.1.2.3:80 refused https://me:hunter2@example.com/x?sig=s3cr3t, and hunter2hunter2")
     assert explain(error) == ("ERROR", "ConnectionError: ***:80 refused https://***@example.com/x?sig=***, and ***")
+
+
+# As NCCL 2.27 says it, with torch's own part before it.
+NCCL = """NCCL error in: /pytorch/torch/csrc/distributed/c10d/NCCLUtils.cpp:94, unhandled system error
+ncclSystemError: System call (e.g. socket, malloc) or external library call failed or device error.
+Last error:
+Error while creating shared memory segment /dev/shm/nccl-Xu3sLh (size 33030528), error: No space left on device (28)"""
+
+
+def test_of_an_error_of_nccl_s_the_cause_is_told() -> None:
+    cause = "Error while creating shared memory segment /dev/shm/nccl-Xu3sLh (size 33030528), error: No space left on"
+    assert explain(RuntimeError(NCCL)) == ("ERROR", f"RuntimeError: {cause} device (28)")
+    assert explain(RuntimeError("first\nLast error:"))[1] == "RuntimeError: first"

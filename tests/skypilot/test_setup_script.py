@@ -80,6 +80,13 @@ def test_without_uv_pip_installs_the_same(machine: Machine) -> None:
     ]
 
 
+def test_what_an_image_constrains_pip_to_is_not_asked_of_the_lock(machine: Machine) -> None:
+    """As NVIDIA's do."""
+    machine.has(python3=PYTHON.replace("python3 $*", "python3 $* ${PIP_CONSTRAINT-none}", 1))
+    machine.call("setup.sh", PIP_CONSTRAINT="/etc/pip/constraint.txt")
+    assert [call.rpartition(" ")[2] for call in machine.calls if " -m pip " in call] == ["none", "none"]
+
+
 def test_an_image_that_is_named_is_pulled_and_its_digest_kept(machine: Machine) -> None:
     machine.has(docker=DOCKER)
     out = machine.call("setup.sh", BENCH_IMAGE=IMAGE)

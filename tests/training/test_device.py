@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -17,16 +17,17 @@ from bench.training import device
 
 
 @pytest.mark.parametrize(
-    ("capability", "triton", "path"),
-    [((8, 0), True, "compiled-captured"), ((7, 5), True, "compiled-captured"), ((8, 0), False, "captured")],
+    ("capability", "lacking", "path"),
+    [((8, 0), None, "compiled-captured"), ((7, 5), None, "compiled-captured"), ((8, 0), "no compiler", "captured")],
 )
 def test_whole_steps_are_captured_on_a_gpu_and_compiled_where_triton_can(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], triton: bool, path: str
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], lacking: str | None, path: str
 ) -> None:
     show_gpu(monkeypatch, capability)
-    monkeypatch.setattr(device, "_triton_compiles", lambda: triton)
+    monkeypatch.setattr(device, "triton_lacks", lambda: lacking)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    assert device.choose().path == path
+    compute = device.choose()
+    assert (compute.path, compute.uncompiled) == (path, lacking)
 
 
 def show_gpu(
@@ -37,11 +38,6 @@ def show_gpu(
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     monkeypatch.setattr(torch.cuda, "get_arch_list", kernels.split)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without a GPU")
-def test_triton_is_not_there_for_a_processor() -> None:
-    assert not device._triton_compiles()
 
 
 @pytest.mark.parametrize(
@@ -124,6 +120,7 @@ def test_a_gpu_that_torch_does_not_see_is_no_reason_to_train_on_the_processor(
             "initialization failed, you might …; ",
             "--device cpu",
         ),
+        ("No CUDA GPUs are available", "CUDA 13.0: No CUDA GPUs are available; ", "CUDA_VISIBLE_DEVICES=7 may name no"),
     ],
 )
 def test_a_gpu_whose_driver_does_not_work_is_refused_with_what_cuda_says(
@@ -134,6 +131,7 @@ def test_a_gpu_whose_driver_does_not_work_is_refused_with_what_cuda_says(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "init", fails)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(device, "nvidia_driver", lambda: "580.95.05")
     with pytest.raises(UsageError) as refusal:
@@ -146,7 +144,7 @@ TF32 = """
 import torch
 from bench.training import device
 torch.cuda.is_available, torch.cuda.current_device = lambda: True, lambda: 0
-device._check_kernels = device._triton_compiles = lambda *of: True
+device._check_kernels = device.triton_lacks = lambda *of: None
 print(torch.backends.cuda.matmul.allow_tf32)
 device.choose()
 print(torch.backends.cuda.matmul.allow_tf32, torch.backends.cuda.matmul.fp32_precision)
@@ -177,32 +175,20 @@ def test_only_a_processor_is_kept_from_compiling() -> None:
     assert (device.eager_on_cpu(cpu).path, device.eager_on_cpu(cuda).path) == ("eager", "compiled")
 
 
-@pytest.mark.parametrize(("compilers", "lacking"), [({"clang++"}, []), ({"gcc"}, ["C++ compiler"])])
-def test_what_compiling_for_a_processor_lacks_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compilers: set[str], lacking: list[str]
+def test_a_folder_for_compiled_code_that_cannot_be_made_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "Python.h").touch()
-    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
-    monkeypatch.setattr("shutil.which", lambda name: name if name in compilers else None)
-    assert device.lacking_to_compile() == lacking
-    (tmp_path / "Python.h").unlink()
-    assert device.lacking_to_compile() == [*lacking, "Python headers"]
-
-
-def test_compiled_code_is_kept_by_kind_of_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    folders = []
-    for vectors in ("AVX2", "AVX512", "AVX2"):
-        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda vectors=vectors: vectors)
-        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-        device.keep_compiled_code_apart()
-        device.keep_compiled_code_apart()  # a second time changes nothing
-        folders.append(Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]))
-    assert folders[0] == folders[2] != folders[1]
-    assert {folder.parent for folder in folders} == {tmp_path}
-
-
-def test_where_no_folder_is_named_compiled_code_goes_among_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
-    device.keep_compiled_code_apart()
-    assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent.parent == Path(tempfile.gettempdir())
+    """torch imports its compiler for every optimiser, and makes the folder as it does."""
+    (file := tmp_path / "file").touch()
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(file / "inductor"))
+    show_gpu(monkeypatch, (9, 0))
+    monkeypatch.setattr(device, "triton_lacks", lambda: None)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    choices: tuple[device.Choice, ...] = ("cpu", "cuda")
+    for choice in choices:
+        with pytest.raises(UsageError, match=re.escape(f"{file}/inductor")) as refusal:
+            device.choose(choice)
+        assert "cannot be made" in str(refusal.value)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "a" / "b"))
+    device.choose("cuda")
+    assert list(tmp_path.iterdir()) == [file]  # the doctor asks, too, and makes nothing

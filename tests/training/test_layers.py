@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 
 import bench.training.layers as layers
 from bench.training.layers import (
@@ -96,6 +97,17 @@ def test_the_bias_of_a_whitening_starts_at_zero_and_gets_a_gradient_only_while_i
     y = layer(images)
     assert not y.requires_grad
     assert torch.allclose(y, torch.conv2d(images, layer.weight, layer.bias))  # the bias is used all the same
+
+
+def test_an_evaluation_is_compiled_once_whether_the_bias_of_the_whitening_learns_or_not() -> None:
+    layer, images, compiled = Whitening(2, negatives=True, bias=True), torch.randn(2, 3, 4, 4), CompileCounter()
+    called = torch.compile(layer, backend=compiled, dynamic=False)
+    for training, times in ((True, 2), (False, 3)):
+        layer.train(training)
+        for layer.bias_learns in (True, False):
+            with torch.set_grad_enabled(training):
+                called(images)
+        assert compiled.frame_count == times
 
 
 def test_the_small_layers_do_what_they_say() -> None:

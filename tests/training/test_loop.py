@@ -30,8 +30,10 @@ IMAGES, LABELS = np.zeros((4, 3, 8, 8), np.uint8), np.zeros(4, np.uint8)
 class Rehearsed(Training):
     """Each path takes its seconds a step, or raises its error."""
 
-    def __init__(self, path: ExecutionPath, script: dict[ExecutionPath, float | BaseException]) -> None:
-        compute = Compute(torch.device("cpu"), torch.float32, path)
+    def __init__(
+        self, path: ExecutionPath, script: dict[ExecutionPath, float | BaseException], uncompiled: str | None = None
+    ) -> None:
+        compute = Compute(torch.device("cpu"), torch.float32, path, uncompiled=uncompiled)
         network = nn.Sequential(nn.Flatten(), nn.Linear(192, 10))
         super().__init__(Cifar10(IMAGES, LABELS, IMAGES, LABELS), compute, network, batch=2, epochs=1)
         self.script, self.rehearsed = script, list[ExecutionPath]()
@@ -94,6 +96,13 @@ def test_a_path_that_raises_falls_to_the_next_with_a_note() -> None:
     assert "compiled-captured" in note
     assert "RuntimeError: no ptxas" in note
     assert "\n" not in note
+
+
+def test_a_gpu_whose_steps_are_not_compiled_says_why() -> None:
+    training = Rehearsed("captured", {"captured": 1.0}, uncompiled="RuntimeError: Failed to find C compiler")
+    training.warm_up()
+    assert training.compute.path == "captured"
+    assert training.notes == ["the path compiled-captured fails here: RuntimeError: Failed to find C compiler"]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,20 @@ class Memory:
         return self._once[key]  # type: ignore[return-value]  # a key stands for one kind of value
 
 
+class _Capture(torch.cuda.graph):
+    """torch's, but what is raised inside is raised by it.
+
+    Where a signal breaks a capture off, or want of memory, its end may fail too, and knows neither.
+    """
+
+    def __exit__(self, *raised: object) -> None:
+        try:
+            super().__exit__(*raised)
+        except RuntimeError:
+            if raised == (None, None, None):
+                raise
+
+
 class Graphs:
     """Functions of the device alone, each captured once as a CUDA graph and launched as a whole from then on.
 
@@ -131,7 +145,7 @@ class Graphs:
         graph = torch.cuda.CUDAGraph()
         if _REGISTERS:
             graph.register_generator_state(self.generator)
-        with torch.cuda.graph(graph, pool=pool, stream=self._side):
+        with _Capture(graph, pool=pool, stream=self._side):
             result = work()
         return graph, result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.programs.redaction import Redaction
 from bench.record.documents import ExecutionPath
 from bench.text import one_line
 from bench.training.device import Compute
@@ -175,8 +177,11 @@ def agreeing(tried: Sequence[tuple[Way, Timer]], say: Callable[[str], None]) -> 
 
 
 def failing(path: ExecutionPath, why: str) -> str:
-    """What a record says of a path that is not taken for what it does here."""
-    return f"the path {path} fails here: {one_line(why)}"
+    """What a record says of a path that is not taken for what it does here.
+
+    A compiler's error names folders, and may hold all that it wrote.
+    """
+    return f"the path {path} fails here: {Redaction(os.environ).text(one_line(why))[:500]}"
 
 
 def _has_bfloat16() -> bool:

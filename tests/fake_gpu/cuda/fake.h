@@ -38,6 +38,9 @@ void count(const char* kind, const std::string& name, long times = 1);
 // What a graph would launch.
 using Nodes = std::map<std::string, long>;
 
+// How many operations of each stream are done before something else is.
+using Done = std::map<cudaStream_t, long>;
+
 // A stream that is captured, and all streams that wait for it, share one of these.
 struct Capture {
   unsigned long long id;
@@ -46,6 +49,7 @@ struct Capture {
   bool broken;
   Nodes nodes;
   std::map<cudaStream_t, long> ends;  // of the longest chain of nodes that leads to the end of each stream
+  std::map<cudaStream_t, Done> done;  // before the end of each stream, itself among them
   long longest = 0;
 };
 std::shared_ptr<Capture> capture_of(cudaStream_t stream);

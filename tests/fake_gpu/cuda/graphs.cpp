@@ -4,6 +4,8 @@
 namespace fake {
 
 std::shared_ptr<Capture> end_capture(cudaStream_t stream);
+// Whether the stream on which a capture began waits for all that was captured beside it.
+bool joined(const Capture& capture, cudaStream_t origin);
 
 struct Graph {
   Nodes nodes;
@@ -46,6 +48,7 @@ EXPORT cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph)
   const auto capture = fake::end_capture(stream);
   if (!capture) return fake::fail(cudaErrorIllegalState);
   if (capture->broken) return fake::fail(cudaErrorStreamCaptureInvalidated);
+  if (!fake::joined(*capture, stream)) return fake::fail(cudaErrorStreamCaptureUnjoined);
   fake::count("graph", "captured");
   *graph = reinterpret_cast<cudaGraph_t>(new fake::Graph{capture->nodes, capture->longest});
   return cudaSuccess;

@@ -10,10 +10,11 @@ namespace fake {
 
 // The capture each stream is part of; null where it is none. The default stream is not among them.
 static std::map<cudaStream_t, std::shared_ptr<Capture>> streams;
-// The stream on which an event was recorded last, and the chain of a capture that led there.
+// The stream on which an event was recorded last; of a capture the chain that led there, and what was done before.
 struct Record {
   cudaStream_t stream;
   long chain;
+  Done done;
 };
 static std::map<cudaEvent_t, Record> recorded;
 static thread_local cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
@@ -54,6 +55,7 @@ cudaError_t enqueue(const char* kind, const std::string& name, cudaStream_t stre
   if (capture) {
     capture->nodes[name]++;
     capture->longest = std::max(capture->longest, ++capture->ends[stream]);
+    capture->done[stream][stream]++;
     return capture->broken ? fail(cudaErrorStreamCaptureInvalidated) : cudaSuccess;
   }
   // It would run now, and be missing from the graph.
@@ -76,7 +78,7 @@ static cudaError_t create_stream(cudaStream_t* stream) {
 static cudaError_t record(cudaEvent_t event, cudaStream_t stream) {
   Locked lock(everything);
   const auto capture = capture_of(stream);
-  recorded[event] = {stream, capture ? capture->ends[stream] : 0};
+  recorded[event] = {stream, capture ? capture->ends[stream] : 0, capture ? capture->done[stream] : Done{}};
   return cudaSuccess;
 }
 
@@ -118,7 +120,12 @@ EXPORT cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, u
   const auto from = fake::recorded.find(event);
   const auto capture = from == fake::recorded.end() ? nullptr : fake::capture_of(from->second.stream);
   if (capture && fake::streams.count(stream) && !fake::streams[stream]) fake::streams[stream] = capture;
-  if (capture) capture->ends[stream] = std::max(capture->ends[stream], from->second.chain);
+  if (!capture) return cudaSuccess;
+  capture->ends[stream] = std::max(capture->ends[stream], from->second.chain);
+  for (const auto& [other, times] : from->second.done) {
+    long& known = capture->done[stream][other];
+    known = std::max(known, times);
+  }
   return cudaSuccess;
 }
 
@@ -171,7 +178,7 @@ EXPORT cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCapture
   if (!fake::streams.count(stream) || fake::streams[stream]) return fake::fail(cudaErrorStreamCaptureUnsupported);
   static unsigned long long captures = 0;
   fake::streams[stream] = std::make_shared<fake::Capture>(
-      fake::Capture{++captures, mode, fake::this_thread(), false, {}, {}});
+      fake::Capture{++captures, mode, fake::this_thread(), false, {}, {}, {}});
   return cudaSuccess;
 }
 
@@ -182,6 +189,17 @@ std::shared_ptr<Capture> end_capture(cudaStream_t stream) {
   for (auto& [each, its] : streams)
     if (capture && its == capture) its = nullptr;
   return capture;
+}
+
+bool joined(const Capture& capture, cudaStream_t origin) {
+  const auto known = capture.done.find(origin);
+  for (const auto& [stream, done] : capture.done) {
+    const auto own = done.find(stream);
+    if (stream == origin || own == done.end()) continue;
+    if (known == capture.done.end() || !known->second.count(stream)) return false;
+    if (known->second.at(stream) < own->second) return false;
+  }
+  return true;
 }
 
 }  // namespace fake

@@ -10,7 +10,7 @@ from bench.record.documents import ExecutionPath
 from bench.training.device import Compute
 from bench.training.layers import Conv3x3
 from bench.training.paths.blocked import Blocked
-from bench.training.paths.way import forward_function
+from bench.training.paths.way import failing, forward_function
 
 KNOWN, UNKNOWN = nn.Sequential(Conv3x3(3, 4), nn.ReLU()), nn.Sequential(nn.Conv2d(3, 4, 5))
 
@@ -49,3 +49,9 @@ def test_blocked_activations_are_compiled_only_where_the_path_says_so() -> None:
         function, _ = forward_function(KNOWN, cpu(path, winograd=True))
         assert isinstance(function, Blocked)
         assert function.compiled is (path == "compiled")
+
+
+def test_what_a_compiler_says_is_a_line_of_a_record_without_names_and_not_all_that_it_wrote() -> None:
+    error = f"CalledProcessError:\n gcc -I/home/ann/venv/include {'x' * 5000}"
+    head = "CalledProcessError: gcc -I/home/***/venv/include "
+    assert failing("compiled", error) == f"the path compiled fails here: {head}{'x' * (500 - len(head))}"
