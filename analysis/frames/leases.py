@@ -172,7 +172,9 @@ def _covered(lease: Lease, bills: list[Bill]) -> bool:
     began = lease.opened.started
     begins = min(bill.charge_period_start for bill in bills) <= began + NEAR
     billed = min(bill.billing_period_start for bill in bills) <= began + _ZONES
-    return begins and billed and (lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped)
+    return (
+        begins and billed and (lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped)
+    )
 
 
 def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.DataFrame:
