@@ -22,6 +22,7 @@ from bench.text import one_line
 
 # Providers charge in whole hours: a charge within one of a lease can be the lease's.
 NEAR = timedelta(hours=1)
+_ZONES = timedelta(hours=14)  # a month begins up to so long before that of UTC, which a bill names
 
 # Sources of bills, the one that says most first: each counts the same money.
 _SOURCES: tuple[BillSource, ...] = get_args(BillSource)
@@ -164,9 +165,16 @@ def reconcile(leases: Mapping[str, Lease], bills: Iterable[Bill]) -> list[Reconc
 
 
 def _covered(lease: Lease, bills: list[Bill]) -> bool:
-    """Whether the bills reach from the lease's start to its end; a lease over the turn of a month has two."""
-    begins = min(bill.charge_period_start for bill in bills) <= lease.opened.started + NEAR
-    return begins and (lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped)
+    """Whether the bills reach from the lease's start to its end; a lease over the turn of a month has two.
+
+    A correction is billed in a later month than the use that it corrects, whose own bill is needed too.
+    """
+    began = lease.opened.started
+    begins = min(bill.charge_period_start for bill in bills) <= began + NEAR
+    billed = min(bill.billing_period_start for bill in bills) <= began + _ZONES
+    return (
+        begins and billed and (lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped)
+    )
 
 
 def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.DataFrame:

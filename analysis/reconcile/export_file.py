@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# Not .json, which manifests are.
-FORMS = (".parquet", ".jsonl", ".ndjson", ".csv", ".tsv")
+FORMS = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 PACKED = ("", ".gz", ".zst", ".zip", ".bz2", ".xz")
 _PERIOD = re.compile(r"\d{8}-\d{8}|billing_?period=.+", re.IGNORECASE)
 TIME = re.compile(r"20\d{6}T?\d{0,6}Z?(?!\d)|20\d\d-\d\d-\d\d(T[\d:.-]*)?")
@@ -31,8 +30,15 @@ class ExportFile:
     series: str | None  # None: its folder does not tell
 
 
+def is_manifest(name: str) -> bool:
+    """Whether a provider writes such a file beside a run."""
+    return name.lower().endswith("manifest.json")
+
+
 def form_of(name: str) -> tuple[str, str]:
     """The name without its extension, and the extension; empty if it is not that of an export."""
+    if is_manifest(name):
+        return name, ""
     endings = (form + packed for form in FORMS for packed in PACKED)
     ending = next((ending for ending in endings if name.lower().endswith(ending)), "")
     return name[: len(name) - len(ending)], ending

@@ -11,8 +11,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from analysis.reconcile.export_file import ExportFile, form_of, run_of
+from analysis.reconcile.export_file import ExportFile, form_of, is_manifest, run_of
 from analysis.reconcile.opening import opened, s3
+from analysis.reconcile.read_rows import read_rows
 from analysis.reconcile.runs import chosen
 from bench.errors import BenchError, UsageError
 from bench.store.files import walk
@@ -99,16 +100,29 @@ def _taken(folder: str, names: Iterable[str], notes: list[str], manifests: list[
     A note for each file that may be an export, and is not read.
     """
     listed = [name for name in names if not PurePosixPath(name).name.startswith((".", "_"))]
-    taken = [name for name in listed if form_of(name)[1]]
+    taken = [name for name in listed if _may_be_export(name)]
     archives = [name for name in listed if name.lower().endswith(_ARCHIVES) and name not in taken]
-    said = [f"{name} is an archive: unpack it, or name it with --export" for name in archives]
+    said = [f"{name} is an archive: unpack it" for name in archives]
     said += [f"{name} is a workbook: save it as CSV" for name in listed if name.lower().endswith(_WORKBOOKS)]
     if not taken:
         nothing = f"{folder}: no .csv, .jsonl or .parquet file here, nor one of them compressed"
         raise UsageError("; ".join([nothing, *said]))
     notes += said
-    manifests += [name for name in listed if name.lower().endswith("manifest.json")]
+    manifests += [name for name in listed if is_manifest(name)]
     return taken
+
+
+def _may_be_export(name: str) -> bool:
+    """By its extension; JSON, which anything may be, by its columns. A broken file is reported when it is read."""
+    ending = form_of(name)[1]
+    if ".json" not in ending or ending.startswith(".jsonl"):
+        return bool(ending)
+    try:
+        return next(iter(read_rows(name)), None) is not None
+    except UsageError:
+        return False
+    except BenchError:
+        return True
 
 
 def _local(name: str) -> tuple[object, ExportFile]:

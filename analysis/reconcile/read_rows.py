@@ -5,6 +5,7 @@ JSON may be an array too, as `bq query --format=json` writes it, which is held i
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -28,7 +29,18 @@ _ROWS = 10_000  # of Parquet, held at a time
 _HEAD = 1 << 16  # bytes in which the header is looked for, and how numbers and dates are spelled
 _PREAMBLE = 20  # lines that may stand before it
 _OBJECTS = 1000  # in whose keys JSON's columns are looked for: BigQuery leaves out what is null
+_WINDOWS = "bench.windows"  # how to read bytes that are not in the encoding
 _TOTAL = re.compile(r"((grand|sub)[ -]?)?total\b|sum\b", re.IGNORECASE)
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """The bytes as the letters of Windows, in which Excel saves CSV before it is asked for UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error(_WINDOWS, _as_windows)
 
 
 def read_rows(source: str) -> Iterator[Row]:
@@ -45,15 +57,16 @@ def read_rows(source: str) -> Iterator[Row]:
                 yield from _text(file, source)
     except OSError as error:
         raise BenchError(f"{source}: cannot be read ({error.strerror or error}); export it again") from error
-    except UnicodeDecodeError as error:  # before Excel asks for it, it saves in the letters of Windows
-        raise BenchError(f"{source}: is not all UTF-8 ({error}); save it as CSV UTF-8, or fetch it again") from error
     except (EOFError, zlib.error, csv.Error) as error:
         raise BenchError(f"{source}: is cut off or no CSV ({error}); fetch the export again") from error
 
 
 def _text(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
-    mark = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    head = file.read(_HEAD)
     file.seek(0)
+    if head[257:262] == b"ustar":
+        raise BenchError(f"{source}: is a tar archive; unpack it and name the folder")
+    mark = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if mark == b"[":
         return _objects(_array(file, source), source)
     return _objects(_lines(file), source) if mark == b"{" else _csv(file, source)
@@ -66,6 +79,7 @@ def _objects(found: Iterator[dict[str, object] | None], source: str) -> Iterator
     form = format_of(names)
     if form is None:
         raise UsageError(f"{source}: {complaint(names)}")
+    nothing = dict.fromkeys(_places(names, form))  # nulls that are left out, as of no invoice
     for number, cells in enumerate(chain(head, found), start=1):
         where = f"{source}:{number}"
         if cells is None:
@@ -74,13 +88,12 @@ def _objects(found: Iterator[dict[str, object] | None], source: str) -> Iterator
         elif cells:
             places = _places(list(cells), form)
             values = list(cells.values())
-            row = {name: values[place] for name, place in places.items()}
-            yield Row(where, form, row)
+            yield Row(where, form, nothing | {name: values[place] for name, place in places.items()})
 
 
 def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[dict[str, object] | None]:
     """The object in each line, empty for an empty one."""
-    for line in io.TextIOWrapper(file, encoding="utf-8-sig"):
+    for line in io.TextIOWrapper(file, encoding="utf-8-sig", errors=_WINDOWS):
         try:
             cells = json.loads(line, parse_float=Decimal, object_pairs_hook=_once) if line.strip() else {}
         except (ValueError, RecursionError):
@@ -90,10 +103,8 @@ def _lines(file: IO[bytes] | gzip.GzipFile) -> Iterator[dict[str, object] | None
 
 def _array(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[dict[str, object] | None]:
     try:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig")
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors=_WINDOWS)
         found = json.load(text, parse_float=Decimal, object_pairs_hook=_once)
-    except UnicodeDecodeError:
-        raise
     except (ValueError, RecursionError) as error:
         raise BenchError(f"{source}: is cut off or no JSON ({error}); fetch the export again") from error
     return (cells if isinstance(cells, dict) else None for cells in found)
@@ -111,9 +122,9 @@ def _csv(file: IO[bytes] | gzip.GzipFile, source: str) -> Iterator[Row]:
     head = file.read(_HEAD)
     file.seek(0)
     encoding = _encoding(head)
-    text = head.decode(encoding, errors="ignore")
+    text = head.decode(encoding, errors=_WINDOWS)
     delimiter, before = _header(text, source)
-    lines = io.TextIOWrapper(file, encoding=encoding, newline="")
+    lines = io.TextIOWrapper(file, encoding=encoding, errors=_WINDOWS, newline="")
     header = next(islice(csv.reader(lines, delimiter=delimiter), before, None))
     form = format_of(header)
     assert form is not None  # `_header` looked

@@ -58,7 +58,7 @@ def verify(store: str) -> None:
     click.echo(f"{opened.name}: {plural(sound + len(errors), 'record')} checked, {intact}")
     different = list(differences(opened))
     for line in different:
-        click.echo(f"bench: {line}; delete v1/compact and run `bench store compact`", err=True)
+        click.echo(f"bench: {line}", err=True)
     refuse(errors)
     if different:
         sys.exit(RecordError.exit_code)

@@ -33,6 +33,12 @@ def test_a_store_that_is_not_there_is_not_made_to_be_compacted(bench: Bench, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", [["run", "quick"], ["export", "csv"], ["store", "verify"], ["reconcile", "--runpod"]])
+def test_of_two_stores_none_is_left_out_unnoticed(bench: Bench, tmp_path: Path, words: list[str]) -> None:
+    one_line(bench(*words, "--store", "one", "--store", "two"), 2, "--store", " ".join(words[:1]))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_recipe_far_from_all_names_the_list(bench: Bench) -> None:
     one_line(bench("run", "xyz"), 2, "bench recipes")
 

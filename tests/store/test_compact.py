@@ -257,6 +257,8 @@ def test_verify_names_a_record_that_changed_or_went_away(store: FolderStore) -> 
     assert first in said[0]
     assert "another version" in said[0]
     assert second in said[1]
+    # Of a record that went away, the layer holds all that is left.
+    assert all(line.index("restore") < line.index("delete v1/compact") for line in said)
 
 
 def test_stores_are_joined_and_a_run_in_two_of_them_counts_once(store: FolderStore, tmp_path: Path) -> None:

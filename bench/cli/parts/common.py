@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -82,19 +82,16 @@ def complete_recipes(ctx: click.Context, param: click.Parameter, incomplete: str
     return [CompletionItem(r.name, help=r.summary) for r in RECIPES if r.name.startswith(incomplete)]
 
 
-store_option = click.option(
+def _only(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str:
+    """The store of a command that has one: of two, one would be left out unnoticed."""
+    if len(values) > 1:
+        raise click.BadParameter(f"{len(values)} stores are given, and {ctx.command_path} takes one", ctx, param)
+    return values[0]
+
+
+_store_option = partial(
+    click.option,
     "--store",
-    envvar=variables.STORE.name,
-    default="results/local",
-    show_default=True,
-    show_envvar=True,
-    metavar="FOLDER|s3://…",
-    shell_complete=complete_folders,
-    help="Store of records: a folder or s3://bucket/prefix.",
-)
-stores_option = click.option(
-    "--store",
-    "stores",
     envvar=variables.STORE.name,
     default=["results/local"],
     show_default=True,
@@ -103,8 +100,9 @@ stores_option = click.option(
     show_envvar=True,
     metavar="FOLDER|s3://…",
     shell_complete=complete_folders,
-    help="Store of records; may be repeated.",
 )
+store_option = _store_option(callback=_only, help="Store of records: a folder or s3://bucket/prefix.")
+stores_option = _store_option("stores", help="Store of records; may be repeated.")
 data_option = click.option(
     "--data",
     metavar="FOLDER",

@@ -31,6 +31,7 @@ from bench.tracking import tracked
 
 # Records turned into parts at a time: what is in memory at once.
 _CHUNK = 100_000
+_ANEW = "delete v1/compact and run `bench store compact`"
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,10 @@ def _compact(store: Store, layer: Layer) -> Compaction:
 
 
 def verify(store: Store) -> Iterator[str]:
-    """The differences between the compact layer and the records, a line each."""
+    """The differences between the compact layer and the records, a line each, with what to do.
+
+    A record that is gone or altered is in nothing but the layer, so deleting that comes last.
+    """
     layer = _layer(store)
     if layer is None:
         return
@@ -152,15 +156,21 @@ def verify(store: Store) -> Iterator[str]:
     rows = zip(ids, keys, table[FILE_SHA256].to_pylist(), store.read_many(keys), strict=True)
     for run_id, key, stated, raw in tracked(rows, "runs of the compact layer", len(ids)):
         if run_id in seen:
-            yield f"{store.name}/{FOLDER}: run {run_id} is in it twice"
+            yield f"{store.name}/{FOLDER}: run {run_id} is in it twice; {_ANEW}"
         seen.add(run_id)
         if isinstance(raw, RecordError):
-            yield f"{raw}, but the compact layer holds it"
+            yield f"{raw}, but the compact layer holds it; restore it from a copy, or if it was removed, {_ANEW}"
         elif hashlib.sha256(raw).hexdigest() != stated:
-            yield f"{store.name}/{key}: the compact layer holds another version of it"
+            yield (
+                f"{store.name}/{key}: the compact layer holds another version of it; restore it from a copy, or if it "
+                f"is right as it is, {_ANEW}"
+            )
     listed, seen_by_reports = (layer.missing(table["run_id"], all_listed=every) for every in (True, False))
     for key in sorted(set(listed).difference(seen_by_reports)):
-        yield f"{store.name}/{key}: not visible in reports, since another program added it after the compaction"
+        yield (
+            f"{store.name}/{key}: not visible in reports, since another program added it after the compaction; run "
+            "`bench store compact`"
+        )
 
 
 def _layer(store: Store) -> Layer | None:

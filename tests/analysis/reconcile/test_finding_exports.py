@@ -38,6 +38,28 @@ def test_a_folder_is_all_the_exports_in_it(tmp_path: Path) -> None:
         names(str(empty))
 
 
+def test_json_beside_exports_is_read_if_it_is_one(tmp_path: Path) -> None:
+    exports = {
+        "1.json": f"{json.dumps(CHARGE)}\n",
+        "2.json": json.dumps([CHARGE], indent=1),
+        "3.json": json.dumps([CHARGE])[:-9],
+    }
+    others = {
+        "Manifest.json": json.dumps(CHARGE),
+        "settings.json": '{"a": 1}',
+        "state.json": json.dumps({"a": {"b": 1}}, indent=1),
+        "none.json": "[]",
+        "empty.json": "",
+    }
+    for name, text in (exports | others).items():
+        (tmp_path / name).write_text(text)
+    assert names(str(tmp_path)) == [str(tmp_path / name) for name in exports]
+    packed = tmp_path / "packed" / "000000000000.json.gz"
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(exports["1.json"].encode()))
+    assert names(str(packed.parent)) == [str(packed)]
+
+
 def test_links_to_files_and_folders_are_followed_once_and_a_broken_one_is_named(tmp_path: Path) -> None:
     bill, other = tmp_path / "bill", tmp_path / "other"
     for folder in (bill, other):

@@ -71,6 +71,29 @@ def test_a_refund_of_a_later_month_leaves_the_lease_complete() -> None:
     assert (len(one.bills), one.billed, one.partial) == (2, Decimal("0.0921"), ())
 
 
+def test_a_correction_of_a_later_month_is_not_the_bill_of_the_lease() -> None:
+    december = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
+    correction = row(ChargeClass="Correction", BilledCost="-0.02", **december)
+    (one,) = compared(joined(LATER, correction))
+    assert (one.billed, one.partial) == (Decimal("-0.02"), ("period-not-covered",))
+    (both,) = compared(joined(row(), LATER, correction))
+    assert (both.billed, both.partial) == (Decimal("0.1721"), ())
+
+
+def test_a_month_that_began_earlier_east_of_greenwich_has_the_bill_of_its_first_hours() -> None:
+    began = START.replace(day=30, hour=20)
+    december = row(
+        BillingPeriodStart="2026-12-01T00:00:00+08:00",
+        BillingPeriodEnd="2027-01-01T00:00:00+08:00",
+        ChargePeriodStart="2026-12-01T04:00:00+08:00",
+        ChargePeriodEnd="2026-12-01T05:00:00+08:00",
+    )
+    later = row(ResourceId="other", ChargePeriodStart="2026-12-03T23:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z")
+    ended = closed().model_copy(update={"stopped": began + timedelta(minutes=10)})
+    (one,) = compared(joined(december, later, documents=[opened(started=began), ended]))
+    assert (one.billed, one.partial) == (Decimal("0.1921"), ())
+
+
 @pytest.mark.parametrize("category", ["Purchase", "Tax", "Usage"])
 def test_a_charge_that_reaches_into_the_future_does_not_say_how_far_charges_go(category: str) -> None:
     period = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2027-11-01T00:00:00Z"}

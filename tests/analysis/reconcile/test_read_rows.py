@@ -5,68 +5,31 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import os
+import tarfile
 import threading
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.reconcile.formats.charge import ChargeRow, Row, RowError
+from analysis.reconcile.formats.charge import RowError
 from analysis.reconcile.formats.focus import Focus
 from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError, UsageError
-
-CELLS: dict[str, Any] = {
-    "BilledCost": "0.1921",
-    "BillingCurrency": "USD",
-    "BillingPeriodStart": "2026-11-01T00:00:00Z",
-    "BillingPeriodEnd": "2026-12-01T00:00:00Z",
-    "ChargePeriodStart": "2026-11-20T12:00:00Z",
-    "ChargePeriodEnd": "2026-11-20T13:00:00.000Z",
-    "ChargeCategory": "Usage",
-    "ResourceId": "i-0abc",
-    "Tags": '{"bench-lease": "x"}',
-    "EffectiveCost": "1E-7",
-    "ListCost": "",
-    "x_Other": "not read",
-}
-
-
-def written(*records: dict[str, Any], header: list[str] | None = None) -> bytes:
-    out = io.StringIO()
-    names = header or list(CELLS)
-    writer = csv.writer(out)
-    writer.writerow(names)
-    writer.writerows([record.get(name, "") for name in CELLS] for record in records)
-    return out.getvalue().encode()
-
-
-def read(path: Path) -> list[Any]:
-    return [charge(row) for row in read_rows(str(path))]
-
-
-def charge(row: Row) -> ChargeRow | RowError | str:
-    return row.cells if isinstance(row.cells, RowError | str) else row.format.charge(row.cells)
+from tests.support.export_rows import CELLS, DESCRIBED, charge, check, read, written
 
 
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
     return tmp_path / "charges"
-
-
-def check(row: Any) -> None:
-    assert (row.resource_id, row.billed_cost) == ("i-0abc", Decimal("0.1921"))
-    assert (row.effective_cost, row.list_cost) == (Decimal("1E-7"), None)
-    assert row.charge_period == (datetime(2026, 11, 20, 12, tzinfo=UTC), datetime(2026, 11, 20, 13, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
@@ -155,57 +118,6 @@ def test_a_time_of_parquet_that_python_does_not_have_costs_its_own_row(there: Pa
     check(charge(third))
 
 
-# As BigQuery writes them: what is null is left out, tags are a list, and numbers are numbers.
-OBJECT = {name: cell for name, cell in CELLS.items() if cell} | {
-    "BilledCost": 0.1921,
-    "BillingPeriodStart": "2026-11-01 00:00:00 UTC",
-    "Tags": [{"key": "bench-lease", "value": "x"}],
-}
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        json.dumps({"BillingCurrency": "USD"}) + "\n\n" + json.dumps(OBJECT) + "\n",
-        json.dumps([{"BillingCurrency": "USD"}, OBJECT], indent=1),
-    ],
-)
-@pytest.mark.parametrize("packed", [bytes, gzip.compress])
-def test_json_is_read_a_line_an_object_or_an_array(there: Path, data: str, packed: Callable[[bytes], bytes]) -> None:
-    there.write_bytes(packed(b"\xef\xbb\xbf" + data.encode()))
-    first, row = read_rows(str(there))
-    assert isinstance(first.cells, Mapping)
-    assert dict(first.cells) == {"billingcurrency": "USD"}
-    check(charge(row))
-
-
-def test_json_that_is_cut_off_costs_its_last_line_or_is_refused(there: Path) -> None:
-    line = json.dumps(OBJECT)
-    there.write_text(f"{line}\n{line[:-9]}")
-    row, last = read(there)
-    check(row)
-    assert isinstance(last, RowError)
-    there.write_text(f"[{line}, {line[:-9]}")
-    with pytest.raises(BenchError, match="fetch the export again"):
-        read(there)
-    there.write_text('{"BilledCost": 1}\n')
-    with pytest.raises(UsageError, match="no export of FOCUS"):
-        read(there)
-
-
-def test_json_that_names_a_cost_twice_is_not_counted(there: Path) -> None:
-    line = json.dumps(OBJECT)
-    twice = f'{line[:-1]}, "BilledCost": "7"}}'
-    there.write_text(f"{line}\n{twice}\n{line}\n")
-    first, error, last = read(there)
-    check(first)
-    check(last)
-    assert isinstance(error, RowError)
-    there.write_text(f"[{line}, {twice}]")
-    with pytest.raises(BenchError, match="a key stands twice"):
-        read(there)
-
-
 def test_a_row_of_another_length_is_named_and_the_next_is_read(there: Path) -> None:
     there.write_bytes(written(CELLS) + b"a,b\r\n\r\n" + written(CELLS).split(b"\r\n", 1)[1])
     first, second, third = read(there)
@@ -235,11 +147,10 @@ def test_a_file_that_lacks_a_column_is_no_focus_export(there: Path, name: str) -
     "raw",
     [
         gzip.compress(written(*[CELLS] * 99))[:-20],
-        written(CELLS) + b"\xff" * 20,
         b"PAR1 and nothing",
         b"\x1f\x8b\x08\0",
     ],
-    ids=["gzip cut off", "no UTF-8", "no Parquet", "no gzip"],
+    ids=["gzip cut off", "no Parquet", "no gzip"],
 )
 def test_a_file_that_is_broken_ends_in_one_line(there: Path, raw: bytes) -> None:
     there.write_bytes(raw)
@@ -262,10 +173,28 @@ def test_a_workbook_is_called_one(there: Path) -> None:
         read(there)
 
 
-def test_letters_of_windows_are_said_to_be_no_utf8(there: Path) -> None:
-    there.write_bytes(written(CELLS | {"x_Other": "Gerät"}).decode().encode("cp1252"))
-    with pytest.raises(BenchError, match=f"{there}: .*CSV UTF-8"):
+@pytest.mark.parametrize("mode", ["w:", "w:gz"])
+def test_a_tar_archive_is_called_one_whatever_its_first_column_is(there: Path, mode: Literal["w:", "w:gz"]) -> None:
+    content = written(CELLS, header=["x_Other", *CELLS], names=["x_Other", *CELLS])
+    with tarfile.open(there, mode) as archive:
+        member = tarfile.TarInfo("charges.csv")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(BenchError, match=f"{there}: .*tar"):
         read(there)
+
+
+@pytest.mark.parametrize("other", ["UTF-8: Größe", "nothing else"])
+def test_letters_of_windows_are_read_also_among_others(there: Path, other: str) -> None:
+    first = written(CELLS | {"ChargeDescription": "Gerät", "BilledCost": "0,1921 €"}, names=DESCRIBED)
+    there.write_bytes(first.decode().encode("cp1252") + written(CELLS | {"ChargeDescription": other}, names=DESCRIBED))
+    windows, plain = read(there)
+    assert (windows.description, windows.billed_cost) == ("Gerät", Decimal("0.1921"))
+    assert (plain.description, plain.billed_cost) == (other, Decimal("0.1921"))
+    there.write_bytes(written(CELLS) + b"\xff" * 20)
+    row, noise = read(there)
+    check(row)
+    assert isinstance(noise, RowError)
 
 
 def test_a_pipe_is_read_as_a_file(there: Path) -> None:
