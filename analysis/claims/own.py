@@ -30,13 +30,15 @@ from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.published.trials.importer import is_share
 from analysis.stats.intervals import TAIL, Interval, too_few
 from bench.errors import UsageError
-from bench.text import NOT_APPLICABLE, Column, Table, one_line, significant
+from bench.text import NOT_APPLICABLE, Column, Table, did_you_mean, one_line, significant
 
 # The version of the JSON: raise it with any change of a key's name or meaning.
 # 1  2026-11-26  first version.
 SCHEMA_VERSION: Final = 1
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+# What every run can have, beside the metric of its target.
+_OF_ANY = ("time", "cost")
 # Across clocks and price categories nothing is compared: a verdict, unlike a sentence, has no room for a mark.
 _NOT_ACROSS = ("counts", "pricing_category")
 RULE = (
@@ -115,8 +117,16 @@ def _selected(frame: pd.DataFrame, name: str, store: str) -> tuple[Side, str | N
 
 
 def _known(claim: OwnClaim, side: Side, n: int, clock: Clock) -> str:
-    under = f", under the {clock} clock" if claim.metric in ("time", "cost") else ""
-    return f"{side.label}: {n} of {len(side.runs)} runs have the value{under}"
+    under = f", under the {clock} clock" if claim.metric in _OF_ANY else ""
+    return f"{side.label}: {n} of {len(side.runs)} runs have the value{under}{_metric_meant(claim, side)}"
+
+
+def _metric_meant(claim: OwnClaim, side: Side) -> str:
+    """What the claim may mean, where it is about a metric that no target of the side's runs is about; else nothing."""
+    known = [*sorted(side.runs["metric"].dropna().unique()), *_OF_ANY]
+    if side.runs.empty or claim.metric in known:
+        return ""
+    return f"; {did_you_mean(claim.metric, known) or 'their metrics are ' + ', '.join(known)}"
 
 
 def _in_its_unit(claim: OwnClaim, side: Side, values: pd.Series[float]) -> None:
@@ -154,7 +164,7 @@ def _why_not_comparable(
             return f"{' and '.join(apart)}: nothing is compared"
         if any(value <= 0 for side in values for value in side):
             return f"a {claim.metric} of 0 has no ratio"
-    if claim.metric in ("time", "cost") and not paired:
+    if claim.metric in _OF_ANY and not paired:
         return next(filter(None, map(several_types, sides)), None)
     return None
 
@@ -177,7 +187,7 @@ def _found(
     if claim.factor is not None:
         ratio, interval = ratio_of(values[0], values[1], paired=paired)
         return ratio, None if _few(claim, values) else interval
-    return typical(values[0]) if claim.metric in ("time", "cost") else mean(values[0], claim.p or TAIL)
+    return typical(values[0]) if claim.metric in _OF_ANY else mean(values[0], claim.p or TAIL)
 
 
 def _few(claim: OwnClaim, values: Sequence[pd.Series[float]]) -> str | None:

@@ -7,6 +7,7 @@ recipe or a program, as NAME or NAME@MACHINE.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -69,9 +70,20 @@ class OwnClaim(Part):
         return float(self.claimed + half if self.at_most is not None else self.claimed - half)
 
 
-def read_claims(path: Path) -> list[OwnClaim]:
-    """The claims in the file `path`. Raises UsageError, saying where, for what is none."""
+def read_claims(paths: Iterable[Path]) -> list[OwnClaim]:
+    """The claims in the files `paths`. Raises UsageError, saying where, for what is none, and for an id used twice."""
+    claims: list[OwnClaim] = []
+    files: dict[str, Path] = {}
+    for path in paths:
+        for claim in _read(path):
+            if claim.id in files:
+                raise UsageError(f"{files[claim.id]} and {path} both have a claim with the id {claim.id}; rename one")
+            files[claim.id] = path
+            claims.append(claim)
+    return claims
 
+
+def _read(path: Path) -> tuple[OwnClaim, ...]:
     class Book(Part):
         claims: tuple[OwnClaim, ...] = Field(alias="claim", min_length=1)
 
@@ -83,7 +95,7 @@ def read_claims(path: Path) -> list[OwnClaim]:
             return self
 
     try:
-        return list(Book.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).claims)
+        return Book.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).claims
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); name a TOML file of claims") from None
     except ValidationError as error:

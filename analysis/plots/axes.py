@@ -59,7 +59,8 @@ def leave(figure: Figure, margins: Margins, between: float = 0.0) -> None:
 
 def above(axes: Axes, text: str) -> None:
     """What the axis upwards shows, above it: read without turning one's head, and on a telephone."""
-    axes.set_title(text, loc="left", x=0, fontsize="medium", pad=7)
+    # Without `y` matplotlib measures all tick labels again and again, as some could stand there too.
+    axes.set_title(text, loc="left", x=0, y=1, fontsize="medium", pad=7)
 
 
 def time_axis(axes: Axes, seconds: Sequence[float], policy: Policy) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import matplotlib.figure as mpl
+from matplotlib.patches import Rectangle
 from rich.cells import cell_len
 
 from analysis.plots.axes import Margins, leave
@@ -84,17 +85,17 @@ def lease_bars(panels: Sequence[Panel]) -> Svg:
                     number, faint = COLOURS[part]
                     gid = f"tip-{len(tips)}"
                     tips[gid] = bar.tips[part]
-                    axes.barh(
-                        place + 0.15,
+                    part_drawn = Rectangle(
+                        (left, place - 0.075),
                         length,
-                        left=left,
-                        height=0.45,
-                        color=SERIES[number] if number >= 0 else MUTED,
+                        0.45,
+                        facecolor=SERIES[number] if number >= 0 else MUTED,
                         alpha=FAINT if faint else 1,
                         edgecolor=PAPER,
                         linewidth=0.8,
                         gid=gid,
                     )
+                    axes.add_patch(part_drawn)
                     left += length
                 axes.annotate(
                     bar.total, (left, place + 0.15), (6, 0), textcoords="offset points", va="center", fontsize="small"

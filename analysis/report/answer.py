@@ -95,7 +95,8 @@ def _fastest(timed: Sequence[Row], enough: Sequence[Row], names: Names) -> str:
         )
     row = (enough or timed)[0]
     share = "" if row.p_hit is None else f" ({percent(row.p_hit)} %{_between(row.p_hit_interval, percent)})"
-    facts = f"({row.clock} clock, {_median(row)}), with {row.hits:,} of {plural(row.runs, 'run')} at the target{share}"
+    hit = "completed" if row.target is None else "at the target"
+    facts = f"({row.clock} clock, {_median(row)}), with {row.hits:,} of {plural(row.runs, 'run')} {hit}{share}"
     if len(enough) < 2:
         others = _no_rival(enough, timed, f"{MEDIAN_FROM} or more timed runs")
         return f"{names[row]} took {_seconds(row)} {task(row)} {facts}{others}."
@@ -227,7 +228,7 @@ def _brackets(timed: Sequence[Row]) -> str:
 def task(row: Row) -> str:
     """What the runs of a row were to reach, behind "runs" or "fastest"."""
     if row.target is None:
-        return "to their end"
+        return "to the end"
     if row.dataset is None:
         return f"to {row.metric} {'≥' if row.direction == 'at least' else '≤'} {row.target:.6g}"
     return f"to {100 * row.target:.6g} %{'' if row.dataset == 'cifar10' else f' on {row.dataset}'}"

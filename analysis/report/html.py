@@ -143,7 +143,8 @@ def as_html(report: Report) -> str:
 def _short(report: Report, costs: Table[Row]) -> PageTable:
     """The rows that the report is about first, in at most MOST_COLUMNS columns."""
     first = first_rows(report.rows)
-    title = "Our own runs" if any(row.kind == "measured" for row in first) else "Published results"
+    published = bool(first) and all(row.kind == "published" for row in first)
+    title = "Published results" if published else "Our own runs"
     whole = _whole("costs", title, replace(costs, items=first), notes="row", kind=lambda row: row.kind, sortable=True)
     names = [column.sort for column in costs.columns]
     by_need = sorted(

@@ -219,6 +219,10 @@ def _published_row(series: PublishedRuns) -> Row:
 def _headline(frame: pd.DataFrame, whole: pd.DataFrame, rows: list[Row]) -> str:
     """What the rows were made of: `whole` of the runs in `frame`, the others are samples."""
     if frame.empty:
+        several = [row for row in rows if row.run_ids]  # published as well, but no stopgap
+        if several:
+            runs = f"{plural(sum(row.runs for row in several), 'published run')} in {plural(len(several), 'row')}"
+            return f"{runs}, and no runs of our own; bench {bench.__version__}."
         return f"{NO_RUNS} {UNTIL_THEN}" if rows else NO_RUNS
     if whole.empty:
         return f"{plural(len(frame), 'sample')} and no complete run; bench {bench.__version__}."

@@ -175,6 +175,8 @@ _ATTEMPT = ["series_id", "seed", "started", "status", "last_step", "resumed_from
 
 def _done_twice(selected: pd.DataFrame) -> Iterator[str]:
     """What programs lost that were interrupted and run again under the same seed of the same series."""
+    if not selected["program"].any():
+        return
     shown = selected.loc[selected["program"] & selected["last_step"].notna(), _ATTEMPT].sort_values("started")
     if shown.empty:
         return

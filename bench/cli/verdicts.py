@@ -165,7 +165,7 @@ def claims(
     files = [name for name in ids if name.endswith(".toml")]
     if files and len(files) < len(ids):
         raise UsageError("name either files with claims of your own, or claims included in bench")
-    own = [claim for name in files for claim in read_claims(Path(name))]
+    own = read_claims([Path(name) for name in files])
     try:
         opened = [open_store(store) for store in stores]
         frame, errors = load(opened)

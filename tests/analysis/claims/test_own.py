@@ -223,13 +223,45 @@ def test_what_is_no_file_of_claims(text: str, said: str, tmp_path: Path) -> None
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(UsageError, match=re.escape(said)) as refused:
-        read_claims(path)
+        read_claims([path])
     assert "[[claim]]" in str(refused.value)  # what one looks like
+
+
+@pytest.mark.parametrize("second", ["theirs.toml", "mine.toml"])
+def test_an_id_is_of_one_claim_in_all_files(second: str, tmp_path: Path) -> None:
+    for name in ("mine.toml", "theirs.toml"):
+        (tmp_path / name).write_text('[[claim]]\nid = "fast"\ntext = "x"\nA = "a"\nat_most = "2"\n')
+    paths = [tmp_path / "mine.toml", tmp_path / second]
+    with pytest.raises(UsageError, match=r"\bfast\b") as refused:
+        read_claims(paths)
+    assert all(str(path) in str(refused.value) for path in paths)
+
+
+def test_files_are_read_in_their_order(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).write_text(f'[[claim]]\nid = "{name}"\ntext = "x"\nA = "a"\nat_most = "2"\n')
+    assert [claim.id for claim in read_claims([tmp_path / "b", tmp_path / "a"])] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "meant"),
+    [
+        ("vall_loss", "; did you mean val_loss?"),
+        ("tine", "; did you mean time?"),
+        ("bpb", "; their metrics are val_loss, time, cost"),
+        ("val_loss", ""),
+    ],
+)
+def test_a_metric_that_no_run_has_is_told_from_one_that_it_has(metric: str, meant: str) -> None:
+    found = check(A="new", metric=metric, at_most="3.28")
+    n = 8 if metric == "val_loss" else 0
+    assert f"new: {n} of 8 runs have the value{meant}" in found.notes
+    assert found.verdict == ("supported" if n else "inconclusive")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        read_claims(tmp_path / "missing.toml")
+        read_claims([tmp_path / "missing.toml"])
 
 
 def test_the_example_of_the_document_is_one(tmp_path: Path) -> None:
@@ -237,4 +269,4 @@ def test_the_example_of_the_document_is_one(tmp_path: Path) -> None:
     example = text.partition("```toml\n")[2].partition("```")[0]
     path = tmp_path / "mine.toml"
     path.write_text(example, encoding="utf-8")
-    assert [claim.id for claim in read_claims(path)] == ["gpt2-in-an-hour", "good-enough", "faster"]
+    assert [claim.id for claim in read_claims([path])] == ["gpt2-in-an-hour", "good-enough", "faster"]
