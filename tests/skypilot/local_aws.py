@@ -132,6 +132,8 @@ def local_aws(folder: Path, **variables: str) -> Iterator[LocalAws]:
         machine_sees = {**variables, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url}
         # Ray ends what runs where memory is short; other work on this machine is not the rented one's.
         machine_sees["RAY_memory_monitor_refresh_ms"] = "0"
+        # Two threads wait for each other busily: beside other work each step takes many times as long.
+        machine_sees["OMP_NUM_THREADS"] = "1"
         given = {**_KEYS, "AWS_ENDPOINT_URL": url, "AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1"}
         given["PYTHONPATH"] = str(Path(__file__).with_name("offline"))
         with (
