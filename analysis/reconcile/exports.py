@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from analysis.reconcile.export_file import ExportFile, form_of, is_manifest, run_of
 from analysis.reconcile.opening import opened, s3
@@ -133,14 +134,19 @@ def _local(name: str) -> tuple[object, ExportFile]:
 
 
 def _listed(url: str, notes: list[str], manifests: list[str]) -> list[ExportFile]:
+    from bench.store.s3_listing import list_pages
+
     with s3(url) as (client, bucket, key):
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-        listed = {f"s3://{bucket}/{item['Key']}": item for page in pages for item in page.get("Contents", ())}
+        pages = list(list_pages(url, client, Bucket=bucket, Prefix=key))
+    listed = {f"s3://{bucket}/{item['Key']}": item for page in pages for item in page.contents}
     names = [url]
     if url not in listed:  # also where the prefix's slash was left out, but not other folders that begin so
         folder = url if url.endswith("/") or not key else f"{url}/"
         names = _taken(url, sorted(name for name in listed if name.startswith(folder)), notes, manifests)
-    return [
-        ExportFile(name, listed[name]["LastModified"].timestamp(), listed[name]["Size"], *run_of(name))
-        for name in names
-    ]
+    return [ExportFile(name, _modified(listed[name]), listed[name].get("Size", 1), *run_of(name)) for name in names]
+
+
+def _modified(item: dict[str, Any]) -> float:
+    return (
+        item["LastModified"].timestamp() if "LastModified" in item else 0.0
+    )  # as old as any, if the server does not say

@@ -131,6 +131,8 @@ def translate_errors(store: str, server: str = "the server", asked: Mapping[str,
         if asked and status in _NOT_DONE and code not in _ANSWERS and not _is_page(status, code):
             message = f"{error.operation_name} was refused (HTTP {status}, {code}): {_advice(error, asked)}"
         raise S3Error(f"store {store}: {message}", status, code) from None
+    except StoreError:  # it says what is wrong
+        raise
     except Exception as error:  # not only its own errors: an unexpected answer may break it anywhere
         raise S3Error(f"store {store}: {_failed(error, server)}") from None
 

@@ -19,10 +19,11 @@ _TRUNCATED = re.compile(rb"<(?:[\w.-]+:)?IsTruncated>\s*(true|false)\s*<", re.IG
 
 
 class Page(NamedTuple):
-    """A part of a listing: keys, and the prefixes that stand for all keys below them."""
+    """A part of a listing: keys, the prefixes that stand for all keys below them, and what is said of each key."""
 
     keys: list[str]
     prefixes: list[str]
+    contents: list[dict[str, Any]]
 
 
 def list_pages(store: str, client: Any, **parameters: Any) -> Iterator[Page]:
@@ -67,7 +68,8 @@ def _pages(store: str, client: Any, parameters: dict[str, Any]) -> Iterator[Page
 
 
 def _page(answer: dict[str, Any], prefix: str) -> Page:
-    keys = [item.get("Key", "") for item in answer.get("Contents", ())]
+    contents = answer.get("Contents", [])
+    keys = [item.get("Key", "") for item in contents]
     prefixes = [item.get("Prefix", "") for item in answer.get("CommonPrefixes", ())]
     # Otherwise records would be left out, or listed again below every folder.
     strange = next((name for name in (*keys, *prefixes) if not name.startswith(prefix)), None)
@@ -75,7 +77,7 @@ def _page(answer: dict[str, Any], prefix: str) -> Page:
         raise _DoubtError(
             f"asked for what begins with {prefix!r}, the server lists {strange[:100]!r}; use one that implements S3"
         )
-    return Page(keys, prefixes)
+    return Page(keys, prefixes, contents)
 
 
 def _complete(answer: dict[str, Any]) -> bool:

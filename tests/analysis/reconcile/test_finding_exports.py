@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError, UsageError
 from tests.support.charges import focus_row
 from tests.support.moto_server import moto_server, point_clients
+from tests.support.s3_stub import running
 
 CHARGE = focus_row()
 CONTENT = f"{','.join(CHARGE)}\n{','.join(CHARGE.values())}\n".encode()
@@ -166,3 +168,18 @@ def test_what_s3_does_not_have_ends_in_one_line(s3: Any, url: str) -> None:
         names(url)
     with pytest.raises(BenchError, match=url):
         list(read_rows(url))
+
+
+def test_a_listing_of_exports_is_believed_only_if_it_says_that_it_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running() as stub:
+        for name, value in stub.settings.items():
+            monkeypatch.setenv(name, value)
+        stub.objects.update({"focus/1.csv": CONTENT, "focus/2.csv": CONTENT.replace(b"i-0abc", b"i-1abc")})
+        stub.page = 1
+        assert names("s3://bills/focus/") == ["s3://bills/focus/1.csv", "s3://bills/focus/2.csv"]
+        stub.on_list = lambda xml: re.sub("<NextC.*NextC.*?>", "", xml)
+        with pytest.raises(BenchError, match=r"s3://bills/focus/: .*truncated"):
+            names("s3://bills/focus/")
+        stub.on_list = lambda xml: re.sub("<IsT.*IsT.*?>", "", xml)
+        with pytest.raises(BenchError, match=r"s3://bills/focus/: .*IsTruncated"):
+            names("s3://bills/focus/")
