@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -161,8 +161,9 @@ class Measurement:
             warnings += load_warnings()
         memory = MemoryMeter(self.compute, self._pids())
         status, reason, message = self._attempt(recipe, seed, recorder, meter, memory)
-        trainer = self.trainers.get(recipe.name)
-        warnings += [*_notes(trainer), *meter.warnings, *self._warnings(), *clock.warnings()]
+        # What is released below must not be held by a name here.
+        warnings += getattr(self.trainers.get(recipe.name), "notes", [])
+        warnings += [*meter.warnings, *self._warnings(), *clock.warnings()]
         run = Run(
             recipe=RecipeRef(name=recipe.name, version=recipe.version, source_sha256=self.sources[recipe.name]),
             seed=seed,
@@ -173,7 +174,7 @@ class Measurement:
             reason=reason,
             message=message,
             cold=process_start is not None,
-            device=self._device(trainer),
+            device=self._device(recipe),
             energy_joules=meter.joules,
             environment=self.environment,
             machine=self.machine,
@@ -208,31 +209,33 @@ class Measurement:
         """The recipe made ready: built and warmed up once, in the record of the run that needed it."""
         if recipe.name not in self.trainers:
             with recorder.phase("build"):
-                self.trainers[recipe.name] = self._build(recipe)
+                self._with_room(recipe, lambda: self._built(recipe))
             with recorder.phase("warmup"):
-                self._warm_up(recipe)
+                self._with_room(recipe, lambda: self._built(recipe).warm_up())
                 self._give_back()  # of the ways that were tried and not taken
         return self.trainers[recipe.name]
 
-    def _warm_up(self, recipe: Recipe) -> None:
-        """Warm a recipe up. Where the GPU has no room beside others that are ready, they are made ready anew later."""
+    def _with_room(self, recipe: Recipe, work: Callable[[], object]) -> object:
+        """Do `work`. Where the GPU has no room for it beside others that are ready, they are made ready anew later."""
         try:
-            return self.trainers[recipe.name].warm_up()
+            return work()
         except Exception as error:
-            if len(self.trainers) == 1 or not is_out_of_memory(error):
+            if not self.trainers.keys() - {recipe.name} or not is_out_of_memory(error):
                 raise
         # Not inside `except`: the error would keep the memory of what was tried.
         self.progress.note(f"the GPU has no room for {recipe.name} beside others, which are made ready anew later")
         self._release(*self.trainers)
-        self.trainers[recipe.name] = self._build(recipe)
-        self.trainers[recipe.name].warm_up()
+        return work()
 
-    def _build(self, recipe: Recipe) -> Trainer | Processes:
-        if self.gpus > 1:
-            return Processes(recipe, self.data, self.compute, self.gpus, self.timeouts)
-        # Compiled libraries are imported here, and an exception in their midst aborts the process.
-        with self.interrupts.held_back():
-            return recipe.build(self.data, self.compute)
+    def _built(self, recipe: Recipe) -> Trainer | Processes:
+        if recipe.name not in self.trainers:
+            if self.gpus > 1:
+                built: Trainer | Processes = Processes(recipe, self.data, self.compute, self.gpus, self.timeouts)
+            else:  # compiled libraries are imported here, and an exception in their midst aborts the process
+                with self.interrupts.held_back():
+                    built = recipe.build(self.data, self.compute)
+            self.trainers[recipe.name] = built
+        return self.trainers[recipe.name]
 
     def _release(self, *recipes: str) -> None:
         """Forget their trainers, give their memory back and end their processes: the next run of each starts afresh."""
@@ -258,7 +261,8 @@ class Measurement:
             return False
         return True
 
-    def _device(self, trainer: Trainer | Processes | None) -> Device:
+    def _device(self, recipe: Recipe) -> Device:
+        trainer = self.trainers.get(recipe.name)
         compute = trainer.compute if trainer else self.compute
         return Device(
             kind="cuda" if compute.is_cuda else "cpu",
@@ -292,7 +296,3 @@ class Measurement:
 
     def _pids(self) -> list[int]:
         return [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
-
-
-def _notes(trainer: Trainer | Processes | None) -> list[str]:
-    return trainer.notes if isinstance(trainer, Training) else []

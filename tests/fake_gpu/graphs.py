@@ -99,6 +99,7 @@ def after_a_failure(graphs: Graphs) -> dict[str, object]:
         return noise
 
     stream = torch.cuda.current_stream()
+    noise = torch.rand(LARGE // 4, device="cuda")
     try:
         graphs.capture("waits", waits)
     except RuntimeError as error:
@@ -113,11 +114,15 @@ def after_a_failure(graphs: Graphs) -> dict[str, object]:
         draw()
         drawn.append(graphs.generator.get_offset() - before)
     torch.rand(4, device="cuda")  # of torch's own generator
+    held = torch.cuda.memory_reserved()
+    del noise
+    torch.cuda.empty_cache()
     return {
         "error": kind,
         "known": "waits" in graphs,
         "on the stream of before": torch.cuda.current_stream() == stream,
         "drawn": drawn,
+        "gave back": held - torch.cuda.memory_reserved(),
     }
 
 

@@ -53,9 +53,10 @@ def test_a_signal_in_the_midst_of_a_branch_is_no_error_of_the_capture(told: dict
 
 
 def test_after_a_capture_that_failed_torch_is_as_it_was(told: dict[str, Any]) -> None:
-    """On the stream of before, and with generators that draw: in graphs that were captured before it, and without."""
+    """On the stream of before, with memory that comes back, and generators that draw: in graphs, and without."""
     left = told["after a failure"]
     assert left["error"] == "AcceleratorError"
     assert not left["known"]
     assert left["on the stream of before"]
     assert left["drawn"] == [4, 4]
+    assert left["gave back"] >= LARGE

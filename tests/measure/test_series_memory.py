@@ -27,6 +27,8 @@ class Gpu:
 
     room: int
     lacks: Callable[[], Exception] = lambda: torch.OutOfMemoryError("Tried to allocate 2.00 GiB")
+    built: int = 9  # of so many there is room for the data
+    broken: str = ""  # the recipe that fails
     ready: WeakSet[Ready] = field(default_factory=WeakSet)
     warmed: list[str] = field(default_factory=list)
 
@@ -38,6 +40,9 @@ class Ready:
 
     def __init__(self, name: str, gpu: Gpu) -> None:
         self.name, self.gpu = name, gpu
+        self.itself = self  # as a trainer and the functions that it compiles hold each other
+        if len(gpu.ready) == gpu.built:
+            raise gpu.lacks()
         gpu.ready.add(self)
 
     def warm_up(self) -> None:
@@ -46,6 +51,8 @@ class Ready:
             raise self.gpu.lacks()
 
     def run(self, seed: int, events: Events) -> None:
+        if self.name == self.gpu.broken:
+            raise ValueError(self.name)
         train(events)
 
 
@@ -73,6 +80,20 @@ def test_a_recipe_without_room_beside_others_is_made_ready_without_them(lacks: C
     assert "".join(run.label for run in runs) == "abcabc"
     assert [(run.status, run.valid) for run in runs] == [("completed", True)] * 6
     assert "".join(gpu.warmed) == "abccabbc"
+
+
+def test_data_without_room_beside_other_recipes_is_placed_without_them() -> None:
+    gpu = Gpu(9, built=1)
+    runs = series(gpu, "ab", 2)
+    assert [(run.label, run.status) for run in runs] == [("a", "completed"), ("b", "completed")] * 2
+    assert "".join(gpu.warmed) == "abab"
+
+
+def test_a_recipe_that_fails_leaves_its_room_to_the_next() -> None:
+    gpu = Gpu(1, built=1, broken="a")
+    runs = series(gpu, "ab", 1)
+    assert [(run.label, run.status) for run in runs] == [("a", "failed"), ("b", "completed")]
+    assert "".join(gpu.warmed) == "ab"
 
 
 def test_a_recipe_without_room_of_its_own_fails_at_once() -> None:

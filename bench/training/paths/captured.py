@@ -111,7 +111,7 @@ class Graphs:
         self._inputs: dict[Hashable, Tensor] = {}
         # Memory is shared by the graphs of one stream alone.
         self._side = torch.cuda.Stream()
-        self._pool: Any = None  # torch's handle of that memory
+        self._pool: Any = torch.cuda.graph_pool_handle()
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._captured
@@ -129,12 +129,11 @@ class Graphs:
         try:
             graph, result = self._graph(work, self._pool)
         except BaseException:
-            self._pool = None  # torch still takes it to be captured into
+            self._leave_pool()
             with suppress(RuntimeError):  # a fault of the device, which tells it to the next that asks
                 self._graph(lambda: torch.zeros(1, device=self.generator.device), None)
             torch.cuda.set_stream(outside)  # torch stays on the stream of a capture that failed
             raise
-        self._pool = graph.pool()
         self._captured[key] = graph, result
 
     def _graph(self, work: Callable[[], Tensor], pool: Any) -> tuple[torch.cuda.CUDAGraph, Tensor]:
@@ -148,6 +147,13 @@ class Graphs:
         with _Capture(graph, pool=pool, stream=self._side):
             result = work()
         return graph, result
+
+    def _leave_pool(self) -> None:
+        """Take another one. Torch may take it to be captured into still, and so gives no memory back: seen in 2.11."""
+        with suppress(RuntimeError, AttributeError):
+            torch._C._cuda_endAllocateToPool(torch.cuda.current_device(), self._pool)
+            torch._C._cuda_releasePool(torch.cuda.current_device(), self._pool)
+        self._pool = torch.cuda.graph_pool_handle()
 
     def launch(self, key: Hashable) -> Tensor:
         """Do again what was captured as `key`: its result, which the next launch overwrites."""
