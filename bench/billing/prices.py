@@ -182,9 +182,9 @@ def _amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise UsageError(f"{text!r} is not a price per hour; give a number, such as 3.06") from None
+        raise UsageError(f"{text!r} is not a price; give a number, such as 3.06") from None
     if not amount.is_finite() or amount.is_signed() or amount >= _ABSURD:
-        raise UsageError(f"{text!r} is not a price per hour; give a number from 0 to below a billion, such as 3.06")
+        raise UsageError(f"{text!r} is not a price; give a number from 0 to below a billion, such as 3.06")
     return amount
 
 

@@ -167,7 +167,7 @@ def test_a_given_price_keeps_every_digit(amount: Decimal) -> None:
     ["", "three", "3,06", "$3.06", "-1", "-0", "nan", "sNaN", "inf", "-inf", "1e9", "1e999999", "0x10"],
 )
 def test_what_is_no_price_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a price per hour") as error:
+    with pytest.raises(UsageError, match="is not a price") as error:
         given_price(text)
     assert one_line(error)
 
