@@ -123,23 +123,24 @@ def find_offer(
 ) -> Offer:
     """The offer for `name`, such as `aws:p3.2xlarge`, in the book; case does not matter.
 
-    With `catalogue`, of the extract of SkyPilot's where the book has none of that name: what a machine costs at least,
-    somewhere, which is no price of a lease.
+    With `catalogue`, of the extract of SkyPilot's where the book has none of that name and category: what a machine
+    costs at least, somewhere, which is no price of a lease.
 
     With a region: the offer for it, or else the one whose source named no region, which its `source` says.
     Raises UsageError, with what is there, for a name, category or region that the book does not hold.
     """
     books = (price_book(), catalogue_extract()) if catalogue else (price_book(),)
-    named = next((found for book in books if (found := [o for o in book if o.name.casefold() == name.casefold()])), [])
-    if not named:
+    named = [[offer for offer in book if offer.name.casefold() == name.casefold()] for book in books]
+    if not any(named):
         near = did_you_mean(name, (offer.name for book in books for offer in book), most=3)
         raise UsageError(
             f"no price for {name} in the price book (bench/billing/prices.csv); "
             f"{f'{near} Or ' if near else ''}give --price-per-hour"
         )
-    offers = [offer for offer in named if offer.category == category]
+    alike = ([offer for offer in found if offer.category == category] for found in named)
+    offers = next(filter(None, alike), [])
     if not offers:
-        held = sorted({CATEGORIES[offer.category] for offer in named})
+        held = sorted({CATEGORIES[offer.category] for found in named for offer in found})
         raise UsageError(
             f"no {CATEGORIES[category]} price for {name}, only {', '.join(held)}; or give --price-per-hour"
         )
@@ -180,9 +181,9 @@ def _amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise UsageError(f"{text!r} is not a price per hour; give a number, such as 3.06") from None
+        raise UsageError(f"{text!r} is not a price; give a number, such as 3.06") from None
     if not amount.is_finite() or amount.is_signed() or amount >= _ABSURD:
-        raise UsageError(f"{text!r} is not a price per hour; give a number from 0 to below a billion, such as 3.06")
+        raise UsageError(f"{text!r} is not a price; give a number from 0 to below a billion, such as 3.06")
     return amount
 
 

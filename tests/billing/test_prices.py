@@ -168,7 +168,7 @@ def test_a_given_price_keeps_every_digit(amount: Decimal) -> None:
     ["", "three", "3,06", "$3.06", "-1", "-0", "nan", "sNaN", "inf", "-inf", "1e9", "1e999999", "0x10"],
 )
 def test_what_is_no_price_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a price per hour") as error:
+    with pytest.raises(UsageError, match="is not a price") as error:
         given_price(text)
     assert one_line(error)
 
@@ -204,3 +204,12 @@ def test_a_machine_of_the_extract_alone_is_found_where_the_extract_will_do() -> 
         find_offer(name)
     assert find_offer(name, catalogue=True) in catalogue_extract()
     assert find_offer("aws:p3.2xlarge", catalogue=True) in price_book()
+
+
+def test_the_catalogue_has_the_category_that_the_book_lacks() -> None:
+    assert find_offer("aws:p5.4xlarge", catalogue=True) in price_book()
+    assert find_offer("aws:p5.4xlarge", "Dynamic", catalogue=True) in catalogue_extract()
+    with pytest.raises(UsageError, match="only on-demand"):
+        find_offer("aws:p5.4xlarge", "Dynamic")
+    with pytest.raises(UsageError, match="only on-demand, spot"):
+        find_offer("aws:p5.4xlarge", "Committed", catalogue=True)

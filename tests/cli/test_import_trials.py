@@ -195,7 +195,7 @@ def test_times_of_unlike_clocks_are_not_compared(bench: Bench, fast: Path, tmp_p
         (["trials", "fast.jsonl", *WORDS, "--target", "accuracy > 0.94"], 2, "is not METRIC >= VALUE"),
         (["trials", "fast.jsonl", *WORDS, "--counts", "traning"], 2, "did you mean train?"),
         (["trials", "fast.jsonl", *WORDS, "--price-per-accelerator-hour", "2"], 2, "give --accelerators"),
-        (["trials", "fast.jsonl", *WORDS, "--price-per-hour", "-2"], 2, "is not a price per hour"),
+        (["trials", "fast.jsonl", *WORDS, "--price-per-hour", "-2"], 2, "is not a price"),
         (["trials", "fast.jsonl", *WORDS, "--price-per-hour", "2", "--instance", "aws:p5.48xlarge"], 2, "one price"),
         (["trials", "fast.jsonl", *WORDS, "--spot"], 2, "--spot needs --instance"),
         (["trials", "fast.jsonl", *WORDS, "--currency", "EUR"], 2, "--currency"),
