@@ -28,7 +28,7 @@ from analysis.comparison.qualifications import (
 from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.published.trials.importer import is_share
-from analysis.stats.intervals import TAIL, Interval, too_few
+from analysis.stats.intervals import MEDIAN_FROM, TAIL, Interval, too_few
 from bench.errors import UsageError
 from bench.text import NOT_APPLICABLE, Column, Table, did_you_mean, one_line, significant
 
@@ -41,6 +41,7 @@ _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _OF_ANY = ("time", "cost")
 # Across clocks and price categories nothing is compared: a verdict, unlike a sentence, has no room for a mark.
 _NOT_ACROSS = ("counts", "pricing_category")
+_MEAN_FROM = 2
 RULE = (
     "supported: the value found, at the precision of the claim, is on the claimed side of the claimed value; for an "
     "interval, all of it. not supported: it is on the other side; for an interval, all of it. inconclusive: neither, "
@@ -191,8 +192,10 @@ def _found(
 
 
 def _few(claim: OwnClaim, values: Sequence[pd.Series[float]]) -> str | None:
-    """Why a ratio has no interval, in words; None where it has, or where a side has no value at all."""
-    return too_few(*map(len, values)) if claim.factor is not None and all(map(len, values)) else None
+    """Why so few values have no interval, in words; None where they are enough, or where a side has none at all."""
+    if not all(map(len, values)):
+        return None
+    return too_few(*map(len, values), needed=MEDIAN_FROM if claim.metric in ("time", "cost") else _MEAN_FROM)
 
 
 def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:

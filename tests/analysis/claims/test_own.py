@@ -184,6 +184,20 @@ def test_a_program_may_show_percent_and_claim_them() -> None:
     assert found.verdict == "supported"
 
 
+@pytest.mark.parametrize(("name", "n"), [("few", 2), ("one", 1)])
+def test_where_runs_are_too_few_for_an_interval_a_note_says_how_many_are_needed(name: str, n: int) -> None:
+    frame = runs_frame([*runs("few", 30, 3.2, n=2), *runs("one", 30, 3.2, n=1)])
+    claims = [
+        OwnClaim(**{"id": "x", "text": "x", "A": name, "metric": metric, "at_most": "31"})
+        for metric in ("time", "val_loss")
+    ]
+    time, loss = check_own(claims, frame, "store")
+    assert time.interval is None
+    assert time.notes[-1] == f"n = {n}; at least 6 are needed"
+    assert (loss.interval is None) == (n == 1)
+    assert (f"n = {n}; at least 2 are needed" in loss.notes) == (n == 1)
+
+
 def test_what_was_found_is_in_the_table_and_in_json() -> None:
     found = check(A="new", B="old", factor="1.9")
     assert found.found == pytest.approx(60.035 / 30.035)
