@@ -112,7 +112,7 @@ def test_where_order_statistics_take_over_from_resampling_they_say_the_same(monk
 
 def test_the_interval_of_a_million_runs_takes_no_longer_than_reading_them() -> None:
     times = np.random.default_rng(1).lognormal(3, 0.3, 1_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     median = known(median_interval(times.tolist()))
-    assert time.perf_counter() - start < 20  # resampling would take hours, and more memory than there is
+    assert time.process_time() - start < 20  # resampling would take hours, and more memory than there is
     assert median.low < math.exp(3) < median.high

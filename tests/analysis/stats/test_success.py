@@ -153,11 +153,11 @@ def test_a_slow_machine_makes_a_success_less_sure_though_all_hit_alike() -> None
 def test_a_million_runs_take_no_longer_than_reading_them() -> None:
     draws = np.random.default_rng(1)
     times, hits, machines = draws.lognormal(3, 0.3, 1_000_000), draws.random(1_000_000) < 0.9, np.arange(1_000_000) % 9
-    start = time.perf_counter()
+    start = time.process_time()
     for units in (None, machines):
         interval = known(to_first_success(times, hits, units)[1])
         assert interval.low < math.exp(3 + 0.3**2 / 2) / 0.9 < interval.high
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20  # of the processor: the machine may be busy with other work
 
 
 @pytest.mark.parametrize("case", CASES[:2] + CASES[3:5], ids=str)
