@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 from analysis.frames.leases import NEAR, Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
 from analysis.reconcile.export_file import ExportFile
@@ -94,8 +95,11 @@ def _reconciled(
     bills = [bill for bill in read if _charged(bill) not in known and bill.id in counting]
     for bill in bills:
         store.put(bill)
-    # Another source counts the same money again, so the two are never added.
-    shown = of_one_source(bill for bill in [*stored, *bills] if not matched.sources or bill.source in matched.sources)
+    # Another source counts the same money again, so the two are never added: of a lease, those that were read now count
+    # here. A lease that they say nothing of keeps what other calls read.
+    every = [*stored, *bills]
+    told = {bill.lease_id for bill in every if bill.source in matched.sources}
+    shown = of_one_source(bill for bill in every if bill.lease_id not in told or bill.source in matched.sources)
     matched.notes += _beside_earlier(read, shown, current)
     return ReconcileResult(reconcile(matched.leases, shown), matched, [*errors, *_named(matched.errors)])
 
@@ -125,6 +129,11 @@ def _beside_earlier(read: Sequence[Bill], shown: Sequence[Bill], current: Sequen
             yield f"{month}: {_cost(counts)} of another export counts; this one, {said}, is older or covers less"
         elif earlier is not None and earlier.billed_cost != bill.billed_cost:
             yield f"{month}: {said} replaces {_cost(earlier)} of an earlier export"
+        for source in get_args(BillSource):
+            beside = before.get((*place[:3], source))
+            if beside is not None and source != bill.source and beside.billed_cost != bill.billed_cost:
+                counted = of_one_source([bill, beside])[0].source
+                yield f"{month}: {said} by {bill.source}, {_cost(beside)} by {source}: reports count {counted}"
     if unread := len(counting.keys() - now.keys()):
         yield f"{plural(unread, 'bill')} from earlier exports shown: this call read none for the same lease and month"
 

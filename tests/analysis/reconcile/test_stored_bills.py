@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.reconcile.reconcile import ReconcileResult, from_exports
+from bench.record.documents import Bill, BillSource, make_bill
 from bench.store import FolderStore
 from tests.support.charges import export, focus_row
-from tests.support.leases import closed, opened
+from tests.support.leases import IDS, closed, opened
 
 DECEMBER = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
 MADE = int(time.time()) - 1_000_000
@@ -40,6 +42,13 @@ def bills_in(folder: Path) -> int:
 
 def billed(result: ReconcileResult) -> list[str]:
     return [str(row.billed) for row in result.reconciliations]
+
+
+def elsewhere(bill: Bill, source: BillSource, cost: str, **changes: str) -> Bill:
+    """A bill of one charge, as another source has it."""
+    fields = {name: getattr(bill, name) for name in Bill.model_fields if name not in ("id", "charges")}
+    charges = [charge.model_copy(update={"billed_cost": Decimal(cost)}) for charge in bill.charges]
+    return make_bill(charges=charges, **(fields | {"source": source} | changes))
 
 
 def test_a_corrected_month_counts_over_one_that_was_read_with_the_month_after_it(tmp_path: Path) -> None:
@@ -100,3 +109,24 @@ def test_files_of_one_time_count_by_how_far_their_charges_go(tmp_path: Path, mad
     for file in (earlier, later, earlier):
         result = from_exports([str(file)], store)
     assert billed(result) == ["0.1921"]
+
+
+def test_a_lease_that_this_call_read_nothing_of_keeps_its_bill_of_another_source(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    file = export(tmp_path / "focus.csv", focus_row(), other(11, 28), modified=MADE)
+    ((bill,),) = [row.bills for row in from_exports([str(file)], store).reconciliations]
+    store.put(opened(1, provider="azure", resource_id="vm-1"))
+    store.put(elsewhere(bill, "azure", "2", lease_id=IDS[1]))
+    again = from_exports([str(file)], store)
+    assert {row.lease.id: str(row.billed) for row in again.reconciliations} == {IDS[0]: "0.1921", IDS[1]: "2"}
+    assert again.matched.notes[-1].startswith("1 bill from earlier exports shown")
+
+
+def test_two_sources_that_bill_a_lease_differently_are_both_named(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    file = export(tmp_path / "focus.csv", focus_row(), other(11, 28), modified=MADE)
+    ((bill,),) = [row.bills for row in from_exports([str(file)], store).reconciliations]
+    store.put(elsewhere(bill, "cur2", "0.25"))
+    again = from_exports([str(file)], store)
+    assert billed(again) == ["0.1921"]
+    assert f"{IDS[0]}, 2026-11: 0.1921 USD by focus, 0.2500 USD by cur2: reports count focus" in again.matched.notes
