@@ -147,6 +147,5 @@ def _listed(url: str, notes: list[str], manifests: list[str]) -> list[ExportFile
 
 
 def _modified(item: dict[str, Any]) -> float:
-    return (
-        item["LastModified"].timestamp() if "LastModified" in item else 0.0
-    )  # as old as any, if the server does not say
+    """When an object was put; where the server does not say, as long ago as any."""
+    return item["LastModified"].timestamp() if "LastModified" in item else 0.0
