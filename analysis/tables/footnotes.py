@@ -33,7 +33,7 @@ CLOCKS: dict[Policy, str] = {
     "dawnbench": "data, build, prepare and train, up to the first evaluation at the target; start-up, warm-up and "
     "evaluation are not counted. A process loads the data and builds the network once; that counts in each of its runs",
     "mlperf": "everything from the start of prepare or train to the first evaluation at the target" + _UNTIMED,
-    "cold": "everything from the start of the process to the final accuracy; only the first run of a "
+    "cold": "everything from the start of the process to the final accuracy; of a recipe, only the first run of a "
     "process has this time",
 }
 
