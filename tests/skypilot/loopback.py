@@ -194,7 +194,7 @@ def make_key(path: Path) -> str:
     return path.with_suffix(".pub").read_text()
 
 
-def run(words: Sequence[str | Path], environment: Mapping[str, str], seconds: float = 900) -> str:
+def run(words: Sequence[str | Path], environment: Mapping[str, str], seconds: float = 1800) -> str:
     """What a command prints, called from the root. Raises AssertionError with it if it fails or takes longer."""
     with tempfile.TemporaryFile("w+", errors="replace") as out:
         process = subprocess.Popen(

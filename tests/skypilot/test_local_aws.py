@@ -131,10 +131,10 @@ def test_a_managed_job_on_spot_goes_on_where_it_was_taken_back(
     price = {"BENCH_PRICE_PER_HOUR": "0.4803", "BENCH_PRICE_SOURCE": "SkyPilot catalogue"}
     words = given(s3, folder, BENCH_RUNS="2", BENCH_STORE=bucket, **price)
     with _sky(aws, folder / "job.log", "jobs", "launch", "-y", "-n", "bench", "--use-spot", *words, "sky/v100.yaml"):
-        loopback.wait_for(lambda: "quick seed 1" in (folder / "job.log").read_text(), 900, "the second run")
+        loopback.wait_for(lambda: "quick seed 1" in (folder / "job.log").read_text(), 1800, "the second run")
         lost = aws.take_back()
         # Not by the exit code: SkyPilot may look for the log once more where the machine was, and find no job.
-        loopback.wait_for(lambda: len(_records(bucket)[1]) == 2, 900, "the end of the second lease")
+        loopback.wait_for(lambda: len(_records(bucket)[1]) == 2, 1800, "the end of the second lease")
         loopback.wait_for(lambda: aws.running() is None, 300, "the end of the second machine")
     first, second = sorted(_records(bucket)[0], key=lambda opened: opened.attempt or 0)
     ends = {closed.id: closed for closed in _records(bucket)[1]}
@@ -163,9 +163,9 @@ def test_a_machine_that_goes_unwatched_leaves_its_records_in_the_log_of_the_laun
     log = folder / "launch.log"
     try:
         with _sky(aws, log, "launch", "-y", "-c", "unwatched", *words, "sky/v100.yaml") as launch:
-            loopback.wait_for(lambda: "quick seed 2" in log.read_text(), 900, "the third run")
+            loopback.wait_for(lambda: "quick seed 2" in log.read_text(), 1800, "the third run")
             aws.terminate()
-            launch.wait(900)
+            launch.wait(1800)
     finally:
         loopback.run([loopback.BIN / "sky", "down", "-y", "unwatched"], aws.environment)
     _collect(aws, "--log", str(log), store=tmp_path / "store")
