@@ -195,7 +195,7 @@ def _few(claim: OwnClaim, values: Sequence[pd.Series[float]]) -> str | None:
     """Why so few values have no interval, in words; None where they are enough, or where a side has none at all."""
     if not all(map(len, values)):
         return None
-    return too_few(*map(len, values), needed=MEDIAN_FROM if claim.metric in ("time", "cost") else _MEAN_FROM)
+    return too_few(*map(len, values), needed=MEDIAN_FROM if claim.metric in _OF_ANY else _MEAN_FROM)
 
 
 def _verdict(claim: OwnClaim, interval: Interval | None) -> Verdict:

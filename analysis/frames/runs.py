@@ -78,12 +78,7 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
 
     Rows are oldest first. What a process does once for all its runs is in each of them, where its records say it.
     """
-    typed = {
-        name: rows[name].astype(_dtype(name, column)) for name, column in flat.COLUMNS.items() if name in rows.columns
-    }
-    if "series_id" in typed:
-        # There may be as many as runs: `astype` would sort them, and text would be hashed again for each grouping.
-        typed["series_id"] = pd.Series(pd.Categorical.from_codes(*pd.factorize(rows["series_id"])), rows.index)
+    typed = {name: _typed(rows[name], column) for name, column in flat.COLUMNS.items() if name in rows.columns}
     frame = pd.DataFrame(typed, copy=False)
     frame["program"] = frame["ended"].notna()
     # A compact layer of before there were programs does not say it: every run was of a recipe, and to an accuracy.
@@ -131,10 +126,13 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
                 frame[f"{policy}_{name}"] += more
 
 
-def _dtype(name: str, column: flat.Column) -> Any:
+def _typed(values: pd.Series, column: flat.Column) -> pd.Series:
+    if values.name == "series_id":
+        # There may be as many as runs: `astype` would sort them, and text would be hashed again for each grouping.
+        return pd.Series(pd.Categorical.from_codes(*pd.factorize(values)), values.index)
     # Text that many runs share is there once; see bench.store.compact.layer.
-    shared = column.type is str and name not in ("run_id", "series_id")
-    return "category" if shared else DTYPES.get(column.type.__name__, object)
+    shared = column.type is str and values.name != "run_id"
+    return values.astype("category" if shared else DTYPES.get(column.type.__name__, object))
 
 
 def _by_like_rows(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:

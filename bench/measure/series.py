@@ -162,8 +162,7 @@ class Measurement:
         memory = MemoryMeter(self.compute, self._pids())
         status, reason, message = self._attempt(recipe, seed, recorder, meter, memory)
         # What is released below must not be held by a name here.
-        warnings += getattr(self.trainers.get(recipe.name), "notes", [])
-        warnings += [*meter.warnings, *self._warnings(), *clock.warnings()]
+        warnings += [*_notes(self.trainers.get(recipe.name)), *meter.warnings, *self._warnings(), *clock.warnings()]
         run = Run(
             recipe=RecipeRef(name=recipe.name, version=recipe.version, source_sha256=self.sources[recipe.name]),
             seed=seed,
@@ -230,11 +229,10 @@ class Measurement:
     def _built(self, recipe: Recipe) -> Trainer | Processes:
         if recipe.name not in self.trainers:
             if self.gpus > 1:
-                built: Trainer | Processes = Processes(recipe, self.data, self.compute, self.gpus, self.timeouts)
+                self.trainers[recipe.name] = Processes(recipe, self.data, self.compute, self.gpus, self.timeouts)
             else:  # compiled libraries are imported here, and an exception in their midst aborts the process
                 with self.interrupts.held_back():
-                    built = recipe.build(self.data, self.compute)
-            self.trainers[recipe.name] = built
+                    self.trainers[recipe.name] = recipe.build(self.data, self.compute)
         return self.trainers[recipe.name]
 
     def _release(self, *recipes: str) -> None:
@@ -296,3 +294,7 @@ class Measurement:
 
     def _pids(self) -> list[int]:
         return [pid for each in self.trainers.values() if isinstance(each, Processes) for pid in each.pids]
+
+
+def _notes(trainer: Trainer | Processes | None) -> list[str]:
+    return trainer.notes if isinstance(trainer, Training) else []

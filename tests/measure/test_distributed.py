@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +25,7 @@ from bench.recipes import find
 from bench.record.documents import Run
 from bench.training.data import Cifar10
 from tests.support.parallel_recipes import CPU, Scripted
+from tests.support.processes import lives
 
 NO_IMAGES = np.zeros((0, 3, 32, 32), np.uint8), np.zeros(0, np.uint8)
 
@@ -154,17 +154,9 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 120
-    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+    while any(lives(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not any(alive(pid) for pid in pids)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process is there and not merely waiting to be reaped."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    assert not any(lives(pid) for pid in pids)
 
 
 def test_a_recipe_for_one_gpu_is_refused_more_and_the_others_are_named() -> None:

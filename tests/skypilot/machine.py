@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.support.processes import lives
+
 SKY = Path(__file__).parents[2] / "sky"
 # Notes the call. `info`, `build`, `pull`, NVIDIA's toolkit and the GPU in a container fail where FAIL names them.
 DOCKER = """\
@@ -123,15 +125,8 @@ class Machine:
 def ends(pid: str, seconds: float = 30) -> bool:
     """Whether a process that was sent a signal ends. One that nobody has asked how it ended counts as gone."""
     stop = time.monotonic() + seconds
-    while alive := _lives(pid):
+    while alive := lives(int(pid)):
         if time.monotonic() > stop:
             break
         time.sleep(0.01)
     return not alive
-
-
-def _lives(pid: str) -> bool:
-    try:
-        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

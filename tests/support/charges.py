@@ -18,6 +18,9 @@ from analysis.reconcile.read_rows import read_rows
 from analysis.reconcile.reconcile import bills_of
 from bench.record.documents import Bill, BillSource
 
+# The billing period of the month after that of the machine.
+DECEMBER = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
+
 
 def matched(*rows: dict[str, Any] | RowError, leases: Mapping[str, Lease], source: BillSource = "focus") -> MatchResult:
     """The rows of one file `x.csv`, from its second line on, matched."""

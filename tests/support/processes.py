@@ -17,7 +17,7 @@ def alive(ours: Callable[[int], bool]) -> list[int]:
         with suppress(OSError):  # it has ended by itself
             if entry.name.isdecimal() and int(entry.name) != os.getpid() and ours(int(entry.name)):
                 found.append(int(entry.name))
-    return [pid for pid in found if not _is_zombie(pid)]
+    return [pid for pid in found if lives(pid)]
 
 
 def stop(ours: Callable[[int], bool]) -> None:
@@ -32,7 +32,9 @@ def stop(ours: Callable[[int], bool]) -> None:
         time.sleep(0.1)
 
 
-def _is_zombie(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return True
+def lives(pid: int) -> bool:
+    """Whether a process is there, and not one that has ended and that nobody has asked how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -23,7 +23,7 @@ from analysis.frames.leases import leases_of
 from analysis.reconcile.match import MatchResult
 from analysis.reconcile.reconcile import bills_of
 from bench.errors import BenchError, UsageError
-from tests.support.charges import export, focus_row, read_exports, write_csv
+from tests.support.charges import DECEMBER, export, focus_row, read_exports, write_csv
 from tests.support.leases import closed, opened
 
 LEASES = leases_of([opened(), closed()])
@@ -84,10 +84,9 @@ def test_an_older_run_that_is_broken_is_not_read(tmp_path: Path) -> None:
 
 def test_two_periods_and_two_exports_are_all_counted(tmp_path: Path) -> None:
     other = focus_row(BilledCost="0.05", ChargeDescription="disk")
-    december = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
     export(tmp_path / "a/20261101-20261130/202611200512/part_0_0001.csv", CHARGE)
     export(tmp_path / "b/20261101-20261130/202611210512/part_0_0001.csv", other)
-    export(tmp_path / "a/20261201-20261231/202612010512/part_0_0001.csv", CHARGE | december)
+    export(tmp_path / "a/20261201-20261231/202612010512/part_0_0001.csv", CHARGE | DECEMBER)
     result = read(tmp_path)
     assert [str(bill.billed_cost) for bill in bills_of(result)] == ["0.2421", "0.1921"]
     assert result.notes == []

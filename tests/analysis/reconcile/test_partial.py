@@ -10,10 +10,13 @@ import pytest
 
 from analysis.reconcile.render import as_text
 from bench.record.documents import AnyDocument
+from tests.support.charges import DECEMBER
 from tests.support.leases import LATER, START, bills, closed, compared, joined, opened, row
 
 MONTH = {"ChargePeriodStart": "2026-11-01T00:00:00Z", "ChargePeriodEnd": "2026-12-01T00:00:00Z"}
 TAX = row(ChargeCategory="Tax", BilledCost="0.04", **MONTH)
+# Of something else, days after the turn of the month.
+IN_DECEMBER = row(ResourceId="other", ChargePeriodStart="2026-12-03T23:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z")
 HOUR_LATE = row(ChargePeriodStart="2026-11-20T14:00:00Z", ChargePeriodEnd="2026-11-20T18:00:00Z")
 ORACLE = {"provider": "Oracle"}  # as Oracle's own reports have it
 
@@ -45,13 +48,7 @@ def test_a_bill_is_partial_as_long_as_more_can_follow(
 
 def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one() -> None:
     november = row(ChargePeriodStart="2026-11-30T23:00:00Z", ChargePeriodEnd="2026-12-01T00:00:00Z")
-    december = row(
-        BillingPeriodStart="2026-12-01T00:00:00Z",
-        BillingPeriodEnd="2027-01-01T00:00:00Z",
-        ChargePeriodStart="2026-12-01T00:00:00Z",
-        ChargePeriodEnd="2026-12-01T02:00:00Z",
-    )
-    later = row(ResourceId="other", ChargePeriodStart="2026-12-03T23:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z")
+    december = row(ChargePeriodStart="2026-12-01T00:00:00Z", ChargePeriodEnd="2026-12-01T02:00:00Z", **DECEMBER)
     began = START.replace(day=30, hour=23)
     documents: list[AnyDocument] = [
         opened(started=began),
@@ -60,20 +57,18 @@ def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one(
     (one,) = compared(joined(november, documents=documents))
     assert one.bills[0].complete
     assert one.partial == ("period-not-covered",)
-    (both,) = compared(joined(november, december, later, documents=documents))
+    (both,) = compared(joined(november, december, IN_DECEMBER, documents=documents))
     assert (len(both.bills), both.billed, both.partial) == (2, Decimal("0.3842"), ())
 
 
 def test_a_refund_of_a_later_month_leaves_the_lease_complete() -> None:
-    december = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
-    refund = row(ChargeCategory="Credit", BilledCost="-0.1", **december)
+    refund = row(ChargeCategory="Credit", BilledCost="-0.1", **DECEMBER)
     (one,) = compared(joined(row(), LATER, refund))
     assert (len(one.bills), one.billed, one.partial) == (2, Decimal("0.0921"), ())
 
 
 def test_a_correction_of_a_later_month_is_not_the_bill_of_the_lease() -> None:
-    december = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
-    correction = row(ChargeClass="Correction", BilledCost="-0.02", **december)
+    correction = row(ChargeClass="Correction", BilledCost="-0.02", **DECEMBER)
     (one,) = compared(joined(LATER, correction))
     assert (one.billed, one.partial) == (Decimal("-0.02"), ("period-not-covered",))
     (both,) = compared(joined(row(), LATER, correction))
@@ -88,9 +83,8 @@ def test_a_month_that_began_earlier_east_of_greenwich_has_the_bill_of_its_first_
         ChargePeriodStart="2026-12-01T04:00:00+08:00",
         ChargePeriodEnd="2026-12-01T05:00:00+08:00",
     )
-    later = row(ResourceId="other", ChargePeriodStart="2026-12-03T23:00:00Z", ChargePeriodEnd="2026-12-04T00:00:00Z")
     ended = closed().model_copy(update={"stopped": began + timedelta(minutes=10)})
-    (one,) = compared(joined(december, later, documents=[opened(started=began), ended]))
+    (one,) = compared(joined(december, IN_DECEMBER, documents=[opened(started=began), ended]))
     assert (one.billed, one.partial) == (Decimal("0.1921"), ())
 
 

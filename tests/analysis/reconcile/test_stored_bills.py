@@ -14,10 +14,9 @@ from hypothesis import given, settings, strategies as st
 from analysis.reconcile.reconcile import ReconcileResult, from_exports
 from bench.record.documents import Bill, BillSource, make_bill
 from bench.store import FolderStore
-from tests.support.charges import export, focus_row
+from tests.support.charges import DECEMBER, export, focus_row
 from tests.support.leases import IDS, closed, opened
 
-DECEMBER = {"BillingPeriodStart": "2026-12-01T00:00:00Z", "BillingPeriodEnd": "2027-01-01T00:00:00Z"}
 MADE = int(time.time()) - 1_000_000
 
 
