@@ -153,7 +153,7 @@ def training(context: Context) -> Iterator[Finding]:
         import torch
 
         from bench.training.device import choose
-        from bench.training.paths.compiler import lacking_to_compile
+        from bench.training.paths.compiler import lacking_to_compile, switched_off
     except Exception as error:  # a build for another machine fails in ways of its own
         yield Finding("torch", f"{version} cannot be imported: {_first_line(error)}", _TRAIN, fails=True)
         return
@@ -171,7 +171,7 @@ def training(context: Context) -> Iterator[Finding]:
         # It may be what is paid for: a driver that is broken shows no device.
         there, remedy = ("on the PCI bus, without a driver", DRIVER_REMEDY) if nvidia_on_bus() else ("none", "")
         yield Finding("GPU", f"{there}; training uses the CPU, {plural(cores(), 'core')}, {precision}", remedy)
-    yield _compiler(compute, lacking_to_compile())
+    yield _compiler(compute, switched_off(), lacking_to_compile())
 
 
 def _gpu(compute: Compute) -> Iterator[Finding]:
@@ -213,10 +213,12 @@ def _counters(gpu: Gpu) -> Finding:
     return Finding("NVML", "counts the GPU's energy")
 
 
-def _compiler(compute: Compute, lacking: Sequence[str]) -> Finding:
+def _compiler(compute: Compute, off: str | None, lacking: Sequence[str]) -> Finding:
     if compute.compiles:
         return Finding("compiler", f"torch.compile finds what it needs ({compute.path})")
     slower = f"steps are {compute.path} instead of compiled, and slower"
+    if off:
+        return Finding("compiler", f"{off} is set; {slower}", f"unset {off}")
     if compute.is_cuda:
         what = f"Triton cannot build its launcher ({one_line(compute.uncompiled or '')[:200]})"
         return Finding("compiler", f"{what}; {slower}", "apt-get install gcc python3-dev, or your system's equivalent")

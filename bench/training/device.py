@@ -21,7 +21,13 @@ from bench.host import nvidia_driver
 from bench.record.documents import ExecutionPath
 from bench.training.data import Bytes
 from bench.training.paths.captured import Memory
-from bench.training.paths.compiler import check_cache, keep_compiled_code_apart, lacking_to_compile, triton_lacks
+from bench.training.paths.compiler import (
+    check_cache,
+    keep_compiled_code_apart,
+    lacking_to_compile,
+    switched_off,
+    triton_lacks,
+)
 from bench.training.paths.winograd import conv3x3
 
 Choice = Literal["auto", "cpu", "cuda"]
@@ -192,7 +198,7 @@ def _cuda(device: torch.device) -> Compute:
 
 def _cpu() -> Compute:
     precision, winograd = fastest_convolution()
-    path: ExecutionPath = "eager" if lacking_to_compile() else "compiled"
+    path: ExecutionPath = "eager" if switched_off() or lacking_to_compile() else "compiled"
     keep_compiled_code_apart()
     return Compute(torch.device("cpu"), precision, path, winograd, open=True)
 

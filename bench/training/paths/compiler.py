@@ -18,11 +18,20 @@ from bench.programs.host import cpu_features, cpu_name
 _CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
+def switched_off() -> str | None:
+    """The variable that has torch.compile leave all as it is, None where none does."""
+    return next(
+        (name for name in ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE") if os.environ.get(name) == "1"), None
+    )
+
+
 def triton_lacks() -> str | None:
     """What keeps Triton from compiling, None where nothing does: it is asked, and builds its launcher, once a machine.
 
     That takes a C compiler of any kind, Python's headers and a driver to link with, or a cache that has it already.
     """
+    if off := switched_off():
+        return f"{off} is set"
     try:
         from triton.runtime import driver
 

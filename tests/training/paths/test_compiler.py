@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.training import device
 from bench.training.paths import compiler
 
 
@@ -27,6 +28,16 @@ def test_what_compiling_for_a_processor_lacks_is_named(
     assert compiler.lacking_to_compile() == lacking
     (tmp_path / "Python.h").unlink()
     assert compiler.lacking_to_compile() == [*lacking, "Python headers"]
+
+
+@pytest.mark.parametrize("name", ["TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE"])
+def test_a_compiler_that_is_switched_off_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(device, "lacking_to_compile", lambda: [])
+    monkeypatch.setenv(name, "0")
+    assert (compiler.switched_off(), device.choose("cpu").path) == (None, "compiled")
+    monkeypatch.setenv(name, "1")
+    assert (compiler.switched_off(), device.choose("cpu").path) == (name, "eager")
+    assert compiler.triton_lacks() == f"{name} is set"
 
 
 def test_compiled_code_is_kept_by_kind_of_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
