@@ -13,8 +13,7 @@ import pytest
 from bench.errors import UsageError
 from bench.record.documents import Run, new_id
 from bench.store import FolderStore, counting_collector, read_all, read_log
-from bench.sweep.orchestration.launch import launch_request
-from bench.sweep.orchestration.records import finished_runs
+from bench.sweep.orchestration.launch import finished_runs, launch_request
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.planning.history import History
 from bench.sweep.planning.plan import plan_sweep

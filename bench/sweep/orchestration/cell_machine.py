@@ -11,10 +11,9 @@ from typing import Any
 from bench.errors import BenchError
 from bench.record.documents import time_of, utc_now
 from bench.store import Store
-from bench.sweep.orchestration.launch import given_price_of, refuse_expensive
+from bench.sweep.orchestration.launch import RunIndex, given_price_of, refuse_expensive
 from bench.sweep.orchestration.leases import LeasedMachine, close_lease, open_lease
 from bench.sweep.orchestration.limited import Limited, Patience
-from bench.sweep.orchestration.records import RunIndex
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
 from bench.sweep.provisioning.failure import MachineEnd, error_line, failure_of_error
 from bench.sweep.provisioning.provisioner import (

@@ -11,9 +11,8 @@ from bench.errors import BenchError, StoreError
 from bench.record.documents import new_id, utc_now
 from bench.store import Collector, DamagedLine, RawRecord, Spool, Store, parse, read_log_text
 from bench.sweep.orchestration.cell_machine import CellMachine
-from bench.sweep.orchestration.launch import machine_environment
+from bench.sweep.orchestration.launch import finished_runs, machine_environment
 from bench.sweep.orchestration.limited import Limited
-from bench.sweep.orchestration.records import finished_runs
 from bench.sweep.orchestration.state import Stage, SweepStopped
 from bench.sweep.provisioning.failure import Failure, error_line, failure_of_error, failure_of_job, machine_end
 from bench.sweep.provisioning.provisioner import OWN_CLUSTERS, ClusterStatus, Instance, Job

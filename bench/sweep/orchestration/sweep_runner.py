@@ -20,11 +20,10 @@ from bench.record.documents import new_id, utc_now
 from bench.store import FolderStore, Store
 from bench.sweep.orchestration.cell_machine import SweepContext
 from bench.sweep.orchestration.cell_runner import CellRunner
-from bench.sweep.orchestration.launch import launch_request
+from bench.sweep.orchestration.launch import RunIndex, finished_runs, launch_request, series_by_cell
 from bench.sweep.orchestration.leases import EarlierLeases
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
-from bench.sweep.orchestration.records import RunIndex, finished_runs, series_by_cell
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
 from bench.sweep.provisioning.provisioner import (
     ClusterStatus,

@@ -1,9 +1,13 @@
-"""What a machine is told when it is launched: the S3 its records go to, whose settings may lie anywhere; its price."""
+"""What a machine is told when it is launched: the S3 its records go to, whose settings may lie anywhere; its price.
+
+And which runs of a store a sweep counts as they come: also those of days on which nobody looked.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,12 +15,13 @@ import pytest
 import yaml
 
 from bench.errors import UsageError
-from bench.record.documents import LeaseOpened, new_id
+from bench.record.documents import LeaseOpened, Run, Series, derived_id, new_id
 from bench.store import FolderStore, read_all
-from bench.sweep.orchestration.launch import launch_request
+from bench.sweep.orchestration.launch import RunIndex, launch_request
 from bench.sweep.orchestration.state import CellState
 from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
 from bench.sweep.spec import Sweep
+from tests.support.builders import make_run
 from tests.support.fake_provisioner import FakeProvisioner, RunSweep
 
 PROFILE = """
@@ -144,3 +149,66 @@ def test_a_price_that_is_none_is_refused_before_anything_is_rented(run_sweep: Ru
     with pytest.raises(UsageError):
         run_sweep(provisioner, envs={"BENCH_PRICE_PER_HOUR": "cheap"})
     assert not any(call.startswith("launch") for call in provisioner.calls)
+
+
+SERIES = new_id()
+FRIDAY = datetime(2026, 11, 20, 18, tzinfo=UTC)
+Clock = Callable[[timedelta], None]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """`clock(later)`: it is so much later than that Friday."""
+
+    def show(later: timedelta) -> None:
+        monkeypatch.setattr("bench.sweep.orchestration.launch.utc_now", lambda: FRIDAY + later)
+
+    show(timedelta(0))
+    return show
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> FolderStore:
+    store = FolderStore(tmp_path / "store")
+    store.put(_run(-10))
+    return store
+
+
+def _run(day: int) -> Run:
+    """One of the series, made so many days after that Friday."""
+    run_id = derived_id((FRIDAY + timedelta(days=day)).date(), str(day))
+    return make_run(id=run_id, series=Series(id=SERIES, index=0, planned=9))
+
+
+@pytest.mark.parametrize("max_age", [0.0, 1e-9])
+def test_runs_of_a_weekend_on_which_the_laptop_slept_are_counted(
+    store: FolderStore, clock: Clock, max_age: float
+) -> None:
+    index = RunIndex(store)
+    index.refresh()
+    for day in range(4):
+        store.put(_run(day))
+    clock(timedelta(days=3, hours=2))
+    index.refresh(max_age)
+    assert len(index.runs(SERIES)) == 5
+
+
+def test_a_run_that_comes_days_after_it_was_made_is_counted_in_the_end(store: FolderStore, clock: Clock) -> None:
+    index = RunIndex(store)
+    for day in range(5):
+        clock(timedelta(days=day))
+        index.refresh(1e-9)
+    store.put(_run(0))
+    index.refresh(1e-9)
+    index.refresh()
+    assert len(index.runs(SERIES)) == 2
+
+
+@pytest.mark.parametrize("days", [6, 400])
+def test_what_a_machine_made_before_this_call_is_counted(store: FolderStore, clock: Clock, days: int) -> None:
+    index = RunIndex(store)
+    index.reach_back(FRIDAY - timedelta(days=days))
+    index.refresh()
+    store.put(_run(-days))
+    index.refresh()
+    assert len(index.runs(SERIES)) == 2

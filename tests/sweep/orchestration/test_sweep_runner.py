@@ -7,7 +7,7 @@ import yaml
 
 from bench.record.documents import RecipeRef
 from bench.store import FolderStore
-from bench.sweep.orchestration.records import finished_runs
+from bench.sweep.orchestration.launch import finished_runs
 from bench.sweep.orchestration.state import Stage
 from bench.sweep.provisioning.provisioner import Job
 from bench.sweep.spec import Sweep
