@@ -8,7 +8,7 @@ from datetime import date
 
 from bench.billing.offers.query import Answer, Query, ranked
 from bench.billing.prices import STALE_AFTER, Offer
-from bench.sweep.planning.phases import CURRENCY
+from bench.sweep.planning.cost import CURRENCY
 from bench.sweep.spec import Cell
 from bench.sweep.task_file import ResourceRequest, Task
 

@@ -19,11 +19,19 @@ from bench.billing.estimate import Estimate
 from bench.billing.offers.query import Answer, Failure, Query, ranked
 from bench.billing.offers.sources import collect, sources
 from bench.billing.prices import Offer
+from bench.sweep.planning.cost import (
+    CellPhase,
+    WholeRun,
+    cell_phases,
+    planned_cost,
+    program_on,
+    programs_of,
+    time_of_program,
+    whole_run,
+)
 from bench.sweep.planning.duration import CellTime, time_of_cell
 from bench.sweep.planning.fitting import choices
 from bench.sweep.planning.history import History, HitRate
-from bench.sweep.planning.phases import CellPhase, cell_phases, planned_cost
-from bench.sweep.planning.programs import WholeRun, program_on, programs_of, time_of_program, whole_run
 from bench.sweep.spec import Cell, Sweep
 from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
 

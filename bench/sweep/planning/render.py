@@ -9,10 +9,17 @@ from decimal import Decimal
 from typing import Any
 
 from bench.billing.prices import Offer
+from bench.sweep.planning.cost import (
+    CURRENCY,
+    exact,
+    phase_record,
+    phase_table,
+    three_digits,
+    whole_record,
+    whole_words,
+)
 from bench.sweep.planning.duration import EXPECTED, LEAST, PROVISION, SETUP, START, Duration
-from bench.sweep.planning.phases import CURRENCY, exact, phase_record, phase_table, three_digits
 from bench.sweep.planning.plan import CellPlan, Plan
-from bench.sweep.planning.programs import whole_record, whole_words
 from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, table_of
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bench.billing.estimate import BY_RULE
-from bench.sweep.planning.phases import phase_record, phase_table
+from bench.sweep.planning.cost import phase_record, phase_table
 from bench.text import NOT_APPLICABLE
 from tests.support.plans import V100, WriteTask, offer, only, planned, tried
 
