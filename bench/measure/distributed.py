@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
@@ -16,7 +17,6 @@ import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]  # public, as its documentation has it
 
 from bench.errors import UsageError
-from bench.measure.machine.processes import spawn
 from bench.measure.recorder import Recorder
 from bench.measure.worker import work
 from bench.recipes import RECIPES, Recipe
@@ -188,3 +188,32 @@ def check(recipes: Sequence[Recipe], size: int, compute: Compute, *, device: str
             raise UsageError(f"{size} GPUs requested, {usable} usable here (`nvidia-smi` lists them)")
     elif device != "cpu":
         raise UsageError(f"no CUDA GPU is usable here; --device cpu trains with {size} processes on the CPU")
+
+
+def spawn(
+    count: int, name: str, target: Callable[..., None], *arguments: object
+) -> Iterator[tuple[BaseProcess, Connection]]:
+    """Start `count` processes, and yield each with this end of its pipe; SIGINT is held back until the last one.
+
+    Each is called "`name` 0", "`name` 1", … and calls target(its end, its number, *arguments). What it prints is lost:
+    the stdout of this process is results, and libraries greet each other there.
+    """
+    context = get_context("spawn")
+    resource_tracker.ensure_running()  # it would unblock SIGINT while the first process starts
+    # Ctrl-C goes to the whole terminal, but what follows from it is decided here: they inherit that it is blocked.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for index in range(count):
+            ours, theirs = context.Pipe()
+            called = (target, theirs, index, *arguments)
+            process = context.Process(target=_call, args=called, name=f"{name} {index}", daemon=True)
+            process.start()
+            theirs.close()  # so that the process's end of it is the only one
+            yield process, ours
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _call(target: Callable[..., None], *arguments: Any) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    target(*arguments)

@@ -15,9 +15,7 @@ from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
 from bench.measure.environment import describe, load_warnings
 from bench.measure.gpu import Gpu, Meter
-from bench.measure.machine.each_gpu import fingerprints, slowest
-from bench.measure.machine.fingerprint import fingerprint, rates_text
-from bench.measure.machine.memory import MemoryMeter
+from bench.measure.machine import MemoryMeter, fingerprint, fingerprints, rates_text, slowest
 from bench.measure.progress import Progress, outcome
 from bench.measure.recorder import Clock, Recorder, explain
 from bench.measure.recording import Interrupted, Interrupts, Runs

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from bench.measure.machine.memory import MemoryMeter
+from bench.measure.machine import MemoryMeter
 from bench.training.api import choose
 from bench.training.paths.captured import Graphs, branches
 from tests.fake_gpu.gpu import FakeGpu

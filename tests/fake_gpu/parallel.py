@@ -6,8 +6,7 @@ import sys
 from functools import partial
 from unittest.mock import patch
 
-from bench.measure.machine.each_gpu import fingerprints
-from bench.measure.machine.fingerprint import Size
+from bench.measure.machine import Size, fingerprints
 from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement

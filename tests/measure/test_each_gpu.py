@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from bench.measure.machine.each_gpu import fingerprints, slowest
-from bench.measure.machine.fingerprint import SIZES, Size
+from bench.measure.machine import SIZES, Size, fingerprints, slowest
 from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement

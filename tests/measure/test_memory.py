@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.machine.memory import MemoryMeter
+from bench.measure.machine import MemoryMeter
 from tests.support.scripted import CPU
 
 

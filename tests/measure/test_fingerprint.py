@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from bench.cli import cli
-from bench.measure.machine.fingerprint import SIZES, Size, fingerprint
+from bench.measure.machine import SIZES, Size, fingerprint
 from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement

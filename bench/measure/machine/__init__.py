@@ -1,1 +1,0 @@
-"""The machine around a series: its fingerprint before it, and the peak memory of each run."""
