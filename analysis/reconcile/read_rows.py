@@ -19,8 +19,7 @@ from typing import IO, Any
 
 from analysis.reconcile.formats import complaint, format_of
 from analysis.reconcile.formats.cells import blank, column
-from analysis.reconcile.formats.charge import Format, Row, RowError
-from analysis.reconcile.formats.tags import is_lease_tag
+from analysis.reconcile.formats.charge import Format, Row, RowError, is_lease_tag
 from analysis.reconcile.opening import opened, unpacked
 from analysis.reconcile.spelling import repairs_of
 from bench.errors import BenchError, UsageError

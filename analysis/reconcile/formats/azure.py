@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Preview, resource_of
-from analysis.reconcile.formats.tags import lease_of
+from analysis.reconcile.formats.charge import ChargeRow, Preview, lease_of, resource_of
 from bench.record.documents import BillSource, ChargeCategory
 
 _COSTS = ("costInBillingCurrency", "Cost", "PreTaxCost")

@@ -18,8 +18,7 @@ from analysis.reconcile.formats.aws_kinds import (
     is_negation,
     is_offset,
 )
-from analysis.reconcile.formats.charge import ChargeRow, Preview, resource_of
-from analysis.reconcile.formats.tags import lease_of
+from analysis.reconcile.formats.charge import ChargeRow, Preview, lease_of, resource_of
 from bench.record.documents import BillSource
 
 _ARNS = {SAVINGS_PLAN: "savings_plan_savings_plan_a_r_n", RESERVED: "reservation_reservation_a_r_n"}

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from analysis.reconcile.formats import cells as read
-from analysis.reconcile.formats.charge import ChargeRow, Preview, resource_of
-from analysis.reconcile.formats.tags import lease_of
+from analysis.reconcile.formats.charge import ChargeRow, Preview, lease_of, resource_of
 from bench.record.documents import BillSource
 
 # Whose machine it is. Oracle's reports have the last two, from a preview of FOCUS.

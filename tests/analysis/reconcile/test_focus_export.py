@@ -15,7 +15,7 @@ import pytest
 from analysis.frames.leases import leases_of
 from analysis.reconcile.focus_export import as_focus
 from analysis.reconcile.formats.cells import column
-from analysis.reconcile.formats.tags import tag_of
+from analysis.reconcile.formats.charge import tag_of
 from bench.record.documents import AnyDocument
 from tests.support.charges import bills_of_rows, matched
 from tests.support.leases import IDS, closed, opened

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from analysis.reconcile.formats.charge import resource_of
-from analysis.reconcile.formats.tags import TagError, is_lease_tag, tag_of
+from analysis.reconcile.formats.charge import TagError, is_lease_tag, resource_of, tag_of
 
 LEASE = "019aa163-e400-7000-8000-000000000000"
 
