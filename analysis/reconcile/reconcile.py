@@ -12,8 +12,8 @@ from typing import get_args
 from analysis.frames.leases import NEAR, Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
 from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.exports import export_files
+from analysis.reconcile.formats.aws import daily_charges
 from analysis.reconcile.formats.charge import ChargeRow, Row, RowError
-from analysis.reconcile.formats.cost_explorer import daily_charges
 from analysis.reconcile.formats.runpod import hourly_charges
 from analysis.reconcile.match import Matched, MatchResult, match
 from analysis.reconcile.read_rows import read_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analysis.reconcile.formats import azure, cost_explorer, cur2, focus, runpod
+from analysis.reconcile.formats import aws, azure, focus, runpod
 from analysis.reconcile.formats.cells import column
 from analysis.reconcile.formats.charge import Format
 from analysis.reconcile.formats.others import advice_for
@@ -12,9 +12,9 @@ from bench.record.documents import BillSource
 
 FORMATS: dict[BillSource, Format] = {
     "focus": focus.Focus(),
-    "cur2": cur2.Cur2(),
+    "cur2": aws.Cur2(),
     "azure": azure.Azure(),
-    "cost-explorer": cost_explorer.CostExplorer(),
+    "cost-explorer": aws.CostExplorer(),
     "runpod": runpod.RunPod(),
 }
 FILES = tuple(FORMATS[source] for source in ("focus", "cur2", "azure"))  # the others are asked over the network

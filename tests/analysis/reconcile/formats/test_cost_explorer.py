@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from analysis.reconcile.formats.cost_explorer import daily_charges
+from analysis.reconcile.formats.aws import daily_charges
 from analysis.reconcile.reconcile import from_cost_explorer
 from bench.errors import BenchError
 from bench.record.documents import Bill
