@@ -1,4 +1,8 @@
-"""The supported bill formats: each turns a provider's rows into the same type of charge."""
+"""The supported bill formats: each turns a provider's rows into the same type of charge.
+
+Documents of providers that are not machine bills are known by their columns, with what to use instead. Some hold no
+machine, others no amount that was billed: Google's own export has the credits of a charge beside its cost.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from collections.abc import Iterable
 from analysis.reconcile.formats import aws, azure, focus, runpod
 from analysis.reconcile.formats.cells import column
 from analysis.reconcile.formats.charge import Format
-from analysis.reconcile.formats.others import advice_for
 from bench.record.documents import BillSource
 
 FORMATS: dict[BillSource, Format] = {
@@ -44,3 +47,31 @@ def complaint(header: Iterable[str]) -> str:
     if 2 * len(lacking) > len(near.required):
         return f"no export of {_TITLES}, which are the bills that can be read"
     return f"no export of {_TITLES}: as {near.title} it lacks {', '.join(lacking)}"
+
+
+_OTHERS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("usage_start_time", "cost"),
+        "is Google's billing export, with credits apart from costs; export FOCUS from BigQuery",
+    ),
+    (
+        ("SKU ID", "Cost type", "Credit type"),
+        "is Google's table of costs, by SKU and not by machine; export FOCUS from BigQuery",
+    ),
+    (
+        ("RecordType", "ItemDescription", "CostBeforeTax"),
+        "is AWS's invoice by month, not by machine; export FOCUS or CUR 2.0",
+    ),
+    (("Total costs($)",), "is a download of Cost Explorer, not by machine; ask it with --cost-explorer"),
+    (
+        ("lineItem/intervalUsageStart", "cost/myCost"),
+        "is Oracle's older cost report; take the FOCUS reports from the same bucket",
+    ),
+    (("podId", "amount"), "is RunPod's; ask RunPod with --runpod"),
+)
+
+
+def advice_for(header: Iterable[str]) -> str | None:
+    """What such a document is and what to take in its place; None where it is not known."""
+    there = {column(name) for name in header}
+    return next((advice for names, advice in _OTHERS if there.issuperset(map(column, names))), None)

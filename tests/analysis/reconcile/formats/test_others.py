@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.reconcile.formats import FILES
+from analysis.reconcile.formats import FILES, advice_for
 from analysis.reconcile.formats.charge import Format
-from analysis.reconcile.formats.others import advice_for
 from analysis.reconcile.read_rows import read_rows
 from bench.errors import UsageError
 
