@@ -8,14 +8,15 @@ an earlier run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 
 from analysis.reconcile.export_file import ExportFile
+from analysis.reconcile.exports import newest_run_note
 from analysis.reconcile.formats.identity import begins, place_of
-from analysis.reconcile.runs import newest_run_note
 from bench.text import plural
 
 _MOST = 2048  # digests that are kept of the rows of a file
@@ -208,3 +209,47 @@ class _Newest:
             self._by_series.setdefault(run.series, []).append(len(self.runs))
         self.runs.append(run)
         self.times.append(1)
+
+
+Period = tuple[datetime, datetime]
+
+
+class Spans:
+    """The charge periods of each kind of charge: when its charges begin, by how long they last.
+
+    They reveal two files with the same usage, by the hour and by the day: an hourly and a daily export of one month
+    have no row in common. Nor have the runs of an export whose rows grow, because the provider writes when use began
+    and how far it got.
+    """
+
+    def __init__(self) -> None:
+        """Of no charge."""
+        self._begins: dict[Hashable, dict[timedelta, list[datetime]]] = {}
+        self._costs: set[tuple[Hashable, Period, Decimal]] = set()
+
+    def add(self, kind: Hashable, period: Period, cost: Decimal) -> None:
+        """Know a charge."""
+        begin, end = period
+        self._costs.add((kind, period, cost))
+        self._begins.setdefault(kind, {}).setdefault(end - begin, []).append(begin)
+
+    def alike(self, kind: Hashable, period: Period, cost: Decimal) -> bool:
+        """Whether a charge is known that says the same, if not of the same account."""
+        return (kind, period, cost) in self._costs
+
+    def otherwise(self, kind: Hashable, period: Period) -> bool:
+        """Whether a charge that is known shares time with this period, and lasts longer or shorter."""
+        begin, end = period
+        return any(
+            known < end and known + length > begin
+            for length, starts in self._begins.get(kind, {}).items()
+            if length != end - begin
+            for known in starts
+        )
+
+    def merge(self, other: Spans) -> None:
+        """Know the charges of the other too."""
+        for kind, lengths in other._begins.items():
+            for length, starts in lengths.items():
+                self._begins.setdefault(kind, {}).setdefault(length, []).extend(starts)
+        self._costs |= other._costs
