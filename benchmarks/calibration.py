@@ -18,9 +18,17 @@ from typing import Any
 import numpy as np
 
 from analysis.stats.intervals import Interval, order_statistics
-from analysis.stats.machines import median_of_type, paired_ratio_of_types, ratio_of_types
+from analysis.stats.machines import (
+    Groups,
+    expanded_percentile,
+    machines_then_runs,
+    median,
+    median_of_type,
+    paired_ratio_of_types,
+    ratio_of_types,
+    replicates,
+)
 from analysis.stats.random_effects import fit
-from analysis.stats.resampling import Groups, expanded_percentile, machines_then_runs, median, replicates
 from bench.host import cores
 
 BETWEEN, WITHIN, RUNS = 0.0117, 0.0034, 8

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.stats.intervals import difference_of_shares, ratio_of_estimates, wilson
-from analysis.stats.success import share, to_first_success
+from analysis.stats.means import share, to_first_success
 from bench.host import cores
 from benchmarks.calibration import BETWEEN, MEDIAN, MOST_HOSTS, RUNS, STORES, WITHIN, Truth, lines
 

@@ -32,8 +32,7 @@ from analysis.stats.machines import (
     ratio_of_types,
     ratio_on_machines,
 )
-from analysis.stats.means import exact_mean, mean_interval
-from analysis.stats.success import Machines, share, to_first_success
+from analysis.stats.means import Machines, exact_mean, mean_interval, share, to_first_success
 from bench.errors import UsageError
 from bench.text import CATEGORIES, UNKNOWN, did_you_mean, one_line, plural, significant
 

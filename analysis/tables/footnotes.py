@@ -13,7 +13,7 @@ from analysis.frames.runs import Clock, counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats.intervals import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM
 from analysis.stats.machines import RESAMPLED_FROM, TYPE_FROM
-from analysis.stats.success import SUCCESS_FROM
+from analysis.stats.means import SUCCESS_FROM
 from bench.record.documents import COUNTED, ONCE, Policy
 from bench.text import CATEGORIES, one_line, plural, significant
 

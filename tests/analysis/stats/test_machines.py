@@ -11,19 +11,17 @@ from scipy import stats
 
 from analysis.stats.intervals import Interval
 from analysis.stats.machines import (
-    median_of_type,
-    paired_ratio_of_types,
-    ratio_of_types,
-    ratio_on_machines,
-)
-from analysis.stats.random_effects import difference, fit
-from analysis.stats.resampling import (
     equal_machines,
     estimate,
     machines_then_runs,
     median,
+    median_of_type,
+    paired_ratio_of_types,
+    ratio_of_types,
+    ratio_on_machines,
     replicates,
 )
+from analysis.stats.random_effects import difference, fit
 from benchmarks.calibration import BETWEEN, MEDIAN, RUNS, WITHIN, band, store
 
 seconds = st.floats(0.01, 1e5)

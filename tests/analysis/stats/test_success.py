@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.stats.intervals import Interval, wilson
-from analysis.stats.success import SUCCESS_FROM, Machines, share, to_first_success
+from analysis.stats.means import SUCCESS_FROM, Machines, share, to_first_success
 from benchmarks.calibration_hits import CASES, Case, store
 
 patient = settings(deadline=None)  # the machine may be at work on something else
