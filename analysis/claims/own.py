@@ -13,8 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from analysis.claims.claim import Verdict, plain_found, verdict_of
-from analysis.claims.own_claim import OwnClaim
+from analysis.claims.claim import OwnClaim, Verdict, plain_found, verdict_of
 from analysis.comparison.qualifications import (
     conditions,
     design,

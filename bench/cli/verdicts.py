@@ -12,9 +12,8 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from analysis.claims.check import as_json, check_claims, claims_table
-from analysis.claims.claim import load_claims
+from analysis.claims.claim import load_claims, read_claims
 from analysis.claims.own import check_own, own_json, own_table
-from analysis.claims.own_claim import read_claims
 from analysis.comparison.compare import (
     METRICS,
     Metric,

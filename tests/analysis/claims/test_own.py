@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from scipy import stats
 
+from analysis.claims.claim import OwnClaim, read_claims
 from analysis.claims.own import OwnCheck, check_own, own_json, own_table
-from analysis.claims.own_claim import OwnClaim, read_claims
 from analysis.frames.runs import runs_frame
 from bench.errors import UsageError
 from bench.lease.machine import MachineOptions, lease_by_options

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from analysis.claims.claim import OwnClaim
 from analysis.claims.own import OwnCheck, check_own
-from analysis.claims.own_claim import OwnClaim
 from analysis.comparison.compare import Metric
 from analysis.frames.runs import runs_frame
 from analysis.published.runs import with_published
