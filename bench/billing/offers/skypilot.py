@@ -1,24 +1,29 @@
 """SkyPilot's catalogue, if SkyPilot is installed: a price for each GPU machine of each cloud that it knows.
 
-It is asked in a process of its own (`skypilot_child`), which takes its seconds of imports and its downloads with
-it when time is up; clouds that had answered by then count.
+It is asked in a process of its own, `python -m bench.billing.offers.skypilot '{"model": "H100"}'`, which takes its
+seconds of imports and its downloads with it when time is up; clouds that had answered by then count. The process prints
+a line of JSON for each cloud, and before them one that lists the clouds.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TextIO
 
-from bench.billing.offers.query import Answer, Failure, Query, known, parse
+from bench.billing.offers.query import Answer, Failure, Query, in_short, known, parse
 from bench.billing.prices import Offer
 from bench.errors import BenchError
 from bench.record.documents import Accelerators
@@ -63,7 +68,7 @@ def answer_stream() -> Iterator[TextIO]:
 def ask(query: Query, until: float) -> Answer:
     """The price of each machine in its cheapest region, or in the one asked for. A cloud may fail by itself."""
     words = {"cloud": query.cloud and query.cloud.casefold(), "model": parse(query.gpu).model if query.gpu else None}
-    child = run_child("bench.billing.offers.skypilot_child", json.dumps(words), until - time.monotonic())
+    child = run_child(__name__, json.dumps(words), until - time.monotonic())
     said = [json.loads(line, parse_float=Decimal) for line in child.stdout.splitlines()]
     if not said:
         if child.returncode < 0:
@@ -112,3 +117,55 @@ def _failures(said: list[dict[str, Any]]) -> Iterator[Failure]:
             alike.setdefault(why.partition(":")[0], []).append((cloud, why))
     for failed in alike.values():
         yield Failure(f"skypilot ({', '.join(cloud for cloud, _ in failed)})", failed[0][1])
+
+
+# What follows is the process that is asked. Machines that one has already: no catalogue prices them.
+_OWN = {"kubernetes", "ssh", "slurm", "vsphere"}
+
+
+def main(words: dict[str, str | None], out: TextIO) -> None:
+    """Print the machines with a GPU of the model (None: any) of one cloud (None: all)."""
+    from sky.catalog import list_accelerators
+    from sky.catalog.common import get_catalog_path
+    from sky.skylet.constants import ALL_CLOUDS
+
+    asked = words["cloud"]
+    clouds = [cloud for cloud in ALL_CLOUDS if cloud not in _OWN and asked in (None, cloud)]
+    model = re.escape(words["model"]) if words["model"] else None
+
+    def look_up(cloud: str) -> dict[str, Any]:
+        try:
+            found = list_accelerators(name_filter=model, clouds=cloud, case_sensitive=False, all_regions=True)
+        except Exception as error:  # whatever breaks one cloud's catalogue, the others go on
+            return {"cloud": cloud, "error": in_short(error)}
+        rows = [_row(info) for infos in found.values() for info in infos if isinstance(info.instance_type, str)]
+        path = Path(get_catalog_path(f"{cloud}/vms.csv"))
+        seen = path.stat().st_mtime if path.exists() else time.time()
+        return {"cloud": cloud, "seen": seen, "rows": rows}
+
+    print(json.dumps({"clouds": clouds}), file=out, flush=True)
+    if clouds:
+        with ThreadPoolExecutor(len(clouds)) as pool:
+            for answer in as_completed(pool.submit(look_up, cloud) for cloud in clouds):
+                print(json.dumps(answer.result()), file=out, flush=True)
+
+
+def _row(info: Any) -> dict[str, Any]:
+    return {
+        "instance_type": info.instance_type,
+        "gpu": info.accelerator_name,
+        "count": str(float(info.accelerator_count)),
+        "price": _text(info.price),
+        "spot_price": _text(info.spot_price),
+        "region": info.region,
+    }
+
+
+def _text(price: float) -> str | None:
+    """As printed, the way the catalogue has it; a double would bring digits of its own."""
+    return None if price is None or math.isnan(price) else str(float(price))
+
+
+if __name__ == "__main__":
+    with answer_stream() as answers:
+        main(json.loads(sys.argv[1]), answers)
