@@ -17,15 +17,19 @@ from bench.errors import RecordError
 from bench.record.base import (
     SCHEMA_VERSION,
     Document,
+    MetricTarget,
     Money,
     Part,
     Phase,
     PhaseName,
     Target,
     Utc,
+    content_of,
     derived_id,
     first_mistake,
+    newest_version,
     time_of,
+    upgraded,
     utc_now,
 )
 from bench.record.lease import (
@@ -88,13 +92,11 @@ from bench.record.run_parts import (
     Ended,
     Fingerprint,
     Machine,
-    MetricTarget,
     PeakMemory,
     Program,
     StepProgress,
     StepSeconds,
 )
-from bench.record.versions import content_of, newest_version, upgraded
 from bench.sealed import CHECKSUM_FIELD, new_id, seal, unaltered
 
 __all__ = [

@@ -10,10 +10,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.record.base import Document, Money, Part, PhaseName, Target, derived_id
+from bench.record.base import Document, MetricTarget, Money, Part, PhaseName, Target, derived_id
 from bench.record.lease import Price, of_machine
 from bench.record.policy import COUNTED, Policy
-from bench.record.run_parts import MetricTarget
 
 
 class CurvePoint(Part):

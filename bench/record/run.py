@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.record.base import Document, Part, Phase, Target, Utc, time_of
-from bench.record.run_parts import Cleanup, Ended, Machine, MetricTarget, PeakMemory, Program, StepProgress
+from bench.record.base import Document, MetricTarget, Part, Phase, Target, Utc, time_of
+from bench.record.run_parts import Cleanup, Ended, Machine, PeakMemory, Program, StepProgress
 
 Status = Literal["completed", "failed", "interrupted"]
 # DIVERGED: the loss was no longer a number.

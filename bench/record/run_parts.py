@@ -58,31 +58,6 @@ class Program(Part):
     task_sha256: str | None = Field(None, description="of the task file of a sweep")
 
 
-class MetricTarget(Part):
-    """The quality to reach: a metric of the program, a direction and a value."""
-
-    metric: str = Field(min_length=1)
-    at_least: float | None
-    at_most: float | None
-
-    @model_validator(mode="after")
-    def _one_direction(self) -> MetricTarget:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("a target is either at least or at most a value")
-        return self
-
-    @property
-    def value(self) -> float:
-        """The value to reach."""
-        value = self.at_least if self.at_least is not None else self.at_most
-        assert value is not None
-        return value
-
-    def reached(self, value: float) -> bool:
-        """Whether `value` is good enough."""
-        return value >= self.value if self.at_least is not None else value <= self.value
-
-
 class StepSeconds(Part):
     """Seconds a step, over `n` stretches that were long enough to be timed."""
 
