@@ -19,7 +19,7 @@ from typing import Any
 from analysis.reconcile.export_file import TIME, ExportFile, form_of, is_manifest, opened, run_of, s3
 from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError, UsageError
-from bench.store.files import walk
+from bench.store import walk
 
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")

@@ -29,11 +29,13 @@ from bench.store.base import (
     read_each,
     read_leases,
 )
+from bench.store.files import LARGEST_RUN, leads_back, unpacked, walk
 from bench.store.folder import FolderStore
 from bench.store.log import read_log, read_log_text
 from bench.store.spool import GivenUp, Spool, SpooledWriter, drain, spool_folder, spools
 
 __all__ = [
+    "LARGEST_RUN",
     "LEASES",
     "ROOT",
     "RUNS",
@@ -50,6 +52,7 @@ __all__ = [
     "counting_collector",
     "drain",
     "is_record_key",
+    "leads_back",
     "lease_edges",
     "open_store",
     "other_content",
@@ -62,6 +65,8 @@ __all__ = [
     "read_log_text",
     "spool_folder",
     "spools",
+    "unpacked",
+    "walk",
 ]
 
 # At least two letters, so that a drive letter is a folder; one slash, since path libraries reduce two to one.

@@ -12,9 +12,8 @@ from tempfile import TemporaryDirectory
 
 from bench.errors import ConflictError, RecordError, StoreError
 from bench.record.documents import AnyDocument, to_bytes
-from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder, write_temporary
 from bench.store.base import ROOT, is_record_key, parse, require_record_key
-from bench.store.files import read_file, walk
+from bench.store.files import create_file, make_folders, read_file, sweep, sync_folder, walk, write_temporary
 
 _SCRATCH, _IDENTITY = ".tmp", ".id"
 _PROBE_BYTES = 64 * 1024  # more than the size of a record

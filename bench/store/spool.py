@@ -21,9 +21,8 @@ from pathlib import Path
 from bench.concurrency import in_threads
 from bench.errors import BenchError, ConflictError, StoreError
 from bench.record.documents import AnyDocument, from_bytes, to_bytes
-from bench.store.atomic_write import create_file, make_folders, sweep, sync_folder
 from bench.store.base import Store
-from bench.store.files import read_file
+from bench.store.files import create_file, make_folders, read_file, sweep, sync_folder
 from bench.store.log import echo as echo_to_log
 from bench.text import plural
 from bench.tracking import tracked

@@ -23,8 +23,7 @@ from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
-from bench.store import ROOT, RUNS, FolderStore, Leases, Store, is_record_key, open_store, parse
-from bench.store.files import leads_back
+from bench.store import ROOT, RUNS, FolderStore, Leases, Store, is_record_key, leads_back, open_store, parse
 from bench.store.lock import file_lock
 from bench.tracking import tracked
 

@@ -21,8 +21,7 @@ from typing import Any
 from bench.errors import BenchError, RecordError, UsageError
 from bench.programs.archive import build
 from bench.record.documents import LEASE_TAG, from_bytes
-from bench.store import RawRecord, is_record_key
-from bench.store.files import LARGEST_RUN
+from bench.store import LARGEST_RUN, RawRecord, is_record_key
 from bench.sweep.place import narrowed_infra, place
 from bench.sweep.provisioning.provisioner import LaunchRequest
 from bench.sweep.task_file import on_gpus
