@@ -14,8 +14,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from analysis.frames.runs import DTYPES, counted, whole_runs
-from bench.billing.estimate import Estimate, lease_cost
-from bench.billing.prices import machine_hourly
+from bench.billing import Estimate, lease_cost, machine_hourly
 from bench.record.documents import OWN, AnyDocument, Bill, BillSource, LeaseClosed, LeaseOpened, Partial, current_bills
 from bench.record.flat import Column
 from bench.text import one_line

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.frames.hosts import one_host
-from bench.billing.prices import train_cost
+from bench.billing import train_cost
 from bench.errors import RecordError
 from bench.record import flat
 from bench.record.documents import (

@@ -16,8 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from analysis.frames.leases import Lease, leases_of, oldest_first, paid_for
-from bench.billing.estimate import Estimate
-from bench.billing.prices import SECONDS_PER_HOUR
+from bench.billing import SECONDS_PER_HOUR, Estimate
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, AnyDocument
 from bench.text import csv_cell, one_line

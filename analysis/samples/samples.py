@@ -17,8 +17,7 @@ import pandas as pd
 
 from analysis.samples.rate import Rate, rate_of
 from analysis.stats.intervals import Interval
-from bench.billing.estimate import lease_cost
-from bench.billing.prices import machine_hourly, train_cost
+from bench.billing import lease_cost, machine_hourly, train_cost
 from bench.record.documents import LeaseClosed, LeaseOpened, Run, run_key
 from bench.store import Store, read_each
 from bench.text import one_line, plural

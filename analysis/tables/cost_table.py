@@ -18,7 +18,7 @@ from analysis.stats.machines import median_of
 from analysis.stats.means import share
 from analysis.tables.estimates import left_out_of, mean_of, success_of
 from analysis.tables.footnotes import run_notes
-from bench.billing.prices import cost_per_success, train_cost
+from bench.billing import cost_per_success, train_cost
 from bench.record.documents import Policy, Published
 from bench.text import CATEGORIES, one_line
 

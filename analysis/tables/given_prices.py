@@ -18,7 +18,7 @@ import pandas as pd
 from analysis.samples.samples import SampleRow
 from analysis.stats.intervals import Interval
 from analysis.tables.cost_table import Row, priced
-from bench.billing.prices import cost_per_success, find_offer, given_price, train_cost
+from bench.billing import cost_per_success, find_offer, given_price, train_cost
 from bench.errors import UsageError
 from bench.record.documents import PricingCategory
 from bench.text import CATEGORIES

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 
 import click
 
-from bench.billing.offers.query import Query, gpu_table
+from bench.billing import Query, catalogue_extract, gpu_table, price_book
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
-from bench.billing.prices import catalogue_extract, price_book
 from bench.cli.parts.common import format_option, to_terminal, with_progress, write
 from bench.errors import UsageError
 from bench.record.documents import Accelerators

@@ -9,7 +9,7 @@ from contextlib import closing
 import click
 
 from bench import variables
-from bench.billing.prices import machine_hourly, train_cost
+from bench.billing import machine_hourly, train_cost
 from bench.cli.parts.common import (
     complete_recipes,
     data_option,

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import variables
-from bench.billing.offers.query import skypilot_name
-from bench.billing.prices import find_offer, given_price
+from bench.billing import find_offer, given_price, skypilot_name
 from bench.concurrency import answers_within
 from bench.errors import UsageError
 from bench.host import boot_id, boot_time, process_time

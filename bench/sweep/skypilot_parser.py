@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple, TextIO
 
-from bench.billing.offers.query import in_short
+from bench.billing import in_short
 from bench.billing.offers.skypilot import answer_stream, installed, run_child
 
 _PATIENCE_S = 60.0

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from bench import variables
-from bench.billing.offers.query import gpu_table
+from bench.billing import gpu_table
 from bench.errors import UsageError
 from bench.recipes import RECIPES, find
 from bench.record.documents import Accelerators

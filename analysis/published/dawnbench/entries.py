@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from bench.billing.prices import train_cost
+from bench.billing import train_cost
 from bench.errors import RecordError, UsageError
 from bench.record.documents import AnyDocument, CurvePoint, Published, Target, derived_id, first_mistake
 from bench.text import one_line

@@ -17,7 +17,7 @@ from typing import Any
 from analysis.frames.runs import runs_and_leases, runs_frame
 from analysis.published.dawnbench.entries import COLUMNS, FOLDER, TARGET
 from analysis.published.files import below, create, tag
-from bench.billing.prices import machine_hourly
+from bench.billing import machine_hourly
 from bench.record.documents import COUNTED, AnyDocument, LeaseOpened, Run, Target, attempt_seconds
 from bench.text import UNKNOWN, one_line, short_name
 

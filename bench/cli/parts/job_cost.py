@@ -13,8 +13,7 @@ from functools import partial
 import click
 
 from bench import variables
-from bench.billing.estimate import Estimate, lease_cost, phase_costs
-from bench.billing.prices import machine_hourly, train_cost
+from bench.billing import Estimate, lease_cost, machine_hourly, phase_costs, train_cost
 from bench.errors import BenchError
 from bench.lease.lease import LeaseHandle
 from bench.lease.machine import preempted

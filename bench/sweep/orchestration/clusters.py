@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.billing.prices import train_cost
+from bench.billing import train_cost
 from bench.errors import BenchError, StoreError
 from bench.record.documents import Run, lease_key, time_of, utc_now
 from bench.store import (

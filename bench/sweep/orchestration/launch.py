@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import variables
-from bench.billing.prices import given_price
+from bench.billing import given_price
 from bench.errors import BenchError, StoreError
 from bench.recipes import find
 from bench.record.documents import LEASE_TAG, LeaseOpened, Price, Run, utc_now

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from bench.billing.prices import machine_hourly, train_cost
+from bench.billing import machine_hourly, train_cost
 from bench.errors import BenchError, RecordError
 from bench.record.documents import (
     LEASE_TAG,

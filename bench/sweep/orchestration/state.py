@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
-from bench.billing.prices import train_cost
+from bench.billing import train_cost
 from bench.record.documents import utc_now
 from bench.sweep.provisioning.failure import NOT_PROVISIONED, Failure
 from bench.sweep.provisioning.provisioner import Instance

@@ -16,8 +16,19 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bench.billing.estimate import BESIDE, BY_RULE, Estimate, PartCost, Usage, lease_cost, phase_costs
-from bench.billing.prices import SECONDS_PER_HOUR, Amount, Offer, train_cost
+from bench.billing import (
+    BESIDE,
+    BY_RULE,
+    SECONDS_PER_HOUR,
+    Amount,
+    Estimate,
+    Offer,
+    PartCost,
+    Usage,
+    lease_cost,
+    phase_costs,
+    train_cost,
+)
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, PhaseName
 from bench.sweep.planning.duration import PROVISION, SETUP, CellTime, Duration, RecipeTime, measured
 from bench.sweep.planning.history import History, ProgramTime, same_gpu

@@ -22,7 +22,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from bench.billing.offers.query import exactly
+from bench.billing import exactly
 from bench.recipes import find
 from bench.sweep.planning.history import History, Sample
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from bench.billing.offers.query import Answer, Query, ranked
-from bench.billing.prices import STALE_AFTER, Offer
+from bench.billing import STALE_AFTER, Answer, Offer, Query, ranked
 from bench.sweep.planning.cost import CURRENCY
 from bench.sweep.spec import Cell
 from bench.sweep.task_file import ResourceRequest, Task

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.billing.offers.query import exactly
+from bench.billing import exactly
 from bench.errors import RecordError
 from bench.recipes import find
 from bench.record.documents import LeaseOpened, PhaseName, recipe_label

@@ -15,10 +15,8 @@ from itertools import chain
 from math import ceil
 from typing import NamedTuple
 
-from bench.billing.estimate import Estimate
-from bench.billing.offers.query import Answer, Failure, Query, ranked
+from bench.billing import Answer, Estimate, Failure, Offer, Query, ranked
 from bench.billing.offers.sources import collect, sources
-from bench.billing.prices import Offer
 from bench.sweep.planning.cost import (
     CellPhase,
     WholeRun,

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from bench.billing.prices import Offer
+from bench.billing import Offer
 from bench.sweep.planning.cost import (
     CURRENCY,
     exact,

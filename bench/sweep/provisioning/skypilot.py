@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bench.billing.offers.query import known
+from bench.billing import known
 from bench.errors import BenchError
 from bench.record.documents import LEASE_TAG, Accelerators
 from bench.store import RawRecord
