@@ -12,7 +12,7 @@ from analysis.claims.claim import RULE, Book, Check, Claim, Metric, Operand, cho
 from analysis.comparison.side import Side, about, by_run, ratio_of, typical
 from analysis.frames.runs import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET, gpu_count
-from analysis.stats.intervals import MEDIAN_FROM
+from analysis.stats import MEDIAN_FROM
 from bench.record.documents import Published
 from bench.text import NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, one_line, significant
 

@@ -27,7 +27,7 @@ from analysis.comparison.qualifications import (
 from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
 from analysis.frames.runs import Clock, clock_of, train_costs
 from analysis.published.trials.importer import is_share
-from analysis.stats.intervals import MEDIAN_FROM, TAIL, Interval, too_few
+from analysis.stats import MEDIAN_FROM, TAIL, Interval, too_few
 from bench.errors import UsageError
 from bench.text import NOT_APPLICABLE, Column, Table, did_you_mean, one_line, significant
 

@@ -23,7 +23,7 @@ from analysis.comparison.qualifications import (
 )
 from analysis.comparison.side import Side, about, select, side_counts, side_line
 from analysis.frames.runs import Clock, clock_of
-from analysis.stats.intervals import LEVEL, POWER, visible_difference
+from analysis.stats import LEVEL, POWER, visible_difference
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy
 from bench.text import Column, Table, escape_markdown, one_line

@@ -25,8 +25,7 @@ from analysis.comparison.side import (
 )
 from analysis.frames.hosts import by_machine
 from analysis.frames.runs import Clock, attempt_costs, train_costs
-from analysis.stats.intervals import Interval, too_few
-from analysis.stats.means import SUCCESS_FROM, difference_of_means, exact_mean
+from analysis.stats import SUCCESS_FROM, Interval, difference_of_means, exact_mean, too_few
 from bench.text import percent, significant
 
 Measure = Literal["ratio B / A", "difference A - B"]

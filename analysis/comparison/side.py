@@ -17,22 +17,24 @@ from numpy.typing import NDArray
 
 from analysis.frames.hosts import by_machine, machine_numbers, machines_of
 from analysis.frames.runs import counted, target_words, whole_runs
-from analysis.stats.intervals import (
+from analysis.stats import (
     TAIL,
+    TYPE_FROM,
     Interval,
+    Machines,
     difference_of_shares,
+    exact_mean,
+    mean_interval,
+    median_of,
     paired_ratio,
+    paired_ratio_of_types,
     ratio_of_estimates,
     ratio_of_medians,
-)
-from analysis.stats.machines import (
-    TYPE_FROM,
-    median_of,
-    paired_ratio_of_types,
     ratio_of_types,
     ratio_on_machines,
+    share,
+    to_first_success,
 )
-from analysis.stats.means import Machines, exact_mean, mean_interval, share, to_first_success
 from bench.errors import UsageError
 from bench.text import CATEGORIES, UNKNOWN, did_you_mean, one_line, plural, significant
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import get_args
 
 from analysis.plots.names import full_names, short_names
-from analysis.stats.intervals import Interval, wilson
+from analysis.stats import Interval, wilson
 from analysis.tables.cost_table import Row
 from bench.record.documents import (
     COUNTED,

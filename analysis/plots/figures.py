@@ -18,7 +18,7 @@ from analysis.plots.draw import (
 from analysis.plots.lease_figure import lease_figure
 from analysis.plots.points import UNPRICED, cannot_be_placed, cost_of, is_what_if, pareto_fronts, time_of
 from analysis.plots.svg import Figure, Key
-from analysis.stats.intervals import Interval
+from analysis.stats import Interval
 from bench.record.documents import LeaseClosed, LeaseOpened, Policy, Run
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, percent, plural, significant, table_of
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from analysis.plots.data import Group, Hits, LeasePhases, Reading
-from analysis.stats.intervals import Interval
+from analysis.stats import Interval
 from bench.record.documents import Run
 from bench.text import UNKNOWN, percent, plural, significant
 

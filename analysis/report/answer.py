@@ -14,9 +14,7 @@ from typing import NamedTuple
 
 from analysis.plots.names import disambiguated
 from analysis.report.report import Report
-from analysis.stats.intervals import LEVEL, MEDIAN_FROM, Interval
-from analysis.stats.machines import TYPE_FROM
-from analysis.stats.means import SUCCESS_FROM
+from analysis.stats import LEVEL, MEDIAN_FROM, SUCCESS_FROM, TYPE_FROM, Interval
 from analysis.tables.cost_table import Row
 from bench.record.documents import Policy
 from bench.text import CATEGORIES, percent, plural, significant

@@ -22,7 +22,7 @@ from analysis.frames.runs import COLUMNS
 from analysis.report.report import Report
 from analysis.report.sample_table import sample_table
 from analysis.report.tables import cost_table, lease_table
-from analysis.stats.intervals import LEVEL
+from analysis.stats import LEVEL
 from analysis.tables.cost_table import Row
 from bench.errors import UsageError
 from bench.store.compact import SCHEMA

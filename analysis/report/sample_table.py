@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from analysis.samples.samples import SampleRow
-from analysis.stats.intervals import LEVEL, Interval
+from analysis.stats import LEVEL, Interval
 from bench.text import CATEGORIES, NOT_APPLICABLE, UNKNOWN, Cell, Column, Table, significant
 
 FOOTNOTES = (

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 from analysis.report.report import Report
-from analysis.stats.intervals import Interval
+from analysis.stats import Interval
 from analysis.tables.cost_table import Row
 from analysis.tables.footnotes import title
 from analysis.tables.lease_table import LeaseRow

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from analysis.stats.intervals import LEVEL, Interval
+from analysis.stats import LEVEL, Interval
 from bench.record.documents import Run, StepProgress
 
 FEWEST_STEPS = 30

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.samples.rate import Rate, rate_of
-from analysis.stats.intervals import Interval
+from analysis.stats import Interval
 from bench.billing import lease_cost, machine_hourly, train_cost
 from bench.record.documents import LeaseClosed, LeaseOpened, Run, run_key
 from bench.store import Store, read_each

@@ -13,9 +13,7 @@ import pandas as pd
 from analysis.frames.hosts import by_machine, machine_numbers, machines_of
 from analysis.frames.runs import attempt_costs, clock_of, counted, whole_runs
 from analysis.published.dawnbench import entries as dawnbench
-from analysis.stats.intervals import Interval
-from analysis.stats.machines import median_of
-from analysis.stats.means import share
+from analysis.stats import Interval, median_of, share
 from analysis.tables.estimates import left_out_of, mean_of, success_of
 from analysis.tables.footnotes import run_notes
 from bench.billing import cost_per_success, train_cost

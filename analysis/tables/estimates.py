@@ -7,8 +7,7 @@ import pandas as pd
 
 from analysis.frames.hosts import by_machine, machine_numbers
 from analysis.frames.runs import Clock
-from analysis.stats.intervals import Interval
-from analysis.stats.means import exact_mean, mean_interval, to_first_success
+from analysis.stats import Interval, exact_mean, mean_interval, to_first_success
 
 
 def success_of(runs: pd.DataFrame, clock: Clock) -> tuple[float | None, Interval | None]:

@@ -11,9 +11,7 @@ import pandas as pd
 
 from analysis.frames.runs import Clock, counted
 from analysis.published.dawnbench import entries as dawnbench
-from analysis.stats.intervals import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM
-from analysis.stats.machines import RESAMPLED_FROM, TYPE_FROM
-from analysis.stats.means import SUCCESS_FROM
+from analysis.stats import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM, RESAMPLED_FROM, SUCCESS_FROM, TYPE_FROM
 from bench.record.documents import COUNTED, ONCE, Policy
 from bench.text import CATEGORIES, one_line, plural, significant
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 import pandas as pd
 
 from analysis.samples.samples import SampleRow
-from analysis.stats.intervals import Interval
+from analysis.stats import Interval
 from analysis.tables.cost_table import Row, priced
 from bench.billing import cost_per_success, find_offer, given_price, train_cost
 from bench.errors import UsageError

@@ -14,8 +14,7 @@ import pandas as pd
 from analysis.frames.hosts import machine_numbers
 from analysis.frames.leases import PHASES
 from analysis.frames.runs import counted, target_words, whole_runs
-from analysis.stats.intervals import Interval
-from analysis.stats.means import to_first_success
+from analysis.stats import Interval, to_first_success
 from bench.billing import Estimate, lease_cost_per_success
 from bench.record.documents import OWN
 from bench.text import CATEGORIES, one_line, plural
