@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from analysis.frames.leases import NEAR, Lease
 from analysis.reconcile.export_file import ExportFile
-from analysis.reconcile.formats.charge import ChargeRow, Preview, Row, RowError
+from analysis.reconcile.formats import ChargeRow, Preview, Row, RowError
 from analysis.reconcile.formats.identity import coarse_of, digest_of, place_of
 from analysis.reconcile.overlap import Covered, Run, Spans, runs_that_count
 from bench.record.documents import LEASE_TAG, BillSource, JoinedBy

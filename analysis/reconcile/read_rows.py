@@ -18,9 +18,8 @@ from itertools import chain, islice
 from typing import IO, Any
 
 from analysis.reconcile.export_file import opened, unpacked
-from analysis.reconcile.formats import complaint, format_of
+from analysis.reconcile.formats import Format, Row, RowError, complaint, format_of, is_lease_tag
 from analysis.reconcile.formats.cells import blank, column
-from analysis.reconcile.formats.charge import Format, Row, RowError, is_lease_tag
 from analysis.reconcile.spelling import repairs_of
 from bench.errors import BenchError, UsageError
 

@@ -12,9 +12,7 @@ from typing import get_args
 from analysis.frames.leases import NEAR, Lease, Reconciliation, leases_of, of_one_source, reconcile, rented
 from analysis.reconcile.export_file import ExportFile
 from analysis.reconcile.exports import export_files
-from analysis.reconcile.formats.aws import daily_charges
-from analysis.reconcile.formats.charge import ChargeRow, Row, RowError
-from analysis.reconcile.formats.runpod import hourly_charges
+from analysis.reconcile.formats import ChargeRow, Row, RowError, aws, runpod
 from analysis.reconcile.match import Matched, MatchResult, match
 from analysis.reconcile.read_rows import read_rows
 from bench.errors import BenchError
@@ -54,7 +52,7 @@ def from_cost_explorer(since: date | None, store: Store) -> ReconcileResult:
     rows: Iterable[Row] = ()
     if leases:
         tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-        rows = daily_charges(since or _first(leases).date(), tomorrow)
+        rows = aws.daily_charges(since or _first(leases).date(), tomorrow)
     return _reconciled(_match_answer("cost-explorer", rows, leases), documents, errors, store)
 
 
@@ -65,7 +63,7 @@ def from_runpod(since: date | None, store: Store) -> ReconcileResult:
     rows: Iterable[Row] = ()
     if leases:
         begin = datetime.combine(since, time(), UTC) if since else _first(leases) - timedelta(hours=1)
-        rows = hourly_charges(begin, datetime.now(UTC))
+        rows = runpod.hourly_charges(begin, datetime.now(UTC))
     return _reconciled(_match_answer("runpod", rows, leases), documents, errors, store)
 
 

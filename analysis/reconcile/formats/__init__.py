@@ -10,8 +10,24 @@ from collections.abc import Iterable
 
 from analysis.reconcile.formats import aws, azure, focus, runpod
 from analysis.reconcile.formats.cells import column
-from analysis.reconcile.formats.charge import Format
+from analysis.reconcile.formats.charge import ChargeRow, Format, Preview, Row, RowError, is_lease_tag
 from bench.record.documents import BillSource
+
+__all__ = [
+    "FILES",
+    "FORMATS",
+    "ChargeRow",
+    "Format",
+    "Preview",
+    "Row",
+    "RowError",
+    "aws",
+    "complaint",
+    "format_of",
+    "is_lease_tag",
+    "missing",
+    "runpod",
+]
 
 FORMATS: dict[BillSource, Format] = {
     "focus": focus.Focus(),

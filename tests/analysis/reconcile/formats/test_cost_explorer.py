@@ -112,7 +112,7 @@ def test_what_cannot_be_read_of_an_answer_is_named_and_skipped(explorer: Seed, s
 def test_a_store_without_a_lease_on_aws_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FolderStore(str(tmp_path))
     store.check_writable()
-    monkeypatch.setattr("analysis.reconcile.reconcile.daily_charges", lambda *_: pytest.fail("a request is $0.01"))
+    monkeypatch.setattr("analysis.reconcile.formats.aws.daily_charges", lambda *_: pytest.fail("a request is $0.01"))
     assert from_cost_explorer(None, store).reconciliations == []
 
 
