@@ -18,8 +18,7 @@ from bench.errors import BenchError, StoreError, UsageError
 from bench.store import Collected, Store, counting_collector, open_store, read_log, unpacked
 from bench.sweep.orchestration.clusters import collect_records, end, open_clusters, rows, select, store_for
 from bench.sweep.orchestration.progress import span
-from bench.sweep.provisioning.failure import failure_of_error
-from bench.sweep.provisioning.provisioner import ClusterStatus
+from bench.sweep.provisioning import ClusterStatus, failure_of_error
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 from bench.sweep.spec import load
 from bench.sweep.yaml_file import is_file

@@ -35,7 +35,7 @@ from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
 from bench.sweep.planning.history import read_history, usual_folders
 from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
 from bench.sweep.planning.render import render
-from bench.sweep.provisioning.failure import plain
+from bench.sweep.provisioning import plain
 from bench.sweep.provisioning.skypilot import SkyPilot, quietly
 from bench.sweep.spec import Sweep, load
 from bench.text import duration

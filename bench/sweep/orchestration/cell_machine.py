@@ -15,13 +15,15 @@ from bench.sweep.orchestration.launch import RunIndex, given_price_of, refuse_ex
 from bench.sweep.orchestration.leases import LeasedMachine, close_lease, open_lease
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.state import CellState, Stage, StopSignal, SweepStopped
-from bench.sweep.provisioning.failure import MachineEnd, error_line, failure_of_error
-from bench.sweep.provisioning.provisioner import (
+from bench.sweep.provisioning import (
     ClusterStatus,
     ForeignMachineError,
     Instance,
     LaunchRequest,
+    MachineEnd,
     Uptime,
+    error_line,
+    failure_of_error,
 )
 from bench.sweep.spec import SWEEP_TAG, Sweep
 

@@ -14,8 +14,17 @@ from bench.sweep.orchestration.cell_machine import CellMachine
 from bench.sweep.orchestration.launch import finished_runs, machine_environment
 from bench.sweep.orchestration.limited import Limited
 from bench.sweep.orchestration.state import Stage, SweepStopped
-from bench.sweep.provisioning.failure import Failure, error_line, failure_of_error, failure_of_job, machine_end
-from bench.sweep.provisioning.provisioner import OWN_CLUSTERS, ClusterStatus, Instance, Job
+from bench.sweep.provisioning import (
+    OWN_CLUSTERS,
+    ClusterStatus,
+    Failure,
+    Instance,
+    Job,
+    error_line,
+    failure_of_error,
+    failure_of_job,
+    machine_end,
+)
 from bench.text import plural
 
 _KEY = re.compile(r"v1/runs/\d{4}/\d\d/\d\d/[0-9a-f-]{36}\.json")

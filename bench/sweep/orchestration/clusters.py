@@ -27,8 +27,7 @@ from bench.store import (
     read_log_text,
 )
 from bench.sweep.orchestration.leases import LeasedMachine, close_lease
-from bench.sweep.provisioning.failure import error_line
-from bench.sweep.provisioning.provisioner import ClusterStatus, Instance, Provisioner, Uptime, store_of, sweep_of
+from bench.sweep.provisioning import ClusterStatus, Instance, Provisioner, Uptime, error_line, store_of, sweep_of
 from bench.sweep.spec import CLUSTER_PREFIX, SWEEP_TAG, cluster_of
 
 _UP, _STOPPED = "UP", "STOPPED"

@@ -20,7 +20,7 @@ from bench.recipes import find
 from bench.record.documents import LEASE_TAG, LeaseOpened, Price, Run, utc_now
 from bench.store import LEASES, RUNS, Store, read_each
 from bench.sweep.orchestration.state import CellState
-from bench.sweep.provisioning.provisioner import Instance, LaunchRequest
+from bench.sweep.provisioning import Instance, LaunchRequest
 from bench.sweep.spec import SWEEP_TAG, Cell, Sweep
 from bench.sweep.task_file import envs_of, task_of
 

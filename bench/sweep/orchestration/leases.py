@@ -26,7 +26,7 @@ from bench.store import LEASES, Store, read_each
 from bench.sweep.orchestration.launch import RunIndex, keys_of
 from bench.sweep.orchestration.limited import Limited
 from bench.sweep.orchestration.state import Budget
-from bench.sweep.provisioning.provisioner import Instance, Uptime
+from bench.sweep.provisioning import Instance, Uptime
 from bench.sweep.spec import SWEEP_TAG, cluster_of
 from bench.text import plural
 

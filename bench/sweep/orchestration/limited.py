@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponent
 from bench.errors import BenchError
 from bench.store import DamagedLine, RawRecord, read_log_text
 from bench.sweep.orchestration.state import StopSignal, SweepStopped
-from bench.sweep.provisioning.provisioner import (
+from bench.sweep.provisioning import (
     ClusterStatus,
     Instance,
     Job,

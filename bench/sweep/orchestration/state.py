@@ -12,8 +12,7 @@ from enum import Enum
 
 from bench.billing import train_cost
 from bench.record.documents import utc_now
-from bench.sweep.provisioning.failure import NOT_PROVISIONED, Failure
-from bench.sweep.provisioning.provisioner import Instance
+from bench.sweep.provisioning import NOT_PROVISIONED, Failure, Instance
 from bench.sweep.spec import Cell
 
 

@@ -25,7 +25,7 @@ from bench.sweep.orchestration.leases import EarlierLeases
 from bench.sweep.orchestration.limited import Limited, Patience
 from bench.sweep.orchestration.progress import Lines
 from bench.sweep.orchestration.state import Budget, CellState, Stage, StopReason, StopSignal
-from bench.sweep.provisioning.provisioner import (
+from bench.sweep.provisioning import (
     ClusterStatus,
     LaunchRequest,
     Provisioner,
