@@ -11,7 +11,7 @@ import click
 
 from bench.cli.parts.common import data_option, format_option, machine_options, store_option, with_progress
 from bench.doctor import PROBES, PURPOSES, Context, Finding, Purpose, findings
-from bench.lease.machine import MachineOptions
+from bench.lease import MachineOptions
 from bench.text import one_line
 
 _COLOURS = {"ok": "green", "note": "yellow", "fails": "red"}

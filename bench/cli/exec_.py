@@ -18,8 +18,7 @@ from bench.cli.parts.common import (
 )
 from bench.cli.parts.job_cost import lease_cost_shown, lease_hourly, lease_part, run_cost_text
 from bench.errors import UsageError
-from bench.lease.lease import acquire_lease
-from bench.lease.machine import MachineOptions
+from bench.lease import MachineOptions, acquire_lease
 from bench.measure.program import ProgramRequest, measure_program, outcome
 from bench.programs.job import GRACE_S, Job, Target, parse_target
 from bench.programs.nodes import node_of

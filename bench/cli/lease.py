@@ -10,8 +10,7 @@ import click
 
 from bench.cli.parts.common import complete_recipes, machine_options, parsed_time, store_option
 from bench.cli.parts.job_cost import forecast_lines, job_forecast
-from bench.lease.lease import close_lease, launch_of
-from bench.lease.machine import MachineOptions, describe, find_machine, lease_start
+from bench.lease import MachineOptions, close_lease, describe, find_machine, launch_of, lease_start
 from bench.recipes import find
 from bench.record.documents import utc_now
 from bench.store import open_store

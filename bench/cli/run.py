@@ -22,8 +22,7 @@ from bench.cli.parts.common import (
     store_option,
 )
 from bench.cli.parts.job_cost import lease_cost_shown, lease_part
-from bench.lease.lease import acquire_lease, series_of
-from bench.lease.machine import MachineOptions, lease_by_options
+from bench.lease import MachineOptions, acquire_lease, lease_by_options, series_of
 from bench.measure.progress import Progress
 from bench.measure.session import Request, measure, prepare_device
 from bench.recipes import find, not_recipes

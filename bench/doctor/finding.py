@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from bench.lease.machine import MachineOptions
+from bench.lease import MachineOptions
 
 # What is to be done here: `bench run` and `bench estimate`, `bench exec`, reading records, renting machines.
 Purpose = Literal["run", "exec", "report", "sweep"]

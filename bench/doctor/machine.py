@@ -22,8 +22,7 @@ import bench
 from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, UsageError
 from bench.host import DRIVER_REMEDY, cores, free_memory, nvidia_driver, nvidia_on_bus
-from bench.lease.lease import launch_of
-from bench.lease.machine import describe, find_machine, lease_start
+from bench.lease import describe, find_machine, launch_of, lease_start
 from bench.measure.gpu import Gpu
 from bench.record.documents import OWN
 from bench.store import FolderStore, open_store

@@ -214,7 +214,7 @@ def machine_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_machine(
         *words: Any, instance: str | None, spot: bool, price_per_hour: str | None, currency: str | None, **more: Any
     ) -> None:
-        from bench.lease.machine import MachineOptions  # not for --help
+        from bench.lease import MachineOptions  # not for --help
 
         command(*words, machine=MachineOptions(instance, price_per_hour, currency, spot), **more)
 

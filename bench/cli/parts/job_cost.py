@@ -15,8 +15,7 @@ import click
 from bench import variables
 from bench.billing import Estimate, lease_cost, machine_hourly, phase_costs, train_cost
 from bench.errors import BenchError
-from bench.lease.lease import LeaseHandle
-from bench.lease.machine import preempted
+from bench.lease import LeaseHandle, preempted
 from bench.measure.recording import LeasePart
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Run, lease_key, utc_now
 from bench.store import Store
