@@ -19,12 +19,11 @@ from bench.record.documents import ExecutionPath
 from bench.training.augment import Augmented, normalise
 from bench.training.data import Cifar10
 from bench.training.device import Compute
-from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy
+from bench.training.evaluate import EVALUATION_BATCH, PLAIN, View, accuracy, unchanged
 from bench.training.events import Events, Silent, is_out_of_memory
 from bench.training.layers import Whitening
 from bench.training.optimisers import Optimiser
 from bench.training.paths.way import Timer, Way, agreeing, candidates, compare, failing
-from bench.training.weights import unchanged
 
 B = TypeVar("B", bound=Augmented)
 

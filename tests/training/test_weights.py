@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from torch import Tensor, nn
 
 from bench.measure.recorder import explain
-from bench.training.weights import WeightsChangedError, unchanged
+from bench.training.evaluate import WeightsChangedError, unchanged
 
 
 def in_order(module: nn.Module, order: torch.memory_format = torch.channels_last) -> nn.Module:
