@@ -7,9 +7,8 @@ import re
 
 from bench.programs.job import Job, Target
 from bench.programs.running.runner import Outcome
-from bench.programs.watching.namesakes import are_namesakes
 from bench.programs.watching.track import Track
-from bench.programs.watching.watch import Watch
+from bench.programs.watching.watch import Watch, are_namesakes
 
 # What a program may call its phases; another name stands for no phase.
 PHASES = ("setup", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate", "upload", "idle")

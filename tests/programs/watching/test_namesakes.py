@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.programs.watching.namesakes import FEW, Namesakes, are_namesakes
+from bench.programs.watching.watch import FEW, Namesakes, are_namesakes
 
 
 def noticed(metric: str, *shown: str) -> list[str]:
