@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.programs.progress import TIMES, Fields, Point, Source, Watched, as_number, flat
-from bench.programs.reading.counts import counts_before
 from bench.programs.reading.finder import Tail
-from bench.programs.reading.scope import part_before, part_of_object, within
+from bench.programs.reading.line import counts_before, part_before, part_of_object, within
 
 _BEGINNING = re.compile(r'\{\s*"')
 # What stands before an object: a logger's words.

@@ -15,9 +15,18 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 from bench.programs.progress import NUMBER, Fields, Pairs, Point, Source, Watched, as_number, kind_of
-from bench.programs.reading.counts import counts_of, likely_counts, numbered, without_counts
 from bench.programs.reading.keras import Bar, Bars, bar_of, begins_epoch
-from bench.programs.reading.scope import is_result, message, part_of, sections, within
+from bench.programs.reading.line import (
+    counts_of,
+    is_result,
+    likely_counts,
+    message,
+    numbered,
+    part_of,
+    sections,
+    within,
+    without_counts,
+)
 
 # Lines of progress are short; the rest of a longer one is not worth its time.
 _LONGEST, _FIRST_WORD = 2048, 40

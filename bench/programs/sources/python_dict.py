@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 
 from bench.programs.progress import NUMBER, Fields, Point, Source, Watched
-from bench.programs.reading.counts import counts_before
-from bench.programs.reading.scope import part_before, part_of_object, within
+from bench.programs.reading.line import counts_before, part_before, part_of_object, within
 
 _LONGEST, _LONGEST_PREFIX = 8192, 200
 # Also as numpy and torch show their numbers: np.float64(1.25), tensor(1.25), tensor(1.25, device='cuda:0').

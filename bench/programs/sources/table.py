@@ -15,7 +15,7 @@ import re
 from typing import NamedTuple
 
 from bench.programs.progress import Fields, Point, Source, Watched, as_number, kind_of
-from bench.programs.reading.scope import part_of_object, within
+from bench.programs.reading.line import part_of_object, within
 
 _LONGEST, _MOST_COLUMNS = 2048, 60
 _STROKES = re.compile("[│┃║]")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.programs.progress import Point, Source, Watched
+from bench.programs.reading.line import is_result
 from bench.programs.reading.output import Lines, lines_of, without_ansi
-from bench.programs.reading.scope import is_result
 from bench.programs.sources import open_sources
 from bench.programs.watching.track import Track, are_mixed
 from bench.programs.watching.watch import ASKED_FOR, Watch, shows_enough

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.programs.progress import Source, Watched
-from bench.programs.reading.counts import counts_of
+from bench.programs.reading.line import counts_of
 from bench.programs.sources import open_sources
 from bench.programs.sources.key_value import KeyValue
 

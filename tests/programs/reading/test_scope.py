@@ -3,7 +3,7 @@
 import pytest
 
 from bench.programs.progress import Watched
-from bench.programs.reading.scope import message, part_of
+from bench.programs.reading.line import message, part_of
 from bench.programs.sources.key_value import KeyValue
 
 
