@@ -12,7 +12,7 @@ import click
 
 from bench.cli.parts.common import format_option, metric_option, output_option, write
 from bench.errors import DataError, UsageError
-from bench.programs.sources.regex import BadPattern
+from bench.programs.job import BadPattern
 from bench.programs.watching.log import LogReading, Reading, Values, read_log
 from bench.text import UNKNOWN, one_line, plural, table_of
 

@@ -19,12 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.programs.document import line_of, machine_of, run_document
-from bench.programs.job import GRACE_S, Job, Target, parse_target
+from bench.programs.job import GRACE_S, Job, Target, parse_target, patterns_of
 from bench.programs.measurement import check, measure
 from bench.programs.nodes import Head, NodesApart, node_of
 from bench.programs.running.follower import FAILED, INTERRUPTED, USAGE, follow_or_say
 from bench.programs.running.process import CannotStart
-from bench.programs.sources.regex import patterns_of
 from bench.sealed import new_id
 
 # What the numbers may be; a record with others would be refused at home, when its run is over.

@@ -1,10 +1,10 @@
-"""What to run, the target to reach, and when to stop."""
+"""What to run, the target to reach, what to look for in the output, and when to stop."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -41,6 +41,35 @@ def parse_target(text: str) -> Target:
     if not math.isfinite(value):
         raise ValueError(f"{text!r}: {match['value']!r} is not a number; write it as the program shows it, 0.94 or 94")
     return Target("_".join(match["metric"].split()), **{"at_least" if match["sign"] == ">=" else "at_most": value})
+
+
+class BadPattern(ValueError):  # noqa: N818 -- a mistake of the user's, told in a line
+    """An expression that finds no number: it has no name, no group, or is none."""
+
+
+def patterns_of(words: Iterable[str]) -> dict[str, str]:
+    """The expressions by name that `words` give, each NAME=REGEX. Raises BadPattern for one that is not."""
+    patterns = {}
+    for word in words:
+        name, _, expression = word.partition("=")
+        if not name.strip() or not expression:
+            raise BadPattern(f"{word!r} is not NAME=REGEX, such as loss='loss is (\\S+)'")
+        patterns[name.strip()] = expression
+    return patterns
+
+
+def compiled(name: str, expression: str) -> tuple[re.Pattern[str], str | int]:
+    """The expression of the metric `name`, and which of its groups is the number. Raises BadPattern."""
+    try:
+        pattern = re.compile(expression)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise BadPattern(f"--metric {name}: {expression!r} is not a regular expression ({error})") from None
+    if not pattern.groups:
+        raise BadPattern(
+            f"--metric {name}: {expression!r} has no group; put parentheses around the number, "
+            rf"as in {name}='{name} is (\S+)'"
+        )
+    return pattern, "value" if "value" in pattern.groupindex else 1
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.programs.checkout import commit_of
-from bench.programs.job import Job
+from bench.programs.job import Job, compiled
 from bench.programs.judgement import PHASES, UNNAMED, contradiction, judge, warnings
 from bench.programs.nodes import Head
 from bench.programs.progress import Watched
@@ -26,7 +26,6 @@ from bench.programs.redaction import Redaction
 from bench.programs.running.process import find_program, instant
 from bench.programs.running.runner import Outcome, run
 from bench.programs.sources import open_sources
-from bench.programs.sources.regex import compiled
 from bench.programs.watching.watch import Watch
 
 EVENTS = "BENCH_EVENTS"

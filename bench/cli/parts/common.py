@@ -133,7 +133,7 @@ device_option = click.option(
 
 
 def _patterns(words: tuple[str, ...]) -> dict[str, str]:
-    from bench.programs.sources.regex import patterns_of  # not for those who have no such option
+    from bench.programs.job import patterns_of  # not for those who have no such option
 
     return patterns_of(words)
 

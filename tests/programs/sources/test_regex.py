@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.programs.job import BadPattern, patterns_of
 from bench.programs.progress import Point, Watched
-from bench.programs.sources.regex import BadPattern, Regex, patterns_of
+from bench.programs.sources.regex import Regex
 from tests.support.progress_forms import LineForm, Shown
 from tests.support.source_questions import LineQuestions
 
