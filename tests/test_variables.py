@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import bench.variables
-from bench.programs.job import SEED
+from bench.programs.job import PORT_VARIABLE, SEED
 from bench.programs.measurement import EVENTS
-from bench.programs.nodes import PORT_VARIABLE
 from bench.variables import ACCELERATORS, LEASE_STARTED, LEASE_TAGS, VARIABLES
 
 ROOT = Path(__file__).parents[1]

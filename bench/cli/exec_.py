@@ -20,8 +20,7 @@ from bench.cli.parts.job_cost import lease_cost_shown, lease_hourly, lease_part,
 from bench.errors import UsageError
 from bench.lease import MachineOptions, acquire_lease
 from bench.measure.program import ProgramRequest, measure_program, outcome
-from bench.programs.job import GRACE_S, Job, Target, parse_target
-from bench.programs.nodes import node_of
+from bench.programs.job import GRACE_S, Job, Target, node_of, parse_target
 from bench.programs.running.follower import follow_or_say
 from bench.record.documents import Run
 from bench.store import open_store

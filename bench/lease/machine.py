@@ -23,7 +23,7 @@ from bench.concurrency import answers_within
 from bench.errors import UsageError
 from bench.host import boot_id, boot_time, process_time
 from bench.lease.metadata import PROVIDERS, Machine, Provider, json_object, text_of, valid_name
-from bench.programs.nodes import node_of
+from bench.programs.job import node_of
 from bench.record.documents import (
     LEASE_TAG,
     OWN,

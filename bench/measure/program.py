@@ -17,9 +17,8 @@ from bench.measure.gpu import Gpu, Meter
 from bench.measure.recording import Interrupts, LeasePart, Runs, recorded
 from bench.programs.document import hardware_of, measured_fields
 from bench.programs.host import visible_gpus
-from bench.programs.job import BadPattern, Job
+from bench.programs.job import BadPattern, Head, Job, Node, NodesApart
 from bench.programs.measurement import check, measure
-from bench.programs.nodes import Head, Node, NodesApart
 from bench.programs.running.process import CannotStart
 from bench.record.documents import Device, Environment, Machine, Run, Series, new_id, policy_seconds
 from bench.store import Store

@@ -19,9 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.programs.document import line_of, machine_of, run_document
-from bench.programs.job import GRACE_S, Job, Target, parse_target, patterns_of
+from bench.programs.job import GRACE_S, Head, Job, NodesApart, Target, node_of, parse_target, patterns_of
 from bench.programs.measurement import check, measure
-from bench.programs.nodes import Head, NodesApart, node_of
 from bench.programs.running.follower import FAILED, INTERRUPTED, USAGE, follow_or_say
 from bench.programs.running.process import CannotStart
 from bench.sealed import new_id

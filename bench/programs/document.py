@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import __version__
 from bench.programs.host import Gpu, cores, cpu_name, gpu_ids, host_id, visible_gpus
-from bench.programs.nodes import Node, node_of
+from bench.programs.job import Node, node_of
 from bench.sealed import new_id, record_line, seal
 
 _SCHEMA_VERSION = 3

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.programs.checkout import commit_of
-from bench.programs.job import Job, compiled
+from bench.programs.job import Head, Job, compiled
 from bench.programs.judgement import PHASES, UNNAMED, contradiction, judge, warnings
-from bench.programs.nodes import Head
 from bench.programs.progress import Watched
 from bench.programs.redaction import Redaction
 from bench.programs.running.process import find_program, instant

@@ -16,8 +16,7 @@ from bench.measure import program
 from bench.measure.gpu import Gpu
 from bench.measure.program import ProgramRequest, program_runs
 from bench.measure.recording import Interrupts
-from bench.programs.job import Job
-from bench.programs.nodes import Node
+from bench.programs.job import Job, Node
 
 
 class Metered:

@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from bench.programs.archive import build
-from bench.programs.job import Job
+from bench.programs.job import Head, Job, Node, NodesApart, node_of
 from bench.programs.measurement import measure
-from bench.programs.nodes import Head, Node, NodesApart, node_of
 from bench.programs.running.follower import follow
 from tests.support.ports import free_port
 
@@ -72,7 +71,7 @@ def test_what_skypilot_says_of_a_node(environ: dict[str, str], node: Node | None
 def follower(folder: Path, port: int, *words: str, grace: float = 5) -> subprocess.Popen[bytes]:
     """A second node, in a process of its own."""
     code = (
-        "import os, sys; from bench.programs.job import Job; from bench.programs.nodes import node_of\n"
+        "import os, sys; from bench.programs.job import Job; from bench.programs.job import node_of\n"
         "from bench.programs.running.follower import follow\n"
         f"job = Job(({sys.executable!r}, '-c', {PROGRAM!r}, *sys.argv[1:]), grace={grace})\n"
         f"sys.exit(follow(node_of(os.environ), job, os.environ, 30))"

@@ -11,8 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 
-from bench.programs.job import Job
-from bench.programs.nodes import (
+from bench.programs.job import (
     AGAIN_S,
     BEGIN,
     BROKE,
@@ -22,6 +21,7 @@ from bench.programs.nodes import (
     OVER,
     PATIENCE_S,
     STOP,
+    Job,
     Node,
     NodesApart,
 )
