@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.sweep.planning.duration import Peak, peak
+from bench.sweep.planning.peaks import Peak, peak
 from benchmarks.gpu_traffic import Traffic, traffic
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.store import open_store
-from bench.sweep.planning.history import read_history
+from bench.sweep.planning.duration import read_history
 from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.spec import load

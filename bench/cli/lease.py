@@ -14,7 +14,7 @@ from bench.lease import MachineOptions, close_lease, describe, find_machine, lau
 from bench.recipes import find
 from bench.record.documents import utc_now
 from bench.store import open_store
-from bench.sweep.planning.history import read_history, usual_folders
+from bench.sweep.planning.duration import read_history, usual_folders
 from bench.variables import IDLE_MINUTES
 
 

@@ -32,7 +32,7 @@ from bench.store.lock import locked
 from bench.sweep.orchestration.progress import Lines, cell_line, span
 from bench.sweep.orchestration.state import Budget, CellState, Stage
 from bench.sweep.orchestration.sweep_runner import SweepResult, SweepRunner
-from bench.sweep.planning.history import read_history, usual_folders
+from bench.sweep.planning.duration import read_history, usual_folders
 from bench.sweep.planning.plan import Plan, ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.provisioning import plain

@@ -19,7 +19,7 @@ import pytest
 from bench.billing.offers.query import exactly
 from bench.billing.prices import Offer, catalogue_extract, find_offer
 from bench.record.documents import Accelerators
-from bench.sweep.planning.duration import peak
+from bench.sweep.planning.peaks import peak
 
 LINES = files("bench.billing").joinpath("catalogue.csv").read_text(encoding="utf-8").splitlines()
 ROWS = list(csv.DictReader((line for line in LINES if not line.startswith("#")), strict=True))

@@ -13,8 +13,7 @@ from click.testing import CliRunner
 from bench.cli import cli
 from bench.cli.parts.job_cost import cost_table
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Price
-from bench.sweep.planning.duration import START, time_of_run
-from bench.sweep.planning.history import History
+from bench.sweep.planning.duration import START, History, time_of_run
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from bench.cli import cli
 from bench.errors import RecordError, UsageError
 from bench.record.documents import Device
 from bench.store import FolderStore
-from bench.sweep.planning.history import History
+from bench.sweep.planning.duration import History
 from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.planning.render import render
 from bench.sweep.spec import Sweep

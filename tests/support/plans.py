@@ -11,7 +11,7 @@ from typing import Any
 from bench.billing.offers.query import Answer, Failure, Query
 from bench.billing.prices import Offer
 from bench.record.documents import Accelerators
-from bench.sweep.planning.history import History
+from bench.sweep.planning.duration import History
 from bench.sweep.planning.plan import Plan, plan_sweep
 from bench.sweep.spec import Sweep
 

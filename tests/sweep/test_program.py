@@ -15,7 +15,7 @@ from bench.record.documents import Run, new_id
 from bench.store import FolderStore, counting_collector, read_all, read_log
 from bench.sweep.orchestration.launch import finished_runs, launch_request
 from bench.sweep.orchestration.state import CellState
-from bench.sweep.planning.history import History
+from bench.sweep.planning.duration import History
 from bench.sweep.planning.plan import plan_sweep
 from bench.sweep.provisioning.jobs import ARCHIVE, run_config, setup_config, task_config
 from bench.sweep.spec import Sweep, load

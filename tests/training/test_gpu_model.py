@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.recipes import RECIPES
-from bench.sweep.planning.duration import Peak
+from bench.sweep.planning.peaks import Peak
 from benchmarks.gpu_model import (
     ARITHMETIC,
     FUSED,

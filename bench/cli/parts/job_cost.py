@@ -19,8 +19,7 @@ from bench.lease import LeaseHandle, preempted
 from bench.measure.recording import LeasePart
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, Run, lease_key, utc_now
 from bench.store import Store
-from bench.sweep.planning.duration import CellTime, Duration, time_of_cell
-from bench.sweep.planning.history import History
+from bench.sweep.planning.duration import CellTime, Duration, History, time_of_cell
 from bench.text import UNKNOWN, plural, significant, table_of
 
 

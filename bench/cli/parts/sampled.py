@@ -14,7 +14,7 @@ from analysis.samples.samples import sample_rows, sampled_programs
 from bench.errors import UsageError
 from bench.record.documents import Run, run_key
 from bench.store import Store, open_store, read_each, read_leases
-from bench.sweep.planning.history import ProgramTime, Sample
+from bench.sweep.planning.duration import ProgramTime, Sample
 
 
 def sampled_table(names: Collection[str], store: str, total_steps: int | None) -> tuple[str, set[str]]:

@@ -30,8 +30,17 @@ from bench.billing import (
     train_cost,
 )
 from bench.record.documents import LeaseClosed, LeaseOpened, Phase, PhaseName
-from bench.sweep.planning.duration import PROVISION, SETUP, CellTime, Duration, RecipeTime, measured
-from bench.sweep.planning.history import History, ProgramTime, same_gpu
+from bench.sweep.planning.duration import (
+    PROVISION,
+    SETUP,
+    CellTime,
+    Duration,
+    History,
+    ProgramTime,
+    RecipeTime,
+    measured,
+    same_gpu,
+)
 from bench.sweep.spec import Sweep
 from bench.sweep.task_file import Task
 from bench.text import NOT_APPLICABLE, UNKNOWN, Table, plural, significant, table_of

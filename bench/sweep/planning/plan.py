@@ -27,9 +27,8 @@ from bench.sweep.planning.cost import (
     time_of_program,
     whole_run,
 )
-from bench.sweep.planning.duration import CellTime, time_of_cell
+from bench.sweep.planning.duration import CellTime, History, HitRate, time_of_cell
 from bench.sweep.planning.fitting import choices
-from bench.sweep.planning.history import History, HitRate
 from bench.sweep.spec import Cell, Sweep
 from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
 

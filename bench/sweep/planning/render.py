@@ -18,7 +18,8 @@ from bench.sweep.planning.cost import (
     whole_record,
     whole_words,
 )
-from bench.sweep.planning.duration import EXPECTED, LEAST, PROVISION, SETUP, START, Duration
+from bench.sweep.planning.duration import PROVISION, SETUP, START, Duration
+from bench.sweep.planning.peaks import EXPECTED, LEAST
 from bench.sweep.planning.plan import CellPlan, Plan
 from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, table_of
 

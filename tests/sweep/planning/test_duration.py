@@ -17,11 +17,14 @@ from bench.sweep.planning.duration import (
     START,
     CellTime,
     Duration,
+    History,
+    HitRate,
     RecipeTime,
+    Sample,
+    read_history,
     time_of_cell,
     time_of_run,
 )
-from bench.sweep.planning.history import History, HitRate, Sample, read_history
 from tests.support.builders import ending, make_run
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from bench.billing.offers.query import Answer, Failure, Query
 from bench.errors import UsageError
-from bench.sweep.planning.history import History
+from bench.sweep.planning.duration import History
 from bench.sweep.planning.plan import ask_all, plan_sweep
 from bench.sweep.planning.render import notes
 from bench.sweep.spec import Sweep

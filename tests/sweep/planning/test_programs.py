@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench.billing.offers.query import Answer
-from bench.sweep.planning.history import History, ProgramTime, Sample
+from bench.sweep.planning.duration import History, ProgramTime, Sample
 from bench.sweep.planning.plan import Plan, plan_sweep
 from bench.sweep.planning.render import notes, render
 from bench.sweep.spec import Sweep

@@ -10,8 +10,8 @@ import yaml
 
 from bench.billing.prices import price_book
 from bench.recipes import find
-from bench.sweep.planning.duration import EXPECTED, LEAST, Peak, peak, peaks, speed, time_of_run
-from bench.sweep.planning.history import History
+from bench.sweep.planning.duration import History, time_of_run
+from bench.sweep.planning.peaks import EXPECTED, LEAST, Peak, peak, peaks, speed
 
 ROOT = Path(__file__).parents[3]
 # Recipe, GPU, how many, seconds as published.
@@ -123,7 +123,7 @@ def test_of_a_gpu_without_a_data_sheet_nothing_is_known() -> None:
 
 
 def test_the_docstring_names_the_shares_that_are_used() -> None:
-    from bench.sweep.planning import duration as module
+    from bench.sweep.planning import peaks as module
 
     assert re.findall(r"So (\d+) % is expected and (\d+) % is the least", module.__doc__ or "") == [
         (f"{100 * EXPECTED:.0f}", f"{100 * LEAST:.0f}")
