@@ -1,4 +1,4 @@
-"""The sources of progress, one module per output format: all of them see the output, and the best one counts."""
+"""The sources of progress, one module per form of output: all of them see the output, and the best one counts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from bench.programs.progress import Source, Watched
 from bench.programs.sources import (
     coco,
     csv_log,
-    json_lines,
     key_value,
     mllog,
-    python_dict,
+    objects,
     regex,
     table,
     tensorboard,
@@ -21,13 +20,13 @@ from bench.programs.sources import (
 # time come last.
 SOURCES = (
     regex.Regex,
-    json_lines.Events,
-    json_lines.JsonLines,
+    objects.Events,
+    objects.JsonLines,
     mllog.Mllog,
     tensorboard.TensorBoard,
     coco.Coco,
     key_value.KeyValue,
-    python_dict.PythonDict,
+    objects.PythonDict,
     table.Table,
     tqdm.Tqdm,
     trainer_state.TrainerState,

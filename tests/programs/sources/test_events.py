@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from bench.programs.progress import Watched
-from bench.programs.sources.json_lines import Events
+from bench.programs.sources.objects import Events
 from tests.support.progress_forms import FileForm, JsonText, Shown
 from tests.support.source_questions import FileQuestions
 

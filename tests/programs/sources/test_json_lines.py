@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.programs.progress import Point, Watched
-from bench.programs.sources.json_lines import JsonLines
+from bench.programs.sources.objects import JsonLines
 from tests.support.progress_forms import JsonForm, LineForm
 from tests.support.source_questions import LineQuestions
 

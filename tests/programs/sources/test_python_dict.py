@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.programs.progress import Watched
-from bench.programs.sources.python_dict import PythonDict
+from bench.programs.sources.objects import PythonDict
 from tests.support.progress_forms import LineForm, Shown
 from tests.support.source_questions import LineQuestions
 

@@ -1,17 +1,22 @@
-"""JSON objects, one per line: on stdout, also after a prefix such as `[tune-metric]:`, and in the file $BENCH_EVENTS.
+"""Objects, one per line: of JSON, and dicts as Python prints them.
+
+JSON is on stdout, also after a prefix such as `[tune-metric]:`, and in the file $BENCH_EVENTS:
 
 `{"step": 120, "total_steps": 400, "loss": 1.25, "time": 1764115200.5}`, `{"phase": "evaluate"}`: any part of it. The
 file is what a program writes for `bench`, in so many words.
+
+Dicts are as Hugging Face's Trainer prints them, `{'loss': 1.25, 'epoch': 0.3}`, texts or numbers. Of an object
+within, of either kind, the names are `outer/inner`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bench.programs.progress import TIMES, Fields, Point, Source, Watched, as_number, flat
+from bench.programs.progress import NUMBER, TIMES, Fields, Point, Source, Watched, as_number, flat
 from bench.programs.reading.finder import Tail
 from bench.programs.reading.line import counts_before, part_before, part_of_object, within
 
@@ -98,3 +103,47 @@ class Events(Source):
             point = None if values is None else self._points.point(values, at)
             if point is not None:
                 yield point
+
+
+_LONGEST_DICT = 8192
+# Also as numpy and torch show their numbers: np.float64(1.25), tensor(1.25), tensor(1.25, device='cuda:0').
+_PAIR = re.compile(
+    rf"""(?P<end>}})|(?P<quote>['"])(?P<name>[^'"{{}}]{{1,100}})(?P=quote): (?:(?P<begin>{{)|"""
+    rf"""(?:(?P<string>['"])|(?:np\.|numpy\.|torch\.)?\w+\()?(?P<value>{NUMBER})(?(string)(?P=string))(?=[,)}}]|\.,))"""
+)
+# May say what the dict is of.
+_WORD = re.compile(r"""['"](\w{1,20})['"]: ['"](\w{1,20})['"]""")
+
+
+class PythonDict(Source):
+    """Reads Python dicts on stdout."""
+
+    name = "python-dict"
+
+    def __init__(self, watched: Watched) -> None:
+        self._fields = Fields()
+
+    def line(self, text: str, at: float) -> Point | None:
+        """See Source."""
+        start = text.find("{'")
+        if start < 0:
+            return None
+        before, text = text[:start], text[start : start + _LONGEST_DICT].rstrip()
+        if not text.endswith("}"):
+            return None
+        part = part_of_object(dict(_WORD.findall(text))) or part_before(before[:_LONGEST_PREFIX])
+        return self._fields.point(
+            within(part, [*_pairs(text), *counts_before(before[:_LONGEST_PREFIX], part)]), at, part
+        )
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Names and values, those of a dict within as `outer/inner`."""
+    outer: list[str] = []
+    for found in _PAIR.finditer(text):
+        if found["begin"]:
+            outer.append(found["name"])
+        elif found["end"]:
+            outer = outer[:-1]
+        else:
+            yield "/".join([*outer, found["name"]]), found["value"]
