@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.claims.claim import RULE, Book, Check, Claim, Metric, Operand, chosen, judge, load_claims, plain_found
 from analysis.comparison.side import Side, about, by_run, ratio_of, typical
-from analysis.frames.runs import counted, train_costs
+from analysis.frames import counted, train_costs
 from analysis.published.dawnbench.entries import TARGET, gpu_count
 from analysis.stats import MEDIAN_FROM
 from bench.record.documents import Published

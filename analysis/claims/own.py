@@ -25,7 +25,7 @@ from analysis.comparison.qualifications import (
     unlike,
 )
 from analysis.comparison.side import Side, about, by_run, mean, partners, ratio_of, select, typical
-from analysis.frames.runs import Clock, clock_of, train_costs
+from analysis.frames import Clock, clock_of, train_costs
 from analysis.published.trials.importer import is_share
 from analysis.stats import MEDIAN_FROM, TAIL, Interval, too_few
 from bench.errors import UsageError

@@ -22,7 +22,7 @@ from analysis.comparison.qualifications import (
     shown,
 )
 from analysis.comparison.side import Side, about, select, side_counts, side_line
-from analysis.frames.runs import Clock, clock_of
+from analysis.frames import Clock, clock_of
 from analysis.stats import LEVEL, POWER, visible_difference
 from bench.errors import UsageError
 from bench.record.documents import DEFAULT_POLICY, Policy

@@ -23,8 +23,7 @@ from analysis.comparison.side import (
     ratio_of_successes,
     unpriced,
 )
-from analysis.frames.hosts import by_machine
-from analysis.frames.runs import Clock, attempt_costs, train_costs
+from analysis.frames import Clock, attempt_costs, by_machine, train_costs
 from analysis.stats import SUCCESS_FROM, Interval, difference_of_means, exact_mean, too_few
 from bench.text import percent, significant
 

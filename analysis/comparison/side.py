@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.frames.hosts import by_machine, machine_numbers, machines_of
-from analysis.frames.runs import counted, target_words, whole_runs
+from analysis.frames import by_machine, counted, machine_numbers, machines_of, target_words, whole_runs
 from analysis.stats import (
     TAIL,
     TYPE_FROM,

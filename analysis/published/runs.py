@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.frames.runs import load_apart, tidy
+from analysis.frames import load_apart, tidy
 from bench.errors import RecordError
 from bench.record import flat
 from bench.record.documents import POLICIES, PublishedRun, PublishedRuns, current_published

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analysis.claims.check import plain
-from analysis.frames.runs import COLUMNS
+from analysis.frames import COLUMNS
 from analysis.report.report import Report
 from analysis.report.sample_table import sample_table
 from analysis.report.tables import cost_table, lease_table

@@ -10,8 +10,8 @@ import pandas as pd
 import bench
 from analysis.claims.check import check_claims
 from analysis.claims.claim import Check
+from analysis.frames import clock_of, load, runs_frame, whole_runs
 from analysis.frames.leases import leases_frame
-from analysis.frames.runs import clock_of, load, runs_frame, whole_runs
 from analysis.published.dawnbench.entries import Which, chosen_entries, published_documents, shortlist
 from analysis.published.runs import published_frame
 from analysis.published.summary import left_out, summary_lines

@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.frames.hosts import by_machine, machine_numbers, machines_of
-from analysis.frames.runs import attempt_costs, clock_of, counted, whole_runs
+from analysis.frames import attempt_costs, by_machine, clock_of, counted, machine_numbers, machines_of, whole_runs
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats import Interval, median_of, share
 from analysis.tables.estimates import left_out_of, mean_of, success_of

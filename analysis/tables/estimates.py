@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.frames.hosts import by_machine, machine_numbers
-from analysis.frames.runs import Clock
+from analysis.frames import Clock, by_machine, machine_numbers
 from analysis.stats import Interval, exact_mean, mean_interval, to_first_success
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.frames.runs import Clock, counted
+from analysis.frames import Clock, counted
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats import BOOTSTRAP_FROM, BOOTSTRAP_UNTIL, LEVEL, MEDIAN_FROM, RESAMPLED_FROM, SUCCESS_FROM, TYPE_FROM
 from bench.record.documents import COUNTED, ONCE, Policy

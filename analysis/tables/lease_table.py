@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.frames.hosts import machine_numbers
+from analysis.frames import counted, machine_numbers, target_words, whole_runs
 from analysis.frames.leases import PHASES
-from analysis.frames.runs import counted, target_words, whole_runs
 from analysis.stats import Interval, to_first_success
 from bench.billing import Estimate, lease_cost_per_success
 from bench.record.documents import OWN

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from analysis.frames.runs import load
+from analysis.frames import load
 from analysis.published.dawnbench.exporter import Submitter, export_entries, write_entries
 from analysis.published.mlperf.exporter import export_results, write_results
 from analysis.reconcile.focus_export import as_focus

@@ -22,7 +22,7 @@ from analysis.comparison.compare import (
     select,
     slower,
 )
-from analysis.frames.runs import load, runs_frame
+from analysis.frames import load, runs_frame
 from analysis.published.dawnbench.entries import published_documents
 from analysis.published.runs import load_apart_with_published, with_published
 from bench.cli.parts.common import (

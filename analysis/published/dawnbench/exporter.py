@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.frames.runs import runs_and_leases, runs_frame
+from analysis.frames import runs_and_leases, runs_frame
 from analysis.published.dawnbench.entries import COLUMNS, FOLDER, TARGET
 from analysis.published.files import below, create, tag
 from bench.billing import machine_hourly

@@ -14,7 +14,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis.frames.runs import runs_and_leases
+from analysis.frames import runs_and_leases
 from analysis.published.files import below, create, tag
 from bench.programs.sources.mllog import MARK
 from bench.record.documents import COUNTED, AnyDocument, Evaluation, Phase, Run

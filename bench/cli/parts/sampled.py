@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from analysis.frames.runs import load
+from analysis.frames import load
 from analysis.report.sample_table import sample_table
 from analysis.samples.rate import rate_of
 from analysis.samples.samples import sample_rows, sampled_programs
