@@ -23,7 +23,7 @@ from bench.doctor.finding import INSTALL, Context, Finding
 from bench.errors import BenchError, UsageError
 from bench.host import DRIVER_REMEDY, cores, free_memory, nvidia_driver, nvidia_on_bus
 from bench.lease import describe, find_machine, launch_of, lease_start
-from bench.measure.gpu import Gpu
+from bench.measure.environment import Gpu
 from bench.record.documents import OWN
 from bench.store import FolderStore, open_store
 from bench.text import one_line, plural

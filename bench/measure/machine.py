@@ -26,7 +26,7 @@ from typing import Literal
 import torch
 
 from bench.measure.distributed import spawn
-from bench.measure.gpu import Gpu
+from bench.measure.environment import Gpu
 from bench.record.documents import Fingerprint, PeakMemory
 from bench.training.api import Compute, choose
 

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, UsageError
 from bench.host import cores
-from bench.measure.environment import describe
-from bench.measure.gpu import Gpu, Meter
+from bench.measure.environment import Gpu, Meter, describe
 from bench.measure.recording import Interrupts, LeasePart, Runs, recorded
 from bench.programs.document import hardware_of, measured_fields
 from bench.programs.host import visible_gpus

@@ -13,8 +13,7 @@ import torch
 from bench.errors import BenchError
 from bench.host import cores
 from bench.measure.distributed import Processes, Timeouts, WorkerFailed
-from bench.measure.environment import describe, load_warnings
-from bench.measure.gpu import Gpu, Meter
+from bench.measure.environment import Gpu, Meter, describe, load_warnings
 from bench.measure.machine import MemoryMeter, fingerprint, fingerprints, rates_text, slowest
 from bench.measure.progress import Progress, outcome
 from bench.measure.recorder import Clock, Recorder, explain

@@ -7,8 +7,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from bench.measure import gpu
-from bench.measure.gpu import Gpu, Meter
+from bench.measure import environment
+from bench.measure.environment import Gpu, Meter
 
 HOST, CONTAINER = "pid:[4026531836]", "pid:[4026532211]"
 
@@ -27,7 +27,7 @@ def gpu_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, namespace: str, ru
     (tmp_path / "self" / "ns" / "pid").symlink_to(namespace)
     for pid in (1, 77, os.getpid()):
         (tmp_path / str(pid)).mkdir()
-    monkeypatch.setattr(gpu, "_PROC", tmp_path)
+    monkeypatch.setattr(environment, "_PROC", tmp_path)
     return Gpu("x")
 
 
@@ -95,7 +95,7 @@ class Counters:
 
 def metered(monkeypatch: pytest.MonkeyPatch, *gpus: Gpu, seconds: float) -> Meter:
     clock = iter([*(100.0 for _ in gpus), *(100.0 + seconds for _ in gpus)])
-    monkeypatch.setattr(gpu, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(environment, "perf_counter", lambda: next(clock))
     with Meter(gpus) as meter:
         pass
     return meter
@@ -122,7 +122,7 @@ def test_each_gpu_has_its_own_time_between_its_readings(monkeypatch: pytest.Monk
     """Reading eight takes a while: the last is not read when the first is."""
     gpus = [Counters(monkeypatch, joules=40, slowed=2.5).gpu for _ in range(2)]
     clock = iter([100.0, 105.0, 110.0, 110.0])
-    monkeypatch.setattr(gpu, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(environment, "perf_counter", lambda: next(clock))
     with Meter(gpus) as meter:
         pass
     assert meter.warnings == [f"GPU slowed down in {share}% of the run: power limit" for share in (25, 50)]

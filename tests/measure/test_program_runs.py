@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from bench.measure import program
-from bench.measure.gpu import Gpu
+from bench.measure.environment import Gpu
 from bench.measure.program import ProgramRequest, program_runs
 from bench.measure.recording import Interrupts
 from bench.programs.job import Job, Node

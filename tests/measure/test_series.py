@@ -10,7 +10,7 @@ import torch
 
 from bench.errors import BenchError
 from bench.host import process_start
-from bench.measure.gpu import Gpu
+from bench.measure.environment import Gpu
 from bench.measure.progress import Progress
 from bench.measure.recording import Interrupts
 from bench.measure.series import Measurement
