@@ -140,12 +140,14 @@ def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]
 
 def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     """The row of the like runs `selected`; those that do not count are its `invalid`."""
-    runs, first = counted(selected), selected.iloc[0]
+    runs = counted(selected)
+    first: dict[str, Any] = {name: selected[name].iat[0] for name in (*_KEYS, "price_source", "price_seen")}
     clock = clock_of(selected, policy)
     hourly: Decimal | None = first["hourly"]
     n, hits = len(runs), int(runs["hit"].sum())
-    ended = runs["status"].value_counts()
-    completed = runs.loc[runs["status"] == "completed", ["final", "accuracy", "host_id"]]
+    status = runs["status"]
+    is_completed = status == "completed"
+    completed = runs if is_completed.all() else runs.loc[is_completed, ["final", "accuracy", "host_id"]]
     final = mean_of(completed, "final")
     # The target of a recipe is an accuracy, so that the two are one.
     accuracy = mean_of(completed, "accuracy") if selected["program"].any() else final
@@ -172,8 +174,8 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         price_seen=first["price_seen"],
         runs=n,
         completed=len(completed),
-        failed=int(ended.get("failed", 0)),
-        interrupted=int(ended.get("interrupted", 0)),
+        failed=int((status == "failed").sum()),
+        interrupted=int((status == "interrupted").sum()),
         invalid=len(selected) - n,
         hits=hits,
         p_hit=hits / n if n else None,

@@ -7,7 +7,9 @@ from collections.abc import Hashable, Iterator
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.frames import Clock, counted
 from analysis.published.dawnbench import entries as dawnbench
@@ -87,14 +89,17 @@ def general_notes(
 def run_notes(selected: pd.DataFrame, policy: Clock) -> tuple[str, ...]:
     """The notes to the row of the runs `selected`, those that do not count among them."""
     runs = counted(selected)
+    # Rows of a few runs are many: an array says at once what takes pandas a hundred times as long.
+    timed = runs[f"{policy}_s"].notna().to_numpy()
+    completed = (runs["status"] == "completed").to_numpy()
     notes = [
         _price(selected),
-        *_broken(runs),
+        *_broken(runs, ~completed),
         *_invalid(len(selected) - len(runs)),
         *_unfinished(selected),
-        *_left_out(runs, policy),
-        *_untimed(runs, policy),
-        *_too_few(runs, policy),
+        *_left_out(runs, timed, policy),
+        *_untimed(timed[completed], policy),
+        *_too_few(int(timed.sum())),
         *_fell_back(runs),
         *_mixed(runs),
         *_warned(runs),
@@ -104,21 +109,21 @@ def run_notes(selected: pd.DataFrame, policy: Clock) -> tuple[str, ...]:
 
 
 def _price(selected: pd.DataFrame) -> str:
-    sources = selected[["price_source", "price_seen"]].dropna().drop_duplicates()
-    if sources.empty:
+    known = (selected["price_source"].notna() & selected["price_seen"].notna()).to_numpy()
+    if not known.any():
         command = "bench exec" if selected["program"].any() else "bench run"
         return f"price: unknown, and so is every cost; give {command} --instance or --price-per-hour"
-    first = selected.iloc[0]
-    category = f"{first['pricing_category']} ({CATEGORIES[first['pricing_category']]})"
+    first: list[Any] = [selected[name].iat[0] for name in ("hourly", "currency", "pricing_category")]
+    hourly, currency, category = first
+    sources = selected.loc[known, ["price_source", "price_seen"]].drop_duplicates()
     where = "; ".join(f"{source}, seen {seen}" for source, seen in sources.itertuples(index=False))
-    if first["hourly"] is None:
-        return f"price: per GPU, number of GPUs unknown; {category}; {where}"
-    return f"price: {first['hourly']:f} {first['currency']} per hour, {category}; {where}"
+    amount = "per GPU, number of GPUs unknown;" if hourly is None else f"{hourly:f} {currency} per hour,"
+    return f"price: {amount} {category} ({CATEGORIES[category]}); {where}"
 
 
-def _broken(runs: pd.DataFrame) -> Iterator[str]:
-    broken = runs.loc[runs["status"] != "completed", ["status", "reason"]]
-    if len(broken):
+def _broken(runs: pd.DataFrame, incomplete: NDArray[np.bool_]) -> Iterator[str]:
+    if incomplete.any():
+        broken = runs.loc[incomplete, ["status", "reason"]]
         reasons = broken.groupby(["status", "reason"], observed=True).size().reset_index(name="runs")
         told = sorted((f"{row.status} ({row.reason})", row.runs) for row in reasons.itertuples())
         counts = ", ".join(f"{count} {reason}" for reason, count in told)
@@ -132,37 +137,36 @@ def _invalid(count: int) -> Iterator[str]:
 
 def _unfinished(selected: pd.DataFrame) -> Iterator[str]:
     # A run that was interrupted and made again has its place in the series twice.
-    series = selected[["planned", "series_index"]].groupby(selected["series_id"].cat.codes.to_numpy())
-    missing = int((series["planned"].max() - series["series_index"].nunique()).clip(lower=0).sum())
+    series = selected["series_id"].cat.codes.to_numpy()
+    planned, recorded = selected["planned"].groupby(series).max(), selected["series_index"].groupby(series).nunique()
+    missing = int((planned.to_numpy(float, na_value=0) - recorded.to_numpy()).clip(min=0).sum())
     if missing:
         yield f"{plural(missing, 'run')} planned but not recorded: a series was stopped early, or is still running"
 
 
-def _left_out(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
+def _left_out(runs: pd.DataFrame, timed: NDArray[np.bool_], policy: Clock) -> Iterator[str]:
     phases = [phase for phase in ONCE if policy in COUNTED and phase not in COUNTED[policy]]
     if not phases:
         return
-    timed = runs.loc[runs[f"{policy}_s"].notna(), [f"{policy}_left_out_s", *(f"{phase}_s" for phase in phases)]]
-    once = timed[[f"{phase}_s" for phase in phases]]
-    if timed.empty or once.isna().to_numpy().any():
+    once = np.column_stack([runs[f"{phase}_s"].to_numpy(float)[timed] for phase in phases])
+    if not len(once) or np.isnan(once).any():
         return
-    seconds = dict(zip(phases, once.median(), strict=True))
+    seconds = dict(zip(phases, np.median(once, axis=0).tolist(), strict=True))
     parts = [f"{phase} {significant(spent)} s" for phase, spent in seconds.items() if spent >= _SHOWN]
-    rest = float((timed[f"{policy}_left_out_s"] - once.sum(axis=1)).median())
+    rest = float(np.median(runs[f"{policy}_left_out_s"].to_numpy(float)[timed] - once.sum(axis=1)))
     parts += [f"{significant(rest)} s between the counted phases"] if rest >= _SHOWN else []
     if parts:
         yield f"left out of the time: {', '.join(parts)}"
 
 
-def _untimed(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
-    completed = runs.loc[runs["status"] == "completed", f"{policy}_s"]
-    count = int(completed.isna().sum())
-    if count:
-        yield f"{count} of {plural(len(completed), 'run')} completed without a time under the {policy} clock"
+def _untimed(timed: NDArray[np.bool_], policy: Clock) -> Iterator[str]:
+    """`timed`: which of the completed runs have a time."""
+    if not timed.all():
+        count = plural(len(timed), "run")
+        yield f"{(~timed).sum()} of {count} completed without a time under the {policy} clock"
 
 
-def _too_few(runs: pd.DataFrame, policy: Clock) -> Iterator[str]:
-    timed = int(runs[f"{policy}_s"].notna().sum())
+def _too_few(timed: int) -> Iterator[str]:
     if 0 < timed < MEDIAN_FROM:
         yield f"n = {timed}: too few for an interval of the median, which needs {MEDIAN_FROM}"
 

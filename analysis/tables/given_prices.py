@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 
 from analysis.samples.samples import SampleRow
@@ -175,8 +176,8 @@ def energy_note(electricity: Electricity | None) -> str:
 
 
 def _with_energy(row: Row, joules: pd.Series[float], electricity: Electricity | None) -> Row:
-    kwh = joules.loc[list(row.run_ids)] / _JOULES_A_KWH
-    if kwh.empty or kwh.isna().any():
+    kwh = joules.to_numpy(float)[joules.index.get_indexer(pd.Index(row.run_ids))] / _JOULES_A_KWH
+    if not len(kwh) or np.isnan(kwh).any():
         return row
     success = float(kwh.sum()) / row.hits if row.hits else None
     cost = None
@@ -184,7 +185,7 @@ def _with_energy(row: Row, joules: pd.Series[float], electricity: Electricity | 
         cost = Decimal(str(success)) * electricity.price_per_kwh
     return replace(
         row,
-        energy_kwh=float(kwh.median()),
+        energy_kwh=float(np.median(kwh)),
         energy_kwh_per_success=success,
         electricity_price_per_kwh=electricity.price_per_kwh if electricity else None,
         electricity_currency=electricity.currency if electricity else None,
