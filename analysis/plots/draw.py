@@ -11,6 +11,7 @@ from typing import TypeVar
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from analysis.plots.axes import Margins, Named, above, leave, logarithmic, time_axis, write_levels, write_names
 from analysis.plots.data import Group, Hits, Reading
@@ -215,15 +216,17 @@ def _point(axes: Axes, group: Group, x: float, colours: Colours, gid: str) -> No
         # Cost is time by a constant: both ends of the interval lie on one slanted line.
         interval = row.what_if_train_cost_interval if is_what_if(group) else row.train_cost_interval
         across = interval[:2] if interval else (x, x)
-        axes.plot(across, row.time_s_interval[:2], color=colour, linewidth=2.4)
+        axes.add_artist(Line2D(across, row.time_s_interval[:2], color=colour, linewidth=2.4))
     published = row.kind == "published"
-    axes.plot(
-        x,
-        time_of(group),
-        "D" if published else "o",
+    point = Line2D(
+        [x],
+        [time_of(group)],
+        linestyle="none",
+        marker="D" if published else "o",
         markersize=6.5,
         markeredgewidth=1.5,
         markeredgecolor=colour,
         markerfacecolor=PAPER if published or is_what_if(group) else colour,
         gid=gid,
     )
+    axes.add_artist(point)  # not `plot`, which would find limits that are set anyway

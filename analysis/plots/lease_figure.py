@@ -95,7 +95,7 @@ def lease_bars(panels: Sequence[Panel]) -> Svg:
                         linewidth=0.8,
                         gid=gid,
                     )
-                    axes.add_patch(part_drawn)
+                    axes.add_artist(part_drawn)  # not `add_patch`, which would find limits that are set anyway
                     left += length
                 axes.annotate(
                     bar.total, (left, place + 0.15), (6, 0), textcoords="offset points", va="center", fontsize="small"
