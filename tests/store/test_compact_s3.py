@@ -107,6 +107,16 @@ def test_a_record_that_comes_long_after_its_run_is_seen_at_once(store: Store) ->
     assert late.id in ids(store)
 
 
+def test_the_mark_of_a_late_record_is_not_empty(store: Store, s3: Any) -> None:
+    """After an empty object, S3 and older boto3 together hold up the next one by half a minute."""
+    late = old_run("late")
+    store.put(late)
+    bucket, whole = place_of(store, "v1/compact/late/")
+    listing = s3.list_objects_v2(Bucket=bucket, Prefix=whole)
+    marks = {item["Key"].rpartition("/")[2]: item["Size"] for item in listing["Contents"]}
+    assert marks == {late.id: len(late.id)}
+
+
 @pytest.mark.parametrize("gone", ["v1/compact/", "v1/compact/3/runs/recipe=myrtle/", "v1/compact/3/manifests/"])
 def test_any_of_it_may_be_deleted_and_made_again(store: Store, s3: Any, gone: str) -> None:
     store.put(old_run("an old one"))

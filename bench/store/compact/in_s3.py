@@ -2,7 +2,7 @@
 
     v1/compact/3/runs/recipe=…/month=…/<part id>.parquet    as in a folder
     v1/compact/3/manifests/<id>                             what a compaction looked at, JSON
-    v1/compact/late/<time id>/<run id>                      empty: a record that was put long after its run
+    v1/compact/late/<time id>/<run id>                      its id: a record that was put long after its run
 
 The keys of runs sort by time. So a report lists only those that are newer than the last compaction began, and asks
 for the few that it left out and for those that came late; S3Store marks these before it puts them. A manifest names
