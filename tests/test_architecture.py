@@ -6,6 +6,7 @@ Imports count wherever they stand: in functions and under TYPE_CHECKING too.
 import ast
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -65,19 +66,17 @@ def name_of(path: Path) -> str:
 FILES = {name_of(path): path for top in ("bench", "analysis") for path in sorted((ROOT / top).rglob("*.py"))}
 
 
-def imports_of(path: Path) -> set[str]:
-    """What a file imports, by module: ours, or the first word of another's."""
+@cache
+def imports_of(module: str) -> set[str]:
+    """What a module imports: ours, or the first word of another's name."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             submodules = {f"{node.module}.{alias.name}" for alias in node.names}
             names |= {name if name in FILES else str(node.module) for name in submodules}
     return {name if name in FILES else name.partition(".")[0] for name in names}
-
-
-IMPORTS = {name: imports_of(path) for name, path in FILES.items()}
 
 
 def package(module: str) -> str:
@@ -88,11 +87,11 @@ def package(module: str) -> str:
 def wrong(module: str) -> set[str]:
     """What a module imports though it must not."""
     own = package(module)
-    used = {package(name) for name in IMPORTS[module] if name in FILES} - {own}
+    used = {package(name) for name in imports_of(module) if name in FILES} - {own}
     upwards = used - set(ORDER[: ORDER.index(own)])
     if own.startswith("analysis"):
         upwards |= {name for name in used if name.startswith("bench")} - ANALYSIS_USES
-    return upwards if own in TRAINS else upwards | (IMPORTS[module] & {"torch", "torchvision"})
+    return upwards if own in TRAINS else upwards | (imports_of(module) & {"torch", "torchvision"})
 
 
 def test_imports_run_downwards() -> None:
@@ -101,7 +100,7 @@ def test_imports_run_downwards() -> None:
 
 def test_what_travels_alone_needs_nothing_but_python() -> None:
     others = {
-        module: {name for name in IMPORTS[module] if package(name) not in ALONE} - sys.stdlib_module_names
+        module: {name for name in imports_of(module) if package(name) not in ALONE} - sys.stdlib_module_names
         for module in FILES
         if package(module) in ALONE
     }
@@ -109,7 +108,7 @@ def test_what_travels_alone_needs_nothing_but_python() -> None:
 
 
 def test_no_circle_of_imports() -> None:
-    TopologicalSorter({name: used - {name} for name, used in IMPORTS.items()}).prepare()
+    TopologicalSorter({name: imports_of(name) - {name} for name in FILES}).prepare()
 
 
 def test_no_folder_is_crowded() -> None:
