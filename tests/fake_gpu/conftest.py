@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.fake_gpu.build import build, reason_to_skip, was_tried
+from tests.fake_gpu.build import LIBRARY, build, reason_to_skip, was_tried
+from tests.support.once import made_once
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,18 +65,25 @@ def without_compilers(folder: Path) -> str:
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """One H100 that computes nothing; `dataclasses.replace` makes another of it."""
+    """One H100 that computes nothing; `dataclasses.replace` makes another of it.
+
+    The workers share it, and what is compiled for it.
+    """
     if reason := reason_to_skip():
         pytest.skip(reason)
-    try:
-        machine = Machine(build(tmp_path_factory.mktemp("fake_gpu")), tmp_path_factory.mktemp("compiled"))
+
+    def make(folder: Path) -> None:
+        machine = Machine(build(folder), folder)
         done = machine.python("-c", "import torch; torch.ones(2, device='cuda').add_(1).sum().item()")
         assert done.returncode == 0, done.stderr
+
+    try:
+        folder = made_once(tmp_path_factory, "fake_gpu", make)
     except AssertionError as error:
         if was_tried():
             raise
         pytest.skip(f"does not carry this torch, with which nobody tried it: {str(error)[-300:]}")
-    return machine
+    return Machine(folder / LIBRARY, folder)
 
 
 def compiled(machine: Machine, tmp_path: Path, recipe: str, **env: str) -> dict[str, Any]:
