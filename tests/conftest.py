@@ -74,6 +74,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return cores() + 1
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only slow tests are wanted, files without any are left out: to import them takes each worker seconds."""
+    if config.option.markexpr == "slow" and collection_path.match("test_*.py"):
+        return True if "mark.slow" not in collection_path.read_text() else None
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest first, and change nothing else in their order."""
 
