@@ -12,9 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# Workers of pytest-xdist share the cores: one thread each. Read when torch and numpy are loaded, so before all else.
+# Workers of pytest-xdist share the cores: one thread each, and no process of its own for Inductor to compile in, which
+# would import all of torch again. Read when torch and numpy are loaded, so before all else.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 # No test but its own needs to know how fast the machine is.
 os.environ.setdefault("BENCH_FINGERPRINT", "0")
