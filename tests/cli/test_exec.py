@@ -79,9 +79,9 @@ def test_a_program_run_to_its_end(bench_process: Bench, tmp_path: Path) -> None:
     assert closed.reason == "finished"
 
 
-def test_several_runs_with_a_target_and_a_seed_each(bench_process: Bench, tmp_path: Path) -> None:
+def test_several_runs_with_a_target_and_a_seed_each(bench: Bench, tmp_path: Path) -> None:
     words = ["--target", "val_loss <= 1", "--runs", "3", "--seed", "7", "--name", "tiny", "--price-per-hour", "3.60"]
-    done = bench_process("exec", *words, "--store", "store", sys.executable, "train.py", "4{seed}")
+    done = bench("exec", *words, "--store", "store", sys.executable, "train.py", "4{seed}")
     assert done.returncode == 0, done.stderr
     runs = runs_in(tmp_path)
     assert [(run.label, run.seed, run.hit, run.series.planned, run.steps) for run in runs] == [
@@ -92,7 +92,7 @@ def test_several_runs_with_a_target_and_a_seed_each(bench_process: Bench, tmp_pa
     assert runs[0].target == MetricTarget(metric="val_loss", at_least=None, at_most=1)
     assert runs[0].program == runs[1].program
     assert "USD" in done.stderr
-    report = bench_process("report", "--store", "store", "--format", "json", "--published", "none")
+    report = bench("report", "--store", "store", "--format", "json", "--published", "none")
     (row,) = json.loads(report.stdout)["rows"]
     assert (row["recipe"], row["runs"], row["hits"], row["clock"], row["metric"], row["direction"], row["target"]) == (
         "tiny",
@@ -106,15 +106,15 @@ def test_several_runs_with_a_target_and_a_seed_each(bench_process: Bench, tmp_pa
     assert row["train_cost"] == pytest.approx(row["time_s"] / 1000)  # 3.60 an hour is 1/1000 a second
 
 
-def test_a_sample(bench_process: Bench, tmp_path: Path) -> None:
+def test_a_sample(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(TRAIN.replace("print(json", "time.sleep(0.001); print(json"))
-    done = bench_process("exec", "--steps", "20", "--store", "store", "--", sys.executable, "train.py", "1000000")
+    done = bench("exec", "--steps", "20", "--store", "store", "--", sys.executable, "train.py", "1000000")
     assert done.returncode == 0, done.stderr
     (run,) = runs_in(tmp_path)
     assert run.progress is not None
     assert (run.ended, run.status, run.hit, run.progress.total_steps) == ("sampled", "completed", False, 1_000_000)
     assert 20 <= run.progress.last_step < 1000
-    report = bench_process("report", "--store", "store", "--format", "json", "--published", "none")
+    report = bench("report", "--store", "store", "--format", "json", "--published", "none")
     assert json.loads(report.stdout)["rows"] == []
 
 
@@ -157,8 +157,8 @@ def test_echoed_records_and_the_cost_of_the_lease(bench_process: Bench) -> None:
         ),
     ],
 )
-def test_each_mistake_has_one_line_and_its_code(words: list[str], code: int, said: str, bench_process: Bench) -> None:
-    done = bench_process("exec", "--store", "store", *words)
+def test_each_mistake_has_one_line_and_its_code(words: list[str], code: int, said: str, bench: Bench) -> None:
+    done = bench("exec", "--store", "store", *words)
     assert done.returncode == code, done.stderr
     lines = [line for line in done.stderr.splitlines() if said in line]
     assert len(lines) == 1
@@ -168,8 +168,8 @@ def test_each_mistake_has_one_line_and_its_code(words: list[str], code: int, sai
 @pytest.mark.parametrize(
     "words", [["--", "no-such-program"], ["--target", "val_loss", "--", "true"], ["--metric", "loss=.*", "--", "true"]]
 )
-def test_a_mistake_seen_beforehand_leaves_no_record(words: list[str], bench_process: Bench, tmp_path: Path) -> None:
-    bench_process("exec", "--store", "store", *words)
+def test_a_mistake_seen_beforehand_leaves_no_record(words: list[str], bench: Bench, tmp_path: Path) -> None:
+    bench("exec", "--store", "store", *words)
     assert not (tmp_path / "store").exists()
 
 
@@ -222,30 +222,30 @@ def test_a_signal_while_a_record_is_put_is_an_interruption_too(
     assert len(made) == (edge == "/runs/")
 
 
-def test_no_secret_is_in_any_record(bench_process: Bench, tmp_path: Path) -> None:
+def test_no_secret_is_in_any_record(bench: Bench, tmp_path: Path) -> None:
     script = "import os, sys; print('loss=1', os.environ['API_TOKEN'], sys.argv); sys.exit(os.environ['API_TOKEN'])"
     words = ["--store", "store", "--echo", "--", sys.executable, "-c", script]
-    bench_process("exec", *words, "--password", "swordfish", "hunter2hunter2", API_TOKEN="hunter2hunter2")
+    bench("exec", *words, "--password", "swordfish", "hunter2hunter2", API_TOKEN="hunter2hunter2")
     stored = b"".join(path.read_bytes() for path in (tmp_path / "store").rglob("*.json"))
     assert b'"argv"' in stored
     assert b"hunter2" not in stored
     assert b"swordfish" not in stored
 
 
-def test_what_a_sample_says_of_the_rest(bench_process: Bench, tmp_path: Path) -> None:
+def test_what_a_sample_says_of_the_rest(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(TRAIN.replace("print(json", "time.sleep(0.002); print(json"))
     words = ["--steps", "200", "--price-per-hour", "3.60", "--store", "store", "--name", "tiny"]
-    done = bench_process("exec", *words, "--", sys.executable, "train.py", "10000")
+    done = bench("exec", *words, "--", sys.executable, "train.py", "10000")
     assert done.returncode == 0, done.stderr
-    estimated = bench_process("estimate", "tiny", "--store", "store")
+    estimated = bench("estimate", "tiny", "--store", "store")
     assert estimated.returncode == 0, estimated.stderr
     assert "of 10000" in estimated.stdout
-    assert "of 20000" in bench_process("estimate", "tiny", "--total-steps", "20000", "--store", "store").stdout
-    report = json.loads(bench_process("report", "--store", "store", "--format", "json").stdout)
+    assert "of 20000" in bench("estimate", "tiny", "--total-steps", "20000", "--store", "store").stdout
+    report = json.loads(bench("report", "--store", "store", "--format", "json").stdout)
     (row,) = report["samples"]["rows"]
     assert (row["program"], row["total_steps"], row["samples"]) == ("tiny", 10_000, 1)
     assert row["hours"] * 3600 == pytest.approx(row["start_up_s"] + 10_000 * row["step_s"])
-    assert "Samples" in bench_process("report", "--store", "store").stdout
+    assert "Samples" in bench("report", "--store", "store").stdout
 
 
 def test_a_sample_of_one_step_tells_no_rate(bench: Bench, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_name_of_nothing_is_no_recipe(bench: Bench) -> None:
 
 
 def test_of_two_nodes_the_first_is_measured_at_the_price_of_both(
-    bench_process: Bench, tmp_path: Path, environment: dict[str, str]
+    bench: Bench, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """As SkyPilot calls it on each; here both are this machine."""
     both = {"SKYPILOT_NUM_NODES": "2", "SKYPILOT_NODE_IPS": "127.0.0.1 127.0.0.1", "BENCH_NODES_PORT": str(free_port())}
@@ -283,7 +283,7 @@ def test_of_two_nodes_the_first_is_measured_at_the_price_of_both(
         stdout=subprocess.PIPE,
         text=True,
     )
-    first = bench_process(*words, **both, SKYPILOT_NODE_RANK="0")
+    first = bench(*words, **both, SKYPILOT_NODE_RANK="0")
     out, _ = second.communicate(timeout=300)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
     assert [line for line in out.splitlines() if line.startswith("seed")] == ["seed 0", "seed 1"]
