@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # The tests of a file run on one worker, for their fixtures, in the order of tests/conftest.py. Not by xdist_group: from 9.2
 # on, pytest keeps test names where pytest-xdist does not look for groups, which are then silently ignored.
 WORKERS := --numprocesses auto --dist loadfile --no-loadscope-reorder
+# Of the slow tests those of one file would take a worker all the time: whoever has none left takes over from it.
+SLOW_WORKERS := --numprocesses auto --dist worksteal
 # SkyPilot keeps click below 8.2 and so has an environment of its own, as has the validator of FOCUS files.
 CLOUD_VENV ?= .venv-cloud
 FOCUS_VENV ?= .venv-focus
@@ -46,7 +48,7 @@ test-fast: setup
 test-all: export BENCH_FOCUS_VALIDATOR := $(abspath $(FOCUS_VENV)/bin/focus-validator)
 test-all: export BENCH_TEST_TRAINER := $(abspath $(TRAINER_VENV)/bin/python)
 test-all: focus-venv trainer-venv test  ## the slow tests too
-	$(BIN)/python -m pytest $(WORKERS) -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(SLOW_WORKERS) -m slow $(PYTEST_ARGS)
 
 check: setup  ## lint and types
 	$(BIN)/ruff check .
