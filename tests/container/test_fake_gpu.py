@@ -15,13 +15,13 @@ import pytest
 from tests.container.engine import ROOT, Engine, variables
 from tests.fake_gpu.build import build, reason_to_skip, site_packages
 from tests.fake_gpu.conftest import Machine
-from tests.fake_gpu.test_compiler import CHOOSE
 
 # What a compiler needs on the PATH; `file` is left out, by which Triton's cache would tell this machine from another.
 COMPILER = ("gcc", "as", "ld")
 # The oldest that torch with CUDA 13 has kernels for; its tensor cores differ most from those of newer ones.
 OLDEST = 75
 PATH = "compiled-captured"
+CHOOSE = "from bench.training.api import choose; print(choose().path)"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -53,14 +52,6 @@ class Machine:
         return subprocess.run(
             command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=timeout, check=False
         )
-
-
-def without_compilers(folder: Path) -> str:
-    """A PATH that is `folder`, with nothing in it but `file`: by that Triton's cache tells machines apart."""
-    folder.mkdir()
-    if known := shutil.which("file"):
-        (folder / "file").symlink_to(known)
-    return str(folder)
 
 
 @pytest.fixture(scope="session")

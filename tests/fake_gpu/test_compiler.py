@@ -1,6 +1,6 @@
-"""Which path is taken with a compiler for Triton, without one, and with one that fails.
+"""Which path is taken with an assembler for Triton that fails.
 
-That a whole recipe is compiled without one, tests/container shows.
+With a compiler for it, without one, and with what one built, tests/container shows.
 """
 
 from __future__ import annotations
@@ -10,27 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_gpu.conftest import Machine, without_compilers
+from tests.fake_gpu.conftest import Machine
 
 pytestmark = pytest.mark.slow
-CHOOSE = "from bench.training.api import choose; print(choose().path)"
-
-
-def chosen(machine: Machine, **env: str) -> str:
-    done = machine.python("-c", CHOOSE, env=env)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def test_triton_needs_a_compiler_once_and_then_none(machine: Machine, tmp_path: Path) -> None:
-    """As in an image without one, into which the file that Triton builds was put."""
-    path = without_compilers(tmp_path / "bin")
-    triton = str(tmp_path / "triton")
-    bare = chosen(machine, PATH=path, TRITON_CACHE_DIR=triton)
-    full = chosen(machine, TRITON_CACHE_DIR=triton)
-    assert "compiled" in full
-    assert "compiled" not in bare
-    assert chosen(machine, PATH=path, TRITON_CACHE_DIR=triton) == full
 
 
 def test_an_assembler_that_fails_costs_the_path_and_not_the_run(machine: Machine, tmp_path: Path) -> None:
