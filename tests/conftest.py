@@ -28,6 +28,7 @@ from hypothesis import settings
 from bench.host import cores
 from bench.record.documents import Run
 from tests.support import builders
+from tests.support.once import made_once
 
 ROOT = Path(__file__).parents[1]
 
@@ -135,6 +136,8 @@ def cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
     unpack = Path(__file__).parents[2] / "shared" / "cifar10" / "unpack.py"
     if not unpack.exists():
         pytest.skip("needs the real CIFAR-10: set CIFAR10_DIR")
-    folder = tmp_path_factory.mktemp("cifar10")
-    subprocess.run([sys.executable, str(unpack), str(folder)], check=True, capture_output=True)
-    return folder
+
+    def make(folder: Path) -> None:
+        subprocess.run([sys.executable, str(unpack), str(folder)], check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "cifar10", make)
