@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -133,22 +132,6 @@ def test_where_the_layer_holds_every_run_no_lease_is_read(store: FolderStore) ->
     pd.testing.assert_frame_equal(after, before, check_categorical=False)
     store.put(make_run())
     assert len(load([store])[1]) == 1
-
-
-def test_the_ids_of_the_layer_are_hashed_once_for_all_folders_of_records(
-    store: FolderStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    layer.compact(store)
-    store.put(fresh := make_run())
-    is_in, calls = pc.is_in, []
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        calls.append(len(arguments[0]))
-        return is_in(*arguments, **options)
-
-    monkeypatch.setattr(pc, "is_in", counted)
-    assert fresh.id in layer.read_runs(store).table["run_id"].to_pylist()
-    assert calls == [4]
 
 
 def test_columns_are_left_out_for_those_who_do_not_need_them(store: FolderStore) -> None:

@@ -1,4 +1,4 @@
-"""The compact layer of a store and its rows; and that of a folder, in which names are compared to find missing runs.
+"""The compact layer of a store and its rows; and that of a folder.
 
 Its version is in its path, so that a layer of another meaning is never read.
 """
@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cache, partial
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -23,7 +21,8 @@ from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
-from bench.store import ROOT, RUNS, FolderStore, Leases, Store, is_record_key, leads_back, open_store, parse
+from bench.store import ROOT, RUNS, FolderStore, Leases, Store, is_record_key, open_store, parse
+from bench.store.compact.listing import Listing, listed
 from bench.store.lock import file_lock
 from bench.tracking import tracked
 
@@ -74,8 +73,7 @@ class Layer(Protocol):
     def missing(self, held: pa.ChunkedArray, *, all_listed: bool) -> list[str]:
         """The keys of the runs whose ids are not in `held`, a column of the `table` read last; sorted.
 
-        It is fastest where `held` is in order. A layer that has written down what earlier compactions looked at may go
-        by that, unless `all_listed`.
+        A layer that has written down what earlier compactions looked at may go by that, unless `all_listed`.
         """
 
     def add(self, name: str, part: bytes) -> None:
@@ -149,7 +147,7 @@ class FolderLayer:
 
     def __init__(self, store: FolderStore) -> None:
         self._store = store
-        self._listing: Future[_Listing]
+        self._listing: Future[Listing]
 
     def table(self, columns: Sequence[str]) -> pa.Table:
         """These columns of every part."""
@@ -161,7 +159,7 @@ class FolderLayer:
         try:
             # For a million runs either takes seconds. A run that is added in between appears in the next report.
             beside = ThreadPoolExecutor(1)
-            self._listing = beside.submit(_listed, self._store.root, RUNS.rstrip("/"))
+            self._listing = beside.submit(listed, self._store.root, RUNS.rstrip("/"))
             beside.shutdown(wait=False)
             parts = ds.dataset(folder, schema=READ_SCHEMA, format=ds.ParquetFileFormat(dictionary_columns=SHARED))
             return parts.to_table(columns=list(columns), memory_pool=POOL)
@@ -178,11 +176,7 @@ class FolderLayer:
             listing = self._listing.result()
         except OSError:
             return list(self._store.keys(RUNS))  # which explains what is wrong
-        names = pc.binary_join_element_wise(held, ".json", "", memory_pool=POOL)
-        # Mostly every run is held, and to compare is faster than to look each up.
-        if not listing.strange and names.combine_chunks().equals(listing.in_order):
-            return []
-        return sorted(filter(is_record_key, _not_among(names, listing)))
+        return sorted(filter(is_record_key, listing.not_among(held)))
 
     def add(self, name: str, part: bytes) -> None:
         """Create a part."""
@@ -201,47 +195,3 @@ class FolderLayer:
     def older(self) -> str | None:
         """A layer of an earlier version."""
         return next((f"{self._store.name}/{each}" for each in OLDER if (self._store.root / each).is_dir()), None)
-
-
-class _Listing(NamedTuple):
-    """Names of files `*.json` by folder, and all `in_order`; `strange`: paths whose characters are no record's."""
-
-    folders: list[str]
-    names: list[pa.Array]
-    in_order: pa.Array
-    strange: list[str]
-
-
-def _listed(root: Path, folder: str) -> _Listing:
-    """The files below `folder`. Raises OSError."""
-    # Not `keys`: checking a million known names one by one takes longer than reading the layer.
-    folders, names, strange = [folder], [], list[str]()
-    for each in folders:
-        listed = os.listdir(root / each)  # noqa: PTH208 -- ten times as fast as Path.iterdir
-        if other_letters := [name for name in listed if not name.isascii()]:  # Arrow takes UTF-8 only
-            strange += [f"{each}/{name}" for name in other_letters if name.endswith(".json")]
-            folders += [f"{each}/{name}" for name in other_letters if _is_below(root / each, name)]
-            listed = [name for name in listed if name.isascii()]
-        entries = pa.array(listed, pa.string(), memory_pool=POOL)
-        files = pc.ends_with(entries, ".json")
-        others = entries.filter(pc.invert(files)).to_pylist()
-        folders += [f"{each}/{name}" for name in others if _is_below(root / each, name)]
-        names.append(entries.filter(files) if others else entries)
-    return _Listing(folders, names, pa.chunked_array(names).combine_chunks().sort(), strange)
-
-
-def _not_among(names: pa.ChunkedArray, listing: _Listing) -> Iterator[str]:
-    """The files of `listing` whose names are not in `names`, by their path."""
-    yield from listing.strange
-    # Once for all folders: each call hashes all of `names`.
-    known = pc.is_in(pa.chunked_array(listing.names), value_set=names, memory_pool=POOL).combine_chunks()
-    start = 0
-    for each, entries in zip(listing.folders, listing.names, strict=True):
-        fresh = pc.invert(known.slice(start, len(entries)))
-        yield from (f"{each}/{name}" for name in entries.filter(fresh).to_pylist())
-        start += len(entries)
-
-
-def _is_below(folder: Path, name: str) -> bool:
-    """Whether it is a folder that has to be listed."""
-    return (folder / name).is_dir() and not leads_back(folder, name)
