@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.concurrency import in_processes
+from bench.concurrency import in_processes, in_threads
 from bench.errors import RecordError, StoreError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
@@ -136,10 +136,23 @@ def _read_batch(store: Store, keys: Sequence[str], leases: Leases) -> Rows:
 def in_order(table: pa.Table) -> pa.Table:
     """The rows by `run_id`, which is by time; of one id those that came first stay first."""
     # In Arrow, not in pandas, which takes seconds for a million; and not at all where one recipe wrote them in order.
-    ids = table["run_id"].combine_chunks()
+    ids = table["run_id"].combine_chunks(memory_pool=POOL)
     if not pc.any(pc.less(ids[1:], ids[:-1])).as_py():
         return table
-    return pc.take(table, pc.sort_indices(ids), memory_pool=POOL)  # the sort is stable
+    order = pc.sort_indices(ids)  # the sort is stable
+
+    def ordered(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        return column if _all_alike(column) else pc.take(column, order, memory_pool=POOL)
+
+    return pa.table(list(map(ordered, table.columns)), schema=table.schema)
+
+
+def _all_alike(column: pa.ChunkedArray) -> bool:
+    """Whether it is seen at once that all values of a column are the same: none is known, or it has one category."""
+    if column.null_count or not pa.types.is_dictionary(column.type):
+        return bool(column.null_count == len(column))
+    texts = [chunk.dictionary for chunk in column.chunks]
+    return all(len(text) == 1 and text.equals(texts[0]) for text in texts)
 
 
 class FolderLayer:
