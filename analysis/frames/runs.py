@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
+from functools import reduce
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.frames.hosts import one_host
+from analysis.frames.like import by_like_rows
 from bench.billing import train_cost
 from bench.errors import RecordError
 from bench.record import flat
@@ -86,9 +89,9 @@ def tidy(rows: pd.DataFrame) -> pd.DataFrame:
         frame[name] = _with_category(frame[name], of_recipes).where(frame["program"], of_recipes)
     frame["final"] = frame["final"].where(frame["program"], frame["accuracy"])
     frame["source_sha256"] = frame["source_sha256"].map(comparable, na_action="ignore").astype("category")
-    frame["machine"] = _by_like_rows(frame, ["device_count", "device"], _machine, "category")
-    frame["instance"] = _by_like_rows(frame, ["provider", "instance_type"], _instance, "category")
-    frame["hourly"] = _by_like_rows(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
+    frame["machine"] = by_like_rows(frame, ["device_count", "device"], _machine, "category")
+    frame["instance"] = by_like_rows(frame, ["provider", "instance_type"], _instance, "category")
+    frame["hourly"] = by_like_rows(frame, ["price_amount", "price_unit", "accelerators"], _machine_hourly, object)
     if {"host_id", "gpu_ids"} <= set(frame.columns):
         frame["host_id"] = one_host(frame["host_id"], frame["gpu_ids"])
     _add_what_is_done_once(frame)
@@ -106,7 +109,9 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     `frame` is sorted by the runs' ids, which is by time.
     """
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
-    if own.isna().to_numpy().any():  # else each run is the only one of its process, and of a million none is looked at
+    unknown = own.isna().to_numpy()
+    # Else each run is the only one of its process, or none tells it, and of a million none is looked at.
+    if unknown.any() and not unknown.all():
         series, recipe = (frame[name].cat.codes.to_numpy() for name in ("series_id", "recipe"))
         process = own["setup_s"].notna().groupby(series).cumsum()
         for names, like in ((["setup_s", "data_s"], [series]), (["build_s", "warmup_s"], [series, recipe])):
@@ -114,16 +119,17 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
         # The first network of a process starts the device as well: the others would seem to be built in no time.
         first = own["build_s"].groupby([series, process], sort=False).transform("first")
         frame["build_s"] = frame["build_s"].where(frame["build_s"].isna() | ~(first > frame["build_s"]), first)
-    # A program's runs are a process each, and of what others published its author says what the time holds.
-    found = {
-        phase: (frame[f"{phase}_s"] - own[f"{phase}_s"].fillna(0.0)).where(~frame["program"], 0.0) for phase in ONCE
-    }
+    program, found = frame["program"].to_numpy(), {}
+    for position, phase in enumerate(ONCE):
+        found[phase] = frame[f"{phase}_s"].to_numpy(copy=True)
+        np.subtract(found[phase], own[f"{phase}_s"], out=found[phase], where=~unknown[:, position])
+        # A program's runs are a process each, and of what others published its author says what the time holds.
+        found[phase][program] = 0.0
     for policy, phases in COUNTED.items():
-        counted = sum(found[phase] for phase in ONCE if phase in phases)
-        others = sum(found[phase] for phase in ONCE if phase not in phases)
-        for name, more in (("s", counted), ("attempt_s", counted), ("left_out_s", others)):
-            if f"{policy}_{name}" in frame:  # not one that was left out
-                frame[f"{policy}_{name}"] += more
+        for names, added in ((["s", "attempt_s"], phases), (["left_out_s"], set(ONCE) - phases)):
+            more = [found[phase] for phase in ONCE if phase in added]
+            for column in [f"{policy}_{name}" for name in names if more and f"{policy}_{name}" in frame]:
+                frame[column] += reduce(np.add, more)
 
 
 def _typed(values: pd.Series, column: flat.Column) -> pd.Series:
@@ -133,14 +139,6 @@ def _typed(values: pd.Series, column: flat.Column) -> pd.Series:
     # Text that many runs share is there once; see bench.store.compact.layer.
     shared = column.type is str and values.name != "run_id"
     return values.astype("category" if shared else DTYPES.get(column.type.__name__, object))
-
-
-def _by_like_rows(frame: pd.DataFrame, columns: list[str], made: Callable[..., Any], dtype: Any) -> pd.Series:
-    """What `made` makes of the `columns` of each row, called once for rows that are alike, as most of a million are."""
-    like = frame.groupby(columns, dropna=False, sort=False, observed=True).ngroup()
-    each = frame.loc[~like.duplicated(), columns].itertuples(index=False, name=None)
-    values: pd.Series = pd.Series([made(*row) for row in each], dtype=dtype)
-    return values.take(like.to_numpy()).set_axis(frame.index)
 
 
 def _with_category(texts: pd.Series, name: str) -> pd.Series:
