@@ -22,7 +22,7 @@ _RESAMPLES = 9999
 _BATCH = 1000  # keeps the memory small for long series
 
 
-def bca(samples: Sequence[Sequence[float]], statistic: Statistic, level: float) -> tuple[float, float] | None:
+def bca(samples: Sequence[Sequence[float] | Array], statistic: Statistic, level: float) -> tuple[float, float] | None:
     """The ends at `level` of an interval of `statistic`, the samples resampled each on its own.
 
     None where the resampled estimates are too alike to make one. The seed is fixed: the same samples give the same

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from scipy import special  # not scipy.stats, which takes longer to import than a report to make
 
-from analysis.stats.bootstrap import bca
+from analysis.stats.bootstrap import Array, bca
 from bench.text import significant
 
 # Values, or values by machine.
@@ -84,7 +84,7 @@ def welch(of_a: float, freedom_a: float, of_b: float, freedom_b: float) -> float
     return total**2 / (of_a**2 / freedom_a + of_b**2 / freedom_b) if total else freedom_a + freedom_b
 
 
-def median_interval(values: Sequence[float]) -> Interval | None:
+def median_interval(values: Sequence[float] | Array) -> Interval | None:
     """An interval of the median: BCa bootstrap for 10 to 1000 values, else order statistics; None for fewer than 6.
 
     The bootstrap's seed is fixed, so that the same values give the same interval.
@@ -93,7 +93,7 @@ def median_interval(values: Sequence[float]) -> Interval | None:
     return Interval(*ends, _BCA) if ends else order_statistics(values)
 
 
-def order_statistics(values: Sequence[float]) -> Interval | None:
+def order_statistics(values: Sequence[float] | Array) -> Interval | None:
     """The narrowest pair of values, symmetric in rank, that covers the median at LEVEL at least; None below 6."""
     if len(values) < MEDIAN_FROM:
         return None

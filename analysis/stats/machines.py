@@ -53,7 +53,7 @@ def median_of_type(groups: Groups) -> tuple[float, Interval | None]:
     return _within(estimate(median, groups), expanded_percentile(drawn, len(groups) - 1))
 
 
-def median_of(values: Sequence[float], groups: Groups) -> tuple[float | None, Interval | None]:
+def median_of(values: Sequence[float] | Array, groups: Groups) -> tuple[float | None, Interval | None]:
     """The median of `values` and its interval: about the type of machine where they are of 3 machines or more.
 
     `groups` are the values by machine; none where not each tells its own. None: there is no value.

@@ -39,13 +39,13 @@ class _Error(NamedTuple):
         return student_reach(self.freedom, tail) * math.sqrt(self.variance)
 
 
-def exact_mean(values: Sequence[float]) -> float:
+def exact_mean(values: Sequence[float] | Array) -> float:
     """The mean of one value or more; of values that are all the same that value, with no rounding of their sum."""
-    first = values[0]
+    first = float(values[0])
     return first + math.fsum((np.asarray(values) - first).tolist()) / len(values)
 
 
-def mean_interval(values: Sequence[float], groups: Groups = (), tail: float = TAIL) -> Interval | None:
+def mean_interval(values: Sequence[float] | Array, groups: Groups = (), tail: float = TAIL) -> Interval | None:
     """The interval of the mean: Student's t of the runs, or from 3 machines on of the machines where that is wider.
 
     `groups` are the values by machine; none where not each tells its own. Each end is missed with the chance `tail`.
@@ -78,7 +78,7 @@ def difference_of_means(
     return Interval(difference - reach, difference + reach, _method("Welch", of_type=of_type))
 
 
-def _error(values: Sequence[float], groups: Groups, tail: float = TAIL) -> _Error:
+def _error(values: Sequence[float] | Array, groups: Groups, tail: float = TAIL) -> _Error:
     """The error of the runs, or of the machines where that reaches further: machines alike by chance prove nothing."""
     # From the first value on, as sums of the same value many times are rounded, and would seem to vary.
     first = values[0]

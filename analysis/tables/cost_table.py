@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis.frames import attempt_costs, by_machine, clock_of, counted, machine_numbers, machines_of, whole_runs
+from analysis.frames.like import like_rows
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats import Interval, median_of, share
 from analysis.tables.estimates import left_out_of, mean_of, success_of
@@ -131,7 +132,7 @@ def cost_table(frame: pd.DataFrame, policy: Policy, entries: Sequence[Published]
     Ratios are to David Page's entry, and None where it is not among them.
     """
     frame = whole_runs(frame)
-    groups = frame.groupby(_KEYS, dropna=False, sort=False, observed=True)
+    groups = frame.groupby(like_rows(frame, _KEYS), sort=False)
     measured = sorted((measured_row(group, policy) for _, group in groups), key=_order)
     rows = [*measured, *map(published_row, entries)]
     reference = next((published_row(entry) for entry in entries if entry.source_file == dawnbench.BASELINE), None)
@@ -152,7 +153,7 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
     # The target of a recipe is an accuracy, so that the two are one.
     accuracy = mean_of(completed, "accuracy") if selected["program"].any() else final
     times = runs[f"{clock}_s"].dropna()
-    seconds, interval = median_of(times.tolist(), by_machine(runs, times))
+    seconds, interval = median_of(times.to_numpy(float), by_machine(runs, times))
     success = success_of(runs, clock)
     return Row(
         kind="measured",
@@ -197,8 +198,8 @@ def measured_row(selected: pd.DataFrame, policy: Policy) -> Row:
         notes=run_notes(selected, clock),
         left_out_s=left_out_of(runs, clock),
         run_ids=tuple(runs["run_id"].to_numpy(dtype=object)),  # not one by one, which takes a second for a million
-        run_seconds=tuple(runs[f"{clock}_s"].to_numpy()),
-        run_attempts=tuple(runs[f"{clock}_attempt_s"].to_numpy()),
+        run_seconds=tuple(runs[f"{clock}_s"].tolist()),
+        run_attempts=tuple(runs[f"{clock}_attempt_s"].tolist()),
     )
 
 

@@ -28,5 +28,5 @@ def left_out_of(runs: pd.DataFrame, clock: Clock) -> float | None:
 def mean_of(runs: pd.DataFrame, column: str) -> tuple[float | None, Interval | None]:
     """The mean of what is known in a column of `runs`, and its interval."""
     known = runs[column].dropna()
-    values = known.tolist()
-    return (exact_mean(values) if values else None), mean_interval(values, by_machine(runs, known))
+    values = known.to_numpy(float)
+    return (exact_mean(values) if len(values) else None), mean_interval(values, by_machine(runs, known))
