@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -145,6 +147,25 @@ def test_columns_are_left_out_for_those_who_do_not_need_them(store: FolderStore)
         check_dtype=False,
         check_categorical=False,
     )
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_columns_without_a_value_in_any_part_are_as_if_they_were_read(store: FolderStore, statistics: bool) -> None:
+    """Statistics of the parts tell which those are; other programs may write none."""
+    for changes in ({"loss": 1.5}, {"status": "interrupted", "reason": "USER"}):
+        store.put(make_run(**changes))
+        layer.compact(store)
+    parts = sorted((store.root / layer.FOLDER).rglob("*.parquet"))
+    assert len(parts) == 3
+    for part in parts:
+        pq.write_table(pq.ParquetFile(part).read(), part, write_statistics=statistics)
+    whole = pa.concat_tables([pq.ParquetFile(part).read() for part in parts])
+    table = layer.read_compact(store)
+    assert table.schema == layer_module.READ_SCHEMA
+    assert table.cast(layer.SCHEMA).sort_by("run_id").equals(whole.sort_by("run_id"))
+    empty = {name for name in table.column_names if table[name].null_count == 5}
+    assert {"energy_joules", "git_commit", "host_id"} < empty
+    assert not empty & {"loss", "reason", "lease_id"}
 
 
 def test_text_that_runs_share_is_read_once(store: FolderStore) -> None:

@@ -12,12 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cache, partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.concurrency import in_processes, in_threads
+from bench.concurrency import in_processes
 from bench.errors import RecordError, StoreError
 from bench.record.documents import Run
 from bench.record.flat import COLUMNS, flat
@@ -25,6 +25,9 @@ from bench.store import ROOT, RUNS, FolderStore, Leases, Store, is_record_key, o
 from bench.store.compact.listing import Listing, listed
 from bench.store.lock import file_lock
 from bench.tracking import tracked
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 # The layer's version history. Raise the number with any change of a column's name or meaning, or a new column: a layer
 # of another version is not read, as if it were not there, and made anew from the records.
@@ -175,7 +178,9 @@ class FolderLayer:
             self._listing = beside.submit(listed, self._store.root, RUNS.rstrip("/"))
             beside.shutdown(wait=False)
             parts = ds.dataset(folder, schema=READ_SCHEMA, format=ds.ParquetFileFormat(dictionary_columns=SHARED))
-            return parts.to_table(columns=list(columns), memory_pool=POOL)
+            valueless = _valueless(parts, columns)
+            table = parts.to_table(columns=[name for name in columns if name not in valueless], memory_pool=POOL)
+            return _with_valueless(table, valueless).select(columns)
         except (OSError, pa.ArrowException) as error:
             raise StoreError(
                 f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact again"
@@ -208,3 +213,25 @@ class FolderLayer:
     def older(self) -> str | None:
         """A layer of an earlier version."""
         return next((f"{self._store.name}/{each}" for each in OLDER if (self._store.root / each).is_dir()), None)
+
+
+def _valueless(parts: Dataset, columns: Iterable[str]) -> set[str]:
+    """Those of the `columns` that have no value in any part, as statistics in the parts say: often half of them."""
+    found = set(columns)
+    for metadata in (part.metadata for part in parts.get_fragments()):
+        positions = {metadata.schema.column(each).path: each for each in range(metadata.num_columns)}
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for name in found & positions.keys():
+                statistics = group.column(positions[name]).statistics
+                if not (statistics and statistics.has_null_count and statistics.null_count == group.num_rows):
+                    found.remove(name)
+    return found
+
+
+def _with_valueless(table: pa.Table, names: set[str]) -> pa.Table:
+    """The table with columns of these `names` that hold nothing; those of one type share their memory."""
+    fields = [READ_SCHEMA.field(name) for name in sorted(names)]
+    nothing = {kind: pa.nulls(len(table), kind, memory_pool=POOL) for kind in {field.type for field in fields}}
+    for field in fields:
+        table = table.append_column(field, nothing[field.type])
+    return table
