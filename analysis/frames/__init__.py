@@ -6,6 +6,7 @@ Other packages import from here; leases joined to their bills are a module of th
 from __future__ import annotations
 
 from analysis.frames.hosts import by_machine, machine_numbers, machines_of
+from analysis.frames.like import like_rows
 from analysis.frames.runs import (
     COLUMNS,
     Clock,
@@ -29,6 +30,7 @@ __all__ = [
     "by_machine",
     "clock_of",
     "counted",
+    "like_rows",
     "load",
     "load_apart",
     "machine_numbers",

@@ -10,8 +10,16 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analysis.frames import attempt_costs, by_machine, clock_of, counted, machine_numbers, machines_of, whole_runs
-from analysis.frames.like import like_rows
+from analysis.frames import (
+    attempt_costs,
+    by_machine,
+    clock_of,
+    counted,
+    like_rows,
+    machine_numbers,
+    machines_of,
+    whole_runs,
+)
 from analysis.published.dawnbench import entries as dawnbench
 from analysis.stats import Interval, median_of, share
 from analysis.tables.estimates import left_out_of, mean_of, success_of
