@@ -21,7 +21,7 @@ from analysis.comparison.qualifications import (
     on_shared_types,
     shown,
 )
-from analysis.comparison.side import Side, about, select, side_counts, side_line
+from analysis.comparison.side import Side, about, in_shares, select, side_counts, side_line
 from analysis.frames import Clock, clock_of
 from analysis.stats import LEVEL, POWER, visible_difference
 from bench.errors import UsageError
@@ -120,7 +120,7 @@ def _untimed(side: Side, policy: Clock) -> Iterator[str]:
 
 def _visible(a: Side, b: Side, findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
-        if finding.metric != "accuracy" or finding.winner or finding.inconclusive or a.runs["program"].any():
+        if finding.metric != "accuracy" or finding.winner or finding.inconclusive or not in_shares(a):
             continue
         variance = math.fsum(float(side.runs["accuracy"].var()) for side in (a, b)) / 2
         if variance > _ROUNDING:

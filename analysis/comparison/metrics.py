@@ -18,6 +18,7 @@ from analysis.comparison.side import (
     amounts,
     by_run,
     difference_of_hits,
+    in_shares,
     partners,
     ratio_of,
     ratio_of_successes,
@@ -157,7 +158,7 @@ def _accuracy(a: Side, b: Side) -> Finding:
         return f"the mean {name} of {a.label} is {higher} than that of {b.label}, by {points}"
 
     # A hundredth of a point is one image of 10,000; the mean of many runs is finer than that.
-    in_points = not a.runs["program"].any()
+    in_points = in_shares(a) and in_shares(b)
     digits: Callable[[float], str] = (lambda points: f"{points:.3f}") if in_points else significant
     how = {"in_points": in_points, "low_is_better": low_is_better}
     return _difference("accuracy", a, b, n, difference, interval, digits, sentence, **how)

@@ -198,6 +198,11 @@ def _by_machine(values: pd.Series[float]) -> dict[str, list[float]]:
     return {str(host): group.tolist() for host, group in values.groupby(hosts, sort=False, observed=True)}
 
 
+def in_shares(side: Side) -> bool:
+    """Whether each run's final value is a share, 0..1: an accuracy of a recipe, or of published runs."""
+    return bool((side.runs["final"].isna() | side.runs["accuracy"].notna()).all())
+
+
 def amounts(costs: Iterable[Decimal | None]) -> list[float]:
     """Costs as numbers; nan where unknown."""
     return [math.nan if cost is None else float(cost) for cost in costs]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from analysis.comparison.compare import METRICS, Comparison, slower
+from analysis.comparison.compare import METRICS, Comparison, compare, slower
 from analysis.comparison.qualifications import doubts
 from analysis.comparison.side import select, side_line
 from analysis.frames.runs import runs_frame
 from analysis.published.runs import with_published
 from bench.errors import UsageError
-from bench.record.documents import AnyDocument, Phase, Series
+from bench.record.documents import AnyDocument, MetricTarget, Phase, Series
 from tests.support import small_store as a
 from tests.support.pairs import SLOW, XEON, a_pair, compared, finding, named, series
 from tests.support.published_runs import published
@@ -217,6 +217,22 @@ def test_seeds_that_nobody_told_are_not_repeated(seeds: list[int | None], repeat
     runs = tuple(run.model_copy(update={"seed": seed}) for run, seed in zip(told.runs, seeds, strict=True))
     side = select(with_published(runs_frame([]), [published("fast", 10, runs=runs)]), "fast", "here")
     assert [note.split()[0] for note in doubts(side)] == ([str(repeated)] if repeated else [])
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [("accuracy", "by 1.000 points ["), ("map", "by 0.0100 [")],
+)
+def test_published_accuracies_are_compared_in_points_and_other_metrics_in_their_own_unit(
+    metric: str, words: str
+) -> None:
+    target = MetricTarget(metric=metric, at_least=0.94, at_most=None)
+    high = published("high", 10, target=target)
+    runs = tuple(run.model_copy(update={"value": run.value and run.value - 0.01}) for run in high.runs)
+    frame = with_published(runs_frame([]), [high, published("low", 10, target=target, runs=runs)])
+    found = finding(compare(select(frame, "high", "here"), select(frame, "low", "here")), "accuracy")
+    assert (found.winner, round(found.estimate or 0, 6)) == ("A", 0.01)
+    assert words in found.text
 
 
 def test_misses_have_no_time_under_a_clock_that_stops_at_the_target() -> None:
