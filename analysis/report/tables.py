@@ -23,9 +23,9 @@ LEASE_FOOTNOTES = (
     "estimate: time charged x price, plus the priced parts beside the machine. billed: according to the bills that "
     "bench reconcile has stored, credits and tax included. difference: billed minus estimate, for leases with a "
     "complete bill.",
-    "lease cost per success: the estimate of all leases of the row, including those without a run, / the hits in "
-    "them; unknown if the cost of any lease is. In brackets its 95 % interval, from 10 runs on: each run bears its "
-    "share of its lease's cost.",
+    "lease cost per success: the cost of all leases of the row, including those without a run, / the hits in them; "
+    "unknown if the cost of any lease is. A lease costs what its complete bill says (as billed), otherwise its "
+    "estimate. In brackets its 95 % interval, from 10 runs on: each run bears its share of its lease's cost.",
     "–: none, such as no bill yet.",  # noqa: RUF001 -- the dash that the cells hold
 )
 
@@ -268,9 +268,12 @@ def _per_success(row: LeaseRow) -> Cell:
     if row.cost_per_success is None:
         return UNKNOWN if row.hits else NOT_APPLICABLE
     fewer = row.parts is not None and row.parts_priced is not None and row.parts_priced < row.parts
-    parts = (f"({row.parts_priced} of {row.parts} parts priced)",) if fewer else ()
+    estimated = row.success_billed < row.leases
+    marks = [f"({row.parts_priced} of {row.parts} parts priced)"] if fewer and estimated else []
+    if row.success_billed:
+        marks.append(f"({row.success_billed} of {row.leases} as billed)" if estimated else "(as billed)")
     cost = _in(row.currency, significant(row.cost_per_success))
-    return (cost, *_between(row.cost_per_success_interval, significant), *parts)
+    return (cost, *_between(row.cost_per_success_interval, significant), *marks)
 
 
 def _in(currency: str | None, amount: str) -> str:

@@ -39,8 +39,9 @@ _BILLS = {
 class LeaseRow:
     """Similar leases. Each sum has its number of leases beside it: `time_s` is over `timed` leases, and so on.
 
-    None: of no lease; `cost_per_success` is None too where the cost of one lease is unknown. Times are seconds of
-    the lease clock, money is in `currency`. `billed` is of `billed_leases`, of which `billed_partial` have a bill
+    None: of no lease; `cost_per_success` is None too where the cost of one lease is unknown, and of `success_billed`
+    leases it holds the complete bill, of the others the estimate. Times are seconds of the lease clock, money is in
+    `currency`. `billed` is of `billed_leases`, of which `billed_partial` have a bill
     that more may follow; `estimate_lower` is `estimate` where no rule of theirs is contested; `difference`, billed less
     estimate, is of the `compared` whose bill is complete. Text is clean: see bench/text.py.
     """
@@ -72,6 +73,7 @@ class LeaseRow:
     runs: int
     hits: int
     cost_per_success: Decimal | None
+    success_billed: int
     cost_per_success_interval: Interval | None = None
     notes: tuple[str, ...] = ()
 
@@ -92,10 +94,12 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
     known = leases[leases["estimate"].notna()]
     # A bill in another currency than the price is not added to the others: a note says so.
     billed = leases[(leases["billed_currency"] == leases["currency"]).fillna(value=False)]
-    complete = billed[billed["billed_complete"].astype(bool) & billed["difference"].notna()]
-    estimates = [Estimate(amount, first["currency"]) for amount in leases["estimate"]]
+    settled = billed[billed["billed_complete"].astype(bool)]
+    complete = settled[settled["difference"].notna()]
+    settled = settled[settled["billed"] >= 0]  # of credits alone nobody knows what they were given for
+    costs = settled["billed"].reindex(leases.index).fillna(leases["estimate"])
     hits = int(leases["hits"].sum())
-    success = lease_cost_per_success(estimates, hits)
+    success = lease_cost_per_success([Estimate(amount, first["currency"]) for amount in costs], hits)
     return LeaseRow(
         provider=one_line(first["provider"]),
         instance_type=_text(first["instance_type"]),
@@ -124,17 +128,18 @@ def _row(leases: pd.DataFrame, runs: pd.DataFrame) -> LeaseRow:
         runs=int(leases["runs"].sum()),
         hits=hits,
         cost_per_success=success.value if success else None,
-        cost_per_success_interval=_interval(leases, in_leases) if success else None,
+        success_billed=len(settled) if success else 0,
+        cost_per_success_interval=_interval(leases, costs.astype(float), in_leases) if success else None,
         notes=tuple(dict.fromkeys(map(one_line, _notes(leases, in_leases)))),
     )
 
 
-def _interval(leases: pd.DataFrame, runs: pd.DataFrame) -> Interval | None:
+def _interval(leases: pd.DataFrame, costs: pd.Series[float], runs: pd.DataFrame) -> Interval | None:
     """The interval of the cost of a success, where each run bears its part of what its lease cost, idle time and all.
 
     What leases without a run cost is borne by all runs alike.
     """
-    costs, of = leases["estimate"].astype(float), leases["runs"].astype(float)
+    of = leases["runs"].astype(float)
     idle = costs.sum() / costs[of > 0].sum() if costs[of > 0].sum() else 1.0
     each = dict(zip(leases["lease_id"], idle * costs / of.where(of > 0), strict=True))
     spent = np.asarray(runs["lease_id"].map(each), dtype=float)
