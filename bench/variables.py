@@ -6,6 +6,7 @@ a host or an image, the fourth what a program of one's own is told, the last wha
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bench.errors import UsageError
 from bench.record.documents import Accelerators, PhaseName, time_of
 
 T = TypeVar("T")
+_PREFIX = "BENCH_"
 _TAG = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})=([A-Za-z0-9][A-Za-z0-9._/-]{0,254})", re.ASCII)
 # How far two clocks may be apart: where a person types a time, and where a launcher passes one, which must end no job
 # whose machine is paid for. S3 refuses clocks that are further off.
@@ -164,6 +166,14 @@ def check(environ: Mapping[str, str]) -> None:
     """Raise UsageError for one that is invalid, before anything is paid for that it would end."""
     for variable in VARIABLES.values():
         variable.read(environ)
+
+
+def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
+    """The names that begin like ours, are none of ours and are near one of them, each with that one."""
+    ours = {name.removeprefix(_PREFIX): name for name in VARIABLES}
+    others = [name for name in environ if name.upper().startswith(_PREFIX) and name not in VARIABLES]
+    near = {name: difflib.get_close_matches(name.upper().removeprefix(_PREFIX), ours, n=1) for name in others}
+    return {name: ours[found[0]] for name, found in sorted(near.items()) if found}
 
 
 VARIABLES = {value.name: value for value in list(globals().values()) if isinstance(value, Variable)}

@@ -82,3 +82,21 @@ def test_what_ends_a_line_of_a_file_is_no_part_of_a_value(end: str) -> None:
 @pytest.mark.parametrize("seed", [0, 2**31, 2**31 + 999])
 def test_a_seed_that_an_option_takes_is_one_for_the_variable(seed: int) -> None:
     assert bench.variables.SEED.read({"BENCH_SEED": str(seed)}) == seed
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("BENCH_STOR", "BENCH_STORE"),
+        ("bench_store", "BENCH_STORE"),
+        ("BENCH_RUN", "BENCH_RUNS"),
+        ("BENCH_PRICE_HOUR", "BENCH_PRICE_PER_HOUR"),
+        ("BENCH_S3_SSE_KMS_KEY", "BENCH_S3_SSE_KMS_KEY_ID"),
+    ],
+)
+def test_a_misspelt_name_has_the_one_that_is_meant(name: str, meant: str) -> None:
+    assert bench.variables.misspelt({name: "x", "HOME": "/root"}) == {name: meant}
+
+
+def test_names_of_the_tests_and_of_other_programs_are_not_misspelt() -> None:
+    assert bench.variables.misspelt(dict.fromkeys([*VARIABLES, *OF_TESTS, "BENCH_WIDTH", "_BENCH_COMPLETE"], "x")) == {}

@@ -27,7 +27,7 @@ from bench.measure.environment import Gpu
 from bench.record.documents import OWN
 from bench.store import FolderStore, open_store
 from bench.text import one_line, plural
-from bench.variables import VARIABLES, check as check_variables
+from bench.variables import VARIABLES, check as check_variables, misspelt
 
 if TYPE_CHECKING:
     from bench.training.device import Compute
@@ -131,6 +131,8 @@ def settings(context: Context) -> Iterator[Finding]:
         except UsageError as error:
             wrong = True
             yield Finding("variables", str(error), f"correct or unset {variable.name}")
+    for name, meant in misspelt(os.environ).items():
+        yield Finding("variables", f"{name} is no variable of bench, which ignores it", f"did you mean {meant}?")
     if not wrong:
         named = ", ".join(sorted(VARIABLES.keys() & os.environ.keys())) or "none"
         yield Finding("variables", f"set: {named}")

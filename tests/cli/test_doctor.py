@@ -56,12 +56,13 @@ def test_every_finding_that_is_not_well_has_a_remedy(bench: Bench, monkeypatch: 
 
     monkeypatch.setattr(data, "find", lambda given: Path("here"))
     monkeypatch.setattr(data, "verify", altered)
-    done = bench("doctor", "--store", "/proc/store", "--format", "json", BENCH_LEASE_ID="x", BENCH_RUNS="none")
+    done = bench("doctor", "--store", "/proc/store", "--format", "json", BENCH_LEASE_ID="x", BENCH_STOR="x")
     assert done.returncode == 1
     found = json.loads(done.stdout)
     assert {each["name"] for each in found if each["fails"]} == {"data", "store", "lease"}
     assert len([each for each in found if each["name"] == "variables"]) == 2
     assert all(each["remedy"] for each in found if each["state"] != "ok")
+    assert "BENCH_STORE" in next(each["remedy"] for each in found if each["found"].startswith("BENCH_STOR "))
 
 
 @pytest.mark.parametrize(("purpose", "code"), [("run", 1), ("exec", 0), ("report", 0), ("sweep", 1)])
