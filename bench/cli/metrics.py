@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from bench.cli.parts.common import format_option, metric_option, output_option, write
+from bench.cli.parts.common import metric_option
+from bench.cli.parts.output import answer_options, write
 from bench.errors import DataError, UsageError
 from bench.programs.job import BadPattern
 from bench.programs.watching.log import LogReading, Reading, Values, read_log
@@ -22,8 +23,7 @@ _MOST_METRICS, _MOST_KINDS = 30, 10
 @click.command()
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @metric_option
-@format_option("table", "json")
-@output_option
+@answer_options("table", "json")
 def metrics(files: tuple[Path, ...], patterns: dict[str, str], style: str, output: Path | None) -> None:
     """Show what `bench exec` would read as progress in FILE, and what it would not.
 

@@ -9,7 +9,8 @@ import click
 from bench.billing import Query, catalogue_extract, gpu_table, price_book
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
-from bench.cli.parts.common import format_option, to_terminal, with_progress, write
+from bench.cli.parts.common import with_progress
+from bench.cli.parts.output import format_option, to_terminal, write
 from bench.errors import UsageError
 from bench.record.documents import Accelerators
 from bench.text import did_you_mean, one_line

@@ -14,16 +14,8 @@ from analysis.published.dawnbench.entries import Which
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from analysis.tables.given_prices import electricity_price, what_if_price
-from bench.cli.parts.common import (
-    format_option,
-    output_option,
-    refuse,
-    refuse_terminal,
-    stores_option,
-    to_terminal,
-    with_progress,
-    write,
-)
+from bench.cli.parts.common import refuse, stores_option, with_progress
+from bench.cli.parts.output import answer_options, refuse_terminal, to_terminal, write
 from bench.errors import BenchError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store
@@ -42,7 +34,7 @@ _MOST_PUBLISHED = 12
     "the latter beside your own programs or other published runs; all 31 of DAWNBench; or none.  "
     f"[default: stored; in a table {_MOST_PUBLISHED} of them]",
 )
-@format_option("table", "markdown", "csv", "json", "parquet", "html")
+@answer_options("table", "markdown", "csv", "json", "parquet", "html")
 @click.option(
     "--instance",
     metavar="PROVIDER:TYPE",
@@ -57,7 +49,6 @@ _MOST_PUBLISHED = 12
 @click.option(
     "--open", "opened", is_flag=True, help="Open the report in a browser: html, in a temporary file unless -o is given."
 )
-@output_option
 @with_progress
 def report(
     stores: tuple[str, ...],

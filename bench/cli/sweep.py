@@ -18,13 +18,11 @@ from bench.cli.parts.common import (
     complete_files,
     complete_folders,
     confirm,
-    format_option,
     refuse,
     store_option,
-    to_terminal,
     with_progress,
-    write,
 )
+from bench.cli.parts.output import format_option, to_terminal, write
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
 from bench.store import open_store

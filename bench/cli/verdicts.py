@@ -30,16 +30,13 @@ from bench.cli.parts.common import (
     complete_files,
     complete_folders,
     complete_recipes,
-    format_option,
-    output_option,
     parsed,
     refuse,
     store_option,
     stores_option,
-    to_terminal,
     with_progress,
-    write,
 )
+from bench.cli.parts.output import answer_options, format_option, to_terminal, write
 from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy, current_published
 from bench.store import open_store, read_documents
@@ -143,8 +140,7 @@ def _complete_claims(ctx: click.Context, param: click.Parameter, incomplete: str
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[CLAIM|FILE.toml]…", shell_complete=_complete_claims)
 @stores_option
-@format_option("table", "markdown", "json")
-@output_option
+@answer_options("table", "markdown", "json")
 @click.option(
     "--fail", is_flag=True, help="Exit with 3 if a claim is not supported, otherwise with 4 if one is inconclusive."
 )

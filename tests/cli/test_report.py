@@ -52,6 +52,38 @@ def test_one_command_shows_our_runs_and_what_was_imported(bench: Bench, stores: 
     assert (tmp_path / "report.html").read_text().count('<tr class="published">') == 31
 
 
+FIRST_BYTES = {
+    "rep.html": b"<!doctype html>",
+    "rep.HTM": b"<!doctype html>",
+    "rep.md": b"**",
+    "rep.csv": b"schema_version,",
+    "rep.json": b"{",
+    "rep.parquet": b"PAR1",
+    "rep.txt": b"Time",
+    "rep": b"Time",
+}
+
+
+@pytest.mark.parametrize("name", FIRST_BYTES)
+def test_the_suffix_of_a_file_is_its_format(name: str, bench: Bench, stores: None, tmp_path: Path) -> None:
+    done = bench("report", "--store", "ours", "-o", name)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / name).read_bytes().startswith(FIRST_BYTES[name])
+
+
+def test_a_format_that_is_given_counts_and_one_that_a_command_lacks_is_refused(
+    bench: Bench, stores: None, tmp_path: Path
+) -> None:
+    for words in (("--format", "table", "-o", "a.html"), ("-o", "a.html", "--format", "table")):
+        assert bench("report", "--store", "ours", *words).returncode == 0
+        assert (tmp_path / "a.html").read_bytes().startswith(b"Time")
+    assert bench("claims", "-o", "b.json").returncode == 0
+    assert len(json.loads((tmp_path / "b.json").read_text())) > 1
+    done = bench("claims", "-o", "c.csv")
+    assert (done.returncode, (tmp_path / "c.csv").exists()) == (2, False)
+    assert bench("claims", "-o", "c.csv", "--format", "table").returncode == 0
+
+
 def test_a_table_to_read_shows_some_of_many_and_says_so(bench: Bench, stores: None) -> None:
     table = bench("report", "--store", "theirs").stdout
     assert table.count("(published)") == 12

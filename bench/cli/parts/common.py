@@ -1,7 +1,4 @@
-"""What commands share: options and output.
-
-Text goes to stdout or a file, what could not be read to stderr; a question is asked there, too.
-"""
+"""What commands share: options, and what goes to stderr: what could not be read, and questions."""
 
 from __future__ import annotations
 
@@ -9,15 +6,13 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial, wraps
-from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from bench import variables
-from bench.cli.parts.streams import Out
-from bench.errors import BenchError, RecordError, StoreError, UsageError
+from bench.errors import BenchError, RecordError, UsageError
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -111,18 +106,6 @@ data_option = click.option(
 )
 
 
-def format_option(*formats: str) -> Decorator:
-    """The option `--format`, passed as `style`, of a command that answers in one of `formats`, a table otherwise."""
-    return click.option(
-        "--format",
-        "style",
-        default="table",
-        show_default=True,
-        type=click.Choice(formats),
-        help="Output format.",
-    )
-
-
 device_option = click.option(
     "--device",
     default="auto",
@@ -145,14 +128,6 @@ metric_option = click.option(
     callback=parsed(_patterns),
     metavar="NAME=REGEX",
     help="Read a metric (or step, or total) where this matches: its group is the number. May be repeated.",
-)
-output_option = click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    help="Output file; - is stdout.",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    callback=lambda _context, _option, path: None if path == Path("-") else path,
 )
 _echo_option = click.option(
     "--echo",
@@ -239,31 +214,6 @@ def with_progress(command: Callable[..., None]) -> Callable[..., None]:
             command(*words, **more)
 
     return shown
-
-
-def write(text: str | bytes, output: Path | None) -> None:
-    """To the file `output`, or to stdout where it is None. Raises StoreError where the file cannot be written."""
-    if output is None:
-        if isinstance(text, bytes) and isinstance(sys.stdout, Out):
-            sys.stdout.write_bytes(text)
-        else:
-            click.echo(text, nl=False)
-        return
-    try:
-        output.write_bytes(text.encode() if isinstance(text, str) else text)
-    except OSError as error:
-        raise StoreError(f"{output}: cannot be written ({error.strerror}); name another file with -o") from error
-
-
-def to_terminal(output: Path | None) -> bool:
-    """Whether the answer will be read on a terminal, and so may be styled."""
-    return output is None and sys.stdout.isatty()
-
-
-def refuse_terminal(output: Path | None) -> None:
-    """Raise UsageError where Parquet would go to a terminal."""
-    if to_terminal(output):
-        raise UsageError("parquet is binary and not for a terminal; name a file with -o")
 
 
 def complain(errors: Iterable[BenchError]) -> None:
