@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+
+# With these, which git sets for its hooks, it would answer for another place than the folder it is asked about.
+_OF_ANOTHER_PLACE = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
 
 
 def commit_of(folder: Path) -> tuple[str | None, bool | None]:
@@ -19,8 +33,11 @@ def commit_of(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def _ask(folder: Path, *words: str) -> str | None:
+    environ = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_PLACE}
+    environ["GIT_OPTIONAL_LOCKS"] = "0"  # a git of the user's may be at work there
+    command = ["git", "-C", str(folder), *words]
     try:
-        answer = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, timeout=10, check=True)
+        answer = subprocess.run(command, capture_output=True, timeout=10, check=True, env=environ)
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.decode("utf-8", "replace").strip()
