@@ -190,7 +190,14 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
+def _whole(digits: str) -> int:
+    # What tables and Parquet hold, and more than anything counts.
+    if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**63:
+        raise ValueError(f"{digits[:20]}… has more than 64 bits")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_int=_whole)
 
 
 def to_bytes(document: Document) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import time
 import uuid
 from datetime import UTC, date, datetime
@@ -102,6 +104,16 @@ def test_a_number_altered_until_it_overflows_is_refused_by_name() -> None:
     raw = to_bytes(make_run(loss=1.234567)).replace(b"1.234567", b"1e234567")
     with pytest.raises(RecordError, match=r"^x\.json: "):
         from_bytes(raw, "x.json")
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775809", "9" * 400, "9" * 5000])
+@pytest.mark.parametrize("field", ["seed", "steps", "index", "planned", "cores", "loss"])
+def test_a_number_of_more_than_64_bits_is_refused_by_name_though_its_checksum_fits(field: str, number: str) -> None:
+    placed = re.sub(rf'"{field}":[^,}}]+', f'"{field}":{number}', to_bytes(make_run(loss=1.5)).decode())
+    bare = re.sub(r'"sha256":"[0-9a-f]+",?', "", placed).rstrip("\n")
+    forged = placed.replace(placed[placed.index('"sha256":"') :][10:74], hashlib.sha256(bare.encode()).hexdigest())
+    with pytest.raises(RecordError, match=r"^x\.json: "):
+        from_bytes(forged.encode(), "x.json")
 
 
 def test_text_that_has_no_utf8_is_refused_by_name() -> None:
