@@ -21,7 +21,10 @@ _MOST_MACHINES = 1000
 
 
 class Question(NamedTuple):
-    """Whether the times of types `a` and `b` differ by `share` (0.05 is 5 %)."""
+    """Whether the times of types `a` and `b` differ by `share` (0.05 is 5 %).
+
+    Their names may be any words: the spreads are the same for all types.
+    """
 
     a: str
     b: str
@@ -85,8 +88,9 @@ def power_table(asked: Question) -> Table[Needed]:
         footnotes=(
             f"shown: with a probability of {100 * POWER:g} % the {100 * LEVEL:g} % interval of the ratio excludes 1 "
             f"(Welch's t of the machines' medians). At least {TYPE_FROM} machines: fewer say nothing about a type.",
-            f"assumed: both types spread as A100s did, {100 * BETWEEN:.2f} % between machines and {100 * WITHIN:.2f} % "
-            f"within one ({SOURCE}). More runs per machine help little: machines are the sample.",
+            f"assumed: both types, whatever their names, spread as A100s did, {100 * BETWEEN:.2f} % between machines "
+            f"and {100 * WITHIN:.2f} % within one ({SOURCE}). More runs per machine help little: machines are the "
+            "sample.",
         ),
     )
 

@@ -27,6 +27,15 @@ def test_what_is_no_question_is_refused(text: str) -> None:
         question(text)
 
 
+def test_the_names_are_labels_and_any_will_do() -> None:
+    answers = [
+        json.loads(CliRunner().invoke(cli, ["plan", "--power", f"{names} 5%", "--format", "json"]).stdout)
+        for names in ("H100 v A100", "my box v RTX 6000 Ada")
+    ]
+    assert [(answer.pop("a"), answer.pop("b")) for answer in answers] == [("H100", "A100"), ("my box", "RTX 6000 Ada")]
+    assert answers[0] == answers[1]
+
+
 def test_so_many_machines_are_enough_and_one_fewer_is_not() -> None:
     machines = needed(0.02, 1)
     assert machines is not None
