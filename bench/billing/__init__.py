@@ -23,8 +23,10 @@ from bench.billing.offers.query import (
     gpu_table,
     in_short,
     known,
+    known_clouds,
     ranked,
     skypilot_name,
+    spelled_otherwise,
 )
 from bench.billing.prices import (
     SECONDS_PER_HOUR,
@@ -61,6 +63,7 @@ __all__ = [
     "gpu_table",
     "in_short",
     "known",
+    "known_clouds",
     "lease_cost",
     "lease_cost_per_success",
     "machine_hourly",
@@ -68,5 +71,6 @@ __all__ = [
     "price_book",
     "ranked",
     "skypilot_name",
+    "spelled_otherwise",
     "train_cost",
 ]

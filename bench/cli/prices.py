@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import click
 
-from bench.billing import Query, catalogue_extract, gpu_table, price_book
+from bench.billing import Query, known_clouds, spelled_otherwise
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
 from bench.cli.parts.common import with_progress
 from bench.cli.parts.output import format_option, to_terminal, write
 from bench.errors import UsageError
 from bench.record.documents import Accelerators
-from bench.text import did_you_mean, one_line
+from bench.text import one_line
 
 
 @click.command()
@@ -55,9 +55,9 @@ def prices(
 
 def _instead(query: Query) -> str:
     """What may have been meant where nothing was found: another cloud or GPU than was asked for."""
-    clouds = sorted({offer.provider for offer in (*price_book(), *catalogue_extract())})
+    clouds = known_clouds()
+    if near := spelled_otherwise(query.gpu, query.cloud):
+        return near
     if query.cloud is not None and query.cloud.casefold() not in clouds:
-        return did_you_mean(query.cloud, clouds) or f"prices are known for {', '.join(clouds)}"
-    gpus = [row["skypilot"] for row in gpu_table()]
-    known = any((query.gpu or "").casefold() == gpu.casefold() for gpu in gpus)
-    return (not known and did_you_mean(query.gpu or "", gpus)) or "see all with: bench prices"
+        return f"prices are known for {', '.join(clouds)}"
+    return "see all with: bench prices"

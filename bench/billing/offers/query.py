@@ -15,8 +15,9 @@ from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
-from bench.billing.prices import Offer
+from bench.billing.prices import Offer, catalogue_extract, price_book
 from bench.record.documents import PricingCategory
+from bench.text import did_you_mean
 
 # Farther apart, two prices are of two markets: those asked for an H100 in 2024 are twice what most ask in 2026.
 OLD_AFTER = timedelta(days=548)
@@ -103,6 +104,25 @@ def _names() -> dict[str, str]:
 def _usual_gb() -> dict[str, int]:
     """The memory of a model that is named without it, as SkyPilot's names have it: A100 and A100-80GB."""
     return {row["skypilot"].upper(): int(row["memory_gb"]) for row in gpu_table() if "-" not in row["skypilot"]}
+
+
+def known_clouds() -> list[str]:
+    """The providers of which bench has prices."""
+    return sorted({offer.provider for offer in (*price_book(), *catalogue_extract())})
+
+
+def spelled_otherwise(gpu: str | None, cloud: str | None) -> str:
+    """`did you mean H100?` for a GPU, or a cloud, that bench does not know and that is spelled like one it knows."""
+    if cloud is not None and (near := _near(cloud, known_clouds())):
+        return near
+    return _near(gpu, [row["skypilot"] for row in gpu_table()]) if gpu is not None else ""
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    if name.casefold() in map(str.casefold, names):
+        return ""
+    same = [other for other in names if matches(name, other)]  # H100-80GB is H100
+    return did_you_mean(name, same) or did_you_mean(name, names)
 
 
 @dataclass(frozen=True)

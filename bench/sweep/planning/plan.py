@@ -15,7 +15,7 @@ from itertools import chain
 from math import ceil
 from typing import NamedTuple
 
-from bench.billing import Answer, Estimate, Failure, Offer, Query, ranked
+from bench.billing import Answer, Estimate, Failure, Offer, Query, ranked, spelled_otherwise
 from bench.billing.offers.sources import collect, sources
 from bench.sweep.planning.cost import (
     CellPhase,
@@ -172,7 +172,7 @@ def plan_sweep(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -
     have_skypilot_read(sweep.cells())
     tasks = {cell: task_of(cell, sweep.envs, sweep.recipes) for cell in sweep.cells()}
     answers = _answers(tasks, ask)
-    cells = [_cell(sweep, cell, task, answers[cell], history) for cell, task in tasks.items()]
+    cells = [_spelled(_cell(sweep, cell, task, answers[cell], history), task) for cell, task in tasks.items()]
     cells.sort(key=lambda cell: (cell.dollars is None, cell.dollars or 0))
     failures = dict.fromkeys(failure for answer in answers.values() for failure in answer.failures)
     return Plan(sweep, tuple(cells), tuple(failures))
@@ -240,6 +240,14 @@ def _cell(sweep: Sweep, cell: Cell, task: Task, answer: Answer, history: History
     elif found.most_s is None:
         most = Estimate(why="no time is known for some of the machines of its file")
     return replace(found, cost=cost, most=most, why=cost.why, dearest=dearest)
+
+
+def _spelled(planned: CellPlan, task: Task) -> CellPlan:
+    """The same; where the dollars are unknown, perhaps as a GPU or a cloud is misspelt, with the name that is near."""
+    if planned.dollars is not None:
+        return planned
+    near = filter(None, (spelled_otherwise(request.gpu, request.provider) for request in task.requests))
+    return replace(planned, why="; ".join(filter(None, (planned.why, *dict.fromkeys(near)))))
 
 
 class _Machine(NamedTuple):

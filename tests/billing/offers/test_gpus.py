@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.billing.offers.query import canonical, exactly, gpu_table, matches, skypilot_name
+from bench.billing.offers.query import canonical, exactly, gpu_table, matches, skypilot_name, spelled_otherwise
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,20 @@ def test_a_name_with_hyphens_for_spaces_is_the_same() -> None:
 
 def test_a_name_that_nobody_knows_stays_as_it_is() -> None:
     assert skypilot_name("NVIDIA Z999") == "NVIDIA Z999"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "cloud", "meant"),
+    [
+        ("B30", None, "B300"),
+        ("h100-80gb", None, "H100"),
+        ("A100-40GB", "aws", "A100"),
+        ("H100", "lamda", "lambda"),
+        ("H10", "lamda", "lambda"),
+        ("h100", "AWS", None),
+        ("tpu-v5e-8", "kubernetes", None),
+        (None, None, None),
+    ],
+)
+def test_a_name_that_nobody_knows_has_the_nearest(gpu: str | None, cloud: str | None, meant: str | None) -> None:
+    assert spelled_otherwise(gpu, cloud) == (f"did you mean {meant}?" if meant else "")

@@ -142,6 +142,19 @@ def test_without_a_data_sheet_the_time_is_unknown(task: WriteTask) -> None:
     assert (cell.time, cell.dollars) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("resources", "meant"),
+    [({"accelerators": "B30:1"}, "B300"), ({"infra": "lamda"}, "lambda"), ({"infra": "scaleway"}, None)],
+)
+def test_a_gpu_or_a_cloud_that_is_misspelt_has_the_name_that_is_near(
+    resources: dict[str, str], meant: str | None, task: WriteTask
+) -> None:
+    task("m", V100 | resources)
+    cell = only(planned(offer()))
+    assert cell.dollars is None
+    assert (cell.why or "").partition("; did you mean ")[2] == (f"{meant}?" if meant else "")
+
+
 def test_cells_come_by_dollars_and_the_unknown_last(task: WriteTask) -> None:
     task("m", V100)
     task("a", V100 | {"accelerators": "A100:1"})
