@@ -203,10 +203,11 @@ def _notes(
 ) -> Iterable[str]:
     if rate.too_few:
         yield rate.too_few
+    # Without a target nothing tells an evaluation from training, and nobody asked for one.
     evaluated = any(run.target and run.evaluations for run in like) or any(
         phase.name in ("evaluate", "final_evaluate") for run in like for phase in run.phases
     )
-    if not evaluated:
+    if any(run.target for run in like) and not evaluated:
         yield "no evaluation was seen in the sample: the rate may lack pauses for evaluations and checkpoints"
     if total is None:
         yield "the total number of steps is unknown: give --total-steps"

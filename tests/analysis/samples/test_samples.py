@@ -81,11 +81,12 @@ def test_halves_that_differ_have_no_interval() -> None:
     ("changes", "warned"),
     [
         ({}, True),
+        ({"target": None}, False),
         ({"evaluations": losses(4.0)}, False),
         ({"phases": (Phase(name="train", start=0, stop=9), Phase(name="evaluate", start=9, stop=60))}, False),
     ],
 )
-def test_a_sample_without_an_evaluation_says_so(changes: dict[str, Any], warned: bool) -> None:
+def test_a_sample_with_a_target_and_without_an_evaluation_says_so(changes: dict[str, Any], warned: bool) -> None:
     assert any("no evaluation" in note for note in row_of(sample(**changes)).notes) == warned
 
 
