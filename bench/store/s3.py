@@ -54,6 +54,7 @@ class S3Store:
         self._bucket = found[1]
         self._above = "".join(f"{part}/" for part in parts if part)
         self._name = f"s3://{self._bucket}/{self._above}".rstrip("/")
+        self._place = f"store {self._name}"  # what errors call it
 
     @property
     def name(self) -> str:
@@ -73,13 +74,13 @@ class S3Store:
         data = b"bench could write here\n"
         if self.create_object(_PROBE, data) and self.create_object(_PROBE, data):
             raise StoreError(
-                f"store {self._name}: the server ignores If-None-Match, so records could be overwritten; "
+                f"{self._place}: the server ignores If-None-Match, so records could be overwritten; "
                 "use one that supports conditional writes"
             )
         # A 412 is believed once the object was read: some servers refuse although there is none.
         if self._there(_PROBE) != data:
             raise StoreError(
-                f"store {self._name}: {_PROBE} reads back altered, as records would; check what is in between, such "
+                f"{self._place}: {_PROBE} reads back altered, as records would; check what is in between, such "
                 "as a gateway, or use another server"
             )
 
@@ -120,7 +121,7 @@ class S3Store:
         client = self._client
         left = tries(client)
         while True:
-            with translate_errors(self._name, server(client)):
+            with translate_errors(self._place, server(client)):
                 answer = client.get_object(Bucket=self._bucket, Key=self._above + key)
             body, length = answer["Body"], answer.get("ContentLength") or 0
             if most is not None and length > most:
@@ -128,7 +129,7 @@ class S3Store:
                 raise RecordError(f"{self._name}/{key}: {length} bytes, more than a record has; move it elsewhere")
             left -= 1
             try:
-                with translate_errors(self._name, server(client)):
+                with translate_errors(self._place, server(client)):
                     return bytes(body.read())
             except S3Error:
                 if not left:
@@ -142,7 +143,7 @@ class S3Store:
             if error.code != "NoSuchKey":
                 raise
             raise StoreError(
-                f"store {self._name}: the server refuses {key} as if it were there (412), and it is not: it does not "
+                f"{self._place}: the server refuses {key} as if it were there (412), and it is not: it does not "
                 "know If-None-Match as S3 does; use one that knows conditional writes"
             ) from None
 
@@ -192,7 +193,7 @@ class S3Store:
             folders = [folder for _, below in listings for folder in below]
         if not keys and not any(page.keys or page.prefixes for page in self._pages("", MaxKeys=1)):
             raise StoreError(
-                f"store {self._name}: nothing is stored below this prefix; `bench run RECIPE --store "
+                f"{self._place}: nothing is stored below this prefix; `bench run RECIPE --store "
                 f"{quote(self._name)}` creates a store there, or name the prefix that holds your records"
             )
         return iter(sorted(keys))
@@ -207,7 +208,7 @@ class S3Store:
         return sorted(key[cut:] for key in keys), sorted(folder[cut:] for folder in folders)
 
     def _pages(self, prefix: str, **more: Any) -> Iterator[Page]:
-        return list_pages(self._name, self._client, Bucket=self._bucket, Prefix=self._above + prefix, **more)
+        return list_pages(self._place, self._client, Bucket=self._bucket, Prefix=self._above + prefix, **more)
 
     # Another writer is writing this very object, and S3 asks to try again.
     @retry(
@@ -222,7 +223,7 @@ class S3Store:
         asked = {"IfNoneMatch": "*", "ChecksumSHA256": digest, **encryption()}
         place = {"Bucket": self._bucket, "Key": self._above + key}
         try:
-            with translate_errors(self._name, server(client), asked):
+            with translate_errors(self._place, server(client), asked):
                 client.put_object(**place, Body=data, ContentType=_content_type(key), **asked)
         except S3Error as error:
             if error.status == 412:
@@ -232,7 +233,7 @@ class S3Store:
 
     @cached_property
     def _client(self) -> Any:
-        return make_client(self._name)
+        return make_client(self._place)
 
 
 def _content_type(key: str) -> str:

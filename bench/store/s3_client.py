@@ -32,8 +32,8 @@ _DIGEST = "the bytes arrived altered and were refused; try again, and look at th
 
 # The server's code for an error -> what it means. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _ANSWERS = {
-    "NoSuchBucket": "there is no such bucket; make it, or name another one with --store",
-    "InvalidBucketName": "this is not a valid bucket name; name another one with --store",
+    "NoSuchBucket": "there is no such bucket; make it, or name another one",
+    "InvalidBucketName": "this is not a valid bucket name; name another one",
     "InvalidAccessKeyId": _SIGNED,
     "InvalidClientTokenId": _SIGNED,
     "SignatureDoesNotMatch": _SIGNED,
@@ -117,10 +117,11 @@ class S3Error(StoreError):
 
 
 @contextmanager
-def translate_errors(store: str, server: str = "the server", asked: Mapping[str, Any] | None = None) -> Iterator[None]:
+def translate_errors(place: str, server: str = "the server", asked: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Raise S3Error for whatever boto3 raises inside.
 
-    `server` is the host and port of `store`, `asked` the parameters of the request.
+    `place` is what an error calls what was asked for, such as `store s3://bucket`; `server` is its host and port, and
+    `asked` are the parameters of the request.
     """
     try:
         yield
@@ -130,11 +131,11 @@ def translate_errors(store: str, server: str = "the server", asked: Mapping[str,
         message = _answered(error.operation_name, status, code, server)
         if asked and status in _NOT_DONE and code not in _ANSWERS and not _is_page(status, code):
             message = f"{error.operation_name} was refused (HTTP {status}, {code}): {_advice(error, asked)}"
-        raise S3Error(f"store {store}: {message}", status, code) from None
+        raise S3Error(f"{place}: {message}", status, code) from None
     except StoreError:  # it says what is wrong
         raise
     except Exception as error:  # not only its own errors: an unexpected answer may break it anywhere
-        raise S3Error(f"store {store}: {_failed(error, server)}") from None
+        raise S3Error(f"{place}: {_failed(error, server)}") from None
 
 
 def _advice(error: ClientError, asked: Mapping[str, Any]) -> str:
@@ -183,9 +184,9 @@ def _failed(error: Exception, server: str) -> str:
     return meaning.format(server=server)
 
 
-def make_client(store: str) -> Any:
-    """A client for the store called `store`. Raises StoreError if boto3's settings are invalid or incomplete."""
-    with translate_errors(store):
+def make_client(place: str) -> Any:
+    """A client for what errors call `place`. Raises StoreError if boto3's settings are invalid or incomplete."""
+    with translate_errors(place):
         client = boto3.Session().client(
             "s3",
             config=Config(
@@ -202,7 +203,7 @@ def make_client(store: str) -> Any:
     endpoint = urlsplit(client.meta.endpoint_url)
     if endpoint.username or endpoint.password:
         raise StoreError(
-            f"store {store}: the endpoint's URL holds a user or a password; take them out of it, and set "
+            f"{place}: the endpoint's URL holds a user or a password; take them out of it, and set "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     return client

@@ -26,27 +26,27 @@ class Page(NamedTuple):
     contents: list[dict[str, Any]]
 
 
-def list_pages(store: str, client: Any, **parameters: Any) -> Iterator[Page]:
+def list_pages(place: str, client: Any, **parameters: Any) -> Iterator[Page]:
     """The pages of the listing that ListObjectsV2 returns for `parameters`.
 
-    Raises StoreError, which begins with the name of the `store`, if an answer is not a listing or contains keys that
+    Raises StoreError, which begins with `place`, if an answer is not a listing or contains keys that
     were not asked for, and if the listing is incomplete.
     """
     try:
-        yield from _pages(store, client, parameters)
+        yield from _pages(place, client, parameters)
     except _DoubtError as doubt:
-        raise StoreError(f"store {store}: {doubt}") from None
+        raise StoreError(f"{place}: {doubt}") from None
 
 
 class _DoubtError(Exception):
     """Why a listing is not believed."""
 
 
-def _pages(store: str, client: Any, parameters: dict[str, Any]) -> Iterator[Page]:
+def _pages(place: str, client: Any, parameters: dict[str, Any]) -> Iterator[Page]:
     token = ""
     tokens: set[str] = set()
     while True:
-        with translate_errors(store, server(client)):
+        with translate_errors(place, server(client)):
             answer = client.list_objects_v2(**parameters, **({"ContinuationToken": token} if token else {}))
         if not _LISTING.match(answer[RAW_BODY]):
             raise _DoubtError(not_s3(server(client)))

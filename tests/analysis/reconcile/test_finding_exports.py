@@ -170,6 +170,13 @@ def test_what_s3_does_not_have_ends_in_one_line(s3: Any, url: str) -> None:
         list(read_rows(url))
 
 
+def test_a_bucket_that_is_not_there_is_said_of_the_export_and_of_no_store(s3: Any) -> None:
+    for url in ("s3://nobody", "s3://nobody/focus/", "s3://nobody/1.csv"):
+        with pytest.raises(BenchError) as error:
+            names(url)
+        assert str(error.value) == f"{url}: there is no such bucket; make it, or name another one (NoSuchBucket)"
+
+
 def test_a_listing_of_exports_is_believed_only_if_it_says_that_it_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as stub:
         for name, value in stub.settings.items():
