@@ -127,13 +127,20 @@ def _beside_earlier(read: Sequence[Bill], shown: Sequence[Bill], current: Sequen
             yield f"{month}: {_cost(counts)} of another export counts; this one, {said}, is older or covers less"
         elif earlier is not None and earlier.billed_cost != bill.billed_cost:
             yield f"{month}: {said} replaces {_cost(earlier)} of an earlier export"
-        for source in get_args(BillSource):
-            beside = before.get((*place[:3], source))
-            if beside is not None and source != bill.source and beside.billed_cost != bill.billed_cost:
-                counted = of_one_source([bill, beside])[0].source
-                yield f"{month}: {said} by {bill.source}, {_cost(beside)} by {source}: reports count {counted}"
+    yield from _by_several_sources(read, current_bills([*current, *read]))
     if unread := len(counting.keys() - now.keys()):
         yield f"{plural(unread, 'bill')} from earlier exports shown: this call read none for the same lease and month"
+
+
+def _by_several_sources(read: Sequence[Bill], every: Sequence[Bill]) -> Iterator[str]:
+    """What all sources in `every` say of a lease and month that was read, where they differ, and which one counts."""
+    there, counts = _by_place(every), {bill.lease_id: bill.source for bill in of_one_source(every)}
+    for lease_id, month, currency in dict.fromkeys(place[:3] for place in _by_place(read)):
+        places = ((lease_id, month, currency, source) for source in get_args(BillSource))
+        beside = [there[place] for place in places if place in there]
+        if len({bill.billed_cost for bill in beside}) > 1:
+            said = ", ".join(f"{_cost(bill)} by {bill.source}" for bill in beside)
+            yield f"{lease_id}, {month:%Y-%m}: {said}: reports count {counts[lease_id]}"
 
 
 def _by_place(bills: Iterable[Bill]) -> dict[tuple[str, datetime, str, BillSource], Bill]:

@@ -129,3 +129,16 @@ def test_two_sources_that_bill_a_lease_differently_are_both_named(tmp_path: Path
     again = from_exports([str(file)], store)
     assert billed(again) == ["0.1921"]
     assert f"{IDS[0]}, 2026-11: 0.1921 USD by focus, 0.2500 USD by cur2: reports count focus" in again.matched.notes
+
+
+def test_of_three_sources_one_note_names_the_one_that_counts_and_each_other(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    file = export(tmp_path / "focus.csv", focus_row(), other(11, 28), modified=MADE)
+    ((bill,),) = [row.bills for row in from_exports([str(file)], store).reconciliations]
+    store.put(elsewhere(bill, "cur2", "0.25"))
+    store.put(elsewhere(bill, "cost-explorer", "0.30"))
+    again = from_exports([str(file)], store)
+    assert billed(again) == ["0.1921"]
+    assert [note for note in again.matched.notes if "reports count" in note] == [
+        f"{IDS[0]}, 2026-11: 0.1921 USD by focus, 0.2500 USD by cur2, 0.3000 USD by cost-explorer: reports count focus"
+    ]
