@@ -8,7 +8,7 @@ import re
 from bench.programs.job import Job, Target
 from bench.programs.running.runner import Outcome
 from bench.programs.watching.track import Track
-from bench.programs.watching.watch import Watch, are_namesakes
+from bench.programs.watching.watch import Watch, are_namesakes, spelled_otherwise
 
 # What a program may call its phases; another name stands for no phase.
 PHASES = ("setup", "data", "build", "warmup", "prepare", "train", "evaluate", "final_evaluate", "upload", "idle")
@@ -41,10 +41,12 @@ def _judge_target(job: Job, watch: Watch) -> tuple[str, str | None, str | None]:
     best = watch.target()
     if best is None:
         metric = job.target.metric
-        seen = sorted(watch.latest(), key=lambda name: (not are_namesakes(metric, name), name))
+        meant = spelled_otherwise(metric, watch.latest())
+        seen = sorted(watch.latest(), key=lambda name: (name not in meant, not are_namesakes(metric, name), name))
         more = f" and {len(seen) - _NAMES_TOLD} more" if len(seen) > _NAMES_TOLD else ""
         names = f"metrics shown: {', '.join(seen[:_NAMES_TOLD])}{more}" if seen else "no metric was shown"
-        return "failed", "ERROR", f"{metric} never appeared; {names}"
+        hint = f"did you mean {meant[0]}? " if meant else ""
+        return "failed", "ERROR", f"{metric} never appeared; {hint}{names}"
     value = best.target_value
     if value is None or not math.isfinite(value):
         return "failed", "DIVERGED", f"{job.target.metric} was {value} at its last appearance"

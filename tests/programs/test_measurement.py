@@ -105,6 +105,13 @@ def test_its_seed_and_its_output_at_once(tmp_path: Path) -> None:
             "loss never appeared; metrics shown: val_loss, acc",
         ),
         (
+            'print(\'{"acc": 2, "Loss": 1}\')',
+            {"target": LOSS},
+            "failed",
+            "ERROR",
+            "loss never appeared; did you mean Loss? metrics shown: Loss, acc",
+        ),
+        (
             'print(\'{"loss": 1}\\n{"loss": NaN}\')',
             {"target": LOSS},
             "failed",

@@ -41,6 +41,11 @@ def are_namesakes(metric: str, other: str) -> bool:
     return _parts(metric)[0] == _parts(other)[0] != ""
 
 
+def spelled_otherwise(metric: str, names: Iterable[str]) -> list[str]:
+    """Those of `names` that differ from `metric` in capitals alone, as `val_loss` does from `Val_Loss`."""
+    return sorted(name for name in names if name != metric and name.casefold() == metric.casefold())
+
+
 class Namesakes:
     """Counts the results whose name is the target's `metric` but for what they are of, until that is shown."""
 
@@ -61,10 +66,15 @@ class Namesakes:
                 self._seen[name] += 1
 
     def notice(self) -> str | None:
-        """What to say as soon as a few results were shown, none of them the target's: once, and None before."""
-        if self._over or max(self._seen.values(), default=0) < FEW:
+        """What to say as soon as a few results were shown, none of them the target's: once, and None before.
+
+        Of a name that differs in capitals alone the first result is enough.
+        """
+        if self._over:
             return None
-        names = self._likely()
+        names = spelled_otherwise(self._metric, self._seen)
+        if not names and max(self._seen.values(), default=0) >= FEW:
+            names = self._likely()
         if not names:
             return None
         self._over = True

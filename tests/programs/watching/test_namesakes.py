@@ -30,6 +30,13 @@ def test_what_is_shown_in_place_of_the_target_is_said_once(metric: str, shown: l
     assert noticed(metric, *shown * FEW * 3) == [named]
 
 
+@pytest.mark.parametrize(("metric", "shown"), [("Val_Loss", "val_loss"), ("acc", "ACC")])
+def test_a_name_in_other_capitals_is_said_at_once(metric: str, shown: str) -> None:
+    assert noticed(metric, "epoch") == []
+    assert noticed(metric, shown) == noticed(metric, shown, shown) == [shown]
+    assert noticed(metric, metric, shown) == []
+
+
 @pytest.mark.parametrize(
     ("metric", "shown"),
     [
