@@ -127,12 +127,16 @@ PhaseName = Literal[
 ]
 
 
+# More than thirty years; far beyond it, sums of seconds would overflow before a table says anything.
+_LONGEST_S = 1e9
+
+
 class Phase(Part):
     """A named stretch of a run. `start` and `stop` are seconds after the run's anchor."""
 
     name: PhaseName
-    start: float
-    stop: float
+    start: float = Field(ge=-_LONGEST_S, le=_LONGEST_S)
+    stop: float = Field(ge=-_LONGEST_S, le=_LONGEST_S)
     epoch: float | None = Field(None, description="epochs finished when the phase ended, where it has one")
     synchronised: bool = Field(True, description="the device had finished its work at both edges")
 

@@ -155,8 +155,8 @@ class Run(Document):
             raise ValueError("a completed run has a final evaluation")
         if self.recipe and self.target is None:
             raise ValueError("a recipe has a target")
-        if self.recipe and any("accuracy" not in e.metrics for e in self.evaluations):
-            raise ValueError("an evaluation of a recipe is one of its accuracy")
+        if self.recipe and not all(0 <= e.metrics.get("accuracy", -1) <= 1 for e in self.evaluations):
+            raise ValueError("an evaluation of a recipe is one of its accuracy, 0..1")
         return self
 
     @model_validator(mode="after")

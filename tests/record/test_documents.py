@@ -190,6 +190,20 @@ def test_a_phase_cannot_stop_before_it_starts() -> None:
         Phase(name="train", start=2, stop=1)
 
 
+@pytest.mark.parametrize(("start", "stop"), [(-1e308, 0), (0, 1e308), (0, 1.1e9)])
+def test_a_phase_is_no_longer_than_thirty_years(start: float, stop: float) -> None:
+    with pytest.raises(ValidationError):
+        Phase(name="train", start=start, stop=stop)
+
+
+def test_the_accuracy_of_a_recipe_is_a_share() -> None:
+    evaluations = content_of(make_run())["evaluations"]
+    for accuracy in (-0.1, 1.1, 1e308):
+        wrong = [evaluations[0] | {"metrics": {"accuracy": accuracy}}, *evaluations[1:]]
+        with pytest.raises(RecordError, match=r"^x\.json: .*accuracy"):
+            from_bytes(altered(evaluations=wrong), "x.json")
+
+
 def test_only_a_completed_run_with_a_good_final_evaluation_hits() -> None:
     assert make_run().hit
     assert not make_run(status="failed", reason="OOM").hit
