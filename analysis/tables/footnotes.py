@@ -33,9 +33,11 @@ CLOCKS: dict[Policy, str] = {
     "dawnbench": "data, build, prepare and train, up to the first evaluation at the target; start-up, warm-up and "
     "evaluation are not counted. A process loads the data and builds the network once; that counts in each of its runs",
     "mlperf": "everything from the start of prepare or train to the first evaluation at the target" + _UNTIMED,
-    "cold": "everything from the start of the process to the final accuracy; of a recipe, only the first run of a "
-    "process has this time",
+    "cold": "everything from the start of the process to the final accuracy or a program's target; of a recipe, only "
+    "the first run of a process has this time",
 }
+# Under the others a run that missed its target has no time.
+_TIMES_MISSES: tuple[Policy, ...] = ("airbench", "cold")
 
 
 def title(policy: Policy) -> str:
@@ -50,8 +52,8 @@ def general_notes(
     notes = []
     if measured:
         notes += [
-            f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of the completed runs, "
-            "hits and misses alike. left out: the median of the seconds before the clock stops that it does not count; "
+            f"time: the {policy} clock, which counts {CLOCKS[policy]}. Median of {_timed(policy, programs)}. "
+            "left out: the median of the seconds before the clock stops that it does not count; "
             "one-off work of a process, such as start-up and warm-up, is charged to each of its runs.",
             f"intervals: {100 * LEVEL:g} %, in brackets. P(hit): Wilson. Cost per success: P(hit)'s, combined with "
             f"the cost of hits and misses, from {SUCCESS_FROM} runs on. Mean accuracy: Student t. Median time "
@@ -84,6 +86,13 @@ def general_notes(
             + ("" if policy == "dawnbench" else f" His time is on the dawnbench clock, not on {policy}.")
         )
     return notes
+
+
+def _timed(policy: Policy, programs: bool) -> str:
+    """Which runs the median time is of; of programs a note of their own says it."""
+    if policy not in _TIMES_MISSES:
+        return "the runs that reached their target"
+    return f"the completed runs, {'of recipes ' if programs else ''}hits and misses alike"
 
 
 def run_notes(selected: pd.DataFrame, policy: Clock) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from analysis.frames.runs import runs_frame
-from analysis.tables.footnotes import run_notes
-from bench.record.documents import Policy
+from analysis.tables.footnotes import general_notes, run_notes
+from bench.record.documents import POLICIES, Policy
 from tests.support import small_store as a
 
 
@@ -37,3 +37,13 @@ def test_what_the_clock_leaves_out_is_told_phase_by_phase(policy: Policy, note: 
     assert [each for each in notes if each.startswith("left out")] == ([note] if note else [])
     alone = run_notes(runs_frame([a.a_run(10)]), policy)  # the record of its process's first run is not there
     assert [each for each in alone if each.startswith("left out")] == []
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("programs", [True, False])
+def test_misses_are_in_the_median_where_they_have_a_time(policy: Policy, programs: bool) -> None:
+    notes = general_notes(policy, measured=True, programs=programs, shown=0, known=31, compared=False)
+    missed = runs_frame([a.first_of_process(a.a_run(10, accuracy=0.93))])
+    timed = bool(missed[f"{policy}_s"].notna().all())
+    (time,) = [note for note in notes if note.startswith("time: ")]
+    assert ("misses alike" in time, "of recipes" in time) == (timed, timed and programs)
