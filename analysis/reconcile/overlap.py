@@ -155,6 +155,13 @@ def runs_that_count(covered: Iterable[Covered]) -> tuple[list[Run], list[str]]:
     return counting, list(notes)
 
 
+def _by_file(run: Run, newer: Run) -> str:
+    """That only the files tell which run is newer, where the charges of both go as far: a copy may have a new time."""
+    if run.age[0] != newer.age[0]:
+        return ""
+    return f"; both reach equally far, so the {'names' if run.age[1] == newer.age[1] else 'times'} of the files decide"
+
+
 def _without_left_over(parts: list[Covered]) -> list[Run]:
     """The parts of one run; a part that is mostly contained in the others is separate."""
     own: list[Covered] = []
@@ -191,7 +198,8 @@ class _Newest:
             if same and (newer.since is None or run.since is None or newer.since <= run.since):
                 self.times[index] += 1
                 if share < 1:
-                    notes[f"{run.name} has rows that {newer.name} has not, or otherwise: they do not count"] = None
+                    differs = f"{run.name} has rows that {newer.name} has not, or otherwise"
+                    notes[f"{differs}: they do not count{_by_file(run, newer)}"] = None
                 return
             if same and newer.since is not None:
                 run.before = min(run.before or newer.since, newer.since)

@@ -99,6 +99,23 @@ def test_a_correction_in_a_later_run_replaces_the_charge(tmp_path: Path) -> None
     assert [("a.csv" in note, "b.csv" in note) for note in result.notes] == [(True, True), (False, True)]
 
 
+@pytest.mark.parametrize(
+    ("times", "counts", "by"),
+    [((1, 3, 2), "0.20", "times"), ((3, 1, 2), "0.10", "times"), ((1, 1, 1), "0.30", "names")],
+)
+def test_of_runs_that_reach_equally_far_it_is_said_that_only_the_files_tell_the_newest(
+    times: tuple[int, int, int], counts: str, by: str, tmp_path: Path
+) -> None:
+    rest = [other(day) for day in range(21, 24)]
+    for name, cost, time in zip("abc", ("0.10", "0.20", "0.30"), times, strict=True):
+        export(tmp_path / f"{name}.csv", focus_row(BilledCost=cost), *rest, modified=time)
+    result = read(tmp_path)
+    assert [str(bill.billed_cost) for bill in bills_of(result)] == [counts]
+    assert [note.partition("equally far, so the ")[2] for note in result.notes] == [f"{by} of the files decide"] * 2 + [
+        ""
+    ]
+
+
 def test_runs_of_a_period_can_lie_in_one_folder_beside_each_other(tmp_path: Path) -> None:
     period = tmp_path / "daily" / "20261101-20261130"
     rest = [other(day) for day in range(21, 24)]
