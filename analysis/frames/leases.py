@@ -169,11 +169,12 @@ def _covered(lease: Lease, bills: list[Bill]) -> bool:
     A correction is billed in a later month than the use that it corrects, whose own bill is needed too.
     """
     began = lease.opened.started
-    begins = min(bill.charge_period_start for bill in bills) <= began + NEAR
-    billed = min(bill.billing_period_start for bill in bills) <= began + _ZONES
-    return (
-        begins and billed and (lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped)
-    )
+    first = min(bill.charge_period_start for bill in bills)
+    month = min(bill.billing_period_start for bill in bills)
+    begins, billed = first <= began + NEAR, month <= began + _ZONES
+    cut = began < month <= first  # what was used before is on the bill of the month before
+    ends = lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped
+    return begins and billed and not cut and ends
 
 
 def leases_frame(documents: Iterable[AnyDocument], runs: pd.DataFrame) -> pd.DataFrame:

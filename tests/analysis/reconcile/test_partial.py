@@ -57,6 +57,9 @@ def test_a_lease_over_the_turn_of_a_month_has_two_bills_and_is_partial_with_one(
     (one,) = compared(joined(november, documents=documents))
     assert one.bills[0].complete
     assert one.partial == ("period-not-covered",)
+    (last,) = compared(joined(december, IN_DECEMBER, documents=documents))
+    assert last.bills[0].complete
+    assert last.partial == ("period-not-covered",)
     (both,) = compared(joined(november, december, IN_DECEMBER, documents=documents))
     assert (len(both.bills), both.billed, both.partial) == (2, Decimal("0.3842"), ())
 
