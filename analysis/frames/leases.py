@@ -171,7 +171,7 @@ def _covered(lease: Lease, bills: list[Bill]) -> bool:
     began = lease.opened.started
     first = min(bill.charge_period_start for bill in bills)
     month = min(bill.billing_period_start for bill in bills)
-    begins, billed = first <= began + NEAR, month <= began + _ZONES
+    begins, billed = first - began <= NEAR, month - began <= _ZONES
     cut = began < month <= first  # what was used before is on the bill of the month before
     ends = lease.stopped is None or max(bill.charge_period_end for bill in bills) >= lease.stopped
     return begins and billed and not cut and ends

@@ -205,7 +205,7 @@ def _covers(rows: list[ChargeRow], until: datetime | None, began: datetime, ende
     if ended <= began:
         return True
     used = [row.charge_period for row in rows if row.category == "Usage"]
-    if not used or min(start for start, _ in used) > began + NEAR:
+    if not used or min(start for start, _ in used) - began > NEAR:
         return False
     reached = max(end for _, end in used)
     return max(reached, until or reached) >= ended
@@ -218,8 +218,9 @@ def _final(until: datetime | None, lease: Lease, rows: list[ChargeRow], period_e
         return False
     if stated == {True}:
         return True
-    settled = min(lease.stopped + LATE, period_end) if lease.stopped else period_end
-    return until is not None and until >= settled
+    if until is None:
+        return False
+    return until >= period_end or (lease.stopped is not None and until - lease.stopped >= LATE)
 
 
 def _summed(rows: list[ChargeRow]) -> list[Charge]:

@@ -94,7 +94,7 @@ def _state(row: Reconciliation, matched: MatchResult) -> str:
     stopped, until = row.lease.stopped, matched.until_of(row.lease.opened.provider)
     if until is None and matched.until is not None:
         return f"none: no charge from {one_line(row.lease.opened.provider)} was read"
-    if stopped is None or until is None or until < stopped + LATE:
+    if stopped is None or until is None or until - stopped < LATE:
         return "none yet: charges come up to a day late"
     return "none, although later charges were read"
 

@@ -47,7 +47,7 @@ def _in_utc(instant: datetime) -> datetime:
 
 Utc = Annotated[AwareDatetime, AfterValidator(_in_utc), Field(description="an instant, UTC")]
 # Money is text in JSON: a double cannot hold 0.10.
-Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False), PlainSerializer(str, when_used="json")]
+Money = Annotated[Decimal, Field(ge=0, lt=10**15, allow_inf_nan=False), PlainSerializer(str, when_used="json")]
 
 
 def derived_id(day: date, name: str) -> str:

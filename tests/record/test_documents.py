@@ -80,6 +80,13 @@ def test_a_lease_survives_the_round_trip(document: LeaseOpened | LeaseClosed) ->
     assert from_bytes(to_bytes(document), "x.json") == document
 
 
+@pytest.mark.parametrize("amount", ["-1", "1E+15", "1E+400", "NaN", "Infinity"])
+def test_an_amount_that_no_price_has_is_refused_by_name(amount: str) -> None:
+    content = content_of(LEASE.model_copy(update={"price": PRICE}))
+    with pytest.raises(RecordError, match=r"^x\.json: .*price\.amount"):
+        from_bytes(seal(content | {"price": content["price"] | {"amount": amount}}), "x.json")
+
+
 @given(st.decimals(0, 10**6, places=8))
 def test_money_is_text_and_keeps_every_digit(amount: Decimal) -> None:
     lease = LEASE.model_copy(update={"price": PRICE.model_copy(update={"amount": amount})})

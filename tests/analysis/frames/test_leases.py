@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,13 @@ def test_a_closed_lease_has_its_clock_its_charged_seconds_and_its_cost() -> None
     assert one["rule"] == "by 1 s, at least 60 s, from running to stopped"
     assert (one["parts_priced"], one["parts"], one["unpriced"]) == (1, 4, "disk, public-ip, egress")
     assert (one["runs"], one["hits"]) == (4, 3)
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_lease_at_either_end_of_all_years_has_its_bill(year: int) -> None:
+    began = datetime(year, 12, 31, 23, 59, tzinfo=UTC)
+    (row,) = frame([ls.opened(1).model_copy(update={"started": began}), ls.bill(1, "0.5")]).itertuples()
+    assert (row.estimate, row.billed) == (None, Decimal("0.5"))
 
 
 def test_phases_that_nobody_recorded_are_missing() -> None:
