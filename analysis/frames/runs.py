@@ -61,7 +61,7 @@ def runs_frame(documents: Iterable[AnyDocument]) -> pd.DataFrame:
     Documents of other kinds are ignored, and a record that is there twice counts once.
     """
     rows = [flat.flat(run, lease) for run, lease in runs_and_leases(documents)]
-    return tidy(pd.DataFrame(rows, columns=list(flat.COLUMNS)))
+    return tidy(pd.DataFrame(rows, columns=list(flat.COLUMNS), dtype=object))
 
 
 def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOpened | None]]:

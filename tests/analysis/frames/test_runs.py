@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.frames.runs import COLUMNS, attempt_costs, counted, runs_frame, train_costs
+from analysis.published.runs import published_frame
 from analysis.report.render import FORMATS, render
 from analysis.report.report import build_report
 from bench.record.documents import (
@@ -18,12 +19,14 @@ from bench.record.documents import (
     LeaseClosed,
     Phase,
     Policy,
+    PublishedRun,
     RecipeRef,
     Run,
     attempt_seconds,
     policy_seconds,
 )
 from tests.support import builders, small_store as a
+from tests.support.published_runs import published
 
 
 def test_one_row_a_run_with_its_lease() -> None:
@@ -144,3 +147,11 @@ def test_sources_that_differed_in_text_alone_are_one_and_others_are_not() -> Non
     ]
     sources = runs_frame(runs)["source_sha256"]
     assert sources[0] == sources[1] != sources[2]
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**63 - 1])
+def test_a_whole_number_beside_an_unknown_one_keeps_every_digit(number: int) -> None:
+    told, untold = a.a_run(10, resumed_from=number), a.a_run(11)
+    assert runs_frame([told, untold])["resumed_from"].tolist() == [number, pd.NA]
+    several = published("x", 10, runs=tuple(PublishedRun(seed=seed, seconds=10, value=0.95) for seed in (number, None)))
+    assert published_frame([several])["seed"].tolist() == [number, pd.NA]
