@@ -43,8 +43,8 @@ def test_a_closed_lease_has_its_clock_its_charged_seconds_and_its_cost() -> None
 @pytest.mark.parametrize("year", [1, 9999])
 def test_a_lease_at_either_end_of_all_years_has_its_bill(year: int) -> None:
     began = datetime(year, 12, 31, 23, 59, tzinfo=UTC)
-    (row,) = frame([ls.opened(1).model_copy(update={"started": began}), ls.bill(1, "0.5")]).itertuples()
-    assert (row.estimate, row.billed) == (None, Decimal("0.5"))
+    row = frame([ls.opened(1).model_copy(update={"started": began}), ls.bill(1, "0.5")]).iloc[0]
+    assert (row["estimate"], row["billed"]) == (None, Decimal("0.5"))
 
 
 def test_phases_that_nobody_recorded_are_missing() -> None:
