@@ -56,7 +56,8 @@ def test_of_fewer_than_ten_runs_or_free_ones_nothing_is_said_of_how_sure() -> No
     ],
 )
 def test_a_success_costs_what_complete_bills_say(bills: list[str], paid: str, billed: int, marks: list[str]) -> None:
-    documents = [ls.opened(1), ls.closed(1, 630), *ls.runs(1, 9, 3), ls.opened(2), ls.closed(2, 330)]
+    documents: list[AnyDocument] = [ls.opened(1), ls.closed(1, 630), *ls.runs(1, 9, 3)]
+    documents += [ls.opened(2), ls.closed(2, 330)]
     documents += [ls.bill(number, amount) for number, amount in enumerate(bills, 1)]
     (row,) = rows(*documents)
     assert (row.estimate, row.cost_per_success, row.success_billed) == (Decimal("0.765"), Decimal(paid) / 9, billed)
@@ -64,7 +65,7 @@ def test_a_success_costs_what_complete_bills_say(bills: list[str], paid: str, bi
 
 
 def test_a_complete_bill_tells_what_a_success_costs_where_no_estimate_does() -> None:
-    unpriced = [ls.opened(1, None), ls.closed(1, 630), *ls.runs(1, hits=2), ls.bill(1, "0.5")]
+    unpriced: list[AnyDocument] = [ls.opened(1, None), ls.closed(1, 630), *ls.runs(1, hits=2), ls.bill(1, "0.5")]
     (row,) = rows(*unpriced)
     assert (row.estimate, row.cost_per_success, row.success_billed) == (None, Decimal("0.25"), 1)
     assert shown(*unpriced) == ["0.250", "(as billed)"]
