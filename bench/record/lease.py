@@ -35,8 +35,9 @@ JoinedBy = Literal["resource-id", "tag"]
 Partial = Literal["lease-open", "period-not-covered", "not-final", "row-unreadable"]
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)  # before any time that is known
 _EXACT = 80  # digits: more than a sum of costs has
-# A credit or a refund is below zero, so this is not Money.
-Charged = Annotated[Decimal, Field(allow_inf_nan=False), PlainSerializer(str, when_used="json")]
+# A credit or a refund is below zero, so this is not Money. No sum of charges comes near the bounds.
+_MOST = 10**40
+Charged = Annotated[Decimal, Field(gt=-_MOST, lt=_MOST, allow_inf_nan=False), PlainSerializer(str, when_used="json")]
 _COSTS = ("billed_cost", "effective_cost", "list_cost")
 
 

@@ -76,6 +76,12 @@ def test_a_refund_may_make_a_bill_negative() -> None:
     assert a_bill(CREDIT).billed_cost == Decimal("-0.85")
 
 
+@pytest.mark.parametrize("cost", ["1E+40", "-1E+40", "1E+400", "NaN"])
+def test_a_cost_that_nobody_can_be_charged_is_refused(cost: str) -> None:
+    with pytest.raises(ValidationError):
+        Charge(description="x", category="Usage", billed_cost=Decimal(cost), rows=1)
+
+
 def test_a_cost_that_one_charge_lacks_is_unknown_for_the_bill() -> None:
     assert a_bill(COMPUTE).list_cost == Decimal("3.06")
     assert a_bill(COMPUTE, CREDIT).list_cost is None
