@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from analysis.published.dawnbench.entries import read_entries
 from analysis.published.mlperf.results import read_results
@@ -180,6 +180,7 @@ def test_a_price_and_the_name_of_a_gpu(data: bytes) -> None:
 
 
 @given(texts([b"part"]))
+@example(b"2b\xc1#\xc3\xa9art")  # in the name of a column
 @fuzzed
 def test_a_part_of_the_compact_layer(folder: Path, data: bytes) -> None:
     store = FolderStore(folder / "store")

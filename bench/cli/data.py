@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.parts.common import data_option, with_progress
+from bench.cli.parts import data_option, with_progress
 from bench.training import data as cifar10
 
 

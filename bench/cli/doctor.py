@@ -9,8 +9,7 @@ from typing import cast
 
 import click
 
-from bench.cli.parts.common import data_option, machine_options, store_option, with_progress
-from bench.cli.parts.output import format_option
+from bench.cli.parts import data_option, format_option, machine_options, store_option, with_progress
 from bench.doctor import PROBES, PURPOSES, Context, Finding, Purpose, findings
 from bench.lease import MachineOptions
 from bench.text import one_line

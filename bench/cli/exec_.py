@@ -8,14 +8,7 @@ from pathlib import Path
 
 import click
 
-from bench.cli.parts.common import (
-    complete_files,
-    end_unless_completed,
-    metric_option,
-    parsed,
-    recording_options,
-    seed_option,
-)
+from bench.cli.parts import complete_files, end_unless_completed, metric_option, parsed, recording_options, seed_option
 from bench.cli.parts.job_cost import lease_cost_shown, lease_hourly, lease_part, run_cost_text
 from bench.errors import UsageError
 from bench.lease import MachineOptions, acquire_lease

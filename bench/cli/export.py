@@ -14,8 +14,7 @@ from analysis.published.dawnbench.exporter import Submitter, export_entries, wri
 from analysis.published.mlperf.exporter import export_results, write_results
 from analysis.reconcile.focus_export import as_focus
 from analysis.report.render import as_csv, as_parquet
-from bench.cli.parts.common import complain, parsed, refuse, store_option, with_progress
-from bench.cli.parts.output import output_option, refuse_terminal, write
+from bench.cli.parts import complain, output_option, parsed, refuse, refuse_terminal, store_option, with_progress, write
 from bench.store import open_store, read_all
 from bench.text import one_line, plural
 

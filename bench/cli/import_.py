@@ -15,7 +15,7 @@ from analysis.published.mlperf.results import SOURCE, read_results
 from analysis.published.summary import hits_line, summary_lines
 from analysis.published.trials.importer import Given, read_trials
 from bench.billing import find_offer, given_price
-from bench.cli.parts.common import parsed, refuse, store_option, together, with_progress
+from bench.cli.parts import parsed, refuse, store_option, together, with_progress
 from bench.errors import ConflictError, RecordError, UsageError
 from bench.programs.job import parse_target
 from bench.record.documents import MetricTarget, Price, PricingCategory, PublishedRuns, current_published

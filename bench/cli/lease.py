@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from bench.cli.parts.common import complete_recipes, machine_options, parsed_time, store_option
+from bench.cli.parts import complete_recipes, machine_options, parsed_time, store_option
 from bench.cli.parts.job_cost import forecast_lines, job_forecast
 from bench.lease import MachineOptions, close_lease, describe, find_machine, launch_of, lease_start
 from bench.recipes import find

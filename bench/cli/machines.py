@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from bench.billing.offers.skypilot import installed
-from bench.cli.parts.common import complain, complete_files, confirm, refuse, store_option
+from bench.cli.parts import complain, complete_files, confirm, refuse, store_option
 from bench.errors import BenchError, StoreError, UsageError
 from bench.store import Collected, Store, counting_collector, open_store, read_log, unpacked
 from bench.sweep.orchestration.clusters import collect_records, end, open_clusters, rows, select, store_for

@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from bench.cli.parts.common import metric_option
-from bench.cli.parts.output import answer_options, write
+from bench.cli.parts import answer_options, metric_option, write
 from bench.errors import DataError, UsageError
 from bench.programs.job import BadPattern
 from bench.programs.watching.log import LogReading, Reading, Values, read_log

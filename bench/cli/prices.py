@@ -9,8 +9,7 @@ import click
 from bench.billing import Query, known_clouds, spelled_otherwise
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
-from bench.cli.parts.common import with_progress
-from bench.cli.parts.output import format_option, to_terminal, write
+from bench.cli.parts import format_option, to_terminal, with_progress, write
 from bench.errors import UsageError
 from bench.record.documents import Accelerators
 from bench.text import one_line

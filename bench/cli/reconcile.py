@@ -8,8 +8,7 @@ import click
 
 from analysis.reconcile.reconcile import from_cost_explorer, from_exports, from_runpod
 from analysis.reconcile.render import as_text
-from bench.cli.parts.common import complete_files, parsed_time, refuse, store_option, with_progress
-from bench.cli.parts.output import to_terminal
+from bench.cli.parts import complete_files, parsed_time, refuse, store_option, to_terminal, with_progress
 from bench.store import open_store
 
 

@@ -14,8 +14,7 @@ from analysis.published.dawnbench.entries import Which
 from analysis.report.render import render, rows_as_parquet
 from analysis.report.report import read_report
 from analysis.tables.given_prices import electricity_price, what_if_price
-from bench.cli.parts.common import refuse, stores_option, with_progress
-from bench.cli.parts.output import answer_options, refuse_terminal, to_terminal, write
+from bench.cli.parts import answer_options, refuse, refuse_terminal, stores_option, to_terminal, with_progress, write
 from bench.errors import BenchError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy
 from bench.store import open_store

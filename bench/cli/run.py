@@ -10,7 +10,7 @@ import click
 
 from bench import variables
 from bench.billing import machine_hourly, train_cost
-from bench.cli.parts.common import (
+from bench.cli.parts import (
     complete_recipes,
     data_option,
     device_option,

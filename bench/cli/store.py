@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from bench.cli.parts.common import complain, complete_folders, refuse, store_option, with_progress
+from bench.cli.parts import complain, complete_folders, refuse, store_option, with_progress
 from bench.errors import BenchError, ConflictError, RecordError
 from bench.store import Spool, drain as drain_spool, open_store, read_each, spool_folder, spools
 from bench.text import plural

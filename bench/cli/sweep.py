@@ -13,16 +13,18 @@ from math import ceil
 
 import click
 
-from bench.cli.parts.common import (
+from bench.cli.parts import (
     complain,
     complete_files,
     complete_folders,
     confirm,
+    format_option,
     refuse,
     store_option,
+    to_terminal,
     with_progress,
+    write,
 )
-from bench.cli.parts.output import format_option, to_terminal, write
 from bench.errors import RecordError, UsageError
 from bench.recipes import RECIPES
 from bench.store import open_store

@@ -25,18 +25,21 @@ from analysis.comparison.compare import (
 from analysis.frames import load, runs_frame
 from analysis.published.dawnbench.entries import published_documents
 from analysis.published.runs import load_apart_with_published, with_published
-from bench.cli.parts.common import (
+from bench.cli.parts import (
+    answer_options,
     complain,
     complete_files,
     complete_folders,
     complete_recipes,
+    format_option,
     parsed,
     refuse,
     store_option,
     stores_option,
+    to_terminal,
     with_progress,
+    write,
 )
-from bench.cli.parts.output import answer_options, format_option, to_terminal, write
 from bench.errors import RecordError, StoreError, UsageError
 from bench.record.documents import DEFAULT_POLICY, POLICIES, Policy, current_published
 from bench.store import open_store, read_documents

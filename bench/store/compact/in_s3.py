@@ -25,7 +25,7 @@ from bench.concurrency import in_threads
 from bench.errors import StoreError
 from bench.record.documents import Part, Utc, new_id, run_key, utc_now
 from bench.store import RUNS, is_record_key
-from bench.store.compact.layer import COMPACT, FOLDER, LAYER, OLDER, READ_SCHEMA, SHARED
+from bench.store.compact.layer import COMPACT, FOLDER, LAYER, OLDER, READ_SCHEMA, SHARED, UNREADABLE
 from bench.store.lock import locked
 from bench.store.s3 import LATE, LATE_AFTER, S3Store
 
@@ -70,7 +70,7 @@ class S3Layer:
             try:
                 part = pa.BufferReader(raw)
                 return pq.read_table(part, columns=list(columns), schema=READ_SCHEMA, read_dictionary=SHARED)
-            except (OSError, pa.ArrowException) as error:
+            except UNREADABLE as error:
                 raise StoreError(
                     f"{self._store.name}/{key}: cannot be read ({error}); delete {COMPACT} and compact again"
                 ) from error

@@ -61,6 +61,8 @@ READ_SCHEMA = pa.schema(
 SHARED = [field.name for field in READ_SCHEMA if field.type == _SHARED]
 # Arrow's own allocator asks for huge pages, which a virtual machine may take longer to clear than Parquet to read.
 POOL = pa.system_memory_pool()
+# What reading a file that is not such Parquet raises; the last is for the name of a column.
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
 # Starting processes takes as long as reading some thousands of records.
 _WORTH_PROCESSES = 4000
 _BATCH = 1000
@@ -181,7 +183,7 @@ class FolderLayer:
             valueless = _valueless(parts, columns)
             table = parts.to_table(columns=[name for name in columns if name not in valueless], memory_pool=POOL)
             return _with_valueless(table, valueless).select(columns)
-        except (OSError, pa.ArrowException) as error:
+        except UNREADABLE as error:
             raise StoreError(
                 f"{self._store.name}/{FOLDER}: cannot be read ({error}); delete the folder and compact again"
             ) from error
