@@ -22,6 +22,7 @@ ORDER = [
     "bench.host",
     "bench.concurrency",
     "bench.tracking",
+    "bench.streams",
     "bench.record",
     "bench.variables",
     "bench.training",

@@ -17,8 +17,8 @@ import click
 from click.shell_completion import CompletionItem
 
 import bench
-from bench.cli.parts.streams import safe_streams
 from bench.errors import BenchError
+from bench.streams import safe_streams
 
 # Command -> one line for `bench --help`. Its module has its name, but where _MODULES has another.
 COMMANDS = {

@@ -1,4 +1,4 @@
-"""What several commands share: options and answers, streams, a lease, machines, plans, progress.
+"""What several commands share: options and answers, a lease, machines, plans, progress.
 
 Commands import options and answers from here; what not every command needs is in modules of its own.
 """

@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from bench.cli.parts.common import Decorator, together
-from bench.cli.parts.streams import Out
 from bench.errors import StoreError, UsageError
+from bench.streams import Out
 
 _Callback = Callable[[click.Context, click.Parameter, str], str]
 _BY_SUFFIX = {
