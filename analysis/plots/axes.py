@@ -16,6 +16,8 @@ from bench.record.documents import Policy
 
 # From here on a linear axis would press the fast rows into one line.
 _LOG_FROM = 10
+# With more labelled powers of ten than these, the labels of a narrow drawing touch.
+_MOST_DECADES = 8
 # Points (1/72 inch) of a letter of a name, about; half the height of its line; what a point itself takes.
 _LETTER, _HALF_LINE, _POINT = 5.1, 5.7, 4.5
 # Where a name may stand: the side of the point, and how far above it. The first free place is taken.
@@ -75,12 +77,13 @@ def time_axis(axes: Axes, seconds: Sequence[float], policy: Policy) -> None:
 
 
 def logarithmic(axes: Axes, name: Literal["x", "y"], values: Sequence[float]) -> None:
-    """A logarithmic axis around positive values, with its ends and ticks at 1, 2 or 5 times a power of ten."""
+    """A logarithmic axis around positive values, with its ends at 1, 2 or 5 times a power of ten, and ticks there."""
     # Less than a nanosecond is nothing that was measured.
     least, most = max(min(values), 1e-9), max(*values, 1e-9)
     first, last = math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 1
     steps = (1, 2, 5) if last - first <= 4 else (1,)
-    ticks = [step * 10.0**decade for decade in range(first, last + 1) for step in steps]
+    apart = math.ceil((last - first) / _MOST_DECADES)
+    ticks = [step * 10.0**decade for decade in range(first, last + 1) if decade % apart == 0 for step in steps]
     ends = [step * 10.0**decade for decade in range(first, last + 1) for step in (1, 2, 5)]
     low = max(tick for tick in ends if tick < 0.8 * least)
     high = min(tick for tick in ends if tick > 1.25 * most)

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from rich.cells import cell_len
 
-from analysis.plots.axes import Named, write_levels, write_names
+from analysis.plots.axes import Named, logarithmic, write_levels, write_names
 from analysis.plots.data import LeasePhases
 from analysis.plots.lease_figure import bar_label
 from analysis.plots.names import LONGEST, short_names
@@ -63,3 +63,17 @@ def test_a_chinese_character_takes_the_room_of_two_letters() -> None:
     (name,) = short_names([a_row("训练" * 20)])
     assert LONGEST - 2 < cell_len(name) <= LONGEST
     assert name.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([3, 30], [2, 5, 10, 20, 50]),
+        ([0.01, 100], [0.01, 0.1, 1, 10, 100]),
+        ([1e-6, 1e6], [1e-6, 1e-4, 1e-2, 1, 100, 10_000, 1_000_000]),
+    ],
+)
+def test_a_logarithmic_axis_has_few_labels(values: list[float], ticks: list[float]) -> None:
+    axes = Figure().add_subplot()
+    logarithmic(axes, "x", values)
+    assert axes.get_xticks().tolist() == pytest.approx(ticks)
