@@ -56,9 +56,8 @@ check: setup  ## lint and types
 	$(BIN)/mypy
 
 # Everything that needs no torch, with the lowest versions that pyproject.toml permits; few hypothesis examples, since `make test` tries many.
-# PRIORITY="chrt --idle 0" leaves the processor to whatever else runs.
 test-floors: floors-venv
-	$(PRIORITY) $(FLOORS_VENV)/bin/python -m pytest $(WORKERS) -m 'not slow' \
+	$(FLOORS_VENV)/bin/python -m pytest $(WORKERS) -m 'not slow' \
 		--hypothesis-profile few $(PYTEST_ARGS) \
 		tests/analysis tests/billing tests/cli tests/lease tests/record tests/store tests/sweep
 
