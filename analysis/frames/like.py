@@ -17,8 +17,9 @@ def like_rows(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
     """
     numbers = np.zeros(len(frame), np.int64)
     for name in columns:
-        values = frame[name].array
-        codes = values.codes if isinstance(values, pd.Categorical) else pd.factorize(values)[0]
+        values = frame[name]
+        known = isinstance(values.dtype, pd.CategoricalDtype)
+        codes = values.cat.codes.to_numpy() if known else pd.factorize(values)[0]
         if len(codes) and (codes != codes[0]).any():
             numbers = pd.factorize(numbers * (int(codes.max()) + 2) + codes)[0]
     return numbers
