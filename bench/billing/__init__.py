@@ -20,13 +20,13 @@ from bench.billing.offers.query import (
     Failure,
     Query,
     exactly,
+    gpu_or_cloud_meant,
     gpu_table,
     in_short,
     known,
     known_clouds,
     ranked,
     skypilot_name,
-    spelled_otherwise,
 )
 from bench.billing.prices import (
     SECONDS_PER_HOUR,
@@ -60,6 +60,7 @@ __all__ = [
     "exactly",
     "find_offer",
     "given_price",
+    "gpu_or_cloud_meant",
     "gpu_table",
     "in_short",
     "known",
@@ -71,6 +72,5 @@ __all__ = [
     "price_book",
     "ranked",
     "skypilot_name",
-    "spelled_otherwise",
     "train_cost",
 ]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from bench.billing import Query, known_clouds, spelled_otherwise
+from bench.billing import Query, gpu_or_cloud_meant, known_clouds
 from bench.billing.offers.render import render
 from bench.billing.offers.sources import collect, sources
 from bench.cli.parts import format_option, to_terminal, with_progress, write
@@ -55,7 +55,7 @@ def prices(
 def _instead(query: Query) -> str:
     """What may have been meant where nothing was found: another cloud or GPU than was asked for."""
     clouds = known_clouds()
-    if near := spelled_otherwise(query.gpu, query.cloud):
+    if near := gpu_or_cloud_meant(query.gpu, query.cloud):
         return near
     if query.cloud is not None and query.cloud.casefold() not in clouds:
         return f"prices are known for {', '.join(clouds)}"

@@ -111,7 +111,7 @@ def known_clouds() -> list[str]:
     return sorted({offer.provider for offer in (*price_book(), *catalogue_extract())})
 
 
-def spelled_otherwise(gpu: str | None, cloud: str | None) -> str:
+def gpu_or_cloud_meant(gpu: str | None, cloud: str | None) -> str:
     """`did you mean H100?` for a GPU, or a cloud, that bench does not know and that is spelled like one it knows."""
     if cloud is not None and (near := _near(cloud, known_clouds())):
         return near

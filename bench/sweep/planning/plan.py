@@ -15,7 +15,7 @@ from itertools import chain
 from math import ceil
 from typing import NamedTuple
 
-from bench.billing import Answer, Estimate, Failure, Offer, Query, ranked, spelled_otherwise
+from bench.billing import Answer, Estimate, Failure, Offer, Query, gpu_or_cloud_meant, ranked
 from bench.billing.offers.sources import collect, sources
 from bench.sweep.planning.cost import (
     CellPhase,
@@ -246,7 +246,7 @@ def _spelled(planned: CellPlan, task: Task) -> CellPlan:
     """The same; where the dollars are unknown, perhaps as a GPU or a cloud is misspelt, with the name that is near."""
     if planned.dollars is not None:
         return planned
-    near = filter(None, (spelled_otherwise(request.gpu, request.provider) for request in task.requests))
+    near = filter(None, (gpu_or_cloud_meant(request.gpu, request.provider) for request in task.requests))
     return replace(planned, why="; ".join(filter(None, (planned.why, *dict.fromkeys(near)))))
 
 

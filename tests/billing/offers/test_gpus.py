@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.billing.offers.query import canonical, exactly, gpu_table, matches, skypilot_name, spelled_otherwise
+from bench.billing.offers.query import canonical, exactly, gpu_or_cloud_meant, gpu_table, matches, skypilot_name
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,4 @@ def test_a_name_that_nobody_knows_stays_as_it_is() -> None:
     ],
 )
 def test_a_name_that_nobody_knows_has_the_nearest(gpu: str | None, cloud: str | None, meant: str | None) -> None:
-    assert spelled_otherwise(gpu, cloud) == (f"did you mean {meant}?" if meant else "")
+    assert gpu_or_cloud_meant(gpu, cloud) == (f"did you mean {meant}?" if meant else "")
