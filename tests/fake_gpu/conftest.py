@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.fake_gpu import forked
 from tests.fake_gpu.build import LIBRARY, build, reason_to_skip, was_tried
 from tests.support.once import made_once
 
@@ -48,10 +48,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """A Python of this checkout there."""
         variables = {**os.environ, **self.environment(), "PYTHONPATH": str(ROOT), **(env or {})}
-        command = [sys.executable, *words]
-        return subprocess.run(
-            command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        return forked.python(words, variables, ROOT, timeout)
 
 
 @pytest.fixture(scope="session")

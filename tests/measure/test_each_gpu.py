@@ -17,6 +17,7 @@ from tests.support.scripted import CPU, NO_IMAGES
 SMALL = Size(rows=64, copied=2**16, seconds=0.05)
 
 
+@pytest.mark.slow
 def test_each_has_its_own_and_no_process_is_left() -> None:
     taken = fingerprints(2, kind="cpu", size=SMALL)
     assert len(taken) == 2

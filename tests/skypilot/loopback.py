@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.skypilot import warm_python
 from tests.support import processes
 from tests.support.ports import free_port, listens
 
@@ -43,14 +44,19 @@ StrictModes no
 MaxSessions 100
 MaxStartups 100:30:200
 """
-# SkyPilot fetches uv and, by it, Python 3.10. Here it gets the uv of this environment, and this machine's Python; and
-# links what it installs on each machine to the cache, where SkyPilot has it copied.
+# SkyPilot fetches uv and, by it, Python 3.10. Here it gets the uv of this environment, and this machine's Python by way
+# of warm_python.py; and links what it installs on each machine to the cache, where SkyPilot has it copied.
 _UV = """\
 #!/bin/bash
-words=()
-for word in "$@"; do [ "$word" = 3.10 ] && word={python}; words+=("$word"); done
+words=() made=
+for word in "$@"; do
+  [[ $word == 3.10 ]] && word={python}
+  [[ $1 == venv && $word == */skypilot-runtime ]] && made=$word
+  words+=("$word")
+done
 export UV_LINK_MODE=hardlink
-exec {uv} "${{words[@]}}"
+{uv} "${{words[@]}}" || exit
+[[ ! $made ]] || cp --remove-destination {shim} "$made/bin/python"
 """
 _CURL = """\
 #!/bin/bash
@@ -105,8 +111,11 @@ def rented(user: str, folder: Path, **variables: str) -> Iterator[Rented]:
     home, path, profile = folder / "home", folder / "bin", Path(f"/etc/profile.d/zz-bench-{user}.sh")
     _remove(user)
     path.mkdir(parents=True)
+    python = anybodys_python()
+    warm = _copied(Path(warm_python.__file__), folder / "warm_python.py")
     programs = {
-        "uv": _UV.format(python=anybodys_python(), uv=_copied(BIN / "uv", folder / "uv")),
+        "uv": _UV.format(python=python, uv=_copied(BIN / "uv", folder / "uv"), shim=path / "shim"),
+        "shim": warm_python.SHIM.format(real=python, this=warm),
         "curl": _CURL.format(folder=path),
         "sudo": "#!/bin/bash\nexit 0\n",  # what it would install is there
     }
@@ -226,13 +235,13 @@ def anybodys_python() -> Path:
     raise RuntimeError(f"{sys.executable} may be run by its owner only; apt-get install python3 python3-venv")
 
 
-def wait_for(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Ask until it holds. Raises TimeoutError that names what was waited for."""
+def wait_for(holds: Callable[[], bool], seconds: float, what: str, every: float = 0.2) -> None:
+    """Ask until it holds, `every` so many seconds. Raises TimeoutError that names what was waited for."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
             raise TimeoutError(f"{what}: not there after {seconds:.0f} s")
-        time.sleep(0.2)
+        time.sleep(every)
 
 
 def _remove(user: str) -> None:

@@ -48,6 +48,7 @@ def test_without_a_gpu_s_compiler_it_is_torch_s_own() -> None:
     assert max_pool(x, 2, 2).grad_fn.name() == "MaxPool2DWithIndicesBackward0"  # type: ignore[union-attr]  # there is one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", [max_pool, for_gpus])
 def test_compiled_in_half_precision_its_gradient_is_that_of_eager_steps(pool: Pool) -> None:
     """What comes before it is computed anew in a compiled backward pass, and is not rounded there."""
