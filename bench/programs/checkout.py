@@ -23,9 +23,10 @@ _OF_ANOTHER_PLACE = (
 def commit_of(folder: Path) -> tuple[str | None, bool | None]:
     """The commit of the checkout that `folder` lies in, and whether files that git knows differ from it.
 
-    Each is None where git does not say.
+    Each is None where git does not say. Of a checkout that belongs to another user, as one that a container has mounted
+    may, the commit alone is known: to compare files git may run programs that the checkout's settings name.
     """
-    commit = _ask(folder, "rev-parse", "HEAD")
+    commit = _ask(folder, "-c", "safe.directory=*", "rev-parse", "HEAD")  # which runs none
     if not commit:
         return None, None
     status = _ask(folder, "status", "--porcelain", "--untracked-files=no")

@@ -62,8 +62,23 @@ def test_where_git_does_not_say_it_is_unknown(
     (tmp_path / "unborn").mkdir()
     git(tmp_path / "unborn", "init", "-q")
     assert commit_of(tmp_path / "unborn") == (None, None)
-    with monkeypatch.context() as somebody_elses:
-        somebody_elses.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-        assert commit_of(ours[0]) == (None, None)
     monkeypatch.setenv("PATH", os.devnull)
     assert commit_of(ours[0]) == (None, None)
+
+
+def test_of_another_user_s_checkout_the_commit_is_known_and_none_of_its_programs_is_run(
+    ours: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, commit = ours
+    (tmp_path / "theirs").write_text(f"#!/bin/sh\necho run >>{tmp_path / 'was-run'}\ncat\n")
+    (tmp_path / "theirs").chmod(0o755)
+    git(folder, "config", "core.fsmonitor", str(tmp_path / "theirs"))
+    git(folder, "config", "filter.theirs.clean", str(tmp_path / "theirs"))
+    (folder / ".git" / "info" / "attributes").write_text("* filter=theirs\n")
+    (folder / "train.py").write_text("print(3)")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert commit_of(folder) == (commit, None)
+    assert not (tmp_path / "was-run").exists()
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
+    assert commit_of(folder) == (commit, True)
+    assert (tmp_path / "was-run").exists()

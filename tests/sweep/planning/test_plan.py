@@ -155,6 +155,13 @@ def test_a_gpu_or_a_cloud_that_is_misspelt_has_the_name_that_is_near(
     assert (cell.why or "").partition("; did you mean ")[2] == (f"{meant}?" if meant else "")
 
 
+def test_a_variable_that_is_misspelt_is_noted_with_the_one_that_is_near(task: WriteTask) -> None:
+    task("m", V100)
+    found = planned(offer(), envs={"BENCH_STORRE": "s3://records", "BENCH_IMAGE": "bench:1", "BENCH_WIDTH": "8"})
+    said = "envs: BENCH_STORRE is no variable of bench, which ignores it; did you mean BENCH_STORE?"
+    assert [note for note in notes(found, None) if note.startswith("envs: ")] == [said]
+
+
 def test_cells_come_by_dollars_and_the_unknown_last(task: WriteTask) -> None:
     task("m", V100)
     task("a", V100 | {"accelerators": "A100:1"})
