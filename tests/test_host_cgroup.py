@@ -78,6 +78,7 @@ print(describe().cpu_quota, describe().cores, torch.get_num_threads(), os.enviro
 """
 
 
+@pytest.mark.slow
 def test_a_real_quota_is_in_the_record_and_in_torchs_threads() -> None:
     group = V1 / "bench-test"
     try:

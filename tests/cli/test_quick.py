@@ -45,6 +45,7 @@ def test_quick_hits_its_target_is_priced_and_reported(bench_process: Bench, cifa
     assert row["train_cost"] == pytest.approx(times["airbench"] / 1000)  # 3.60 an hour is 1/1000 a second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_the_record_of_the_run_in_flight(number: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.support.scripted_bench", "run", "waiting", "--runs", "3"]

@@ -46,6 +46,7 @@ def no_orphans() -> Iterator[None]:
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.slow
 def test_runs_of_two_processes_hold_what_the_first_tells_on_the_parent_s_clock(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -80,6 +81,7 @@ def test_the_failure_of_one_process_is_the_run_s_and_the_next_run_starts_afresh(
     assert "warmup" in {phase.name for phase in after.phases}
 
 
+@pytest.mark.slow
 def test_a_failing_warm_up_is_the_run_s_failure() -> None:
     (run,) = series(10, name="cold")
     assert (run.status, run.reason) == ("failed", "ERROR")

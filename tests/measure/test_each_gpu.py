@@ -25,6 +25,7 @@ def test_each_has_its_own_and_no_process_is_left() -> None:
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_measured_is_unknown_and_not_slow() -> None:
     """On no machine a product has so many rows: the process runs out of memory."""
     taken = fingerprints(1, kind="cpu", size=Size(rows=2**24, copied=2**16, seconds=0.05))

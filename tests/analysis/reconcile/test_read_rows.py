@@ -219,6 +219,7 @@ def test_a_missing_file_is_named(there: Path) -> None:
         read(there)
 
 
+@pytest.mark.slow
 def test_a_big_file_is_not_held_in_memory(there: Path) -> None:
     there.write_bytes(gzip.compress(written(*[CELLS] * 50_000), 1))
     tracemalloc.start()

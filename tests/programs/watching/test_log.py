@@ -92,6 +92,7 @@ def test_values_that_are_no_numbers_are_kept_and_are_no_bounds(tmp_path: Path) -
     assert (least, most) == (-math.inf, 2.0)
 
 
+@pytest.mark.slow
 def test_a_folder_is_searched_for_what_frameworks_write(tmp_path: Path) -> None:
     file = tmp_path / "runs" / "a" / "events.out.tfevents.1.host"
     file.parent.mkdir(parents=True)
