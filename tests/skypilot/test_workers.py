@@ -16,7 +16,6 @@ def test_one(number):
 """
 
 
-@pytest.mark.slow
 def test_the_tests_of_a_cluster_run_on_one_worker(tmp_path: Path) -> None:
     """Eight in two files of one folder."""
     cluster = tmp_path / "skypilot" / "cluster"

@@ -102,9 +102,9 @@ class FileForm(Form):
         self.look()
 
     def look(self) -> None:
-        """Two looks, so that a folder is walked to its end."""
-        for _ in range(2):
-            self.now += 1
+        """So often that a folder is walked to its end: the first look may be put off by the pause after a long one."""
+        self.now += 2
+        for _ in range(3):
             self.watch.poll(self.now)
 
 
