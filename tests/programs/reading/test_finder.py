@@ -33,8 +33,8 @@ def test_a_file_that_comes_later_is_found_by_a_later_walk(tmp_path: Path) -> Non
     (tmp_path / "a").touch()
     looking.look(1.1)  # too soon for another look
     assert list(looking.found) == []
-    looking.look(2.0)
-    looking.look(3.0)
+    looking.look(61.0)  # a long look is followed by a longer pause
+    looking.look(121.0)
     assert list(looking.found) == [tmp_path / "a"]
 
 
