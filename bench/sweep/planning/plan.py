@@ -30,7 +30,8 @@ from bench.sweep.planning.cost import (
 from bench.sweep.planning.duration import CellTime, History, HitRate, time_of_cell
 from bench.sweep.planning.fitting import choices
 from bench.sweep.spec import Cell, Sweep
-from bench.sweep.task_file import ResourceRequest, Task, have_skypilot_read, task_of
+from bench.sweep.task_file import ResourceRequest, Task, envs_of, have_skypilot_read, task_of
+from bench.variables import misspelt
 
 _PATIENCE_S = 40.0  # a plan without SkyPilot's prices is less useful than a later one
 
@@ -93,11 +94,15 @@ class CellPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells, the cheapest first and unknown dollars last, and the sources of prices that failed."""
+    """All cells, the cheapest first and unknown dollars last, and the sources of prices that failed.
+
+    `misspelt` are variables that are given and none of bench's, each with the one that may be meant.
+    """
 
     sweep: Sweep
     cells: tuple[CellPlan, ...]
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[Failure, ...]
+    misspelt: Mapping[str, str]
 
     @property
     def unknown(self) -> int:
@@ -175,7 +180,8 @@ def plan_sweep(sweep: Sweep, history: History, ask: Callable[[Query], Answer]) -
     cells = [_spelled(_cell(sweep, cell, task, answers[cell], history), task) for cell, task in tasks.items()]
     cells.sort(key=lambda cell: (cell.dollars is None, cell.dollars or 0))
     failures = dict.fromkeys(failure for answer in answers.values() for failure in answer.failures)
-    return Plan(sweep, tuple(cells), tuple(failures))
+    given = {name: value for cell in tasks for name, value in envs_of(cell, sweep.envs).items()}
+    return Plan(sweep, tuple(cells), tuple(failures), misspelt(given))
 
 
 def _answers(tasks: Mapping[Cell, Task], ask: Callable[[Query], Answer]) -> dict[Cell, Answer]:

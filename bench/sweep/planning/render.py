@@ -21,17 +21,14 @@ from bench.sweep.planning.cost import (
 from bench.sweep.planning.duration import PROVISION, SETUP, START, Duration
 from bench.sweep.planning.peaks import EXPECTED, LEAST
 from bench.sweep.planning.plan import CellPlan, Plan
-from bench.sweep.task_file import envs_of
 from bench.text import NOT_APPLICABLE, UNKNOWN, Column, Table, plural, table_of
-from bench.variables import misspelt
 
 
 def notes(plan: Plan, today: date | None) -> Iterator[str]:
     """The notes, a line each, the total first; prices seen more than 30 days before `today`, if given, are stale."""
     yield _total(plan)
     sweep = plan.sweep
-    given = {name: "" for cell in sweep.cells() for name in envs_of(cell, sweep.envs)}
-    for name, meant in misspelt(given).items():
+    for name, meant in plan.misspelt.items():
         yield f"envs: {name} is no variable of bench, which ignores it; did you mean {meant}?"
     if sweep.max_cost is not None:
         yield f"max_cost {sweep.max_cost:.2f} {CURRENCY}: {_kept(plan.keeps_cost, 'what a cell costs')}"
