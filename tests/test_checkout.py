@@ -16,6 +16,7 @@ def clone(folder: Path, autocrlf: str) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")
 def test_a_checkout_where_git_writes_crlf_has_the_same_records_and_scripts(tmp_path: Path) -> None:
     plain, windows = clone(tmp_path / "plain", "false"), clone(tmp_path / "windows", "true")

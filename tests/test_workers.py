@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 MAKEFILE = Path(__file__).parents[1] / "Makefile"
 TESTS = """
 import os, pathlib, pytest
@@ -17,6 +19,7 @@ def test(n):
 """
 
 
+@pytest.mark.slow
 def test_the_tests_of_a_file_are_on_one_worker(tmp_path: Path) -> None:
     found = re.search(r"^WORKERS := --numprocesses auto (.*)$", MAKEFILE.read_text(), re.MULTILINE)
     assert found

@@ -197,6 +197,7 @@ def test_a_signal_ends_the_series_and_leaves_the_record(
     assert closed.reason == "interrupted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edge", ["opened.json", "/runs/"])
 def test_a_signal_while_a_record_is_put_is_an_interruption_too(
     edge: str, tmp_path: Path, environment: dict[str, str]

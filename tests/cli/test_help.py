@@ -24,6 +24,7 @@ def test_the_first_words_import_nothing_heavy(words: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_report_does_not_import_torch() -> None:
     code = (
         "import sys; from bench.cli import cli\n"

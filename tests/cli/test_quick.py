@@ -71,6 +71,7 @@ def test_a_signal_leaves_the_record_of_the_run_in_flight(number: signal.Signals,
     assert closed.reason == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_between_runs_ends_the_lease_as_interrupted(tmp_path: Path) -> None:
     """As `bench run … | head -1` does."""
     words = ["run", "short", "--runs", "3", "--device", "cpu", "--store", "store", "--quiet"]

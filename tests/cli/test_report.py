@@ -171,6 +171,7 @@ def test_an_instance_that_the_price_book_lacks_is_one_line_with_what_is_near(ben
     assert "aws:p5.4xlarge" in done.stderr
 
 
+@pytest.mark.slow
 def test_open_shows_the_page_in_the_browser_and_leaves_it_there(
     bench_process: Bench, stores: None, tmp_path: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_open_shows_the_page_in_the_browser_and_leaves_it_there(
     assert (tmp_path / "shown").read_text().strip() == (tmp_path / "named.html").as_uri()
 
 
+@pytest.mark.slow
 def test_without_a_browser_open_names_the_page(bench_process: Bench, stores: None, tmp_path: Path) -> None:
     done = bench_process("report", "--store", "ours", "--open", "-o", "named.html", PATH="", BROWSER="")
     assert done.returncode == 1
@@ -228,6 +230,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_a_report_needs_nothing_that_windows_lacks(stores: None, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _NOT_ON_WINDOWS], cwd=tmp_path, capture_output=True, text=True, check=False

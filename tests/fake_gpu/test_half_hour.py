@@ -133,6 +133,7 @@ gpu_parts.main(['["noise"]', '["fault"]', '["next"]'])
 """
 
 
+@pytest.mark.slow
 def test_what_a_compiler_prints_is_no_part_and_a_broken_device_ends_the_process() -> None:
     done = subprocess.run([sys.executable, "-c", NOISE], capture_output=True, text=True, check=False)
     noise, fault = map(json.loads, done.stdout.splitlines())
@@ -141,6 +142,7 @@ def test_what_a_compiler_prints_is_no_part_and_a_broken_device_ends_the_process(
     assert (fault["error"], done.returncode) == ("ZeroDivisionError: division by zero", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without a GPU")
 def test_without_a_gpu_nothing_is_made_and_nothing_counts_as_made(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, HALF_HOUR, str(tmp_path)], capture_output=True, text=True, check=False)

@@ -131,6 +131,7 @@ def test_a_signal_ends_all_processes_and_leaves_the_record_of_the_broken_run(num
     assert not run.valid
 
 
+@pytest.mark.slow
 def test_a_worker_ends_when_its_parent_is_killed() -> None:
     """The parent is a process of its own, which is killed while its workers train."""
     script = """if True:

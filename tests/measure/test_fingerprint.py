@@ -54,6 +54,7 @@ def test_after_a_signal_nothing_more_is_measured() -> None:
     assert (taken.matmul_tflops, taken.copy_gb_per_s) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_cold_start_is_as_long_as_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "cpu", Size(rows=64, copied=2**16, seconds=1.0))
     measurement = Measurement(
@@ -73,6 +74,7 @@ def test_it_is_shown_under_one_name(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "taken"), [("--fingerprint", True), ("--no-fingerprint", False)])
 def test_the_record_of_each_run_has_it_where_it_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, *, taken: bool

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.recipes import speedrun
+from bench.recipes import airbench94_muon, speedrun
 from bench.training.device import Compute
 from bench.training.evaluate import SECOND_BATCH
 from bench.training.events import Silent
 from bench.training.loop import Training
-from tests.support.small_recipes import SMALL, name_of, small
+from tests.support.small_recipes import name_of, one_at_once, small
 
 COMPILED = Compute(torch.device("cpu"), torch.float32, "compiled")
 
@@ -47,7 +47,7 @@ class Shown:
         return self.seen
 
 
-@pytest.mark.parametrize("module", SMALL, ids=name_of)
+@pytest.mark.parametrize("module", one_at_once(airbench94_muon), ids=name_of)
 def test_each_shape_of_a_run_is_met_in_the_warm_up(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Shown(monkeypatch)
     trainer = small(module, COMPILED)
@@ -55,6 +55,7 @@ def test_each_shape_of_a_run_is_met_in_the_warm_up(module: Any, monkeypatch: pyt
     assert shown.by(lambda: trainer.run(0, Silent())) <= met
 
 
+@pytest.mark.slow
 def test_a_second_look_is_met_though_no_image_is_in_doubt_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Shown(monkeypatch)
     trainer = small(speedrun, COMPILED)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 TESTS = """
 import os, pytest
@@ -16,6 +18,7 @@ def test_one(number):
 """
 
 
+@pytest.mark.slow
 def test_the_tests_of_a_cluster_run_on_one_worker(tmp_path: Path) -> None:
     """Eight in two files of one folder."""
     cluster = tmp_path / "skypilot" / "cluster"

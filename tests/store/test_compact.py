@@ -61,6 +61,7 @@ def test_the_frame_is_the_same_with_and_without_the_compact_layer_and_half_way(s
     assert len(load([store])[0]) == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(runs(), max_size=3))
 def test_any_runs_come_back_from_parquet_as_they_are(tmp_path: Path, some: list[Run]) -> None:

@@ -60,6 +60,7 @@ def spoil(s3: Any, store: Store, key: str, data: bytes) -> None:
     s3.put_object(Bucket=bucket, Key=whole, Body=data)
 
 
+@pytest.mark.slow
 def test_every_command_says_the_same_from_the_layer(store: Store, tmp_path: Path, spool: Path) -> None:
     calls = (
         ["report", "--format", "json"],
@@ -171,6 +172,7 @@ def requests_of_a_report(stub: S3Stub, runs: int, folder: Path) -> int:
     return len(stub.requests)
 
 
+@pytest.mark.slow
 def test_a_report_asks_no_more_of_s3_when_there_are_more_runs(stub: S3Stub, tmp_path: Path) -> None:
     few, many = (requests_of_a_report(stub, runs, tmp_path) for runs in (20, 400))
     assert few == many

@@ -124,6 +124,7 @@ def saved(folder: Path, documents: Mapping[str, Run]) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("links", ["links", "no-links"])
 def test_a_writer_killed_at_any_step_leaves_whole_records_or_nothing(tmp_path: Path, links: str) -> None:
     runs = [make_run(seed=seed) for seed in range(2)]
@@ -160,6 +161,7 @@ def test_what_dead_writers_left_is_swept_after_a_day_and_never_read(store: Store
     assert sorted(path.name for path in (root / ".tmp").iterdir()) == ["fresh.part", "lock"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("links", ["links", "no-links"])
 def test_eight_writers_at_once_lose_nothing_and_each_conflict_has_one_winner(
     tmp_path: Path, root: Path, links: str

@@ -203,6 +203,7 @@ ECHOES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["pipe", "/dev/full", "closed"])
 def test_a_stdout_that_takes_nothing_more_stops_nothing(where: str) -> None:
     ours, theirs = os.pipe()
@@ -218,6 +219,7 @@ def test_a_stdout_that_takes_nothing_more_stops_nothing(where: str) -> None:
         os.close(each)
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_a_line_in_one_piece() -> None:
     """Four processes write into one pipe; no line is broken."""
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:

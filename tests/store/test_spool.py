@@ -255,6 +255,7 @@ writer.finish()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mount", "reason"), [("size=128k", "the disk is full"), ("ro", "the file system is read-only")]
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from bench.recipes import (
     airbench94,
@@ -54,6 +55,11 @@ def name_of(module: Any) -> str:
     """The file's name."""
     name: str = module.__name__
     return name.rpartition(".")[2]
+
+
+def one_at_once(quick: Any) -> list[Any]:
+    """All of SMALL as parameters: each takes seconds, so that all but `quick` are marked slow."""
+    return [pytest.param(module, marks=() if module is quick else pytest.mark.slow) for module in SMALL]
 
 
 def small(module: Any, compute: Compute, steps: int = 20) -> Training:

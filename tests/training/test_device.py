@@ -153,6 +153,7 @@ with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
 """
 
 
+@pytest.mark.slow
 def test_float32_is_no_tf32_in_an_image_that_makes_it_so() -> None:
     """As NVIDIA's own images do."""
     environment = {**os.environ, "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}
@@ -175,6 +176,7 @@ def test_only_a_processor_is_kept_from_compiling() -> None:
     assert (device.eager_on_cpu(cpu).path, device.eager_on_cpu(cuda).path) == ("eager", "compiled")
 
 
+@pytest.mark.slow
 def test_a_folder_for_compiled_code_that_cannot_be_made_is_refused_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -206,6 +206,7 @@ def test_a_processor_is_held_against_plain_steps_where_a_recipe_is_compiled(monk
     assert [each.path for each in candidates(replace(found, open=False))] == ["compiled", "eager"]
 
 
+@pytest.mark.slow
 def test_where_torch_lacks_one_dnn_bfloat16_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops, "mkldnn", torch.ops.a_library_that_is_not_there)
     found = Compute(torch.device("cpu"), torch.float32, "compiled", open=True)

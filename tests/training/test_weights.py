@@ -76,6 +76,7 @@ def test_an_evaluation_that_moves_running_means_is_named_with_what_it_moved() ->
     )
 
 
+@pytest.mark.slow
 def test_what_went_wrong_in_the_evaluation_is_what_is_raised() -> None:
     with pytest.raises(ZeroDivisionError), unchanged(network()):
         raise ZeroDivisionError

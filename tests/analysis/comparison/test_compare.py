@@ -80,6 +80,7 @@ def test_several_types_at_once_say_nothing_of_time_or_cost_unless_interleaved() 
 RUNS = st.lists(st.tuples(st.floats(3.5, 1e6), st.sampled_from([0.93, 0.94, 0.95])), min_size=1, max_size=14)
 
 
+@pytest.mark.slow
 @given(RUNS, RUNS)
 @settings(max_examples=15)
 # An interval whose lower end is 0.

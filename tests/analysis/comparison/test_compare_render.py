@@ -63,6 +63,7 @@ def columns(runs: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
 runs = st.lists(st.tuples(st.floats(4, 1e4), st.floats(0, 1)), min_size=1, max_size=9)
 
 
+@pytest.mark.slow
 @given(runs, runs, st.booleans(), st.sampled_from(POLICIES))
 @settings(deadline=None, max_examples=12)
 def test_any_runs_can_be_compared(

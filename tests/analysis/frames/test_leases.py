@@ -132,6 +132,7 @@ def test_the_oldest_lease_is_first() -> None:
     assert list(frame([later, ls.opened(2)]).index) == [a.an_id(2), a.an_id(1)]
 
 
+@pytest.mark.slow
 def test_a_report_loads_no_reader_of_bills() -> None:
     code = "import sys, analysis.report.report; print(*(name for name in sys.modules if 'reconcile' in name))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"

@@ -88,6 +88,7 @@ def test_cores_and_gpus_are_counted() -> None:
     assert runs_frame([a.a_run(10, device=device)])["machine"][0] == "2 x Xeon"
 
 
+@pytest.mark.slow
 @given(st.lists(builders.runs(), max_size=3))
 @settings(max_examples=15)  # each makes a report in all formats
 def test_any_run_has_a_row_and_can_be_reported(runs: list[Run]) -> None:

@@ -257,6 +257,7 @@ def test_a_sketch_refuses_by_its_beginning_only_what_it_would_not_keep() -> None
     assert taken < len(digests)
 
 
+@pytest.mark.slow
 def test_of_most_rows_of_nothing_that_was_leased_the_identity_is_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

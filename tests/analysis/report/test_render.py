@@ -154,6 +154,7 @@ def test_records_that_could_not_be_read_are_counted_in_a_footnote() -> None:
     assert "records that could not be read and are not counted: 2." in render(report, "table", terminal=False)
 
 
+@pytest.mark.slow
 def test_no_torch_and_no_matplotlib_to_write_a_report() -> None:
     code = "import sys, analysis.report.report; sys.exit(any(m in sys.modules for m in ('torch', 'matplotlib')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -27,6 +27,7 @@ def test_the_same_series_gives_the_same_interval() -> None:
     assert rate_interval(seconds, [1.0] * 200) == rate_interval(seconds, [1.0] * 200)
 
 
+@pytest.mark.slow
 def test_it_covers_the_true_rate_about_as_often_as_it_says() -> None:
     """Steps of 0.1 s, each depending on the one before, and a pause of 2 s every 25 steps: 0.18 s a step."""
     generator = np.random.default_rng(2)

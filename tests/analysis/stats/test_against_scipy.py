@@ -57,6 +57,7 @@ def test_welchs_interval(a: list[float], b: list[float]) -> None:
     assert found[:2] == close((ends.low, ends.high), rel=1e-9, abs=1e-9 * max(*a, *b))
 
 
+@pytest.mark.slow
 @given(st.integers(6, 3000) | st.integers(10**5, 10**6))
 @settings(deadline=None, max_examples=60)
 def test_the_ranks_around_a_median(n: int) -> None:
@@ -97,6 +98,7 @@ def test_there_is_no_bootstrap_of_what_does_not_vary(values: list[float]) -> Non
     assert bca([values], np.mean, LEVEL) is None
 
 
+@pytest.mark.slow
 def test_a_report_starts_without_the_heavy_half_of_scipy() -> None:
     code = (
         "import sys, analysis.report.html, analysis.comparison.compare, analysis.claims.own\n"

@@ -61,6 +61,7 @@ def test_a_published_entry_has_none() -> None:
     assert {row.energy_kwh for row in rows if row.kind == "published"} == {None}
 
 
+@pytest.mark.slow
 @settings(max_examples=20)  # each makes a report
 @given(st.lists(st.floats(0, 1e12), min_size=1, max_size=8), st.data())
 def test_the_energy_of_all_successes_is_that_of_all_attempts(joules: list[float], data: st.DataObject) -> None:

@@ -225,6 +225,7 @@ def test_where_nobody_pays_there_is_no_such_table(documents: list[AnyDocument]) 
 money = st.decimals(0, 50, places=4)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(60, 50_000), money, st.integers(0, 3), st.none() | money), min_size=1, max_size=6))
 @settings(max_examples=20)  # each makes a report
 def test_a_row_is_the_sum_of_its_leases_and_only_of_what_is_known(

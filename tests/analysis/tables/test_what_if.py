@@ -92,6 +92,7 @@ def test_a_sample_is_priced_for_a_thousand_steps_and_to_the_end() -> None:
     assert more == {"what-if EUR", "what-if to"}
 
 
+@pytest.mark.slow
 @settings(max_examples=20)  # each makes a table
 @given(cents=st.integers(1, 10**6))
 def test_at_the_recorded_price_both_costs_are_the_same(cents: int) -> None:

@@ -36,6 +36,7 @@ LONG_BODIES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(LONG_BODIES, max_size=2), st.integers(1, 9000))
 def test_long_records_are_passed_over(bodies: list[bytes], size: int) -> None:
     data = b"".join(map(event_files.record, [b"before", *bodies, b"after"]))

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from bench.programs.progress import Watched
 from bench.programs.sources.objects import Events
 from tests.support.progress_forms import FileForm, JsonText, Shown
@@ -42,6 +44,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert form.track.last is None
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_fast_is_caught_up_with(tmp_path: Path) -> None:
     form = EventsForm(tmp_path)
     form.path.write_bytes(b"".join(form.form(Shown(step, loss="0.5")) for step in range(100_000)))

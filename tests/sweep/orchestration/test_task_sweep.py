@@ -40,6 +40,7 @@ def task(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_three_gpu_types(run_sweep: RunSweep, sweep: Sweep, store: FolderStore, task: str, tmp_path: Path) -> None:
     lost = "bench-trial-l40s-spot"
     machines = TaskMachines(tmp_path / "homes", lost=[lost])

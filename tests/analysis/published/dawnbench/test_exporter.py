@@ -119,6 +119,7 @@ def test_the_checker_takes_what_is_written_and_it_reads_back(tmp_path: Path) -> 
     assert [entry.author for entry in read] == ["An Author"] * len(entries)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(builders.runs())
 def test_the_checker_takes_any_run_that_hit(tmp_path_factory: pytest.TempPathFactory, run: Run) -> None:
