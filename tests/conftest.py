@@ -77,6 +77,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return cores() + 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Refines `--dist loadfile`. `log` is xdist's."""
+    from tests.support.workers import ByPlace
+
+    return ByPlace(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Where only slow tests are wanted, files without any are left out: to import them takes each worker seconds."""
     if config.option.markexpr == "slow" and collection_path.match("test_*.py"):
