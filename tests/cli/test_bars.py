@@ -95,6 +95,7 @@ def test_off_a_terminal_nothing_is_shown(bench: Bench, tmp_path: Path, monkeypat
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_on_a_terminal_stdout_stays_what_it_is(tmp_path: Path, environment: dict[str, str]) -> None:
     FolderStore(tmp_path / "store").put(make_run())
     code = (

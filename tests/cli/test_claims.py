@@ -61,6 +61,7 @@ def test_a_file_that_cannot_be_written_is_named(bench: Bench) -> None:
     assert "nowhere/claims.md" in result.stderr
 
 
+@pytest.mark.slow
 def test_claims_do_not_import_torch() -> None:
     code = (
         "import sys; from bench.cli import cli\n"

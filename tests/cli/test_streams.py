@@ -11,7 +11,7 @@ import pytest
 from bench.store import open_store
 from tests.support.types import MakeRun
 
-# Each is a process of its own: `make test` has the same commands in its own process.
+# Each starts a program; `make test` has the same commands in its own process.
 pytestmark = pytest.mark.slow
 
 FULL = Path("/dev/full")

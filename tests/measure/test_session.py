@@ -90,6 +90,7 @@ def session(
     return measure(request, store, progress or Progress(quiet=True))
 
 
+@pytest.mark.slow
 def test_no_clock_counts_the_storing_of_a_run(tmp_path: Path) -> None:
     runs = [run for run, _ in session(Slow(tmp_path / "there"), runs=3)]
     assert all((policy_seconds(run, "mlperf") or 1) < PUT_SECONDS / 2 for run in runs)

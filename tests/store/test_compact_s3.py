@@ -118,6 +118,7 @@ def test_the_mark_of_a_late_record_is_not_empty(store: Store, s3: Any) -> None:
     assert marks == {late.id: len(late.id)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", ["v1/compact/", "v1/compact/3/runs/recipe=myrtle/", "v1/compact/3/manifests/"])
 def test_any_of_it_may_be_deleted_and_made_again(store: Store, s3: Any, gone: str) -> None:
     store.put(old_run("an old one"))

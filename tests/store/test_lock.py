@@ -54,6 +54,7 @@ def test_a_second_holder_is_refused_until_the_first_ends(url: str) -> None:
         assert not lost.is_set()
 
 
+@pytest.mark.slow
 def test_a_holder_that_was_killed_is_followed_at_once(url: str) -> None:
     context = multiprocessing.get_context("spawn")
     held = context.Event()

@@ -82,6 +82,7 @@ def test_wrapped_lines_of_several_ranks_are_told_apart(ranks: int, clock: str) -
     assert (sorted(records), damaged) == (sorted(map(to_bytes, made)), [])
 
 
+@pytest.mark.slow
 def test_a_length_that_is_too_long_keeps_no_reader_from_the_record() -> None:
     line = re.sub(r",\d+,", ",3900000,", to_line(RUNS[0]), count=1)
     words = "".join(f"{number}\n" for number in range(100_000))

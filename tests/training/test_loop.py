@@ -192,6 +192,7 @@ def test_a_lack_of_memory_and_a_signal_end_the_warm_up(trouble: BaseException) -
     assert training.notes == []
 
 
+@pytest.mark.slow
 def test_a_processor_is_held_against_plain_steps_where_a_recipe_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Interleaved, and by the least of several turns. What a caller names himself is not compared."""
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)

@@ -64,6 +64,7 @@ def test_weights_that_are_not_numbers_are_unchanged_too() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_moves_running_means_is_named_with_what_it_moved() -> None:
     net = network()
     with pytest.raises(WeightsChangedError) as raised, unchanged(net):

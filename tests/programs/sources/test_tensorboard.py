@@ -52,6 +52,7 @@ def test_the_files_of_many_earlier_runs_are_no_hindrance(tmp_path: Path) -> None
     assert form.track.latest == {"loss": 0.5}
 
 
+@pytest.mark.slow
 def test_what_is_written_at_the_very_end_is_read(tmp_path: Path) -> None:
     form = EventFileForm(tmp_path)
     form.watch.poll(form.now)

@@ -98,6 +98,7 @@ def test_a_task_s_runs_are_not_made_again_where_the_sweep_was_killed_and_its_mac
     assert (opened.tags["bench-sweep"], opened.attempt) == ("trial/h100", 1)
 
 
+@pytest.mark.slow
 def test_only_the_run_whose_record_was_damaged_is_repeated(
     run_sweep: RunSweep, sweep: Sweep, store: FolderStore, task: str, tmp_path: Path
 ) -> None:
