@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "lines", "runs"), [((), 1, 1), (("--quiet",), 0, 1), (("--runs", "2"), 1, 2)])
 def test_a_target_that_is_shown_under_another_name_only_is_said_while_the_program_runs(
     words: tuple[str, ...], lines: int, runs: int, tmp_path: Path, environment: dict[str, str]

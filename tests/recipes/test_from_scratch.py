@@ -21,6 +21,7 @@ RECIPES: dict[Any, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_a_seed_gives_the_same_weights_whatever_was_before_and_another_seed_others(recipe: Any, noise: Cifar10) -> None:
     """Before: another run, and then a step broken off, which leaves gradients and moves running statistics."""

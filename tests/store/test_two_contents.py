@@ -21,6 +21,7 @@ PAIRS = {"runs": (RUN, OTHER), "leases": (LEASE, DEARER)}
 COMMANDS = {"table": ["report"], "page": ["report", "--format", "html"], "csv": ["report", "--format", "csv"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compacted", [False, True])
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 @pytest.mark.parametrize(("a", "b"), PAIRS.values(), ids=PAIRS)

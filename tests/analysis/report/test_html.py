@@ -189,12 +189,12 @@ def test_what_has_no_place_among_times_and_dollars_is_said(tree: page.Element) -
     "text",
     [
         "<script>alert(1)</script>",
-        '"><img src=x onerror=alert(1)>',
-        "$x^2$ $\\frac{1}{0}$",
+        pytest.param('"><img src=x onerror=alert(1)>', marks=pytest.mark.slow),
+        pytest.param("$x^2$ $\\frac{1}{0}$", marks=pytest.mark.slow),
         "{{ 7 * 7 }}{% raw %}",
-        "\x1b[31mred\x1b[0m\x00\x9b",
-        "\u202egnp.exe\u2028b",
-        "</style></svg></title><!-- ]]>",
+        pytest.param("\x1b[31mred\x1b[0m\x00\x9b", marks=pytest.mark.slow),
+        pytest.param("\u202egnp.exe\u2028b", marks=pytest.mark.slow),
+        pytest.param("</style></svg></title><!-- ]]>", marks=pytest.mark.slow),
         "&lt;b&gt; 速い",  # no letters of the fonts that come with matplotlib
     ],
 )
@@ -223,6 +223,7 @@ def test_an_empty_store_has_a_page_that_says_how_to_make_a_run() -> None:
     assert tree.text.count("Nothing to draw yet.") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_clock_has_a_page(policy: Policy) -> None:
     runs = [builders.make_run(id=a.an_id(n), cold=n == 1) for n in range(1, 4)]
@@ -281,6 +282,7 @@ def test_any_records_make_a_page(runs: list[Run], policy: Policy) -> None:
     page.parse(as_html(build_report(runs, policy=policy)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"target": None, "evaluations": ()}, {"ended": "sampled"}, {"progress": None}])
 def test_programs_make_a_page(changes: dict[str, Any]) -> None:
     runs = [make_program_run(seed=seed, **changes) for seed in range(7)]
