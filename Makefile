@@ -26,7 +26,7 @@ run: setup data  ## train airbench94-muon, then report
 	$(BIN)/bench run airbench94-muon --runs $(RUNS) --store $(STORE)
 	$(BIN)/bench report --store $(STORE)
 
-quick: setup data  ## the same with the recipe quick, in about a minute and a half
+quick: setup data  ## the same with the recipe quick, in one minute or two
 	$(BIN)/bench run quick --runs $(RUNS) --store $(STORE)
 	$(BIN)/bench report --store $(STORE)
 

@@ -9,13 +9,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
-from multiprocessing.context import ForkServerContext
-from multiprocessing.forkserver import ensure_running
+from multiprocessing import forkserver
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+_CONTEXT = multiprocessing.get_context("forkserver")
 # What the programs here import. Nothing of it speaks to the GPU before it is used.
 _LOADED = ["tests.fake_gpu.train", "bench.cli", "torch._inductor.compile_fx"]
 
@@ -29,9 +29,11 @@ def python(
     """
     with TemporaryDirectory() as outputs:
         out, err = Path(outputs, "out"), Path(outputs, "err")
-        context = _context(environment["LD_PRELOAD"], environment["PYTHONPATH"])
-        process = context.Process(target=_become, args=(words, environment, folder, out, err))
-        process.start()
+        process = _CONTEXT.Process(target=_become, args=(words, environment, folder, out, err))
+        server = _server(environment["LD_PRELOAD"], environment["PYTHONPATH"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(forkserver, "connect_to_new_process", server.connect_to_new_process)
+            process.start()
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
@@ -41,15 +43,15 @@ def python(
 
 
 @cache
-def _context(libcuda: str, path: str) -> ForkServerContext:
-    """Whose processes are forked."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
+def _server(libcuda: str, path: str) -> forkserver.ForkServer:
+    """What the programs are forked from: not the one server that multiprocessing has for all tests of a worker."""
+    server = forkserver.ForkServer()
+    server.set_forkserver_preload(_LOADED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LD_PRELOAD", libcuda)
         patch.setenv("PYTHONPATH", path)  # it looks for what it loads nowhere else
-        ensure_running()
-    return context
+        server.ensure_running()
+    return server
 
 
 def _become(words: Sequence[str], environment: Mapping[str, str], folder: Path, out: Path, err: Path) -> None:

@@ -16,9 +16,11 @@ import pytest
 from bench.recipes import RECIPES
 from tests.fake_gpu.conftest import Machine
 
+pytestmark = pytest.mark.slow
+
 NAMES = [recipe.name for recipe in RECIPES]
-PATHS = (pytest.param("eager", marks=pytest.mark.slow), "captured")
-CAPABILITIES = (pytest.param(75, marks=pytest.mark.slow), 90)
+PATHS = ("eager", "captured")
+CAPABILITIES = (75, 90)
 # Of a captured step beside its graph: what no budget may be raised to.
 MOST_BESIDE_A_GRAPH = 5
 FLOAT32 = {recipe.name for recipe in RECIPES if not recipe.half}
@@ -87,7 +89,6 @@ def test_a_captured_step_is_one_graph_and_hardly_a_launch_beside_it() -> None:
     assert max(budget["launches"] for budget in captured) <= MOST_BESIDE_A_GRAPH
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("recipe", NAMES)
 def test_a_recipe_leaves_a_gpu_of_16_gb_room_for_workspaces(trained: Trained, recipe: str) -> None:
     assert trained(recipe, "memory", 75, "captured")["peak"] < 14 * 2**30

@@ -68,6 +68,7 @@ def test_the_policy_allows_the_one_script_and_no_request(tree: page.Element) -> 
     assert f"script-src 'sha256-{digest}';" in policy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what_if", [None, what_if_price("aws:p5.4xlarge")])
 def test_the_whole_table_says_the_words_of_the_other_formats(what_if: WhatIf | None) -> None:
     report = build_report(a.a_small_store(), which="all", what_if=what_if)
