@@ -42,7 +42,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no defect: how long an example takes is not a fact that tests state.
-settings.register_profile("no deadline", deadline=None, max_examples=30)
+settings.register_profile("no deadline", deadline=None, max_examples=50)
 # Where the same tests run a second time, with other versions: `--hypothesis-profile few`.
 settings.register_profile("few", deadline=None, max_examples=10)
 settings.load_profile("no deadline")

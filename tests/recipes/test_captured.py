@@ -22,7 +22,7 @@ from bench.training.events import Silent
 from bench.training.muon import Muon
 from bench.training.optimisers import Average, MasterWeights, Optimiser
 from tests.support.learning import CPU
-from tests.support.small_recipes import EPOCH, SMALL, name_of, one_at_once, small
+from tests.support.small_recipes import EPOCH, SMALL, all_but_one_slow, name_of, small
 
 CAPTURED = replace(CPU, path="captured")
 
@@ -72,7 +72,7 @@ def test_every_recipe_is_here_at_a_small_size() -> None:
 
 
 @pytest.mark.usefixtures("in_float64")
-@pytest.mark.parametrize("recipe", one_at_once(airbench94_muon), ids=name_of)
+@pytest.mark.parametrize("recipe", all_but_one_slow(airbench94_muon), ids=name_of)
 def test_a_run_on_fixed_memory_is_the_plain_one_whatever_ran_before_it(recipe: Any) -> None:
     plain, fixed = small(recipe, CPU), small(recipe, CAPTURED)
     assert fixed.compute.memory is not None

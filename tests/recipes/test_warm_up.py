@@ -15,7 +15,7 @@ from bench.training.device import Compute
 from bench.training.evaluate import SECOND_BATCH
 from bench.training.events import Silent
 from bench.training.loop import Training
-from tests.support.small_recipes import name_of, one_at_once, small
+from tests.support.small_recipes import all_but_one_slow, name_of, small
 
 COMPILED = Compute(torch.device("cpu"), torch.float32, "compiled")
 
@@ -47,7 +47,7 @@ class Shown:
         return self.seen
 
 
-@pytest.mark.parametrize("module", one_at_once(airbench94_muon), ids=name_of)
+@pytest.mark.parametrize("module", all_but_one_slow(airbench94_muon), ids=name_of)
 def test_each_shape_of_a_run_is_met_in_the_warm_up(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Shown(monkeypatch)
     trainer = small(module, COMPILED)

@@ -57,7 +57,7 @@ def name_of(module: Any) -> str:
     return name.rpartition(".")[2]
 
 
-def one_at_once(quick: Any) -> list[Any]:
+def all_but_one_slow(quick: Any) -> list[Any]:
     """All of SMALL as parameters: each takes seconds, so that all but `quick` are marked slow."""
     return [pytest.param(module, marks=() if module is quick else pytest.mark.slow) for module in SMALL]
 

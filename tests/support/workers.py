@@ -9,14 +9,7 @@ class ByPlace(LoadScopeScheduling):  # type: ignore[misc]  # it publishes no typ
     """The tests of a file have one worker, and so have those of some folders."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return group(nodeid)
-
-
-def group(nodeid: str) -> str:
-    """The folder or the file with which a test goes to one worker.
-
-    A machine holds one Slurm cluster. A worker has torch loaded on the fake GPU after ten seconds.
-    """
-    file = nodeid.partition("::")[0]
-    folder = file.rpartition("/")[0]
-    return folder if folder.endswith("/fake_gpu") or "/skypilot/" in folder else file
+        """A machine holds one Slurm cluster. A worker has torch loaded on the fake GPU after ten seconds."""
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder.endswith("/fake_gpu") or "/skypilot/" in folder else file

@@ -176,7 +176,6 @@ def test_only_a_processor_is_kept_from_compiling() -> None:
     assert (device.eager_on_cpu(cpu).path, device.eager_on_cpu(cuda).path) == ("eager", "compiled")
 
 
-@pytest.mark.slow
 def test_a_folder_for_compiled_code_that_cannot_be_made_is_refused_at_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

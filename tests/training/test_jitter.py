@@ -112,7 +112,6 @@ def test_without_colour_and_degrees_it_is_the_plain_augmentation() -> None:
     assert torch.isin(seen[:, 0].mul(1000).round(), normalise(images(400), torch.float32)[:, 0].mul(1000).round()).all()
 
 
-@pytest.mark.slow
 def test_two_processes_see_the_halves_of_what_one_sees() -> None:
     whole, *halves = (make(), *(make(compute=replace(CPU, rank=rank, ranks=2)) for rank in (0, 1)))
     for _ in range(2):

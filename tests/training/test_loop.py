@@ -192,7 +192,6 @@ def test_a_lack_of_memory_and_a_signal_end_the_warm_up(trouble: BaseException) -
     assert training.notes == []
 
 
-@pytest.mark.slow
 def test_a_processor_is_held_against_plain_steps_where_a_recipe_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Interleaved, and by the least of several turns. What a caller names himself is not compared."""
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
@@ -207,7 +206,6 @@ def test_a_processor_is_held_against_plain_steps_where_a_recipe_is_compiled(monk
     assert [each.path for each in candidates(replace(found, open=False))] == ["compiled", "eager"]
 
 
-@pytest.mark.slow
 def test_where_torch_lacks_one_dnn_bfloat16_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops, "mkldnn", torch.ops.a_library_that_is_not_there)
     found = Compute(torch.device("cpu"), torch.float32, "compiled", open=True)

@@ -64,7 +64,6 @@ def test_weights_that_are_not_numbers_are_unchanged_too() -> None:
         pass
 
 
-@pytest.mark.slow
 def test_an_evaluation_that_moves_running_means_is_named_with_what_it_moved() -> None:
     net = network()
     with pytest.raises(WeightsChangedError) as raised, unchanged(net):
@@ -77,7 +76,6 @@ def test_an_evaluation_that_moves_running_means_is_named_with_what_it_moved() ->
     )
 
 
-@pytest.mark.slow
 def test_what_went_wrong_in_the_evaluation_is_what_is_raised() -> None:
     with pytest.raises(ZeroDivisionError), unchanged(network()):
         raise ZeroDivisionError

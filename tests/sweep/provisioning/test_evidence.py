@@ -45,9 +45,9 @@ def test_a_machine_that_its_user_ended_was_not_taken_back(machine: Instance) -> 
 
 
 def test_ec2_says_that_it_took_a_spot_machine_back(machine: Instance) -> None:
-    _ec2().terminate_instances(InstanceIds=[machine.resource_id])
     from moto.ec2.models import ec2_backends  # takes two seconds, and no other test needs it
 
+    _ec2().terminate_instances(InstanceIds=[machine.resource_id])
     taken = ec2_backends["123456789012"][REGION].get_instance(str(machine.resource_id))
     taken.state_reason.code = "Server.SpotInstanceTermination"
     assert cloud_evidence(machine) == "EC2 says Server.SpotInstanceTermination"
