@@ -10,13 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-
-# Workers of pytest-xdist share the cores: one thread each, and no process of its own for Inductor to compile in, which
-# would import all of torch again. Read when torch and numpy are loaded, so before all else.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 # No test but its own needs to know how fast the machine is.
 os.environ.setdefault("BENCH_FINGERPRINT", "0")
@@ -75,6 +70,22 @@ LONGEST = (
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than there are cores: a fifth of the tests' time is waiting."""
     return cores() + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Workers share the cores: one thread each, and no process of its own for Inductor to compile in.
+
+    Both are read when torch and numpy are loaded, so they are set before a worker is there. `specs` are execnet's.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+    if sys.platform == "linux":
+        from tests.support.workers import forked
+
+        folder = TemporaryDirectory()
+        config.add_cleanup(folder.cleanup)
+        specs[:] = forked(specs, Path(folder.name))
 
 
 @pytest.hookimpl(optionalhook=True)

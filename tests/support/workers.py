@@ -1,12 +1,39 @@
-"""Which worker of pytest-xdist runs a test: what a machine has once, or is long in making, has one worker."""
+"""The workers of pytest-xdist: what they are forked from, and which of them runs a test."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from execnet import XSpec
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.support import warm_python
+
+# What most tests import, and what they import of it. To load it takes each worker ten seconds of a core.
+LOADED = (
+    "matplotlib.figure",
+    "scipy.stats",
+    "torchvision",
+    "torch._dynamo.testing",
+    "boto3",
+    "analysis.report.report",
+    "bench.cli",
+)
+
+
+def forked(specs: list[XSpec], folder: Path) -> list[XSpec]:
+    """The same workers, forked from a process that has LOADED loaded, listens in `folder` and ends after this one."""
+    address = str(folder / "workers.socket")
+    warm_python.start(sys.executable, address, f"/proc/{os.getpid()}", ",".join(LOADED))
+    python = shlex.join([sys.executable, "-I", "-S", warm_python.__file__, address, "", "", sys.executable])
+    return [XSpec(f"{spec}//python={python}") for spec in specs]
 
 
 class ByPlace(LoadScopeScheduling):  # type: ignore[misc]  # it publishes no types
-    """The tests of a file have one worker, and so have those of some folders."""
+    """The tests of a file have one worker, and so have those of some folders, whose means are costly or there once."""
 
     def _split_scope(self, nodeid: str) -> str:
         """A machine holds one Slurm cluster. A worker has torch loaded on the fake GPU after ten seconds."""

@@ -1,0 +1,109 @@
+"""A Python that has its modules loaded: `python -c CODE` is forked from one process that has them, not started.
+
+    python -I -S warm_python.py SOCKET WHILE MODULES PYTHON -c CODE…
+
+has CODE run by a fork of the server that listens at SOCKET. Where none does, PYTHON runs it, and a server is started
+for those that follow, which loads MODULES (with commas between; none: no server) and ends when the file WHILE is gone.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from select import select
+from typing import Any
+
+_LOOK_S = 5.0  # how often the server looks whether it is wanted still
+
+
+def start(python: str, address: str, wanted: str, modules: str, **popen: Any) -> None:
+    """Start a server; programs that ask while it loads its modules wait. Raises OSError where one has begun before."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(100)
+        subprocess.Popen([python, "-u", __file__, "serve", wanted, modules], stdin=listener.fileno(), **popen)
+
+
+def ask(address: str, wanted: str, modules: str, python: str, *words: str) -> None:
+    """Have the code among `words`, with what follows it, run by the server at `address`; without one, run it here."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(address)
+    except OSError:
+        if modules:
+            with suppress(OSError):
+                null = subprocess.DEVNULL
+                start(python, address, wanted, modules, stdout=null, stderr=null, start_new_session=True)
+        os.execv(sys.executable, [python, *words])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork has it too, and ends as it likes
+    told = {"words": words[words.index("-c") + 1 :], "environment": dict(os.environ), "folder": str(Path.cwd())}
+    socket.send_fds(connection, [b"\n"], [0, 1, 2])
+    connection.sendall(json.dumps(told).encode() + b"\n")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):  # or who reads what the fork writes would not see that it ended
+        os.dup2(nothing, number)
+    os._exit(int(connection.makefile().readline() or 1))
+
+
+def serve(wanted: str, modules: str) -> list[str]:
+    """Load the modules and fork, as long as the file `wanted` is there. In a fork, gives the words to run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    listener = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for name in modules.split(","):
+        with suppress(ImportError):  # the program that needs it says so
+            import_module(name)
+    gc.freeze()
+    listener.settimeout(_LOOK_S)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a fork ended
+    while Path(wanted).exists():
+        with suppress(TimeoutError):
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                return _keep(connection)
+            connection.close()
+    sys.exit()
+
+
+def _keep(connection: socket.socket) -> list[str]:
+    """Fork for what is asked, tell how it ended, and end it where nobody waits any more. The fork gets its words."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, files, _, _ = socket.recv_fds(connection, 1, 3)
+    told = json.loads(connection.makefile().readline())
+    if pid := os.fork():
+        for file in files:
+            os.close(file)
+        if connection.fileno() in select([connection.fileno(), os.pidfd_open(pid)], [], [])[0]:
+            os.kill(pid, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        with suppress(OSError):
+            connection.sendall(b"%d\n" % (code if code >= 0 else 128 - code))
+        os._exit(0)
+    connection.close()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(told["environment"])
+    os.chdir(told["folder"])
+    words: list[str] = told["words"]
+    return words
+
+
+if __name__ == "__main__":
+    if sys.argv[1] != "serve":
+        ask(*sys.argv[1:])
+    sys.path[0] = ""
+    code, *arguments = serve(*sys.argv[2:])
+    sys.argv = ["-c", *arguments]
+    exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
