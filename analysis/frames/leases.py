@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from analysis.frames.runs import DTYPES, counted, whole_runs
+from analysis.frames.runs import counted, whole_runs
 from bench.billing import Estimate, lease_cost, machine_hourly
 from bench.record.documents import OWN, AnyDocument, Bill, BillSource, LeaseClosed, LeaseOpened, Partial, current_bills
 from bench.record.flat import Column
@@ -25,6 +25,15 @@ _ZONES = timedelta(hours=14)  # a month begins up to so long before that of UTC,
 
 # Sources of bills, the one that says most first: each counts the same money.
 _SOURCES: tuple[BillSource, ...] = get_args(BillSource)
+
+# Each can hold a missing value: no bill is neither complete nor partial.
+_DTYPES: dict[type, Any] = {
+    str: "string",
+    int: "Int64",
+    float: "float64",
+    bool: "boolean",
+    datetime: "datetime64[us, UTC]",
+}
 
 # The phases that a lease itself can have, in the order of a lease.
 PHASES = ("provision", "setup", "pull", "data")
@@ -210,9 +219,7 @@ def of_one_source(bills: Iterable[Bill]) -> list[Bill]:
 
 
 def _typed(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
-    if column.type is bool:
-        return values.astype("boolean")  # no bill is neither complete nor partial
-    dtype = DTYPES.get(column.type.__name__)
+    dtype = _DTYPES.get(column.type)
     # Objects say None, as those of the frame of runs do.
     return values.where(values.notna(), None) if dtype is None else values.astype(dtype)
 

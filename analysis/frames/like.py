@@ -30,6 +30,6 @@ def by_like_rows(frame: pd.DataFrame, columns: Sequence[str], made: Callable[...
     like = like_rows(frame, columns)
     first = np.zeros(int(like.max()) + 1 if len(like) else 0, np.int64)
     first[like[::-1]] = np.arange(len(like))[::-1]
-    each = frame[list(columns)].take(first).itertuples(index=False, name=None)
+    each = zip(*(frame[name].array.take(first) for name in columns), strict=True)
     values: pd.Series[Any] = pd.Series([made(*row) for row in each], dtype=dtype)
     return values.take(like).set_axis(frame.index)

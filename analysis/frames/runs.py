@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from functools import reduce
 from typing import Any, Literal
@@ -30,16 +30,7 @@ from bench.record.documents import (
     of_machine,
 )
 from bench.store import Store
-from bench.store.compact import in_order, read_tables
-
-# Names in place of types: pandas' own, each of which can hold a missing value where the fact can be missing.
-DTYPES: dict[str, Any] = {
-    "str": "string",
-    "int": "Int64",
-    "float": "float64",
-    "bool": "bool",
-    "datetime": "datetime64[us, UTC]",
-}
+from bench.store.compact import FILE_SHA256, READ_SCHEMA, in_order, read_tables
 
 # A policy, or the clock of whoever published the runs (analysis.published.runs).
 Clock = Policy | Literal["published"]
@@ -54,14 +45,17 @@ DERIVED: dict[str, flat.Column] = {
 }
 COLUMNS: dict[str, flat.Column] = {**flat.COLUMNS, **DERIVED}
 
+_ROWS = pa.schema([field for field in READ_SCHEMA if field.name != FILE_SHA256])
+# Arrow's own strings, and integers that can be missing: nothing is copied or widened.
+_PANDAS = {pa.string(): pd.StringDtype("pyarrow"), pa.int64(): pd.Int64Dtype()}
+
 
 def runs_frame(documents: Iterable[AnyDocument]) -> pd.DataFrame:
     """One row a run, oldest first, with the columns of COLUMNS; leases are joined for their price.
 
     Documents of other kinds are ignored, and a record that is there twice counts once.
     """
-    rows = [flat.flat(run, lease) for run, lease in runs_and_leases(documents)]
-    return tidy(pd.DataFrame(rows, columns=list(flat.COLUMNS), dtype=object))
+    return tidy(flat.flat(run, lease) for run, lease in runs_and_leases(documents))
 
 
 def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOpened | None]]:
@@ -76,13 +70,24 @@ def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOp
     return [(run, leases.get(run.lease_id or "")) for _, run in sorted(runs.items())]
 
 
-def tidy(rows: pd.DataFrame) -> pd.DataFrame:
-    """Flat rows (columns of bench.record.flat, or most) with their types set and the derived columns beside them.
+def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Flat rows (of bench.record.flat; more is left out), oldest first, as a frame with the columns of COLUMNS."""
+    return _frame([pa.Table.from_pylist(list(rows), _ROWS)])
 
-    Rows are oldest first. What a process does once for all its runs is in each of them, where its records say it.
-    """
-    typed = {name: _typed(rows[name], column) for name, column in flat.COLUMNS.items() if name in rows.columns}
-    frame = pd.DataFrame(typed, copy=False)
+
+def _frame(tables: list[pa.Table]) -> pd.DataFrame:
+    """Their runs, each once, with the derived columns. What a process does once is in each of its runs that say it."""
+    table = _each_once(pa.concat_tables(tables).unify_dictionaries())
+    tables.clear()  # a million runs are not held twice
+    frame: pd.DataFrame = table.to_pandas(
+        types_mapper=_PANDAS.get, date_as_object=True, split_blocks=True, self_destruct=True
+    )
+    del table
+    for name, column in flat.COLUMNS.items():
+        if column.type is bool and name in frame:
+            frame[name] = frame[name].astype(bool)  # an empty one has objects
+    # There may be as many as runs: `astype` would sort them, and text would be hashed again for each grouping.
+    frame["series_id"] = pd.Categorical.from_codes(*pd.factorize(frame["series_id"]))
     frame["program"] = frame["ended"].notna()
     # A compact layer of before there were programs does not say it: every run was of a recipe, and to an accuracy.
     for name, of_recipes in (("metric", "accuracy"), ("direction", "at least")):
@@ -111,7 +116,7 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
     own = frame[[f"{phase}_s" for phase in ONCE]].copy()
     unknown = own.isna().to_numpy()
     # Else each run is the only one of its process, or none tells it, and of a million none is looked at.
-    if unknown.any() and not unknown.all():
+    if len(frame["series_id"].cat.categories) < len(frame) and unknown.any() and not unknown.all():
         series, recipe = (frame[name].cat.codes.to_numpy() for name in ("series_id", "recipe"))
         process = own["setup_s"].notna().groupby(series).cumsum()
         for names, like in ((["setup_s", "data_s"], [series]), (["build_s", "warmup_s"], [series, recipe])):
@@ -127,18 +132,9 @@ def _add_what_is_done_once(frame: pd.DataFrame) -> None:
         found[phase][program] = 0.0
     for policy, phases in COUNTED.items():
         for names, added in ((["s", "attempt_s"], phases), (["left_out_s"], set(ONCE) - phases)):
-            more = [found[phase] for phase in ONCE if phase in added]
+            more = [found[phase] for phase in ONCE if phase in added and found[phase].any()]
             for column in [f"{policy}_{name}" for name in names if more and f"{policy}_{name}" in frame]:
                 frame[column] += reduce(np.add, more)
-
-
-def _typed(values: pd.Series, column: flat.Column) -> pd.Series:
-    if values.name == "series_id":
-        # There may be as many as runs: `astype` would sort them, and text would be hashed again for each grouping.
-        return pd.Series(pd.Categorical.from_codes(*pd.factorize(values)), values.index)
-    # Text that many runs share is there once; see bench.store.compact.layer.
-    shared = column.type is str and values.name != "run_id"
-    return values.astype("category" if shared else DTYPES.get(column.type.__name__, object))
 
 
 def _with_category(texts: pd.Series, name: str) -> pd.Series:
@@ -210,10 +206,6 @@ def _costs(seconds: pd.Series, hourlies: pd.Series) -> list[Decimal | None]:
     return [train_cost(spent, hourly) for spent, hourly in zip(known, hourlies, strict=True)]
 
 
-# Arrow's own strings, and integers that can be missing: nothing is copied or widened.
-_PANDAS = {pa.string(): pd.StringDtype("pyarrow"), pa.int64(): pd.Int64Dtype()}
-
-
 def load(stores: Iterable[Store], *, without: Collection[str] = ()) -> tuple[pd.DataFrame, list[RecordError]]:
     """The runs of all `stores` as a frame (columns of analysis.frames.runs.COLUMNS), oldest first, each run once.
 
@@ -231,12 +223,6 @@ def load_apart(stores: Iterable[Store]) -> tuple[list[pd.DataFrame], list[Record
     """Like `load`, with a frame for each store, which has all of that store's runs."""
     tables, errors = read_tables(list(stores))
     return [_frame([table]) for table in tables], errors
-
-
-def _frame(tables: list[pa.Table]) -> pd.DataFrame:
-    table = _each_once(pa.concat_tables(tables).unify_dictionaries())
-    tables.clear()  # a million runs are not held twice
-    return tidy(table.to_pandas(types_mapper=_PANDAS.get, date_as_object=True, split_blocks=True, self_destruct=True))
 
 
 def _each_once(table: pa.Table) -> pa.Table:

@@ -20,7 +20,7 @@ OWN_COLUMNS = {"published_s": "float64", "published_attempt_s": "float64", "coun
 def published_frame(several: Iterable[PublishedRuns]) -> pd.DataFrame:
     """One row a run, with the columns of runs_frame and OWN_COLUMNS; times in s, money in the price's currency."""
     rows = [row for series in several for row in _rows(series)]
-    frame = tidy(pd.DataFrame(rows, columns=list(flat.COLUMNS), dtype=object))
+    frame = tidy(rows)
     for name, dtype in OWN_COLUMNS.items():
         frame[name] = pd.Series([row[name] for row in rows], dtype=dtype)
     return frame

@@ -11,11 +11,12 @@ that `verify` can tell whether the layer still says what the records say.
 """
 
 from bench.store.compact.compaction import Compaction, compact, read_compact, read_runs, read_tables, verify
-from bench.store.compact.layer import FILE_SHA256, FOLDER, SCHEMA, Rows, in_order
+from bench.store.compact.layer import FILE_SHA256, FOLDER, READ_SCHEMA, SCHEMA, Rows, in_order
 
 __all__ = [
     "FILE_SHA256",
     "FOLDER",
+    "READ_SCHEMA",
     "SCHEMA",
     "Compaction",
     "Rows",
