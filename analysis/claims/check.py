@@ -73,9 +73,11 @@ def check_runs(claim: Claim, frame: pd.DataFrame) -> Iterator[Check]:
     """
     if claim.runs_a is None or claim.runs_b is None or claim.metric not in ("time", "cost"):
         return
-    runs = counted(frame)
+    runs = frame[frame["recipe"].isin([claim.runs_a, claim.runs_b])]
+    if runs["recipe"].nunique() < 2:
+        return
+    runs = counted(runs)
     runs = runs[(runs["dataset"] == "cifar10") & (runs["target"] == TARGET)]
-    runs = runs[runs["recipe"].isin([claim.runs_a, claim.runs_b])]
     for _, group in runs.groupby(_MACHINE, dropna=False, observed=True):
         a, b = group[group["recipe"] == claim.runs_a], group[group["recipe"] == claim.runs_b]
         if len(a) and len(b):

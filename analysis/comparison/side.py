@@ -219,8 +219,8 @@ def unpriced(a: Side, b: Side) -> str | None:
 
 def distinct(side: Side, column: str) -> set[object]:
     """The distinct values in a column of the runs, with None for unknown."""
-    values = side.runs.reindex(columns=[column])[column].drop_duplicates().astype(object)
-    return set(values.where(values.notna(), None))  # unknown is like unknown, which nan is not
+    values = side.runs[column].unique().tolist() if column in side.runs else [None]
+    return {None if pd.isna(value) else value for value in values}  # unknown is like unknown, which nan is not
 
 
 def side_line(side: Side, policy: str) -> str:
