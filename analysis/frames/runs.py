@@ -71,14 +71,16 @@ def runs_and_leases(documents: Iterable[AnyDocument]) -> list[tuple[Run, LeaseOp
 
 
 def tidy(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Flat rows (of bench.record.flat; more is left out), oldest first, as a frame with the columns of COLUMNS."""
+    """Flat rows (of bench.record.flat), oldest first, as a frame in that order, with the columns of COLUMNS."""
     return _frame([pa.Table.from_pylist(list(rows), _ROWS)])
 
 
 def _frame(tables: list[pa.Table]) -> pd.DataFrame:
-    """Their runs, each once, with the derived columns. What a process does once is in each of its runs that say it."""
-    table = _each_once(pa.concat_tables(tables).unify_dictionaries())
-    tables.clear()  # a million runs are not held twice
+    """The one of `tables`, which is taken out, with the derived columns.
+
+    What a process does once for all its runs is in each of them, where its records say it.
+    """
+    table = tables.pop()  # a million runs are not held twice
     frame: pd.DataFrame = table.to_pandas(
         types_mapper=_PANDAS.get, date_as_object=True, split_blocks=True, self_destruct=True
     )
@@ -216,18 +218,19 @@ def load(stores: Iterable[Store], *, without: Collection[str] = ()) -> tuple[pd.
     record differs between two stores is among them too; the first store's counts.
     """
     tables, errors = read_tables(list(stores), without)
-    return _frame(tables), errors
+    return _frame([_each_once(tables)]), errors
 
 
 def load_apart(stores: Iterable[Store]) -> tuple[list[pd.DataFrame], list[RecordError]]:
     """Like `load`, with a frame for each store, which has all of that store's runs."""
     tables, errors = read_tables(list(stores))
-    return [_frame([table]) for table in tables], errors
+    return [_frame([_each_once([table])]) for table in tables], errors
 
 
-def _each_once(table: pa.Table) -> pa.Table:
-    """The rows by id; of several of one id the first."""
-    table = in_order(table)
+def _each_once(tables: list[pa.Table]) -> pa.Table:
+    """The rows of all by id; of several of one id the first. It empties `tables`: a million runs are not held twice."""
+    table = in_order(pa.concat_tables(tables).unify_dictionaries())
+    tables.clear()
     ids = table["run_id"].combine_chunks()
     repeated = pc.equal(ids[1:], ids[:-1])
     if not pc.any(repeated).as_py():

@@ -156,3 +156,11 @@ def test_a_whole_number_beside_an_unknown_one_keeps_every_digit(number: int) -> 
     assert runs_frame([told, untold])["resumed_from"].tolist() == [number, pd.NA]
     several = published("x", 10, runs=tuple(PublishedRun(seed=seed, seconds=10, value=0.95) for seed in (number, None)))
     assert published_frame([several])["seed"].tolist() == [number, pd.NA]
+
+
+def test_published_runs_stay_in_their_order_with_their_times() -> None:
+    """By their ids, which end in #0, #1, #10, it would be another one."""
+    several = published("x", 12, runs=tuple(PublishedRun(seed=n, seconds=10 + n, value=0.95) for n in range(12)))
+    frame = published_frame([several])
+    assert frame["seed"].tolist() == list(range(12))
+    assert frame["published_s"].tolist() == [10 + n for n in range(12)]
