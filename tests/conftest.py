@@ -8,9 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 # No test but its own needs to know how fast the machine is.
@@ -83,9 +83,9 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
     if sys.platform == "linux":
         from tests.support.workers import forked
 
-        folder = TemporaryDirectory()
-        config.add_cleanup(folder.cleanup)
-        specs[:] = forked(specs, Path(folder.name))
+        workers = ExitStack()
+        config.add_cleanup(workers.close)
+        specs[:] = workers.enter_context(forked(specs))
 
 
 @pytest.hookimpl(optionalhook=True)

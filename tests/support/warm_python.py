@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -24,12 +25,15 @@ from typing import Any
 _LOOK_S = 5.0  # how often the server looks whether it is wanted still
 
 
-def start(python: str, address: str, wanted: str, modules: str, **popen: Any) -> None:
-    """Start a server; programs that ask while it loads its modules wait. Raises OSError where one has begun before."""
+def start(python: str, address: str, wanted: str, modules: str, **popen: Any) -> subprocess.Popen[bytes]:
+    """Start a server; programs that ask while it loads its modules wait. Raises OSError where one has begun before.
+
+    Without the name of a file that it is `wanted` by, it ends after this process.
+    """
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(100)
-        subprocess.Popen([python, "-u", __file__, "serve", wanted, modules], stdin=listener.fileno(), **popen)
+        return subprocess.Popen([python, "-u", __file__, "serve", wanted, modules], stdin=listener.fileno(), **popen)
 
 
 def ask(address: str, wanted: str, modules: str, python: str, *words: str) -> None:
@@ -55,6 +59,7 @@ def ask(address: str, wanted: str, modules: str, python: str, *words: str) -> No
 
 def serve(wanted: str, modules: str) -> list[str]:
     """Load the modules and fork, as long as the file `wanted` is there. In a fork, gives the words to run."""
+    parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listener = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -62,9 +67,11 @@ def serve(wanted: str, modules: str) -> list[str]:
         with suppress(ImportError):  # the program that needs it says so
             import_module(name)
     gc.freeze()
+    # From Python 3.12 on. The one thread may be that of Arrow's allocator, which keeps itself whole in forks.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     listener.settimeout(_LOOK_S)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a fork ended
-    while Path(wanted).exists():
+    while Path(wanted).exists() if wanted else os.getppid() == parent:
         with suppress(TimeoutError):
             connection, _ = listener.accept()
             if os.fork() == 0:

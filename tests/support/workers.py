@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from execnet import XSpec
 from xdist.scheduler import LoadScopeScheduling
@@ -24,12 +25,16 @@ LOADED = (
 )
 
 
-def forked(specs: list[XSpec], folder: Path) -> list[XSpec]:
-    """The same workers, forked from a process that has LOADED loaded, listens in `folder` and ends after this one."""
-    address = str(folder / "workers.socket")
-    warm_python.start(sys.executable, address, f"/proc/{os.getpid()}", ",".join(LOADED))
-    python = shlex.join([sys.executable, "-I", "-S", warm_python.__file__, address, "", "", sys.executable])
-    return [XSpec(f"{spec}//python={python}") for spec in specs]
+@contextmanager
+def forked(specs: list[XSpec]) -> Iterator[list[XSpec]]:
+    """The same workers, forked from a process that has LOADED loaded, which ends with the context."""
+    with TemporaryDirectory() as folder:
+        address = f"{folder}/socket"
+        server = warm_python.start(sys.executable, address, "", ",".join(LOADED))
+        python = shlex.join([sys.executable, "-I", "-S", warm_python.__file__, address, "", "", sys.executable])
+        yield [XSpec(f"{spec}//python={python}") for spec in specs]
+        server.terminate()
+        server.wait()
 
 
 class ByPlace(LoadScopeScheduling):  # type: ignore[misc]  # it publishes no types
