@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support import processes, warm_python
+from tests.skypilot import warm_python
+from tests.support import processes
 from tests.support.ports import free_port, listens
 
 WANTED = pytest.mark.skipif(not os.environ.get("BENCH_TEST_CLOUD"), reason="make test-cloud runs it")
@@ -57,14 +58,6 @@ export UV_LINK_MODE=hardlink
 {uv} "${{words[@]}}" || exit
 [[ ! $made ]] || cp --remove-destination {shim} "$made/bin/python"
 """
-# In place of the python of an environment. SkyPilot asks its machines by hundreds of programs of a few lines, and each
-# would load all of SkyPilot: two seconds of a processor. Jobs and what keeps them are started as ever.
-_PYTHON = """\
-#!/bin/bash
-[[ $1 != -c && ($1 != -u || $2 != -c) ]] || exec {real} -I -S {warm} "$0.socket" "$0" {modules} "$0" "$@"
-exec -a "$0" {real} "$@"
-"""
-_LOADED = "sky.skylet.autostop_lib,sky.skylet.job_lib,sky.skylet.log_lib"
 _CURL = """\
 #!/bin/bash
 case "$*" in
@@ -122,7 +115,7 @@ def rented(user: str, folder: Path, **variables: str) -> Iterator[Rented]:
     warm = _copied(Path(warm_python.__file__), folder / "warm_python.py")
     programs = {
         "uv": _UV.format(python=python, uv=_copied(BIN / "uv", folder / "uv"), shim=path / "shim"),
-        "shim": _PYTHON.format(real=python, warm=warm, modules=_LOADED),
+        "shim": warm_python.SHIM.format(real=python, this=warm),
         "curl": _CURL.format(folder=path),
         "sudo": "#!/bin/bash\nexit 0\n",  # what it would install is there
     }

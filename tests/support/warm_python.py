@@ -1,9 +1,8 @@
 """A Python that has its modules loaded: `python -c CODE` is forked from one process that has them, not started.
 
-    python -I -S warm_python.py SOCKET WHILE MODULES PYTHON -c CODE…
+    python -I -S warm_python.py SOCKET PYTHON -c CODE…
 
-has CODE run by a fork of the server that listens at SOCKET. Where none does, PYTHON runs it, and a server is started
-for those that follow, which loads MODULES (with commas between; none: no server) and ends when the file WHILE is gone.
+has CODE run by a fork of the server that listens at SOCKET; where none does, PYTHON runs it.
 """
 
 from __future__ import annotations
@@ -20,33 +19,28 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from select import select
-from typing import Any
 
-_LOOK_S = 5.0  # how often the server looks whether it is wanted still
+_LOOK_S = 5.0  # how often the server looks whether who started it lives
 
 
-def start(python: str, address: str, wanted: str, modules: str, **popen: Any) -> subprocess.Popen[bytes]:
-    """Start a server; programs that ask while it loads its modules wait. Raises OSError where one has begun before.
+def start(address: str, modules: str) -> subprocess.Popen[bytes]:
+    """Start a server that has `modules` loaded (with commas between); it ends after this process.
 
-    Without the name of a file that it is `wanted` by, it ends after this process.
+    Programs that ask while it loads them wait.
     """
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(100)
-        return subprocess.Popen([python, "-u", __file__, "serve", wanted, modules], stdin=listener.fileno(), **popen)
+        return subprocess.Popen([sys.executable, "-u", __file__, "serve", modules], stdin=listener.fileno())
 
 
-def ask(address: str, wanted: str, modules: str, python: str, *words: str) -> None:
+def ask(address: str, python: str, *words: str) -> None:
     """Have the code among `words`, with what follows it, run by the server at `address`; without one, run it here."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(address)
     except OSError:
-        if modules:
-            with suppress(OSError):
-                null = subprocess.DEVNULL
-                start(python, address, wanted, modules, stdout=null, stderr=null, start_new_session=True)
-        os.execv(sys.executable, [python, *words])
+        os.execv(python, [python, *words])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork has it too, and ends as it likes
     told = {"words": words[words.index("-c") + 1 :], "environment": dict(os.environ), "folder": str(Path.cwd())}
     socket.send_fds(connection, [b"\n"], [0, 1, 2])
@@ -57,8 +51,8 @@ def ask(address: str, wanted: str, modules: str, python: str, *words: str) -> No
     os._exit(int(connection.makefile().readline() or 1))
 
 
-def serve(wanted: str, modules: str) -> list[str]:
-    """Load the modules and fork, as long as the file `wanted` is there. In a fork, gives the words to run."""
+def serve(modules: str) -> list[str]:
+    """Load the modules and fork, as long as the process that started this one lives. A fork gets the words to run."""
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     listener = socket.socket(fileno=os.dup(0))
@@ -71,7 +65,7 @@ def serve(wanted: str, modules: str) -> list[str]:
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     listener.settimeout(_LOOK_S)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a fork ended
-    while Path(wanted).exists() if wanted else os.getppid() == parent:
+    while os.getppid() == parent:
         with suppress(TimeoutError):
             connection, _ = listener.accept()
             if os.fork() == 0:

@@ -30,8 +30,8 @@ def forked(specs: list[XSpec]) -> Iterator[list[XSpec]]:
     """The same workers, forked from a process that has LOADED loaded, which ends with the context."""
     with TemporaryDirectory() as folder:
         address = f"{folder}/socket"
-        server = warm_python.start(sys.executable, address, "", ",".join(LOADED))
-        python = shlex.join([sys.executable, "-I", "-S", warm_python.__file__, address, "", "", sys.executable])
+        server = warm_python.start(address, ",".join(LOADED))
+        python = shlex.join([sys.executable, "-I", "-S", warm_python.__file__, address, sys.executable])
         yield [XSpec(f"{spec}//python={python}") for spec in specs]
         server.terminate()
         server.wait()
