@@ -81,9 +81,8 @@ def _frame(tables: list[pa.Table]) -> pd.DataFrame:
     What a process does once for all its runs is in each of them, where its records say it.
     """
     table = tables.pop()  # a million runs are not held twice
-    frame: pd.DataFrame = table.to_pandas(
-        types_mapper=_PANDAS.get, date_as_object=True, split_blocks=True, self_destruct=True
-    )
+    # Numbers in one block for each type: a block for each column would be Arrow's own memory, which cannot be written.
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_PANDAS.get, date_as_object=True, self_destruct=True)
     del table
     for name, column in flat.COLUMNS.items():
         if column.type is bool and name in frame:

@@ -62,6 +62,15 @@ def test_every_column_has_a_dtype_and_a_meaning_also_where_there_is_no_run() -> 
         assert column.meaning
 
 
+def test_numbers_of_a_frame_can_be_changed() -> None:
+    frame = runs_frame([a.a_run(10), a.a_run(11, 70.0)])
+    numbers = [name for name in COLUMNS if frame[name].dtype == "float64"]
+    assert {"train_s", "airbench_s", "accuracy"} <= set(numbers)
+    for name in numbers:
+        frame.loc[0, name] = 7.0
+    assert list(frame.loc[0, numbers]) == [7.0] * len(numbers)
+
+
 def test_without_a_lease_the_price_is_unknown() -> None:
     frame = runs_frame([a.a_run(10, lease_id=a.an_id(1)), a.a_run(11)])
     assert list(frame["hourly"]) == [None, None]
