@@ -24,8 +24,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.skypilot import warm_python
-from tests.support import processes
+from tests.support import processes, warm_python
 from tests.support.ports import free_port, listens
 
 WANTED = pytest.mark.skipif(not os.environ.get("BENCH_TEST_CLOUD"), reason="make test-cloud runs it")
@@ -58,6 +57,8 @@ export UV_LINK_MODE=hardlink
 {uv} "${{words[@]}}" || exit
 [[ ! $made ]] || cp --remove-destination {shim} "$made/bin/python"
 """
+# SkyPilot asks its machines by hundreds of programs of a few lines, and each would load this for two seconds.
+_LOADED = "sky.skylet.autostop_lib,sky.skylet.job_lib,sky.skylet.log_lib"
 _CURL = """\
 #!/bin/bash
 case "$*" in
@@ -115,7 +116,7 @@ def rented(user: str, folder: Path, **variables: str) -> Iterator[Rented]:
     warm = _copied(Path(warm_python.__file__), folder / "warm_python.py")
     programs = {
         "uv": _UV.format(python=python, uv=_copied(BIN / "uv", folder / "uv"), shim=path / "shim"),
-        "shim": warm_python.SHIM.format(real=python, this=warm),
+        "shim": warm_python.SHIM.format(real=python, this=warm, modules=_LOADED),
         "curl": _CURL.format(folder=path),
         "sudo": "#!/bin/bash\nexit 0\n",  # what it would install is there
     }

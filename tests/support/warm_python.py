@@ -1,12 +1,14 @@
 """A Python that has its modules loaded: `python -c CODE` is forked from one process that has them, not started.
 
-    python -I -S warm_python.py SOCKET PYTHON -c CODE…
+    python -I -S warm_python.py SOCKET MODULES REAL PYTHON -c CODE…
 
-has CODE run by a fork of the server that listens at SOCKET; where none does, PYTHON runs it.
+has CODE run by a fork of the server that listens at SOCKET. Where none does, REAL runs it as PYTHON; and for those that
+follow a server beside PYTHON is started, which has MODULES loaded (with commas between; none: no server).
 """
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -15,32 +17,41 @@ import socket
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from select import select
 
-_LOOK_S = 5.0  # how often the server looks whether who started it lives
+# In place of an environment's python, which stands for the Python `real`. All but `-c CODE` is started as ever.
+SHIM = """\
+#!/bin/bash
+words=("$@")
+[[ $1 != -u ]] || shift
+[[ $1 != -c ]] || exec {real} -I -S {this} "$0.socket" {modules} {real} "$0" "${{words[@]}}"
+exec -a "$0" {real} "${{words[@]}}"
+"""
+_LOOK_S = 5.0  # how often a server looks whether it is wanted still
 
 
 def start(address: str, modules: str) -> subprocess.Popen[bytes]:
-    """Start a server that has `modules` loaded (with commas between); it ends after this process.
-
-    Programs that ask while it loads them wait.
-    """
+    """Start a server that has `modules` loaded; it ends after this process. Programs that ask while it loads wait."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(100)
         return subprocess.Popen([sys.executable, "-u", __file__, "serve", modules], stdin=listener.fileno())
 
 
-def ask(address: str, python: str, *words: str) -> None:
+def ask(address: str, modules: str, real: str, python: str, *words: str) -> None:
     """Have the code among `words`, with what follows it, run by the server at `address`; without one, run it here."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(address)
     except OSError:
-        os.execv(python, [python, *words])
+        if modules:
+            command, null = [python, "-u", __file__, "serve-beside", python, modules], subprocess.DEVNULL
+            subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)
+        os.execv(real, [python, *words])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the fork has it too, and ends as it likes
     told = {"words": words[words.index("-c") + 1 :], "environment": dict(os.environ), "folder": str(Path.cwd())}
     socket.send_fds(connection, [b"\n"], [0, 1, 2])
@@ -52,20 +63,45 @@ def ask(address: str, python: str, *words: str) -> None:
 
 
 def serve(modules: str) -> list[str]:
-    """Load the modules and fork, as long as the process that started this one lives. A fork gets the words to run."""
+    """Fork for those who ask at the socket on stdin, as long as the process that started this one lives."""
     parent = os.getppid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     listener = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.path[0] = ""  # the modules may be those of this folder
+    _load(modules)
+    return _fork(listener, lambda: os.getppid() == parent)
+
+
+def serve_beside(python: str, modules: str) -> list[str]:
+    """Fork for those who ask beside `python`, as long as it is there. Nobody waits while this one loads the modules."""
+    address = f"{python}.socket"
+    lock = os.open(f"{address}.lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of this process alone: its forks do not hold it
+    except OSError:
+        sys.exit()  # another one serves
+    _load(modules)
+    Path(address).unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(100)
+    return _fork(listener, Path(python).exists)
+
+
+def _load(modules: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in modules.split(","):
-        with suppress(ImportError):  # the program that needs it says so
-            import_module(name)
+        import_module(name)
     gc.freeze()
+
+
+def _fork(listener: socket.socket, wanted: Callable[[], bool]) -> list[str]:
+    """Fork for whoever asks, until the server is not wanted any more. A fork gets the words to run."""
     # From Python 3.12 on. The one thread may be that of Arrow's allocator, which keeps itself whole in forks.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     listener.settimeout(_LOOK_S)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a fork ended
-    while os.getppid() == parent:
+    while wanted():
         with suppress(TimeoutError):
             connection, _ = listener.accept()
             if os.fork() == 0:
@@ -102,9 +138,12 @@ def _keep(connection: socket.socket) -> list[str]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] != "serve":
-        ask(*sys.argv[1:])
-    sys.path[0] = ""
-    code, *arguments = serve(*sys.argv[2:])
-    sys.argv = ["-c", *arguments]
+    match sys.argv[1:]:
+        case ["serve", modules]:
+            code, *arguments = serve(modules)
+        case ["serve-beside", python, modules]:
+            code, *arguments = serve_beside(python, modules)
+        case asked:
+            ask(*asked)
+    sys.argv, sys.path[0] = ["-c", *arguments], ""
     exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 
 from execnet import XSpec
@@ -30,8 +31,9 @@ def forked(specs: list[XSpec]) -> Iterator[list[XSpec]]:
     """The same workers, forked from a process that has LOADED loaded, which ends with the context."""
     with TemporaryDirectory() as folder:
         address = f"{folder}/socket"
-        server = warm_python.start(address, ",".join(LOADED))
-        python = shlex.join([sys.executable, "-I", "-S", warm_python.__file__, address, sys.executable])
+        server = warm_python.start(address, ",".join(name for name in LOADED if find_spec(name.partition(".")[0])))
+        words = [sys.executable, "-I", "-S", warm_python.__file__, address, "", sys.executable, sys.executable]
+        python = shlex.join(words)
         yield [XSpec(f"{spec}//python={python}") for spec in specs]
         server.terminate()
         server.wait()
