@@ -71,7 +71,7 @@ class LocalAws:
         """
         instance = self.running()
         assert instance is not None
-        self.noticed = True
+        self.asking, self.noticed = instance, True
         for pid in processes.alive(self._on_machine):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -103,9 +103,12 @@ class LocalAws:
         )
 
     def page(self, path: str) -> str | None:
-        """What the metadata service answers on the machine, soon: moto is asked once a session, of its token."""
+        """What the metadata service answers on the machine, soon: moto is asked once a session, of its token.
+
+        Not at all where notice was given: all programs end then, and moto may not answer in the time that `bench` has.
+        """
         if path == "/latest/api/token":
-            self.asking = self.running()
+            self.asking = self.asking if self.noticed else self.running()
             return "token"
         instance = self.asking
         if instance is None:
